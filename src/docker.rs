@@ -1,0 +1,1 @@
+//! Docker's classic builder image cache.

@@ -1,0 +1,171 @@
+//! Why a decision came out as it did: one shape for all systems, and the
+//! catalogue of codes behind it.
+
+use serde::Serialize;
+
+use crate::prelude::*;
+
+/// One thing that differs, or one piece of evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Where: a field, an index, a key, such as `config.Env[2]`.
+    pub path: String,
+    /// What is there.
+    pub have: Option<String>,
+    /// What was asked for.
+    pub want: Option<String>,
+}
+
+impl Difference {
+    /// Both sides of a difference.
+    pub fn new(
+        path: impl Into<String>,
+        have: impl Into<Option<String>>,
+        want: impl Into<Option<String>>,
+    ) -> Self {
+        Self {
+            path: path.into(),
+            have: have.into(),
+            want: want.into(),
+        }
+    }
+
+    /// A fact that has one side only.
+    pub fn fact(path: impl Into<String>, have: impl ToString) -> Self {
+        Self {
+            path: path.into(),
+            have: Some(have.to_string()),
+            want: None,
+        }
+    }
+}
+
+/// One reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// A stable code, see [`Rule`].
+    pub code: &'static str,
+    /// What it is about.
+    pub subject: String,
+    /// The evidence.
+    pub differences: Vec<Difference>,
+    /// What to do about it or what it probably means, when that is known.
+    pub hint: Option<String>,
+    /// Only a consequence of an earlier finding.
+    pub cascade: bool,
+}
+
+impl Finding {
+    /// A finding without evidence.
+    pub fn new(code: impl Into<&'static str>, subject: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            subject: subject.into(),
+            differences: Vec::new(),
+            hint: None,
+            cascade: false,
+        }
+    }
+
+    /// The same finding with more evidence.
+    #[must_use]
+    pub fn with(mut self, differences: impl IntoIterator<Item = Difference>) -> Self {
+        self.differences.extend(differences);
+        self
+    }
+
+    /// The same finding with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same finding, marked as a consequence of an earlier one.
+    #[must_use]
+    pub fn cascade(mut self) -> Self {
+        self.cascade = true;
+        self
+    }
+}
+
+/// Why a decision came out as it did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The outcome.
+    pub summary: Finding,
+    /// One finding a candidate, root causes first, consequences after them.
+    pub findings: Vec<Finding>,
+    /// The candidate that came nearest to a hit.
+    pub nearest: Option<Finding>,
+    /// How many candidates were looked at.
+    pub considered: u64,
+}
+
+/// What a code means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Rule {
+    /// The stable code.
+    pub code: &'static str,
+    /// The section of the specification it comes from.
+    pub section: &'static str,
+    /// What it says.
+    pub meaning: &'static str,
+    /// One line that shows it.
+    pub example: &'static str,
+    /// What to do about it.
+    pub advice: &'static str,
+}
+
+/// Declares a closed enum of codes together with its catalogue, so that no code
+/// can exist without an entry.
+macro_rules! catalogue {
+    (
+        $(#[$outer:meta])*
+        pub enum $name:ident in $system:literal {
+            $( $case:ident = $code:literal, $section:literal, $meaning:literal, $example:literal, $advice:literal; )+
+        }
+    ) => {
+        $(#[$outer])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name {
+            $( #[doc = $meaning] $case, )+
+        }
+
+        impl $name {
+            /// Every code, in the order of the catalogue.
+            pub const ALL: &'static [Self] = &[ $( Self::$case, )+ ];
+
+            /// The code as it crosses the boundary.
+            pub const fn as_str(self) -> &'static str {
+                match self { $( Self::$case => concat!($system, "/", $code), )+ }
+            }
+
+            /// Its entry in the catalogue.
+            pub const fn rule(self) -> $crate::explain::Rule {
+                match self {
+                    $( Self::$case => $crate::explain::Rule {
+                        code: concat!($system, "/", $code),
+                        section: $section,
+                        meaning: $meaning,
+                        example: $example,
+                        advice: $advice,
+                    }, )+
+                }
+            }
+        }
+
+        impl From<$name> for &'static str {
+            fn from(code: $name) -> Self {
+                code.as_str()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(code: $name) -> Self {
+                code.as_str().to_owned()
+            }
+        }
+    };
+}
+pub(crate) use catalogue;

@@ -1,0 +1,25 @@
+//! Decides what a container build may reuse, and says why.
+//!
+//! One folder a system, one file a decision. Data flows one way:
+//! `component` (the WIT glue) → a system (`docker`, …) → the vocabulary
+//! (`oci`, `go_json`, `explain`) → the traits a host implements (`host`).
+//! No system uses another.
+//!
+//! The same code compiles natively (this library) and to the WebAssembly
+//! component that `wit/` describes.
+
+#![cfg_attr(target_family = "wasm", no_std)]
+
+extern crate alloc;
+
+#[cfg(target_family = "wasm")]
+mod component;
+mod prelude;
+
+pub mod docker;
+pub mod error;
+pub mod explain;
+pub mod go_json;
+pub mod host;
+pub mod limits;
+pub mod oci;
