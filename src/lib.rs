@@ -12,8 +12,6 @@
 
 extern crate alloc;
 
-#[cfg(target_family = "wasm")]
-mod component;
 mod prelude;
 
 pub mod docker;
@@ -23,3 +21,4 @@ pub mod go_json;
 pub mod host;
 pub mod limits;
 pub mod oci;
+pub mod semantics;
