@@ -67,6 +67,11 @@ pub struct Base {
     pub entries: usize,
     /// Digest of the whole history.
     pub history: Running,
+    /// The same of the history as it reads back after it was written in a
+    /// restored child (hazard H12).
+    rewritten: Running,
+    /// It was restored here: `history_json` is exactly its history.
+    pub restored: bool,
     /// The history as JSON entries joined with commas; none when a time in it
     /// cannot be written.
     pub history_json: Option<Prefix>,
@@ -86,6 +91,8 @@ impl Base {
         Self {
             entries: 0,
             history: no_history(),
+            rewritten: no_history(),
+            restored: false,
             history_json: Some(Prefix::default()),
             layers: 0,
             chain: no_layers(),
@@ -100,7 +107,14 @@ impl Base {
         let mut json = Some(String::new());
         for entry in image.history.iter().flatten() {
             base.entries += 1;
+            let same = base.history == base.rewritten;
+            let rewritten = entry.rewritten();
             base.history = with_entry(&base.history, entry);
+            base.rewritten = if same && rewritten == *entry {
+                base.history
+            } else {
+                with_entry(&base.rewritten, &rewritten)
+            };
             json = json.and_then(|mut text| entry.append_to(&mut text, rules).map(|()| text));
         }
         base.history_json = json.map(Prefix::new);
@@ -125,7 +139,9 @@ impl Base {
         entry.append_to(&mut piece, rules)?;
         let mut base = self.clone();
         base.entries += 1;
-        base.history = with_entry(&self.history, &entry.rewritten());
+        base.history = with_entry(&self.rewritten, &entry.rewritten());
+        base.rewritten = base.history;
+        base.restored = true;
         base.history_json = Some(self.history_json.as_ref()?.with(&piece));
         if let Some(id) = layer {
             let mut piece = String::new();

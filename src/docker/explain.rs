@@ -109,7 +109,7 @@ impl Verdicts {
     fn discard_winner(&mut self) {
         for finding in &mut self.findings {
             if finding.code == Reason::Selected.as_str() {
-                finding.code = Reason::DiscardedNotAncestor.as_str();
+                finding.code = Reason::DiscardedNotAncestor.as_str().into();
             }
         }
     }
@@ -139,9 +139,10 @@ fn explain_children<H: ImageStore>(
     };
     let matches = matching(store, &listing, request, requested, mode);
     let matches = built_here(store, matches);
-    let winner = newest(&matches, mode.guarded).cloned();
-    let documents = documents(store, &all);
     let failures = failures(&listing);
+    let fails = !mode.skip_unreadable && !failures.is_empty();
+    let winner = newest(&matches, mode.guarded).filter(|_| !fails).cloned();
+    let documents = documents(store, &all);
     for (id, built) in all.iter().zip(provenance) {
         if verdicts.failed {
             verdicts.add(Finding::new(Reason::NotReached, id).cascade());
@@ -189,7 +190,8 @@ fn explain_children<H: ImageStore>(
                     Difference::fact("tie", tie),
                 ]));
             }
-            (None, None) => {}
+            // The lookup fails at a later child, so nothing is chosen.
+            (None, None) => verdicts.add(Finding::new(Reason::NotNewest, id)),
         }
     }
     Ok(())
@@ -401,14 +403,14 @@ fn parent_chain<H: ImageStore>(
     base: &Base,
 ) -> Option<(Vec<Entry>, Vec<String>)> {
     let image = match &base.history_json {
-        Some(history) => {
+        Some(history) if base.restored => {
             let diff_ids = base.layers_json.read(ToOwned::to_owned);
             let text = history.read(|history| {
                 format!(r#"{{"rootfs":{{"diff_ids":[{diff_ids}]}},"history":[{history}]}}"#)
             });
             ImageDocument::read(&text, &store.rules, u32::MAX).ok()?
         }
-        None => {
+        _ => {
             let id = request.parent.clone()?;
             documents(store, &[id]).pop_first()?.1.ok()?
         }

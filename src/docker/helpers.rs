@@ -78,16 +78,17 @@ pub fn compare_parent(
     semantics: &Semantics,
 ) -> Result<Option<Finding>, Error> {
     let rules = rules_of(semantics)?;
-    let image = chain(document, &rules)?;
-    let parent = parent.map(|text| chain(text, &rules)).transpose()?;
-    Ok(parent_mismatch(
-        "image",
-        Chain {
-            history: &image.0,
-            diff_ids: &image.1,
-        },
-        parent.as_ref().map(|(history, diff_ids)| Chain { history, diff_ids }),
-    ))
+    let image = Partial::read(document, &rules)?;
+    let parent = parent.map(|text| Partial::read(text, &rules)).transpose()?;
+    if parent.as_ref().is_some_and(|parent| image.lacks_layers(parent)) {
+        return Err(invalid(
+            "compare parent",
+            "document",
+            "member \"rootfs\" is missing".to_owned(),
+        ));
+    }
+    let parent = parent.as_ref().map(Partial::chain);
+    Ok(parent_mismatch("image", image.chain(), parent))
 }
 
 /// What differs between a history entry and the command of a config (5.2).
@@ -128,9 +129,10 @@ pub fn compare_history(a: &str, b: &str) -> Result<Vec<Difference>, Error> {
 /// # Errors
 /// `invalid` for a text that is not an image document, `corrupt` when there are
 /// fewer layers than entries that have one.
-pub fn layer_of(document: &str, index: usize, semantics: &Semantics) -> Result<Option<String>, Error> {
+pub fn layer_of(document: &str, index: u32, semantics: &Semantics) -> Result<Option<String>, Error> {
     let rules = rules_of(semantics)?;
     let image = read_image(document, &rules)?;
+    let index = usize::try_from(index).unwrap_or(usize::MAX);
     match Source::of("image".to_owned(), false, image).layer_of(index) {
         EntryLayer::None | EntryLayer::Empty(_) => Ok(None),
         EntryLayer::At(_, id) => Ok(Some(id)),
@@ -213,10 +215,44 @@ fn depth() -> u32 {
     u32::try_from(LIMITS.get("depth")).unwrap_or(u32::MAX)
 }
 
-fn chain(text: &str, rules: &Rules) -> Result<(Vec<Entry>, Vec<String>), Error> {
-    let image = read_image(text, rules)?;
-    let diff_ids = image.rootfs.map_or_else(Vec::new, |rootfs| rootfs.diff_ids);
-    Ok((image.history.unwrap_or_default(), diff_ids))
+/// An image document that may lack `rootfs`.
+struct Partial {
+    history: Vec<Entry>,
+    diff_ids: Option<Vec<String>>,
+}
+
+impl Partial {
+    fn read(text: &str, rules: &Rules) -> Result<Self, Error> {
+        let image = ImageDocument::read_partial(text, rules, depth())
+            .map_err(|error| invalid("read image", "document", error.to_string()))?;
+        Ok(Self {
+            history: image.history.unwrap_or_default(),
+            diff_ids: image.rootfs.map(|rootfs| rootfs.diff_ids),
+        })
+    }
+
+    fn chain(&self) -> Chain<'_> {
+        Chain {
+            history: &self.history,
+            diff_ids: self.diff_ids.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// Whether the answer depends on layers that are not given: the counts of
+    /// the histories are compared before (5.3).
+    fn lacks_layers(&self, parent: &Self) -> bool {
+        if self.history.is_empty() {
+            return false;
+        }
+        if parent.history.is_empty() {
+            return match &parent.diff_ids {
+                None => true,
+                Some(list) => !list.is_empty() && self.diff_ids.is_none(),
+            };
+        }
+        parent.history.len() < self.history.len()
+            && (self.diff_ids.is_none() || parent.diff_ids.is_none())
+    }
 }
 
 fn read_image(text: &str, rules: &Rules) -> Result<ImageDocument, Error> {

@@ -69,13 +69,25 @@ impl ImageDocument {
     /// When the version's engine would not have read it, or it is nested deeper
     /// than `depth`.
     pub fn read(text: &str, rules: &Rules, depth: u32) -> Result<Self, Error> {
+        let image = Self::read_partial(text, rules, depth)?;
+        if image.rootfs.is_none() {
+            return Err(Error {
+                offset: text.len(),
+                kind: ErrorKind::Missing("rootfs"),
+            });
+        }
+        Ok(image)
+    }
+
+    /// Reads a document that may lack `rootfs`.
+    ///
+    /// # Errors
+    /// As [`ImageDocument::read`].
+    pub fn read_partial(text: &str, rules: &Rules, depth: u32) -> Result<Self, Error> {
         let mut reader = Reader::new(text, depth);
         let mut image = Self::default();
         image.decode(&mut reader)?;
         reader.end()?;
-        if image.rootfs.is_none() {
-            return Err(reader.error(ErrorKind::Missing("rootfs")));
-        }
         image.container_config = image.container_config.settle(rules, 0)?;
         if let Some(config) = image.config.take() {
             image.config = Some(Box::new(config.settle(rules, 0)?));
