@@ -44,11 +44,11 @@ impl Entry {
                 w.member("created");
                 written = time.encode(w);
             }
-            for (name, text) in [
-                ("created_by", created_by),
-                ("author", author),
-                ("comment", comment),
-            ] {
+            let mut texts = [("created_by", created_by), ("author", author)];
+            if rules.author_first {
+                texts.reverse();
+            }
+            for (name, text) in texts.into_iter().chain([("comment", comment)]) {
                 if !text.is_empty() {
                     w.member(name).string(text);
                 }

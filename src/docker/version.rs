@@ -43,6 +43,8 @@ pub struct Rules {
     pub mac_address: bool,
     /// An absent time is 0001-01-01T00:00:00Z, in documents and comparisons.
     pub zero_time: bool,
+    /// History entries are written with `author` before `created_by`.
+    pub author_first: bool,
     /// What config equality looks at.
     pub compared: Compared,
     /// Only images that were built here, and for the build's platform, answer
@@ -86,6 +88,7 @@ impl Rules {
             write_on_build: false,
             mac_address: false,
             zero_time: false,
+            author_first: false,
             compared: Compared::All,
             checked: true,
             arm64_ladder: true,
@@ -115,6 +118,7 @@ impl Rules {
             order: Order::Sorted,
             docker_version: Some("20.10.24".to_owned()),
             zero_time: true,
+            author_first: true,
             compared: Compared::Early,
             checked: false,
             ..Self::v26_0()
