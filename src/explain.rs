@@ -44,7 +44,7 @@ impl Difference {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// A stable code, see [`Rule`].
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// What it is about.
     pub subject: String,
     /// The evidence.
@@ -59,7 +59,7 @@ impl Finding {
     /// A finding without evidence.
     pub fn new(code: impl Into<&'static str>, subject: impl Into<String>) -> Self {
         Self {
-            code: code.into(),
+            code: Cow::Borrowed(code.into()),
             subject: subject.into(),
             differences: Vec::new(),
             hint: None,

@@ -12,8 +12,6 @@
 
 extern crate alloc;
 
-#[cfg(target_family = "wasm")]
-mod component;
 mod prelude;
 
 pub mod buildpacks;

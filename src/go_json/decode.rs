@@ -72,6 +72,12 @@ impl Decode for i64 {
     }
 }
 
+impl<T: Decode> Decode for Box<T> {
+    fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
+        (**self).decode(reader)
+    }
+}
+
 /// A pointer, or a list or map that can be nil.
 impl<T: Decode + Default> Decode for Option<T> {
     fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
@@ -169,12 +175,6 @@ mod tests {
 
     object!(Thing { "name" => name, "tags" => tags, "map" => map, "inner" => inner });
     object!(Inner { "n" => n, "set" => set });
-
-    impl<T: Decode> Decode for Box<T> {
-        fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
-            (**self).decode(reader)
-        }
-    }
 
     fn read(text: &str) -> Result<Thing, Error> {
         from_str(text, 100)

@@ -1,5 +1,7 @@
 //! Images a host can name, and the parent links between them.
 
+use alloc::sync::Arc;
+
 use serde::Serialize;
 
 use super::Failure;
@@ -68,6 +70,33 @@ pub trait ImageStore {
 }
 
 impl<T: ImageStore + ?Sized> ImageStore for &T {
+    fn get(&self, ids: &[String], want: Facts, limit: u64) -> Vec<Result<Image, Failure>> {
+        (**self).get(ids, want, limit)
+    }
+
+    fn resolve(&self, references: &[String], limit: u64) -> Vec<Result<Image, Failure>> {
+        (**self).resolve(references, limit)
+    }
+
+    fn children(&self, parent: Option<&str>) -> Result<Vec<String>, Failure> {
+        (**self).children(parent)
+    }
+
+    fn set_parent(&self, target: &str, parent: &str) -> Result<(), Failure> {
+        (**self).set_parent(target, parent)
+    }
+
+    fn create(
+        &self,
+        parent: Option<&str>,
+        document: &str,
+        layer: Option<&str>,
+    ) -> Result<String, Failure> {
+        (**self).create(parent, document, layer)
+    }
+}
+
+impl<T: ImageStore + ?Sized> ImageStore for Arc<T> {
     fn get(&self, ids: &[String], want: Facts, limit: u64) -> Vec<Result<Image, Failure>> {
         (**self).get(ids, want, limit)
     }

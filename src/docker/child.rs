@@ -1,0 +1,82 @@
+//! What is kept of an image that may answer locally.
+
+use super::compare::Key;
+use super::config::ContainerConfig;
+use super::image::ImageDocument;
+use super::version::Rules;
+use crate::go_json::Timestamp;
+use crate::oci::Platform;
+use crate::prelude::*;
+
+/// The facts a local lookup needs of a child; its document is not kept.
+#[derive(Clone, Debug)]
+pub struct Child {
+    /// Its platform, as an index into [`Platforms`].
+    pub platform: usize,
+    /// It names an operating system or an architecture.
+    pub has_platform: bool,
+    /// When it was made, as an instant.
+    pub created: Option<(i64, u32)>,
+    /// What stands for its container config.
+    pub key: Key,
+}
+
+impl Child {
+    /// The facts in a document.
+    pub fn of(image: &ImageDocument, rules: &Rules, platforms: &mut Platforms) -> Self {
+        Self {
+            platform: platforms.index(image.platform()),
+            has_platform: !image.os.is_empty() || !image.architecture.is_empty(),
+            created: image.created.map(|time| time.instant()),
+            key: Key::of(&image.container_config, rules.compared),
+        }
+    }
+
+    /// The facts of an image that was restored: its container config is empty.
+    pub fn restored(
+        platform: Platform,
+        created: Option<Timestamp>,
+        rules: &Rules,
+        platforms: &mut Platforms,
+    ) -> Self {
+        Self {
+            has_platform: !platform.os.is_empty() || !platform.architecture.is_empty(),
+            platform: platforms.index(platform),
+            created: created.map(|time| time.instant()),
+            key: Key::of(&ContainerConfig::default(), rules.compared),
+        }
+    }
+}
+
+/// The distinct platforms met in a session: few, whatever the number of images,
+/// so that each is matched once a lookup.
+#[derive(Clone, Debug, Default)]
+pub struct Platforms {
+    list: Vec<Platform>,
+    index: BTreeMap<Platform, usize>,
+}
+
+impl Platforms {
+    /// None yet.
+    pub const fn new() -> Self {
+        Self {
+            list: Vec::new(),
+            index: BTreeMap::new(),
+        }
+    }
+
+    /// The index of a platform, new or known.
+    pub fn index(&mut self, platform: Platform) -> usize {
+        let next = self.list.len();
+        let index = *self.index.entry(platform.clone()).or_insert(next);
+        if index == next {
+            self.list.push(platform);
+        }
+        index
+    }
+
+    /// All of them, by index.
+    pub fn list(&self) -> &[Platform] {
+        &self.list
+    }
+}

@@ -1,0 +1,319 @@
+//! The container config object: reading and writing it as Go does
+//! (Moby spec, sections 1.2, 1.3 and 1.5).
+
+use super::version::Rules;
+use crate::go_json::{Decode, Error, ErrorKind, Ignored, Reader, Shape, Writer, object};
+use crate::prelude::*;
+
+/// A container config. Lists and maps keep null and empty apart, which shows in
+/// what is written and never in a comparison.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+
+pub struct ContainerConfig {
+    pub hostname: String,
+    pub domainname: String,
+    pub user: String,
+    pub attach_stdin: bool,
+    pub attach_stdout: bool,
+    pub attach_stderr: bool,
+    pub exposed_ports: Option<BTreeMap<String, Ignored>>,
+    pub tty: bool,
+    pub open_stdin: bool,
+    pub stdin_once: bool,
+    pub env: Option<Vec<String>>,
+    pub cmd: Option<Words>,
+    pub healthcheck: Option<Healthcheck>,
+    pub args_escaped: bool,
+    pub image: String,
+    pub volumes: Option<BTreeMap<String, Ignored>>,
+    pub working_dir: String,
+    pub entrypoint: Option<Words>,
+    pub network_disabled: bool,
+    pub mac_address: Loose,
+    pub on_build: Option<Vec<String>>,
+    pub labels: Option<BTreeMap<String, String>>,
+    pub stop_signal: String,
+    pub stop_timeout: Option<i64>,
+    pub shell: Option<Words>,
+}
+
+/// How a container is probed; durations are in nanoseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+
+pub struct Healthcheck {
+    pub test: Option<Vec<String>>,
+    pub interval: i64,
+    pub timeout: i64,
+    pub start_period: i64,
+    pub start_interval: i64,
+    pub retries: i64,
+}
+
+/// A list of words that some versions also accept as one bare string.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words {
+    /// The words.
+    pub words: Vec<String>,
+    /// It was a bare string.
+    pub bare: bool,
+}
+
+/// A member that is a field in some versions and unknown in others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Loose {
+    /// Absent or null.
+    #[default]
+    Absent,
+    /// A string.
+    Text(String),
+    /// Something that is not a string.
+    Other,
+}
+
+object!(ContainerConfig {
+    "Hostname" => hostname,
+    "Domainname" => domainname,
+    "User" => user,
+    "AttachStdin" => attach_stdin,
+    "AttachStdout" => attach_stdout,
+    "AttachStderr" => attach_stderr,
+    "ExposedPorts" => exposed_ports,
+    "Tty" => tty,
+    "OpenStdin" => open_stdin,
+    "StdinOnce" => stdin_once,
+    "Env" => env,
+    "Cmd" => cmd,
+    "Healthcheck" => healthcheck,
+    "ArgsEscaped" => args_escaped,
+    "Image" => image,
+    "Volumes" => volumes,
+    "WorkingDir" => working_dir,
+    "Entrypoint" => entrypoint,
+    "NetworkDisabled" => network_disabled,
+    "MacAddress" => mac_address,
+    "OnBuild" => on_build,
+    "Labels" => labels,
+    "StopSignal" => stop_signal,
+    "StopTimeout" => stop_timeout,
+    "Shell" => shell,
+});
+
+object!(Healthcheck {
+    "Test" => test,
+    "Interval" => interval,
+    "Timeout" => timeout,
+    "StartPeriod" => start_period,
+    "StartInterval" => start_interval,
+    "Retries" => retries,
+});
+
+impl Decode for Words {
+    fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
+        self.bare = reader.peek()? == Shape::String;
+        if self.bare {
+            self.words = vec![reader.string()?.into_owned()];
+            return Ok(());
+        }
+        self.words.decode(reader)
+    }
+}
+
+impl Decode for Loose {
+    fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
+        match reader.peek()? {
+            Shape::Null => {}
+            Shape::String if *self != Self::Other => {
+                *self = Self::Text(reader.string()?.into_owned());
+                return Ok(());
+            }
+            _ => *self = Self::Other,
+        }
+        reader.skip()
+    }
+}
+
+impl ContainerConfig {
+    /// Checks and normalises what depends on the version, once, right after
+    /// reading. `offset` is where the object starts, for the error.
+    ///
+    /// # Errors
+    /// When this version would not have read the document.
+    pub fn settle(mut self, rules: &Rules, offset: usize) -> Result<Self, Error> {
+        let refuse = |what| Error {
+            offset,
+            kind: ErrorKind::Text(what),
+        };
+        let bare = [&self.cmd, &self.entrypoint, &self.shell]
+            .into_iter()
+            .flatten()
+            .any(|words| words.bare);
+        if bare && !rules.bare_words {
+            return Err(refuse("a list of words in Cmd, Entrypoint and Shell"));
+        }
+        if rules.mac_address && self.mac_address == Loose::Other {
+            return Err(refuse("a string in MacAddress"));
+        }
+        if let Some(ports) = self.exposed_ports.take_if(|_| rules.canonical_ports) {
+            let canonical: Option<BTreeMap<_, _>> = ports
+                .into_keys()
+                .map(|port| Some((canonical_port(&port)?, Ignored)))
+                .collect();
+            self.exposed_ports = Some(canonical.ok_or_else(|| refuse("a port in ExposedPorts"))?);
+        }
+        Ok(self)
+    }
+
+    /// Writes the object, members in the order of the spec's table.
+    pub fn encode(&self, w: &mut Writer, rules: &Rules) {
+        // Every field is named, so that a new one cannot be forgotten.
+        let Self {
+            hostname,
+            domainname,
+            user,
+            attach_stdin,
+            attach_stdout,
+            attach_stderr,
+            exposed_ports,
+            tty,
+            open_stdin,
+            stdin_once,
+            env,
+            cmd,
+            healthcheck,
+            args_escaped,
+            image,
+            volumes,
+            working_dir,
+            entrypoint,
+            network_disabled,
+            mac_address,
+            on_build,
+            labels,
+            stop_signal,
+            stop_timeout,
+            shell,
+        } = self;
+        w.object(|w| {
+            w.member("Hostname").string(hostname);
+            w.member("Domainname").string(domainname);
+            w.member("User").string(user);
+            w.member("AttachStdin").bool(*attach_stdin);
+            w.member("AttachStdout").bool(*attach_stdout);
+            w.member("AttachStderr").bool(*attach_stderr);
+            if exposed_ports.as_ref().is_some_and(|ports| !ports.is_empty()) {
+                set(w.member("ExposedPorts"), exposed_ports.as_ref());
+            }
+            w.member("Tty").bool(*tty);
+            w.member("OpenStdin").bool(*open_stdin);
+            w.member("StdinOnce").bool(*stdin_once);
+            strings(w.member("Env"), env.as_deref());
+            strings(w.member("Cmd"), list(cmd));
+            if let Some(healthcheck) = healthcheck {
+                healthcheck.encode(w.member("Healthcheck"));
+            }
+            if *args_escaped {
+                w.member("ArgsEscaped").bool(true);
+            }
+            w.member("Image").string(image);
+            set(w.member("Volumes"), volumes.as_ref());
+            w.member("WorkingDir").string(working_dir);
+            strings(w.member("Entrypoint"), list(entrypoint));
+            if *network_disabled {
+                w.member("NetworkDisabled").bool(true);
+            }
+            if let Loose::Text(address) = mac_address
+                && rules.mac_address
+                && !address.is_empty()
+            {
+                w.member("MacAddress").string(address);
+            }
+            if rules.write_on_build || on_build.as_ref().is_some_and(|list| !list.is_empty()) {
+                strings(w.member("OnBuild"), on_build.as_deref());
+            }
+            w.member("Labels");
+            match labels {
+                None => w.null(),
+                Some(labels) => w.object(|w| {
+                    for (key, value) in labels {
+                        w.member(key).string(value);
+                    }
+                }),
+            }
+            if !stop_signal.is_empty() {
+                w.member("StopSignal").string(stop_signal);
+            }
+            if let Some(seconds) = stop_timeout {
+                w.member("StopTimeout").integer(*seconds);
+            }
+            if let Some(shell) = list(shell).filter(|words| !words.is_empty()) {
+                strings(w.member("Shell"), Some(shell));
+            }
+        });
+    }
+}
+
+impl Healthcheck {
+    fn encode(&self, w: &mut Writer) {
+        let Self {
+            test,
+            interval,
+            timeout,
+            start_period,
+            start_interval,
+            retries,
+        } = self;
+        w.object(|w| {
+            if let Some(test) = test.as_deref().filter(|words| !words.is_empty()) {
+                strings(w.member("Test"), Some(test));
+            }
+            for (name, value) in [
+                ("Interval", interval),
+                ("Timeout", timeout),
+                ("StartPeriod", start_period),
+                ("StartInterval", start_interval),
+                ("Retries", retries),
+            ] {
+                if *value != 0 {
+                    w.member(name).integer(*value);
+                }
+            }
+        });
+    }
+}
+
+/// The words of an optional list.
+pub fn list(words: &Option<Words>) -> Option<&[String]> {
+    words.as_ref().map(|words| words.words.as_slice())
+}
+
+fn strings(w: &mut Writer, list: Option<&[String]>) {
+    match list {
+        None => w.null(),
+        Some(list) => w.list(list, |w, text| w.string(text)),
+    }
+}
+
+fn set(w: &mut Writer, members: Option<&BTreeMap<String, Ignored>>) {
+    match members {
+        None => w.null(),
+        Some(members) => w.object(|w| {
+            for key in members.keys() {
+                w.member(key).object(|_| {});
+            }
+        }),
+    }
+}
+
+/// The canonical text `<n>/<protocol>` of a port key; none for a key that is
+/// not a single port. The empty key is a port of its own.
+fn canonical_port(key: &str) -> Option<String> {
+    if key.is_empty() {
+        return Some(String::new());
+    }
+    let (number, protocol) = key.split_once('/').unwrap_or((key, ""));
+    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let number: u16 = digits.then(|| number.parse().ok()).flatten()?;
+    let protocol = super::text::go_lower(protocol);
+    let protocol = if protocol.is_empty() { "tcp" } else { &protocol };
+    Some(format!("{number}/{protocol}"))
+}

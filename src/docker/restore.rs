@@ -1,0 +1,70 @@
+//! Making an image out of one history entry of a source (Moby spec,
+//! section 4.3).
+
+use super::base::Base;
+use super::config::ContainerConfig;
+use super::image::Members;
+use super::source::Source;
+use super::version::Rules;
+use crate::go_json::Timestamp;
+use crate::oci::Platform;
+use crate::prelude::*;
+
+/// An image that a restore would store.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// The exact text of its document.
+    pub document: String,
+    /// The diff id it has more than its parent.
+    pub layer: Option<String>,
+    /// Its facts as the parent of the next step.
+    pub base: Base,
+    /// Its platform: the source's, without the variant (hazard H9).
+    pub platform: Platform,
+    /// Its creation time.
+    pub created: Option<Timestamp>,
+}
+
+/// The document of entry `index` of `source` on top of `base`; none when a time
+/// in it cannot be written (hazard H13). Nothing that was fetched is changed
+/// (H7).
+pub fn restore(
+    source: &Source,
+    index: usize,
+    layer: Option<String>,
+    base: &Base,
+    config: &ContainerConfig,
+    rules: &Rules,
+) -> Option<Restored> {
+    let entry = source.history.get(index)?;
+    let base = base.grown(entry, layer.as_deref(), rules)?;
+    let mut members = Members::new(rules);
+    members.time("created", entry.created)?;
+    members.put("container_config", |w| {
+        ContainerConfig::default().encode(w, rules);
+    });
+    if let Some(version) = &rules.docker_version {
+        members.text("docker_version", version);
+    }
+    members.text("author", &source.author);
+    members.put("config", |w| config.encode(w, rules));
+    members.text("architecture", &source.platform.architecture);
+    members.text("os", &source.platform.os);
+    base.layers_json
+        .read(|diff_ids| members.rootfs(&base.kind, diff_ids));
+    base.history_json
+        .as_ref()?
+        .read(|entries| members.history(entries));
+    members.text("os.version", &source.platform.os_version);
+    members.texts("os.features", &source.platform.os_features);
+    Some(Restored {
+        document: members.join(rules.order),
+        layer,
+        base,
+        platform: Platform {
+            variant: String::new(),
+            ..source.platform.clone()
+        },
+        created: entry.created,
+    })
+}

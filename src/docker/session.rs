@@ -1,0 +1,380 @@
+//! The lookups of one build stage.
+
+use super::compare::Key;
+use super::config::ContainerConfig;
+use super::decide::{Decision, Mode, Request, Requested, Verdict, decide};
+use super::platform::Matcher;
+use super::reason::Reason;
+use super::source::Source;
+use super::store::{LIMITS, Store};
+use super::version::Rules;
+use super::{Answer, Creation, Effect, Link, Options, Outcome, Step};
+use crate::error::{Error, Problem};
+use crate::explain::{Difference, Explanation, Finding};
+use crate::go_json::{Decode as _, Error as JsonError, Reader};
+use crate::host::{Failure, FailureCode, ImageStore};
+use crate::prelude::*;
+
+/// The sources in use.
+#[derive(Clone, Debug)]
+pub enum Sources {
+    /// No names were given: only children of the parent answer.
+    LocalOnly,
+    /// Names were given; none may be left.
+    Given(Vec<Rc<Source>>),
+}
+
+/// The lookups of one build stage over a host's images. Documents are read and
+/// parsed once; dropping the session frees everything.
+#[derive(Debug)]
+pub struct Session<H> {
+    store: Store<H>,
+    mode: Mode,
+    host_os: String,
+    sources: Sources,
+    /// Names that were passed over when the session was opened.
+    skipped: Vec<Finding>,
+    /// Sources dropped by a restore from another one.
+    dropped: Vec<Finding>,
+    /// The platform of the last step, prepared.
+    matcher: Option<Matcher>,
+}
+
+impl<H: ImageStore> Session<H> {
+    /// Opens a session (spec section 3). A name that cannot be resolved, or
+    /// whose document is invalid, is passed over.
+    ///
+    /// # Errors
+    /// `unsupported` for an unknown version, `invalid` for an unknown limit,
+    /// `limit-exceeded`, and `host` when the host cancels.
+    pub fn open(host: H, options: Options) -> Result<Self, Error> {
+        let Options {
+            semantics,
+            cache_from,
+            policy,
+            host_os,
+            docker_version,
+            limits,
+        } = options;
+        let mut rules = Rules::of(semantics.version.as_deref())?;
+        if rules.docker_version.is_some() && !docker_version.is_empty() {
+            rules.docker_version = Some(docker_version);
+        }
+        let limits = LIMITS.with(&limits)?;
+        let names = u64::try_from(cache_from.len()).unwrap_or(u64::MAX);
+        limits.check("sources", names, "open", "cache-from")?;
+        let mut session = Self {
+            store: Store::new(host, rules, limits, policy.opaque_ids, policy.dry_run),
+            mode: Mode {
+                guarded: semantics.is_guarded(),
+                skip_unreadable: policy.skip_unreadable,
+                same_platform: policy.same_platform,
+            },
+            host_os,
+            sources: Sources::LocalOnly,
+            skipped: Vec::new(),
+            dropped: Vec::new(),
+            matcher: None,
+        };
+        if !cache_from.is_empty() {
+            session.open_sources(&cache_from)?;
+        }
+        Ok(session)
+    }
+
+    fn open_sources(&mut self, cache_from: &[super::CacheFrom]) -> Result<(), Error> {
+        let names: Vec<String> = cache_from.iter().map(|s| s.reference.clone()).collect();
+        let mut sources = Vec::new();
+        // The same image under two names is read once, and used twice.
+        let mut known: BTreeMap<String, Rc<Source>> = BTreeMap::new();
+        for (name, answer) in cache_from.iter().zip(self.store.resolve(&names)) {
+            let opened = answer.and_then(|image| {
+                if let Some(source) = known.get(&image.id) {
+                    let mut source = (**source).clone();
+                    source.trusted = name.trusted;
+                    return Ok((source, 0));
+                }
+                let text = image.document.unwrap_or_default();
+                let document = self.store.read(&image.id, &text)?;
+                Ok((Source::of(image.id, name.trusted, document), text.len()))
+            });
+            match opened {
+                Ok((source, bytes)) => {
+                    self.store.hold(&source.id, bytes)?;
+                    let source = Rc::new(source);
+                    known.insert(source.id.clone(), Rc::clone(&source));
+                    sources.push(source);
+                }
+                Err(failure) => self.skip(&name.reference, &failure)?,
+            }
+        }
+        self.sources = Sources::Given(sources);
+        Ok(())
+    }
+
+    /// Passes over a name, or stops when the host was told to.
+    fn skip(&mut self, name: &str, failure: &Failure) -> Result<(), Error> {
+        if matches!(failure.code, FailureCode::Cancelled | FailureCode::Deadline) {
+            return Err(Error::Host(Problem::new(
+                Reason::OpenCancelled,
+                "resolve",
+                name,
+                failure.message.clone(),
+            )));
+        }
+        self.skipped.push(
+            Finding::new(Reason::Unresolved, name)
+                .with([Difference::fact("cause", &failure.message)]),
+        );
+        Ok(())
+    }
+
+    /// Decides about a step and makes the changes that go with the answer.
+    /// Restoring narrows the sources to the one that was used.
+    ///
+    /// # Errors
+    /// `docker/child-unreadable`, `docker/parent-unreadable`,
+    /// `docker/set-parent-failed`, `docker/restore-failed`, and `invalid` for a
+    /// config that is not one. Nothing was changed then.
+    pub fn lookup(&mut self, step: &Step) -> Result<Answer, Error> {
+        let request = self.request(step)?;
+        let decision = decide(&mut self.store, &self.sources, &request, self.mode)?;
+        self.apply(&request, decision)
+    }
+
+    /// Decides as [`Session::lookup`] does and changes nothing.
+    ///
+    /// # Errors
+    /// As `lookup`, but for the changes.
+    pub fn plan(&mut self, step: &Step) -> Result<Answer, Error> {
+        let request = self.request(step)?;
+        let Decision { verdict, notes } =
+            decide(&mut self.store, &self.sources, &request, self.mode)?;
+        let mut answer = Answer {
+            outcome: Outcome::Miss,
+            image: None,
+            source: None,
+            effects: Vec::new(),
+            notes,
+        };
+        match verdict {
+            Verdict::Miss => {}
+            Verdict::Local(id) => {
+                answer.outcome = Outcome::HitLocal;
+                answer.image = Some(id);
+            }
+            Verdict::Exact(place) => {
+                answer.outcome = Outcome::HitSource;
+                answer.source = self.source(place);
+                answer.image = self.source(place);
+                answer.effects = link(answer.image.as_deref(), request.parent.as_deref());
+            }
+            Verdict::Restored(place, restored) => {
+                let id = self.store.id_of(&restored.document);
+                answer.outcome = Outcome::HitRestored;
+                answer.source = self.source(place);
+                answer.image.clone_from(&id);
+                answer.effects = vec![Effect::Create(Creation {
+                    id,
+                    parent: request.parent,
+                    document: Some(restored.document),
+                    layer: restored.layer,
+                })];
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Looks steps up one after the other, each standing on the image of the
+    /// one before, until one misses.
+    ///
+    /// # Errors
+    /// As [`Session::lookup`], for the step that failed; the changes of the
+    /// steps before it were made.
+    pub fn replay(&mut self, steps: &[Step]) -> Result<Vec<Answer>, Error> {
+        let mut answers: Vec<Answer> = Vec::with_capacity(steps.len());
+        for step in steps {
+            let parent = match answers.last() {
+                None => step.parent.clone(),
+                Some(before) if before.image.is_none() => break,
+                Some(before) => before.image.clone(),
+            };
+            let answer = self.lookup(&Step {
+                parent,
+                ..step.clone()
+            })?;
+            answers.push(answer);
+        }
+        Ok(answers)
+    }
+
+    /// Decides as [`Session::plan`] does and gives a verdict for every
+    /// candidate. A step whose lookup would fail is explained too.
+    ///
+    /// # Errors
+    /// `invalid` for a config that is not one, `limit-exceeded`.
+    pub fn explain(&mut self, step: &Step) -> Result<Explanation, Error> {
+        let request = self.request(step)?;
+        let mut explanation =
+            super::explain::explain(&mut self.store, &self.sources, &request, self.mode)?;
+        explanation.findings.extend(self.skipped.iter().cloned());
+        explanation.findings.extend(self.dropped.iter().cloned());
+        explanation.findings.sort_by_key(|finding| finding.cascade);
+        Ok(explanation)
+    }
+
+    /// Ids of the sources in use, in order.
+    pub fn sources(&self) -> Vec<String> {
+        match &self.sources {
+            Sources::LocalOnly => Vec::new(),
+            Sources::Given(given) => given.iter().map(|source| source.id.clone()).collect(),
+        }
+    }
+
+    /// The names that were passed over when the session was opened.
+    pub fn skipped(&self) -> &[Finding] {
+        &self.skipped
+    }
+
+    fn source(&self, place: usize) -> Option<String> {
+        match &self.sources {
+            Sources::LocalOnly => None,
+            Sources::Given(given) => given.get(place).map(|source| source.id.clone()),
+        }
+    }
+
+    /// Reads what a step asks; the platform is normalised when it changes.
+    fn request(&mut self, step: &Step) -> Result<Request, Error> {
+        let matcher = match self.matcher.take() {
+            Some(matcher) if *matcher.builder() == step.platform => matcher,
+            _ => Matcher::new(&step.platform, &self.host_os, &self.store.rules),
+        };
+        self.matcher = Some(matcher.clone());
+        let config = match &step.config {
+            None => None,
+            Some(text) => {
+                let rules = &self.store.rules;
+                let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+                let limits = &self.store.limits;
+                limits.check("document-bytes", bytes, "read config", "config")?;
+                let depth = u32::try_from(limits.get("depth")).unwrap_or(u32::MAX);
+                read_config(text, rules, depth)?.map(|config| {
+                    let key = Key::of(&config, rules.compared);
+                    Requested::new(config, key)
+                })
+            }
+        };
+        Ok(Request {
+            parent: step.parent.clone().filter(|id| !id.is_empty()),
+            config,
+            matcher,
+        })
+    }
+
+    fn apply(&mut self, request: &Request, decision: Decision) -> Result<Answer, Error> {
+        let Decision { verdict, notes } = decision;
+        let mut answer = Answer {
+            outcome: Outcome::Miss,
+            image: None,
+            source: None,
+            effects: Vec::new(),
+            notes,
+        };
+        match verdict {
+            Verdict::Miss => {}
+            Verdict::Local(id) => {
+                answer.outcome = Outcome::HitLocal;
+                answer.image = Some(id);
+            }
+            Verdict::Exact(place) => {
+                answer.outcome = Outcome::HitSource;
+                answer.source = self.source(place);
+                answer.image = self.source(place);
+                answer.effects = link(answer.image.as_deref(), request.parent.as_deref());
+                if let Some(Effect::SetParent(link)) = answer.effects.first() {
+                    self.store
+                        .set_parent(&link.target, &link.parent)
+                        .map_err(|failure| {
+                            failed(Reason::SetParentFailed, "set parent", &link.target, &failure)
+                        })?;
+                }
+            }
+            Verdict::Restored(place, restored) => {
+                let source = self.source(place).unwrap_or_default();
+                let layer = restored.layer.clone();
+                let (id, document) = self
+                    .store
+                    .create(request.parent.as_deref(), *restored)
+                    .map_err(|failure| {
+                        failed(Reason::RestoreFailed, "restore", &source, &failure)
+                    })?;
+                self.stick_to(place);
+                answer.outcome = Outcome::HitRestored;
+                answer.source = Some(source);
+                answer.image = Some(id.clone());
+                answer.effects = vec![Effect::Create(Creation {
+                    id: Some(id),
+                    parent: request.parent.clone(),
+                    document,
+                    layer,
+                })];
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Drops all sources but one ("stick to one target").
+    fn stick_to(&mut self, place: usize) {
+        let Sources::Given(given) = &mut self.sources else {
+            return;
+        };
+        let Some(kept) = given.get(place).cloned() else {
+            return;
+        };
+        for source in given.iter().filter(|source| source.id != kept.id) {
+            self.dropped.push(
+                Finding::new(Reason::DroppedByStick, &source.id)
+                    .with([Difference::fact("source", &kept.id)])
+                    .cascade(),
+            );
+        }
+        *given = vec![kept];
+    }
+}
+
+/// Reads a container config as this version does; none for `null`.
+///
+/// # Errors
+/// `docker/invalid-argument`, saying where.
+pub fn read_config(text: &str, rules: &Rules, depth: u32) -> Result<Option<ContainerConfig>, Error> {
+    let read = || -> Result<Option<ContainerConfig>, JsonError> {
+        let mut reader = Reader::new(text, depth);
+        let mut config: Option<ContainerConfig> = None;
+        config.decode(&mut reader)?;
+        reader.end()?;
+        config.map(|config| config.settle(rules, 0)).transpose()
+    };
+    read().map_err(|error| {
+        Error::Invalid(Problem::new(
+            Reason::InvalidArgument,
+            "read config",
+            "config",
+            error.to_string(),
+        ))
+    })
+}
+
+/// The link of an exact hit; none when the step starts from scratch.
+fn link(target: Option<&str>, parent: Option<&str>) -> Vec<Effect> {
+    match (target, parent) {
+        (Some(target), Some(parent)) => vec![Effect::SetParent(Link {
+            target: target.to_owned(),
+            parent: parent.to_owned(),
+        })],
+        _ => Vec::new(),
+    }
+}
+
+fn failed(reason: Reason, operation: &str, subject: &str, failure: &Failure) -> Error {
+    Problem::new(reason, operation, subject, failure.message.clone()).from_failure(failure)
+}

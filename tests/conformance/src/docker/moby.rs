@@ -1,0 +1,28 @@
+//! `moby-image-cache-vectors/1`: whole lookups over a described store, and the
+//! predicates by themselves. Every case runs in the compatible and in the
+//! guarded reading.
+
+mod cases;
+mod format;
+mod pure;
+
+use super::Subject;
+use crate::Report;
+
+/// Runs a vector file.
+///
+/// # Errors
+/// When the text is not a file of this format, or has members it does not have.
+pub fn run(text: &str, subject: &dyn Subject) -> Result<Report, serde_json::Error> {
+    let file: format::File<'_> = serde_json::from_str(text)?;
+    let mut report = Report::default();
+    for case in &file.cases {
+        for reading in cases::Reading::ALL {
+            report.case(&format!("{} ({reading:?})", case.name), |check| {
+                cases::run(case, reading, subject, check);
+            });
+        }
+    }
+    pure::run(&file.pure, subject, &mut report);
+    Ok(report)
+}
