@@ -5,7 +5,9 @@
 //! (`Subject`), the format of its vector files as types that refuse unknown
 //! members, and the comparison.
 
+pub mod buildpacks;
 pub mod docker;
+pub mod memory_registry;
 mod report;
 
 pub use report::{Case, Mismatch, Report};
