@@ -1,0 +1,151 @@
+//! Changing `index.json`: under the lock, on fresh state, all or nothing.
+
+use std::collections::BTreeMap;
+
+use layerwise::host::{Failure, FailureCode};
+
+use super::OciLayout;
+use super::blobs::TEMPORARY;
+use super::catalog::Catalog;
+use super::index::{self, Index};
+use super::lock::Lock;
+use super::schema::{BUILT_HERE, PARENT, REF_NAME};
+use crate::files;
+
+/// How often a change is made anew when another program keeps writing.
+const ATTEMPTS: u32 = 10;
+const LONGEST_NAME: usize = 255;
+
+impl OciLayout {
+    /// Gives an image a name, taking it from another one; `org.opencontainers.
+    /// image.ref.name` of an entry.
+    ///
+    /// # Errors
+    /// `invalid` for a text that the image layout does not allow as a name,
+    /// `not-found` for an unknown image; else as `create`.
+    pub fn tag(&self, id: &str, name: &str) -> Result<(), Failure> {
+        if !is_name(name) {
+            let message = format!("{name:?} is not a name an image layout can hold");
+            return Err(Failure::new(FailureCode::Invalid, message));
+        }
+        self.update(|catalog, index| {
+            let known = self.known(catalog, id)?;
+            let entries: Vec<_> = index.entries().map(Result::unwrap_or_default).collect();
+            let own = |position: &usize| known.entries.contains(position);
+            let name_of = |position: usize| entries.get(position)?.annotation(REF_NAME);
+            for position in (0..entries.len()).filter(|position| !own(position)) {
+                if name_of(position) == Some(name) {
+                    index.annotate(position, REF_NAME, None);
+                }
+            }
+            if known
+                .entries
+                .iter()
+                .any(|position| name_of(*position) == Some(name))
+            {
+                return Ok(());
+            }
+            let unnamed = known
+                .entries
+                .iter()
+                .find(|position| name_of(**position).is_none());
+            if let Some(position) = unnamed {
+                index.annotate(*position, REF_NAME, Some(name));
+                return Ok(());
+            }
+            let Some((pointer, _)) = known.manifests.first() else {
+                return Ok(());
+            };
+            let first = known
+                .entries
+                .first()
+                .and_then(|position| entries.get(*position));
+            let noted = |key: &str| Some((key.to_owned(), first?.annotation(key)?.to_owned()));
+            let mut annotations: BTreeMap<_, _> =
+                [PARENT, BUILT_HERE].into_iter().filter_map(noted).collect();
+            annotations.insert(REF_NAME.to_owned(), name.to_owned());
+            let mut entry = pointer.descriptor();
+            entry.annotations = Some(annotations);
+            index.push(&entry)
+        })
+    }
+
+    /// Notes whether an image was built here, which only the program that
+    /// builds can know.
+    ///
+    /// # Errors
+    /// `not-found` for an unknown image; else as `create`.
+    pub fn set_built_here(&self, id: &str, built_here: bool) -> Result<(), Failure> {
+        let value = if built_here { "true" } else { "false" };
+        self.update(|catalog, index| {
+            let known = self.known(catalog, id)?;
+            catalog.note(index, known, BUILT_HERE, value)
+        })
+    }
+
+    /// Makes a change and writes it, unless it changes nothing. `change` runs
+    /// again when another program wrote the file in between.
+    pub(super) fn update<T>(
+        &self,
+        change: impl Fn(&Catalog, &mut Index) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let _lock = Lock::take(&self.root, self.lock_wait)?;
+        let path = index::path(&self.root);
+        for _ in 0..ATTEMPTS {
+            let catalog = self.catalog()?;
+            let mut index = catalog.index().clone();
+            let answer = change(&catalog, &mut index)?;
+            if index == *catalog.index() {
+                return Ok(answer);
+            }
+            let unchanged = || Ok(files::read(&path, u64::MAX)? == catalog.text());
+            let temporary = self.root.join(TEMPORARY);
+            if files::replace(&path, &temporary, &index.to_text()?, unchanged)? {
+                return Ok(answer);
+            }
+        }
+        Err(Failure::new(
+            FailureCode::Conflict,
+            format!("another program keeps changing {path:?}"),
+        ))
+    }
+}
+
+/// Runs of letters and digits, joined by one of `-._:@+` or by `--`, in
+/// components joined by `/`.
+fn is_name(name: &str) -> bool {
+    let component = |component: &str| {
+        let word = |c: char| c.is_ascii_alphanumeric();
+        component.starts_with(word)
+            && component.ends_with(word)
+            && component
+                .split(word)
+                .all(|s| matches!(s, "" | "-" | "." | "_" | ":" | "@" | "+" | "--"))
+    };
+    name.len() <= LONGEST_NAME && name.split('/').all(component)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn names_of_the_layout_specification() {
+        for name in [
+            "latest",
+            "1.0",
+            "a/b:c@sha256+d",
+            "a--b",
+            "x86_64",
+            "localhost:5000/a:1",
+        ] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in [
+            "", "/", "a/", "-a", "a.", "a..b", "a---b", "a b", "a\n", "\u{e4}", "../a",
+        ] {
+            assert!(!is_name(name), "{name:?}");
+        }
+        assert!(!is_name(&"a".repeat(256)));
+    }
+}
