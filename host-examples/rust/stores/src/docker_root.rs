@@ -38,8 +38,6 @@ use crate::reference::Reference;
 use names::Names;
 use scan::Scan;
 
-/// More than any file of one fact has.
-const LONGEST_FACT: u64 = 4096;
 /// The largest document that is read; a limit above it does not matter.
 const LONGEST_DOCUMENT: u64 = 64 << 20;
 
@@ -155,7 +153,7 @@ impl DockerRoot {
 
     fn parent(&self, id: &Digest) -> Result<Option<String>, Failure> {
         let path = self.fact(id, "parent");
-        let Some(bytes) = files::read_if_there(&path, LONGEST_FACT)? else {
+        let Some(bytes) = scan::fact(&path)? else {
             return Ok(None);
         };
         let text = files::text(&path, bytes)?;
@@ -165,14 +163,14 @@ impl DockerRoot {
         image_id(&text).map_err(|_| {
             Failure::new(
                 FailureCode::Corrupt,
-                format!("{path:?} holds no image id: {text:?}"),
+                format!("{path:?} does not hold an image id"),
             )
         })?;
         Ok(Some(text))
     }
 
     fn built(&self, id: &Digest) -> Provenance {
-        match files::read_if_there(&self.fact(id, scan::BUILT), LONGEST_FACT) {
+        match scan::fact(&self.fact(id, scan::BUILT)) {
             Ok(Some(bytes)) if bytes.first() == Some(&1) => Provenance::BuiltHere,
             Ok(Some(_)) => Provenance::Elsewhere,
             Ok(None) if self.scan().is_ok_and(|scan| scan.marked) => Provenance::Elsewhere,

@@ -10,8 +10,10 @@
 //!   digest of the config document. Manifests of attestations are no images.
 //! * What this store knows more is kept in annotations of the image's entries in
 //!   `index.json`, which other tools hand through: `dev.layerwise.parent` (the id
-//!   of the recorded parent) and `dev.layerwise.built-here` (`true` or `false`).
-//!   Inside nested indexes they mean nothing, because those come from elsewhere
+//!   of the recorded parent) and `dev.layerwise.built-here` (`true` or `false`),
+//!   with `dev.layerwise.image`, the id of the image they are about. umoci copies
+//!   the annotations of an entry to the image it derives from it; there they mean
+//!   nothing. Nor do they inside nested indexes, because those come from elsewhere
 //!   as a whole; an image known from there only gets an entry of its own when
 //!   something is to be noted.
 //! * Names are `org.opencontainers.image.ref.name`, as skopeo and umoci use them,

@@ -255,10 +255,10 @@ mod tests {
 
     #[test]
     fn refusals_quote_the_text() {
-        let error = "a\u{1b}[2J".parse::<Reference>().unwrap_err();
+        let error = "a\u{1b}[2m".parse::<Reference>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "\"a\\u{1b}[2J\" is not an image name or id: a repository consists of letters, \
+            "\"a\\u{1b}[2m\" is not an image name or id: a repository consists of letters, \
              digits and single separators"
         );
     }

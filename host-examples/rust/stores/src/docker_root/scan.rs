@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use layerwise::host::Failure;
+use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::Digest;
 
-use super::LONGEST_FACT;
 use crate::files;
 
 /// The file that marks an image as built here.
 pub const BUILT: &str = "builtLocally";
+
+/// More than any file of one fact has.
+const LONGEST_FACT: u64 = 4096;
 
 /// The parent links of all images.
 #[derive(Debug, Default)]
@@ -31,7 +33,7 @@ impl Scan {
         let mut scan = Self::default();
         for id in ids(images)? {
             let facts = metadata.join(id.trim_start_matches("sha256:"));
-            let parent = match files::read_if_there(&facts.join("parent"), LONGEST_FACT)? {
+            let parent = match fact(&facts.join("parent"))? {
                 Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
                 None => String::new(),
             };
@@ -43,6 +45,16 @@ impl Scan {
             }
         }
         Ok(scan)
+    }
+}
+
+/// Reads the file of a fact, if it is there.
+pub fn fact(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    match files::read_if_there(path, LONGEST_FACT) {
+        Err(failure) if failure.code == FailureCode::TooLarge => {
+            Err(Failure::new(FailureCode::Corrupt, failure.message))
+        }
+        other => other,
     }
 }
 

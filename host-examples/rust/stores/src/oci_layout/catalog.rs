@@ -10,7 +10,7 @@ use layerwise::oci::Digest;
 use super::blobs::Blobs;
 use super::graph::{Graph, Manifest, Node, Passed};
 use super::index::Index;
-use super::schema::{BUILT_HERE, Descriptor, FULL_NAME, PARENT, Pointer, REF_NAME};
+use super::schema::{BUILT_HERE, Descriptor, FULL_NAME, IMAGE, PARENT, Pointer, REF_NAME};
 
 /// Everything that is known without reading config documents.
 #[derive(Debug)]
@@ -159,18 +159,34 @@ impl Catalog {
         key: &str,
         value: &str,
     ) -> Result<(), Failure> {
+        let id = known.config.digest.as_str();
         for position in &known.entries {
-            index.annotate(*position, key, Some(value));
+            index.note(*position, id, key, Some(value));
         }
-        if !known.entries.is_empty() {
-            return Ok(());
+        if known.entries.is_empty() {
+            let position = self.enter(index, known)?;
+            index.note(position, id, key, Some(value));
         }
-        let Some((pointer, _)) = known.manifests.first() else {
-            return Ok(());
-        };
-        let mut entry = pointer.descriptor();
-        entry.annotations = Some(BTreeMap::from([(key.to_owned(), value.to_owned())]));
-        index.push(&entry)
+        Ok(())
+    }
+
+    /// Adds one more entry for an image, with what is noted of it, and answers
+    /// its position.
+    pub fn enter(&self, index: &mut Index, known: &Known) -> Result<usize, Failure> {
+        let id = known.config.digest.as_str();
+        let position = index.len();
+        for (pointer, _) in known.manifests.iter().take(1) {
+            index.push(&pointer.descriptor())?;
+        }
+        if let Some(parent) = &known.parent {
+            index.note(position, id, PARENT, Some(parent));
+        }
+        match known.built {
+            Provenance::BuiltHere => index.note(position, id, BUILT_HERE, Some("true")),
+            Provenance::Elsewhere => index.note(position, id, BUILT_HERE, Some("false")),
+            Provenance::Unknown => {}
+        }
+        Ok(position)
     }
 
     fn collect_images(&mut self) {
@@ -228,6 +244,9 @@ impl Catalog {
             return;
         };
         known.entries.push(position);
+        if entry.annotation(IMAGE) != Some(known.config.digest.as_str()) {
+            return;
+        }
         if known.parent.is_none() {
             let parent = entry.annotation(PARENT).filter(|parent| !parent.is_empty());
             known.parent = parent.map(str::to_owned);

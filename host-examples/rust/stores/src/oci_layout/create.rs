@@ -1,6 +1,5 @@
 //! Adding an image, and making a layout.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -46,14 +45,17 @@ impl OciLayout {
             let layers =
                 locked(&self.layers).find(&self.blobs, catalog, parent_image, &diff_ids)?;
             let manifest = store_manifest(&self.blobs, document, layers)?;
-            let mut annotations = BTreeMap::from([(BUILT_HERE.to_owned(), "false".to_owned())]);
-            if let Some(parent) = parent {
-                annotations.insert(PARENT.to_owned(), parent.to_owned());
+            // An entry whose blobs were collected becomes this image's again.
+            let mut entries: Vec<usize> = index.positions(&manifest.digest).collect();
+            if entries.is_empty() {
+                entries.push(index.len());
+                index.push(&manifest)?;
             }
-            index.push(&Descriptor {
-                annotations: Some(annotations),
-                ..manifest
-            })
+            for position in entries {
+                index.note(position, &id, PARENT, parent);
+                index.note(position, &id, BUILT_HERE, Some("false"));
+            }
+            Ok(())
         })?;
         Ok(id)
     }

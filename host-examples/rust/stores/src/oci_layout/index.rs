@@ -7,7 +7,7 @@ use std::time::Duration;
 use layerwise::host::{Failure, FailureCode};
 use serde_json::{Map, Value};
 
-use super::schema::{Descriptor, INDEX};
+use super::schema::{BUILT_HERE, Descriptor, IMAGE, INDEX, PARENT, REF_NAME};
 use crate::files;
 
 /// The largest `index.json` that is read: about 200,000 entries.
@@ -89,11 +89,44 @@ impl Index {
         })
     }
 
+    /// Where the entries with this digest are.
+    pub fn positions(&self, digest: &str) -> impl Iterator<Item = usize> {
+        let has = move |entry: &Value| entry.get("digest").is_some_and(|text| text == digest);
+        let numbered = self.entries.iter().enumerate();
+        numbered.filter_map(move |(position, entry)| has(entry).then_some(position))
+    }
+
     /// Adds an entry at the end.
     pub fn push(&mut self, entry: &Descriptor) -> Result<(), Failure> {
         let entry = serde_json::to_value(entry).map_err(|error| unwritable(&error))?;
         self.entries.push(entry);
         Ok(())
+    }
+
+    /// The name of each entry.
+    pub fn names(&self) -> impl Iterator<Item = Option<String>> {
+        self.entries.iter().map(|entry| {
+            let name = entry.get("annotations")?.get(REF_NAME)?;
+            Some(name.as_str()?.to_owned())
+        })
+    }
+
+    /// How many entries there are.
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Sets or takes away what is noted of image `id` in one of its entries.
+    /// Notes about another image, which came with a copied entry, go.
+    pub fn note(&mut self, position: usize, id: &str, key: &str, value: Option<&str>) {
+        let entry = self.entries.get(position);
+        let about = entry.and_then(|entry| entry.get("annotations")?.get(IMAGE)?.as_str());
+        if about != Some(id) {
+            self.annotate(position, PARENT, None);
+            self.annotate(position, BUILT_HERE, None);
+            self.annotate(position, IMAGE, Some(id));
+        }
+        self.annotate(position, key, value);
     }
 
     /// Sets or takes away an annotation of an entry.

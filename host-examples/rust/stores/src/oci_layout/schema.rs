@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 
+/// The annotation with the id of the image that the other two are about.
+pub const IMAGE: &str = "dev.layerwise.image";
 /// The annotation with the id of the recorded parent.
 pub const PARENT: &str = "dev.layerwise.parent";
 /// The annotation that says whether an image was built here.

@@ -1,7 +1,5 @@
 //! Changing `index.json`: under the lock, on fresh state, all or nothing.
 
-use std::collections::BTreeMap;
-
 use layerwise::host::{Failure, FailureCode};
 
 use super::OciLayout;
@@ -9,7 +7,7 @@ use super::blobs::TEMPORARY;
 use super::catalog::Catalog;
 use super::index::{self, Index};
 use super::lock::Lock;
-use super::schema::{BUILT_HERE, PARENT, REF_NAME};
+use super::schema::{BUILT_HERE, REF_NAME};
 use crate::files;
 
 /// How often a change is made anew when another program keeps writing.
@@ -30,43 +28,24 @@ impl OciLayout {
         }
         self.update(|catalog, index| {
             let known = self.known(catalog, id)?;
-            let entries: Vec<_> = index.entries().map(Result::unwrap_or_default).collect();
-            let own = |position: &usize| known.entries.contains(position);
-            let name_of = |position: usize| entries.get(position)?.annotation(REF_NAME);
-            for position in (0..entries.len()).filter(|position| !own(position)) {
-                if name_of(position) == Some(name) {
+            let names: Vec<Option<String>> = index.names().collect();
+            let has =
+                |position: usize| names.get(position).and_then(Option::as_deref) == Some(name);
+            for position in 0..names.len() {
+                if has(position) && !known.entries.contains(&position) {
                     index.annotate(position, REF_NAME, None);
                 }
             }
-            if known
-                .entries
-                .iter()
-                .any(|position| name_of(*position) == Some(name))
-            {
+            if known.entries.iter().any(|position| has(*position)) {
                 return Ok(());
             }
-            let unnamed = known
-                .entries
-                .iter()
-                .find(|position| name_of(**position).is_none());
-            if let Some(position) = unnamed {
-                index.annotate(*position, REF_NAME, Some(name));
-                return Ok(());
-            }
-            let Some((pointer, _)) = known.manifests.first() else {
-                return Ok(());
+            let is_free = |position: &usize| names.get(*position).is_some_and(Option::is_none);
+            let position = match known.entries.iter().copied().find(is_free) {
+                Some(position) => position,
+                None => catalog.enter(index, known)?,
             };
-            let first = known
-                .entries
-                .first()
-                .and_then(|position| entries.get(*position));
-            let noted = |key: &str| Some((key.to_owned(), first?.annotation(key)?.to_owned()));
-            let mut annotations: BTreeMap<_, _> =
-                [PARENT, BUILT_HERE].into_iter().filter_map(noted).collect();
-            annotations.insert(REF_NAME.to_owned(), name.to_owned());
-            let mut entry = pointer.descriptor();
-            entry.annotations = Some(annotations);
-            index.push(&entry)
+            index.annotate(position, REF_NAME, Some(name));
+            Ok(())
         })
     }
 
