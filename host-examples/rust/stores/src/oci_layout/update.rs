@@ -106,7 +106,52 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_name;
+    use std::cell::Cell;
+    use std::{env, fs, process};
+
+    use layerwise::host::ImageStore as _;
+
+    use super::*;
+
+    /// Another program that writes `index.json` while a change is made: nothing
+    /// of either is lost, and one that never stops is told of.
+    #[test]
+    fn changes_in_between_are_built_upon() {
+        let root = env::temp_dir().join(format!("layerwise-update-{}", process::id()));
+        let store = OciLayout::init(&root).unwrap();
+        let document = r#"{"rootfs":{"type":"layers"}}"#;
+        let id = store.create(None, document, None).unwrap();
+        let path = index::path(&root);
+        let interfere = |text: &str| {
+            let now = fs::read_to_string(&path).unwrap();
+            fs::write(&path, now.replacen('{', &format!("{{\"{text}\":1,"), 1)).unwrap();
+        };
+        let runs = Cell::new(0);
+        let note = |catalog: &Catalog, index: &mut Index| {
+            runs.set(runs.get() + 1);
+            catalog.note(index, store.known(catalog, &id)?, BUILT_HERE, "true")
+        };
+
+        let mut answer = store.update(|catalog, index| {
+            if runs.get() == 0 {
+                interfere("theirs");
+            }
+            note(catalog, index)
+        });
+        assert_eq!((answer, runs.get()), (Ok(()), 2));
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains("theirs") && text.contains(r#""dev.layerwise.built-here":"true""#));
+
+        store.set_built_here(&id, false).unwrap();
+        answer = store.update(|catalog, index| {
+            interfere(&format!("run {}", runs.get()));
+            note(catalog, index)
+        });
+        assert_eq!(answer.unwrap_err().code, FailureCode::Conflict);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains("theirs") && text.contains(r#""dev.layerwise.built-here":"false""#));
+        fs::remove_dir_all(&root).unwrap();
+    }
 
     #[test]
     fn names_of_the_layout_specification() {
