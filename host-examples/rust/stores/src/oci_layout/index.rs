@@ -5,6 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use layerwise::host::{Failure, FailureCode};
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::schema::{BUILT_HERE, Descriptor, IMAGE, INDEX, PARENT, REF_NAME};
@@ -82,7 +83,7 @@ impl Index {
     /// The entries; one that is not a descriptor says why.
     pub fn entries(&self) -> impl Iterator<Item = Result<Descriptor, Failure>> {
         self.entries.iter().map(|entry| {
-            serde_json::from_value(entry.clone()).map_err(|error| {
+            Descriptor::deserialize(entry).map_err(|error| {
                 let message = format!("an entry of the index is not a descriptor: {error}");
                 Failure::new(FailureCode::Corrupt, message)
             })
