@@ -12,6 +12,8 @@
 
 extern crate alloc;
 
+#[cfg(target_family = "wasm")]
+mod component;
 mod prelude;
 
 pub mod buildpacks;

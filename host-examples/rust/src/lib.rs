@@ -1,1 +1,37 @@
-//! stub
+//! Runs the layerwise component in wasmtime.
+//!
+//! An [`Engine`] compiles the component once and hands out sessions. Each
+//! session has an instance of its own, with its own memory and its own limits,
+//! and sees only what its opener lends it: an image store, a registry, a file
+//! system, an observer ([`Lent`]). Dropping a session frees everything.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use layerwise::docker::{Options, Step};
+//! use layerwise_host::{Engine, Lent, SessionLimits};
+//! use layerwise_stores::{Memory, Order};
+//!
+//! let engine = Engine::new(&Default::default())?;
+//! let images = Arc::new(Memory::new(Order::Sorted));
+//! let lent = Lent { images, ..Lent::default() };
+//! let mut session = engine.docker(lent, Options::default(), SessionLimits::default())?;
+//! let step = Step { config: Some(r#"{"Cmd":["true"]}"#.into()), ..Step::default() };
+//! assert_eq!(session.lookup(&step)?.image, None);
+//! # Ok::<(), layerwise_host::Error>(())
+//! ```
+
+mod bindings;
+mod cache;
+pub mod docker;
+mod engine;
+mod error;
+mod imports;
+mod instance;
+
+pub use engine::{Engine, EngineOptions, Net};
+pub use error::{Error, Stop};
+pub use imports::Lent;
+pub use instance::SessionLimits;
+
+/// The component this host was built with.
+pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwise.wasm"));

@@ -1,0 +1,145 @@
+//! The compiled component and the settings it runs under.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use wasmtime::component::{HasSelf, InstancePre, Linker};
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::bindings::EnginePre;
+use crate::cache;
+use crate::error::Error;
+use crate::imports::State;
+
+/// How often deadlines are looked at.
+pub const TICK: Duration = Duration::from_millis(10);
+
+/// What stops a session that runs for too long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Net {
+    /// Time: cheap, not exactly repeatable.
+    #[default]
+    Deadline,
+    /// Work: exactly repeatable, up to a third slower.
+    Fuel,
+}
+
+/// How an engine is set up.
+#[derive(Clone, Debug, Default)]
+pub struct EngineOptions {
+    /// The component to run instead of the one this host was built with.
+    pub component: Option<Vec<u8>>,
+    /// Keep compiled code in this directory.
+    pub code_cache: Option<PathBuf>,
+    /// Keep this many instances' memories reserved, for hosts that open many
+    /// sessions.
+    pub pool: Option<u32>,
+    /// What stops a session.
+    pub net: Net,
+}
+
+/// The compiled component. Cheap to clone; sessions of one engine share nothing
+/// but its code.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) pre: EnginePre<State>,
+    pub(crate) net: Net,
+    ticker: Arc<Ticker>,
+}
+
+impl Engine {
+    /// Compiles the component, or loads its compiled form.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when it cannot be compiled or asks for imports that
+    /// this host does not have.
+    pub fn new(options: &EngineOptions) -> Result<Self, Error> {
+        let mut config = Config::new();
+        config.wasm_component_model(true);
+        match options.net {
+            Net::Deadline => config.epoch_interruption(true),
+            Net::Fuel => config.consume_fuel(true),
+        };
+        if let Some(count) = options.pool {
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(count)));
+        }
+        let engine = wasmtime::Engine::new(&config)
+            .map_err(|error| Error::Engine(format!("wasmtime cannot be set up: {error:#}")))?;
+        let wasm = options.component.as_deref().unwrap_or(crate::COMPONENT);
+        let component = match &options.code_cache {
+            Some(directory) => cache::load_or_compile(&engine, wasm, directory)?,
+            None => cache::compile(&engine, wasm)?,
+        };
+        let mut linker: Linker<State> = Linker::new(&engine);
+        let link = |error: wasmtime::Error| Error::Engine(format!("the imports do not fit: {error:#}"));
+        crate::bindings::Engine::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)
+            .map_err(link)?;
+        let pre: InstancePre<State> = linker.instantiate_pre(&component).map_err(link)?;
+        let pre = EnginePre::new(pre).map_err(link)?;
+        Ok(Self {
+            pre,
+            net: options.net,
+            ticker: Arc::new(Ticker::start(&engine, options.net)),
+        })
+    }
+
+    /// The names of the interfaces the component imports and exports.
+    pub fn interfaces(&self) -> (Vec<String>, Vec<String>) {
+        let engine = self.pre.engine();
+        let ty = self.pre.instance_pre().component().component_type();
+        (
+            ty.imports(engine).map(|(name, _)| name.to_owned()).collect(),
+            ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
+        )
+    }
+
+    /// How many sessions use this engine's clock, the engine itself included.
+    pub fn users(&self) -> usize {
+        Arc::strong_count(&self.ticker)
+    }
+}
+
+fn pool(count: u32) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(count)
+        .total_core_instances(count.saturating_mul(4))
+        .total_memories(count)
+        .total_tables(count.saturating_mul(4))
+        .max_core_instances_per_component(8)
+        .max_tables_per_component(8)
+        .max_memory_size(512 << 20);
+    pool
+}
+
+/// Moves the engine's clock on while the engine lives.
+struct Ticker {
+    stopped: Arc<AtomicBool>,
+}
+
+impl Ticker {
+    fn start(engine: &wasmtime::Engine, net: Net) -> Self {
+        let stopped = Arc::new(AtomicBool::new(false));
+        if net == Net::Deadline {
+            let (engine, flag) = (engine.weak(), Arc::clone(&stopped));
+            thread::spawn(move || {
+                while !flag.load(Ordering::Relaxed) {
+                    thread::sleep(TICK);
+                    match engine.upgrade() {
+                        Some(engine) => engine.increment_epoch(),
+                        None => return,
+                    }
+                }
+            });
+        }
+        Self { stopped }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+}

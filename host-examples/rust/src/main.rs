@@ -1,0 +1,2 @@
+//! The command line `layerwise`.
+fn main() {}

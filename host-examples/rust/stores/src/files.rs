@@ -1,0 +1,139 @@
+//! Files: bounded reading, atomic writing, and what an error says.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use layerwise::host::{Failure, FailureCode};
+
+use crate::batch::too_large;
+
+/// Reads a regular file of at most `limit` bytes.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    let size = size(path)?;
+    if size > limit {
+        return Err(too_large(&format!("{path:?}"), size, limit));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes))
+        .map_err(|error| failure("read", path, &error))?;
+    let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if size > limit {
+        return Err(too_large(&format!("{path:?}"), size, limit));
+    }
+    Ok(bytes)
+}
+
+/// The size of a regular file. Everything else is refused before it is opened:
+/// opening a pipe would wait for its writer.
+pub fn size(path: &Path) -> Result<u64, Failure> {
+    let metadata = fs::metadata(path).map_err(|error| failure("read", path, &error))?;
+    if metadata.is_file() {
+        Ok(metadata.len())
+    } else {
+        Err(Failure::new(
+            FailureCode::Corrupt,
+            format!("{path:?} is not a regular file"),
+        ))
+    }
+}
+
+/// Like [`read`], for files that need not be there.
+pub fn read_if_there(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
+    match read(path, limit) {
+        Err(error) if error.code == FailureCode::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// The text of a document that was read from `path`.
+pub fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::new(
+            FailureCode::Corrupt,
+            format!("{path:?} is not utf-8 at byte {at}"),
+        )
+    })
+}
+
+/// Writes a file so that a crash leaves either what was there or all of
+/// `bytes`: into `temporary`, to the disk, and renamed. `ready` runs right
+/// before the rename and can still call it off; answers whether it was done.
+///
+/// Only the holder of the lock of the directory calls this, so that
+/// `temporary` can have a fixed name: what an interrupted writer left is
+/// removed by the next one.
+pub fn replace(
+    path: &Path,
+    temporary: &Path,
+    bytes: &[u8],
+    ready: impl FnOnce() -> Result<bool, Failure>,
+) -> Result<bool, Failure> {
+    let io = |error: io::Error| failure("write", path, &error);
+    let permissions = fs::metadata(path).map(|metadata| metadata.permissions());
+    remove(temporary)?;
+    let mut file = File::create_new(temporary).map_err(|e| failure("write", temporary, &e))?;
+    file.write_all(bytes).map_err(io)?;
+    if let Ok(permissions) = permissions {
+        file.set_permissions(permissions).map_err(io)?;
+    }
+    file.sync_all().map_err(io)?;
+    drop(file);
+    if !ready()? {
+        remove(temporary)?;
+        return Ok(false);
+    }
+    fs::rename(temporary, path).map_err(io)?;
+    if let Some(directory) = path.parent() {
+        sync_directory(directory).map_err(io)?;
+    }
+    Ok(true)
+}
+
+/// Makes a failure of an I/O error.
+pub fn failure(action: &str, path: &Path, error: &io::Error) -> Failure {
+    let (code, reason) = match error.kind() {
+        io::ErrorKind::NotFound => (FailureCode::NotFound, "it does not exist"),
+        io::ErrorKind::NotADirectory => (FailureCode::NotFound, "a part of it is not a directory"),
+        io::ErrorKind::PermissionDenied => (FailureCode::Denied, "permission denied"),
+        io::ErrorKind::ReadOnlyFilesystem => (FailureCode::Denied, "the filesystem is read-only"),
+        io::ErrorKind::StorageFull => (FailureCode::Full, "no room is left on the device"),
+        io::ErrorKind::QuotaExceeded => (FailureCode::Full, "the quota is used up"),
+        io::ErrorKind::Unsupported => (FailureCode::Unsupported, "not supported there"),
+        _ => {
+            let message = format!("cannot {action} {path:?}: {}", lower(&error.to_string()));
+            return Failure::new(FailureCode::Other, message);
+        }
+    };
+    Failure::new(code, format!("cannot {action} {path:?}: {reason}"))
+}
+
+fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(failure("remove", path, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Brings a rename to the disk.
+#[cfg(unix)]
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Directories cannot be opened here; the system orders renames itself.
+#[cfg(not(unix))]
+fn sync_directory(_directory: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn lower(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(chars).collect()
+    })
+}

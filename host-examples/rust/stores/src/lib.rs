@@ -1,0 +1,26 @@
+//! Image stores: what `layerwise::host::ImageStore` asks for, from real places.
+//!
+//! | store | kind | what it is | writable |
+//! |---|---|---|---|
+//! | [`OciLayout`] | `oci:PATH` | an OCI image layout directory | yes |
+//! | [`DockerRoot`] | `docker:PATH` | the data root of a Docker engine | no |
+//! | [`Memory`] | `memory:` | maps, for tests and demonstrations | yes |
+//!
+//! The contract is `wit/image-store.wit`. Every failure names the file or image
+//! it is about. No text from an image becomes part of a path: only digests that
+//! were parsed do.
+
+mod batch;
+mod digests;
+mod docker_root;
+mod files;
+mod memory;
+mod oci_layout;
+mod open;
+mod reference;
+
+pub use docker_root::DockerRoot;
+pub use memory::{Faults, Memory, Order};
+pub use oci_layout::{OciLayout, Passed};
+pub use open::{OpenError, Store, open};
+pub use reference::{Named, Reference, ReferenceError};

@@ -1,0 +1,317 @@
+//! An OCI image layout directory, writable.
+//!
+//! Facts this relies on (OCI image layout 1.0.0):
+//!
+//! * `oci-layout` holds the version, `index.json` lists descriptors, and
+//!   `blobs/ALGORITHM/HEX` holds content under its digest. Blobs nobody refers
+//!   to are allowed; so are other files beside these.
+//! * An image is a manifest that is reached from `index.json`, directly or
+//!   through nested indexes, and whose config is an image config. Its id is the
+//!   digest of the config document. Manifests of attestations are no images.
+//! * What this store knows more is kept in annotations of the image's entries in
+//!   `index.json`, which other tools hand through: `dev.layerwise.parent` (the id
+//!   of the recorded parent) and `dev.layerwise.built-here` (`true` or `false`),
+//!   with `dev.layerwise.image`, the id of the image they are about. umoci copies
+//!   the annotations of an entry to the image it derives from it; there they mean
+//!   nothing. Nor do they inside nested indexes, because those come from elsewhere
+//!   as a whole; an image known from there only gets an entry of its own when
+//!   something is to be noted.
+//! * Names are `org.opencontainers.image.ref.name`, as skopeo and umoci use them,
+//!   and the full names in `io.containerd.image.name` that `docker save` writes.
+//! * Writers of this store hold an exclusive lock on `.layerwise.lock`, write
+//!   blobs first, and then replace `index.json` by rename. skopeo and umoci know
+//!   nothing of the lock, so `index.json` is compared once more right before it
+//!   is replaced, and the change is made anew on what they wrote.
+//! * A blob is taken to be the layer with the diff id that a config says. Every
+//!   program that unpacks it checks that; nothing is unpacked here.
+
+mod blobs;
+mod catalog;
+mod create;
+mod graph;
+mod index;
+mod layers;
+mod lock;
+mod schema;
+mod update;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance};
+use layerwise::oci::Digest;
+
+use crate::batch;
+use crate::digests::{self, Completed};
+use crate::files;
+use crate::reference::Reference;
+
+use blobs::Blobs;
+use catalog::{Catalog, Known};
+use layers::Layers;
+
+pub use graph::Passed;
+
+/// How long another writer is waited for, unless told otherwise.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// The largest document that is read; a limit above it does not matter.
+const LONGEST_DOCUMENT: u64 = 64 << 20;
+
+/// The images of an OCI image layout.
+#[derive(Debug)]
+pub struct OciLayout {
+    root: PathBuf,
+    blobs: Blobs,
+    lock_wait: Duration,
+    /// What the last reading of `index.json` found; used while its bytes stay
+    /// the same.
+    catalog: Mutex<Option<Arc<Catalog>>>,
+    layers: Mutex<Layers>,
+}
+
+impl OciLayout {
+    /// Opens a layout.
+    ///
+    /// # Errors
+    /// `not-found` when there is none, `unsupported` for another version of
+    /// layouts, `corrupt`, `denied`.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let layout = Self {
+            root: path.to_owned(),
+            blobs: Blobs::new(path),
+            lock_wait: LOCK_WAIT,
+            catalog: Mutex::new(None),
+            layers: Mutex::default(),
+        };
+        schema::check_layout(path)?;
+        layout.catalog()?;
+        Ok(layout)
+    }
+
+    /// Makes an empty layout where nothing is yet, or opens the one that is
+    /// there.
+    ///
+    /// # Errors
+    /// `conflict` when the directory holds other things; else as [`Self::open`].
+    pub fn init(path: &Path) -> Result<Self, Failure> {
+        create::layout(path)?;
+        Self::open(path)
+    }
+
+    /// The same store, waiting at most this long for another writer.
+    #[must_use]
+    pub const fn with_lock_wait(mut self, wait: Duration) -> Self {
+        self.lock_wait = wait;
+        self
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// The ids of all images, in ascending order.
+    ///
+    /// # Errors
+    /// When `index.json` cannot be read.
+    pub fn ids(&self) -> Result<Vec<String>, Failure> {
+        Ok(self.catalog()?.images().map(|(id, _)| id.clone()).collect())
+    }
+
+    /// What was passed over because it cannot be read, such as an entry whose
+    /// manifest is missing.
+    ///
+    /// # Errors
+    /// When `index.json` cannot be read.
+    pub fn passed(&self) -> Result<Vec<Passed>, Failure> {
+        Ok(self.catalog()?.passed().to_vec())
+    }
+
+    /// The images `index.json` leads to now.
+    fn catalog(&self) -> Result<Arc<Catalog>, Failure> {
+        let text = index::read(&self.root)?;
+        let mut kept = locked(&self.catalog);
+        if let Some(catalog) = &*kept
+            && catalog.is_of(&text)
+        {
+            return Ok(Arc::clone(catalog));
+        }
+        let catalog = Arc::new(Catalog::read(
+            &self.root,
+            &self.blobs,
+            text,
+            kept.as_deref(),
+        )?);
+        *kept = Some(Arc::clone(&catalog));
+        Ok(catalog)
+    }
+
+    fn read(&self, id: &str, known: &Known, want: Facts, limit: u64) -> Result<Image, Failure> {
+        let document = if want.document {
+            Some(self.document(known, limit)?)
+        } else {
+            None
+        };
+        let parent = if want.parent {
+            known.checked_parent(id)?
+        } else {
+            None
+        };
+        Ok(Image {
+            id: id.to_owned(),
+            document,
+            parent,
+            built: if want.built {
+                known.built
+            } else {
+                Provenance::Unknown
+            },
+        })
+    }
+
+    fn document(&self, known: &Known, limit: u64) -> Result<String, Failure> {
+        let config = &known.config;
+        let bytes = self
+            .blobs
+            .read(&config.digest, config.size, limit.min(LONGEST_DOCUMENT))?;
+        files::text(&self.blobs.path(&config.digest), bytes)
+    }
+
+    fn resolve_one(&self, catalog: &Catalog, text: &str, limit: u64) -> Result<Image, Failure> {
+        let (id, known) = self.find(catalog, text)?;
+        let want = Facts {
+            document: true,
+            ..Facts::default()
+        };
+        self.read(id, known, want, limit)
+    }
+
+    /// A whole digest is an id or that of a manifest; then come names as they
+    /// are, names as Docker completes them, and beginnings of ids.
+    fn find<'a>(&self, catalog: &'a Catalog, text: &str) -> Result<(&'a str, &'a Known), Failure> {
+        let reference = text.parse();
+        if let Ok(Reference::Id(digest)) = &reference {
+            return match catalog.get(digest.as_str()) {
+                Some(found) => Ok(found),
+                None => self.only(catalog, text, &catalog.under_digest(digest)),
+            };
+        }
+        let named = catalog.under_name(text);
+        if !named.is_empty() {
+            return self.only(catalog, text, &named);
+        }
+        if let Ok(Reference::Named(name)) = &reference {
+            let named = catalog.under_full_name(&name.full());
+            if !named.is_empty() {
+                return self.only(catalog, text, &named);
+            }
+        }
+        let ids = catalog.images().map(|(id, _)| id.as_str());
+        match digests::complete(ids, text) {
+            Completed::One(id) => catalog.get(&id).ok_or_else(|| self.unknown(catalog, text)),
+            Completed::None => Err(self.unknown(catalog, text)),
+            Completed::Several => Err(Failure::new(
+                FailureCode::Invalid,
+                format!("several image ids begin with {text:?}"),
+            )),
+        }
+    }
+
+    /// The one image behind some descriptors.
+    fn only<'a>(
+        &self,
+        catalog: &'a Catalog,
+        text: &str,
+        pointers: &[&schema::Pointer],
+    ) -> Result<(&'a str, &'a Known), Failure> {
+        let (ids, failure) = catalog.reached(pointers);
+        if let [id] = ids.as_slice() {
+            return catalog.get(id).ok_or_else(|| self.unknown(catalog, text));
+        }
+        if ids.is_empty() {
+            return Err(failure.unwrap_or_else(|| self.unknown(catalog, text)));
+        }
+        Err(Failure::new(
+            FailureCode::Invalid,
+            format!(
+                "{text:?} stands for {} images: name one by its id",
+                ids.len()
+            ),
+        ))
+    }
+
+    fn known<'a>(&self, catalog: &'a Catalog, id: &str) -> Result<&'a Known, Failure> {
+        if id.parse::<Digest>().is_err() {
+            let message = format!("{id:?} is not an image id");
+            return Err(Failure::new(FailureCode::Invalid, message));
+        }
+        match catalog.get(id) {
+            Some((_, known)) => Ok(known),
+            None => Err(self.unknown(catalog, id)),
+        }
+    }
+
+    fn unknown(&self, catalog: &Catalog, text: &str) -> Failure {
+        let mut message = format!("no image {text:?} in {:?}", self.root);
+        if let Some(first) = catalog.passed().first() {
+            let count = catalog.passed().len();
+            message.push_str(&format!(
+                "; {count} of its entries cannot be read: {}",
+                first.failure
+            ));
+        }
+        Failure::new(FailureCode::NotFound, message)
+    }
+}
+
+impl ImageStore for OciLayout {
+    fn get(&self, ids: &[String], want: Facts, limit: u64) -> Vec<Result<Image, Failure>> {
+        let catalog = match self.catalog() {
+            Ok(catalog) => catalog,
+            Err(failure) => return ids.iter().map(|_| Err(failure.clone())).collect(),
+        };
+        let size = |id: &str| {
+            let (_, known) = catalog.get(id).filter(|_| want.document)?;
+            Some(known.config.size)
+        };
+        batch::answer(ids, limit, size, |id| {
+            let known = self.known(&catalog, id)?;
+            self.read(id, known, want, limit)
+        })
+    }
+
+    fn resolve(&self, references: &[String], limit: u64) -> Vec<Result<Image, Failure>> {
+        let catalog = self.catalog();
+        let one = |reference: &String| match &catalog {
+            Ok(catalog) => self.resolve_one(catalog, reference, limit),
+            Err(failure) => Err(failure.clone()),
+        };
+        references.iter().map(one).collect()
+    }
+
+    fn children(&self, parent: Option<&str>) -> Result<Vec<String>, Failure> {
+        Ok(self.catalog()?.children(parent))
+    }
+
+    fn set_parent(&self, target: &str, parent: &str) -> Result<(), Failure> {
+        self.update(|catalog, index| {
+            let known = self.known(catalog, target)?;
+            self.known(catalog, parent)?;
+            catalog.note(index, known, schema::PARENT, parent)
+        })
+    }
+
+    fn create(
+        &self,
+        parent: Option<&str>,
+        document: &str,
+        layer: Option<&str>,
+    ) -> Result<String, Failure> {
+        self.create_image(parent, document, layer)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

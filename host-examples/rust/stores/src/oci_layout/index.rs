@@ -1,0 +1,160 @@
+//! `index.json`: read whole, changed in place, members of other tools kept.
+
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use layerwise::host::{Failure, FailureCode};
+use serde::Deserialize as _;
+use serde_json::{Map, Value};
+
+use super::schema::{BUILT_HERE, Descriptor, IMAGE, INDEX, PARENT, REF_NAME};
+use crate::files;
+
+/// The largest `index.json` that is read: about 200,000 entries.
+const LONGEST: u64 = 64 << 20;
+/// Other tools write the file in place. One that ends early is looked at again.
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The parsed file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Index {
+    members: Map<String, Value>,
+    entries: Vec<Value>,
+}
+
+/// Where it is.
+pub fn path(root: &Path) -> PathBuf {
+    root.join("index.json")
+}
+
+/// The bytes of the file.
+pub fn read(root: &Path) -> Result<Vec<u8>, Failure> {
+    let path = path(root);
+    let mut text = files::read(&path, LONGEST)?;
+    for _ in 1..ATTEMPTS {
+        if text.trim_ascii_end().ends_with(b"}") {
+            break;
+        }
+        sleep(PAUSE);
+        text = files::read(&path, LONGEST)?;
+    }
+    Ok(text)
+}
+
+impl Index {
+    /// An index without entries.
+    pub fn empty() -> Self {
+        let mut members = Map::new();
+        members.insert("schemaVersion".to_owned(), Value::from(2));
+        members.insert("mediaType".to_owned(), Value::from(INDEX));
+        Self {
+            members,
+            entries: Vec::new(),
+        }
+    }
+
+    pub fn parse(root: &Path, text: &[u8]) -> Result<Self, Failure> {
+        let path = path(root);
+        let corrupt = |why: &str| Failure::new(FailureCode::Corrupt, format!("{path:?} {why}"));
+        let mut members: Map<String, Value> =
+            serde_json::from_slice(text).map_err(|error| match error.classify() {
+                serde_json::error::Category::Eof => Failure::new(
+                    FailureCode::Truncated,
+                    format!("{path:?} ends early: {error}"),
+                ),
+                _ => corrupt(&format!("is not an image index: {error}")),
+            })?;
+        let other = members
+            .get("mediaType")
+            .is_some_and(|media_type| media_type.as_str().is_some_and(|text| text != INDEX));
+        if other || members.contains_key("layers") || members.contains_key("config") {
+            return Err(corrupt("is something else than an image index"));
+        }
+        let entries = match members.remove("manifests") {
+            Some(Value::Array(entries)) => entries,
+            None | Some(Value::Null) => Vec::new(),
+            Some(_) => return Err(corrupt("has something else than a list of manifests")),
+        };
+        Ok(Self { members, entries })
+    }
+
+    /// The entries; one that is not a descriptor says why.
+    pub fn entries(&self) -> impl Iterator<Item = Result<Descriptor, Failure>> {
+        self.entries.iter().map(|entry| {
+            Descriptor::deserialize(entry).map_err(|error| {
+                let message = format!("an entry of the index is not a descriptor: {error}");
+                Failure::new(FailureCode::Corrupt, message)
+            })
+        })
+    }
+
+    /// Where the entries with this digest are.
+    pub fn positions(&self, digest: &str) -> impl Iterator<Item = usize> {
+        let has = move |entry: &Value| entry.get("digest").is_some_and(|text| text == digest);
+        let numbered = self.entries.iter().enumerate();
+        numbered.filter_map(move |(position, entry)| has(entry).then_some(position))
+    }
+
+    /// Adds an entry at the end.
+    pub fn push(&mut self, entry: &Descriptor) -> Result<(), Failure> {
+        let entry = serde_json::to_value(entry).map_err(|error| unwritable(&error))?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// The name of each entry.
+    pub fn names(&self) -> impl Iterator<Item = Option<String>> {
+        self.entries.iter().map(|entry| {
+            let name = entry.get("annotations")?.get(REF_NAME)?;
+            Some(name.as_str()?.to_owned())
+        })
+    }
+
+    /// How many entries there are.
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Sets or takes away what is noted of image `id` in one of its entries.
+    /// Notes about another image, which came with a copied entry, go.
+    pub fn note(&mut self, position: usize, id: &str, key: &str, value: Option<&str>) {
+        let entry = self.entries.get(position);
+        let about = entry.and_then(|entry| entry.get("annotations")?.get(IMAGE)?.as_str());
+        if about != Some(id) {
+            self.annotate(position, PARENT, None);
+            self.annotate(position, BUILT_HERE, None);
+            self.annotate(position, IMAGE, Some(id));
+        }
+        self.annotate(position, key, value);
+    }
+
+    /// Sets or takes away an annotation of an entry.
+    pub fn annotate(&mut self, position: usize, key: &str, value: Option<&str>) {
+        let Some(Value::Object(entry)) = self.entries.get_mut(position) else {
+            return;
+        };
+        if value.is_some() && !entry.get("annotations").is_some_and(Value::is_object) {
+            entry.insert("annotations".to_owned(), Value::Object(Map::new()));
+        }
+        let Some(Value::Object(annotations)) = entry.get_mut("annotations") else {
+            return;
+        };
+        match value {
+            Some(value) => annotations.insert(key.to_owned(), Value::from(value)),
+            None => annotations.remove(key),
+        };
+    }
+
+    pub fn to_text(&self) -> Result<Vec<u8>, Failure> {
+        let mut members = self.members.clone();
+        members.insert("manifests".to_owned(), Value::Array(self.entries.clone()));
+        serde_json::to_vec(&members).map_err(|error| unwritable(&error))
+    }
+}
+
+fn unwritable(error: &serde_json::Error) -> Failure {
+    let message = format!("cannot write the index: {error}");
+    Failure::new(FailureCode::Other, message)
+}

@@ -1,0 +1,56 @@
+//! The lock that writers of this store hold.
+//!
+//! The file stays where it is: removing it would let two writers hold locks on
+//! different files of the same name. The lock ends with its holder, so that a
+//! killed writer locks nobody out.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use layerwise::host::{Failure, FailureCode};
+
+use crate::files::failure;
+
+const NAME: &str = ".layerwise.lock";
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Held while something is written.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of a layout, waiting for it at most this long.
+    ///
+    /// # Errors
+    /// `unavailable` when another writer holds it longer; `denied` where nothing
+    /// can be written.
+    pub fn take(root: &Path, wait: Duration) -> Result<Self, Failure> {
+        let path = root.join(NAME);
+        if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            let message = format!("cannot lock {path:?}: it is not a regular file");
+            return Err(Failure::new(FailureCode::Denied, message));
+        }
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|error| failure("lock", &path, &error))?;
+        let start = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::Error(error)) => return Err(failure("lock", &path, &error)),
+                Err(TryLockError::WouldBlock) if start.elapsed() >= wait => {
+                    let message = format!("the store is locked: another writer holds {path:?}");
+                    return Err(Failure::new(FailureCode::Unavailable, message));
+                }
+                Err(TryLockError::WouldBlock) => sleep(PAUSE),
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The documents of a layout, and the names in them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use layerwise::host::{Failure, FailureCode};
+use layerwise::oci::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::files;
+
+/// The annotation with the id of the image that the other two are about.
+pub const IMAGE: &str = "dev.layerwise.image";
+/// The annotation with the id of the recorded parent.
+pub const PARENT: &str = "dev.layerwise.parent";
+/// The annotation that says whether an image was built here.
+pub const BUILT_HERE: &str = "dev.layerwise.built-here";
+/// The annotation with a name.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The annotation with a full name, as containerd and `docker save` write it.
+pub const FULL_NAME: &str = "io.containerd.image.name";
+/// The annotation on manifests that only tell something about other manifests.
+const ATTESTATION: &str = "vnd.docker.reference.type";
+
+pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+
+/// Docker's layer media types and what OCI calls them.
+const LAYER_TYPES: [(&str, &str); 4] = [
+    ("application/vnd.docker.image.rootfs.diff.tar", LAYER),
+    (
+        "application/vnd.docker.image.rootfs.diff.tar.gzip",
+        "application/vnd.oci.image.layer.v1.tar+gzip",
+    ),
+    (
+        "application/vnd.docker.image.rootfs.diff.tar.zstd",
+        "application/vnd.oci.image.layer.v1.tar+zstd",
+    ),
+    (
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+    ),
+];
+
+const LAYOUT_VERSION: &str = "1.0.0";
+const LONGEST_LAYOUT_FILE: u64 = 4096;
+
+/// A descriptor as documents hold it; its digest is not checked yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Descriptor {
+    #[serde(default)]
+    pub media_type: String,
+    pub digest: String,
+    pub size: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub urls: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<BTreeMap<String, String>>,
+}
+
+/// A descriptor of a manifest or an index, checked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pointer {
+    pub digest: Digest,
+    pub size: u64,
+    pub media_type: &'static str,
+}
+
+/// A manifest or index, before its members are told apart.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Body {
+    pub media_type: Option<String>,
+    pub config: Option<Descriptor>,
+    pub layers: Option<Vec<Descriptor>>,
+    pub manifests: Option<Vec<Descriptor>>,
+}
+
+/// A manifest that is written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest<'a> {
+    pub schema_version: u32,
+    pub media_type: &'a str,
+    pub config: Descriptor,
+    pub layers: Vec<Descriptor>,
+}
+
+/// What an image config says of its layers.
+#[derive(Deserialize)]
+pub struct ImageConfig {
+    pub rootfs: RootFs,
+}
+
+/// The layers of an image.
+#[derive(Deserialize)]
+pub struct RootFs {
+    #[serde(default)]
+    pub diff_ids: Option<Vec<String>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LayoutFile {
+    image_layout_version: String,
+}
+
+impl Descriptor {
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        Some(self.annotations.as_ref()?.get(key)?.as_str())
+    }
+
+    /// What leads on to images: nothing for other kinds of content.
+    ///
+    /// # Errors
+    /// `corrupt` when the digest is not one.
+    pub fn pointer(&self) -> Result<Option<Pointer>, Failure> {
+        let known = [MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_LIST];
+        let Some(media_type) = known.into_iter().find(|known| *known == self.media_type) else {
+            return Ok(None);
+        };
+        if self.annotation(ATTESTATION).is_some() {
+            return Ok(None);
+        }
+        Ok(Some(Pointer {
+            digest: self.checked_digest()?,
+            size: self.size,
+            media_type,
+        }))
+    }
+
+    pub fn is_image_config(&self) -> bool {
+        self.media_type == CONFIG || self.media_type == DOCKER_CONFIG
+    }
+
+    pub fn checked_digest(&self) -> Result<Digest, Failure> {
+        self.digest.parse().map_err(|_| {
+            let message = format!("a descriptor has {:?} for its digest", self.digest);
+            Failure::new(FailureCode::Corrupt, message)
+        })
+    }
+
+    /// The same layer as an OCI manifest lists it.
+    pub fn as_oci_layer(&self) -> Self {
+        let renamed = LAYER_TYPES
+            .iter()
+            .find(|(docker, _)| *docker == self.media_type);
+        let mut layer = self.clone();
+        if let Some((_, oci)) = renamed {
+            (*oci).clone_into(&mut layer.media_type);
+        }
+        layer
+    }
+}
+
+impl Pointer {
+    pub fn is_index(&self) -> bool {
+        self.media_type == INDEX || self.media_type == DOCKER_LIST
+    }
+
+    pub fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            media_type: self.media_type.to_owned(),
+            digest: self.digest.to_string(),
+            size: self.size,
+            ..Descriptor::default()
+        }
+    }
+}
+
+/// Checks that a directory is a layout of the version that is known here.
+pub fn check_layout(root: &Path) -> Result<(), Failure> {
+    let path = root.join("oci-layout");
+    let bytes = files::read(&path, LONGEST_LAYOUT_FILE).map_err(|failure| {
+        Failure::new(
+            failure.code,
+            format!("{root:?} is not an oci image layout: {failure}"),
+        )
+    })?;
+    let file: LayoutFile = serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::new(FailureCode::Corrupt, format!("{path:?}: {error}")))?;
+    if file.image_layout_version != LAYOUT_VERSION {
+        let version = file.image_layout_version;
+        return Err(Failure::new(
+            FailureCode::Unsupported,
+            format!("{path:?} has the version {version:?}: expected {LAYOUT_VERSION:?}"),
+        ));
+    }
+    Ok(())
+}
+
+/// The text of an `oci-layout` file.
+pub fn layout_file() -> String {
+    format!("{{\"imageLayoutVersion\":\"{LAYOUT_VERSION}\"}}")
+}

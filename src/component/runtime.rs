@@ -1,0 +1,105 @@
+//! What `std` would have brought: memory, and words for a panic. Bringing `std`
+//! itself would import thirteen `wasi:*` interfaces.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::panic::PanicInfo;
+
+use super::bindings::layerwise::cache::observer::{Level, log};
+use crate::prelude::*;
+
+/// The allocator of wasi-libc, which needs nothing from outside.
+struct Libc;
+
+#[global_allocator]
+static ALLOCATOR: Libc = Libc;
+
+/// What `malloc` aligns to by itself.
+const ALIGNED: usize = 8;
+
+#[link(name = "c")]
+unsafe extern "C" {
+    fn malloc(size: usize) -> *mut u8;
+    fn calloc(count: usize, size: usize) -> *mut u8;
+    fn aligned_alloc(align: usize, size: usize) -> *mut u8;
+    fn realloc(pointer: *mut u8, size: usize) -> *mut u8;
+    fn free(pointer: *mut u8);
+}
+
+// SAFETY: malloc and its family keep GlobalAlloc's contract; sizes for
+// aligned_alloc are rounded up to the alignment as C asks.
+unsafe impl GlobalAlloc for Libc {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.align() <= ALIGNED {
+            unsafe { malloc(layout.size()) }
+        } else {
+            unsafe { aligned_alloc(layout.align(), layout.pad_to_align().size()) }
+        }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if layout.align() <= ALIGNED {
+            return unsafe { calloc(1, layout.size()) };
+        }
+        let pointer = unsafe { self.alloc(layout) };
+        if !pointer.is_null() {
+            unsafe { pointer.write_bytes(0, layout.size()) };
+        }
+        pointer
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, _: Layout) {
+        unsafe { free(pointer) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if layout.align() <= ALIGNED {
+            return unsafe { realloc(pointer, size) };
+        }
+        let Ok(wider) = Layout::from_size_align(size, layout.align()) else {
+            return core::ptr::null_mut();
+        };
+        let moved = unsafe { self.alloc(wider) };
+        if !moved.is_null() {
+            unsafe {
+                moved.copy_from_nonoverlapping(pointer, layout.size().min(size));
+                free(pointer);
+            }
+        }
+        moved
+    }
+}
+
+/// Where the host puts what it passes in.
+///
+/// # Safety
+/// Called by the host as the component model says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn cabi_realloc(
+    pointer: *mut u8,
+    old_size: usize,
+    align: usize,
+    new_size: usize,
+) -> *mut u8 {
+    if new_size == 0 {
+        return core::ptr::without_provenance_mut(align);
+    }
+    let moved = match (old_size, Layout::from_size_align(old_size.max(1), align)) {
+        (_, Err(_)) => core::ptr::null_mut(),
+        (0, Ok(_)) => match Layout::from_size_align(new_size, align) {
+            Ok(layout) => unsafe { ALLOCATOR.alloc(layout) },
+            Err(_) => core::ptr::null_mut(),
+        },
+        (_, Ok(layout)) => unsafe { ALLOCATOR.realloc(pointer, layout, new_size) },
+    };
+    if moved.is_null() {
+        // There is no other way to refuse: the host sees a trap.
+        core::arch::wasm32::unreachable()
+    }
+    moved
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    log(Level::Error, &info.to_string(), &[]);
+    core::arch::wasm32::unreachable()
+}

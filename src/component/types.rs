@@ -1,0 +1,185 @@
+//! The shared types in both directions.
+
+use super::bindings::layerwise::cache::types as wit;
+use crate::error::{Error, Excess, Problem};
+use crate::explain::{Difference, Explanation, Finding, Rule};
+use crate::host::{Failure, FailureCode};
+use crate::oci::{Descriptor, Platform};
+use crate::prelude::*;
+use crate::semantics::{Reading, Semantics};
+
+impl From<wit::Failure> for Failure {
+    fn from(failure: wit::Failure) -> Self {
+        use wit::FailureCode as W;
+        let code = match failure.code {
+            W::NotFound => FailureCode::NotFound,
+            W::Unauthorized => FailureCode::Unauthorized,
+            W::Denied => FailureCode::Denied,
+            W::Unavailable => FailureCode::Unavailable,
+            W::Corrupt => FailureCode::Corrupt,
+            W::Truncated => FailureCode::Truncated,
+            W::TooLarge => FailureCode::TooLarge,
+            W::Conflict => FailureCode::Conflict,
+            W::Unsupported => FailureCode::Unsupported,
+            W::Invalid => FailureCode::Invalid,
+            W::Full => FailureCode::Full,
+            W::Cancelled => FailureCode::Cancelled,
+            W::Deadline => FailureCode::Deadline,
+            W::Other => FailureCode::Other,
+        };
+        Self::new(code, failure.message)
+    }
+}
+
+impl From<wit::Platform> for Platform {
+    fn from(platform: wit::Platform) -> Self {
+        Self {
+            os: platform.os,
+            architecture: platform.architecture,
+            variant: platform.variant,
+            os_version: platform.os_version,
+            os_features: platform.os_features,
+        }
+    }
+}
+
+impl From<Platform> for wit::Platform {
+    fn from(platform: Platform) -> Self {
+        Self {
+            os: platform.os,
+            architecture: platform.architecture,
+            variant: platform.variant,
+            os_version: platform.os_version,
+            os_features: platform.os_features,
+        }
+    }
+}
+
+impl From<wit::Descriptor> for Descriptor {
+    fn from(descriptor: wit::Descriptor) -> Self {
+        let pairs = descriptor.annotations.into_iter();
+        Self {
+            media_type: descriptor.media_type,
+            digest: descriptor.digest,
+            size: descriptor.size,
+            annotations: pairs.map(|pair| (pair.key, pair.value)).collect(),
+        }
+    }
+}
+
+impl From<Descriptor> for wit::Descriptor {
+    fn from(descriptor: Descriptor) -> Self {
+        let pairs = descriptor.annotations.into_iter();
+        Self {
+            media_type: descriptor.media_type,
+            digest: descriptor.digest,
+            size: descriptor.size,
+            annotations: pairs.map(|(key, value)| wit::Annotation { key, value }).collect(),
+        }
+    }
+}
+
+impl From<wit::Semantics> for Semantics {
+    fn from(semantics: wit::Semantics) -> Self {
+        Self {
+            reading: match semantics.reading {
+                wit::Reading::Guarded => Reading::Guarded,
+                wit::Reading::Compatible => Reading::Compatible,
+            },
+            version: semantics.version,
+        }
+    }
+}
+
+impl From<Problem> for wit::Problem {
+    fn from(problem: Problem) -> Self {
+        Self {
+            code: problem.code,
+            operation: problem.operation,
+            subject: problem.subject,
+            message: problem.message,
+        }
+    }
+}
+
+impl From<Error> for wit::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(problem) => Self::Invalid(problem.into()),
+            Error::NotFound(problem) => Self::NotFound(problem.into()),
+            Error::Corrupt(problem) => Self::Corrupt(problem.into()),
+            Error::Committed(problem) => Self::Committed(problem.into()),
+            Error::Conflict(problem) => Self::Conflict(problem.into()),
+            Error::LimitExceeded(Excess {
+                operation,
+                limit,
+                value,
+                subject,
+            }) => Self::LimitExceeded(wit::Excess {
+                operation,
+                limit,
+                value,
+                subject,
+            }),
+            Error::Denied(problem) => Self::Denied(problem.into()),
+            Error::Unsupported(problem) => Self::Unsupported(problem.into()),
+            Error::Host(problem) => Self::Host(problem.into()),
+            Error::Other(text) => Self::Other(text),
+        }
+    }
+}
+
+impl From<Difference> for wit::Difference {
+    fn from(difference: Difference) -> Self {
+        Self {
+            path: difference.path,
+            have: difference.have,
+            want: difference.want,
+        }
+    }
+}
+
+impl From<Finding> for wit::Finding {
+    fn from(finding: Finding) -> Self {
+        Self {
+            code: finding.code.into_owned(),
+            subject: finding.subject,
+            differences: convert(finding.differences),
+            hint: finding.hint,
+            cascade: finding.cascade,
+        }
+    }
+}
+
+impl From<Explanation> for wit::Explanation {
+    fn from(explanation: Explanation) -> Self {
+        Self {
+            summary: explanation.summary.into(),
+            findings: convert(explanation.findings),
+            nearest: explanation.nearest.map(Into::into),
+            considered: explanation.considered,
+        }
+    }
+}
+
+impl From<Rule> for wit::Rule {
+    fn from(rule: Rule) -> Self {
+        Self {
+            code: rule.code.into(),
+            section: rule.section.into(),
+            meaning: rule.meaning.into(),
+            example: rule.example.into(),
+            advice: rule.advice.into(),
+        }
+    }
+}
+
+/// A list in the other vocabulary.
+pub fn convert<A, B: From<A>>(list: Vec<A>) -> Vec<B> {
+    list.into_iter().map(B::from).collect()
+}
+
+/// Caps by name.
+pub fn limits(list: Vec<wit::Limit>) -> Vec<(String, u64)> {
+    list.into_iter().map(|limit| (limit.name, limit.value)).collect()
+}
