@@ -208,7 +208,7 @@ pub fn settle_data(mut decision: DataDecision, answer: &LayerAnswer) -> DataDeci
     decision.finding = Finding::new(reason, decision.finding.subject)
         .with([
             Difference::fact("cause", &answer.message),
-            Difference::fact("reason", answer.finding.code),
+            Difference::fact("reason", &answer.finding.code),
         ])
         .with(answer.finding.differences.clone());
     decision

@@ -42,7 +42,10 @@ pub type SharedObserver = Arc<dyn Observer + Send + Sync>;
 ///
 /// # Errors
 /// Every method answers the errors of the interface.
-#[expect(missing_docs, reason = "the functions of wit/buildpacks.wit, by their names")]
+#[expect(
+    missing_docs,
+    reason = "the functions of wit/buildpacks.wit, by their names"
+)]
 #[expect(clippy::missing_errors_doc, reason = "said above")]
 pub trait Subject {
     fn open_image(
@@ -63,7 +66,10 @@ pub trait Subject {
 ///
 /// # Errors
 /// Every method answers the errors of the interface.
-#[expect(missing_docs, reason = "the methods of wit/buildpacks.wit, by their names")]
+#[expect(
+    missing_docs,
+    reason = "the methods of wit/buildpacks.wit, by their names"
+)]
 #[expect(clippy::missing_errors_doc, reason = "said above")]
 pub trait ImageSession {
     fn exists(&mut self) -> Result<bool, Error>;
@@ -84,7 +90,10 @@ pub trait ImageSession {
 ///
 /// # Errors
 /// Every method answers the errors of the interface.
-#[expect(missing_docs, reason = "the methods of wit/buildpacks.wit, by their names")]
+#[expect(
+    missing_docs,
+    reason = "the methods of wit/buildpacks.wit, by their names"
+)]
 #[expect(clippy::missing_errors_doc, reason = "said above")]
 pub trait RestoreSession {
     fn plan(&mut self, request: &RestoreRequest) -> Result<RestorePlan, Error>;
@@ -145,8 +154,7 @@ fn run_each(
     }
     let mut report = Report::default();
     for case in &file.cases {
-        let family: Family =
-            serde_json::from_str(case.get()).map_err(|error| error.to_string())?;
+        let family: Family = serde_json::from_str(case.get()).map_err(|error| error.to_string())?;
         let invalid = |error: serde_json::Error| format!("{}: {error}", family.id);
         match family.family.as_str() {
             "restore" => {
@@ -158,7 +166,8 @@ fn run_each(
             }
             "cache-image" => {
                 let case: format::Image = serde_json::from_str(case.get()).map_err(invalid)?;
-                case.check().map_err(|error| format!("{}: {error}", family.id))?;
+                case.check()
+                    .map_err(|error| format!("{}: {error}", family.id))?;
                 for semantics in readings(&case.verified_by) {
                     let name = case_name(&case.id, &case.name, &semantics);
                     report.case(&name, |r| image::run(&case, &semantics, subject, r));

@@ -14,7 +14,10 @@ use layerwise::oci::{Descriptor, sha256};
 
 /// The calls of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the functions of wit/registry.wit, by their names")]
+#[expect(
+    missing_docs,
+    reason = "the functions of wit/registry.wit, by their names"
+)]
 pub enum Call {
     Locate,
     Resolve,
@@ -133,12 +136,16 @@ impl MemoryRegistry {
 
     /// Makes a name stand for a digest, whether it exists or not.
     pub fn put_tag(&self, reference: &str, digest: &str) {
-        self.lock().tags.insert(reference.to_owned(), digest.to_owned());
+        self.lock()
+            .tags
+            .insert(reference.to_owned(), digest.to_owned());
     }
 
     /// Makes a file or provider give the layer with a diff id.
     pub fn put_source(&self, name: &str, diff_id: &str) {
-        self.lock().sources.insert(name.to_owned(), diff_id.to_owned());
+        self.lock()
+            .sources
+            .insert(name.to_owned(), diff_id.to_owned());
     }
 
     /// Fails a call of this kind after `skip` others.
@@ -181,7 +188,9 @@ impl MemoryRegistry {
     pub fn report(&self, reference: &str, digest: Option<&str>) {
         let mut state = self.lock();
         match digest {
-            Some(digest) => state.reported.insert(reference.to_owned(), digest.to_owned()),
+            Some(digest) => state
+                .reported
+                .insert(reference.to_owned(), digest.to_owned()),
             None => state.reported.remove(reference),
         };
     }
@@ -195,14 +204,18 @@ impl MemoryRegistry {
     pub fn manifest(&self, digest: &str) -> Option<String> {
         let state = self.lock();
         let mut found = state.manifests.iter();
-        found.find(|((_, have), _)| have == digest).map(|(_, (_, text))| text.clone())
+        found
+            .find(|((_, have), _)| have == digest)
+            .map(|(_, (_, text))| text.clone())
     }
 
     /// The document or blob with a digest, in any repository.
     pub fn document(&self, digest: &str) -> Option<String> {
         let state = self.lock();
         let mut found = state.blobs.iter();
-        found.find(|((_, have), _)| have == digest).and_then(|(_, blob)| blob.text.clone())
+        found
+            .find(|((_, have), _)| have == digest)
+            .and_then(|(_, blob)| blob.text.clone())
     }
 
     /// The calls so far.
@@ -244,7 +257,7 @@ impl MemoryRegistry {
 
 impl Registry for MemoryRegistry {
     fn locate(&self, reference: &str) -> Result<String, Failure> {
-        self.begin(Call::Locate)?;
+        drop(self.begin(Call::Locate)?);
         if reference.is_empty() || reference.contains(char::is_whitespace) {
             return Err(failure(FailureCode::Invalid, "could not parse reference"));
         }
@@ -263,11 +276,7 @@ impl Registry for MemoryRegistry {
                 .or_else(|| state.tags.get(reference))
                 .ok_or_else(|| failure(FailureCode::NotFound, "MANIFEST_UNKNOWN"))?;
             let key = (repository_of(reference), digest.clone());
-            let (media_type, text) = state
-                .manifests
-                .get(&key)
-                .cloned()
-                .unwrap_or_default();
+            let (media_type, text) = state.manifests.get(&key).cloned().unwrap_or_default();
             Ok(vec![Descriptor {
                 media_type,
                 digest: digest.clone(),
@@ -371,11 +380,7 @@ impl Registry for MemoryRegistry {
         answers
     }
 
-    fn retrieve(
-        &self,
-        repository: &str,
-        layers: &[Retrieval],
-    ) -> Vec<Result<Retrieved, Failure>> {
+    fn retrieve(&self, repository: &str, layers: &[Retrieval]) -> Vec<Result<Retrieved, Failure>> {
         let mut answers = Vec::with_capacity(layers.len());
         for layer in layers {
             let mut state = match self.begin(Call::Retrieve) {
@@ -405,7 +410,8 @@ impl Registry for MemoryRegistry {
         let key = (repository.to_owned(), digest.to_owned());
         let gone = state.manifests.remove(&key);
         state.tags.retain(|_, have| have != digest);
-        gone.map(|_| ()).ok_or_else(|| failure(FailureCode::NotFound, "MANIFEST_UNKNOWN"))
+        gone.map(|_| ())
+            .ok_or_else(|| failure(FailureCode::NotFound, "MANIFEST_UNKNOWN"))
     }
 }
 
@@ -420,13 +426,20 @@ impl State {
             .ok_or_else(|| failure(FailureCode::NotFound, "BLOB_UNKNOWN"))?;
         let compressed = blob.text.is_none();
         if compressed != layer.descriptor.media_type.ends_with("gzip") {
-            return Err(failure(FailureCode::Corrupt, "not what its media type says"));
+            return Err(failure(
+                FailureCode::Corrupt,
+                "not what its media type says",
+            ));
         }
         let mut diff_id = blob.diff_id;
         if self.damaged.contains(digest) {
             diff_id = sha256(b"damaged").to_string();
         }
-        if layer.diff_id.as_ref().is_some_and(|wanted| *wanted != diff_id) {
+        if layer
+            .diff_id
+            .as_ref()
+            .is_some_and(|wanted| *wanted != diff_id)
+        {
             return Err(failure(FailureCode::Corrupt, "other bytes than wanted"));
         }
         if let Some(into) = &layer.into {

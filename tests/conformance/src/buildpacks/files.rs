@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use layerwise::host::{
-    Change, Content, Entry, Failure, FailureCode, Filesystem, FsFacts, Hashing,
-};
+use layerwise::host::{Change, Content, Entry, Failure, FailureCode, Filesystem, FsFacts, Hashing};
 use layerwise::oci::sha256;
 
 /// Files by path, without their encoding: `%25` is `%` here.

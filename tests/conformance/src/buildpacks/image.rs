@@ -70,7 +70,11 @@ pub fn run(case: &Image, semantics: &Semantics, subject: &dyn Subject, r: &mut C
     let actual = Final {
         committed: state.committed,
         label: state.label,
-        layers: state.layers.into_iter().map(|layer| layer.diff_id).collect(),
+        layers: state
+            .layers
+            .into_iter()
+            .map(|layer| layer.diff_id)
+            .collect(),
         deleted_original: digest.is_some_and(|digest| registry.manifest(&digest).is_none()),
         logs: log.lines(),
     };
@@ -87,11 +91,17 @@ fn put_original(
     let repository = registry.locate(&case.image_name).unwrap_or_default();
     let mut diff_ids = original.layers.clone();
     // A fault needs a layer it can happen to.
-    for operation in case.operations.iter().filter(|operation| operation.fault.is_some()) {
+    for operation in case
+        .operations
+        .iter()
+        .filter(|operation| operation.fault.is_some())
+    {
         let asked = matches!(operation.op, Op::ReuseLayer | Op::RetrieveLayer);
         if let Some(id) = operation.diff_id.as_ref().filter(|_| asked)
             && !diff_ids.contains(id)
-            && id.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64)
+            && id
+                .strip_prefix("sha256:")
+                .is_some_and(|hex| hex.len() == 64)
         {
             diff_ids.push(id.clone());
         }
@@ -175,12 +185,7 @@ fn manifest_text(
 }
 
 /// Makes the registry behave as the operation says.
-fn arrange(
-    registry: &MemoryRegistry,
-    case: &Image,
-    operation: &Operation,
-    original: Option<&str>,
-) {
+fn arrange(registry: &MemoryRegistry, case: &Image, operation: &Operation, original: Option<&str>) {
     let words = operation.fault_message.clone().unwrap_or_default();
     if let (Op::AddLayer, Some(diff_id)) = (operation.op, &operation.diff_id) {
         registry.put_source(diff_id, diff_id);
@@ -232,11 +237,14 @@ fn perform(
         }),
         Op::RetrieveMetadata => answer(session.metadata(), |retrieval| Expected {
             metadata_json: Some(retrieval.document),
-            reason: Some(bare(retrieval.finding.code).to_owned()),
+            reason: Some(bare(&retrieval.finding.code).to_owned()),
             ..Expected::default()
         }),
         Op::SetMetadata => {
-            let document = operation.metadata.as_ref().map_or("null", |value| value.get());
+            let document = operation
+                .metadata
+                .as_ref()
+                .map_or("null", |value| value.get());
             answer(session.set_metadata(document), |()| ok())
         }
         Op::AddLayer => {
@@ -252,7 +260,9 @@ fn perform(
                 diff_id,
                 into: None,
             };
-            answer(session.retrieve(&[wanted]), |answers| one(&answers, "other"))
+            answer(session.retrieve(&[wanted]), |answers| {
+                one(&answers, "other")
+            })
         }
         Op::VerifyLayer => answer(session.verify(&ids), |answers| one(&answers, "other")),
         Op::Commit => {
@@ -275,7 +285,10 @@ fn ok() -> Expected {
 
 fn one(answers: &[LayerAnswer], failed: &str) -> Expected {
     let [answer] = answers else {
-        return error("answers", format!("{} answers for one layer", answers.len()));
+        return error(
+            "answers",
+            format!("{} answers for one layer", answers.len()),
+        );
     };
     match answer.outcome {
         Outcome::Done => ok(),

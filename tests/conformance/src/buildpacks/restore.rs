@@ -45,7 +45,11 @@ pub fn run(case: &Restore, semantics: &Semantics, subject: &dyn Subject, r: &mut
     };
     let request = request(case);
     let planned = session.plan(&request);
-    r.equal("a plan changes nothing", &case.existing_files, &files.below(DIRECTORY));
+    r.equal(
+        "a plan changes nothing",
+        &case.existing_files,
+        &files.below(DIRECTORY),
+    );
     let explained = session.explain(&request);
     if let (Ok(plan), Ok(explanation)) = (&planned, &explained) {
         let considered = u64::try_from(plan.decisions.len()).unwrap_or(u64::MAX);
@@ -100,7 +104,7 @@ fn compare_outcome(case: &Restore, done: &Result<RestorePlan, Error>, r: &mut Ca
             layer: decision.layer.clone(),
             source: decision.origin.as_str().to_owned(),
             restored: decision.restored,
-            reason: bare(decision.finding.code).to_owned(),
+            reason: bare(&decision.finding.code).to_owned(),
         })
         .collect();
     r.equal("decisions", &case.expect.decisions, &decisions);
@@ -141,7 +145,8 @@ fn same(want: &Value, have: &toml::Value) -> bool {
         (Value::String(want), toml::Value::String(have)) => want == have,
         (Value::Number(want), toml::Value::Float(have)) => want.as_f64() == Some(*have),
         (Value::Number(want), toml::Value::Integer(have)) => {
-            want.as_i64() == Some(*have) || want.as_f64().is_some_and(|want| exact(want) == Some(*have))
+            want.as_i64() == Some(*have)
+                || want.as_f64().is_some_and(|want| exact(want) == Some(*have))
         }
         (Value::Array(want), toml::Value::Array(have)) => {
             want.len() == have.len() && want.iter().zip(have).all(|(want, have)| same(want, have))
@@ -158,5 +163,7 @@ fn same(want: &Value, have: &toml::Value) -> bool {
 
 /// A float that is an integer.
 fn exact(value: f64) -> Option<i64> {
-    (value.fract() == 0.0).then(|| format!("{value}").parse().ok()).flatten()
+    (value.fract() == 0.0)
+        .then(|| format!("{value}").parse().ok())
+        .flatten()
 }
