@@ -232,6 +232,12 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
     /// The metadata of the image the name stood for, or of the one committed.
     pub fn metadata(&self) -> Retrieval {
         let (metadata, finding) = self.read_metadata();
+        if finding.code == Reason::ImageCorrupt.as_str() {
+            let name = quoted(&self.name);
+            let line = format!("Ignoring cache image {name} because it was corrupt");
+            self.observer
+                .log(Level::Info, &line, &[("image", &self.name)]);
+        }
         Retrieval {
             document: metadata.to_text(),
             finding,
@@ -308,12 +314,6 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
     }
 
     fn corrupt(&self, why: Difference) -> Finding {
-        let line = format!(
-            "Ignoring cache image {} because it was corrupt",
-            quoted(&self.name)
-        );
-        self.observer
-            .log(Level::Info, &line, &[("image", &self.name)]);
         Finding::new(Reason::ImageCorrupt, &self.name).with([why])
     }
 

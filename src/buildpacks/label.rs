@@ -26,7 +26,8 @@ impl Retrieval {
     }
 }
 
-/// Reads the text of a label; `subject` is what it belongs to.
+/// Reads the text of a label; `subject` is what it belongs to. Where only the
+/// guarded reading would refuse it, the finding says so.
 pub fn read_label(
     text: Option<&str>,
     document: Document,
@@ -42,10 +43,20 @@ pub fn read_label(
     }
     match decode(text, document, reading) {
         Ok(metadata) => {
-            let hit = Finding::new(Reason::Hit, subject).with([
+            let mut hit = Finding::new(Reason::Hit, subject).with([
                 Difference::fact("buildpacks", metadata.entries().len()),
                 Difference::fact("layers", metadata.layer_count()),
             ]);
+            if !reading.strict {
+                let strict = Reading {
+                    strict: true,
+                    ..reading
+                };
+                if let Err(fault) = decode(text, document, strict) {
+                    let words = format!("the guarded reading counts this label as empty: {fault}");
+                    hit = hit.hint(words);
+                }
+            }
             (metadata, hit)
         }
         Err(fault) => (Metadata::default(), malformed(&fault, subject)),

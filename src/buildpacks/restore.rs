@@ -1,11 +1,16 @@
 //! The layer metadata restorer (section 5): which metadata files a build finds
 //! again, taken from the application image and from the cache.
 //!
-//! `table` is the decision about one layer, `plan` walks over a group and
-//! collects decisions and files, `explain` turns a plan into an explanation.
-//! This file is the session: everything is computed first, then written.
+//! `group` and `directories` check what is given and what is there, `table` is
+//! the decision about one layer, `plan` walks over a group and collects decisions
+//! and files, `lines` says what upstream logs, `explain` turns a plan into an
+//! explanation. This file is the session: everything is computed first, then
+//! written.
 
+mod directories;
 mod explain;
+mod group;
+mod lines;
 mod plan;
 mod table;
 

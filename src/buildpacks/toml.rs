@@ -2,7 +2,9 @@
 //! and a syntax check for a `store.toml` that is already there.
 
 mod check;
+mod names;
 mod scalar;
+mod text;
 mod write;
 
 pub use check::check;

@@ -213,36 +213,37 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         new: &Digest,
         notes: &mut Vec<Finding>,
     ) -> Option<String> {
-        let mut keep = |reason, cause: Option<&Failure>| {
+        let keep = |notes: &mut Vec<Finding>, reason, cause: Option<&Failure>| {
             notes.push(self.verdict(reason, cause));
             None
         };
         let Some(before) = before else {
-            return keep(Reason::OriginalKeptDisabled, None);
+            return keep(notes, Reason::OriginalKeptDisabled, None);
         };
         let Some(old) = self.original.digest() else {
             // A name that was taken meanwhile is somebody else's.
             return match before {
-                Ok(_) => keep(Reason::OriginalKeptMoved, None),
-                Err(_) => keep(Reason::OriginalKeptAbsent, None),
+                Ok(_) => keep(notes, Reason::OriginalKeptMoved, None),
+                Err(_) => keep(notes, Reason::OriginalKeptAbsent, None),
             };
         };
         let compared = match before {
             Err(failure) if failure.code == FailureCode::NotFound => {
-                return keep(Reason::OriginalKeptAbsent, None);
+                return keep(notes, Reason::OriginalKeptAbsent, None);
             }
             Err(failure) => Err((failure, "original")),
             Ok(before) if self.rules.guarded && before != old.as_str() => {
-                return keep(Reason::OriginalKeptMoved, None);
+                return keep(notes, Reason::OriginalKeptMoved, None);
             }
             Ok(_) => self.identifier().map_err(|failure| (failure, "new")),
         };
+        let uncompared = compared.is_err();
         match compared {
             Ok(now) if now == old.as_str() || new == old => {
-                return keep(Reason::OriginalKeptSame, None);
+                return keep(notes, Reason::OriginalKeptSame, None);
             }
             Ok(now) if self.rules.guarded && now != new.as_str() => {
-                return keep(Reason::OriginalKeptMoved, None);
+                return keep(notes, Reason::OriginalKeptMoved, None);
             }
             Ok(_) => {}
             Err((failure, which)) => {
@@ -253,23 +254,27 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                     .log(Level::Warn, &line, &[("image", &self.name)]);
                 // Upstream deletes now (D2); what was just saved never is.
                 if self.rules.guarded || new == old {
-                    return keep(Reason::OriginalKeptCompareFailed, Some(&failure));
+                    return keep(notes, Reason::OriginalKeptCompareFailed, Some(&failure));
                 }
             }
         }
         if matches!(self.original, Original::Foreign { .. }) {
-            return keep(Reason::OriginalKeptScope, None);
+            return keep(notes, Reason::OriginalKeptScope, None);
         }
         match self.registry.delete(&self.repository, old.as_str()) {
             Ok(()) => {
-                keep(Reason::OriginalDeleted, None::<&Failure>);
+                let mut verdict = self.verdict(Reason::OriginalDeleted, None);
+                if uncompared {
+                    verdict = verdict.hint("the guarded reading keeps an image it cannot compare");
+                }
+                notes.push(verdict);
                 Some(old.to_string())
             }
             Err(failure) => {
                 let line = format!("Unable to delete cache image: {failure}");
                 self.observer
                     .log(Level::Warn, &line, &[("image", &self.name)]);
-                keep(Reason::OriginalDeleteFailed, Some(&failure))
+                keep(notes, Reason::OriginalDeleteFailed, Some(&failure))
             }
         }
     }

@@ -266,7 +266,7 @@ mod tests {
             size: 7,
             annotations: Vec::new(),
         };
-        let text = manifest(&config, &[a.clone()], None);
+        let text = manifest(&config, core::slice::from_ref(&a), None);
         assert_eq!(
             text,
             format!(
@@ -275,7 +275,7 @@ mod tests {
                  \"{LAYER}\",\"size\":3,\"digest\":\"{id}\"}}]}}"
             )
         );
-        let scoped = manifest(&config, &[a.clone()], Some("team/app"));
+        let scoped = manifest(&config, core::slice::from_ref(&a), Some("team/app"));
         assert!(scoped.ends_with(r#","annotations":{"layerwise.buildpacks.scope":"team/app"}}"#));
     }
 

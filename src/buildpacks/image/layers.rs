@@ -299,11 +299,19 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
     /// Puts a layer into the new image, once.
     fn stage(&mut self, layer: Staged, reason: Reason) -> LayerAnswer {
         let id = layer.diff_id.to_string();
-        if !self.staged_ids.insert(layer.diff_id.clone()) && self.rules.guarded {
+        if self.staged_ids.insert(layer.diff_id.clone()) {
+            self.staged.push(layer);
+            return done(&id, reason);
+        }
+        if self.rules.guarded {
             return done(&id, Reason::LayerAlreadyStaged);
         }
         self.staged.push(layer);
-        done(&id, reason)
+        let mut answer = done(&id, reason);
+        answer.finding = answer
+            .finding
+            .hint("the guarded reading keeps one copy of a layer");
+        answer
     }
 
     /// Checks what a host says it has stored.

@@ -84,6 +84,7 @@ pub fn failed(error: &Error) -> Explanation {
 /// Notes that are no cause of anything.
 fn ordinary(note: &Finding) -> bool {
     [
+        Reason::Hit,
         Reason::StoreRestored,
         Reason::StoreAbsent,
         Reason::BuildpackIdCollision,

@@ -1,16 +1,16 @@
 //! A restore as a value: the group is checked, both labels are read, every
 //! layer is decided, and what would be written is collected (section 5.2).
 
+use super::group::{self, Element};
 use super::table::{AppSide, decide_app, decide_cache, restores};
 use super::{
-    Decision, GroupElement, Origin, PlannedFile, RecordedSha, RestorePlan, RestoreRequest,
-    Restorer, ShaStore,
+    Decision, Origin, PlannedFile, RecordedSha, RestorePlan, RestoreRequest, Restorer, ShaStore,
 };
+use super::{directories, lines};
 use crate::buildpacks::decode::{Document, Reading};
 use crate::buildpacks::label::read_label;
 use crate::buildpacks::metadata::{Buildpack, Layer, Metadata};
-use crate::buildpacks::names::{escape_id, join, refused_layer_name, reserved_layer_name};
-use crate::buildpacks::quote::quoted;
+use crate::buildpacks::names::{join, refused_layer_name, reserved_layer_name};
 use crate::buildpacks::reason::Reason;
 use crate::buildpacks::toml::{self, Refused, Style};
 use crate::buildpacks::version::{ApiVersion, FlagLines};
@@ -42,7 +42,7 @@ pub fn make<F: Filesystem, O: Observer>(
         shas: BTreeMap::new(),
         output: 0,
     };
-    let group = maker.group(&request.group)?;
+    let group = group::check(&request.group, session.rules.guarded, &mut maker.plan.notes)?;
     let app = maker.label(request.app.as_deref(), Document::App);
     if request.cache.is_none() {
         log.log(
@@ -70,7 +70,7 @@ pub fn make<F: Filesystem, O: Observer>(
             maker.skip(element, sides.cache_entry(element), Origin::Cache);
         }
     } else {
-        maker.check_directories(&group, &replaced)?;
+        directories::check(session, &group, &replaced, log)?;
         for element in &group {
             maker.layers(element, &sides)?;
         }
@@ -83,13 +83,6 @@ pub fn make<F: Filesystem, O: Observer>(
 /// The failure for an answer that a host left out.
 pub fn no_answer() -> Failure {
     Failure::new(FailureCode::Other, "the host gave no answer for it")
-}
-
-/// A group element that was checked.
-struct Element<'a> {
-    id: &'a str,
-    escaped: String,
-    api: ApiVersion,
 }
 
 /// Both documents, with the entry that counts for each key.
@@ -123,48 +116,6 @@ struct Maker<'a, F, O> {
 }
 
 impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
-    fn group<'g>(&mut self, group: &'g [GroupElement]) -> Result<Vec<Element<'g>>, Error> {
-        let mut owners: BTreeMap<String, &str> = BTreeMap::new();
-        let mut elements = Vec::with_capacity(group.len());
-        for element in group {
-            let escaped = escape_id(&element.id)?;
-            let api = element.api.parse().map_err(|_| {
-                Error::Invalid(Problem::new(
-                    Reason::InvalidBuildpackApi,
-                    "check group",
-                    element.id.clone(),
-                    format!("not a version of the buildpack api: {:?}", element.api),
-                ))
-            })?;
-            let owner = *owners.entry(escaped.clone()).or_insert(&element.id);
-            if owner != element.id {
-                if self.session.rules.guarded {
-                    return Err(Error::Invalid(Problem::new(
-                        Reason::BuildpackIdCollision,
-                        "check group",
-                        element.id.clone(),
-                        format!("has the same directory as {owner:?}"),
-                    )));
-                }
-                let note = Finding::new(Reason::BuildpackIdCollision, element.id.clone());
-                self.plan.notes.push(
-                    note.with([Difference::new(
-                        "directory",
-                        escaped.clone(),
-                        owner.to_owned(),
-                    )])
-                    .hint("the guarded reading refuses this group"),
-                );
-            }
-            elements.push(Element {
-                id: &element.id,
-                escaped,
-                api,
-            });
-        }
-        Ok(elements)
-    }
-
     fn label(&mut self, text: Option<&str>, document: Document) -> Metadata {
         let subject = match document {
             Document::App => crate::buildpacks::APP_LABEL,
@@ -176,7 +127,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
             limits: &self.session.limits,
         };
         let (metadata, finding) = read_label(text, document, subject, reading);
-        if finding.code == Reason::LabelMalformed.as_str() {
+        if finding.code == Reason::LabelMalformed.as_str() || finding.hint.is_some() {
             self.plan.notes.push(finding);
         }
         metadata
@@ -185,7 +136,10 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
     /// Why the cache metadata is what it is, as far as it is known.
     fn retrieval(&mut self, request: &RestoreRequest) -> String {
         let subject = crate::buildpacks::CACHE_LABEL;
-        let malformed = self.plan.notes.iter().any(|note| note.subject == subject);
+        let malformed =
+            self.plan.notes.iter().any(|note| {
+                note.subject == subject && note.code == Reason::LabelMalformed.as_str()
+            });
         let code = if request.cache.is_none() {
             Reason::CacheNotProvided.as_str()
         } else if malformed {
@@ -247,71 +201,6 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
         Ok(written)
     }
 
-    /// Step 3a: every directory can be listed, and every `store.toml` that stays
-    /// is TOML.
-    fn check_directories(
-        &mut self,
-        group: &[Element<'_>],
-        replaced: &BTreeSet<String>,
-    ) -> Result<(), Error> {
-        let mut stores: Vec<(&str, String)> = Vec::new();
-        for element in group {
-            let directory = self.session.directory_of(&element.escaped);
-            let line = format!("Reading buildpack directory: {directory}");
-            self.log
-                .log(Level::Debug, &line, &[("buildpack", element.id)]);
-            let names = match self.session.filesystem.list_names(&directory) {
-                Ok(names) => names,
-                Err(failure) if failure.code == FailureCode::NotFound => continue,
-                Err(failure) => return Err(unreadable(&directory, &failure)),
-            };
-            for name in &names {
-                let line = format!("Reading buildpack directory item: {name}");
-                self.log
-                    .log(Level::Debug, &line, &[("buildpack", element.id)]);
-            }
-            if names.iter().any(|name| name == "store.toml") && !replaced.contains(&element.escaped)
-            {
-                stores.push((element.id, join(&directory, "store.toml")));
-            }
-        }
-        if stores.is_empty() {
-            return Ok(());
-        }
-        let paths: Vec<String> = stores.iter().map(|(_, path)| path.clone()).collect();
-        let limit = self.session.limits.get("file-bytes");
-        let mut answers = self.session.filesystem.read(&paths, limit).into_iter();
-        for (id, path) in stores {
-            let content = match answers.next().unwrap_or_else(|| Err(no_answer())) {
-                Ok(content) => content,
-                // Gone meanwhile.
-                Err(failure) if failure.code == FailureCode::NotFound => continue,
-                Err(failure) => return Err(unreadable(&path, &failure)),
-            };
-            let cause = if content.lossy {
-                Some("not valid utf-8".to_owned())
-            } else {
-                let depth = self.session.limits.get("depth");
-                toml::check(&content.text, depth)
-                    .err()
-                    .map(|refusal| refusal.to_string())
-            };
-            if let Some(cause) = cause {
-                let id = quoted(id);
-                return Err(Error::Corrupt(Problem::new(
-                    Reason::StoreTomlDecode,
-                    "restore",
-                    path,
-                    format!(
-                        "reading buildpack layer directory: \
-                         failed decoding store.toml for buildpack {id}: {cause}"
-                    ),
-                )));
-            }
-        }
-        Ok(())
-    }
-
     /// Steps 3b and 3c for one buildpack.
     fn layers(&mut self, element: &Element<'_>, sides: &Sides<'_>) -> Result<(), Error> {
         let none = &BTreeMap::new();
@@ -338,7 +227,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
                     evidence.push(Difference::fact("cache.retrieval", &sides.retrieval));
                 }
             }
-            self.log_app(element, name, reason);
+            lines::app(self.log, element.id, name, reason);
             if restores(reason) {
                 reason = self.write_layer(element, name, layer, reason, &mut evidence)?;
             }
@@ -373,7 +262,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
                     FALLBACK.to_string(),
                 ));
             }
-            self.log_cache(element, name, reason);
+            lines::cache(self.log, element.id, name, reason);
             if restores(reason) {
                 reason = self.write_layer(element, name, layer, reason, &mut evidence)?;
             }
@@ -416,8 +305,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
                 return Ok(reason);
             }
         };
-        let line = format!("Writing layer metadata for {}", layer_quoted(element, name));
-        self.log.log(Level::Debug, &line, &fields(element, name));
+        lines::writing(self.log, element.id, name);
         let directory = self.session.directory_of(&element.escaped);
         let path = join(&directory, &format!("{name}.toml"));
         evidence.push(Difference::fact("path", &path));
@@ -562,51 +450,6 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
         }
     }
 
-    fn log_app(&self, element: &Element<'_>, name: &str, reason: Reason) {
-        let layer = layer_quoted(element, name);
-        let (level, line) = match reason {
-            Reason::LaunchFalse => (
-                Level::Debug,
-                format!("Not restoring metadata for {layer}, marked as launch=false"),
-            ),
-            Reason::BuildWithoutCache => (
-                Level::Debug,
-                format!("Not restoring metadata for {layer}, marked as build=true, cache=false"),
-            ),
-            Reason::NotInCache | Reason::NotCachedInCache => (
-                Level::Debug,
-                format!(
-                    "Not restoring metadata for {layer}, marked as cache=true, \
-                     but not found in cache"
-                ),
-            ),
-            _ => (
-                Level::Info,
-                format!("Restoring metadata for {layer} from app image"),
-            ),
-        };
-        self.log.log(level, &line, &fields(element, name));
-    }
-
-    fn log_cache(&self, element: &Element<'_>, name: &str, reason: Reason) {
-        let layer = layer_quoted(element, name);
-        let (level, line) = match reason {
-            Reason::CacheFalse => (
-                Level::Debug,
-                format!("Not restoring {layer} from cache, marked as cache=false"),
-            ),
-            Reason::LaunchInApp | Reason::LaunchNotInApp => (
-                Level::Debug,
-                format!("Not restoring {layer} from cache, marked as launch=true"),
-            ),
-            _ => (
-                Level::Info,
-                format!("Restoring metadata for {layer} from cache"),
-            ),
-        };
-        self.log.log(level, &line, &fields(element, name));
-    }
-
     fn finish(mut self) -> RestorePlan {
         self.plan.shas = self
             .shas
@@ -626,22 +469,4 @@ fn layer_evidence(layer: &Layer) -> Vec<Difference> {
         Difference::fact("sha", &layer.sha),
         Difference::fact("flags", layer.flags.to_text()),
     ]
-}
-
-fn layer_quoted(element: &Element<'_>, name: &str) -> String {
-    quoted(&format!("{}:{name}", element.id))
-}
-
-const fn fields<'a>(element: &Element<'a>, name: &'a str) -> [(&'static str, &'a str); 2] {
-    [("buildpack", element.id), ("layer", name)]
-}
-
-fn unreadable(path: &str, failure: &Failure) -> Error {
-    Problem::new(
-        Reason::DirectoryUnreadable,
-        "restore",
-        path,
-        format!("reading buildpack layer directory: {}", failure.message),
-    )
-    .from_failure(failure)
 }

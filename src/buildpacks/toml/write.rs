@@ -4,6 +4,7 @@
 
 use core::fmt::Write as _;
 
+use super::text::{write_float, write_text};
 use crate::buildpacks::metadata::{Flags, Layer, Store};
 use crate::buildpacks::value::{Node, Value};
 use crate::buildpacks::version::Floats;
@@ -58,6 +59,9 @@ struct Encoder<'a> {
     /// The lists that are not empty and hold only tables, by position.
     table_lists: Vec<bool>,
 }
+
+/// A value on a line, with its name inside a table.
+type Named<'a> = (Option<&'a str>, usize);
 
 /// What is still to be written, the next one last.
 enum Block<'a> {
@@ -251,7 +255,7 @@ impl<'a> Encoder<'a> {
 
     /// Writes a value on one line.
     fn inline(&mut self, id: usize) -> Result<(), Refused> {
-        let mut open: Vec<(&'static str, Vec<(Option<&'a str>, usize)>)> = Vec::new();
+        let mut open: Vec<(&'static str, Vec<Named<'a>>)> = Vec::new();
         let mut next = Some(id);
         loop {
             if let Some(id) = next.take() {
@@ -299,10 +303,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// The first child of what was just opened.
-    fn first(
-        &mut self,
-        open: &mut [(&'static str, Vec<(Option<&'a str>, usize)>)],
-    ) -> Option<usize> {
+    fn first(&mut self, open: &mut [(&'static str, Vec<Named<'a>>)]) -> Option<usize> {
         let (name, id) = open.last_mut()?.1.pop()?;
         self.named(name);
         Some(id)
@@ -317,7 +318,7 @@ impl<'a> Encoder<'a> {
 
     /// The members of an inline table, last first: those that are not null,
     /// tables after the others.
-    fn inline_members(&self, members: &'a [(String, usize)]) -> Vec<(Option<&'a str>, usize)> {
+    fn inline_members(&self, members: &'a [(String, usize)]) -> Vec<Named<'a>> {
         let is_table = |id: usize| match self.value.node(id) {
             Node::Map(_) => true,
             _ => self.is_table_list(id),
@@ -419,45 +420,6 @@ fn short(mut path: String) -> String {
     path
 }
 
-/// A basic string on one line.
-fn write_text(out: &mut String, text: &str) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\0'..='\u{1f}' | '\u{7f}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            _ => out.push(c),
-        }
-    }
-    out.push('"');
-}
-
-/// A finite float: the shortest digits that read back as the same value, always
-/// recognisable as a float.
-fn write_float(out: &mut String, value: f64, style: Floats) {
-    let scientific = format!("{value:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if style == Floats::Exponent && value != 0.0 && !(-4..6).contains(&exponent) {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        let _ = write!(out, "{digits}e{sign}{:02}", exponent.unsigned_abs());
-        return;
-    }
-    let start = out.len();
-    let _ = write!(out, "{value}");
-    if !out.get(start..).unwrap_or_default().contains('.') {
-        out.push_str(".0");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -521,30 +483,6 @@ mod tests {
             ("true", format!("metadata = true\n{flags}")),
         ] {
             assert_eq!(layer_file(&layer(json), true, STYLE).unwrap(), want);
-        }
-    }
-
-    #[test]
-    fn floats_are_written_as_go_does() {
-        for (value, exponent, plain) in [
-            (0.0, "0.0", "0.0"),
-            (-0.0, "-0.0", "-0.0"),
-            (-3.0, "-3.0", "-3.0"),
-            (2.5, "2.5", "2.5"),
-            (123_456.0, "123456.0", "123456.0"),
-            (1_000_000.0, "1e+06", "1000000.0"),
-            (1_234_567.0, "1.234567e+06", "1234567.0"),
-            (1e21, "1e+21", "1000000000000000000000.0"),
-            (0.0001, "0.0001", "0.0001"),
-            (0.000_012, "1.2e-05", "0.000012"),
-            (1e-7, "1e-07", "0.0000001"),
-            (1e100, "1e+100", &format!("1{}.0", "0".repeat(100))),
-        ] {
-            for (style, want) in [(Floats::Exponent, exponent), (Floats::Plain, plain)] {
-                let mut out = String::new();
-                write_float(&mut out, value, style);
-                assert_eq!(out, want);
-            }
         }
     }
 
