@@ -339,9 +339,10 @@ impl Registry for MemoryRegistry {
         if shelf == Shelf::Manifest {
             let manifest: serde_json::Value = serde_json::from_str(document)
                 .map_err(|error| failure(FailureCode::Invalid, &error.to_string()))?;
-            let layers = manifest["layers"].as_array().cloned().unwrap_or_default();
-            for blob in layers.iter().chain([&manifest["config"]]) {
-                let digest = blob["digest"].as_str().unwrap_or_default().to_owned();
+            let layers = manifest.get("layers").and_then(|list| list.as_array());
+            for blob in layers.into_iter().flatten().chain(manifest.get("config")) {
+                let digest = blob.get("digest").and_then(|digest| digest.as_str());
+                let digest = digest.unwrap_or_default().to_owned();
                 if !state.blobs.contains_key(&(repository.to_owned(), digest)) {
                     return Err(failure(FailureCode::Invalid, "MANIFEST_BLOB_UNKNOWN"));
                 }

@@ -1,5 +1,7 @@
 //! The vectors of the Buildpacks lifecycle through the native library.
 
+#![expect(clippy::expect_used, reason = "the helpers of tests may panic")]
+
 use std::path::Path;
 
 use layerwise_conformance::buildpacks::{Native, run, run_compatible};
