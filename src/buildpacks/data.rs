@@ -4,6 +4,7 @@
 use super::decode::{Document, Reading};
 use super::image::{LayerAnswer, Outcome};
 use super::label::read_label;
+use super::metadata::Layer;
 use super::names::{escape_id, join, refused_layer_name, reserved_layer_name};
 use super::reason::Reason;
 use super::restore::GroupElement;
@@ -124,61 +125,8 @@ pub fn plan_data(request: &DataRequest) -> Result<Vec<DataDecision>, Error> {
             .and_then(|at| cache.entries().get(*at));
         for (name, layer) in present.remove(element.id.as_str()).unwrap_or_default() {
             let cached = entry.and_then(|entry| entry.layers().get(name));
-            let subject = format!("{}:{name}", element.id);
-            let refused = refused_layer_name(name).map(|(reason, _)| reason);
-            let refused =
-                refused.or(reserved_layer_name(name).then_some(Reason::ReservedLayerName));
-            let candidate = if api < CACHE_KNOWS {
-                layer.cached
-            } else {
-                cached.is_some_and(|cached| cached.flags.cache)
-            };
-            let (action, finding) = match (refused, cached) {
-                (Some(reason), _) => (Action::Keep, Finding::new(reason, subject)),
-                _ if !candidate => (Action::Keep, Finding::new(Reason::DataNotCached, subject)),
-                (None, None) => (
-                    Action::Remove,
-                    Finding::new(Reason::DataRemovedNotInCache, subject),
-                ),
-                (None, Some(cached)) if cached.sha != layer.sha => (
-                    Action::Remove,
-                    Finding::new(Reason::DataRemovedWrongSha, subject).with([Difference::new(
-                        "sha",
-                        layer.sha.clone(),
-                        cached.sha.clone(),
-                    )]),
-                ),
-                (None, Some(cached)) => (
-                    Action::Retrieve,
-                    Finding::new(Reason::DataRestored, subject)
-                        .with([Difference::fact("sha", &cached.sha)]),
-                ),
-            };
             let directory = join(&join(&request.directory, &escaped), name);
-            decisions.push(DataDecision {
-                buildpack: element.id.clone(),
-                layer: name.to_owned(),
-                action,
-                diff_id: match (action, cached) {
-                    (Action::Retrieve, Some(cached)) => cached.sha.clone(),
-                    _ => String::new(),
-                },
-                prefix: if action == Action::Retrieve {
-                    inside_root(&directory)
-                } else {
-                    String::new()
-                },
-                paths: if action == Action::Remove {
-                    vec![
-                        directory.clone(),
-                        format!("{directory}.sha"),
-                        format!("{directory}.toml"),
-                    ]
-                } else {
-                    Vec::new()
-                },
-                finding,
-            });
+            decisions.push(decide(layer, api, cached, &directory));
         }
     }
     if platform_api >= SBOM && !cache.sbom.is_empty() {
@@ -194,6 +142,63 @@ pub fn plan_data(request: &DataRequest) -> Result<Vec<DataDecision>, Error> {
         });
     }
     Ok(decisions)
+}
+
+/// The decision about one layer; `cached` is the cache's layer of its name.
+fn decide(
+    layer: &Present,
+    api: ApiVersion,
+    cached: Option<&Layer>,
+    directory: &str,
+) -> DataDecision {
+    let subject = format!("{}:{}", layer.buildpack, layer.layer);
+    let candidate = if api < CACHE_KNOWS {
+        layer.cached
+    } else {
+        cached.is_some_and(|cached| cached.flags.cache)
+    };
+    let mut decision = DataDecision {
+        buildpack: layer.buildpack.clone(),
+        layer: layer.layer.clone(),
+        action: Action::Keep,
+        diff_id: String::new(),
+        prefix: String::new(),
+        paths: Vec::new(),
+        finding: Finding::new(Reason::DataNotCached, subject.as_str()),
+    };
+    if let Some((reason, rule)) = refused_layer_name(&layer.layer) {
+        decision.finding = Finding::new(reason, subject).with([Difference::fact("rule", rule)]);
+        return decision;
+    }
+    if reserved_layer_name(&layer.layer) {
+        decision.finding = Finding::new(Reason::ReservedLayerName, subject);
+        return decision;
+    }
+    if !candidate {
+        return decision;
+    }
+    match cached {
+        Some(cached) if cached.sha == layer.sha => {
+            decision.action = Action::Retrieve;
+            decision.diff_id.clone_from(&cached.sha);
+            decision.prefix = inside_root(directory);
+            decision.finding = Finding::new(Reason::DataRestored, subject)
+                .with([Difference::fact("sha", &cached.sha)]);
+            return decision;
+        }
+        Some(cached) => {
+            let shas = Difference::new("sha", layer.sha.clone(), cached.sha.clone());
+            decision.finding = Finding::new(Reason::DataRemovedWrongSha, subject).with([shas]);
+        }
+        None => decision.finding = Finding::new(Reason::DataRemovedNotInCache, subject),
+    }
+    decision.action = Action::Remove;
+    decision.paths = vec![
+        directory.to_owned(),
+        format!("{directory}.sha"),
+        format!("{directory}.toml"),
+    ];
+    decision
 }
 
 /// The decision after the layer was asked for: a layer that is not there leaves

@@ -297,7 +297,10 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                 );
             }
             Original::Corrupt { why, .. } => return miss(self.corrupt(why.clone())),
-            Original::Empty { .. } => None,
+            Original::Empty { .. } => {
+                let index = [Difference::fact("manifest", "index")];
+                return miss(Finding::new(Reason::LabelMissing, &self.name).with(index));
+            }
             Original::Image { label, .. } => {
                 if let Some(why) = self.missing_blob() {
                     return miss(self.corrupt(why));
