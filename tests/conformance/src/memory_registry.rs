@@ -53,6 +53,7 @@ struct State {
     damaged: BTreeSet<String>,
     outside: BTreeSet<String>,
     reported: BTreeMap<String, String>,
+    careless: bool,
     calls: Vec<Call>,
     unpacked: Vec<(String, String)>,
     /// How many more changes are let through.
@@ -175,6 +176,11 @@ impl MemoryRegistry {
     /// Makes a layer hold something outside its prefix.
     pub fn reach_outside(&self, digest: &str) {
         self.lock().outside.insert(digest.to_owned());
+    }
+
+    /// Unpacks layers whatever bytes were wanted.
+    pub fn be_careless(&self) {
+        self.lock().careless = true;
     }
 
     /// Removes a blob or manifest.
@@ -307,8 +313,8 @@ impl Registry for MemoryRegistry {
                 return Err(failure(FailureCode::TooLarge, "larger than the limit"));
             }
             if state.damaged.contains(&wanted.digest) {
-                // A host that does not notice.
-                return Ok(text.replacen('2', "3", 1));
+                // Other bytes that mean the same, from a host that does not notice.
+                return Ok(format!("{text} "));
             }
             Ok(text)
         };
@@ -432,15 +438,13 @@ impl State {
                 "not what its media type says",
             ));
         }
+        let careful = !self.careless;
         let mut diff_id = blob.diff_id;
         if self.damaged.contains(digest) {
             diff_id = sha256(b"damaged").to_string();
         }
-        if layer
-            .diff_id
-            .as_ref()
-            .is_some_and(|wanted| *wanted != diff_id)
-        {
+        let wanted = layer.diff_id.as_ref().filter(|_| careful);
+        if wanted.is_some_and(|wanted| *wanted != diff_id) {
             return Err(failure(FailureCode::Corrupt, "other bytes than wanted"));
         }
         if let Some(into) = &layer.into {

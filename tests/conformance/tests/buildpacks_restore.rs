@@ -1,11 +1,7 @@
 //! What the vectors do not reach of the restorer: names that lead elsewhere,
 //! what is logged, how it is explained, and where the readings differ.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "the helpers of tests may panic"
-)]
+#![expect(clippy::expect_used, reason = "the helpers of tests may panic")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
