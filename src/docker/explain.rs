@@ -59,19 +59,28 @@ pub fn explain<H: ImageStore>(
     let summary = summary(&decision, sources, request, &verdicts);
     if let Ok(Decision { notes, .. }) = decision {
         for note in notes {
-            if !verdicts.findings.iter().any(|f| f.code == note.code && f.subject == note.subject) {
+            if !verdicts
+                .findings
+                .iter()
+                .any(|f| f.code == note.code && f.subject == note.subject)
+            {
                 verdicts.findings.push(note);
             }
         }
     }
     if request.matcher.accepts_nothing() {
         let platform = super::platform::show(request.matcher.builder());
-        verdicts.findings.push(Finding::new(Reason::UnknownArm64Variant, platform));
+        verdicts
+            .findings
+            .push(Finding::new(Reason::UnknownArm64Variant, platform));
     }
     let missed = !summary.code.starts_with("docker/hit");
     Ok(Explanation {
         summary,
-        nearest: verdicts.nearest.filter(|_| missed).map(|(_, finding)| finding),
+        nearest: verdicts
+            .nearest
+            .filter(|_| missed)
+            .map(|(_, finding)| finding),
         considered: verdicts.considered,
         findings: verdicts.findings,
     })
@@ -98,7 +107,11 @@ impl Verdicts {
 
     /// Adds a rejection that stands `distance` differences away from a hit.
     fn reject(&mut self, finding: Finding, distance: usize, all: Vec<Difference>) {
-        if self.nearest.as_ref().is_none_or(|(least, _)| distance < *least) {
+        if self
+            .nearest
+            .as_ref()
+            .is_none_or(|(least, _)| distance < *least)
+        {
             let mut nearest = finding.clone();
             nearest.differences = all;
             self.nearest = Some((distance, nearest));
@@ -155,9 +168,8 @@ fn explain_children<H: ImageStore>(
             } else {
                 Reason::Unreadable
             };
-            verdicts.add(
-                Finding::new(reason, id).with([Difference::fact("cause", &failure.message)]),
-            );
+            verdicts
+                .add(Finding::new(reason, id).with([Difference::fact("cause", &failure.message)]));
             continue;
         }
         let document = documents.get(id).and_then(|read| read.as_ref().ok());
@@ -169,17 +181,20 @@ fn explain_children<H: ImageStore>(
                 let finding = Finding::new(reason, id);
                 let own = against.iter().take_while(|(r, _)| *r == reason);
                 let finding = finding.with(own.flat_map(|(_, d)| d.iter().cloned()));
-                let every: Vec<Difference> =
-                    against.iter().flat_map(|(_, d)| d.iter().cloned()).collect();
+                let every: Vec<Difference> = against
+                    .iter()
+                    .flat_map(|(_, d)| d.iter().cloned())
+                    .collect();
                 let distance = against.iter().map(|(reason, d)| weight(*reason, d)).sum();
                 verdicts.reject(finding, distance, every);
             }
             (None, Some(winner)) if winner.id == *id => {
                 verdicts.winner = Some(id.clone());
-                verdicts.add(
-                    Finding::new(Reason::Selected, id)
-                        .with([Difference::new("created", instant(winner), None)]),
-                );
+                verdicts.add(Finding::new(Reason::Selected, id).with([Difference::new(
+                    "created",
+                    instant(winner),
+                    None,
+                )]));
             }
             (None, Some(winner)) => {
                 let own = matches.iter().find(|m| m.id == *id);
@@ -208,7 +223,10 @@ fn speaks_against<H: ImageStore>(
 ) -> Vec<(Reason, Vec<Difference>)> {
     let mut against = Vec::new();
     let provenance = |reason: Reason, have: &str| {
-        (reason, vec![Difference::new("built", have.to_owned(), "here".to_owned())])
+        (
+            reason,
+            vec![Difference::new("built", have.to_owned(), "here".to_owned())],
+        )
     };
     match built {
         Provenance::BuiltHere => {}
@@ -225,7 +243,10 @@ fn speaks_against<H: ImageStore>(
             let variant = variant.map(|v| Difference::fact("variant", v));
             against.push((Reason::NoPlatform, variant.into_iter().collect()));
         } else if request.matcher.mismatch(&platform).is_some() {
-            against.push((Reason::PlatformMismatch, request.matcher.evidence(&platform)));
+            against.push((
+                Reason::PlatformMismatch,
+                request.matcher.evidence(&platform),
+            ));
         }
     }
     let comparison = compare(
@@ -334,7 +355,9 @@ fn explain_sources<H: ImageStore>(
     verdicts: &mut Verdicts,
 ) {
     let parent = base.and_then(|base| parent_chain(store, request, base));
-    let parent = parent.as_ref().map(|(history, diff_ids)| Chain { history, diff_ids });
+    let parent = parent
+        .as_ref()
+        .map(|(history, diff_ids)| Chain { history, diff_ids });
     let index = base.map_or(0, |base| base.entries);
     let below = base.map_or(0, |base| base.layers);
     let mut answered = false;
@@ -425,7 +448,10 @@ fn summary(
     request: &Request,
     verdicts: &Verdicts,
 ) -> Finding {
-    let parent = request.parent.clone().unwrap_or_else(|| "scratch".to_owned());
+    let parent = request
+        .parent
+        .clone()
+        .unwrap_or_else(|| "scratch".to_owned());
     let source_at = |place: usize| match sources {
         Sources::Given(given) => given.get(place).map_or("", |source| source.id.as_str()),
         Sources::LocalOnly => "",
@@ -444,8 +470,10 @@ fn summary(
         }
     };
     match &decision.verdict {
-        Verdict::Local(id) => Finding::new(Reason::HitLocal, id)
-            .with([Difference::fact("compared", "platform, container config, provenance")]),
+        Verdict::Local(id) => Finding::new(Reason::HitLocal, id).with([Difference::fact(
+            "compared",
+            "platform, container config, provenance",
+        )]),
         Verdict::Exact(place) => Finding::new(Reason::HitSourceExact, source_at(*place))
             .with([Difference::fact("compared", "history, layers, command")]),
         Verdict::Restored(place, restored) => {
@@ -457,7 +485,10 @@ fn summary(
         }
         Verdict::Miss if request.config.is_none() => Finding::new(Reason::MissNoConfig, parent),
         Verdict::Miss => {
-            let local = verdicts.winner.as_ref().map(|id| Difference::fact("local", id));
+            let local = verdicts
+                .winner
+                .as_ref()
+                .map(|id| Difference::fact("local", id));
             let reason = match (sources, &local) {
                 (Sources::Given(given), _) if given.is_empty() => Reason::MissNoUsableSource,
                 (_, Some(_)) => Reason::MissLocalNotAncestor,

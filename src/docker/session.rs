@@ -295,7 +295,12 @@ impl<H: ImageStore> Session<H> {
                     self.store
                         .set_parent(&link.target, &link.parent)
                         .map_err(|failure| {
-                            failed(Reason::SetParentFailed, "set parent", &link.target, &failure)
+                            failed(
+                                Reason::SetParentFailed,
+                                "set parent",
+                                &link.target,
+                                &failure,
+                            )
                         })?;
                 }
             }
@@ -346,7 +351,11 @@ impl<H: ImageStore> Session<H> {
 ///
 /// # Errors
 /// `docker/invalid-argument`, saying where.
-pub fn read_config(text: &str, rules: &Rules, depth: u32) -> Result<Option<ContainerConfig>, Error> {
+pub fn read_config(
+    text: &str,
+    rules: &Rules,
+    depth: u32,
+) -> Result<Option<ContainerConfig>, Error> {
     let read = || -> Result<Option<ContainerConfig>, JsonError> {
         let mut reader = Reader::new(text, depth);
         let mut config: Option<ContainerConfig> = None;

@@ -118,8 +118,7 @@ pub trait Registry {
     fn store(&self, repository: &str, layers: &[Transfer]) -> Vec<Result<Stored, Failure>>;
 
     /// Reads layers and unpacks those that have a destination.
-    fn retrieve(&self, repository: &str, layers: &[Retrieval])
-    -> Vec<Result<Retrieved, Failure>>;
+    fn retrieve(&self, repository: &str, layers: &[Retrieval]) -> Vec<Result<Retrieved, Failure>>;
 
     /// Makes a reference stand for a stored manifest.
     fn tag(&self, reference: &str, digest: &str) -> Result<(), Failure>;

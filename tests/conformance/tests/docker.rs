@@ -17,7 +17,9 @@ fn assert_all_pass(report: &Report, at_least: u64) {
 }
 
 fn vectors(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../vectors")
+        .join(name);
     load(&path).expect("vector file")
 }
 
