@@ -1,6 +1,9 @@
 //! What `std` puts into every file and `core` does not, for the component.
 
-#![allow(unused_imports, reason = "each file uses its part, and std has them natively")]
+#![allow(
+    unused_imports,
+    reason = "each file uses its part, and std has them natively"
+)]
 
 pub(crate) use alloc::borrow::{Cow, ToOwned};
 pub(crate) use alloc::boxed::Box;

@@ -19,13 +19,26 @@ fn main() -> ExitCode {
 fn build() -> Result<(), String> {
     let variable = |name| env::var(name).map_err(|_| format!("cargo did not set {name}"));
     let root = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("../..");
-    for input in ["src", "wit", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"] {
+    for input in [
+        "src",
+        "wit",
+        "Cargo.toml",
+        "Cargo.lock",
+        ".cargo/config.toml",
+    ] {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
     let out = PathBuf::from(variable("OUT_DIR")?);
     let built = out.join("component");
     let status = Command::new(variable("CARGO")?)
-        .args(["build", "--package", "layerwise", "--lib", "--profile", "component"])
+        .args([
+            "build",
+            "--package",
+            "layerwise",
+            "--lib",
+            "--profile",
+            "component",
+        ])
         .args(["--target", TARGET, "--target-dir"])
         .arg(&built)
         .current_dir(&root)

@@ -43,7 +43,12 @@ impl wit::Guest for Engine {
         semantics: shared::Semantics,
     ) -> Result<Vec<Vec<bool>>, shared::Error> {
         let (builders, images) = (convert(builders), convert(images));
-        Ok(docker::match_platforms(&builders, &images, &host_os, &semantics.into())?)
+        Ok(docker::match_platforms(
+            &builders,
+            &images,
+            &host_os,
+            &semantics.into(),
+        )?)
     }
 
     fn normalize_platform(platform: shared::Platform, host_os: String) -> shared::Platform {
@@ -98,10 +103,7 @@ impl wit::Guest for Engine {
         })
     }
 
-    fn encode_config(
-        text: String,
-        semantics: shared::Semantics,
-    ) -> Result<String, shared::Error> {
+    fn encode_config(text: String, semantics: shared::Semantics) -> Result<String, shared::Error> {
         Ok(docker::encode_config(&text, &semantics.into())?)
     }
 

@@ -60,10 +60,12 @@ impl Observer for Host {
     fn log(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
         let fields: Vec<_> = fields
             .iter()
-            .map(|(key, value)| super::bindings::layerwise::cache::types::Annotation {
-                key: (*key).to_owned(),
-                value: (*value).to_owned(),
-            })
+            .map(
+                |(key, value)| super::bindings::layerwise::cache::types::Annotation {
+                    key: (*key).to_owned(),
+                    value: (*value).to_owned(),
+                },
+            )
             .collect();
         let level = match level {
             Level::Debug => observer::Level::Debug,

@@ -74,7 +74,9 @@ impl From<Descriptor> for wit::Descriptor {
             media_type: descriptor.media_type,
             digest: descriptor.digest,
             size: descriptor.size,
-            annotations: pairs.map(|(key, value)| wit::Annotation { key, value }).collect(),
+            annotations: pairs
+                .map(|(key, value)| wit::Annotation { key, value })
+                .collect(),
         }
     }
 }
@@ -181,5 +183,7 @@ pub fn convert<A, B: From<A>>(list: Vec<A>) -> Vec<B> {
 
 /// Caps by name.
 pub fn limits(list: Vec<wit::Limit>) -> Vec<(String, u64)> {
-    list.into_iter().map(|limit| (limit.name, limit.value)).collect()
+    list.into_iter()
+        .map(|limit| (limit.name, limit.value))
+        .collect()
 }

@@ -65,7 +65,12 @@ impl Key {
     }
 
     /// Whether an image with this key is the result of a request.
-    pub fn answers(&self, request: &Self, wanted: Option<&BTreeMap<String, String>>, labels: Labels) -> bool {
+    pub fn answers(
+        &self,
+        request: &Self,
+        wanted: Option<&BTreeMap<String, String>>,
+        labels: Labels,
+    ) -> bool {
         if self.never || request.never || self.rest != request.rest {
             return false;
         }
@@ -102,7 +107,14 @@ pub fn compare(
 ) -> Comparison {
     let (Some(have), Some(want)) = (have, want) else {
         let presence = |config: Option<&ContainerConfig>| {
-            Some(if config.is_some() { "present" } else { "absent" }.to_owned())
+            Some(
+                if config.is_some() {
+                    "present"
+                } else {
+                    "absent"
+                }
+                .to_owned(),
+            )
         };
         return Comparison {
             equal: false,
@@ -148,7 +160,12 @@ pub fn compare(
     }
     flag(list_of, "AttachStdout", *attach_stdout, want.attach_stdout);
     flag(list_of, "AttachStderr", *attach_stderr, want.attach_stderr);
-    keys(list_of, "ExposedPorts", exposed_ports.as_ref(), want.exposed_ports.as_ref());
+    keys(
+        list_of,
+        "ExposedPorts",
+        exposed_ports.as_ref(),
+        want.exposed_ports.as_ref(),
+    );
     flag(list_of, "Tty", *tty, want.tty);
     if all {
         flag(list_of, "OpenStdin", *open_stdin, want.open_stdin);
@@ -170,10 +187,25 @@ pub fn compare(
     if all {
         text(list_of, "WorkingDir", working_dir, &want.working_dir);
     }
-    words(list_of, "Entrypoint", list(entrypoint), list(&want.entrypoint));
+    words(
+        list_of,
+        "Entrypoint",
+        list(entrypoint),
+        list(&want.entrypoint),
+    );
     if all {
-        flag(list_of, "NetworkDisabled", *network_disabled, want.network_disabled);
-        words(list_of, "OnBuild", on_build.as_deref(), want.on_build.as_deref());
+        flag(
+            list_of,
+            "NetworkDisabled",
+            *network_disabled,
+            want.network_disabled,
+        );
+        words(
+            list_of,
+            "OnBuild",
+            on_build.as_deref(),
+            want.on_build.as_deref(),
+        );
     }
     let none = BTreeMap::new();
     let have_labels = have_labels.as_ref().unwrap_or(&none);
@@ -275,7 +307,11 @@ fn health(out: &mut Vec<Difference>, have: Option<&Healthcheck>, want: Option<&H
         (Some(have), Some(want)) => (have, want),
         (have, want) => {
             let presence = |side: Option<&Healthcheck>| side.map(|_| "present".to_owned());
-            out.push(Difference::new("Healthcheck", presence(have), presence(want)));
+            out.push(Difference::new(
+                "Healthcheck",
+                presence(have),
+                presence(want),
+            ));
             return;
         }
     };
@@ -287,12 +323,21 @@ fn health(out: &mut Vec<Difference>, have: Option<&Healthcheck>, want: Option<&H
         start_interval,
         retries,
     } = have;
-    words(out, "Healthcheck.Test", test.as_deref(), want.test.as_deref());
+    words(
+        out,
+        "Healthcheck.Test",
+        test.as_deref(),
+        want.test.as_deref(),
+    );
     for (path, have, want) in [
         ("Healthcheck.Interval", interval, want.interval),
         ("Healthcheck.Timeout", timeout, want.timeout),
         ("Healthcheck.StartPeriod", start_period, want.start_period),
-        ("Healthcheck.StartInterval", start_interval, want.start_interval),
+        (
+            "Healthcheck.StartInterval",
+            start_interval,
+            want.start_interval,
+        ),
         ("Healthcheck.Retries", retries, want.retries),
     ] {
         if *have != want {
@@ -415,7 +460,9 @@ impl Frames {
     fn keys(&mut self, keys: Option<&BTreeMap<String, Ignored>>) {
         let count = keys.map_or(0, BTreeMap::len);
         self.number(i64::try_from(count).unwrap_or(i64::MAX));
-        keys.into_iter().flatten().for_each(|(key, _)| self.text(key));
+        keys.into_iter()
+            .flatten()
+            .for_each(|(key, _)| self.text(key));
     }
 
     /// The digest.

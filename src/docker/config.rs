@@ -200,7 +200,10 @@ impl ContainerConfig {
             w.member("AttachStdin").bool(*attach_stdin);
             w.member("AttachStdout").bool(*attach_stdout);
             w.member("AttachStderr").bool(*attach_stderr);
-            if exposed_ports.as_ref().is_some_and(|ports| !ports.is_empty()) {
+            if exposed_ports
+                .as_ref()
+                .is_some_and(|ports| !ports.is_empty())
+            {
                 set(w.member("ExposedPorts"), exposed_ports.as_ref());
             }
             w.member("Tty").bool(*tty);
@@ -314,6 +317,10 @@ fn canonical_port(key: &str) -> Option<String> {
     let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
     let number: u16 = digits.then(|| number.parse().ok()).flatten()?;
     let protocol = super::text::go_lower(protocol);
-    let protocol = if protocol.is_empty() { "tcp" } else { &protocol };
+    let protocol = if protocol.is_empty() {
+        "tcp"
+    } else {
+        &protocol
+    };
     Some(format!("{number}/{protocol}"))
 }

@@ -224,7 +224,12 @@ fn local<H: ImageStore>(
     let Some(winner) = newest(&matching, mode.guarded) else {
         return Ok(None);
     };
-    if matching.iter().filter(|m| m.created == winner.created).count() > 1 {
+    if matching
+        .iter()
+        .filter(|m| m.created == winner.created)
+        .count()
+        > 1
+    {
         notes.push(Finding::new(Reason::Tie, &winner.id));
     }
     if winner.overlooked {

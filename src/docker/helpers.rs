@@ -38,7 +38,12 @@ pub fn compare_configs(
         Labels::MissingIsEmpty
     };
     let (have, want) = (read(have)?, read(want)?);
-    Ok(compare(have.as_ref(), want.as_ref(), rules.compared, labels))
+    Ok(compare(
+        have.as_ref(),
+        want.as_ref(),
+        rules.compared,
+        labels,
+    ))
 }
 
 /// For each builder platform, whether it accepts each image platform (6.2).
@@ -80,7 +85,10 @@ pub fn compare_parent(
     let rules = rules_of(semantics)?;
     let image = Partial::read(document, &rules)?;
     let parent = parent.map(|text| Partial::read(text, &rules)).transpose()?;
-    if parent.as_ref().is_some_and(|parent| image.lacks_layers(parent)) {
+    if parent
+        .as_ref()
+        .is_some_and(|parent| image.lacks_layers(parent))
+    {
         return Err(invalid(
             "compare parent",
             "document",
@@ -129,7 +137,11 @@ pub fn compare_history(a: &str, b: &str) -> Result<Vec<Difference>, Error> {
 /// # Errors
 /// `invalid` for a text that is not an image document, `corrupt` when there are
 /// fewer layers than entries that have one.
-pub fn layer_of(document: &str, index: u32, semantics: &Semantics) -> Result<Option<String>, Error> {
+pub fn layer_of(
+    document: &str,
+    index: u32,
+    semantics: &Semantics,
+) -> Result<Option<String>, Error> {
     let rules = rules_of(semantics)?;
     let image = read_image(document, &rules)?;
     let index = usize::try_from(index).unwrap_or(usize::MAX);
@@ -261,7 +273,8 @@ fn read_image(text: &str, rules: &Rules) -> Result<ImageDocument, Error> {
 }
 
 fn read_entry(text: &str) -> Result<Entry, Error> {
-    from_str(text, depth()).map_err(|error| invalid("read history entry", "entry", error.to_string()))
+    from_str(text, depth())
+        .map_err(|error| invalid("read history entry", "entry", error.to_string()))
 }
 
 fn read_time(text: &str) -> Result<Timestamp, Error> {
@@ -269,5 +282,10 @@ fn read_time(text: &str) -> Result<Timestamp, Error> {
 }
 
 fn invalid(operation: &str, subject: &str, message: String) -> Error {
-    Error::Invalid(Problem::new(Reason::InvalidArgument, operation, subject, message))
+    Error::Invalid(Problem::new(
+        Reason::InvalidArgument,
+        operation,
+        subject,
+        message,
+    ))
 }

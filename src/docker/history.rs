@@ -133,7 +133,11 @@ pub struct Chain<'a> {
 
 /// What speaks first against an image continuing a parent (5.3), with both
 /// sides. Lookups compare running digests; explanations use this.
-pub fn parent_mismatch(subject: &str, image: Chain<'_>, parent: Option<Chain<'_>>) -> Option<Finding> {
+pub fn parent_mismatch(
+    subject: &str,
+    image: Chain<'_>,
+    parent: Option<Chain<'_>>,
+) -> Option<Finding> {
     if image.history.is_empty() {
         return Some(Finding::new(Reason::NoHistory, subject));
     }
@@ -144,14 +148,20 @@ pub fn parent_mismatch(subject: &str, image: Chain<'_>, parent: Option<Chain<'_>
     let (entries, layers) = (parent.history.len(), parent.diff_ids.len());
     if entries >= image.history.len() {
         return Some(
-            Finding::new(Reason::HistoryNotLonger, subject)
-                .with([counts("history", image.history.len(), entries + 1)]),
+            Finding::new(Reason::HistoryNotLonger, subject).with([counts(
+                "history",
+                image.history.len(),
+                entries + 1,
+            )]),
         );
     }
     if layers > image.diff_ids.len() {
         return Some(
-            Finding::new(Reason::ParentHasMoreLayers, subject)
-                .with([counts("rootfs.diff_ids", image.diff_ids.len(), layers)]),
+            Finding::new(Reason::ParentHasMoreLayers, subject).with([counts(
+                "rootfs.diff_ids",
+                image.diff_ids.len(),
+                layers,
+            )]),
         );
     }
     for (index, (have, want)) in image.history.iter().zip(parent.history).enumerate() {
@@ -159,7 +169,8 @@ pub fn parent_mismatch(subject: &str, image: Chain<'_>, parent: Option<Chain<'_>
             let differences = have.differences(want, &format!("history[{index}]."));
             let finding = Finding::new(Reason::HistoryMismatch, subject).with(differences);
             return Some(if only_zone(have, want) {
-                finding.hint("only the spelling of the time zone differs: Z and +00:00 are not equal")
+                finding
+                    .hint("only the spelling of the time zone differs: Z and +00:00 are not equal")
             } else {
                 finding
             });
@@ -167,11 +178,13 @@ pub fn parent_mismatch(subject: &str, image: Chain<'_>, parent: Option<Chain<'_>
     }
     for (index, (have, want)) in image.diff_ids.iter().zip(parent.diff_ids).enumerate() {
         if have != want {
-            return Some(Finding::new(Reason::LayerMismatch, subject).with([Difference::new(
-                format!("rootfs.diff_ids[{index}]"),
-                have.clone(),
-                want.clone(),
-            )]));
+            return Some(
+                Finding::new(Reason::LayerMismatch, subject).with([Difference::new(
+                    format!("rootfs.diff_ids[{index}]"),
+                    have.clone(),
+                    want.clone(),
+                )]),
+            );
         }
     }
     None
@@ -212,7 +225,9 @@ pub fn command_mismatch(subject: &str, index: usize, have: &str, want: &str) -> 
         Difference::fact("first-differing-byte", byte),
     ]);
     if have.ends_with("# buildkit") {
-        finding.hint("this image was built by BuildKit, whose history the classic builder never matches")
+        finding.hint(
+            "this image was built by BuildKit, whose history the classic builder never matches",
+        )
     } else if without_arguments(have) == without_arguments(want) {
         finding.hint("only the build arguments differ")
     } else {

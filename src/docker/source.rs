@@ -49,7 +49,9 @@ impl Source {
     pub fn of(id: String, trusted: bool, image: ImageDocument) -> Self {
         let platform = image.platform();
         let history = image.history.unwrap_or_default();
-        let diff_ids = image.rootfs.map_or_else(Vec::new, |RootFs { diff_ids, .. }| diff_ids);
+        let diff_ids = image
+            .rootfs
+            .map_or_else(Vec::new, |RootFs { diff_ids, .. }| diff_ids);
         let mut history_digests = vec![no_history()];
         let mut layers_before = vec![0];
         let mut layers = 0;
@@ -96,7 +98,11 @@ impl Source {
     /// The layer of an entry; beyond the history, the one after all entries
     /// (5.5).
     pub fn layer_of(&self, index: usize) -> EntryLayer {
-        if self.history.get(index).is_some_and(|entry| entry.empty_layer) {
+        if self
+            .history
+            .get(index)
+            .is_some_and(|entry| entry.empty_layer)
+        {
             return EntryLayer::None;
         }
         let place = self.layers_before.get(index.min(self.history.len()));

@@ -147,10 +147,16 @@ impl<H: ImageStore> Store<H> {
         }
         let depth = u32::try_from(self.limits.get("depth")).unwrap_or(u32::MAX);
         let image = ImageDocument::read(text, &self.rules, depth).map_err(|error| {
-            Failure::new(FailureCode::Corrupt, format!("invalid image document: {error}"))
+            Failure::new(
+                FailureCode::Corrupt,
+                format!("invalid image document: {error}"),
+            )
         })?;
         let entries = image.history.as_ref().map_or(0, Vec::len);
-        let layers = image.rootfs.as_ref().map_or(0, |rootfs| rootfs.diff_ids.len());
+        let layers = image
+            .rootfs
+            .as_ref()
+            .map_or(0, |rootfs| rootfs.diff_ids.len());
         if u64::try_from(entries.max(layers)).unwrap_or(u64::MAX) > self.limits.get("entries") {
             return Err(Failure::new(
                 FailureCode::TooLarge,
@@ -165,7 +171,9 @@ impl<H: ImageStore> Store<H> {
     /// # Errors
     /// `limit-exceeded` for `session-bytes`.
     pub fn hold(&mut self, id: &str, bytes: usize) -> Result<(), Error> {
-        self.held = self.held.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        self.held = self
+            .held
+            .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
         self.limits.check("session-bytes", self.held, "read", id)
     }
 
@@ -246,17 +254,31 @@ impl<H: ImageStore> Store<H> {
             self.apply_dry_run(parent, &mut ids);
         }
         let count = u64::try_from(ids.len()).unwrap_or(u64::MAX);
-        self.limits.check("children", count, "list children", subject)?;
+        self.limits
+            .check("children", count, "list children", subject)?;
         Ok(ids)
     }
 
     /// Changes a list of children as the links of a dry run would have.
     fn apply_dry_run(&self, parent: Option<&str>, ids: &mut Vec<String>) {
-        ids.retain(|id| self.links.get(id).is_none_or(|now| Some(now.as_str()) == parent));
+        ids.retain(|id| {
+            self.links
+                .get(id)
+                .is_none_or(|now| Some(now.as_str()) == parent)
+        });
         let present: BTreeSet<&String> = ids.iter().collect();
         let more: Vec<String> = match parent {
-            Some(parent) => self.adopted.get(parent).into_iter().flatten().collect::<Vec<_>>(),
-            None => self.made.iter().filter(|id| !self.links.contains_key(*id)).collect(),
+            Some(parent) => self
+                .adopted
+                .get(parent)
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>(),
+            None => self
+                .made
+                .iter()
+                .filter(|id| !self.links.contains_key(*id))
+                .collect(),
         }
         .into_iter()
         .filter(|id| !present.contains(id))

@@ -16,7 +16,10 @@ fn lower(c: char) -> char {
         return 'i';
     }
     let mut mapped = c.to_lowercase();
-    mapped.next().filter(|_| mapped.next().is_none()).unwrap_or(c)
+    mapped
+        .next()
+        .filter(|_| mapped.next().is_none())
+        .unwrap_or(c)
 }
 
 #[cfg(test)]

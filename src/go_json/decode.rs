@@ -210,7 +210,10 @@ mod tests {
         assert_eq!(name(r#"{"name":"\ud83dx"}"#), "\u{fffd}x");
         assert_eq!(name(r#"{"name":"\ud83d\u0041"}"#), "\u{fffd}A");
         assert_eq!(name(r#"{"name":"\ude00\ud83d"}"#), "\u{fffd}\u{fffd}");
-        assert_eq!(name(r#"{"name":"\ud83d\ud83d\ude00"}"#), "\u{fffd}\u{1f600}");
+        assert_eq!(
+            name(r#"{"name":"\ud83d\ud83d\ude00"}"#),
+            "\u{fffd}\u{1f600}"
+        );
     }
 
     #[test]
@@ -218,15 +221,24 @@ mod tests {
         for (text, want) in [
             ("", "unexpected end of json at byte 0"),
             ("{} x", "text after the json document at byte 3"),
-            (r#"{"name":1}"#, "expected a string, found a number at byte 8"),
-            (r#"{"inner":{"n":1.0}}"#, "number out of range or not an integer at byte 14"),
+            (
+                r#"{"name":1}"#,
+                "expected a string, found a number at byte 8",
+            ),
+            (
+                r#"{"inner":{"n":1.0}}"#,
+                "number out of range or not an integer at byte 14",
+            ),
             (r#"{"x":[1,]}"#, "invalid json at byte 8"),
             (r#"{"x":{"a"}}"#, "invalid json at byte 9"),
             (r#"{"x":nul"#, "unexpected end of json at byte 8"),
             (r#"{"x":"\x"}"#, "invalid json at byte 7"),
             (r#"{"x":01}"#, "invalid json at byte 6"),
             ("{\"x\":\"a\nb\"}", "invalid json at byte 7"),
-            (r#"{"inner":{"set":{"a":1}}}"#, "expected an object, found a number at byte 21"),
+            (
+                r#"{"inner":{"set":{"a":1}}}"#,
+                "expected an object, found a number at byte 21",
+            ),
             ("\u{feff}{}", "invalid json at byte 0"),
         ] {
             assert_eq!(read(text).unwrap_err().to_string(), want, "{text}");

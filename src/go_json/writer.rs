@@ -148,6 +148,9 @@ mod tests {
             w.member("c").object(|_| {});
             w.member("d").null();
         });
-        assert_eq!(writer.finish(), r#"{"a":-1,"b":[true,false],"c":{},"d":null}"#);
+        assert_eq!(
+            writer.finish(),
+            r#"{"a":-1,"b":[true,false],"c":{},"d":null}"#
+        );
     }
 }

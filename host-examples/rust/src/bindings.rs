@@ -84,7 +84,9 @@ impl From<Descriptor> for wit::Descriptor {
             media_type: descriptor.media_type,
             digest: descriptor.digest,
             size: descriptor.size,
-            annotations: pairs.map(|(key, value)| wit::Annotation { key, value }).collect(),
+            annotations: pairs
+                .map(|(key, value)| wit::Annotation { key, value })
+                .collect(),
         }
     }
 }
@@ -174,5 +176,7 @@ pub fn convert<A, B: From<A>>(list: Vec<A>) -> Vec<B> {
 
 /// Caps by name.
 pub fn limits(list: Vec<(String, u64)>) -> Vec<wit::Limit> {
-    list.into_iter().map(|(name, value)| wit::Limit { name, value }).collect()
+    list.into_iter()
+        .map(|(name, value)| wit::Limit { name, value })
+        .collect()
 }

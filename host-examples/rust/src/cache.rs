@@ -37,7 +37,11 @@ fn path(engine: &Engine, wasm: &[u8], directory: &Path) -> PathBuf {
     let digest = sha256(wasm);
     let settings = sha256(&settings.0);
     let short = |hex: &str| hex.chars().take(32).collect::<String>();
-    directory.join(format!("{}-{}.cwasm", short(digest.hex()), short(settings.hex())))
+    directory.join(format!(
+        "{}-{}.cwasm",
+        short(digest.hex()),
+        short(settings.hex())
+    ))
 }
 
 /// Collects what wasmtime hashes of its settings, for a stable digest.
@@ -53,7 +57,10 @@ impl Hasher for Settings {
     }
 }
 
-#[expect(unsafe_code, reason = "compiled code is trusted as the executable itself is")]
+#[expect(
+    unsafe_code,
+    reason = "compiled code is trusted as the executable itself is"
+)]
 fn load(engine: &Engine, path: &Path) -> Option<Component> {
     if !path.is_file() {
         return None;

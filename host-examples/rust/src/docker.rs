@@ -35,8 +35,8 @@ impl Engine {
     ) -> Result<Session, Error> {
         let mut instance = Instance::new(self, lent, limits)?;
         let options = options.into();
-        let opened =
-            instance.call(|engine, store| engine.layerwise_cache_docker().call_open(store, &options))?;
+        let opened = instance
+            .call(|engine, store| engine.layerwise_cache_docker().call_open(store, &options))?;
         let session = opened.map_err(refused)?;
         Ok(Session { instance, session })
     }
@@ -81,7 +81,9 @@ impl Session {
     /// What the component refuses, or why it was stopped.
     pub fn replay(&mut self, steps: &[Step]) -> Result<Vec<Answer>, Error> {
         let steps: Vec<wit::Step> = steps.iter().map(Into::into).collect();
-        Ok(convert(method!(self, call_replay, &steps)?.map_err(refused)?))
+        Ok(convert(
+            method!(self, call_replay, &steps)?.map_err(refused)?,
+        ))
     }
 
     /// Gives a verdict for every candidate.
@@ -133,8 +135,14 @@ macro_rules! function {
     };
 }
 
-#[expect(missing_docs, reason = "the functions of wit/docker.wit, by their names")]
-#[expect(clippy::missing_errors_doc, reason = "what the component refuses, or why it was stopped")]
+#[expect(
+    missing_docs,
+    reason = "the functions of wit/docker.wit, by their names"
+)]
+#[expect(
+    clippy::missing_errors_doc,
+    reason = "what the component refuses, or why it was stopped"
+)]
 impl Predicates {
     pub fn compare_configs(
         &mut self,
@@ -143,7 +151,8 @@ impl Predicates {
         semantics: &Semantics,
     ) -> Result<Comparison, Error> {
         let semantics = semantics.into();
-        let found = function!(self, call_compare_configs, have, want, &semantics)?.map_err(refused)?;
+        let found =
+            function!(self, call_compare_configs, have, want, &semantics)?.map_err(refused)?;
         Ok(Comparison {
             equal: found.equal,
             differences: convert(found.differences),
@@ -161,8 +170,15 @@ impl Predicates {
         let builders: Vec<_> = builders.iter().map(Into::into).collect();
         let images: Vec<_> = images.iter().map(Into::into).collect();
         let semantics = semantics.into();
-        function!(self, call_match_platforms, &builders, &images, host_os, &semantics)?
-            .map_err(refused)
+        function!(
+            self,
+            call_match_platforms,
+            &builders,
+            &images,
+            host_os,
+            &semantics
+        )?
+        .map_err(refused)
     }
 
     pub fn normalize_platform(
@@ -197,7 +213,9 @@ impl Predicates {
     }
 
     pub fn compare_history(&mut self, a: &str, b: &str) -> Result<Vec<Difference>, Error> {
-        Ok(convert(function!(self, call_compare_history, a, b)?.map_err(refused)?))
+        Ok(convert(
+            function!(self, call_compare_history, a, b)?.map_err(refused)?,
+        ))
     }
 
     pub fn layer_of(

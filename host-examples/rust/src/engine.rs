@@ -74,7 +74,8 @@ impl Engine {
             None => cache::compile(&engine, wasm)?,
         };
         let mut linker: Linker<State> = Linker::new(&engine);
-        let link = |error: wasmtime::Error| Error::Engine(format!("the imports do not fit: {error:#}"));
+        let link =
+            |error: wasmtime::Error| Error::Engine(format!("the imports do not fit: {error:#}"));
         crate::bindings::Engine::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)
             .map_err(link)?;
         let pre: InstancePre<State> = linker.instantiate_pre(&component).map_err(link)?;
@@ -91,8 +92,12 @@ impl Engine {
         let engine = self.pre.engine();
         let ty = self.pre.instance_pre().component().component_type();
         (
-            ty.imports(engine).map(|(name, _)| name.to_owned()).collect(),
-            ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
+            ty.imports(engine)
+                .map(|(name, _)| name.to_owned())
+                .collect(),
+            ty.exports(engine)
+                .map(|(name, _)| name.to_owned())
+                .collect(),
         )
     }
 

@@ -53,12 +53,13 @@ impl Instance {
         };
         let mut store = Store::new(engine.pre.engine(), state);
         store.limiter(|state| &mut state.limits);
-        let mut instance = |store: &mut Store<State>| {
+        let instance = |store: &mut Store<State>| {
             arm(store, engine.net, limits);
             engine.pre.instantiate(store)
         };
-        let exports = instance(&mut store)
-            .map_err(|error| Error::Engine(format!("the component cannot be started: {error:#}")))?;
+        let exports = instance(&mut store).map_err(|error| {
+            Error::Engine(format!("the component cannot be started: {error:#}"))
+        })?;
         Ok(Self {
             store,
             exports,
@@ -93,7 +94,9 @@ impl Instance {
             // An allocation that the limit refuses ends in `unreachable`, with
             // no words or those of the allocation error.
             Some(Trap::UnreachableCodeReached)
-                if panic.as_ref().is_none_or(|words| words.contains("allocation")) =>
+                if panic
+                    .as_ref()
+                    .is_none_or(|words| words.contains("allocation")) =>
             {
                 Stop::Memory
             }

@@ -22,6 +22,7 @@
 
 mod bindings;
 mod cache;
+pub mod conformance;
 pub mod docker;
 mod engine;
 mod error;

@@ -21,6 +21,7 @@ use layerwise::explain::Explanation;
 use layerwise::host::{Filesystem, Observer, Registry};
 use layerwise::semantics::Semantics;
 use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::value::RawValue;
 
 use crate::Report;
@@ -122,7 +123,7 @@ struct Family {
 /// # Errors
 /// When the file is not of this format, or has a family or member that is not
 /// known.
-pub fn run(text: &str, subject: &dyn Subject) -> Result<Report, String> {
+pub fn run(text: &str, subject: &dyn Subject) -> Result<Report, serde_json::Error> {
     run_each(text, |_| vec![Semantics::guarded()], subject)
 }
 
@@ -131,7 +132,7 @@ pub fn run(text: &str, subject: &dyn Subject) -> Result<Report, String> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_compatible(text: &str, subject: &dyn Subject) -> Result<Report, String> {
+pub fn run_compatible(text: &str, subject: &dyn Subject) -> Result<Report, serde_json::Error> {
     let versions = |verified: &[String]| {
         let version = |name: &String| match name.as_str() {
             "v0.13.0" => Some(Semantics::compatible(Some("0.13"))),
@@ -147,33 +148,37 @@ fn run_each(
     text: &str,
     readings: impl Fn(&[String]) -> Vec<Semantics>,
     subject: &dyn Subject,
-) -> Result<Report, String> {
-    let file: File = serde_json::from_str(text).map_err(|error| error.to_string())?;
+) -> Result<Report, serde_json::Error> {
+    let file: File = serde_json::from_str(text)?;
     if file.format != "buildpacks-lifecycle-vectors/1" {
-        return Err(format!("unknown format {:?}", file.format));
+        let words = format!("unknown format {:?}", file.format);
+        return Err(serde_json::Error::custom(words));
     }
     let mut report = Report::default();
     for case in &file.cases {
-        let family: Family = serde_json::from_str(case.get()).map_err(|error| error.to_string())?;
-        let invalid = |error: serde_json::Error| format!("{}: {error}", family.id);
+        let family: Family = serde_json::from_str(case.get())?;
+        let invalid = |error: &dyn std::fmt::Display| {
+            serde_json::Error::custom(format!("{}: {error}", family.id))
+        };
         match family.family.as_str() {
             "restore" => {
-                let case: format::Restore = serde_json::from_str(case.get()).map_err(invalid)?;
+                let case: format::Restore =
+                    serde_json::from_str(case.get()).map_err(|error| invalid(&error))?;
                 for semantics in readings(&case.verified_by) {
                     let name = case_name(&case.id, &case.name, &semantics);
                     report.case(&name, |r| restore::run(&case, &semantics, subject, r));
                 }
             }
             "cache-image" => {
-                let case: format::Image = serde_json::from_str(case.get()).map_err(invalid)?;
-                case.check()
-                    .map_err(|error| format!("{}: {error}", family.id))?;
+                let case: format::Image =
+                    serde_json::from_str(case.get()).map_err(|error| invalid(&error))?;
+                case.check().map_err(|error| invalid(&error))?;
                 for semantics in readings(&case.verified_by) {
                     let name = case_name(&case.id, &case.name, &semantics);
                     report.case(&name, |r| image::run(&case, &semantics, subject, r));
                 }
             }
-            other => return Err(format!("{}: unknown family {other:?}", family.id)),
+            other => return Err(invalid(&format!("unknown family {other:?}"))),
         }
     }
     Ok(report)

@@ -28,7 +28,10 @@ pub type SharedStore = Arc<dyn ImageStore + Send + Sync>;
 ///
 /// # Errors
 /// Every method answers the errors of the interface.
-#[expect(missing_docs, reason = "the functions of wit/docker.wit, by their names")]
+#[expect(
+    missing_docs,
+    reason = "the functions of wit/docker.wit, by their names"
+)]
 #[expect(clippy::missing_errors_doc, reason = "said above")]
 pub trait Subject {
     fn open(&self, store: SharedStore, options: Options) -> Result<Box<dyn Session>, Error>;
@@ -65,12 +68,19 @@ pub trait Subject {
         index: u32,
         semantics: &Semantics,
     ) -> Result<Option<String>, Error>;
-    fn newest(&self, created: &[Option<String>], semantics: &Semantics)
-    -> Result<Option<u32>, Error>;
+    fn newest(
+        &self,
+        created: &[Option<String>],
+        semantics: &Semantics,
+    ) -> Result<Option<u32>, Error>;
     fn parse_time(&self, text: &str) -> Result<Timestamp, Error>;
     fn encode_config(&self, text: &str, semantics: &Semantics) -> Result<String, Error>;
-    fn encode_image(&self, text: &str, order: Order, semantics: &Semantics)
-    -> Result<String, Error>;
+    fn encode_image(
+        &self,
+        text: &str,
+        order: Order,
+        semantics: &Semantics,
+    ) -> Result<String, Error>;
 }
 
 /// An open session.

@@ -1,5 +1,7 @@
 //! The vectors of Docker's image cache through the native library.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test")]
+
 use std::path::Path;
 
 use layerwise_conformance::docker::{Native, run_moby, run_real};
@@ -17,7 +19,9 @@ fn assert_all_pass(report: &Report, at_least: u64) {
 }
 
 fn vectors(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../vectors")
+        .join(name);
     load(&path).expect("vector file")
 }
 

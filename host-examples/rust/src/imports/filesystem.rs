@@ -8,7 +8,9 @@ use crate::bindings::convert;
 type Answers<T> = Vec<Result<T, wit::types::Failure>>;
 
 fn answers<A, B: From<A>>(list: Vec<Result<A, Failure>>) -> Answers<B> {
-    list.into_iter().map(|answer| Ok(B::from(answer?))).collect()
+    list.into_iter()
+        .map(|answer| Ok(B::from(answer?)))
+        .collect()
 }
 
 impl wit::filesystem::Host for State {

@@ -59,5 +59,8 @@ fn images(
             Provenance::Elsewhere => wit::image_store::Provenance::Elsewhere,
         },
     };
-    answers.into_iter().map(|answer| Ok(image(answer?))).collect()
+    answers
+        .into_iter()
+        .map(|answer| Ok(image(answer?)))
+        .collect()
 }

@@ -11,7 +11,9 @@ use crate::bindings::convert;
 type Answers<T> = Vec<Result<T, wit::types::Failure>>;
 
 fn answers<A, B: From<A>>(list: Vec<Result<A, Failure>>) -> Answers<B> {
-    list.into_iter().map(|answer| Ok(B::from(answer?))).collect()
+    list.into_iter()
+        .map(|answer| Ok(B::from(answer?)))
+        .collect()
 }
 
 impl wit::registry::Host for State {
@@ -54,7 +56,9 @@ impl wit::registry::Host for State {
             wit::registry::Shelf::Blob => Shelf::Blob,
         };
         let registry = &self.lent.registry;
-        Ok(registry.write(&repository, shelf, &media_type, &document)?.into())
+        Ok(registry
+            .write(&repository, shelf, &media_type, &document)?
+            .into())
     }
 
     fn store(

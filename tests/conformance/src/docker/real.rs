@@ -103,7 +103,11 @@ impl Timeline<'_> {
         sources: Option<&[String]>,
         check: &mut Case<'_>,
     ) -> Option<Box<dyn Session>> {
-        let names = if sources.is_some() { op.cache_from.as_slice() } else { &[] };
+        let names = if sources.is_some() {
+            op.cache_from.as_slice()
+        } else {
+            &[]
+        };
         match self.open(Semantics::compatible(Some("20.10")), names) {
             Ok(mut session) => {
                 let want = sources.unwrap_or_default().to_vec();
@@ -130,7 +134,8 @@ impl Timeline<'_> {
             docker_version: self.version.to_owned(),
             ..Options::default()
         };
-        self.subject.open(Arc::<EngineStore>::clone(&self.store), options)
+        self.subject
+            .open(Arc::<EngineStore>::clone(&self.store), options)
     }
 
     fn search(
@@ -156,7 +161,9 @@ impl Timeline<'_> {
         let planned = session.plan(&step);
         let answered = session.lookup(&step);
         if probe.error {
-            let code = answered.err().and_then(|e| e.problem().map(|p| p.code.clone()));
+            let code = answered
+                .err()
+                .and_then(|e| e.problem().map(|p| p.code.clone()));
             check.equal("error", &Some("docker/restore-failed".to_owned()), &code);
             return;
         }
@@ -186,7 +193,13 @@ impl Timeline<'_> {
     }
 
     /// What the lookup along parent links alone finds.
-    fn local(&self, probe: &Probe<'_>, step: &Step, session: &mut dyn Session, check: &mut Case<'_>) {
+    fn local(
+        &self,
+        probe: &Probe<'_>,
+        step: &Step,
+        session: &mut dyn Session,
+        check: &mut Case<'_>,
+    ) {
         let found = session.explain(step).map(|explanation| {
             let chosen = ["docker/selected", "docker/discarded-not-ancestor"];
             let mut findings = explanation.findings.into_iter();
@@ -195,7 +208,8 @@ impl Timeline<'_> {
                 .map(|finding| finding.subject)
         });
         let tied = |id: &String| probe.local_ties.contains(id);
-        let tie = matches!(&found, Ok(Some(id)) if tied(id)) && probe.local.as_ref().is_some_and(tied);
+        let tie =
+            matches!(&found, Ok(Some(id)) if tied(id)) && probe.local.as_ref().is_some_and(tied);
         if !tie {
             check.equal("local", &Ok(probe.local.clone()), &found);
         }
@@ -207,7 +221,11 @@ impl Timeline<'_> {
             if let Effect::Create(creation) = effect {
                 let id = creation.id.clone().unwrap_or_default();
                 let have = creation.document.as_deref();
-                let want = self.scenario.images.get(id.as_str()).map(|text| text.as_ref());
+                let want = self
+                    .scenario
+                    .images
+                    .get(id.as_str())
+                    .map(|text| text.as_ref());
                 check.equal("restored document", &want, &have);
             }
         }
@@ -226,8 +244,19 @@ impl Timeline<'_> {
             Some(list) => list.clone(),
         };
         let cases = [
-            ("newer", false, probe.newer.as_ref().map(|n| (&n.hit, &n.via))),
-            ("newer_all_local", true, probe.newer_all_local.as_ref().map(|n: &Later| (&n.hit, &n.via))),
+            (
+                "newer",
+                false,
+                probe.newer.as_ref().map(|n| (&n.hit, &n.via)),
+            ),
+            (
+                "newer_all_local",
+                true,
+                probe
+                    .newer_all_local
+                    .as_ref()
+                    .map(|n: &Later| (&n.hit, &n.via)),
+            ),
         ];
         for (name, all_local, differs) in cases {
             self.store.set_all_local(all_local);

@@ -62,15 +62,27 @@ pub fn run(vector: &Vector<'_>, reading: Reading, subject: &dyn Subject, check: 
         Err(_) if cancelled => return,
         Err(error) => return check.fail("open", "a session", error.to_string()),
     };
-    check.equal("sources", &Ok(vector.open.sources.clone().unwrap_or_default()), &session.sources());
+    check.equal(
+        "sources",
+        &Ok(vector.open.sources.clone().unwrap_or_default()),
+        &session.sources(),
+    );
     let skipped = session
         .skipped()
         .map(|list| list.into_iter().map(|finding| finding.subject).collect());
-    check.equal("skipped", &Ok(vector.open.skipped.clone().unwrap_or_default()), &skipped);
+    check.equal(
+        "skipped",
+        &Ok(vector.open.skipped.clone().unwrap_or_default()),
+        &skipped,
+    );
 
     let mut previous = String::new();
     for (index, (step, expect)) in vector.steps.iter().zip(&vector.expect).enumerate() {
-        let parent = if step.parent == "$prev" { &previous } else { &step.parent };
+        let parent = if step.parent == "$prev" {
+            &previous
+        } else {
+            &step.parent
+        };
         let step = Step {
             parent: Some(parent.clone()).filter(|id| !id.is_empty()),
             config: step.config.map(|raw| raw.get().to_owned()),
@@ -114,22 +126,39 @@ impl Checked<'_> {
         let name = |what: &str| format!("step {} {what}", self.index);
         let expect = self.expect;
         if let (Ok(planned), Ok(answered)) = (planned, answered) {
-            check.equal(&name("plan"), &without_documents(planned), &without_documents(answered));
+            check.equal(
+                &name("plan"),
+                &without_documents(planned),
+                &without_documents(answered),
+            );
         }
         let safe = expect
             .safe
             .as_ref()
             .filter(|_| expect.panic || self.reading == Reading::Guarded);
         if let Some(safe) = safe {
-            let id = answered.as_ref().map(|a| a.image.clone().unwrap_or_default());
-            check.equal(&name("safe id"), &Ok(safe.id.clone()), &id.map_err(Clone::clone));
+            let id = answered
+                .as_ref()
+                .map(|a| a.image.clone().unwrap_or_default());
+            check.equal(
+                &name("safe id"),
+                &Ok(safe.id.clone()),
+                &id.map_err(Clone::clone),
+            );
             self.compare_effects(check, &safe.effects, planned);
             let reason = safe.reason.replace('_', "-");
             let said = explained.as_ref().is_ok_and(|explanation| {
-                explanation.findings.iter().any(|f| f.code == format!("docker/{reason}"))
+                explanation
+                    .findings
+                    .iter()
+                    .any(|f| f.code == format!("docker/{reason}"))
             });
             check.equal(&name("safe reason"), &true, &said);
-            check.equal(&name("hazard"), &expect.hazard.as_deref(), &Some(safe.reason.as_str()));
+            check.equal(
+                &name("hazard"),
+                &expect.hazard.as_deref(),
+                &Some(safe.reason.as_str()),
+            );
             return false;
         }
         if expect.panic {
@@ -140,17 +169,33 @@ impl Checked<'_> {
             return false;
         }
         let kind = answered.as_ref().err().map(|error| {
-            let code = error.problem().map_or_else(|| error.to_string(), |p| p.code.clone());
+            let code = error
+                .problem()
+                .map_or_else(|| error.to_string(), |p| p.code.clone());
             code.trim_start_matches("docker/").replace('-', "_")
         });
         check.equal(&name("error kind"), &expect.error_kind, &kind);
-        let id = answered.as_ref().map_or(None, |answer| answer.image.clone());
-        check.equal(&name("id"), &expect.id.clone().unwrap_or_default(), &id.unwrap_or_default());
+        let id = answered
+            .as_ref()
+            .map_or(None, |answer| answer.image.clone());
+        check.equal(
+            &name("id"),
+            &expect.id.clone().unwrap_or_default(),
+            &id.unwrap_or_default(),
+        );
         if answered.is_ok() {
-            self.compare_effects(check, expect.effects.as_deref().unwrap_or_default(), planned);
+            self.compare_effects(
+                check,
+                expect.effects.as_deref().unwrap_or_default(),
+                planned,
+            );
         }
         if let Some(sources) = &expect.sources_after {
-            check.equal(&name("sources after"), &Ok(sources.clone()), &session.sources());
+            check.equal(
+                &name("sources after"),
+                &Ok(sources.clone()),
+                &session.sources(),
+            );
         }
         if let (Some(want), Reading::Compatible) = (&expect.explain, self.reading) {
             match explained {
@@ -182,7 +227,9 @@ impl Checked<'_> {
         explained: &Result<Explanation, Error>,
     ) -> bool {
         let notes = answered.iter().flat_map(|answer| &answer.notes);
-        let verdicts = explained.iter().flat_map(|explanation| &explanation.findings);
+        let verdicts = explained
+            .iter()
+            .flat_map(|explanation| &explanation.findings);
         let refused = |finding: &Finding| match finding.code.as_ref() {
             // Labels that only look equal are compared exactly.
             "docker/config-mismatch" => finding.differences.iter().all(is_quirk),
@@ -193,15 +240,17 @@ impl Checked<'_> {
             self.expect.error_kind.is_some() || id != self.expect.id.clone().unwrap_or_default()
         });
         let tie = |finding: &Finding| finding.code == "docker/tie" && self.order_dependent;
-        differs && notes.chain(verdicts).any(|finding| refused(finding) || tie(finding))
+        differs
+            && notes
+                .chain(verdicts)
+                .any(|finding| refused(finding) || tie(finding))
     }
 }
 
 /// Whether a difference is one that upstream's label comparison overlooks.
 fn is_quirk(difference: &Difference) -> bool {
     difference.path.starts_with("Labels[")
-        && (difference.have.as_deref().unwrap_or_default().is_empty()
-            || difference.have.is_none())
+        && (difference.have.as_deref().unwrap_or_default().is_empty() || difference.have.is_none())
 }
 
 fn build(store: &format::Store<'_>) -> Memory {
@@ -238,7 +287,11 @@ fn build(store: &format::Store<'_>) -> Memory {
             .collect(),
         set_parent: store.faults.set_parent.iter().map(other).collect(),
         parent: store.faults.get_parent.iter().map(other).collect(),
-        create: store.faults.create.as_ref().map(|m| Failure::new(FailureCode::Full, m)),
+        create: store
+            .faults
+            .create
+            .as_ref()
+            .map(|m| Failure::new(FailureCode::Full, m)),
     });
     memory
 }
@@ -320,9 +373,16 @@ fn compare_explanation(check: &mut Case<'_>, name: &str, want: &Explain, have: &
         let left_out = ["docker/not-built-locally", "docker/local-check-failed"];
         !left_out.contains(&f.code.as_ref()) || expected.iter().any(|v| v.id == f.subject)
     };
-    let local: Vec<String> = of(&LOCAL_VERDICTS).into_iter().filter(listed).map(show).collect();
+    let local: Vec<String> = of(&LOCAL_VERDICTS)
+        .into_iter()
+        .filter(listed)
+        .map(show)
+        .collect();
     let discarded = !want.local_id.is_empty() && !want.local_used;
-    let expected: Vec<String> = expected.iter().map(|v| show_verdict(v, discarded)).collect();
+    let expected: Vec<String> = expected
+        .iter()
+        .map(|v| show_verdict(v, discarded))
+        .collect();
     check.equal(&format!("{name} local"), &expected, &local);
     let sources: Vec<String> = of(&SOURCE_VERDICTS).into_iter().map(show).collect();
     let expected = want.sources.as_deref().unwrap_or_default();
@@ -332,7 +392,11 @@ fn compare_explanation(check: &mut Case<'_>, name: &str, want: &Explain, have: &
         .collect();
     check.equal(&format!("{name} sources"), &expected, &sources);
     let hit = have.summary.code.starts_with("docker/hit");
-    check.equal(&format!("{name} nearest"), &false, &(hit && have.nearest.is_some()));
+    check.equal(
+        &format!("{name} nearest"),
+        &false,
+        &(hit && have.nearest.is_some()),
+    );
 }
 
 fn show_verdict(verdict: &Verdict, discarded: bool) -> String {
@@ -364,7 +428,8 @@ fn show(finding: &Finding) -> String {
             let first = finding.differences.first();
             index = first.and_then(|d| indexed(&d.path));
             if kind == "history-mismatch" {
-                let name = |d: &Difference| d.path.rsplit('.').next().unwrap_or_default().to_owned();
+                let name =
+                    |d: &Difference| d.path.rsplit('.').next().unwrap_or_default().to_owned();
                 fields = finding.differences.iter().map(name).collect();
                 fields.sort();
             }
@@ -375,7 +440,10 @@ fn show(finding: &Finding) -> String {
         }
         _ => {}
     }
-    format!("{} {kind} {index:?} {fields:?} {have:?} {want:?}", finding.subject)
+    format!(
+        "{} {kind} {index:?} {fields:?} {have:?} {want:?}",
+        finding.subject
+    )
 }
 
 /// `Env[2]` → `Env`

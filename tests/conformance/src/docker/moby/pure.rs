@@ -17,7 +17,11 @@ use crate::{Case, Report};
 /// Runs every entry; each cell of a matrix counts as a case.
 pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
     let newest = Semantics::compatible(None);
-    let each = |report: &mut Report, kind: &str, index: usize, name: &str, body: &dyn Fn(&mut Case<'_>)| {
+    let each = |report: &mut Report,
+                kind: &str,
+                index: usize,
+                name: &str,
+                body: &dyn Fn(&mut Case<'_>)| {
         report.case(&format!("{kind}[{index}] {name}"), body);
     };
     for (i, Compare { name, a, b, equal }) in pure.compare.iter().enumerate() {
@@ -26,7 +30,15 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
             check.equal("equal", &Ok(*equal), &got.map(|c| c.equal));
         });
     }
-    for (i, ComparePlatform { builder, image, matches }) in pure.compare_platform.iter().enumerate() {
+    for (
+        i,
+        ComparePlatform {
+            builder,
+            image,
+            matches,
+        },
+    ) in pure.compare_platform.iter().enumerate()
+    {
         each(report, "compare_platform", i, "", &|check| {
             let got = subject.match_platforms(&[builder.into()], &[image.into()], "linux", &newest);
             check.equal("match", &Ok(vec![vec![*matches]]), &got);
@@ -41,44 +53,103 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
             check.equal("out", &Ok(Platform::from(out)), &got);
         });
     }
-    for (i, ValidParent { name, image, parent, valid, panic }) in pure.is_valid_parent.iter().enumerate() {
+    for (
+        i,
+        ValidParent {
+            name,
+            image,
+            parent,
+            valid,
+            panic,
+        },
+    ) in pure.is_valid_parent.iter().enumerate()
+    {
         each(report, "is_valid_parent", i, name, &|check| {
             let got = subject.compare_parent(image.get(), parent.map(RawValue::get), &newest);
             expect_or_refuse(check, *panic, *valid, got.map(|finding| finding.is_none()));
         });
     }
-    for (i, ValidConfig { config, history, valid, panic }) in pure.is_valid_config.iter().enumerate() {
+    for (
+        i,
+        ValidConfig {
+            config,
+            history,
+            valid,
+            panic,
+        },
+    ) in pure.is_valid_config.iter().enumerate()
+    {
         each(report, "is_valid_config", i, "", &|check| {
             let config = config.map_or("null", RawValue::get);
             let got = subject.compare_command(history.get(), config, &newest);
             expect_or_refuse(check, *panic, *valid, got.map(|finding| finding.is_none()));
         });
     }
-    for (i, LayerFor { image, index, diff_id, panic }) in pure.layer_for_history_index.iter().enumerate() {
+    for (
+        i,
+        LayerFor {
+            image,
+            index,
+            diff_id,
+            panic,
+        },
+    ) in pure.layer_for_history_index.iter().enumerate()
+    {
         each(report, "layer_for_history_index", i, "", &|check| {
             let got = subject.layer_of(image.get(), *index, &newest);
             let want = diff_id.clone().filter(|id| !id.is_empty());
             expect_or_refuse(check, *panic, want, got);
         });
     }
-    for (i, HistoryEqual { a, b, equal, fields }) in pure.history_equal.iter().enumerate() {
+    for (
+        i,
+        HistoryEqual {
+            a,
+            b,
+            equal,
+            fields,
+        },
+    ) in pure.history_equal.iter().enumerate()
+    {
         each(report, "history_equal", i, "", &|check| {
             let got = subject.compare_history(a.get(), b.get());
             let got = got.map(|list| list.into_iter().map(|d| d.path).collect::<Vec<_>>());
             let want = fields.clone().unwrap_or_default();
-            check.equal("equal", &Ok(*equal), &got.clone().map(|list| list.is_empty()));
+            check.equal(
+                "equal",
+                &Ok(*equal),
+                &got.clone().map(|list| list.is_empty()),
+            );
             check.equal("fields", &Ok(want), &got);
         });
     }
     for (i, time) in pure.time_json.iter().enumerate() {
-        each(report, "time_json", i, &time.input, &|check| run_time(time, subject, check));
+        each(report, "time_json", i, &time.input, &|check| {
+            run_time(time, subject, check)
+        });
     }
-    for (i, ConfigJson { name, input, out, .. }) in pure.config_json.iter().enumerate() {
+    for (
+        i,
+        ConfigJson {
+            name, input, out, ..
+        },
+    ) in pure.config_json.iter().enumerate()
+    {
         each(report, "config_json", i, name, &|check| {
             check.equal("out", out, &subject.encode_config(input, &newest).ok());
         });
     }
-    for (i, ImageJson { name, input, error, out, out_sorted }) in pure.image_json.iter().enumerate() {
+    for (
+        i,
+        ImageJson {
+            name,
+            input,
+            error,
+            out,
+            out_sorted,
+        },
+    ) in pure.image_json.iter().enumerate()
+    {
         each(report, "image_json", i, name, &|check| {
             let encode = |order| subject.encode_image(input, order, &newest);
             let invalid = matches!(encode(Order::Declared), Err(Error::Invalid(_)));
@@ -89,20 +160,26 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
     }
     for (i, Newest { created, winner }) in pure.newest.iter().enumerate() {
         each(report, "newest", i, "", &|check| {
-            let got = subject.newest(created, &newest).map(|w| w.map_or(-1, i64::from));
+            let got = subject
+                .newest(created, &newest)
+                .map(|w| w.map_or(-1, i64::from));
             check.equal("winner", &Ok(*winner), &got);
         });
     }
 }
 
 fn run_matrix(matrix: &Matrix, subject: &dyn Subject, newest: &Semantics, report: &mut Report) {
-    let platforms = |list: &[super::format::Platform]| list.iter().map(Platform::from).collect::<Vec<_>>();
+    let platforms =
+        |list: &[super::format::Platform]| list.iter().map(Platform::from).collect::<Vec<_>>();
     let (builders, images) = (platforms(&matrix.builders), platforms(&matrix.images));
     let got = subject.match_platforms(&builders, &images, "linux", newest);
     for (row, want) in matrix.rows.iter().enumerate() {
         for (column, want) in want.chars().enumerate() {
             report.case(&format!("{} [{row}][{column}]", matrix.name), |check| {
-                let cell = got.as_ref().ok().and_then(|rows| rows.get(row)?.get(column).copied());
+                let cell = got
+                    .as_ref()
+                    .ok()
+                    .and_then(|rows| rows.get(row)?.get(column).copied());
                 check.equal("match", &Some(want == '1'), &cell);
             });
         }

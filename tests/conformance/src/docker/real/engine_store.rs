@@ -39,11 +39,17 @@ impl EngineStore {
                     return;
                 }
                 let here = matches!(origin.as_str(), "built" | "committed");
-                let built = if here { Provenance::BuiltHere } else { Provenance::Elsewhere };
+                let built = if here {
+                    Provenance::BuiltHere
+                } else {
+                    Provenance::Elsewhere
+                };
                 self.images.insert(add, text, None, built);
                 self.count(text, 1);
             }
-            Change::Parent { parent: (child, parent) } => {
+            Change::Parent {
+                parent: (child, parent),
+            } => {
                 self.images.link(child, parent.as_deref());
             }
             Change::Remove { remove } => {
@@ -54,8 +60,12 @@ impl EngineStore {
                 }
                 self.images.remove(remove);
             }
-            Change::Ref { r#ref: (name, Some(id)) } => self.images.set_reference(name, id),
-            Change::Ref { r#ref: (name, None) } => {
+            Change::Ref {
+                r#ref: (name, Some(id)),
+            } => self.images.set_reference(name, id),
+            Change::Ref {
+                r#ref: (name, None),
+            } => {
                 self.images.remove_reference(name);
             }
         }
@@ -72,12 +82,19 @@ impl EngineStore {
             parent: true,
             ..Facts::default()
         };
-        self.images.get(&[id.to_owned()], parent, 0).pop()?.ok()?.parent
+        self.images
+            .get(&[id.to_owned()], parent, 0)
+            .pop()?
+            .ok()?
+            .parent
     }
 
     fn known(&self, id: &str) -> bool {
         let nothing = Facts::default();
-        self.images.get(&[id.to_owned()], nothing, 0).pop().is_some_and(|a| a.is_ok())
+        self.images
+            .get(&[id.to_owned()], nothing, 0)
+            .pop()
+            .is_some_and(|a| a.is_ok())
     }
 
     fn count(&self, document: &str, by: isize) {
@@ -92,12 +109,16 @@ impl EngineStore {
 /// The diff ids of a document, each prefix of them.
 fn prefixes(document: &str) -> BTreeSet<Vec<String>> {
     let layers = layers(document);
-    (1..=layers.len()).filter_map(|n| layers.get(..n).map(<[String]>::to_vec)).collect()
+    (1..=layers.len())
+        .filter_map(|n| layers.get(..n).map(<[String]>::to_vec))
+        .collect()
 }
 
 fn layers(document: &str) -> Vec<String> {
     let value: serde_json::Value = serde_json::from_str(document).unwrap_or_default();
-    let list = value.pointer("/rootfs/diff_ids").and_then(|ids| ids.as_array());
+    let list = value
+        .pointer("/rootfs/diff_ids")
+        .and_then(|ids| ids.as_array());
     let text = |id: &serde_json::Value| id.as_str().unwrap_or_default().to_owned();
     list.into_iter().flatten().map(text).collect()
 }

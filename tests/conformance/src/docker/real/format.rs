@@ -127,7 +127,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Event<'a> {
         let text = <&RawValue>::deserialize(deserializer)?.get();
         let tag: Tag<'_> = serde_json::from_str(text).map_err(D::Error::custom)?;
         match tag.t {
-            "stage" => serde_json::from_str(text).map(|Stage { sources, .. }| Self::Stage { sources }),
+            "stage" => {
+                serde_json::from_str(text).map(|Stage { sources, .. }| Self::Stage { sources })
+            }
             "change" => serde_json::from_str(text)
                 .map(|Added { add, origin, .. }| Self::Change { add, origin }),
             "probe" => serde_json::from_str(text).map(|probe| Self::Probe(Box::new(probe))),
@@ -185,8 +187,17 @@ pub struct Later {
 #[serde(untagged)]
 pub enum Change {
     #[serde(rename_all = "snake_case")]
-    Add { add: String, origin: String },
-    Parent { parent: (String, Option<String>) },
-    Remove { remove: String },
-    Ref { r#ref: (String, Option<String>) },
+    Add {
+        add: String,
+        origin: String,
+    },
+    Parent {
+        parent: (String, Option<String>),
+    },
+    Remove {
+        remove: String,
+    },
+    Ref {
+        r#ref: (String, Option<String>),
+    },
 }

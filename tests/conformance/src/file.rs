@@ -1,0 +1,72 @@
+//! Vector files: reading them, and finding out what they hold.
+
+use std::fmt;
+use std::io::Read as _;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::{Report, docker};
+
+/// An implementation of everything that vector files ask for.
+pub trait Subject: docker::Subject {}
+
+impl<T: docker::Subject> Subject for T {}
+
+/// Why a vector file was not run.
+#[derive(Debug)]
+pub enum FileError {
+    /// It cannot be read.
+    Read(std::io::Error),
+    /// It is not a vector file, or has members its format does not have.
+    Form(serde_json::Error),
+    /// Its format is not one of those known here.
+    Format(String),
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(error) => error.fmt(f),
+            Self::Form(error) => write!(f, "not a vector file: {error}"),
+            Self::Format(name) => write!(f, "unknown vector format {name:?}"),
+        }
+    }
+}
+
+impl std::error::Error for FileError {}
+
+/// Runs a vector file, plain or gzip; its `format` member says what it is.
+///
+/// # Errors
+/// When it cannot be read or is not of a known format. Cases that fail are in
+/// the report.
+pub fn run_file(path: &Path, subject: &dyn Subject) -> Result<Report, FileError> {
+    #[derive(Deserialize)]
+    struct Tag {
+        format: String,
+    }
+    let text = load(path).map_err(FileError::Read)?;
+    let tag: Tag = serde_json::from_str(&text).map_err(FileError::Form)?;
+    match tag.format.as_str() {
+        "moby-image-cache-vectors/1" => docker::run_moby(&text, subject),
+        "docker-real/1" => docker::run_real(&text, subject),
+        _ => return Err(FileError::Format(tag.format)),
+    }
+    .map_err(FileError::Form)
+}
+
+/// Reads a vector file, plain or gzip.
+///
+/// # Errors
+/// When it cannot be read, or is not UTF-8 after decompression.
+pub fn load(path: &Path) -> std::io::Result<String> {
+    let bytes = std::fs::read(path)?;
+    let mut text = String::new();
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_string(&mut text)?;
+    } else {
+        bytes.as_slice().read_to_string(&mut text)?;
+    }
+    Ok(text)
+}
