@@ -5,7 +5,9 @@
 //! (`Subject`), the format of its vector files as types that refuse unknown
 //! members, and the comparison.
 
+pub mod memory_fs;
 mod report;
+pub mod stacker;
 
 pub use report::{Case, Mismatch, Report};
 
