@@ -76,6 +76,11 @@ impl Guard {
         writer.finish()
     }
 
+    /// Whether there is nothing to keep.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// The identity of the base of an entry, if it was recorded.
     pub fn base(&self, name: &str, entry: &str) -> Option<&str> {
         let records = self.records.get(name)?;

@@ -146,14 +146,15 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 Effect::Create(writing)
             }
         };
+        let mut guard = self.guard.clone();
         if let Some(record) = prepared.guard {
-            let mut guard = self.guard.clone();
             let kept = self
                 .entries
                 .get(name)
                 .map(|entry| entry.digest().to_owned());
             guard.add(name, record, kept.as_deref());
-            let writing = Writing::cache(&self.places.guard_file(), &guard.text());
+        }
+        if let Some(writing) = self.guard_writing(&guard) {
             effects.push(effect(self.guard_on_disk.is_some(), writing));
         }
         let mut entries = self.entries.clone();

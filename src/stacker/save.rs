@@ -3,6 +3,7 @@
 
 use super::config::Reading;
 use super::document;
+use super::guard::Guard;
 use super::open::Loaded;
 use super::put::Writing;
 use super::reason::{Code, Fault};
@@ -24,14 +25,9 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         for _ in 0..self.caps.get("attempts").max(1) {
             let mut changes = Vec::new();
             let mut guard_digest = None;
-            if guarded {
-                let text = self.guard.text();
-                let digest = sha256(text.as_bytes()).to_string();
-                if self.guard_on_disk.as_deref() != Some(&digest) {
-                    let writing = Writing::cache(&guard_path, &text);
-                    changes.push(writing.change(precondition(self.guard_on_disk.as_deref())));
-                    guard_digest = Some(digest);
-                }
+            if let Some(writing) = self.guard_writing(&self.guard) {
+                guard_digest = Some(sha256(writing.text.as_bytes()).to_string());
+                changes.push(writing.change(precondition(self.guard_on_disk.as_deref())));
             }
             let text = document::write(&self.entries, self.version.number());
             let digest = sha256(text.as_bytes()).to_string();
@@ -63,6 +59,17 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         }
         let message = "other writers changed the cache file at each try";
         Err(Fault::new(Code::Conflict, path, message))
+    }
+
+    /// What is to be written so that the disk has these digests.
+    pub(super) fn guard_writing(&self, guard: &Guard) -> Option<Writing> {
+        if self.reading == Reading::Compatible || (guard.is_empty() && self.guard_on_disk.is_none())
+        {
+            return None;
+        }
+        let text = guard.text();
+        let same = self.guard_on_disk.as_deref() == Some(sha256(text.as_bytes()).as_str());
+        (!same).then(|| Writing::cache(&self.places.guard_file(), &text))
     }
 
     /// Takes over the digests that others have written.

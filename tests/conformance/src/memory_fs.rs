@@ -255,31 +255,37 @@ impl State {
     }
 
     fn make_directories(&mut self, path: &[u8]) -> Result<Place, Failure> {
-        let mut made = b"/".to_vec();
-        for part in path.split(|b| *b == b'/').filter(|part| !part.is_empty()) {
-            made.extend_from_slice(part);
-            match self.resolve(&made, true) {
-                Err(error) if error.code == FailureCode::NotFound => {
-                    let (parent, name) = split(&made)?;
-                    let mut place = self.resolve(parent, true)?;
-                    place.push(name.to_vec());
-                    self.objects
-                        .insert(place, Object::new(Body::Directory, 0o755));
+        let mut place = Place::new();
+        let parts: Vec<&[u8]> = path.split(|b| *b == b'/').collect();
+        for (at, part) in parts.iter().enumerate() {
+            match *part {
+                b"" | b"." => continue,
+                b".." => {
+                    place.pop();
+                    continue;
                 }
-                other => {
-                    let place = other?;
+                name => place.push(name.to_vec()),
+            }
+            match self.objects.get(&place).map(|there| &there.body) {
+                Some(Body::Directory) => {}
+                Some(_) => {
+                    let so_far = parts.get(..=at).unwrap_or_default().join(&b'/');
+                    place = self.resolve(&so_far, true)?;
                     if self
                         .objects
                         .get(&place)
                         .is_none_or(|there| there.body != Body::Directory)
                     {
-                        return Err(failure(FailureCode::Other, &made, "not a directory"));
+                        return Err(failure(FailureCode::Other, &so_far, "not a directory"));
                     }
                 }
+                None => {
+                    self.objects
+                        .insert(place.clone(), Object::new(Body::Directory, 0o755));
+                }
             }
-            made.push(b'/');
         }
-        self.resolve(&made, true)
+        Ok(place)
     }
 
     fn remove_tree(&mut self, place: &Place) {
