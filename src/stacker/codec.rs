@@ -64,7 +64,10 @@ impl Value {
                 };
                 *value = reader.number()?.parse().map_err(|_| error)?;
             }
-            (Self::Bytes(bytes), Kind::Bytes) => *bytes = Some(decode_bytes(reader)?),
+            (Self::Bytes(bytes), Kind::Bytes) => {
+                let old = bytes.take().unwrap_or_default();
+                *bytes = Some(decode_bytes(reader, &old)?);
+            }
             (Self::Seen(seen), Kind::Time) => {
                 Timestamp::default().decode(reader)?;
                 *seen = true;
@@ -266,8 +269,8 @@ fn decode_bind(
     Ok(())
 }
 
-/// Bytes are base64, or a list of numbers.
-fn decode_bytes(reader: &mut Reader<'_>) -> Result<Vec<u8>, Error> {
+/// Bytes are base64, or a list of numbers, in which null leaves the old byte.
+fn decode_bytes(reader: &mut Reader<'_>, old: &[u8]) -> Result<Vec<u8>, Error> {
     let start = reader.offset();
     let refused = |kind| Error {
         offset: start,
@@ -280,7 +283,7 @@ fn decode_bytes(reader: &mut Reader<'_>) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     reader.list(|reader| {
         let byte = if reader.null()? {
-            Ok(0)
+            Ok(old.get(bytes.len()).copied().unwrap_or_default())
         } else {
             reader.number()?.parse()
         };

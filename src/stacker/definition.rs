@@ -6,6 +6,7 @@ use super::reference::Source;
 use super::schema::{Kind, Schema};
 use super::value::Value;
 use crate::go_json::Error;
+use crate::paths;
 use crate::prelude::*;
 
 /// A definition, parsed once.
@@ -91,6 +92,42 @@ impl Definition {
             has_binds: !items("Binds").is_empty(),
             layer,
         }
+    }
+
+    /// Refuses names that would lead out of the directories kept for them
+    /// (threat T11): the layer's, and the last elements of its imports, overlay
+    /// directories and base tarball, are single names; a destination has no
+    /// `..`.
+    pub fn check_names(&self, layer: &str) -> Result<(), Fault> {
+        let refused = |what: &str, name: &str| {
+            let message = format!("{what} {name:?} leads out of its directory");
+            Err(Fault::new(Code::UnsafeName, layer, message))
+        };
+        let is_name =
+            |name: &str| !matches!(name, "" | "." | ".." | "/") && !name.contains(['/', '\0']);
+        if !is_name(layer) {
+            return refused("the layer name", layer);
+        }
+        let tarball = (self.from.kind == "tar").then_some(("the base", &self.from.url));
+        let imports = self
+            .imports
+            .iter()
+            .map(|import| ("the import", &import.path));
+        let overlays = self
+            .overlays
+            .iter()
+            .map(|overlay| ("the overlay", &overlay.source));
+        for (what, path) in tarball.into_iter().chain(imports).chain(overlays) {
+            if !is_name(paths::last_element(path)) {
+                return refused(what, path);
+            }
+        }
+        for overlay in &self.overlays {
+            if overlay.dest.split('/').any(|part| part == "..") {
+                return refused("the destination", &overlay.dest);
+            }
+        }
+        Ok(())
     }
 
     /// The imports that are recorded and checked, with their places in the

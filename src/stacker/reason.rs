@@ -111,6 +111,10 @@ catalogue! {
             "tar+true+x", "Correct it.";
         BadDefinition = "bad-definition", "3", "A definition is not one of this version.",
             "run is a number", "Correct the definition.";
+        UnsafeName = "unsafe-name", "2, T11",
+            "A name in a definition would lead out of the directory that is kept for it.",
+            "layer ../other, import /src/.., overlay destination ../x",
+            "Correct the name; the compatible reading takes it as stacker does.";
         BadManifests = "bad-manifests", "3", "The manifests given for a layer are not ones of this version.",
             "size is a text", "Correct them.";
         BadValue = "bad-value", "8", "A value is not of the type it is said to be.",

@@ -148,6 +148,9 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
             self.caps.check("document-bytes", size, "define", name)?;
             let schema = self.version.schema();
             let definition = Definition::read(name, document, schema, self.depth(), unknown)?;
+            if self.reading == Reading::Guarded {
+                definition.check_names(name)?;
+            }
             if parsed.insert(name.clone(), Rc::new(definition)).is_some() {
                 return Err(Fault::new(
                     Code::BadDefinition,

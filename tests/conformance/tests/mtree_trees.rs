@@ -1,5 +1,11 @@
 //! Laws of tree texts on random trees.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failing test is meant to panic, in its helpers too"
+)]
+
 mod support;
 
 use layerwise::host::{Filesystem as _, FsFacts, Kind};

@@ -1,6 +1,12 @@
 //! What the stacker vectors cannot say: the guarded reading, crashes, other
 //! writers, failing hosts, and costs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failing test is meant to panic, in its helpers too"
+)]
+
 mod support;
 
 use std::fmt::Write as _;
@@ -72,6 +78,39 @@ fn every_input_must_be_stated_in_the_guarded_reading() {
         o.definitions[0].document = r#"{"from":{"type":"scratch"},"secret":"x"}"#.into()
     });
     assert!(unknown.contains("a member of this version"), "{unknown}");
+    for (name, document) in [
+        ("../x", r#"{"from":{"type":"scratch"}}"#),
+        ("", r#"{"from":{"type":"scratch"}}"#),
+        ("a/b", r#"{"from":{"type":"scratch"}}"#),
+        (
+            "a",
+            r#"{"from":{"type":"scratch"},"imports":[{"path":"/src/.."}]}"#,
+        ),
+        (
+            "a",
+            r#"{"from":{"type":"scratch"},"imports":[{"path":"/"}]}"#,
+        ),
+        ("a", r#"{"from":{"type":"tar","url":"x/.."}}"#),
+        (
+            "a",
+            r#"{"from":{"type":"scratch"},"overlay_dirs":[{"Source":"/..","Dest":"/"}]}"#,
+        ),
+        (
+            "a",
+            r#"{"from":{"type":"scratch"},"overlay_dirs":[{"Source":"/s","Dest":"/../../x"}]}"#,
+        ),
+    ] {
+        let definitions = vec![support::definition(name, document)];
+        let mut named = guarded.clone();
+        named.definitions = definitions;
+        let error = Session::open(&fs, &Silent, named.clone()).err().unwrap();
+        assert_eq!(
+            error.problem().unwrap().code,
+            "stacker/unsafe-name",
+            "{document}"
+        );
+        assert!(Session::open(&fs, &Silent, options_like(&named, Reading::Compatible)).is_ok());
+    }
     let mut twelve = guarded.clone();
     twelve.semantics.version = Some("12".into());
     twelve.epoch = Epoch::Unstated;

@@ -227,9 +227,12 @@ impl World<'_> {
             "lookup" => {
                 let Named { name } = read(step)?;
                 let cache = self.cache()?;
-                Ok(Some(match cache.lookup(&name) {
+                let answer = cache.lookup(&name);
+                let causes = cache.causes();
+                explained(cache, &name, &answer)?;
+                Ok(Some(match answer {
                     Ok(answer) => lookup_answer(&answer)?,
-                    Err(error) => failure(&error, &cache.causes()),
+                    Err(error) => failure(&error, &causes),
                 }))
             }
             "base-hash" => {
@@ -351,6 +354,30 @@ impl World<'_> {
         }
         Ok(answer)
     }
+}
+
+/// An explanation must come to the decision of the lookup.
+fn explained(
+    cache: &mut dyn Cache,
+    name: &str,
+    answer: &Result<Answer, Error>,
+) -> Result<(), String> {
+    let explanation = cache.explain(name);
+    let decided = match answer {
+        Ok(answer) => answer
+            .reason
+            .as_ref()
+            .map_or("hit", |reason| short(reason.code))
+            .to_owned(),
+        Err(error) => code(error),
+    };
+    let told = |finding: &Finding| short(finding.code) == decided;
+    if told(&explanation.summary) && explanation.findings.iter().any(told) {
+        return Ok(());
+    }
+    Err(format!(
+        "the lookup of {name:?} says {decided}, the explanation {explanation:?}"
+    ))
 }
 
 fn opened(opened: &Opened) -> Map<String, Value> {
