@@ -16,6 +16,7 @@ extern crate alloc;
 mod component;
 mod prelude;
 
+pub mod buildkit;
 pub mod docker;
 pub mod error;
 pub mod explain;
@@ -23,3 +24,4 @@ pub mod go_json;
 pub mod host;
 pub mod limits;
 pub mod oci;
+pub mod semantics;
