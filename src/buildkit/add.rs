@@ -261,7 +261,10 @@ impl Graph {
         let mut keys = self.crowded.remove(&record).unwrap_or_default();
         let results = &self.entry(record).results;
         if keys.is_empty() {
-            keys = results.iter().map(|known| (self.key(known), known.node)).collect();
+            keys = results
+                .iter()
+                .map(|known| (self.key(known), known.node))
+                .collect();
         }
         let known = keys.get(&self.key(fruit)).copied();
         if known.is_none() {

@@ -136,11 +136,6 @@ impl Blobs {
     pub fn paths(&self) -> usize {
         self.paths.len()
     }
-
-    /// Number of distinct descriptors.
-    pub fn count(&self) -> usize {
-        self.blobs.len()
-    }
 }
 
 #[cfg(test)]

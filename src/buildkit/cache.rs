@@ -171,7 +171,9 @@ impl Cache {
                     continue;
                 }
                 length = length.saturating_add(u64::from(graph.blobs.node(fruit.node).length));
-                graph.caps.check("layers", length, "offers", "layers of results")?;
+                graph
+                    .caps
+                    .check("layers", length, "offers", "layers of results")?;
                 let blobs = self.chain(graph, fruit);
                 offers.push(Offer {
                     record: self.names.text(graph, record),
@@ -188,7 +190,9 @@ impl Cache {
     fn chain(&self, graph: &Graph, fruit: &Fruit) -> Vec<String> {
         let chain = graph.blobs.chain(fruit.node);
         let digests = chain.iter().map(|node| graph.blobs.digest(*node));
-        digests.map(|digest| graph.texts.get(digest).to_owned()).collect()
+        digests
+            .map(|digest| graph.texts.get(digest).to_owned())
+            .collect()
     }
 
     /// The config that exporting these records gives, with every result taken to

@@ -120,7 +120,8 @@ impl<'a> Quoted<'a> {
 
     fn push(&self, out: &mut String, text: Text) {
         let text = self.0.get(text);
-        let plain = |b: u8| matches!(b, b' '..=b'~') && !matches!(b, b'"' | b'\\' | b'<' | b'>' | b'&');
+        let plain =
+            |b: u8| matches!(b, b' '..=b'~') && !matches!(b, b'"' | b'\\' | b'<' | b'>' | b'&');
         if text.bytes().all(plain) {
             out.push('"');
             out.push_str(text);
@@ -249,10 +250,10 @@ fn members(
     if reader.null()? {
         return Ok(());
     }
-    reader.object(|reader, name| {
-        match field_index(known, &name).and_then(|at| known.get(at)) {
+    reader.object(
+        |reader, name| match field_index(known, &name).and_then(|at| known.get(at)) {
             Some(name) => member(reader, name),
             None => reader.skip(),
-        }
-    })
+        },
+    )
 }

@@ -90,13 +90,7 @@ pub(super) fn tail(descriptor: &Descriptor) -> String {
 
 /// Writes a descriptor; the tail is what [`tail`] made. Without `media` the
 /// member is left out, as the seed does for an empty one.
-pub(super) fn write(
-    writer: &mut Writer,
-    media: Option<&str>,
-    digest: &str,
-    size: i64,
-    tail: &str,
-) {
+pub(super) fn write(writer: &mut Writer, media: Option<&str>, digest: &str, size: i64, tail: &str) {
     writer.object(|w| {
         if let Some(media) = media {
             w.member("mediaType").string(media);

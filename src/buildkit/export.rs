@@ -94,9 +94,8 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
     pub fn add_all(&mut self, records: &str) -> Result<Vec<Added>, Error> {
         let size = records.len() as u64;
         caps(&self.options.limits)?.check("document-bytes", size, "add", "records")?;
-        let records: Vec<BulkRecord> = serde_json::from_str(records).map_err(|error| {
-            invalid(Reason::BadJson, "add", "records", error.to_string())
-        })?;
+        let records: Vec<BulkRecord> = serde_json::from_str(records)
+            .map_err(|error| invalid(Reason::BadJson, "add", "records", error.to_string()))?;
         let mut handles = Vec::with_capacity(records.len());
         let mut added = Vec::with_capacity(records.len());
         for record in records {
@@ -284,7 +283,9 @@ impl Copier {
         for link in web.links(record) {
             if let Some(links) = inputs.get_mut(place(link.input)) {
                 links.push(Given {
-                    source: handles.at(link.source).map_or(Origin::Nothing, Origin::Record),
+                    source: handles
+                        .at(link.source)
+                        .map_or(Origin::Nothing, Origin::Record),
                     selector: self.text(&from.texts, &mut into.texts, link.selector),
                 });
             }

@@ -29,8 +29,9 @@ impl Names {
     /// Names the records of a graph. Links of an input are taken in the order of
     /// the source's name and the selector, where upstream takes them as they come.
     pub fn new(graph: &Graph) -> Self {
-        let web = Web::from(graph);
+        let mut web = Web::from(graph);
         let ranks = graph.texts.ranks();
+        web.arrange(&graph.texts, &ranks, false);
         let mut names = Self {
             ids: vec![None; graph.len()],
             ..Self::default()
@@ -61,17 +62,20 @@ impl Names {
     fn hash(&self, graph: &Graph, web: &Web, ranks: &Dense<u32>, record: u32) -> u64 {
         let mut bytes = graph.texts.get(web.digest.at(record)).as_bytes().to_vec();
         bytes.push(0);
-        let links = web.links(record);
-        for input in 0..web.arity.at(record) {
+        // Every input has a link, so the groups are the inputs.
+        for links in web.links(record).chunk_by(|a, b| a.input == b.input) {
+            let input = links.first().map_or(0, |link| link.input);
             bytes.extend(input.to_le_bytes());
             bytes.push(0);
-            let mut links: Vec<_> = links
+            let mut sources: Vec<_> = links
                 .iter()
-                .filter(|link| link.input == input)
-                .map(|link| (self.bytes(graph, link.source), ranks.at(link.selector), link.selector))
+                .map(|link| {
+                    let source = self.bytes(graph, link.source);
+                    (source, ranks.at(link.selector), link.selector)
+                })
                 .collect();
-            links.sort_unstable();
-            for (source, _, selector) in links {
+            sources.sort_unstable();
+            for (source, _, selector) in sources {
                 bytes.extend(source);
                 bytes.push(0);
                 bytes.extend(graph.texts.get(selector).as_bytes());
@@ -114,5 +118,4 @@ impl Names {
         };
         root.or_else(|| self.index.get(&hash()?)).copied()
     }
-
 }

@@ -1,8 +1,8 @@
 //! Caches inside image configs (spec section 7.1).
 
+use super::DEPTH;
 use super::config::{Config, RawLayer, RawRecord};
 use super::descriptor::Descriptor;
-use super::DEPTH;
 use crate::go_json::{self, Error, ErrorKind, object};
 use crate::prelude::*;
 
@@ -49,18 +49,13 @@ pub(super) fn read(image: &str, layers: &[Descriptor]) -> Result<Found, Error> {
         }
         listed.push(layer);
     }
-    let mut parent = -1;
-    let mut stacked = Vec::with_capacity(layers.len());
-    for layer in layers {
-        stacked.push(RawLayer {
-            blob: layer.digest.clone(),
-            parent,
-            annotations: None,
-        });
-        parent += 1;
-    }
+    let stacked = (-1..).zip(layers).map(|(parent, layer)| RawLayer {
+        blob: layer.digest.clone(),
+        parent,
+        annotations: None,
+    });
     let config = Config {
-        layers: stacked,
+        layers: stacked.collect(),
         records,
     };
     Ok(Found::Cache(config, listed))

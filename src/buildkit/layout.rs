@@ -68,7 +68,12 @@ pub(super) fn lay_out(
         }
     }
     let mut layers = growth.layers;
-    let conflicts = describe(&mut layers, blobs, texts, walk.iter().filter_map(|r| pick(*r)));
+    let conflicts = describe(
+        &mut layers,
+        blobs,
+        texts,
+        walk.iter().filter_map(|r| pick(*r)),
+    );
     let renumbered = sort_layers(&mut layers, &ranks);
     for record in &walk {
         if let Some(old) = some(top.at(*record)) {

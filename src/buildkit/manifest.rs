@@ -1,12 +1,12 @@
 //! The manifest that lists a cache: written in three forms, and its kind told
 //! from its text (spec sections 6.2 and 7.1).
 
+use super::Form;
 use super::blobs::{Blob, Blobs};
 use super::descriptor::{self, Descriptor};
 use super::layout::Layer;
 use super::media::{self, Family};
 use super::text::Texts;
-use super::Form;
 use crate::go_json::{self, Decode, Escapes, Reader, Writer, object};
 use crate::prelude::*;
 
@@ -25,7 +25,11 @@ pub(super) fn write(
         if form == Form::Image {
             w.member("config").raw(config);
         }
-        let list = if form == Form::Image { "layers" } else { "manifests" };
+        let list = if form == Form::Image {
+            "layers"
+        } else {
+            "manifests"
+        };
         let entries = layers.iter().map(Some);
         let entries = entries.chain((form != Form::Image).then_some(None));
         w.member(list).list(entries, |w, layer| match layer {
@@ -161,7 +165,9 @@ impl Manifest {
 
     /// The descriptors of everything else but an image's config.
     pub fn listed(&self) -> impl Iterator<Item = &Descriptor> {
-        self.layers.iter().chain(&self.manifests)
+        self.layers
+            .iter()
+            .chain(&self.manifests)
             .filter(|entry| entry.media_type != media::CONFIG)
     }
 }

@@ -82,7 +82,11 @@ mod tests {
             assert_eq!(convert(oci, Family::Oci), oci);
             assert!(convertible(oci, Family::Docker));
         }
-        for media in ["", "application/octet-stream", "application/vnd.OCI.image.layer.v1.tar"] {
+        for media in [
+            "",
+            "application/octet-stream",
+            "application/vnd.OCI.image.layer.v1.tar",
+        ] {
             assert_eq!(convert(media, Family::Oci), media);
             assert_eq!(family(media), None);
         }

@@ -96,8 +96,7 @@ pub(super) fn unclear_error(unclear: &Unclear, subject: &str) -> Error {
 }
 
 pub(super) fn read_manifest(text: &str, subject: &str) -> Result<Manifest, Error> {
-    Manifest::read(text)
-        .map_err(|error| unclear_error(&Unclear::Json(error), subject))
+    Manifest::read(text).map_err(|error| unclear_error(&Unclear::Json(error), subject))
 }
 
 /// What is known about a document before it is read, and after.

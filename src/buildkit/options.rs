@@ -147,7 +147,10 @@ mod tests {
             attributes(&given)
         };
         assert_eq!(form(&[]), Ok((true, true)));
-        assert_eq!(form(&[("ref", "x"), ("oci-mediatypes", "f")]), Ok((false, false)));
+        assert_eq!(
+            form(&[("ref", "x"), ("oci-mediatypes", "f")]),
+            Ok((false, false))
+        );
         assert_eq!(form(&[("oci-mediatypes", "T")]), Ok((true, true)));
         assert_eq!(form(&[("image-manifest", "0")]), Ok((true, false)));
         assert_eq!(

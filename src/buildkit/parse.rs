@@ -315,10 +315,13 @@ impl Rules<false> for Newest {
         let mut inputs = Vec::with_capacity(record.inputs.len());
         for input in &record.inputs {
             let links = input.as_deref().unwrap_or_default();
-            let given = links.iter().zip(handles.by_ref()).map(|(link, handle)| Given {
-                source: handle.map_or(Origin::Nothing, Origin::Record),
-                selector: self.graph.texts.intern(&link.selector),
-            });
+            let given = links
+                .iter()
+                .zip(handles.by_ref())
+                .map(|(link, handle)| Given {
+                    source: handle.map_or(Origin::Nothing, Origin::Record),
+                    selector: self.graph.texts.intern(&link.selector),
+                });
             inputs.push(given.collect());
         }
         let digest = self.graph.texts.intern(&record.digest);

@@ -120,7 +120,10 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
             }
         }
         effects.push(Effect::Config(written(media::CONFIG, &config)));
-        effects.push(Effect::Manifest(written(form.media_type(), &draft.manifest)));
+        effects.push(Effect::Manifest(written(
+            form.media_type(),
+            &draft.manifest,
+        )));
         Ok(Plan {
             empty,
             config: config.text,
@@ -155,8 +158,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
         let config = encode(&layout, texts, &picks);
         let manifest = match (form, &config) {
             (Some(form), Ok(config)) => {
-                let text =
-                    manifest::write(form, &layout.layers, blobs, texts, &config.descriptor);
+                let text = manifest::write(form, &layout.layers, blobs, texts, &config.descriptor);
                 Document::new(form.media_type(), text)
             }
             _ => Document::default(),
@@ -298,7 +300,11 @@ fn picks(graph: &Graph, fall_back: bool, whole: &Whole, sheet: &mut Sheet) -> Ve
         let pick = if whole.usable(&best) {
             Some(best)
         } else {
-            usable = results.iter().filter(|f| whole.usable(f)).copied().collect();
+            usable = results
+                .iter()
+                .filter(|f| whole.usable(f))
+                .copied()
+                .collect();
             let other = newest(&usable).copied();
             if let Some(other) = other {
                 sheet.push(set_aside(graph, record, &best, &other, fall_back));
@@ -312,13 +318,7 @@ fn picks(graph: &Graph, fall_back: bool, whole: &Whole, sheet: &mut Sheet) -> Ve
     picks
 }
 
-fn set_aside(
-    graph: &Graph,
-    record: u32,
-    best: &Fruit,
-    other: &Fruit,
-    fall_back: bool,
-) -> Finding {
+fn set_aside(graph: &Graph, record: u32, best: &Fruit, other: &Fruit, fall_back: bool) -> Finding {
     let digest = graph.texts.get(graph.entry(record).digest);
     let finding = Finding::new(Reason::ResultDropped, digest).with([
         Difference::fact("newest", time(best)),
@@ -465,7 +465,10 @@ pub(super) const UNCOMPRESSED: &str = "\"containerd.io/uncompressed\":";
 fn unlike(form: Form, media: &str) -> bool {
     match form {
         Form::Seed => media::family(media).is_none(),
-        Form::List => !media::convertible(media::convert(media, media::Family::Oci), media::Family::Docker),
+        Form::List => !media::convertible(
+            media::convert(media, media::Family::Oci),
+            media::Family::Docker,
+        ),
         Form::Index | Form::Image => !media::convertible(media, media::Family::Oci),
     }
 }
@@ -473,13 +476,11 @@ fn unlike(form: Form, media: &str) -> bool {
 /// What readers say to the size of a document.
 pub(super) fn size(what: &str, length: usize, sheet: &mut Sheet) {
     let length = length as u64;
-    let facts = [
-        Difference::new(
-            "size",
-            length.to_string(),
-            format!("at most {IMPORT_LIMIT}"),
-        ),
-    ];
+    let facts = [Difference::new(
+        "size",
+        length.to_string(),
+        format!("at most {IMPORT_LIMIT}"),
+    )];
     if length > IMPORT_LIMIT {
         sheet.push(Finding::new(Reason::TooLarge, what).with(facts));
     } else if length > IMPORT_LIMIT / 5 * 4 {

@@ -208,8 +208,9 @@ impl<R: Registry, O: Observer> Push<'_, R, O> {
             };
             let digest = &transfer.descriptor.digest;
             let message = format!("error writing layer blob: {failure}");
-            return Err(Problem::new(Reason::LayerWrite, "export", digest, message)
-                .from_failure(failure));
+            return Err(
+                Problem::new(Reason::LayerWrite, "export", digest, message).from_failure(failure)
+            );
         }
         Ok(())
     }
@@ -253,10 +254,10 @@ impl<R: Registry, O: Observer> Push<'_, R, O> {
             (_, Form::List | Form::Index) => "writing cache manifest",
         };
         self.progress(operation, &document.digest, done);
-        let answer =
-            self.exporter
-                .registry
-                .write(self.repository, shelf, media, &document.text);
+        let answer = self
+            .exporter
+            .registry
+            .write(self.repository, shelf, media, &document.text);
         self.progress(operation, &document.digest, done + 1);
         let problem = |message| Problem::new(code, "export", &document.digest, message);
         match answer {

@@ -210,6 +210,10 @@ catalogue! {
             "a digest that is not an algorithm, a colon and hex",
             "hello",
             "nothing, for a record; a blob of such a digest cannot be fetched";
+        LimitExceeded = "limit-exceeded", "10",
+            "a cap of this session was met",
+            "records above 250,000",
+            "open with a higher limit";
         // Lookups and comparisons.
         Hit = "hit", "7.4",
             "the cache has records for this lookup",
@@ -393,18 +397,14 @@ impl Sheet {
         }
     }
 
-    /// Whether a code was found.
-    pub fn has(&self, code: Reason) -> bool {
-        self.counts.contains_key(code.as_str())
-    }
-
     /// What was found, in the order of finding; for a code with more findings
     /// than are kept, one at the end says how many there are.
     pub fn finish(mut self) -> Vec<Finding> {
         for (code, count) in self.counts {
             if count > KEPT {
                 let total = Difference::fact("count", count);
-                self.findings.push(Finding::new(code, "and more").with([total]));
+                self.findings
+                    .push(Finding::new(code, "and more").with([total]));
             }
         }
         self.findings

@@ -78,11 +78,6 @@ impl Seed {
         Some(self.texts.get(item.digest))
     }
 
-    /// Number of records that were added, random ones included.
-    pub fn len(&self) -> usize {
-        self.items.len()
-    }
-
     /// Remembers a result; the last one counts.
     ///
     /// # Errors
@@ -106,9 +101,11 @@ impl Seed {
     pub fn link(&mut self, record: u32, link: Link) -> Result<(), Error> {
         let random = self.item(link.source).is_none_or(|item| item.random);
         self.links = self.links.saturating_add(1);
-        self.caps.check("links", self.links as u64, "link", "links")?;
+        self.caps
+            .check("links", self.links as u64, "link", "links")?;
         let inputs = u64::from(link.input);
-        self.caps.check("links", inputs, "link", "inputs of a record")?;
+        self.caps
+            .check("links", inputs, "link", "inputs of a record")?;
         if let Some(item) = self.items.get_mut(place(record))
             && !item.random
             && !random

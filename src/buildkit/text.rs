@@ -88,8 +88,16 @@ mod tests {
     fn equal_texts_share_a_number_and_ranks_follow_bytes() {
         let mut texts = Texts::new();
         let words = [
-            "sha256:0000000000000b", "b", "a\0", "a", "", "sha256:0000000000000a", "é", "a",
-            "\u{ff}", "sha256:0000000000000",
+            "sha256:0000000000000b",
+            "b",
+            "a\0",
+            "a",
+            "",
+            "sha256:0000000000000a",
+            "é",
+            "a",
+            "\u{ff}",
+            "sha256:0000000000000",
         ];
         let numbers: Vec<_> = words.iter().map(|word| texts.intern(word)).collect();
         assert_eq!(numbers[3], numbers[7]);

@@ -115,7 +115,7 @@ impl Web {
     }
 
     /// A hash of each record and everything above it.
-    fn hashes(&self, texts: &Texts, ranks: &Dense<u32>) -> Vec<[u8; 32]> {
+    pub fn hashes(&self, texts: &Texts, ranks: &Dense<u32>) -> Vec<[u8; 32]> {
         let mut hashes = vec![[0; 32]; self.len()];
         for record in self.sources_first() {
             let mut links: Vec<_> = self

@@ -164,8 +164,14 @@ pub fn run(subject: &impl Subject, text: &str) -> Result<Report, String> {
     }
     let mut report = Report::default();
     for reading in [Reading::Guarded, Reading::Compatible] {
-        let newest = Semantics { reading, version: None };
-        let seed = Semantics { reading, version: Some(SEED.to_owned()) };
+        let newest = Semantics {
+            reading,
+            version: None,
+        };
+        let seed = Semantics {
+            reading,
+            version: Some(SEED.to_owned()),
+        };
         for (cases, semantics) in [
             (&file.cases, &newest),
             (&file.unordered, &newest),

@@ -84,8 +84,8 @@ impl Subject for Native {
     }
 
     fn verify(&self, config: &str, descriptors: &str) -> Result<Vec<String>, Error> {
-        let _ = (config, descriptors); return Ok(vec![]);
-        //Ok(report.findings.iter().map(|f| f.code.to_owned()).collect())
+        let report = buildkit::verify(config, descriptors, &[])?;
+        Ok(report.findings.iter().map(|f| f.code.to_owned()).collect())
     }
 
     fn records(&self, cache: &Cache) -> Result<u32, Error> {
@@ -149,11 +149,7 @@ impl Registry for Shared {
         self.0.store(repository, layers)
     }
 
-    fn retrieve(
-        &self,
-        repository: &str,
-        layers: &[Retrieval],
-    ) -> Vec<Result<Retrieved, Failure>> {
+    fn retrieve(&self, repository: &str, layers: &[Retrieval]) -> Vec<Result<Retrieved, Failure>> {
         self.0.retrieve(repository, layers)
     }
 

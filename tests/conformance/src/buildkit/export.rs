@@ -229,27 +229,34 @@ fn outcome(result: &OpResult) -> Outcome {
     }
 }
 
-fn exact(
-    expect: &Expect,
-    outcome: &Result<Pushed, Error>,
-    seen: &Seen,
-    report: &mut Case<'_>,
-) {
+fn exact(expect: &Expect, outcome: &Result<Pushed, Error>, seen: &Seen, report: &mut Case<'_>) {
     let error = outcome.as_ref().err().map(message);
     report.equal("error", &expect.error, &error);
     if let Ok(pushed) = outcome {
         report.equal("empty", &expect.empty, &pushed.empty);
         let descriptor = (!pushed.empty).then(|| pushed.descriptor.clone());
-        report.equal("manifest_descriptor", &expect.manifest_descriptor, &descriptor);
+        report.equal(
+            "manifest_descriptor",
+            &expect.manifest_descriptor,
+            &descriptor,
+        );
     } else {
         report.equal("manifest_descriptor", &expect.manifest_descriptor, &None);
     }
     let mut texts = seen.texts.iter();
     report.equal("config_json", &expect.config_json.as_ref(), &texts.next());
-    report.equal("manifest_json", &expect.manifest_json.as_ref(), &texts.next());
+    report.equal(
+        "manifest_json",
+        &expect.manifest_json.as_ref(),
+        &texts.next(),
+    );
     report.equal("writes", &expect.writes, &seen.documents);
     report.equal("progress", &expect.progress, &seen.progress);
-    report.equal("layer_progress", &expect.layer_progress, &seen.layer_progress.len());
+    report.equal(
+        "layer_progress",
+        &expect.layer_progress,
+        &seen.layer_progress.len(),
+    );
     if expect.layer_writes_vary {
         return;
     }
@@ -295,11 +302,7 @@ fn layer_texts(manifest: &str) -> Result<Vec<Value>, String> {
 }
 
 /// A plan names what was then written.
-fn planned(
-    expect: &Expect,
-    plan: Result<layerwise::buildkit::Plan, Error>,
-    report: &mut Case<'_>,
-) {
+fn planned(expect: &Expect, plan: Result<layerwise::buildkit::Plan, Error>, report: &mut Case<'_>) {
     match plan {
         Ok(plan) => {
             report.equal("plan empty", &expect.empty, &plan.empty);
@@ -366,7 +369,11 @@ fn unordered<S: Subject>(
                 report.equal("layer_chains", wanted, &chains);
             }
             for digest in &expect.record_digests_always {
-                report.equal("record_digests_always", &true, &digests.contains(digest.as_str()));
+                report.equal(
+                    "record_digests_always",
+                    &true,
+                    &digests.contains(digest.as_str()),
+                );
             }
         }
         UnorderedKind::Structural => {

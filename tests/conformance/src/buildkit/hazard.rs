@@ -15,12 +15,7 @@ use super::{SEED, Subject, code};
 use crate::report::Case;
 
 /// Runs one hazard.
-pub(super) fn run<S: Subject>(
-    subject: &S,
-    case: &Hazard,
-    reading: Reading,
-    report: &mut Case<'_>,
-) {
+pub(super) fn run<S: Subject>(subject: &S, case: &Hazard, reading: Reading, report: &mut Case<'_>) {
     report.equal("require", &false, &case.require.is_empty());
     let version = (case.api == Some(Api::Legacy)).then(|| SEED.to_owned());
     let semantics = Semantics { reading, version };
@@ -168,7 +163,11 @@ fn layer_chain(layers: usize, records: usize, blob: &str) -> (Value, String, usi
         .map(|at| json!({ "digest": digest("root", at), "layers": result }))
         .collect();
     let descriptors = json!([{ "mediaType": "", "digest": blob, "size": 1 }]).to_string();
-    (json!({ "layers": layers, "records": list }), descriptors, records)
+    (
+        json!({ "layers": layers, "records": list }),
+        descriptors,
+        records,
+    )
 }
 
 fn chain(records: usize) -> (Value, String, usize) {
@@ -203,12 +202,7 @@ fn lattice(rows: usize) -> (Value, String, usize) {
 }
 
 /// Adds a chain twice; the second time nothing is new.
-fn readd<S: Subject>(
-    subject: &S,
-    records: usize,
-    semantics: &Semantics,
-    report: &mut Case<'_>,
-) {
+fn readd<S: Subject>(subject: &S, records: usize, semantics: &Semantics, report: &mut Case<'_>) {
     let list: Vec<Value> = (0..records * 2)
         .map(|at| {
             let digest = digest("record", at % records);

@@ -103,11 +103,17 @@ impl Registry for Host {
                 if self.unimplemented {
                     return Presence::Unknown;
                 }
-                self.available.as_ref().is_none_or(|all| all.contains(digest))
+                self.available
+                    .as_ref()
+                    .is_none_or(|all| all.contains(digest))
             } else {
                 self.existing.contains(digest)
             };
-            if there { Presence::Present } else { Presence::Absent }
+            if there {
+                Presence::Present
+            } else {
+                Presence::Absent
+            }
         };
         Ok(digests.iter().map(there).collect())
     }
@@ -119,7 +125,11 @@ impl Registry for Host {
         media_type: &str,
         document: &str,
     ) -> Result<Descriptor, Failure> {
-        let kind = if media_type == CONFIG { Kind::Config } else { Kind::Manifest };
+        let kind = if media_type == CONFIG {
+            Kind::Config
+        } else {
+            Kind::Manifest
+        };
         let descriptor = Descriptor {
             media_type: media_type.to_owned(),
             digest: sha256(document.as_bytes()).to_string(),

@@ -170,7 +170,10 @@ pub(super) fn import<S: Subject>(
         Err(error) => same_error("detect_error", expect.detect_error.as_ref(), &error, report),
     }
     let digest = oci::sha256(case.manifest_json.as_bytes()).to_string();
-    let texts = case.blobs.iter().map(|blob| (blob.digest.clone(), blob.text.clone()));
+    let texts = case
+        .blobs
+        .iter()
+        .map(|blob| (blob.digest.clone(), blob.text.clone()));
     let texts = texts.chain([(digest.clone(), case.manifest_json.clone())]);
     let descriptor = oci::Descriptor {
         media_type: String::new(),
@@ -196,7 +199,12 @@ pub(super) fn import<S: Subject>(
         }
         Err(error) => {
             report.equal("resolve_ok", &expect.resolve_ok, &false);
-            same_error("resolve_error", expect.resolve_error.as_ref(), &error, report);
+            same_error(
+                "resolve_error",
+                expect.resolve_error.as_ref(),
+                &error,
+                report,
+            );
         }
     }
 }
@@ -214,7 +222,11 @@ fn lies(case: &ImportCase) -> bool {
 
 /// Compares error texts; those of Go's JSON package only by what they are.
 fn same_error(what: &str, expected: Option<&String>, error: &Error, report: &mut Case<'_>) {
-    let json = ["invalid character ", "unexpected end of JSON input", "json: "];
+    let json = [
+        "invalid character ",
+        "unexpected end of JSON input",
+        "json: ",
+    ];
     let of_json = |text: &String| json.iter().any(|start| text.starts_with(start));
     if expected.is_some_and(of_json) {
         let codes = ["buildkit/manifest-not-json", "buildkit/bad-json"];
