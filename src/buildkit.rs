@@ -48,8 +48,8 @@ mod verify;
 mod web;
 mod xxh64;
 
-//#[cfg(test)]
-//mod tests;
+#[cfg(test)]
+mod tests;
 
 use crate::explain::Rule;
 use crate::limits::Limits;
