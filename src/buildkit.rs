@@ -1,15 +1,18 @@
 //! BuildKit's remote cache: exporting one byte for byte, and reading, verifying
 //! and explaining one (BuildKit spec).
 //!
-//! A session of an [`Exporter`] takes records in and writes a cache out:
-//! `graph` holds them, `add` merges them by the newest rules and `seed` by those
-//! of 2020, `web` and `layout` put them into the order of the config, `config`
-//! and `manifest` write the two documents, `plan` decides what would be written
-//! and `push` writes it. A [`Cache`] is the way back: `open` finds the config
-//! behind a reference, `parse` and `stack` make records of it, `ids` names them,
-//! `lookup` answers what a solver asks. `verify` and what it calls say what is
-//! wrong with a cache; `explain` and `diff` say why a lookup missed and what
-//! changed between two caches.
+//! An [`Exporter`] takes records in and writes a cache out. `graph` holds them,
+//! `add` merges them by the newest rules and `seed` by those of 2020; `web` and
+//! `layout` put them into the order of the config, `config` and `manifest` write
+//! the two documents, `plan` decides what would be written, `push` writes it.
+//!
+//! A [`Cache`] is the way back. `open` finds the config behind a manifest (or
+//! `inline` the caches inside images), `parse` and `stack` make records and layer
+//! chains of it, `ids` names them, `explain` answers what a solver asks and says
+//! why there was no answer, `diff` says what changed between two caches.
+//!
+//! [`verify()`] says everything that is wrong with a cache: `lint` about its text,
+//! `listing` about its layers, `records` and `verdict` about its records.
 //!
 //! Everything is numbered: records, texts, descriptors and chains of layers, so
 //! that a hundred thousand of them fit and nothing recurses.

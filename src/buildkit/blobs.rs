@@ -4,6 +4,7 @@
 use super::dense::{NONE, number, place};
 use super::descriptor::{self, Descriptor};
 use super::text::{Text, Texts};
+use crate::oci;
 use crate::prelude::*;
 
 /// A distinct descriptor.
@@ -56,13 +57,43 @@ pub(super) struct Blobs {
 impl Blobs {
     /// The number of a descriptor.
     pub fn describe(&mut self, texts: &mut Texts, given: &Descriptor) -> u32 {
-        let blob = Blob {
-            digest: texts.intern(&given.digest),
-            media: texts.intern(&given.media_type),
-            size: given.size,
-            tail: texts.intern(&descriptor::tail(given)),
+        let tail = descriptor::tail(given);
+        self.described(texts, &given.digest, &given.media_type, given.size, &tail)
+    }
+
+    /// The number of a descriptor that has nothing but annotations.
+    pub fn describe_plain(&mut self, texts: &mut Texts, given: &oci::Descriptor) -> u32 {
+        let size = i64::try_from(given.size).unwrap_or(i64::MAX);
+        let tail = descriptor::plain_tail(&given.annotations);
+        self.described(texts, &given.digest, &given.media_type, size, &tail)
+    }
+
+    fn described(
+        &mut self,
+        texts: &mut Texts,
+        digest: &str,
+        media: &str,
+        size: i64,
+        tail: &str,
+    ) -> u32 {
+        // Neighbours mostly have the same media type, and often no annotations.
+        let last = self.blobs.last().copied().unwrap_or_default();
+        let mut same = |text: &str, last: Text| {
+            if texts.get(last) == text {
+                last
+            } else {
+                texts.intern(text)
+            }
         };
-        self.add(blob)
+        let media = same(media, last.media);
+        let tail = same(tail, last.tail);
+        let digest = texts.intern(digest);
+        self.add(Blob {
+            digest,
+            media,
+            size,
+            tail,
+        })
     }
 
     /// The number of a descriptor made of known texts.

@@ -201,7 +201,7 @@ impl Cache {
     /// # Errors
     /// `invalid` for a time that has no text, and for links that close a loop
     /// (rules of 2020).
-    pub fn export(&self) -> Result<String, Error> {
+    pub fn encode(&self) -> Result<String, Error> {
         let (layout, picks) = self.lay_out()?;
         let (texts, _) = self.engine.store();
         plan::encode(&layout, texts, &picks).map(|document| document.text)

@@ -110,7 +110,7 @@ fn comma(text: &mut String) {
     }
 }
 
-/// Texts as JSON strings. Almost all are plain, which is seen at a glance.
+/// Texts as JSON strings.
 struct Quoted<'a>(&'a Texts);
 
 impl<'a> Quoted<'a> {
@@ -119,18 +119,25 @@ impl<'a> Quoted<'a> {
     }
 
     fn push(&self, out: &mut String, text: Text) {
-        let text = self.0.get(text);
-        let plain =
-            |b: u8| matches!(b, b' '..=b'~') && !matches!(b, b'"' | b'\\' | b'<' | b'>' | b'&');
-        if text.bytes().all(plain) {
-            out.push('"');
-            out.push_str(text);
-            out.push('"');
-        } else {
-            let mut writer = Writer::new(Escapes::Short);
-            writer.string(text);
-            out.push_str(writer.as_str());
-        }
+        quote(out, self.0.get(text));
+    }
+}
+
+/// Appends a JSON string. Almost all are plain ASCII, which is told without a
+/// branch for each byte.
+pub(super) fn quote(out: &mut String, text: &str) {
+    let odd = text.bytes().fold(false, |odd, b| {
+        let quoted = (b == b'"') | (b == b'\\') | (b == b'<') | (b == b'>') | (b == b'&');
+        odd | quoted | !(b' '..=b'~').contains(&b)
+    });
+    if odd {
+        let mut writer = Writer::new(Escapes::Short);
+        writer.string(text);
+        out.push_str(writer.as_str());
+    } else {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
     }
 }
 

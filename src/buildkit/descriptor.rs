@@ -1,6 +1,9 @@
 //! A descriptor with everything Go's OCI type carries, read and written as Go
 //! does (spec section 6.2).
 
+use core::fmt::Write as _;
+
+use super::config::quote;
 use crate::go_json::{Decode, Escapes, Writer, object};
 use crate::oci;
 use crate::prelude::*;
@@ -65,14 +68,7 @@ pub(super) fn tail(descriptor: &Descriptor) -> String {
         writer.raw(",\"urls\":");
         writer.list(urls, |w, url| w.string(url));
     }
-    if !annotations.is_empty() {
-        writer.raw(",\"annotations\":");
-        writer.object(|w| {
-            for (key, value) in annotations {
-                w.member(key).string(value);
-            }
-        });
-    }
+    write_annotations(&mut writer, annotations.iter());
     if !data.is_empty() {
         writer.raw(",\"data\":");
         writer.string(data);
@@ -88,17 +84,45 @@ pub(super) fn tail(descriptor: &Descriptor) -> String {
     writer.finish()
 }
 
+/// The tail of a descriptor that has nothing but annotations, in any order; of a
+/// repeated key the last one counts.
+pub(super) fn plain_tail(annotations: &[(String, String)]) -> String {
+    let mut writer = Writer::new(Escapes::Short);
+    if annotations.is_sorted_by(|(a, _), (b, _)| a < b) {
+        write_annotations(&mut writer, annotations.iter().map(|(k, v)| (k, v)));
+    } else {
+        let sorted: BTreeMap<_, _> = annotations.iter().map(|(k, v)| (k, v)).collect();
+        write_annotations(&mut writer, sorted.into_iter());
+    }
+    writer.finish()
+}
+
+fn write_annotations<'a>(
+    writer: &mut Writer,
+    annotations: impl ExactSizeIterator<Item = (&'a String, &'a String)>,
+) {
+    if annotations.len() > 0 {
+        writer.raw(",\"annotations\":");
+        writer.object(|w| {
+            for (key, value) in annotations {
+                w.member(key).string(value);
+            }
+        });
+    }
+}
+
 /// Writes a descriptor; the tail is what [`tail`] made. Without `media` the
 /// member is left out, as the seed does for an empty one.
-pub(super) fn write(writer: &mut Writer, media: Option<&str>, digest: &str, size: i64, tail: &str) {
-    writer.object(|w| {
-        if let Some(media) = media {
-            w.member("mediaType").string(media);
-        }
-        w.member("digest").string(digest);
-        w.member("size").integer(size);
-        w.raw(tail);
-    });
+pub(super) fn write(out: &mut String, media: Option<&str>, digest: &str, size: i64, tail: &str) {
+    out.push('{');
+    if let Some(media) = media {
+        out.push_str("\"mediaType\":");
+        quote(out, media);
+        out.push(',');
+    }
+    out.push_str("\"digest\":");
+    quote(out, digest);
+    let _ = write!(out, ",\"size\":{size}{tail}}}");
 }
 
 /// The annotations inside a tail.
@@ -175,9 +199,9 @@ mod tests {
             r#""data":"aGk=","platform":{"architecture":"amd64","os":"linux","os.version":"1","os.features":["x"],"variant":"v8"},"artifactType":"t"}"#
         );
         let read: Descriptor = crate::go_json::from_str(text, 8).unwrap();
-        let mut writer = Writer::default();
-        write(&mut writer, Some("m"), "d", 5, &tail(&read));
-        assert_eq!(writer.finish(), text);
+        let mut written = String::new();
+        write(&mut written, Some("m"), "d", 5, &tail(&read));
+        assert_eq!(written, text);
         assert_eq!(
             annotations(&tail(&read)),
             [("a".into(), "1".into()), ("b".into(), "<".into())]

@@ -164,7 +164,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
     /// # Errors
     /// `unsupported` by the newest rules, `not-found` for a handle of nobody,
     /// `invalid` for a time that does not parse, `limit-exceeded`.
-    pub fn result(&mut self, record: u32, outcome: &Outcome) -> Result<(), Error> {
+    pub fn put_result(&mut self, record: u32, outcome: &Outcome) -> Result<(), Error> {
         let source = self.source;
         let seed = self.engine.seed("result")?;
         let Some(digest) = seed.digest(record) else {
@@ -186,10 +186,10 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
     /// # Errors
     /// `unsupported` when one of the two follows the rules of 2020, `invalid` and
     /// `limit-exceeded` as for [`Exporter::add`].
-    pub fn import(&mut self, cache: &Cache, source: Option<&Source>) -> Result<(), Error> {
-        let from = cache.graph("import")?;
+    pub fn merge(&mut self, cache: &Cache, source: Option<&Source>) -> Result<(), Error> {
+        let from = cache.graph("merge")?;
         let Engine::Graph(graph) = &mut self.engine else {
-            return Err(unsupported("import"));
+            return Err(unsupported("merge"));
         };
         let source = match source {
             None => self.source,

@@ -7,7 +7,7 @@ use super::descriptor::{self, Descriptor};
 use super::layout::Layer;
 use super::media::{self, Family};
 use super::text::Texts;
-use crate::go_json::{self, Decode, Escapes, Reader, Writer, object};
+use crate::go_json::{self, Decode, Reader, object};
 use crate::prelude::*;
 
 /// The text of a manifest. `config` is the descriptor of the config, written.
@@ -18,35 +18,38 @@ pub(super) fn write(
     texts: &Texts,
     config: &str,
 ) -> String {
-    let mut writer = Writer::new(Escapes::Short);
-    writer.object(|w| {
-        w.member("schemaVersion").integer(2);
-        w.member("mediaType").string(form.media_type());
-        if form == Form::Image {
-            w.member("config").raw(config);
+    let mut text = format!(
+        "{{\"schemaVersion\":2,\"mediaType\":\"{}\",",
+        form.media_type()
+    );
+    if form == Form::Image {
+        text.push_str("\"config\":");
+        text.push_str(config);
+        text.push_str(",\"layers\":[");
+    } else {
+        text.push_str("\"manifests\":[");
+    }
+    for (at, layer) in layers.iter().enumerate() {
+        if at > 0 {
+            text.push(',');
         }
-        let list = if form == Form::Image {
-            "layers"
-        } else {
-            "manifests"
-        };
-        let entries = layers.iter().map(Some);
-        let entries = entries.chain((form != Form::Image).then_some(None));
-        w.member(list).list(entries, |w, layer| match layer {
-            Some(layer) => {
-                let blob = blobs.blob(blobs.node(layer.node).blob);
-                write_layer(w, form, &blob, texts);
-            }
-            None => w.raw(config),
-        });
-    });
-    writer.finish()
+        let blob = blobs.blob(blobs.node(layer.node).blob);
+        write_layer(&mut text, form, &blob, texts);
+    }
+    if form != Form::Image {
+        if !layers.is_empty() {
+            text.push(',');
+        }
+        text.push_str(config);
+    }
+    text.push_str("]}");
+    text
 }
 
-fn write_layer(writer: &mut Writer, form: Form, blob: &Blob, texts: &Texts) {
+fn write_layer(out: &mut String, form: Form, blob: &Blob, texts: &Texts) {
     let media = listed_media(form, texts.get(blob.media));
     descriptor::write(
-        writer,
+        out,
         // The seed leaves out what is empty.
         (form != Form::Seed || !media.is_empty()).then_some(media),
         texts.get(blob.digest),
@@ -75,10 +78,10 @@ pub(super) fn copied_media(form: Form, media: &str) -> &str {
 
 /// The text of the descriptor of a document.
 pub(super) fn describe(media: &str, digest: &str, size: usize) -> String {
-    let mut writer = Writer::new(Escapes::Short);
+    let mut text = String::new();
     let size = i64::try_from(size).unwrap_or(i64::MAX);
-    descriptor::write(&mut writer, Some(media), digest, size, "");
-    writer.finish()
+    descriptor::write(&mut text, Some(media), digest, size, "");
+    text
 }
 
 /// Which members a manifest has; `null` counts as there.

@@ -52,6 +52,7 @@ pub fn open<R: Registry, O: Observer>(
         repository,
         semantics,
         caps: caps(limits)?,
+        bytes: 0,
         findings: Vec::new(),
     };
     let text = opening.read(&Descriptor::from(descriptor))?;
@@ -134,6 +135,8 @@ struct Opening<'a, R> {
     repository: &'a str,
     semantics: &'a Semantics,
     caps: Caps,
+    /// Bytes of documents read so far.
+    bytes: u64,
     findings: Vec<Finding>,
 }
 
@@ -168,6 +171,9 @@ impl<R: Registry> Opening<'_, R> {
             );
             problem.from_failure(&failure)
         })?;
+        self.bytes = self.bytes.saturating_add(text.len() as u64);
+        self.caps
+            .check("document-bytes", self.bytes, "open", &descriptor.digest)?;
         let findings = mismatch(descriptor, &text);
         if let (true, Some(finding)) = (self.semantics.is_guarded(), findings.first()) {
             return Err(Error::Corrupt(Problem::new(

@@ -422,7 +422,7 @@ fn review(draft: &Draft, texts: &Texts, blobs: &Blobs, sheet: &mut Sheet) {
         size("config", config.text.len(), sheet);
         size("manifest", draft.manifest.text.len(), sheet);
     }
-    if let Some(form @ (Form::List | Form::Index)) = draft.form {
+    if let Some(form @ (Form::Seed | Form::List | Form::Index)) = draft.form {
         let kind = Difference::fact("mediaType", form.media_type());
         sheet.push(Finding::new(Reason::IndexWithLayers, "manifest").with([kind]));
     }

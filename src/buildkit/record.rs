@@ -81,8 +81,12 @@ impl Intake<'_> {
     pub fn outcome(&mut self, digest: &str, given: &Outcome) -> Result<Fruit, Error> {
         let time = time(digest, &given.created)?;
         let source = self.source(given.source.as_ref());
-        let layers = given.layers.iter().map(Descriptor::from);
-        Ok(self.fruit(time, layers, source))
+        let mut node = NONE;
+        for layer in &given.layers {
+            let blob = self.blobs.describe_plain(self.texts, layer);
+            node = self.blobs.grow(node, blob, source);
+        }
+        Ok(Fruit { time, node })
     }
 
     fn source(&mut self, given: Option<&Source>) -> Text {
@@ -90,20 +94,6 @@ impl Intake<'_> {
             None => self.source,
             given => self.texts.intern(&source::encode(given)),
         }
-    }
-
-    fn fruit(
-        &mut self,
-        time: Timestamp,
-        layers: impl Iterator<Item = Descriptor>,
-        source: Text,
-    ) -> Fruit {
-        let mut node = NONE;
-        for layer in layers {
-            let blob = self.blobs.describe(self.texts, &layer);
-            node = self.blobs.grow(node, blob, source);
-        }
-        Fruit { time, node }
     }
 
     /// A result of a document.
@@ -114,8 +104,12 @@ impl Intake<'_> {
         let time = time(digest, &given.created)?;
         let source = given.source.map(Source::from);
         let source = self.source(source.as_ref());
-        let layers = given.layers.into_iter().map(Descriptor::from);
-        Ok(self.fruit(time, layers, source))
+        let mut node = NONE;
+        for layer in given.layers {
+            let blob = self.blobs.describe(self.texts, &layer.into());
+            node = self.blobs.grow(node, blob, source);
+        }
+        Ok(Fruit { time, node })
     }
 
     /// The links of a record of a document; `items` are the handles of the

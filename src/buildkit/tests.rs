@@ -4,6 +4,7 @@
 mod host;
 mod hostile;
 mod laws;
+mod measure;
 mod reports;
 
 use super::*;

@@ -35,6 +35,9 @@ impl Texts {
 
     /// The number of a text, given out now if it is new.
     pub fn intern(&mut self, text: &str) -> Text {
+        if text.is_empty() && !self.all.is_empty() {
+            return EMPTY;
+        }
         let next = number(self.all.len());
         let text: Arc<str> = Arc::from(text);
         let all = &mut self.all;

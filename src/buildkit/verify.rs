@@ -313,7 +313,7 @@ impl Check<'_> {
 
     /// Compares a config with what exporting its records gives.
     fn canonical(&mut self, cache: &Cache, text: &str) {
-        match cache.export() {
+        match cache.encode() {
             Ok(again) if again == text => {}
             Ok(again) => {
                 let same = again.bytes().zip(text.bytes()).take_while(|(a, b)| a == b);

@@ -57,13 +57,13 @@ fn two_chains_of_one_digest() {
     on_a_small_stack(|| {
         let grow = |roots: [&str; 2]| {
             let mut exporter = exporter(newest());
-            let mut tops = roots.map(|root| {
-                exporter.add(&record(root, vec![], vec![])).unwrap()
-            });
+            let mut tops = roots.map(|root| exporter.add(&record(root, vec![], vec![])).unwrap());
             for at in 0..50_000 {
                 for top in &mut tops {
                     let inputs = vec![vec![link(top.unwrap(), "")]];
-                    *top = exporter.add(&record(&format!("{at}"), inputs, vec![])).unwrap();
+                    *top = exporter
+                        .add(&record(&format!("{at}"), inputs, vec![]))
+                        .unwrap();
                 }
             }
             exporter.plan().unwrap().config
@@ -95,7 +95,7 @@ fn a_deep_chain_is_read_in_both_directions() {
             turned.push_str(r#"{"digest":"root"}]}"#);
             let cache = parse(&turned, "[]", &semantics, &large()).unwrap();
             assert_eq!(cache.records(), Ok(100_000));
-            drop(cache.export().unwrap());
+            drop(cache.encode().unwrap());
         }
     });
 }
@@ -175,7 +175,7 @@ fn chains_are_shared() {
     let graph = cache.graph("test").unwrap();
     assert_eq!(graph.blobs.nodes(), 4_000);
     assert!(matches!(cache.offers(), Err(Error::LimitExceeded(_))));
-    cache.export().unwrap();
+    cache.encode().unwrap();
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn nonsense_is_an_error_or_an_answer() {
         for text in texts {
             for semantics in [Semantics::guarded(), Semantics::compatible(Some("0.8-dev"))] {
                 if let Ok(cache) = parse(&text, "[]", &semantics, &[]) {
-                    drop(cache.export());
+                    drop(cache.encode());
                 }
             }
             drop(verify("{}", &text, &[]));

@@ -62,11 +62,11 @@ fn listed(manifest: &str) -> String {
     let list: Vec<String> = read
         .listed()
         .map(|layer| {
-            let mut writer = crate::go_json::Writer::default();
+            let mut text = String::new();
             let tail = descriptor::tail(layer);
             let media = Some(layer.media_type.as_str());
-            descriptor::write(&mut writer, media, &layer.digest, layer.size, &tail);
-            writer.finish()
+            descriptor::write(&mut text, media, &layer.digest, layer.size, &tail);
+            text
         })
         .collect();
     format!("[{}]", list.join(","))
@@ -84,10 +84,10 @@ fn reading_an_export_and_exporting_again_gives_the_same_bytes() {
             listed(&plan.manifest)
         };
         let cache = parse(&plan.config, &descriptors, &Default::default(), &[]).unwrap();
-        assert_eq!(cache.export().unwrap(), plan.config, "seed {seed}");
+        assert_eq!(cache.encode().unwrap(), plan.config, "seed {seed}");
 
         let mut again = exporter(newest());
-        again.import(&cache, None).unwrap();
+        again.merge(&cache, None).unwrap();
         let again = again.plan().unwrap();
         assert_eq!(again.config, plan.config, "seed {seed}");
         assert_eq!(again.manifest, plan.manifest, "seed {seed}");

@@ -431,3 +431,95 @@ fn every_code_is_explained_and_named_once() {
         }
     }
 }
+
+#[test]
+fn an_index_is_read_once_however_often_it_names_itself() {
+    let memory = Memory::default();
+    let entry = |digest: &str, size: usize| {
+        format!(
+            r#"{{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"{digest}","size":{size}}}"#
+        )
+    };
+    let empty = memory.put(r#"{"manifests":[]}"#);
+    let mut inner = empty;
+    for _ in 0..50 {
+        // Ten ways to the next one: without a memory this is ten to the fiftieth.
+        let list = vec![entry(&inner.digest, inner.size as usize); 10].join(",");
+        inner = memory.put(&format!(r#"{{"manifests":[{list}]}}"#));
+    }
+    let guarded = Semantics::guarded();
+    let cache = open(&memory, &memory, "image", &inner, &guarded, &[]).unwrap();
+    assert_eq!(cache.records(), Ok(0));
+
+    let many: Vec<_> = (0..1_001)
+        .map(|at| memory.put(&format!(r#"{{"manifests":[],"x":{at}}}"#)))
+        .map(|put| entry(&put.digest, put.size as usize))
+        .collect();
+    let many = memory.put(&format!(r#"{{"manifests":[{}]}}"#, many.join(",")));
+    let error = open(&memory, &memory, "image", &many, &guarded, &[]).unwrap_err();
+    assert_eq!(
+        error.problem().unwrap().code,
+        "buildkit/too-large-to-import"
+    );
+    let limits = [("document-bytes".to_owned(), 100)];
+    let error = open(&memory, &memory, "image", &inner, &guarded, &limits).unwrap_err();
+    assert!(matches!(error, Error::LimitExceeded(_)));
+}
+
+#[test]
+fn a_blob_without_a_digest_is_not_asked_for() {
+    for (semantics, usable) in [
+        (Semantics::guarded(), false),
+        (Semantics::compatible(None), true),
+    ] {
+        let mut exporter = exporter(Options {
+            semantics,
+            ..newest()
+        });
+        let mut result = outcome(1, &["x"]);
+        result.layers[0].digest = "sha256:../../etc/passwd".into();
+        exporter.add(&record("a", vec![], vec![result])).unwrap();
+        let plan = exporter.plan().unwrap();
+        assert_eq!(plan.empty, !usable);
+        assert_eq!(codes(&plan.findings).contains(&"odd-digest"), !usable);
+        assert_eq!(exporter.registry.calls.borrow().is_empty(), !usable);
+    }
+}
+
+#[test]
+fn the_two_readings_merge_differently() {
+    let plan = |semantics| {
+        let mut exporter = exporter(Options {
+            semantics,
+            ..newest()
+        });
+        let mut add = |name: &str, sources: &[u32], second: i64| {
+            let links = sources.iter().map(|source| link(*source, "")).collect();
+            let inputs = if sources.is_empty() {
+                vec![]
+            } else {
+                vec![links]
+            };
+            let results = if second > 0 {
+                vec![outcome(second, &["x"])]
+            } else {
+                vec![]
+            };
+            exporter
+                .add(&record(name, inputs, results))
+                .unwrap()
+                .unwrap()
+        };
+        let (a, b) = (add("a", &[], 0), add("b", &[], 0));
+        let first = add("c", &[a], 1);
+        let second = add("c", &[b], 2);
+        assert_eq!(add("c", &[a, b], 3), first);
+        let above = add("d", &[second], 4);
+        assert_ne!(above, first);
+        exporter.plan().unwrap().config
+    };
+    let guarded = plan(Semantics::guarded());
+    assert_eq!(guarded.matches(&digest("c")).count(), 1);
+    let compatible = plan(Semantics::compatible(None));
+    assert_eq!(compatible.matches(&digest("c")).count(), 2, "as upstream");
+}

@@ -48,7 +48,7 @@ impl Subject for Native {
         record: u32,
         outcome: &Outcome,
     ) -> Result<(), Error> {
-        exporter.result(record, outcome)
+        exporter.put_result(record, outcome)
     }
 
     fn plan(&self, exporter: &Self::Exporter) -> Result<Plan, Error> {
@@ -109,7 +109,7 @@ impl Subject for Native {
     }
 
     fn export(&self, cache: &Cache) -> Result<String, Error> {
-        cache.export()
+        cache.encode()
     }
 }
 
