@@ -40,8 +40,9 @@ pub(super) struct Entry {
     pub results: Vec<Fruit>,
     /// The record this one was merged into, or itself.
     pub alias: u32,
-    /// Greater than the level of every source (guarded merging only).
-    pub level: u32,
+    /// Greater than the level of every source (guarded merging only). It is never
+    /// lowered, so that it can be greater than the number of records.
+    pub level: u64,
     /// Number of links that start here.
     pub children: u32,
 }
@@ -260,7 +261,7 @@ impl Graph {
     ///
     /// # Errors
     /// `limit-exceeded` when the session has looked at too many records.
-    pub fn below(&mut self, tops: &[u32], bound: u32) -> Result<BTreeSet<u32>, Error> {
+    pub fn below(&mut self, tops: &[u32], bound: u64) -> Result<BTreeSet<u32>, Error> {
         let mut below = BTreeSet::new();
         let mut open = tops.to_vec();
         let mut steps = self.steps;
@@ -282,15 +283,18 @@ impl Graph {
     ///
     /// Records are taken in the order of the levels they have, which is an order
     /// in which sources come first, so that each is raised once.
-    fn raise(&mut self, record: u32, level: u32) {
+    fn raise(&mut self, record: u32, level: u64) {
         let mut open = BTreeMap::from([((self.entry(record).level, record), level)]);
+        let mut raised = 0;
         while let Some(((level, at), wanted)) = open.pop_first() {
-            if level >= wanted {
+            // INVARIANT: the graph is acyclic; in a loop this would not end.
+            if level >= wanted || raised > self.entries.len() {
                 continue;
             }
+            raised += 1;
             self.entry_mut(at).level = wanted;
             let next = wanted.saturating_add(1);
-            let mut steps = 1;
+            let mut steps = 0;
             for (_, child) in self.children(at) {
                 steps += 1;
                 let level = self.entry(child).level;
@@ -310,7 +314,8 @@ impl Graph {
         }
     }
 
-    /// Refuses more records, links or layers than the opener allows.
+    /// Refuses more records, links or layers than the opener allows, and any when
+    /// the session has looked at too many.
     ///
     /// # Errors
     /// `limit-exceeded` naming the cap.
@@ -320,7 +325,8 @@ impl Graph {
         let layers = self.blobs.nodes() as u64;
         self.caps.check("records", records, "add", "records")?;
         self.caps.check("links", links, "add", "links")?;
-        self.caps.check("layers", layers, "add", "layers")
+        self.caps.check("layers", layers, "add", "layers")?;
+        self.caps.check("steps", self.steps, "add", "descendants")
     }
 
     /// Number of links.

@@ -1,6 +1,7 @@
 //! Inputs made to hurt: deep, looping, tangled, large, nonsense.
 
 use super::*;
+use crate::buildkit::cache::Engine;
 use crate::error::Error;
 use crate::semantics::Semantics;
 
@@ -286,6 +287,53 @@ fn links_against_the_grain_are_bounded() {
     assert!(refused > 0);
     let plan = exporter.plan().unwrap();
     assert!(codes(&plan.findings).contains(&"merge-loop"));
+}
+
+/// Merging takes sources away and leaves levels as they were, so that they grow
+/// beyond the number of records. They must still tell what stands below what.
+#[test]
+fn levels_outgrow_the_records_and_stay_right() {
+    const LENGTH: u32 = 50;
+    let mut exporter = exporter(newest());
+    let mut add = |name: &str, inputs: Vec<Vec<u32>>| {
+        let links = |sources: Vec<u32>| sources.iter().map(|at| link(*at, "")).collect();
+        let inputs = inputs.into_iter().map(links).collect();
+        exporter
+            .add(&record(name, inputs, vec![]))
+            .unwrap()
+            .unwrap()
+    };
+    let [base, low, side] = ["base", "low", "side"].map(|name| add(name, vec![]));
+    let first = add("c0", vec![vec![base]]);
+    let mut end = first;
+    for at in 1..LENGTH {
+        end = add(&format!("c{at}"), vec![vec![end]]);
+    }
+    for round in 0..LENGTH {
+        let name = format!("m{round}");
+        let main = add(&name, vec![vec![low]]);
+        let other = add(&name, vec![vec![end, side], vec![base]]);
+        let child = add(&format!("d{round}"), vec![vec![other]]);
+        assert_eq!(add(&name, vec![vec![side, low]]), main);
+        // The child does not stand on the chain any more, so that the chain can
+        // stand on it.
+        assert_eq!(add("c0", vec![vec![base, child]]), first);
+    }
+    let Engine::Graph(graph) = &exporter.engine else {
+        panic!("other rules");
+    };
+    let highest = graph.live().map(|at| graph.entry(at).level).max().unwrap();
+    assert!(highest > graph.len() as u64, "{highest}");
+    for at in graph.live() {
+        for link in &graph.entry(at).links {
+            assert!(graph.entry(link.source).level < graph.entry(at).level);
+        }
+    }
+    let plan = exporter.plan().unwrap();
+    assert!(!codes(&plan.findings).contains(&"merge-loop"));
+    let report = verify(&plan.config, "[]", &[]).unwrap();
+    assert!(!codes(&report.findings).contains(&"record-cycle"));
+    assert_eq!(report.statistics.links, graph.links() as u64);
 }
 
 #[test]
