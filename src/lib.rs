@@ -16,6 +16,7 @@ extern crate alloc;
 mod component;
 mod prelude;
 
+pub mod buildkit;
 pub mod buildpacks;
 pub mod docker;
 pub mod error;

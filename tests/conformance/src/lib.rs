@@ -5,6 +5,7 @@
 //! (`Subject`), the format of its vector files as types that refuse unknown
 //! members, and the comparison.
 
+pub mod buildkit;
 pub mod buildpacks;
 pub mod docker;
 mod file;
