@@ -17,6 +17,8 @@ pub struct Cli {
     pub command: Command,
 }
 
+const GLOBAL: &str = "Options of every command";
+
 const EXIT_CODES: &str = "\
 Exit codes: 0 hit or done, 1 miss, 2 usage, 3 error. An error is one line on standard error; with
 --json also a document on standard output. `layerwise COMMAND --help` describes the documents.";
@@ -25,16 +27,16 @@ Exit codes: 0 hit or done, 1 miss, 2 usage, 3 error. An error is one line on sta
 #[derive(Args)]
 pub struct Global {
     /// Print one JSON document instead of text.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// Print whole ids and whole values.
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
     /// Run this build of the component instead of the one inside.
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "PATH")]
     pub component: Option<PathBuf>,
     /// Keep no compiled code in the user's cache directory.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_code_cache: bool,
 }
 

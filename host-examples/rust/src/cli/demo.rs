@@ -125,10 +125,10 @@ fn show(page: &mut Page, document: &Document) {
         page.gap();
         page.line(&format!("{}. {}", index + 1, scene.title));
         page.rows(2, &[["call", scene.command], ["config", scene.config]]);
-        match &scene.explanation {
+        page.indented(2, |page| match &scene.explanation {
             None => show_answer(page, &scene.answer, &[], true),
             Some(explanation) => show_explanation(page, explanation, &[]),
-        }
+        });
     }
     page.gap();
     page.line(

@@ -12,6 +12,7 @@ const LONGEST: usize = 160;
 #[derive(Debug)]
 pub struct Page {
     style: Style,
+    indent: usize,
     text: String,
 }
 
@@ -20,6 +21,7 @@ impl Page {
     pub const fn new(style: Style) -> Self {
         Self {
             style,
+            indent: 0,
             text: String::new(),
         }
     }
@@ -34,11 +36,16 @@ impl Page {
         self.style
     }
 
+    /// What `put` puts on the page is moved to the right.
+    pub fn indented(&mut self, by: usize, put: impl FnOnce(&mut Self)) {
+        self.indent += by;
+        put(self);
+        self.indent -= by;
+    }
+
     /// A line.
     pub fn line(&mut self, text: &str) {
-        let cell = self.cell(text);
-        self.text.push_str(cell.trim_end());
-        self.text.push('\n');
+        self.rows(0, &[[text]]);
     }
 
     /// A line that is neither shortened nor cut.
@@ -64,7 +71,7 @@ impl Page {
             }
         }
         for row in &cells {
-            let mut line = " ".repeat(indent);
+            let mut line = " ".repeat(self.indent + indent);
             for (cell, width) in row.iter().zip(widths) {
                 line.push_str(&format!("{cell:width$}  "));
             }

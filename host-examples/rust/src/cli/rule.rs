@@ -21,7 +21,7 @@ struct Document {
 
 /// One entry of the catalogue, or all.
 pub fn run(args: &RuleArgs, style: Style) -> Result<Reply, Failed> {
-    let all = docker::rules();
+    let all = catalogue();
     let rules = match &args.code {
         None => all,
         Some(code) => vec![find(&all, code)?],
@@ -32,6 +32,11 @@ pub fn run(args: &RuleArgs, style: Style) -> Result<Reply, Failed> {
     };
     let show = if args.code.is_some() { whole } else { list };
     Reply::of(style, Exit::Done, &document, show)
+}
+
+/// The codes of every system.
+fn catalogue() -> Vec<Rule> {
+    docker::rules()
 }
 
 fn find(all: &[Rule], code: &str) -> Result<Rule, Failed> {

@@ -16,9 +16,9 @@ use crate::cli::reply::{Exit, Reply, Style};
 /// What `--help` says about the output; [`Document`] is the type of the JSON.
 pub const HELP: &str = r#"A history entry has the text of its command only. A step asks with the container config it had
 where the store still has the image it made (`exact`). Other steps ask with a config that has
-nothing but the command (`approximate`): sources are compared by the command alone, so that their
-answers are right, but local children are compared in every field, so that a miss may be due to
-the missing fields.
+nothing but the command (`approximate`). Sources are compared by the command alone, so whether one
+of them answers is right, though not the id of an image made from it. Local children are compared
+in every field, so a miss may be due to the missing fields only.
 
 Nothing is changed. Exit codes: 0 all steps hit, 1 a step missed, 2 usage, 3 error.
 
@@ -125,10 +125,10 @@ fn exit(verdict: &Verdict) -> Exit {
 
 fn show(page: &mut Page, document: &Document<'_>) {
     let base = match document.base {
-        Some(base) => format!(
-            "{} ({} history entries, not asked about)",
-            base.image, base.entries
-        ),
+        Some(base) => match base.entries {
+            1 => format!("{} (1 history entry)", base.image),
+            entries => format!("{} ({entries} history entries)", base.image),
+        },
         None => "scratch".to_owned(),
     };
     page.line(&format!("{}  {}", document.name, document.image));
@@ -154,18 +154,18 @@ fn show(page: &mut Page, document: &Document<'_>) {
     if document.steps.iter().any(|row| !row.step.exact) {
         page.gap();
         page.line(
-            "approximate: the store does not have the image this step made, so its config is",
+            "approximate: the config is not known, because the store does not have the image",
         );
         page.line(
-            "not known and was taken to have the command only; local children are compared in",
+            "this step made. It was asked about with a config of just the command, which is all",
         );
-        page.line("every field, so a miss of such a step may mean no more than that");
+        page.line("that sources are compared with; a local miss may be due to the missing fields.");
     }
 }
 
 fn steps(page: &mut Page, rows: &[Row<'_>]) {
     let places: Vec<String> = rows.iter().map(|row| row.step.index.to_string()).collect();
-    let mut table = vec![["step", "outcome", "image", "was", "config", "command"]];
+    let mut table = vec![["entry", "outcome", "image", "was", "config", "command"]];
     for (row, place) in rows.iter().zip(&places) {
         let answer = row.verdict.answer.as_ref();
         let outcome = match (answer, &row.verdict.unasked) {
@@ -195,19 +195,23 @@ fn steps(page: &mut Page, rows: &[Row<'_>]) {
     page.rows(0, &table);
 }
 
-/// Why a step missed or failed.
+/// Why a step missed or failed, and what its answer notes.
 fn why(page: &mut Page, row: &Row<'_>) {
-    let Some(explanation) = &row.verdict.explanation else {
+    let answer = row.verdict.answer.as_ref();
+    let notes = answer.map_or(&[][..], |answer| &answer.notes);
+    let explanation = row.verdict.explanation.as_ref();
+    if explanation.is_none() && notes.is_empty() {
         return;
-    };
-    page.gap();
-    page.line(&format!(
-        "step {}: {}  {}",
-        row.step.index, explanation.summary.code, explanation.summary.subject
-    ));
-    show::one(page, &explanation.summary);
-    if let Some(nearest) = &explanation.nearest {
-        page.line(&format!("  nearest: {}", nearest.subject));
-        show::one(page, nearest);
     }
+    page.gap();
+    page.line(&format!("entry {}: {}", row.step.index, row.step.command));
+    page.indented(2, |page| {
+        if let Some(explanation) = explanation {
+            show::summary(page, &explanation.summary);
+            if let Some(nearest) = &explanation.nearest {
+                show::nearest(page, nearest);
+            }
+        }
+        show::findings(page, notes);
+    });
 }

@@ -1,6 +1,6 @@
 //! Answers, explanations and findings as text.
 
-use layerwise::docker::{Answer, Effect, Outcome, rules};
+use layerwise::docker::{Answer, Effect, Outcome, Reason, rules};
 use layerwise::explain::{Explanation, Finding};
 use layerwise::oci::Platform;
 use layerwise::semantics::{Reading, Semantics};
@@ -40,15 +40,17 @@ pub fn explanation(page: &mut Page, explanation: &Explanation, about: &[[&str; 2
     let mut rows = vec![["because", meaning(summary)]];
     rows.extend_from_slice(about);
     rows.push(["looked at", &candidates]);
+    for fact in &summary.differences {
+        rows.push([&fact.path, fact.have.as_deref().unwrap_or_default()]);
+    }
     page.line(&format!("{}  {}", summary.code, summary.subject));
     page.rows(2, &rows);
-    evidence(page, summary, 2);
-    if let Some(nearest) = nearest {
+    if let Some(finding) = nearest {
         page.gap();
-        page.line(&format!("nearest: {}", nearest.subject));
-        one(page, nearest);
+        self::nearest(page, finding);
     }
-    if !findings.is_empty() {
+    // A single verdict is the nearest one, which was shown.
+    if findings.len() > usize::from(nearest.is_some()) {
         page.gap();
         page.line("all verdicts:");
         self::findings(page, findings);
@@ -63,10 +65,20 @@ pub fn findings(page: &mut Page, findings: &[Finding]) {
     }
 }
 
-/// A finding with its meaning.
-pub fn one(page: &mut Page, finding: &Finding) {
-    page.rows(2, &[[&finding.code[..], meaning(finding)]]);
-    evidence(page, finding, 6);
+/// The candidate that came nearest to a hit, with what kept it from being one.
+pub fn nearest(page: &mut Page, nearest: &Finding) {
+    page.line(&format!("nearest: {}", nearest.subject));
+    page.rows(2, &[[&nearest.code[..], meaning(nearest)]]);
+    evidence(page, nearest, 6);
+}
+
+/// The code and the meaning of a summary, and its evidence.
+pub fn summary(page: &mut Page, summary: &Finding) {
+    page.rows(
+        0,
+        &[[&summary.code[..], &summary.subject, meaning(summary)]],
+    );
+    evidence(page, summary, 2);
 }
 
 /// Such as `linux/arm/v7`.
@@ -109,19 +121,16 @@ fn evidence(page: &mut Page, finding: &Finding, indent: usize) {
     let rows: Vec<[String; 3]> = finding
         .differences
         .iter()
-        .map(|difference| {
-            let have = quoted(difference.have.as_deref());
-            match &difference.want {
-                // A fact has one side only.
-                None if difference.have.is_some() => {
-                    [difference.path.clone(), have.into_owned(), String::new()]
-                }
-                want => [
-                    difference.path.clone(),
-                    format!("have {have}"),
-                    format!("want {}", quoted(want.as_deref())),
-                ],
+        .map(|difference| match &difference.want {
+            None if !is_comparison(finding) => {
+                let fact = difference.have.clone().unwrap_or_default();
+                [difference.path.clone(), fact, String::new()]
             }
+            want => [
+                difference.path.clone(),
+                format!("have {}", quoted(difference.have.as_deref())),
+                format!("want {}", quoted(want.as_deref())),
+            ],
         })
         .collect();
     let rows: Vec<[&str; 3]> = rows
@@ -132,6 +141,14 @@ fn evidence(page: &mut Page, finding: &Finding, indent: usize) {
     if let Some(hint) = &finding.hint {
         page.rows(indent, &[["hint", hint]]);
     }
+}
+
+/// Whether evidence with one side only means that the other side lacks it;
+/// elsewhere it is a fact.
+fn is_comparison(finding: &Finding) -> bool {
+    [Reason::ConfigMismatch, Reason::HistoryMismatch]
+        .iter()
+        .any(|reason| reason.as_str() == finding.code)
 }
 
 fn meaning(finding: &Finding) -> &'static str {

@@ -1,9 +1,12 @@
 //! `docker lookup`, `plan` and `explain`: one step.
 
+use std::path::Path;
+
 use layerwise::docker::{Answer, Outcome, Step};
 use layerwise::explain::{Explanation, Finding};
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
+use layerwise_host::Error;
 use serde::Serialize;
 
 use super::{Opened, show};
@@ -76,12 +79,16 @@ pub fn run(
     let mut session = opened.session(verb != Verb::Lookup)?;
     let skipped = session.skipped()?;
     // First, because a lookup may change what there is to explain.
-    let explanation = explain.then(|| session.explain(&step)).transpose()?;
+    let explanation = explain.then(|| session.explain(&step)).transpose();
+    let explanation = explanation.map_err(|error| failed(error, &args.config))?;
     let answer = match verb {
-        Verb::Lookup => Some(session.lookup(&step)?),
-        Verb::Plan => Some(session.plan(&step)?),
+        Verb::Lookup => Some(session.lookup(&step)),
+        Verb::Plan => Some(session.plan(&step)),
         Verb::Explain => None,
     };
+    let answer = answer
+        .transpose()
+        .map_err(|error| failed(error, &args.config))?;
     let document = Document {
         schema: "layerwise/docker-step/1",
         command: verb,
@@ -100,6 +107,17 @@ pub fn run(
         _ => Exit::Done,
     };
     Reply::of(style, exit, &document, show)
+}
+
+/// The component knows the config by what it is; the user knows its file.
+fn failed(error: Error, config: &Path) -> Failed {
+    let mut failed = Failed::from(error);
+    if failed.operation.as_deref() == Some("read config") {
+        let name = format!("{config:?}");
+        failed.message = failed.message.replacen("\"config\"", &name, 1);
+        failed.subject = Some(config.display().to_string());
+    }
+    failed
 }
 
 fn exit(summary: &Finding) -> Exit {
@@ -128,9 +146,11 @@ fn show(page: &mut Page, document: &Document<'_>) {
     ];
     if let Some(answer) = answer {
         show::answer(page, answer, &about, *command == Verb::Lookup);
-        // An explanation tells of them too.
         if explanation.is_none() {
             show::findings(page, skipped);
+            if answer.outcome == Outcome::Miss {
+                page.line("`layerwise docker explain` with the same arguments says why");
+            }
         }
     }
     if let Some(explanation) = explanation {
