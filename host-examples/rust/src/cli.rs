@@ -45,10 +45,12 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
     let global = &cli.global;
     match &cli.command {
-        Command::Docker(DockerCommand::Lookup(args)) => docker::lookup(global, args, style),
-        Command::Docker(DockerCommand::Plan(args)) => docker::plan(global, args, style),
-        Command::Docker(DockerCommand::Explain(args)) => docker::explain(global, args, style),
-        Command::Docker(DockerCommand::History(args)) => docker::history(global, args, style),
+        Command::Docker(command) => match &**command {
+            DockerCommand::Lookup(args) => docker::lookup(global, args, style),
+            DockerCommand::Plan(args) => docker::plan(global, args, style),
+            DockerCommand::Explain(args) => docker::explain(global, args, style),
+            DockerCommand::History(args) => docker::history(global, args, style),
+        },
         Command::Conformance(args) => conformance::run(global, args, style),
         Command::Rule(args) => rule::run(args, style),
         Command::Demo => demo::run(global, style),
@@ -61,8 +63,14 @@ fn usage(error: &clap::Error, json: bool) -> Reply {
     if !error.use_stderr() {
         return Reply::new(Exit::Done, text);
     }
-    let first = text.lines().next().unwrap_or_default();
-    let message = first.strip_prefix("error: ").unwrap_or(first);
+    // What is wrong, with the arguments it lists; then come usage and tips.
+    let lines: Vec<&str> = text
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(str::trim)
+        .collect();
+    let message = lines.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
     let mut reply = Reply::failed(&Failed::usage(message), json);
     reply.stderr = text;
     reply

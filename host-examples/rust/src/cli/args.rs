@@ -45,7 +45,7 @@ pub struct Global {
 pub enum Command {
     /// The image cache of Docker's classic builder.
     #[command(subcommand)]
-    Docker(DockerCommand),
+    Docker(Box<DockerCommand>),
     /// Run vector files (plain or gzip) through the component.
     #[command(after_long_help = conformance::HELP)]
     Conformance(ConformanceArgs),

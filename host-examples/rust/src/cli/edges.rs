@@ -57,10 +57,7 @@ pub fn text(what: &str, path: &Path) -> Result<String, Failed> {
     } else {
         read(what, path)?
     };
-    String::from_utf8(bytes).map_err(|error| {
-        let error = io::Error::new(io::ErrorKind::InvalidData, error);
-        Failed::file(what, path, &error)
-    })
+    String::from_utf8(bytes).map_err(|_| Failed::unreadable(what, path, "it is not utf-8"))
 }
 
 /// The image behind a name or id.
@@ -88,11 +85,8 @@ fn bounded(what: &str, path: &Path, source: impl Read) -> Result<Vec<u8>, Failed
         .read_to_end(&mut bytes)
         .map_err(|error| Failed::file(what, path, &error))?;
     if bytes.len() as u64 > LONGEST {
-        let message = format!("cannot read {what} {path:?}: it has more than {LONGEST} bytes");
-        return Err(Failed {
-            subject: Some(path.display().to_string()),
-            ..Failed::new("file", message)
-        });
+        let why = format!("it has more than {LONGEST} bytes");
+        return Err(Failed::unreadable(what, path, &why));
     }
     Ok(bytes)
 }

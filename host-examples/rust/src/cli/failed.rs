@@ -1,6 +1,7 @@
 //! Why a command did not do what it was asked: one line, and the same as data.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 
 use layerwise_conformance::FileError;
@@ -11,9 +12,14 @@ use serde::Serialize;
 use super::reply::Exit;
 
 /// The error of a command. In JSON: `{"schema": "layerwise/error/1", "error":
-/// {...}}` with these members, absent ones as `null`.
+/// {...}}` with the members of [`Detail`], absent ones as `null`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Failed(Box<Detail>);
+
+/// What is known of an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Failed {
+pub struct Detail {
     /// What kind: the cases of the component's errors (`invalid`, `not-found`,
     /// `corrupt`, …), `usage`, `file`, `store`, or how the component was stopped
     /// (`deadline`, `memory`, `trap`, `engine`).
@@ -39,11 +45,18 @@ pub struct BadArgument(pub &'static str);
 impl Failed {
     /// An error of its kind.
     pub fn new(kind: &str, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Detail {
             kind: kind.to_owned(),
             message: message.into(),
-            ..Self::default()
-        }
+            ..Detail::default()
+        }))
+    }
+
+    /// The same error, about a thing.
+    #[must_use]
+    pub fn about(mut self, subject: impl ToString) -> Self {
+        self.0.subject = Some(subject.to_string());
+        self
     }
 
     /// Arguments that mean nothing.
@@ -53,13 +66,13 @@ impl Failed {
 
     /// A file that cannot be read.
     pub fn file(what: &str, path: &Path, error: &std::io::Error) -> Self {
-        Self {
-            subject: Some(path.display().to_string()),
-            ..Self::new(
-                "file",
-                format!("cannot read {what} {path:?}: {}", reason(error)),
-            )
-        }
+        Self::unreadable(what, path, &reason(error))
+    }
+
+    /// A file that cannot be read, in our words.
+    pub fn unreadable(what: &str, path: &Path, why: &str) -> Self {
+        let message = format!("cannot read {what} {path:?}: {why}");
+        Self::new("file", message).about(path.display())
     }
 
     /// A vector file that was not run.
@@ -68,21 +81,13 @@ impl Failed {
             FileError::Read(error) => return Self::file("the vectors", path, error),
             FileError::Form(_) | FileError::Format(_) => format!("cannot run {path:?}: {error}"),
         };
-        Self {
-            subject: Some(path.display().to_string()),
-            ..Self::new("file", message)
-        }
+        Self::new("file", message).about(path.display())
     }
 
     /// What a store said about a name.
     pub fn store(what: &str, name: &str, failure: &layerwise::host::Failure) -> Self {
-        Self {
-            subject: Some(name.to_owned()),
-            ..Self::new(
-                "store",
-                format!("cannot resolve {what} {name:?}: {failure}"),
-            )
-        }
+        let message = format!("cannot resolve {what} {name:?}: {failure}");
+        Self::new("store", message).about(name)
     }
 
     /// The exit code that goes with it.
@@ -92,6 +97,20 @@ impl Failed {
         } else {
             Exit::Error
         }
+    }
+}
+
+impl Deref for Failed {
+    type Target = Detail;
+
+    fn deref(&self) -> &Detail {
+        &self.0
+    }
+}
+
+impl DerefMut for Failed {
+    fn deref_mut(&mut self) -> &mut Detail {
+        &mut self.0
     }
 }
 
@@ -134,10 +153,7 @@ impl From<OpenError> for Failed {
         let message = error.to_string();
         match error {
             OpenError::Kind(_) | OpenError::Path(_) => Self::usage(message),
-            OpenError::Store(spec, _) => Self {
-                subject: Some(spec),
-                ..Self::new("store", message)
-            },
+            OpenError::Store(spec, _) => Self::new("store", message).about(spec),
         }
     }
 }
@@ -173,7 +189,6 @@ fn reason(error: &std::io::Error) -> String {
         ErrorKind::NotFound => "it does not exist".to_owned(),
         ErrorKind::PermissionDenied => "permission denied".to_owned(),
         ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        ErrorKind::InvalidData => "it is not utf-8".to_owned(),
         _ => error.to_string(),
     }
 }

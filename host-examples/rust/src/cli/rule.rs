@@ -56,13 +56,8 @@ fn find(all: &[Rule], code: &str) -> Result<Rule, Failed> {
         whole.min(strsim::damerau_levenshtein(name(rule), code))
     };
     let nearest = all.iter().min_by_key(distance).map_or("", |rule| rule.code);
-    Err(Failed {
-        subject: Some(code.to_owned()),
-        ..Failed::new(
-            "not-found",
-            format!("no rule has the code {code:?}; the nearest is {nearest}"),
-        )
-    })
+    let message = format!("no rule has the code {code:?}; the nearest is {nearest}");
+    Err(Failed::new("not-found", message).about(code))
 }
 
 fn whole(page: &mut Page, document: &Document) {

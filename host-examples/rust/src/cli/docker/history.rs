@@ -205,12 +205,14 @@ fn why(page: &mut Page, row: &Row<'_>) {
     }
     page.gap();
     page.line(&format!("entry {}: {}", row.step.index, row.step.command));
+    let nearest = explanation.and_then(|explanation| explanation.nearest.as_ref());
+    let notes: Vec<&Finding> = notes.iter().filter(|note| Some(*note) != nearest).collect();
     page.indented(2, |page| {
         if let Some(explanation) = explanation {
             show::summary(page, &explanation.summary);
-            if let Some(nearest) = &explanation.nearest {
-                show::nearest(page, nearest);
-            }
+        }
+        if let Some(nearest) = nearest {
+            show::nearest(page, nearest);
         }
         show::findings(page, notes);
     });

@@ -58,7 +58,7 @@ pub fn explanation(page: &mut Page, explanation: &Explanation, about: &[[&str; 2
 }
 
 /// Findings, each with its evidence.
-pub fn findings(page: &mut Page, findings: &[Finding]) {
+pub fn findings<'a>(page: &mut Page, findings: impl IntoIterator<Item = &'a Finding>) {
     for finding in findings {
         page.rows(2, &[[&finding.code[..], &finding.subject]]);
         evidence(page, finding, 6);
