@@ -16,11 +16,16 @@ extern crate alloc;
 mod component;
 mod prelude;
 
+pub mod buildpacks;
 pub mod docker;
 pub mod error;
 pub mod explain;
 pub mod go_json;
+pub mod hashstructure;
 pub mod host;
 pub mod limits;
+pub mod mtree;
 pub mod oci;
+pub mod paths;
 pub mod semantics;
+pub mod stacker;

@@ -1,5 +1,7 @@
 //! The vectors through the component.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test")]
+
 use std::path::Path;
 
 use layerwise_host::{Engine, EngineOptions, conformance};
