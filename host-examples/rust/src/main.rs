@@ -1,6 +1,6 @@
 //! The command line `layerwise`: reads arguments, calls the library, prints.
 //!
-//! One module a command in `cli/`; each answers a [`cli::Reply`] and prints
+//! One module a command in `cli/`; each answers a reply and prints
 //! nothing itself. Exit codes: 0 hit or done, 1 miss, 2 usage, 3 error.
 
 mod cli;
