@@ -26,6 +26,7 @@ pub mod conformance;
 pub mod docker;
 mod engine;
 mod error;
+pub mod history;
 mod imports;
 mod instance;
 
