@@ -117,6 +117,9 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
+        if self.ended(Duration::from_millis(1)) {
+            return;
+        }
         let kill = format!("kill -TERM {}", self.child.id());
         let _ = Command::new("sh").args(["-c", &kill]).status();
         if !self.ended(Duration::from_secs(30)) {
