@@ -226,11 +226,7 @@ fn happened(engine: &Engine, effect: &Effect, place: &str) {
         Effect::Create(creation) => {
             let image = engine.image(creation.id.as_ref().unwrap());
             assert_eq!(image.parent, creation.parent, "{place}");
-            let document = creation.document.as_ref();
-            assert!(
-                document.is_none_or(|text| image.document.as_ref() == Some(text)),
-                "{place}"
-            );
+            assert_eq!(image.document, creation.document, "{place}");
         }
     }
 }
