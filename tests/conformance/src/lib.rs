@@ -8,8 +8,10 @@
 pub mod buildpacks;
 pub mod docker;
 mod file;
+pub mod memory_fs;
 pub mod memory_registry;
 mod report;
+pub mod stacker;
 
 pub use file::{FileError, Subject, load, run_file};
 pub use report::{Case, Mismatch, Report};
