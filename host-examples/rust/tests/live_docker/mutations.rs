@@ -115,58 +115,32 @@ fn every_instruction_on_an_imported_image() {
         tag: "all:1".to_owned(),
         ..Build::default()
     };
+    assert_eq!(build(&engine, &first), "m----------------");
+    assert_eq!(build(&engine, &first), "lllllllllllllllll");
+
+    // Up to the step that is another one.
+    for (index, instruction) in [
+        (3, I::WorkDir("/other")),
+        (7, I::Expose("8081")),
+        (8, I::Volume("/other")),
+        (9, I::User("0")),
+        (10, I::Healthcheck(&["/bin/sh"])),
+        (11, I::StopSignal("SIGUSR2")),
+        (12, I::Shell(&["/bin/sh", "-c"])),
+        (14, I::OnBuild("RUN now")),
+        (16, I::Cmd(&["other"])),
+    ] {
+        let mut other = first.with(index, instruction);
+        other.steps.truncate(index + 1);
+        other.tag = "other:1".to_owned();
+        let verdicts = "l".repeat(index) + "m";
+        assert_eq!(build(&engine, &other), verdicts, "step {index}");
+    }
     let mut argument = first.clone();
     argument.arguments = BTreeMap::new();
-
-    for (what, mutation, verdicts) in [
-        ("nothing was built", &first, "m----------------"),
-        ("the same again", &first, "lllllllllllllllll"),
-        ("another build argument", &argument, "llm--------------"),
-        (
-            "WORKDIR",
-            &first.with(3, I::WorkDir("/other")),
-            "lllm-------------",
-        ),
-        (
-            "EXPOSE",
-            &first.with(7, I::Expose("8081")),
-            "lllllllm---------",
-        ),
-        (
-            "VOLUME",
-            &first.with(8, I::Volume("/other")),
-            "llllllllm--------",
-        ),
-        ("USER", &first.with(9, I::User("0")), "lllllllllm-------"),
-        (
-            "HEALTHCHECK",
-            &first.with(10, I::Healthcheck(&["/bin/sh"])),
-            "llllllllllm------",
-        ),
-        (
-            "STOPSIGNAL",
-            &first.with(11, I::StopSignal("SIGUSR2")),
-            "lllllllllllm-----",
-        ),
-        (
-            "SHELL",
-            &first.with(12, I::Shell(&["/bin/sh", "-c"])),
-            "llllllllllllm----",
-        ),
-        (
-            "ONBUILD",
-            &first.with(14, I::OnBuild("RUN now")),
-            "llllllllllllllm--",
-        ),
-        (
-            "CMD",
-            &first.with(16, I::Cmd(&["other"])),
-            "llllllllllllllllm",
-        ),
-        ("the first again", &first, "lllllllllllllllll"),
-    ] {
-        assert_eq!(build(&engine, mutation), verdicts, "{what}");
-    }
+    argument.steps.truncate(5);
+    assert_eq!(build(&engine, &argument), "llm--");
+    assert_eq!(build(&engine, &first), "lllllllllllllllll");
 }
 
 /// The engine stores the inherited entry point for an empty one, so that the
