@@ -44,7 +44,11 @@ fn a_loaded_image_answers_from_scratch() {
     assert_eq!(answer.image.as_ref(), Some(&forged.id));
     // Later engines and the guarded reading want to know that it was built here,
     // which this engine records nowhere.
-    for semantics in [Semantics::guarded(), Semantics::compatible(None)] {
+    let guarded = Semantics {
+        version: Some("20.10".to_owned()),
+        ..Semantics::guarded()
+    };
+    for semantics in [guarded, Semantics::guarded(), Semantics::compatible(None)] {
         let (answer, why) = first_step(&here, &victim, semantics);
         assert_eq!(answer.outcome, Outcome::Miss, "{why:?}");
         let finding = why.findings.iter().find(|found| found.subject == forged.id);
