@@ -7,6 +7,7 @@ mod support;
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
+    use std::path::Path;
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
     use std::thread;
     use std::time::{Duration, Instant};
@@ -234,8 +235,17 @@ mod tests {
         assert_eq!(open(&[]), Ok(()));
     }
 
+    /// Says that it is over, also when a check fails.
+    struct Ending<'a>(&'a AtomicBool);
+
+    impl Drop for Ending<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Exchanges two names over and over while `work` runs again and again.
-    fn while_exchanging(a: &std::path::Path, b: &std::path::Path, mut work: impl FnMut()) {
+    fn while_exchanging(a: &Path, b: &Path, mut work: impl FnMut()) {
         let (stop, exchanged) = (AtomicBool::new(false), AtomicU32::new(0));
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -244,11 +254,11 @@ mod tests {
                     exchanged.fetch_add(1, Ordering::Relaxed);
                 }
             });
+            let _ending = Ending(&stop);
             let end = Instant::now() + Duration::from_millis(1500);
             while Instant::now() < end {
                 work();
             }
-            stop.store(true, Ordering::Relaxed);
         });
         assert!(exchanged.into_inner() > 1000);
     }
@@ -343,5 +353,35 @@ mod tests {
         });
         println!("{whole} walks whole, {changed} found a change");
         assert!(whole > 0);
+    }
+
+    /// Far down, the walk comes back through `..`; a directory on the way that
+    /// was moved out meanwhile would lead it there.
+    #[test]
+    fn a_directory_that_is_moved_out_does_not_lead_the_walk_along() {
+        let dir = Scratch::new();
+        let deep = |levels: usize| format!("in{}", "/d".repeat(levels));
+        for level in 1..100 {
+            dir.put(&format!("{}/z", deep(level)), "inside");
+        }
+        dir.put(&format!("{}/a", deep(99)), "deepest");
+        // There the names are the same, so that only the directories tell.
+        let out = |levels: usize| format!("out{}", "/d".repeat(levels));
+        for level in 0..30 {
+            dir.put(&format!("{}/z", out(level)), SECRET);
+        }
+        let (from, to) = (dir.join(&deep(20)), dir.join(&out(30)));
+        let moved = AtomicBool::new(false);
+        let files = dir
+            .open_at("in")
+            .with_threads(1)
+            .with_progress(move |_, _| {
+                if !moved.swap(true, Ordering::Relaxed) {
+                    fs::rename(&from, &to).unwrap();
+                }
+            });
+        assert_eq!(walk(&files, ".", ALL), Err(FailureCode::Other));
+        let entries = walk(&files, ".", ALL).unwrap();
+        assert_eq!(entries.len(), 39);
     }
 }

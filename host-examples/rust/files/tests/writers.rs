@@ -9,6 +9,7 @@ mod tests {
     use std::io::{BufRead as _, BufReader};
     use std::path::Path;
     use std::process::{Child, Command, Stdio};
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
     use std::{env, fs, thread};
 
@@ -19,6 +20,8 @@ mod tests {
 
     /// Where the other processes find their directory.
     const PATH: &str = "LAYERWISE_TEST_PATH";
+    /// The name under which new bytes are written.
+    const TEMPORARY: &str = ".layerwise-write.tmp";
     /// What they call themselves.
     const NAME: &str = "LAYERWISE_TEST_NAME";
     /// How many lines each of several writers adds.
@@ -102,6 +105,40 @@ mod tests {
         println!("{conflicts} conflicts");
         assert!(conflicts > 0);
         assert_eq!(dir.names(""), ["shared"]);
+    }
+
+    /// A program that knows of no lock writes while new bytes go to the disk.
+    #[test]
+    fn what_others_write_in_between_is_not_replaced() {
+        let dir = Scratch::new();
+        let files = open(dir.path());
+        let large = "x".repeat(16 << 20);
+        for condition in [Precondition::Absent, Precondition::Unchanged(digest("old"))] {
+            let mut noticed = 0;
+            for _ in 0..20 {
+                let _ = fs::remove_file(dir.join("f"));
+                if condition != Precondition::Absent {
+                    dir.put("f", "old");
+                }
+                let done = AtomicBool::new(false);
+                let answer = thread::scope(|scope| {
+                    scope.spawn(|| {
+                        while !dir.join(TEMPORARY).exists() && !done.load(Ordering::Relaxed) {
+                            thread::yield_now();
+                        }
+                        dir.put("f", "theirs");
+                    });
+                    let answer = write_if(&files, "f", &large, condition.clone());
+                    done.store(true, Ordering::Relaxed);
+                    answer
+                });
+                assert_eq!(dir.read("f"), "theirs");
+                noticed += u32::from(answer == Err(FailureCode::Conflict));
+            }
+            println!("{noticed} of 20 noticed under {condition:?}");
+            assert!(noticed > 0);
+        }
+        assert_eq!(dir.names(""), ["f"]);
     }
 
     fn text(n: u32) -> String {
