@@ -10,9 +10,10 @@ use rustix::io::Errno;
 
 use crate::cause::Cause;
 use crate::lock::Lock;
-use crate::place::{Place, kind, open_dir, stat_at};
+use crate::place::{Place, identity, kind, open_dir, stat_at};
 use crate::resolve::{Intent, Last};
 use crate::roots::Roots;
+use crate::write::{is_ours, reserved};
 
 /// Moves something to a name that is free; a link is moved itself.
 pub fn rename(roots: &Roots, old: &str, new: &str, wait: Duration) -> Result<(), Failure> {
@@ -21,6 +22,9 @@ pub fn rename(roots: &Roots, old: &str, new: &str, wait: Duration) -> Result<(),
     let (from, from_name) = named(roots, old).map_err(from_old)?;
     from.stat().map_err(from_old)?;
     let (to, to_name) = named(roots, new).map_err(to_new)?;
+    if is_ours(&to_name) {
+        return Err(to_new(reserved()));
+    }
     if from.root != to.root {
         let words = "it is in another opened directory";
         return Err(to_new(Cause::new(FailureCode::Invalid, words)));
@@ -89,8 +93,7 @@ fn named(roots: &Roots, path: &str) -> Result<(Place, OsString), Cause> {
 fn both(a: &Place, b: &Place, wait: Duration) -> Result<[Option<Lock>; 2], Cause> {
     let open = |place: &Place| -> Result<_, Cause> {
         let dir = open_dir(&place.dir, OsStr::new("."))?;
-        let stat = rustix::fs::fstat(&dir)?;
-        Ok(((stat.st_dev, stat.st_ino), dir))
+        Ok((identity(&rustix::fs::fstat(&dir)?), dir))
     };
     let mut dirs = [open(a)?, open(b)?];
     dirs.sort_unstable_by_key(|(identity, _)| *identity);

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use crate::cause::Cause;
 use crate::digest::{digest, size};
 use crate::encoding::{base64, encode};
-use crate::place::{Place, kind, open_file, read_link};
+use crate::place::{Place, kind, open_file, permissions, read_link};
 use crate::progress::Meter;
 
 /// What is known of a file from opening it.
@@ -58,7 +58,7 @@ pub fn outside(path: String, stat: &Stat) -> Entry {
             FileType::BlockDevice => Kind::BlockDevice,
             FileType::Unknown => Kind::Other,
         },
-        mode: stat.st_mode & 0o7777,
+        mode: permissions(stat),
         uid: stat.st_uid,
         gid: stat.st_gid,
         size: size(stat),

@@ -189,3 +189,15 @@ impl fmt::Debug for Files {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hosts share one among the threads of their sessions.
+    #[test]
+    fn threads_may_share_it() {
+        fn shared<T: Filesystem + Send + Sync + 'static>() {}
+        shared::<Files>();
+    }
+}

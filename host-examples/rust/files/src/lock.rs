@@ -15,7 +15,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::cause::Cause;
-use crate::place::stat_at;
+use crate::place::{identity, stat_at};
 
 /// The name of the file that is locked instead of its directory.
 pub const LOCK: &str = ".layerwise-write.lock";
@@ -62,7 +62,7 @@ impl Lock {
             // is another one with the same name.
             let locked = rustix::fs::fstat(&file)?;
             match stat_at(&dir, OsStr::new(LOCK)) {
-                Ok(named) if (named.st_dev, named.st_ino) == (locked.st_dev, locked.st_ino) => {
+                Ok(named) if identity(&named) == identity(&locked) => {
                     let file = Some(file);
                     return Ok(Self { dir, file });
                 }

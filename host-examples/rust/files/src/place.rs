@@ -12,6 +12,9 @@ use rustix::io::Errno;
 
 use crate::cause::Cause;
 
+/// Device, whose type differs between systems, and inode.
+pub type Identity = (i128, u64);
+
 /// How a directory is opened that is only passed through: being allowed to
 /// search it is enough where the system has a way to say so.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -76,6 +79,20 @@ pub fn special() -> Cause {
 /// What kind of thing something is.
 pub fn kind(stat: &Stat) -> FileType {
     FileType::from_raw_mode(stat.st_mode)
+}
+
+/// The 12 permission bits.
+#[allow(
+    clippy::useless_conversion,
+    reason = "modes have 16 bits on some systems"
+)]
+pub fn permissions(stat: &Stat) -> u32 {
+    u32::from(stat.st_mode) & 0o7777
+}
+
+/// What tells a thing from all others: device and inode.
+pub fn identity(stat: &Stat) -> Identity {
+    (stat.st_dev.into(), stat.st_ino)
 }
 
 /// Looks at a name.

@@ -10,14 +10,14 @@ use std::thread;
 use std::vec;
 
 use layerwise::host::{Entry, Failure, FailureCode, FsFacts};
-use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::cause::Cause;
 use crate::digest::size;
 use crate::encoding::encode;
 use crate::facts::{Inside, attributes, inside, opens, outside};
-use crate::place::{Place, kind, list, open_dir, read_link, stat_at};
+use crate::place::{Identity, Place, identity, kind, list, open_dir, read_link, stat_at};
 use crate::progress::Meter;
 use crate::team::{Closing, Queue, held, start};
 
@@ -48,8 +48,7 @@ struct Job {
 /// A directory whose names are being gone through.
 struct Level {
     dir: Option<Arc<OwnedFd>>,
-    /// Device and inode.
-    identity: (u64, u64),
+    identity: Identity,
     names: vec::IntoIter<OsString>,
     /// The length of the path up to here.
     path: usize,
@@ -253,10 +252,6 @@ impl Walk<'_> {
         let root = self.path.trim_end_matches('/');
         cause.of("walk", &format!("{root}/{below}"))
     }
-}
-
-fn identity(stat: &Stat) -> (u64, u64) {
-    (stat.st_dev, stat.st_ino)
 }
 
 /// What was listed and is gone is not something that never existed.

@@ -21,7 +21,7 @@ use crate::cause::Cause;
 use crate::change::rename_to_free;
 use crate::digest::digest;
 use crate::lock::{LOCK, Lock};
-use crate::place::{kind, open_dir, open_file, special, stat_at};
+use crate::place::{kind, open_dir, open_file, permissions, special, stat_at};
 use crate::progress::Meter;
 use crate::resolve::{Intent, Last};
 use crate::roots::Roots;
@@ -45,7 +45,7 @@ pub fn write(roots: &Roots, change: &Change, wait: Duration) -> Result<(), Cause
         return Err(Errno::ISDIR.into());
     };
     if is_ours(&name) {
-        return Err(invalid("the name is one that writing uses itself"));
+        return Err(reserved());
     }
     let lock = Lock::take(open_dir(&place.dir, OsStr::new("."))?, wait)?;
     let target = Target {
@@ -60,6 +60,11 @@ pub fn write(roots: &Roots, change: &Change, wait: Duration) -> Result<(), Cause
 /// Whether a name is one of the files that writing makes beside others.
 pub fn is_ours(name: &OsString) -> bool {
     name == TEMPORARY || name == LOCK
+}
+
+/// The failure for such a name.
+pub fn reserved() -> Cause {
+    invalid("the name is one that writing uses itself")
 }
 
 /// What must hold.
@@ -154,7 +159,7 @@ impl Target<'_> {
         file.write_all(change.text.as_bytes())?;
         if let Some(old) = old {
             keep_owner(&file, old)?;
-            rustix::fs::fchmod(&file, bits(old.st_mode & 0o7777)?)?;
+            rustix::fs::fchmod(&file, bits(permissions(old))?)?;
         }
         Ok(file.sync_all()?)
     }

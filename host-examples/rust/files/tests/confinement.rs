@@ -1,4 +1,5 @@
 //! Nothing leads out of the opened directories.
+#![cfg(unix)]
 
 #[cfg(test)]
 mod support;

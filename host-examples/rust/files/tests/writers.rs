@@ -1,4 +1,5 @@
 //! Several writers, and writers that die.
+#![cfg(unix)]
 
 #[cfg(test)]
 mod support;
@@ -57,6 +58,7 @@ mod tests {
                     Err(FailureCode::NotFound) => (String::new(), Precondition::Absent),
                     Err(code) => panic!("{code:?}"),
                 };
+                thread::sleep(Duration::from_micros(500));
                 match write_if(&files, "shared", &format!("{text}{name} {n}\n"), condition) {
                     Ok(()) => break,
                     Err(FailureCode::Conflict) => conflicts += 1,

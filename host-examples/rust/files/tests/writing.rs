@@ -1,4 +1,5 @@
 //! Writing, renaming and removing.
+#![cfg(unix)]
 
 #[cfg(test)]
 mod support;
@@ -157,6 +158,9 @@ mod tests {
                 Err(FailureCode::Invalid)
             );
         }
+        dir.put("f", "x");
+        let (old, new) = (dir.text("f"), dir.text(TEMPORARY));
+        assert_eq!(rename(&files, &old, &new), Err(FailureCode::Invalid));
         // What was left by one who died, or put there by somebody else.
         dir.put("other", "other");
         dir.link(TEMPORARY, "other");
