@@ -35,7 +35,7 @@ impl Scratch {
     pub fn below(parent: &Path) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
-            "{}-{}",
+            "layerwise-files-{}-{}",
             process::id(),
             COUNT.fetch_add(1, Ordering::Relaxed)
         );
