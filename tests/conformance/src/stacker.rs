@@ -1,6 +1,7 @@
 //! Vectors of the stacker build cache, recorded from the real stacker.
 
 mod cases;
+mod native;
 mod scenario;
 
 use std::sync::Arc;
@@ -12,83 +13,43 @@ use layerwise::stacker::{
     LayerType, Opened, Options, Semantics, Stored,
 };
 use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::{Map, Value, json};
 
 use crate::memory_fs::MemoryFs;
 use crate::report::Report;
 
-/// An implementation of the decisions.
+pub use native::Native;
+
+/// An implementation of the `stacker` interface.
+///
+/// # Errors
+/// Every method answers the errors of the interface.
+#[expect(
+    missing_docs,
+    reason = "the functions of wit/stacker.wit, by their names"
+)]
+#[expect(clippy::missing_errors_doc, reason = "said above")]
 pub trait Subject {
-    /// Opens a cache on a file system.
-    ///
-    /// # Errors
-    /// Those of the operation, as of all methods here.
     fn open<'a>(
         &'a self,
         fs: &'a Arc<MemoryFs>,
         options: Options,
     ) -> Result<Box<dyn Cache + 'a>, Error>;
-
-    /// Structure hash of a JSON value.
-    ///
-    /// # Errors
-    /// Those of the operation.
     fn hash_value(&self, name: &str, value: &str, semantics: &Semantics) -> Result<u64, Error>;
-
-    /// Encodes a name.
-    fn vis(&self, name: &str) -> String;
-
-    /// Decodes a name.
-    ///
-    /// # Errors
-    /// Those of the operation.
+    fn vis(&self, name: &str) -> Result<String, Error>;
     fn unvis(&self, text: &str) -> Result<String, Error>;
-
-    /// Hash of a file import.
-    ///
-    /// # Errors
-    /// Those of the operation.
     fn hash_file(&self, fs: &Arc<MemoryFs>, path: &str) -> Result<FileHash, Error>;
-
-    /// Text of a tree in base64.
-    ///
-    /// # Errors
-    /// Those of the operation.
     fn tree_text(&self, fs: &Arc<MemoryFs>, root: &str, host: &HostFacts) -> Result<String, Error>;
-
-    /// Compares a recorded text with a tree.
-    ///
-    /// # Errors
-    /// Those of the operation.
     fn compare_tree(
         &self,
         fs: &Arc<MemoryFs>,
         stored: &str,
         root: &str,
     ) -> Result<Vec<Change>, Error>;
-
-    /// Reads a layer type.
-    ///
-    /// # Errors
-    /// Those of the operation.
     fn parse_layer_type(&self, text: &str) -> Result<LayerType, Error>;
-
-    /// The tag of a base.
-    ///
-    /// # Errors
-    /// Those of the operation.
     fn parse_tag(&self, from: &str, semantics: &Semantics) -> Result<BaseTag, Error>;
-
-    /// A definition as it is written.
-    ///
-    /// # Errors
-    /// Those of the operation.
     fn encode_layer(&self, definition: &str, semantics: &Semantics) -> Result<LayerText, Error>;
-
-    /// Compares two definitions.
-    ///
-    /// # Errors
-    /// Those of the operation.
     fn compare_layers(
         &self,
         have: &str,
@@ -98,52 +59,27 @@ pub trait Subject {
 }
 
 /// An open cache.
+///
+/// # Errors
+/// Every method answers the errors of the interface.
+#[expect(
+    missing_docs,
+    reason = "the methods of wit/stacker.wit, by their names"
+)]
+#[expect(clippy::missing_errors_doc, reason = "said above")]
 pub trait Cache {
-    /// What opening found.
-    fn opened(&self) -> Opened;
-
-    /// Replaces all definitions.
-    ///
-    /// # Errors
-    /// Those of the operation, as of all methods here.
+    fn opened(&mut self) -> Result<Opened, Error>;
     fn define(&mut self, definitions: &[LayerDefinition]) -> Result<(), Error>;
-
-    /// Decides about a layer.
-    ///
-    /// # Errors
-    /// Those of the operation.
     fn lookup(&mut self, name: &str) -> Result<Answer, Error>;
-
-    /// The base hash of a layer.
-    ///
-    /// # Errors
-    /// Those of the operation.
     fn base_hash(&mut self, name: &str) -> Result<String, Error>;
-
-    /// Records a layer.
-    ///
-    /// # Errors
-    /// Those of the operation.
     fn put(&mut self, name: &str, manifests: &str, host: &HostFacts) -> Result<Stored, Error>;
-
-    /// What a put would write.
-    ///
-    /// # Errors
-    /// Those of the operation.
     fn plan(&mut self, name: &str, manifests: &str, host: &HostFacts)
     -> Result<Vec<Effect>, Error>;
-
-    /// The decision with its evidence.
-    fn explain(&mut self, name: &str) -> Explanation;
-
-    /// The findings behind the last failure.
-    fn causes(&self) -> Vec<Finding>;
-
-    /// The names in the cache.
-    fn entries(&self) -> Vec<String>;
-
-    /// Starts a new pass.
-    fn refresh(&mut self);
+    fn explain(&mut self, name: &str) -> Result<Explanation, Error>;
+    fn causes(&mut self) -> Result<Vec<Finding>, Error>;
+    fn entries(&mut self) -> Result<Vec<String>, Error>;
+    fn entry(&mut self, name: &str) -> Result<Option<String>, Error>;
+    fn refresh(&mut self) -> Result<(), Error>;
 }
 
 #[derive(Deserialize)]
@@ -174,13 +110,14 @@ struct Head {
 ///
 /// # Errors
 /// When it is not a file of this format.
-pub fn run(subject: &dyn Subject, text: &str) -> Result<Report, String> {
-    let file: File = serde_json::from_str(text).map_err(|error| error.to_string())?;
+pub fn run(text: &str, subject: &dyn Subject) -> Result<Report, serde_json::Error> {
+    let file: File = serde_json::from_str(text)?;
     if file.format != "stacker-conformance/1"
         || file.generated_with.is_empty()
         || file.cases.is_empty()
     {
-        return Err(format!("not a stacker vector file: {}", file.format));
+        let message = format!("not a stacker vector file: {}", file.format);
+        return Err(serde_json::Error::custom(message));
     }
     let mut report = Report::default();
     for mut case in file.cases {
@@ -188,8 +125,7 @@ pub fn run(subject: &dyn Subject, text: &str) -> Result<Report, String> {
         for name in ["id", "kind", "about", "version", "upstream", "expect"] {
             head.extend(case.remove(name).map(|value| (name.to_owned(), value)));
         }
-        let head: Head =
-            serde_json::from_value(Value::Object(head)).map_err(|error| error.to_string())?;
+        let head: Head = serde_json::from_value(Value::Object(head))?;
         report.case(&head.id, |check| {
             let outcome = if head.kind == "scenario" {
                 scenario::run(subject, &head, case, check)

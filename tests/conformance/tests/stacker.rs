@@ -1,139 +1,14 @@
 //! The stacker vectors against the native library.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use layerwise::error::Error;
-use layerwise::explain::{Explanation, Finding};
-use layerwise::host::Silent;
-use layerwise::stacker::{
-    self, Answer, BaseTag, Change, Effect, Equality, FileHash, HostFacts, LayerDefinition,
-    LayerText, LayerType, Opened, Options, Semantics, Session, Stored,
-};
-use layerwise_conformance::memory_fs::MemoryFs;
-use layerwise_conformance::stacker::{Cache, Subject, run};
-
-/// The native library.
-struct Native;
-
-struct NativeCache<'a>(Session<'a, MemoryFs, Silent>);
-
-impl Subject for Native {
-    fn open<'a>(
-        &'a self,
-        fs: &'a Arc<MemoryFs>,
-        options: Options,
-    ) -> Result<Box<dyn Cache + 'a>, Error> {
-        Ok(Box::new(NativeCache(Session::open(
-            fs.as_ref(),
-            &Silent,
-            options,
-        )?)))
-    }
-
-    fn hash_value(&self, name: &str, value: &str, semantics: &Semantics) -> Result<u64, Error> {
-        stacker::hash_value(name, value, semantics)
-    }
-
-    fn vis(&self, name: &str) -> String {
-        stacker::vis(name)
-    }
-
-    fn unvis(&self, text: &str) -> Result<String, Error> {
-        stacker::unvis(text)
-    }
-
-    fn hash_file(&self, fs: &Arc<MemoryFs>, path: &str) -> Result<FileHash, Error> {
-        stacker::hash_file(fs.as_ref(), path)
-    }
-
-    fn tree_text(&self, fs: &Arc<MemoryFs>, root: &str, host: &HostFacts) -> Result<String, Error> {
-        stacker::tree_text(fs.as_ref(), root, host)
-    }
-
-    fn compare_tree(
-        &self,
-        fs: &Arc<MemoryFs>,
-        stored: &str,
-        root: &str,
-    ) -> Result<Vec<Change>, Error> {
-        stacker::compare_tree(fs.as_ref(), stored, root)
-    }
-
-    fn parse_layer_type(&self, text: &str) -> Result<LayerType, Error> {
-        stacker::parse_layer_type(text)
-    }
-
-    fn parse_tag(&self, from: &str, semantics: &Semantics) -> Result<BaseTag, Error> {
-        stacker::parse_tag(from, semantics)
-    }
-
-    fn encode_layer(&self, definition: &str, semantics: &Semantics) -> Result<LayerText, Error> {
-        stacker::encode_layer(definition, semantics)
-    }
-
-    fn compare_layers(
-        &self,
-        have: &str,
-        want: &str,
-        semantics: &Semantics,
-    ) -> Result<Equality, Error> {
-        stacker::compare_layers(have, want, semantics)
-    }
-}
-
-impl Cache for NativeCache<'_> {
-    fn opened(&self) -> Opened {
-        self.0.opened().clone()
-    }
-
-    fn define(&mut self, definitions: &[LayerDefinition]) -> Result<(), Error> {
-        self.0.define(definitions)
-    }
-
-    fn lookup(&mut self, name: &str) -> Result<Answer, Error> {
-        self.0.lookup(name)
-    }
-
-    fn base_hash(&mut self, name: &str) -> Result<String, Error> {
-        self.0.base_hash(name)
-    }
-
-    fn put(&mut self, name: &str, manifests: &str, host: &HostFacts) -> Result<Stored, Error> {
-        self.0.put(name, manifests, host)
-    }
-
-    fn plan(
-        &mut self,
-        name: &str,
-        manifests: &str,
-        host: &HostFacts,
-    ) -> Result<Vec<Effect>, Error> {
-        self.0.plan(name, manifests, host)
-    }
-
-    fn explain(&mut self, name: &str) -> Explanation {
-        self.0.explain(name)
-    }
-
-    fn causes(&self) -> Vec<Finding> {
-        self.0.causes().to_vec()
-    }
-
-    fn entries(&self) -> Vec<String> {
-        self.0.entries()
-    }
-
-    fn refresh(&mut self) {
-        self.0.refresh();
-    }
-}
+use layerwise_conformance::stacker::{Native, run};
 
 #[test]
 fn every_vector() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/stacker.json.gz");
     let text = layerwise_conformance::load(&file).unwrap();
-    let report = run(&Native, &text).unwrap();
+    let report = run(&text, &Native).unwrap();
     for mismatch in &report.mismatches {
         println!(
             "{}\n  expected {}\n  actual   {}",
@@ -149,7 +24,9 @@ fn unknown_members_kinds_and_steps_are_failures() {
         let text = format!(
             r#"{{"format":"stacker-conformance/1","generated_with":{{"x":"y"}},"cases":[{case}]}}"#
         );
-        run(&Native, &text).map(|report| report.failed)
+        run(&text, &Native)
+            .map(|report| report.failed)
+            .map_err(|error| error.to_string())
     };
     let vis = r#"{"id":"a","kind":"vis","about":"b","input":"x","expect":{"output":"x"}}"#;
     assert_eq!(failed(vis), Ok(0));

@@ -27,7 +27,8 @@ pub(super) fn run(
         "vis" => {
             let Input { input, input_b64 } = read(case)?;
             let name = paths::encode(&bytes(input, input_b64)?);
-            Ok(json!({"output": subject.vis(&name)}))
+            let output = subject.vis(&name).map_err(|error| error.to_string())?;
+            Ok(json!({"output": output}))
         }
         "unvis" => unvis(subject, read(case)?),
         "file-hash" => file_hash(subject, read(case)?),

@@ -222,13 +222,13 @@ impl World<'_> {
         match op {
             "open" => {
                 let Nothing {} = read(step)?;
-                Ok(Some(self.open()))
+                self.open().map(Some)
             }
             "lookup" => {
                 let Named { name } = read(step)?;
                 let cache = self.cache()?;
                 let answer = cache.lookup(&name);
-                let causes = cache.causes();
+                let causes = cache.causes().map_err(text)?;
                 explained(cache, &name, &answer)?;
                 Ok(Some(match answer {
                     Ok(answer) => lookup_answer(&answer)?,
@@ -240,7 +240,7 @@ impl World<'_> {
                 let cache = self.cache()?;
                 Ok(Some(match cache.base_hash(&name) {
                     Ok(value) => json!({"outcome": "ok", "value": value}),
-                    Err(error) => failure(&error, &cache.causes()),
+                    Err(error) => failure(&error, &cache.causes().map_err(text)?),
                 }))
             }
             "put" => self.put(read(step)?).map(Some),
@@ -251,7 +251,7 @@ impl World<'_> {
                 }
                 write_tree(self.fs, change.write)?;
                 if let Some(cache) = &mut self.cache {
-                    cache.refresh();
+                    cache.refresh().map_err(text)?;
                 }
                 Ok(None)
             }
@@ -259,9 +259,7 @@ impl World<'_> {
                 let define: Define = read(step)?;
                 self.options.definitions = definitions(define.definitions);
                 if let Some(cache) = &mut self.cache {
-                    cache
-                        .define(&self.options.definitions)
-                        .map_err(|error| error.to_string())?;
+                    cache.define(&self.options.definitions).map_err(text)?;
                 }
                 Ok(None)
             }
@@ -292,12 +290,13 @@ impl World<'_> {
             .map_or(Value::Null, Value::String)
     }
 
-    fn open(&mut self) -> Value {
+    fn open(&mut self) -> Result<Value, String> {
         self.cache = None;
-        match self.subject.open(self.fs, self.options.clone()) {
-            Ok(cache) => {
-                let mut answer = opened(&cache.opened());
-                answer.insert("entries".into(), json!(cache.entries()));
+        Ok(match self.subject.open(self.fs, self.options.clone()) {
+            Ok(mut cache) => {
+                let mut answer = opened(&cache.opened().map_err(text)?);
+                let entries = cache.entries().map_err(text)?;
+                answer.insert("entries".into(), json!(entries));
                 answer.insert("cache_file".into(), self.cache_text());
                 self.cache = Some(cache);
                 Value::Object(answer)
@@ -305,7 +304,7 @@ impl World<'_> {
             Err(error) => {
                 json!({"outcome": "error", "error": code(&error), "cache_file": self.cache_text()})
             }
-        }
+        })
     }
 
     /// Puts, after asking for the plan, which must say what is then written.
@@ -318,7 +317,7 @@ impl World<'_> {
         let stored = cache.put(&put.name, &manifests, &host);
         let mut answer = match (&plan, &stored) {
             (Ok(_), Ok(_)) => json!({"outcome": "ok"}),
-            (_, Err(error)) => failure(error, &cache.causes()),
+            (_, Err(error)) => failure(error, &cache.causes().map_err(text)?),
             (Err(error), Ok(_)) => {
                 return Err(format!("planning fails, putting does not: {error}"));
             }
@@ -356,13 +355,18 @@ impl World<'_> {
     }
 }
 
+/// The words of an error that no expectation can be about.
+fn text(error: Error) -> String {
+    error.to_string()
+}
+
 /// An explanation must come to the decision of the lookup.
 fn explained(
     cache: &mut dyn Cache,
     name: &str,
     answer: &Result<Answer, Error>,
 ) -> Result<(), String> {
-    let explanation = cache.explain(name);
+    let explanation = cache.explain(name).map_err(text)?;
     let decided = match answer {
         Ok(answer) => answer
             .reason
