@@ -21,6 +21,7 @@
 //! ```
 
 mod bindings;
+pub mod buildpacks;
 mod cache;
 pub mod conformance;
 pub mod docker;
@@ -28,11 +29,13 @@ mod engine;
 mod error;
 mod imports;
 mod instance;
+mod rule;
 
 pub use engine::{Engine, EngineOptions, Net};
 pub use error::{Error, Stop};
 pub use imports::Lent;
 pub use instance::SessionLimits;
+pub use rule::Rule;
 
 /// The component this host was built with.
 pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwise.wasm"));
