@@ -20,13 +20,7 @@ fn imports_and_exports_are_exactly_these() {
             .map(|name| format!("layerwise:cache/{name}@{VERSION}"))
             .collect()
     };
-    let imported = [
-        "types",
-        "image-store",
-        "registry",
-        "filesystem",
-        "observer",
-    ];
+    let imported = ["types", "image-store", "registry", "filesystem", "observer"];
     assert_eq!(imports, names(&imported));
     assert_eq!(exports, names(&["docker", "buildpacks"]));
 }
