@@ -148,7 +148,7 @@ impl From<Effect> for wit::Effect {
             Effect::WriteLayer(written) => Self::WriteLayer(written.into()),
             Effect::WriteConfig(written) => Self::WriteConfig(written.into()),
             Effect::WriteManifest(written) => Self::WriteManifest(written.into()),
-            Effect::Tag(digest) => Self::Tag(digest),
+            Effect::SetTag(digest) => Self::SetTag(digest),
             Effect::Delete(digest) => Self::Delete(digest),
         }
     }

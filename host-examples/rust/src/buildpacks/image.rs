@@ -294,7 +294,7 @@ impl From<wit::Effect> for Effect {
             wit::Effect::WriteLayer(written) => Self::WriteLayer(written.into()),
             wit::Effect::WriteConfig(written) => Self::WriteConfig(written.into()),
             wit::Effect::WriteManifest(written) => Self::WriteManifest(written.into()),
-            wit::Effect::Tag(digest) => Self::Tag(digest),
+            wit::Effect::SetTag(digest) => Self::SetTag(digest),
             wit::Effect::Delete(digest) => Self::Delete(digest),
         }
     }

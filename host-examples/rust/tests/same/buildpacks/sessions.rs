@@ -70,7 +70,7 @@ fn addition(registry: &MemoryRegistry, name: &str, diff_id: String) -> Addition 
 fn metadata(layers: &[&str]) -> String {
     let layer = |name: &&str| {
         format!(
-            r#""{name}":{{"sha":"{}","cache":true,"data":{{"n":12345678901234567890}}}}"#,
+            r#""{name}":{{"sha":"{}","cache":true,"data":{{"n":9007199254740993}}}}"#,
             id(name)
         )
     };
@@ -145,11 +145,14 @@ fn builds(subject: &dyn Subject, options: &ImageOptions) {
 fn images_of_every_reading_and_policy() {
     let lines = both(|subject| {
         for semantics in readings() {
-            for (os, scope) in [("", "team/app"), ("windows", "é \u{0} \"x\"")] {
+            for (os, scope, delete_original, keep_integers) in [
+                ("", "team/app", true, false),
+                ("windows", "é \u{0} \"x\"", false, true),
+            ] {
                 let policy = ImagePolicy {
-                    delete_original: os.is_empty(),
-                    accept_unscoped: true,
-                    keep_integers: !os.is_empty(),
+                    delete_original,
+                    accept_unscoped: false,
+                    keep_integers,
                 };
                 let options = ImageOptions {
                     semantics: semantics.clone(),
@@ -166,7 +169,7 @@ fn images_of_every_reading_and_policy() {
         "WriteLayer(",
         "WriteConfig(",
         "WriteManifest(",
-        "Tag(",
+        "SetTag(",
         "Delete(",
         "Err(Committed(",
         "outcome: Miss",
@@ -174,6 +177,9 @@ fn images_of_every_reading_and_policy() {
         "Destination {",
         "buildpacks/layer-diff-mismatch",
         "buildpacks/image-corrupt",
+        // Written and read as an integer, and read as a float.
+        r#"{\"n\":9007199254740993}"#,
+        r#"{\"n\":9007199254740992}"#,
     ] {
         assert!(lines.iter().any(|line| line.contains(found)), "{found}");
     }
