@@ -339,6 +339,14 @@ catalogue! {
     }
 }
 
+impl Reason {
+    /// The reason with a code of this interface; none for any other text.
+    pub fn of(code: &str) -> Option<Self> {
+        let known = |reason: &&Self| reason.as_str() == code;
+        Self::ALL.iter().find(known).copied()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,10 +356,12 @@ mod tests {
         let mut codes = BTreeSet::new();
         for reason in Reason::ALL {
             let rule = reason.rule();
+            assert_eq!(Reason::of(rule.code), Some(*reason));
             assert!(codes.insert(rule.code), "{} twice", rule.code);
             for text in [rule.section, rule.meaning, rule.example, rule.advice] {
                 assert!(!text.is_empty(), "{}", rule.code);
             }
         }
+        assert_eq!(Reason::of("hit"), None);
     }
 }

@@ -120,8 +120,6 @@ pub struct Decision {
     pub origin: Origin,
     /// Whether its metadata is written.
     pub restored: bool,
-    /// The reason.
-    pub reason: Reason,
     /// The reason with its evidence.
     pub finding: Finding,
     /// For a restored layer the directory, below the layers directory, that its

@@ -13,6 +13,7 @@ fn vectors_pass_through_the_component() {
         ("moby.json.gz", 5_900),
         ("docker-real.json.gz", 4_490),
         ("stacker.json.gz", 178),
+        ("buildpacks.json.gz", 113 + 120),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../tests/vectors")

@@ -20,11 +20,9 @@ fn imports_and_exports_are_exactly_these() {
             .map(|name| format!("layerwise:cache/{name}@{VERSION}"))
             .collect()
     };
-    assert_eq!(
-        imports,
-        names(&["types", "image-store", "filesystem", "observer"])
-    );
-    assert_eq!(exports, names(&["docker", "stacker"]));
+    let imported = ["types", "image-store", "registry", "filesystem", "observer"];
+    assert_eq!(imports, names(&imported));
+    assert_eq!(exports, names(&["docker", "buildpacks", "stacker"]));
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub enum Effect {
     /// Stores the manifest.
     WriteManifest(Written),
     /// Makes the name stand for this manifest.
-    Tag(String),
+    SetTag(String),
     /// Deletes this manifest.
     Delete(String),
 }
@@ -135,7 +135,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         let digest = sha256(manifest.as_bytes());
         writes.push(Effect::WriteConfig(config));
         writes.push(Effect::WriteManifest(written(document::MANIFEST, manifest)));
-        writes.push(Effect::Tag(digest.to_string()));
+        writes.push(Effect::SetTag(digest.to_string()));
         Ok(Prepared {
             digest,
             layers,
@@ -175,7 +175,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                     self.write(Shelf::Blob, written)?;
                 }
                 Effect::WriteManifest(written) => self.write(Shelf::Manifest, written)?,
-                Effect::Tag(digest) => self.registry.tag(&self.name, digest)?,
+                Effect::SetTag(digest) => self.registry.tag(&self.name, digest)?,
                 Effect::Delete(_) => {}
             }
         }
@@ -296,7 +296,7 @@ impl Effect {
             Self::WriteLayer(written)
             | Self::WriteConfig(written)
             | Self::WriteManifest(written) => &written.descriptor.digest,
-            Self::Tag(digest) | Self::Delete(digest) => digest,
+            Self::SetTag(digest) | Self::Delete(digest) => digest,
         }
     }
 }

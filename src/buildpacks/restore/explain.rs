@@ -47,7 +47,7 @@ pub fn explain(plan: &RestorePlan) -> Explanation {
         .decisions
         .iter()
         .filter(|_| restored == 0)
-        .min_by_key(|decision| distance(decision.reason))
+        .min_by_key(|decision| Reason::of(&decision.finding.code).map_or(u8::MAX, distance))
         .map(|decision| decision.finding.clone());
     Explanation {
         summary,
@@ -63,11 +63,7 @@ pub fn failed(error: &Error) -> Explanation {
         .problem()
         .map(|problem| problem.code.as_str())
         .unwrap_or_default();
-    let reason = Reason::ALL
-        .iter()
-        .find(|reason| reason.as_str() == code)
-        .copied()
-        .unwrap_or(Reason::NothingRestored);
+    let reason = Reason::of(code).unwrap_or(Reason::NothingRestored);
     let subject = error
         .problem()
         .map(|problem| problem.subject.clone())
@@ -94,8 +90,10 @@ fn ordinary(note: &Finding) -> bool {
 }
 
 /// Whether a decision follows from metadata that is not there.
-const fn follows(decision: &Decision) -> bool {
-    matches!(decision.reason, Reason::NotInCache | Reason::LaunchNotInApp)
+fn follows(decision: &Decision) -> bool {
+    [Reason::NotInCache, Reason::LaunchNotInApp]
+        .iter()
+        .any(|reason| reason.as_str() == decision.finding.code)
 }
 
 /// How far a decision is from a restore: what one change would turn comes first.

@@ -411,7 +411,6 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
             layer: layer.to_owned(),
             origin,
             restored: restores(reason),
-            reason,
             finding,
             prefix,
         });

@@ -144,6 +144,16 @@ pub fn run_compatible(text: &str, subject: &dyn Subject) -> Result<Report, serde
     run_each(text, versions, subject)
 }
 
+/// Runs a vector file in both readings.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_both(text: &str, subject: &dyn Subject) -> Result<Report, serde_json::Error> {
+    let mut report = run(text, subject)?;
+    report.merge(run_compatible(text, subject)?);
+    Ok(report)
+}
+
 fn run_each(
     text: &str,
     readings: impl Fn(&[String]) -> Vec<Semantics>,
