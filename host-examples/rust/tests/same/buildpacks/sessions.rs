@@ -189,12 +189,12 @@ fn images_of_every_reading_and_policy() {
 fn images_of_another_scope_or_none() {
     let lines = both(|subject| {
         let registry = Arc::new(MemoryRegistry::default());
-        for (scope, accept_unscoped, semantics) in [
-            ("one", false, Semantics::guarded()),
-            ("two", false, Semantics::guarded()),
-            ("", false, Semantics::compatible(None)),
-            ("one", false, Semantics::guarded()),
-            ("one", true, Semantics::guarded()),
+        for (scope, accept_unscoped, semantics, commits) in [
+            ("one", false, Semantics::guarded(), true),
+            ("two", false, Semantics::guarded(), false),
+            ("", false, Semantics::compatible(None), true),
+            ("one", false, Semantics::guarded(), false),
+            ("one", true, Semantics::guarded(), true),
         ] {
             let options = ImageOptions {
                 semantics,
@@ -207,13 +207,17 @@ fn images_of_another_scope_or_none() {
             };
             let mut image = open(subject, &registry, options).expect("opens");
             let _ = (image.metadata(), image.explain(), image.plan());
-            if scope != "two" {
+            if commits {
                 let _ = image.set_metadata(&metadata(&["a"]));
                 let _ = image.commit();
             }
         }
     });
-    assert!(lines.iter().any(|line| line.contains("buildpacks/scope")));
+    let metadata = lines.iter().filter(|line| line.starts_with("metadata "));
+    let codes: Vec<_> = metadata
+        .filter_map(|line| line.split("code: \"buildpacks/").nth(1)?.split('"').next())
+        .collect();
+    assert_eq!(codes, ["image-not-found", "scope", "hit", "scope", "hit"]);
 }
 
 #[test]
