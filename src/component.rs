@@ -9,6 +9,7 @@
 mod docker;
 mod imports;
 mod runtime;
+mod stacker;
 mod types;
 
 mod bindings {

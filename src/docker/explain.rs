@@ -54,7 +54,8 @@ pub fn explain<H: ImageStore>(
             }
         }
     }
-    let summary = summary(&decision, sources, request, &verdicts);
+    let checked = store.rules.checked;
+    let summary = summary(&decision, sources, request, &verdicts, checked);
     if let Ok(Decision { notes, .. }) = decision {
         for note in notes {
             if !verdicts
@@ -157,6 +158,7 @@ fn summary(
     sources: &Sources,
     request: &Request,
     verdicts: &Verdicts,
+    checked: bool,
 ) -> Finding {
     let parent = request
         .parent
@@ -179,11 +181,15 @@ fn summary(
             return Finding::new(Reason::Failed, subject).with(evidence);
         }
     };
+    let compared = if checked {
+        "platform, container config, provenance"
+    } else {
+        "container config"
+    };
     match &decision.verdict {
-        Verdict::Local(id) => Finding::new(Reason::HitLocal, id).with([Difference::fact(
-            "compared",
-            "platform, container config, provenance",
-        )]),
+        Verdict::Local(id) => {
+            Finding::new(Reason::HitLocal, id).with([Difference::fact("compared", compared)])
+        }
         Verdict::Exact(place) => Finding::new(Reason::HitSourceExact, source_at(*place))
             .with([Difference::fact("compared", "history, layers, command")]),
         Verdict::Restored(place, restored) => {

@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn what_is_said_to_be_accepted_is_accepted() {
-        let rules = Rules::of(None).unwrap();
+        let rules = Rules::of(&crate::semantics::Semantics::guarded()).unwrap();
         for (builder, want) in [
             ("amd64", "amd64, 386"),
             ("amd64/v3", "amd64/v3, amd64/v2, amd64/v1, 386"),

@@ -56,7 +56,7 @@ impl<H: ImageStore> Session<H> {
             docker_version,
             limits,
         } = options;
-        let mut rules = Rules::of(semantics.version.as_deref())?;
+        let mut rules = Rules::of(&semantics)?;
         if rules.docker_version.is_some() && !docker_version.is_empty() {
             rules.docker_version = Some(docker_version);
         }

@@ -1,5 +1,7 @@
 //! Runs vector files through the component.
 
+mod stacker;
+
 use std::cell::RefCell;
 use std::path::Path;
 
@@ -29,6 +31,7 @@ pub fn run(engine: &Engine, path: &Path) -> Result<Report, FileError> {
 pub struct Component {
     engine: Engine,
     predicates: RefCell<Option<Predicates>>,
+    stacker: RefCell<Option<crate::stacker::Functions>>,
 }
 
 impl Component {
@@ -37,6 +40,7 @@ impl Component {
         Self {
             engine: engine.clone(),
             predicates: RefCell::new(None),
+            stacker: RefCell::new(None),
         }
     }
 
