@@ -47,7 +47,6 @@ fn on_random<S: Strategy>(
             RngSeed::Fixed(seed)
         },
         failure_persistence: None,
-        max_shrink_iters: 20_000,
         ..from_environment
     };
     let seed = config.rng_seed;

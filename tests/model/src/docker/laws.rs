@@ -14,7 +14,7 @@ use super::document;
 use super::generate::pools;
 use super::lookup::{HOST_OS, platform_of};
 use super::platform::platform_match;
-use super::predicates::{command_match, config_equal, valid_parent};
+use super::predicates::{command_match, config_equal, labels, valid_parent};
 use super::store::{Store, id_of};
 
 /// What a law answers: nothing, or what was expected and what came.
@@ -215,7 +215,7 @@ const CHANGES: &[(&str, &[&str])] = &[
 ];
 
 /// The guarded reading: a local answer was built here, is a child of the parent
-/// and is what was asked for, by the plain rules; an answer from a source was
+/// and is what was asked for, by the plain rules and with the same labels; an answer from a source was
 /// made by the command that was asked for.
 ///
 /// # Errors
@@ -245,9 +245,11 @@ fn is_justified(store: &Store, step: &Step, answer: &Answer) -> Option<bool> {
     if answer.outcome == Outcome::HitLocal {
         let id = answer.image.as_deref()?;
         let image = store.get(id)?.document;
+        let have = image.record("container_config")?;
         return Some(
             store.is_built_locally(id)
-                && config_equal(&image.record("container_config")?, &config)
+                && config_equal(&have, &config)
+                && labels(&have) == labels(&config)
                 && platform_match(&step.platform, &platform_of(&image), HOST_OS),
         );
     }

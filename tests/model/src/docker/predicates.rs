@@ -1,6 +1,6 @@
 //! What a lookup compares (section 5).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{Record, Value};
 
@@ -42,11 +42,15 @@ fn keys(config: &Record, name: &str) -> BTreeSet<String> {
     }
 }
 
-fn labels_equal(image: &Record, requested: &Record) -> bool {
-    let labels = |config: &Record| match config.get("Labels") {
+/// The labels of a config; nothing counts as empty.
+pub fn labels(config: &Record) -> BTreeMap<String, String> {
+    match config.get("Labels") {
         Value::Map(map) => map,
-        _ => Default::default(),
-    };
+        _ => BTreeMap::new(),
+    }
+}
+
+fn labels_equal(image: &Record, requested: &Record) -> bool {
     let (a, b) = (labels(image), labels(requested));
     a.len() == b.len()
         && a.iter()
