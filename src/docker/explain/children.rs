@@ -2,10 +2,12 @@
 
 use super::{Verdicts, documents, weight};
 use crate::docker::compare::compare;
-use crate::docker::decide::{Match, Mode, Request, Requested, built_here, matching, newest};
+use crate::docker::decide::{
+    Match, Mode, Request, Requested, built_here, matching, newest, unreadable,
+};
 use crate::docker::image::ImageDocument;
 use crate::docker::reason::Reason;
-use crate::docker::store::{Listing, Store};
+use crate::docker::store::Store;
 use crate::error::Error;
 use crate::explain::{Difference, Finding};
 use crate::go_json::{Timestamp, Zone};
@@ -30,8 +32,11 @@ pub fn explain_children<H: ImageStore>(
     };
     let matches = matching(store, &listing, request, requested, mode);
     let matches = built_here(store, matches);
-    let failures = failures(&listing);
-    let fails = !mode.skip_unreadable && !failures.is_empty();
+    let failures: BTreeMap<&String, (&Failure, bool)> = unreadable(store, &listing, mode)
+        .into_iter()
+        .map(|(id, failure, stops)| (id, (failure, stops)))
+        .collect();
+    let fails = failures.values().any(|(_, stops)| *stops);
     let winner = newest(&matches, mode.guarded).filter(|_| !fails).cloned();
     let documents = documents(store, &all);
     for (id, built) in all.iter().zip(provenance) {
@@ -39,12 +44,12 @@ pub fn explain_children<H: ImageStore>(
             verdicts.add(Finding::new(Reason::NotReached, id).cascade());
             continue;
         }
-        if let Some(failure) = failures.get(id) {
-            verdicts.failed = !mode.skip_unreadable;
-            let reason = if mode.skip_unreadable {
-                Reason::UnreadableSkipped
-            } else {
+        if let Some((failure, stops)) = failures.get(id) {
+            verdicts.failed = *stops;
+            let reason = if *stops {
                 Reason::Unreadable
+            } else {
+                Reason::UnreadableSkipped
             };
             verdicts
                 .add(Finding::new(reason, id).with([Difference::fact("cause", &failure.message)]));
@@ -140,15 +145,6 @@ fn speaks_against<H: ImageStore>(
         against.push((Reason::CreatedMissing, Vec::new()));
     }
     against
-}
-
-fn failures(listing: &Listing) -> BTreeMap<&String, &Failure> {
-    listing
-        .ids
-        .iter()
-        .zip(&listing.facts)
-        .filter_map(|(id, facts)| Some((id, facts.as_ref().err()?)))
-        .collect()
 }
 
 fn show_instant((seconds, nanoseconds): (i64, u32)) -> Option<String> {
