@@ -267,8 +267,17 @@ fn value(old: Value, kind: Kind, json: &Json) -> Option<Value> {
             spelled.parse().ok().map(Value::Integer)
         }
         (Kind::Time, Json::Text(text)) => time::parse(text).map(Value::Time),
+        // Go reads the elements of a repeated list over those that are there.
         (Kind::List, Json::List(items)) => {
-            let items: Option<Vec<String>> = items.iter().map(text_or_null).collect();
+            let before = match old {
+                Value::List(list) => list,
+                _ => Vec::new(),
+            };
+            let item = |(index, item): (usize, &Json)| match item {
+                Json::Null => Some(before.get(index).cloned().unwrap_or_default()),
+                item => text_or_null(item),
+            };
+            let items: Option<Vec<String>> = items.iter().enumerate().map(item).collect();
             items.map(Value::List)
         }
         (Kind::Set, Json::Object(members)) => set(old, members, |key| Some(key.to_owned())),
@@ -291,14 +300,20 @@ fn value(old: Value, kind: Kind, json: &Json) -> Option<Value> {
             merge(start, fields, members).map(Value::Record)
         }
         (Kind::Records(fields), Json::List(items)) => {
-            let items: Option<Vec<Record>> = items
-                .iter()
-                .map(|item| match item {
-                    Json::Null => Some(Record::zero(fields)),
-                    Json::Object(members) => merge(Record::zero(fields), fields, members),
+            let before = match old {
+                Value::Records(records) => records,
+                _ => Vec::new(),
+            };
+            let item = |(index, item): (usize, &Json)| {
+                let start = before.get(index).cloned();
+                let start = start.unwrap_or_else(|| Record::zero(fields));
+                match item {
+                    Json::Null => Some(start),
+                    Json::Object(members) => merge(start, fields, members),
                     _ => None,
-                })
-                .collect();
+                }
+            };
+            let items: Option<Vec<Record>> = items.iter().enumerate().map(item).collect();
             items.map(Value::Records)
         }
         _ => None,
