@@ -74,8 +74,11 @@ impl Faulty {
         };
         let answer = Arc::new(answer);
         let now = Arc::new(AtomicUsize::new(0));
-        let (asked, most, sent) =
-            (faulty.asked.clone(), faulty.most.clone(), faulty.sent.clone());
+        let (asked, most, sent) = (
+            faulty.asked.clone(),
+            faulty.most.clone(),
+            faulty.sent.clone(),
+        );
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (answer, asked, sent) = (answer.clone(), asked.clone(), sent.clone());
@@ -121,7 +124,9 @@ fn serve(
     let Some(mut request) = head(&mut input) else {
         return;
     };
-    let length = request.header("content-length").map_or(0, |text| text.parse().unwrap());
+    let length = request
+        .header("content-length")
+        .map_or(0, |text| text.parse().unwrap());
     request.body = vec![0; length];
     if input.read_exact(&mut request.body).is_err() {
         return;

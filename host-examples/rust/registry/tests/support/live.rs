@@ -14,9 +14,13 @@ use super::Dir;
 /// Whether all of these programs can be run. Says why not, and fails when
 /// `LAYERWISE_REQUIRE_LIVE` is set.
 pub fn have(tools: &[&str]) -> bool {
-    let runs = |tool: &&&str| {
-        let found = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-        found.status().is_ok()
+    let runs = |tool: &str| {
+        let mut command = Command::new(tool);
+        command
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.status().is_ok()
     };
     let missing: Vec<_> = tools.iter().filter(|tool| !runs(tool)).collect();
     if missing.is_empty() {
@@ -56,16 +60,26 @@ impl Server {
             return None;
         }
         // The port can be taken in between.
-        (0..5).find_map(|_| Self::try_start(http)).or_else(|| panic!("no registry could be started"))
+        (0..5)
+            .find_map(|_| Self::try_start(http))
+            .or_else(|| panic!("no registry could be started"))
     }
 
     fn try_start(http: &str) -> Option<Self> {
         let dir = Dir::new();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let mut config = String::new();
         let storage = dir.path().join("storage");
         writeln!(config, "version: 0.1\nlog: {{level: error}}").unwrap();
-        writeln!(config, "storage:\n  filesystem: {{rootdirectory: {storage:?}}}").unwrap();
+        writeln!(
+            config,
+            "storage:\n  filesystem: {{rootdirectory: {storage:?}}}"
+        )
+        .unwrap();
         writeln!(config, "  delete: {{enabled: true}}").unwrap();
         writeln!(config, "http:\n  addr: 127.0.0.1:{port}\n{http}").unwrap();
         let path = dir.path().join("config.yml");
@@ -100,7 +114,10 @@ impl Server {
     /// Where the storage keeps a blob.
     pub fn blob_path(&self, digest: &str) -> PathBuf {
         let hex = digest.strip_prefix("sha256:").unwrap();
-        let blobs = self.dir.path().join("storage/docker/registry/v2/blobs/sha256");
+        let blobs = self
+            .dir
+            .path()
+            .join("storage/docker/registry/v2/blobs/sha256");
         blobs.join(&hex[..2]).join(hex).join("data")
     }
 }

@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use layerwise::host::{
-    Destination, Failure, FailureCode, Registry as _, Retrieval, Retrieved, Source, Stored, Transfer,
+    Destination, Failure, FailureCode, Registry as _, Retrieval, Retrieved, Source, Stored,
+    Transfer,
 };
 use layerwise::oci::{Descriptor, sha256};
 use layerwise_registry::{Keys, Options, Repositories, Retry, Rooted, Timeouts};
@@ -96,7 +97,10 @@ pub fn fails<T: std::fmt::Debug>(answer: Result<T, Failure>, code: FailureCode, 
     assert_eq!(failure.code, code, "{failure}");
     assert!(!failure.message.contains('\n'), "{failure}");
     for text in says {
-        assert!(failure.message.contains(text), "{failure:?} does not say {text:?}");
+        assert!(
+            failure.message.contains(text),
+            "{failure:?} does not say {text:?}"
+        );
     }
 }
 
@@ -212,7 +216,14 @@ pub fn link<'a>(kind: u8, name: &'a str, target: &'a str) -> Item<'a> {
 pub fn tar(items: &[Item<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
     for item in items {
-        header(&mut out, item.kind, item.name, item.link, item.mode, item.bytes.len() as u64);
+        header(
+            &mut out,
+            item.kind,
+            item.name,
+            item.link,
+            item.mode,
+            item.bytes.len() as u64,
+        );
         out.extend_from_slice(item.bytes);
         out.resize(out.len().next_multiple_of(512), 0);
     }
@@ -247,7 +258,10 @@ pub fn tree(path: &Path) -> Vec<String> {
             let name = entry.strip_prefix(path).unwrap().display().to_string();
             let metadata = fs::symlink_metadata(&entry).unwrap();
             if metadata.is_symlink() {
-                found.push(format!("{name} -> {}", fs::read_link(&entry).unwrap().display()));
+                found.push(format!(
+                    "{name} -> {}",
+                    fs::read_link(&entry).unwrap().display()
+                ));
             } else if metadata.is_dir() {
                 found.push(format!("{name}/"));
                 left.push(entry);
