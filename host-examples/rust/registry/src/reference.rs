@@ -131,7 +131,7 @@ fn in_registry(text: &str) -> Result<(Place, Target), Failure> {
             let message = format!("{text:?} is an image id: a reference names a repository");
             return Err(invalid(message));
         }
-        Err(error) => return Err(invalid(error.to_string())),
+        Err(error) => return Err(invalid(format!("{text:?} is not a reference: {error}"))),
     };
     let target = match (named.digest(), named.tag()) {
         (Some(digest), _) => Target::Digest(digest.clone()),

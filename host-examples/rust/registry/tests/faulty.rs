@@ -132,8 +132,9 @@ mod tests {
         fails(answer, FailureCode::Truncated, &[]);
         assert_eq!(server.count(), 3, "as often as the settings say");
         assert_eq!(server.asked()[1].header("range"), Some("bytes=7-"));
-        let (answer, _) = reading(|_| ok(&TEXT[..7]));
-        fails(answer, FailureCode::Truncated, &[]);
+        let (answer, server) = reading(|_| ok(&TEXT[..7]));
+        fails(answer, FailureCode::Truncated, &["7 of 19"]);
+        assert_eq!(server.count(), 1, "there is no more");
         let chunked = b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"so";
         let (answer, _) = reading(|_| Reply::Raw(chunked.to_vec()));
         fails(answer, FailureCode::Truncated, &[]);
@@ -343,13 +344,13 @@ mod tests {
         let at = format!("{}/app", missing.host);
         let digest = sha256(TEXT).to_string();
         assert_eq!(
-            quick().has(&at, &[digest.clone()]).unwrap(),
+            quick().has(&at, std::slice::from_ref(&digest)).unwrap(),
             [Presence::Absent]
         );
         let strange = Faulty::start(|_| reply(405, &[], b""));
         let at = format!("{}/app", strange.host);
         assert_eq!(
-            quick().has(&at, &[digest.clone()]).unwrap(),
+            quick().has(&at, std::slice::from_ref(&digest)).unwrap(),
             [Presence::Unknown]
         );
         fails(

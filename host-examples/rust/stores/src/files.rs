@@ -107,6 +107,7 @@ pub fn failure(action: &str, path: &Path, error: &io::Error) -> Failure {
         io::ErrorKind::ReadOnlyFilesystem => (FailureCode::Denied, "the filesystem is read-only"),
         io::ErrorKind::StorageFull => (FailureCode::Full, "no room is left on the device"),
         io::ErrorKind::QuotaExceeded => (FailureCode::Full, "the quota is used up"),
+        io::ErrorKind::FileTooLarge => (FailureCode::Full, "the filesystem holds no file so large"),
         io::ErrorKind::Unsupported => (FailureCode::Unsupported, "not supported there"),
         _ => {
             let message = format!("cannot {action} {path:?}: {}", lower(&error.to_string()));

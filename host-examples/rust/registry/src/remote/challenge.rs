@@ -22,7 +22,7 @@ fn one(header: &str) -> Vec<Challenge> {
         rest = rest.trim_start_matches([' ', '\t', ',']);
         let end = rest.find([' ', '\t', ',', '=']).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
-        if word.is_empty() {
+        if word.is_empty() || !word.bytes().all(is_token) {
             return challenges;
         }
         let after = after.trim_start_matches([' ', '\t']);
@@ -44,6 +44,28 @@ fn one(header: &str) -> Vec<Challenge> {
             }
         }
     }
+}
+
+/// What tokens consist of (RFC 9110, section 5.6.2).
+const fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
 }
 
 /// A token or a quoted string, and what follows.

@@ -26,6 +26,8 @@ pub struct Pull<'a> {
     done: u64,
     /// Where the last interruption was.
     stuck: u64,
+    /// Where the registry says that the end is.
+    end: Option<u64>,
 }
 
 impl<'a> Pull<'a> {
@@ -45,6 +47,7 @@ impl<'a> Pull<'a> {
             size,
             done: 0,
             stuck: 0,
+            end: None,
         };
         pull.connect()?;
         Ok(pull)
@@ -70,6 +73,9 @@ impl<'a> Pull<'a> {
                 return Err(refused(&what, response));
             }
         }
+        let start = self.done.saturating_sub(over);
+        let length = response.body().content_length();
+        self.end = length.and_then(|length| start.checked_add(length));
         let mut body = response.into_body().into_reader();
         if over > 0 {
             let skipped = io::copy(&mut (&mut body).take(over), &mut io::sink());
@@ -102,6 +108,8 @@ impl<'a> Pull<'a> {
                 continue;
             };
             let trouble = match body.read(buffer) {
+                // All came that will ever come.
+                Ok(0) if self.end == Some(self.done) => return Ok(0),
                 Ok(0) if self.done < self.size => ended_early(&self.request.uri, self.done),
                 Ok(count) => {
                     let bytes = u64::try_from(count).unwrap_or(u64::MAX);

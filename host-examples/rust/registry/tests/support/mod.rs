@@ -70,7 +70,7 @@ pub fn options() -> Options {
         .timeouts(Timeouts {
             connect: Duration::from_secs(5),
             idle: Duration::from_secs(5),
-            helper: Duration::from_secs(5),
+            helper: Duration::from_secs(2),
             lock: Duration::from_secs(10),
         })
 }
@@ -237,7 +237,7 @@ pub fn header(out: &mut Vec<u8>, kind: u8, name: &str, link: &str, mode: u32, si
     let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, name.as_bytes());
     put(100, format!("{mode:07o}\0").as_bytes());
-    put(108, b"0000000\00000000\0");
+    put(108, b"0000000\x000000000\x00");
     put(124, format!("{size:011o}\0").as_bytes());
     put(136, b"14000000000\0        ");
     put(156, &[kind]);
