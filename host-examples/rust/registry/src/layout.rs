@@ -268,3 +268,51 @@ fn descriptor(entry: &layout::Descriptor) -> Result<Descriptor, Failure> {
             .collect(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::fs;
+
+    use super::*;
+    use crate::content::unique;
+
+    /// Another program that writes `index.json` while a change is made: nothing
+    /// of either is lost, and one that never stops is told of.
+    #[test]
+    fn changes_in_between_are_built_upon() {
+        let root = std::env::temp_dir().join(format!("layerwise-directory-{}", unique()));
+        layout::create(&root).unwrap();
+        let directory = Directory::new(&root, Duration::from_secs(5));
+        let path = layout::index_path(&root);
+        let interfere = |text: &str| {
+            let now = fs::read_to_string(&path).unwrap();
+            fs::write(&path, now.replacen('{', &format!("{{\"{text}\":1,"), 1)).unwrap();
+        };
+        let runs = Cell::new(0);
+        let entry = layout::Descriptor {
+            digest: layerwise::oci::sha256(b"x").to_string(),
+            ..layout::Descriptor::default()
+        };
+        let answer = directory.update(|index| {
+            runs.set(runs.get() + 1);
+            if runs.get() == 1 {
+                interfere("theirs");
+            }
+            index.push(&entry)
+        });
+        assert_eq!((answer, runs.get()), (Ok(()), 2));
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(
+            text.contains("theirs") && text.contains(&entry.digest),
+            "{text}"
+        );
+        let answer = directory.update(|index| {
+            runs.set(runs.get() + 1);
+            interfere(&format!("run {}", runs.get()));
+            index.push(&entry)
+        });
+        assert_eq!(answer.unwrap_err().code, FailureCode::Conflict);
+        fs::remove_dir_all(&root).unwrap();
+    }
+}

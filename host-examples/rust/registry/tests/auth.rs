@@ -228,6 +228,18 @@ mod tests {
                 .all(|asked| asked.header("authorization").is_none())
         );
 
+        // Nor does the service for tokens that it names.
+        let service = Faulty::start(|_| ok(br#"{"token":"secret"}"#));
+        let realm = format!("http://{}/token", service.host);
+        let asking = Faulty::start(move |_| bearer(&realm));
+        let to = format!("http://{}/blob", asking.host);
+        let server = Faulty::start(move |_| reply(307, &[("Location", &to)], b""));
+        let at = format!("{}/app", server.host);
+        let all = knowing(&server.host, user());
+        let failed = read(&all, &at, &descriptor(CONFIG, TEXT));
+        fails(failed, FailureCode::Unauthorized, &[]);
+        assert_eq!(service.count(), 0);
+
         // Nor does one that uploads are sent to.
         let bucket = Faulty::start(|_| reply(201, &[], b""));
         let to = format!("http://{}/up", bucket.host);

@@ -167,7 +167,7 @@ mod tests {
             None => reply(200, &[("Content-Length", &length)], &TEXT[..7]),
             Some(_) => reply(206, &[("Content-Range", "bytes 0-18/19")], TEXT),
         });
-        assert!(answer.is_err());
+        fails(answer, FailureCode::Other, &["206"]);
     }
 
     #[test]

@@ -72,22 +72,20 @@ impl Faulty {
             most: Arc::default(),
             sent: Arc::default(),
         };
-        let answer = Arc::new(answer);
-        let now = Arc::new(AtomicUsize::new(0));
-        let (asked, most, sent) = (
-            faulty.asked.clone(),
-            faulty.most.clone(),
-            faulty.sent.clone(),
-        );
+        let now = AtomicUsize::new(0);
+        let most = faulty.most.clone();
+        // Counted until the reply is known: then the client may go on.
+        let answer = Arc::new(move |asked: &Asked| {
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let reply = answer(asked);
+            now.fetch_sub(1, Ordering::SeqCst);
+            reply
+        });
+        let (asked, sent) = (faulty.asked.clone(), faulty.sent.clone());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (answer, asked, sent) = (answer.clone(), asked.clone(), sent.clone());
-                let (now, most) = (now.clone(), most.clone());
-                thread::spawn(move || {
-                    most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                    serve(stream, &*answer, &asked, &sent);
-                    now.fetch_sub(1, Ordering::SeqCst);
-                });
+                thread::spawn(move || serve(stream, &*answer, &asked, &sent));
             }
         });
         faulty
