@@ -6,9 +6,11 @@
 
 #![expect(unsafe_code, reason = "generated bindings and the allocator")]
 
+mod buildpacks;
 mod docker;
 mod imports;
 mod runtime;
+mod stacker;
 mod types;
 
 mod bindings {

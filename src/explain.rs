@@ -57,9 +57,9 @@ pub struct Finding {
 
 impl Finding {
     /// A finding without evidence.
-    pub fn new(code: impl Into<&'static str>, subject: impl Into<String>) -> Self {
+    pub fn new(code: impl Into<Cow<'static, str>>, subject: impl Into<String>) -> Self {
         Self {
-            code: Cow::Borrowed(code.into()),
+            code: code.into(),
             subject: subject.into(),
             differences: Vec::new(),
             hint: None,
@@ -155,9 +155,9 @@ macro_rules! catalogue {
             }
         }
 
-        impl From<$name> for &'static str {
+        impl From<$name> for Cow<'static, str> {
             fn from(code: $name) -> Self {
-                code.as_str()
+                Cow::Borrowed(code.as_str())
             }
         }
 

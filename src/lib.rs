@@ -16,11 +16,17 @@ extern crate alloc;
 mod component;
 mod prelude;
 
+pub mod buildkit;
+pub mod buildpacks;
 pub mod docker;
 pub mod error;
 pub mod explain;
 pub mod go_json;
+pub mod hashstructure;
 pub mod host;
 pub mod limits;
+pub mod mtree;
 pub mod oci;
+pub mod paths;
 pub mod semantics;
+pub mod stacker;

@@ -9,6 +9,7 @@ use crate::prelude::*;
 use crate::semantics::{Reading, Semantics};
 
 impl From<wit::Failure> for Failure {
+    #[inline(never)]
     fn from(failure: wit::Failure) -> Self {
         use wit::FailureCode as W;
         let code = match failure.code {
@@ -32,6 +33,7 @@ impl From<wit::Failure> for Failure {
 }
 
 impl From<wit::Platform> for Platform {
+    #[inline(never)]
     fn from(platform: wit::Platform) -> Self {
         Self {
             os: platform.os,
@@ -44,6 +46,7 @@ impl From<wit::Platform> for Platform {
 }
 
 impl From<Platform> for wit::Platform {
+    #[inline(never)]
     fn from(platform: Platform) -> Self {
         Self {
             os: platform.os,
@@ -56,6 +59,7 @@ impl From<Platform> for wit::Platform {
 }
 
 impl From<wit::Descriptor> for Descriptor {
+    #[inline(never)]
     fn from(descriptor: wit::Descriptor) -> Self {
         let pairs = descriptor.annotations.into_iter();
         Self {
@@ -68,6 +72,7 @@ impl From<wit::Descriptor> for Descriptor {
 }
 
 impl From<Descriptor> for wit::Descriptor {
+    #[inline(never)]
     fn from(descriptor: Descriptor) -> Self {
         let pairs = descriptor.annotations.into_iter();
         Self {
@@ -82,6 +87,7 @@ impl From<Descriptor> for wit::Descriptor {
 }
 
 impl From<wit::Semantics> for Semantics {
+    #[inline(never)]
     fn from(semantics: wit::Semantics) -> Self {
         Self {
             reading: match semantics.reading {
@@ -94,6 +100,7 @@ impl From<wit::Semantics> for Semantics {
 }
 
 impl From<Problem> for wit::Problem {
+    #[inline(never)]
     fn from(problem: Problem) -> Self {
         Self {
             code: problem.code,
@@ -105,6 +112,7 @@ impl From<Problem> for wit::Problem {
 }
 
 impl From<Error> for wit::Error {
+    #[inline(never)]
     fn from(error: Error) -> Self {
         match error {
             Error::Invalid(problem) => Self::Invalid(problem.into()),
@@ -132,6 +140,7 @@ impl From<Error> for wit::Error {
 }
 
 impl From<Difference> for wit::Difference {
+    #[inline(never)]
     fn from(difference: Difference) -> Self {
         Self {
             path: difference.path,
@@ -141,7 +150,19 @@ impl From<Difference> for wit::Difference {
     }
 }
 
+impl From<wit::Difference> for Difference {
+    #[inline(never)]
+    fn from(difference: wit::Difference) -> Self {
+        Self {
+            path: difference.path,
+            have: difference.have,
+            want: difference.want,
+        }
+    }
+}
+
 impl From<Finding> for wit::Finding {
+    #[inline(never)]
     fn from(finding: Finding) -> Self {
         Self {
             code: finding.code.into_owned(),
@@ -153,7 +174,21 @@ impl From<Finding> for wit::Finding {
     }
 }
 
+impl From<wit::Finding> for Finding {
+    #[inline(never)]
+    fn from(finding: wit::Finding) -> Self {
+        Self {
+            code: finding.code.into(),
+            subject: finding.subject,
+            differences: convert(finding.differences),
+            hint: finding.hint,
+            cascade: finding.cascade,
+        }
+    }
+}
+
 impl From<Explanation> for wit::Explanation {
+    #[inline(never)]
     fn from(explanation: Explanation) -> Self {
         Self {
             summary: explanation.summary.into(),
@@ -165,6 +200,7 @@ impl From<Explanation> for wit::Explanation {
 }
 
 impl From<Rule> for wit::Rule {
+    #[inline(never)]
     fn from(rule: Rule) -> Self {
         Self {
             code: rule.code.into(),
@@ -177,11 +213,13 @@ impl From<Rule> for wit::Rule {
 }
 
 /// A list in the other vocabulary.
+#[inline(never)]
 pub fn convert<A, B: From<A>>(list: Vec<A>) -> Vec<B> {
     list.into_iter().map(B::from).collect()
 }
 
 /// Caps by name.
+#[inline(never)]
 pub fn limits(list: Vec<wit::Limit>) -> Vec<(String, u64)> {
     list.into_iter()
         .map(|limit| (limit.name, limit.value))

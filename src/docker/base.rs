@@ -34,16 +34,17 @@ pub fn with_entry(before: &Running, entry: &Entry) -> Running {
     } = entry;
     let mut frames = Frames::new("entry");
     frames.bytes(before);
-    if let Some(time) = created {
-        frames.number(time.seconds);
-        frames.number(i64::from(time.nanoseconds));
-        frames.number(i64::from(time.offset()));
-    }
+    // First, because they say whether a time follows.
     frames.flags(&[
         created.is_some(),
         created.is_some_and(|time| time.zone == Zone::Zulu),
         *empty_layer,
     ]);
+    if let Some(time) = created {
+        frames.number(time.seconds);
+        frames.number(i64::from(time.nanoseconds));
+        frames.number(i64::from(time.offset()));
+    }
     frames.text(created_by);
     frames.text(author);
     frames.text(comment);
@@ -207,6 +208,27 @@ impl Prefix {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::go_json::Timestamp;
+
+    /// A text that holds the bytes of a time does not stand for one.
+    #[test]
+    fn a_time_and_a_text_have_different_digests() {
+        let timed = Entry {
+            created: Some(Timestamp {
+                seconds: 24 << 24,
+                nanoseconds: 0,
+                zone: Zone::Zulu,
+            }),
+            ..Entry::default()
+        };
+        let nul = |count| "\0".repeat(count);
+        let texted = Entry {
+            created_by: format!("{}\u{1}\u{1}{}", nul(13), nul(9)),
+            ..Entry::default()
+        };
+        let digest = |entry| with_entry(&no_history(), entry);
+        assert_ne!(digest(&timed), digest(&texted));
+    }
 
     #[test]
     fn prefixes_grow_in_place_and_never_change_each_other() {

@@ -11,7 +11,7 @@ use super::source::{EntryLayer, Source};
 use super::store::{Listing, Store};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
-use crate::host::{ImageStore, Provenance};
+use crate::host::{Failure, ImageStore, Provenance};
 use crate::prelude::*;
 
 /// What a step asks, read and prepared once.
@@ -202,22 +202,20 @@ fn local<H: ImageStore>(
         return Ok(None);
     };
     let listing = store.candidates(request.parent.as_deref())?;
-    for (id, facts) in listing.ids.iter().zip(&listing.facts) {
-        let Err(failure) = facts else { continue };
-        if mode.skip_unreadable {
-            notes.push(
-                Finding::new(Reason::UnreadableSkipped, id)
-                    .with([Difference::fact("cause", &failure.message)]),
+    for (id, failure, stops) in unreadable(store, &listing, mode) {
+        if stops {
+            let problem = Problem::new(
+                Reason::ChildUnreadable,
+                "read child",
+                id,
+                failure.message.clone(),
             );
-            continue;
+            return Err(problem.from_failure(failure));
         }
-        let problem = Problem::new(
-            Reason::ChildUnreadable,
-            "read child",
-            id,
-            failure.message.clone(),
+        notes.push(
+            Finding::new(Reason::UnreadableSkipped, id)
+                .with([Difference::fact("cause", &failure.message)]),
         );
-        return Err(problem.from_failure(failure));
     }
     let matching = matching(store, &listing, request, requested, mode);
     let matching = built_here(store, matching);
@@ -236,6 +234,30 @@ fn local<H: ImageStore>(
         notes.push(Finding::new(Reason::LabelQuirk, &winner.id));
     }
     Ok(Some(winner.id.clone()))
+}
+
+/// The children that cannot be read, and whether each stops the lookup (hazard
+/// H6). The guarded reading passes over those that were not built here: nothing
+/// in their documents could make them the answer, so nothing in them may decide.
+pub fn unreadable<'a, H: ImageStore>(
+    store: &mut Store<H>,
+    listing: &'a Listing,
+    mode: Mode,
+) -> Vec<(&'a String, &'a Failure, bool)> {
+    let failed = listing.ids.iter().zip(&listing.facts);
+    let failed: Vec<(&String, &Failure)> = failed
+        .filter_map(|(id, facts)| Some((id, facts.as_ref().err()?)))
+        .collect();
+    let stops: Vec<bool> = if mode.guarded && store.rules.checked {
+        let ids: Vec<String> = failed.iter().map(|(id, _)| (*id).clone()).collect();
+        let built = store.provenance(&ids).into_iter();
+        built.map(|built| built == Provenance::BuiltHere).collect()
+    } else {
+        vec![true; failed.len()]
+    };
+    let each = failed.into_iter().zip(stops);
+    each.map(|((id, failure), stops)| (id, failure, stops && !mode.skip_unreadable))
+        .collect()
 }
 
 /// A child that matches and has a creation time.

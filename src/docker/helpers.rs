@@ -27,7 +27,7 @@ pub fn compare_configs(
     want: Option<&str>,
     semantics: &Semantics,
 ) -> Result<Comparison, Error> {
-    let rules = rules_of(semantics)?;
+    let rules = Rules::of(semantics)?;
     let read = |text: Option<&str>| match text {
         None => Ok(None),
         Some(text) => read_config(text, &rules, depth()),
@@ -56,7 +56,7 @@ pub fn match_platforms(
     host_os: &str,
     semantics: &Semantics,
 ) -> Result<Vec<Vec<bool>>, Error> {
-    let rules = rules_of(semantics)?;
+    let rules = Rules::of(semantics)?;
     Ok(builders
         .iter()
         .map(|builder| {
@@ -82,7 +82,7 @@ pub fn compare_parent(
     parent: Option<&str>,
     semantics: &Semantics,
 ) -> Result<Option<Finding>, Error> {
-    let rules = rules_of(semantics)?;
+    let rules = Rules::of(semantics)?;
     let image = Partial::read(document, &rules)?;
     let parent = parent.map(|text| Partial::read(text, &rules)).transpose()?;
     if parent
@@ -108,7 +108,7 @@ pub fn compare_command(
     config: &str,
     semantics: &Semantics,
 ) -> Result<Option<Finding>, Error> {
-    let rules = rules_of(semantics)?;
+    let rules = Rules::of(semantics)?;
     let entry = read_entry(entry)?;
     let config = read_config(config, &rules, depth())?.ok_or_else(|| {
         Error::Invalid(Problem::new(
@@ -142,7 +142,7 @@ pub fn layer_of(
     index: u32,
     semantics: &Semantics,
 ) -> Result<Option<String>, Error> {
-    let rules = rules_of(semantics)?;
+    let rules = Rules::of(semantics)?;
     let image = read_image(document, &rules)?;
     let index = usize::try_from(index).unwrap_or(usize::MAX);
     match Source::of("image".to_owned(), false, image).layer_of(index) {
@@ -189,7 +189,7 @@ pub fn parse_time(text: &str) -> Result<Timestamp, Error> {
 /// # Errors
 /// `invalid` for a text that is not a config.
 pub fn encode_config(text: &str, semantics: &Semantics) -> Result<String, Error> {
-    let rules = rules_of(semantics)?;
+    let rules = Rules::of(semantics)?;
     let config = read_config(text, &rules, depth())?.unwrap_or_default();
     let mut writer = Writer::new(rules.escapes);
     config.encode(&mut writer, &rules);
@@ -202,7 +202,7 @@ pub fn encode_config(text: &str, semantics: &Semantics) -> Result<String, Error>
 /// `invalid` for a text that is not an image document, `corrupt` when a time in
 /// it cannot be written.
 pub fn encode_image(text: &str, order: Order, semantics: &Semantics) -> Result<String, Error> {
-    let rules = rules_of(semantics)?;
+    let rules = Rules::of(semantics)?;
     let image = read_image(text, &rules)?;
     image.write(&rules, order).ok_or_else(|| {
         Error::Corrupt(Problem::new(
@@ -217,10 +217,6 @@ pub fn encode_image(text: &str, order: Order, semantics: &Semantics) -> Result<S
 /// What each code of the `docker` interface means.
 pub fn rules() -> Vec<Rule> {
     Reason::ALL.iter().map(|reason| reason.rule()).collect()
-}
-
-fn rules_of(semantics: &Semantics) -> Result<Rules, Error> {
-    Rules::of(semantics.version.as_deref())
 }
 
 fn depth() -> u32 {

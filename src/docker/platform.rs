@@ -85,7 +85,57 @@ impl Matcher {
             Difference::new("platform", show(image), show(&self.raw)),
             Difference::new("platform.normalized", show(&normal), show(&self.normal)),
             Difference::fact("part", part),
+            Difference::fact("accepted", self.accepted()),
         ]
+    }
+
+    /// The architectures and variants the builder accepts, best first, for
+    /// people; long ladders are cut.
+    fn accepted(&self) -> String {
+        const MOST: i64 = 12;
+        let own = self.normal.variant.as_str();
+        let architecture = self.normal.architecture.as_str();
+        let steps = |architecture: &str, low: i64, top: i64| -> Vec<String> {
+            let low = low.max(top.saturating_sub(MOST));
+            (low..top)
+                .rev()
+                .map(|k| format!("{architecture}/v{k}"))
+                .collect()
+        };
+        let mut list = Vec::new();
+        if self.arm64_ladder && architecture == "arm64" {
+            for (major, minors) in [(9, 0..=7), (8, 0..=9)] {
+                for minor in minors.rev() {
+                    if rung(own).is_some_and(|top| below((major, minor), top)) {
+                        list.push(match minor {
+                            0 => format!("arm64/v{major}"),
+                            _ => format!("arm64/v{major}.{minor}"),
+                        });
+                    }
+                }
+            }
+        } else {
+            list.push(show(&Platform {
+                os: String::new(),
+                os_version: String::new(),
+                os_features: Vec::new(),
+                ..self.normal.clone()
+            }));
+        }
+        match architecture {
+            "amd64" => {
+                list.extend(steps("amd64", 1, number(own).unwrap_or(1)));
+                list.push("386".to_owned());
+            }
+            "arm" => list.extend(steps("arm", 5, number(own).unwrap_or(5))),
+            "arm64" if !list.is_empty() => list.extend(steps("arm", 5, 9)),
+            _ => {}
+        }
+        let list: Vec<&str> = list
+            .iter()
+            .map(|name| name.trim_start_matches('/'))
+            .collect();
+        list.join(", ")
     }
 
     /// Whether the builder is arm64 with a variant that accepts nothing (H18).
@@ -271,4 +321,52 @@ fn windows_version(text: &str) -> Option<(u8, u8, u16)> {
     let minor = digits(parts.next())?.parse().ok()?;
     let build = digits(parts.next())?.parse().ok()?;
     Some((major, minor, build)).filter(|version| *version != (0, 0, 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn platform(name: &str) -> Platform {
+        let mut parts = name.split('/');
+        let mut next = || parts.next().unwrap_or_default().to_owned();
+        Platform {
+            os: "linux".to_owned(),
+            architecture: next(),
+            variant: next(),
+            ..Platform::default()
+        }
+    }
+
+    #[test]
+    fn what_is_said_to_be_accepted_is_accepted() {
+        let rules = Rules::of(&crate::semantics::Semantics::guarded()).unwrap();
+        for (builder, want) in [
+            ("amd64", "amd64, 386"),
+            ("amd64/v3", "amd64/v3, amd64/v2, amd64/v1, 386"),
+            ("386", "386"),
+            ("armhf", "arm/v7, arm/v6, arm/v5"),
+            ("arm/v5", "arm/v5"),
+            ("arm64", "arm64/v8, arm/v8, arm/v7, arm/v6, arm/v5"),
+            (
+                "arm64/v8.1",
+                "arm64/v8.1, arm64/v8, arm/v8, arm/v7, arm/v6, arm/v5",
+            ),
+            ("arm64/v10", ""),
+            ("riscv64", "riscv64"),
+        ] {
+            let matcher = Matcher::new(&platform(builder), "linux", &rules);
+            assert_eq!(matcher.accepted(), want, "{builder}");
+            for name in want.split(", ").filter(|name| !name.is_empty()) {
+                assert_eq!(matcher.mismatch(&platform(name)), None, "{builder} {name}");
+            }
+        }
+        let huge = Matcher::new(&platform("amd64/v9223372036854775807"), "", &rules);
+        assert_eq!(huge.mismatch(&platform("amd64/v4611686018427387904")), None);
+        assert_eq!(
+            huge.mismatch(&platform("amd64/v04")),
+            Some(Part::Architecture)
+        );
+        assert!(huge.accepted().len() < 500);
+    }
 }

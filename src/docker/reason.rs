@@ -67,7 +67,7 @@ catalogue! {
             "a port range such as 8000-8010/tcp in its ExposedPorts",
             "remove the image, or open with skip-unreadable";
         UnreadableSkipped = "unreadable-skipped", "8 H6",
-            "the document of this child cannot be read; it was passed over as asked",
+            "the document of this child cannot be read; it was passed over, as asked or because it was not built here",
             "a damaged file in the image database",
             "remove the image";
         NotReached = "not-reached", "4.1",

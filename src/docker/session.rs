@@ -56,7 +56,7 @@ impl<H: ImageStore> Session<H> {
             docker_version,
             limits,
         } = options;
-        let mut rules = Rules::of(semantics.version.as_deref())?;
+        let mut rules = Rules::of(&semantics)?;
         if rules.docker_version.is_some() && !docker_version.is_empty() {
             rules.docker_version = Some(docker_version);
         }
@@ -148,39 +148,16 @@ impl<H: ImageStore> Session<H> {
     /// As `lookup`, but for the changes.
     pub fn plan(&mut self, step: &Step) -> Result<Answer, Error> {
         let request = self.request(step)?;
-        let Decision { verdict, notes } =
-            decide(&mut self.store, &self.sources, &request, self.mode)?;
-        let mut answer = Answer {
-            outcome: Outcome::Miss,
-            image: None,
-            source: None,
-            effects: Vec::new(),
-            notes,
-        };
-        match verdict {
-            Verdict::Miss => {}
-            Verdict::Local(id) => {
-                answer.outcome = Outcome::HitLocal;
-                answer.image = Some(id);
-            }
-            Verdict::Exact(place) => {
-                answer.outcome = Outcome::HitSource;
-                answer.source = self.source(place);
-                answer.image = self.source(place);
-                answer.effects = link(answer.image.as_deref(), request.parent.as_deref());
-            }
-            Verdict::Restored(place, restored) => {
-                let id = self.store.id_of(&restored.document);
-                answer.outcome = Outcome::HitRestored;
-                answer.source = self.source(place);
-                answer.image.clone_from(&id);
-                answer.effects = vec![Effect::Create(Creation {
-                    id,
-                    parent: request.parent,
-                    document: Some(restored.document),
-                    layer: restored.layer,
-                })];
-            }
+        let decision = decide(&mut self.store, &self.sources, &request, self.mode)?;
+        let mut answer = self.announce(&request, &decision);
+        if let Verdict::Restored(_, restored) = decision.verdict {
+            answer.image = self.store.id_of(&restored.document);
+            answer.effects = vec![Effect::Create(Creation {
+                id: answer.image.clone(),
+                parent: request.parent,
+                document: Some(restored.document),
+                layer: restored.layer,
+            })];
         }
         Ok(answer)
     }
@@ -271,59 +248,65 @@ impl<H: ImageStore> Session<H> {
         })
     }
 
-    fn apply(&mut self, request: &Request, decision: Decision) -> Result<Answer, Error> {
-        let Decision { verdict, notes } = decision;
+    /// What an answer says before anything is made: all of it, but for the image
+    /// that a restore makes.
+    fn announce(&self, request: &Request, decision: &Decision) -> Answer {
         let mut answer = Answer {
             outcome: Outcome::Miss,
             image: None,
             source: None,
             effects: Vec::new(),
-            notes,
+            notes: decision.notes.clone(),
         };
-        match verdict {
+        match &decision.verdict {
             Verdict::Miss => {}
             Verdict::Local(id) => {
                 answer.outcome = Outcome::HitLocal;
-                answer.image = Some(id);
+                answer.image = Some(id.clone());
             }
             Verdict::Exact(place) => {
                 answer.outcome = Outcome::HitSource;
-                answer.source = self.source(place);
-                answer.image = self.source(place);
+                answer.source = self.source(*place);
+                answer.image = self.source(*place);
                 answer.effects = link(answer.image.as_deref(), request.parent.as_deref());
-                if let Some(Effect::SetParent(link)) = answer.effects.first() {
-                    self.store
-                        .set_parent(&link.target, &link.parent)
-                        .map_err(|failure| {
-                            failed(
-                                Reason::SetParentFailed,
-                                "set parent",
-                                &link.target,
-                                &failure,
-                            )
-                        })?;
-                }
             }
-            Verdict::Restored(place, restored) => {
-                let source = self.source(place).unwrap_or_default();
-                let layer = restored.layer.clone();
-                let (id, document) = self
-                    .store
-                    .create(request.parent.as_deref(), *restored)
-                    .map_err(|failure| {
-                        failed(Reason::RestoreFailed, "restore", &source, &failure)
-                    })?;
-                self.stick_to(place);
+            Verdict::Restored(place, _) => {
                 answer.outcome = Outcome::HitRestored;
-                answer.source = Some(source);
-                answer.image = Some(id.clone());
-                answer.effects = vec![Effect::Create(Creation {
-                    id: Some(id),
-                    parent: request.parent.clone(),
-                    document,
-                    layer,
-                })];
+                answer.source = self.source(*place);
             }
+        }
+        answer
+    }
+
+    fn apply(&mut self, request: &Request, decision: Decision) -> Result<Answer, Error> {
+        let mut answer = self.announce(request, &decision);
+        if let Some(Effect::SetParent(link)) = answer.effects.first() {
+            self.store
+                .set_parent(&link.target, &link.parent)
+                .map_err(|failure| {
+                    failed(
+                        Reason::SetParentFailed,
+                        "set parent",
+                        &link.target,
+                        &failure,
+                    )
+                })?;
+        }
+        if let Verdict::Restored(place, restored) = decision.verdict {
+            let layer = restored.layer.clone();
+            let source = answer.source.as_deref().unwrap_or_default();
+            let (id, document) = self
+                .store
+                .create(request.parent.as_deref(), *restored)
+                .map_err(|failure| failed(Reason::RestoreFailed, "restore", source, &failure))?;
+            self.stick_to(place);
+            answer.image = Some(id.clone());
+            answer.effects = vec![Effect::Create(Creation {
+                id: Some(id),
+                parent: request.parent.clone(),
+                document,
+                layer,
+            })];
         }
         Ok(answer)
     }

@@ -5,6 +5,7 @@ use super::reason::Reason;
 use crate::error::{Error, Problem};
 use crate::go_json::Escapes;
 use crate::prelude::*;
+use crate::semantics::{Reading, Semantics};
 
 /// Which fields of a container config are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,22 +61,33 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The rules of a version; none means the newest.
+    /// The rules of a version, the newest when none is named. The guarded
+    /// reading makes the checks that the version should have made (threat T1).
     ///
     /// # Errors
     /// `unsupported` for a version without rules here.
-    pub fn of(version: Option<&str>) -> Result<Self, Error> {
-        match version {
-            None | Some("29") => Ok(Self::newest()),
-            Some("26.0") => Ok(Self::v26_0()),
-            Some("20.10") => Ok(Self::v20_10()),
-            Some(other) => Err(Error::Unsupported(Problem::new(
-                Reason::UnknownVersion,
-                "open",
-                other,
-                "no rules for this version of docker; known are 29, 26.0 and 20.10",
-            ))),
-        }
+    pub fn of(semantics: &Semantics) -> Result<Self, Error> {
+        let rules = match semantics.version.as_deref() {
+            None | Some("29") => Self::newest(),
+            Some("26.0") => Self::v26_0(),
+            Some("20.10") => Self::v20_10(),
+            Some(other) => {
+                return Err(Error::Unsupported(Problem::new(
+                    Reason::UnknownVersion,
+                    "open",
+                    other,
+                    "no rules for this version of docker; known are 29, 26.0 and 20.10",
+                )));
+            }
+        };
+        Ok(match semantics.reading {
+            Reading::Compatible => rules,
+            Reading::Guarded => Self {
+                compared: Compared::All,
+                checked: true,
+                ..rules
+            },
+        })
     }
 
     fn newest() -> Self {

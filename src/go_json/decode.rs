@@ -89,19 +89,25 @@ impl<T: Decode + Default> Decode for Option<T> {
     }
 }
 
-/// A list: a later one replaces an earlier one.
+/// A list: a later one replaces an earlier one, its elements being read over
+/// the earlier elements.
 impl<T: Decode + Default> Decode for Vec<T> {
     fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
-        self.clear();
         if reader.null()? {
+            self.clear();
             return Ok(());
         }
+        let mut count = 0;
         reader.list(|reader| {
-            let mut item = T::default();
-            item.decode(reader)?;
-            self.push(item);
-            Ok(())
-        })
+            if count == self.len() {
+                self.push(T::default());
+            }
+            let item = self.get_mut(count);
+            count += 1;
+            item.map_or(Ok(()), |item| item.decode(reader))
+        })?;
+        self.truncate(count);
+        Ok(())
     }
 }
 
@@ -188,7 +194,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(thing.name, "b");
-        assert_eq!(thing.tags, Some(vec!["z".into(), String::new()]));
+        assert_eq!(thing.tags, Some(vec!["z".into(), "y".into()]));
         assert_eq!(thing.map["a"], "1");
         assert_eq!(thing.map["b"], "");
         let inner = thing.inner.unwrap();

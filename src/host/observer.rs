@@ -1,5 +1,7 @@
 //! Lets a host watch.
 
+use alloc::sync::Arc;
+
 /// How much a message matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -33,6 +35,16 @@ impl Observer for Silent {
 }
 
 impl<T: Observer + ?Sized> Observer for &T {
+    fn log(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
+        (**self).log(level, message, fields);
+    }
+
+    fn progress(&self, operation: &str, item: &str, done: u64, total: u64) {
+        (**self).progress(operation, item, done, total);
+    }
+}
+
+impl<T: Observer + ?Sized> Observer for Arc<T> {
     fn log(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
         (**self).log(level, message, fields);
     }

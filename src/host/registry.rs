@@ -1,5 +1,7 @@
 //! Content addressed by digest, in OCI registries and OCI layout directories.
 
+use alloc::sync::Arc;
+
 use super::Failure;
 use crate::oci::Descriptor;
 use crate::prelude::*;
@@ -125,4 +127,53 @@ pub trait Registry {
 
     /// Deletes a manifest.
     fn delete(&self, repository: &str, digest: &str) -> Result<(), Failure>;
+}
+
+impl<T: Registry + ?Sized> Registry for Arc<T> {
+    fn locate(&self, reference: &str) -> Result<String, Failure> {
+        (**self).locate(reference)
+    }
+
+    fn resolve(&self, references: &[String]) -> Vec<Result<Vec<Descriptor>, Failure>> {
+        (**self).resolve(references)
+    }
+
+    fn read(
+        &self,
+        repository: &str,
+        wanted: &[Descriptor],
+        limit: u64,
+    ) -> Vec<Result<String, Failure>> {
+        (**self).read(repository, wanted, limit)
+    }
+
+    fn has(&self, repository: &str, digests: &[String]) -> Result<Vec<Presence>, Failure> {
+        (**self).has(repository, digests)
+    }
+
+    fn write(
+        &self,
+        repository: &str,
+        shelf: Shelf,
+        media_type: &str,
+        document: &str,
+    ) -> Result<Descriptor, Failure> {
+        (**self).write(repository, shelf, media_type, document)
+    }
+
+    fn store(&self, repository: &str, layers: &[Transfer]) -> Vec<Result<Stored, Failure>> {
+        (**self).store(repository, layers)
+    }
+
+    fn retrieve(&self, repository: &str, layers: &[Retrieval]) -> Vec<Result<Retrieved, Failure>> {
+        (**self).retrieve(repository, layers)
+    }
+
+    fn tag(&self, reference: &str, digest: &str) -> Result<(), Failure> {
+        (**self).tag(reference, digest)
+    }
+
+    fn delete(&self, repository: &str, digest: &str) -> Result<(), Failure> {
+        (**self).delete(repository, digest)
+    }
 }

@@ -146,10 +146,32 @@ impl From<wit::Difference> for Difference {
     }
 }
 
+impl From<Difference> for wit::Difference {
+    fn from(difference: Difference) -> Self {
+        Self {
+            path: difference.path,
+            have: difference.have,
+            want: difference.want,
+        }
+    }
+}
+
 impl From<wit::Finding> for Finding {
     fn from(finding: wit::Finding) -> Self {
         Self {
             code: finding.code.into(),
+            subject: finding.subject,
+            differences: convert(finding.differences),
+            hint: finding.hint,
+            cascade: finding.cascade,
+        }
+    }
+}
+
+impl From<Finding> for wit::Finding {
+    fn from(finding: Finding) -> Self {
+        Self {
+            code: finding.code.into_owned(),
             subject: finding.subject,
             differences: convert(finding.differences),
             hint: finding.hint,

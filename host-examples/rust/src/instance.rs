@@ -116,7 +116,9 @@ fn arm(store: &mut Store<State>, net: Net, limits: SessionLimits) {
     match net {
         Net::Deadline => {
             let ticks = limits.deadline.as_millis() / TICK.as_millis();
-            store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX).max(1));
+            let ticks = u64::try_from(ticks).unwrap_or(u64::MAX);
+            // The runtime adds it to the ticks so far.
+            store.set_epoch_deadline(ticks.clamp(1, u64::MAX / 2));
         }
         Net::Fuel => {
             // Fails only where fuel is not configured.

@@ -1,5 +1,7 @@
 //! The vectors through the component.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test")]
+
 use std::path::Path;
 
 use layerwise_host::{Engine, EngineOptions, conformance};
@@ -7,7 +9,12 @@ use layerwise_host::{Engine, EngineOptions, conformance};
 #[test]
 fn vectors_pass_through_the_component() {
     let engine = Engine::new(&EngineOptions::default()).expect("engine");
-    for (name, at_least) in [("moby.json.gz", 5_900), ("docker-real.json.gz", 4_490)] {
+    for (name, at_least) in [
+        ("moby.json.gz", 5_900),
+        ("docker-real.json.gz", 4_490),
+        ("stacker.json.gz", 178),
+        ("buildpacks.json.gz", 113 + 120),
+    ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../tests/vectors")
             .join(name);

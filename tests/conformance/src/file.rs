@@ -6,12 +6,12 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::{Report, docker};
+use crate::{Report, buildpacks, docker, stacker};
 
 /// An implementation of everything that vector files ask for.
-pub trait Subject: docker::Subject {}
+pub trait Subject: docker::Subject + buildpacks::Subject + stacker::Subject {}
 
-impl<T: docker::Subject> Subject for T {}
+impl<T: docker::Subject + buildpacks::Subject + stacker::Subject> Subject for T {}
 
 /// Why a vector file was not run.
 #[derive(Debug)]
@@ -51,6 +51,8 @@ pub fn run_file(path: &Path, subject: &dyn Subject) -> Result<Report, FileError>
     match tag.format.as_str() {
         "moby-image-cache-vectors/1" => docker::run_moby(&text, subject),
         "docker-real/1" => docker::run_real(&text, subject),
+        "buildpacks-lifecycle-vectors/1" => buildpacks::run_both(&text, subject),
+        "stacker-conformance/1" => stacker::run(&text, subject),
         _ => return Err(FileError::Format(tag.format)),
     }
     .map_err(FileError::Form)

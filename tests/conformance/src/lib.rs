@@ -5,9 +5,14 @@
 //! (`Subject`), the format of its vector files as types that refuse unknown
 //! members, and the comparison.
 
+pub mod buildkit;
+pub mod buildpacks;
 pub mod docker;
 mod file;
+pub mod memory_fs;
+pub mod memory_registry;
 mod report;
+pub mod stacker;
 
 pub use file::{FileError, Subject, load, run_file};
 pub use report::{Case, Mismatch, Report};

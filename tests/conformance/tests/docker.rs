@@ -1,5 +1,7 @@
 //! The vectors of Docker's image cache through the native library.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test")]
+
 use std::path::Path;
 
 use layerwise_conformance::docker::{Native, run_moby, run_real};

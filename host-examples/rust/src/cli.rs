@@ -1,0 +1,77 @@
+//! From arguments to a reply, and from a reply to what is printed.
+
+mod args;
+mod conformance;
+mod demo;
+mod docker;
+mod edges;
+mod failed;
+mod page;
+mod reply;
+mod rule;
+mod text;
+
+use std::env;
+use std::io::{self, IsTerminal as _, Write};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Cli, Command, DockerCommand};
+use failed::Failed;
+use reply::{Exit, Reply, Style};
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let json = env::args_os().any(|argument| argument == "--json");
+    let reply = match Cli::try_parse() {
+        Ok(cli) => {
+            let style = Style {
+                json: cli.global.json,
+                verbose: cli.global.verbose,
+                terminal: io::stdout().is_terminal(),
+            };
+            run(&cli, style).unwrap_or_else(|failed| Reply::failed(&failed, style.json))
+        }
+        Err(error) => usage(&error, json),
+    };
+    // A reader that went away, such as `head`, has what it wanted.
+    let _ = io::stderr().write_all(reply.stderr.as_bytes());
+    let _ = io::stdout().write_all(reply.stdout.as_bytes());
+    let _ = io::stdout().flush();
+    ExitCode::from(reply.exit.code())
+}
+
+fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Docker(command) => match &**command {
+            DockerCommand::Lookup(args) => docker::lookup(global, args, style),
+            DockerCommand::Plan(args) => docker::plan(global, args, style),
+            DockerCommand::Explain(args) => docker::explain(global, args, style),
+            DockerCommand::History(args) => docker::history(global, args, style),
+        },
+        Command::Conformance(args) => conformance::run(global, args, style),
+        Command::Rule(args) => rule::run(args, style),
+        Command::Demo => demo::run(global, style),
+    }
+}
+
+/// Help and versions are answers; everything else that clap says is a refusal.
+fn usage(error: &clap::Error, json: bool) -> Reply {
+    let text = error.to_string();
+    if !error.use_stderr() {
+        return Reply::new(Exit::Done, text);
+    }
+    // What is wrong, with the arguments it lists; then come usage and tips.
+    let lines: Vec<&str> = text
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(str::trim)
+        .collect();
+    let message = lines.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
+    let mut reply = Reply::failed(&Failed::usage(message), json);
+    reply.stderr = text;
+    reply
+}

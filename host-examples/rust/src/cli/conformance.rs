@@ -1,0 +1,132 @@
+//! `layerwise conformance`: vector files through the component.
+
+use layerwise_host::conformance;
+use serde::Serialize;
+
+use super::args::{ConformanceArgs, Global};
+use super::edges;
+use super::failed::Failed;
+use super::page::Page;
+use super::reply::{Exit, Reply, Style};
+use super::text;
+
+/// What `--help` says about the output.
+pub const HELP: &str = r#"Prints a line for each comparison that does not hold: name, what was expected, what came. The last
+line is `N passed, M failed`, counting cases. A file that cannot be read, or is of no known format,
+is an error; the other files are still run.
+
+Exit codes: 0 all passed, 1 a case failed, 2 usage, 3 a file was not run.
+
+--json prints one document, absent members as null:
+  schema, passed, failed    "layerwise/conformance/1" and the counts of all files
+  files   [{"file", "passed", "failed", "mismatches": [{"name", "expected", "actual"}], "error"}]
+`error` is as in other commands: {"kind", "message", ...}."#;
+
+/// Characters of each side shown on a terminal, and of what is equal before.
+const SHOWN: usize = 120;
+const BEFORE: usize = 24;
+
+#[derive(Serialize)]
+struct Document {
+    schema: &'static str,
+    passed: u64,
+    failed: u64,
+    files: Vec<Outcome>,
+}
+
+#[derive(Default, Serialize)]
+struct Outcome {
+    file: String,
+    passed: u64,
+    failed: u64,
+    mismatches: Vec<Mismatch>,
+    error: Option<Failed>,
+}
+
+#[derive(Serialize)]
+struct Mismatch {
+    name: String,
+    expected: String,
+    actual: String,
+}
+
+/// Runs every file.
+pub fn run(global: &Global, args: &ConformanceArgs, style: Style) -> Result<Reply, Failed> {
+    let engine = edges::engine(global)?;
+    let mut document = Document {
+        schema: "layerwise/conformance/1",
+        passed: 0,
+        failed: 0,
+        files: Vec::new(),
+    };
+    for path in &args.files {
+        let mut outcome = Outcome {
+            file: path.display().to_string(),
+            ..Outcome::default()
+        };
+        match conformance::run(&engine, path) {
+            Ok(report) => {
+                outcome.passed = report.passed;
+                outcome.failed = report.failed;
+                outcome.mismatches = report.mismatches.into_iter().map(Into::into).collect();
+            }
+            Err(error) => outcome.error = Some(Failed::vectors(path, &error)),
+        }
+        document.passed += outcome.passed;
+        document.failed += outcome.failed;
+        document.files.push(outcome);
+    }
+    let errors = || document.files.iter().filter_map(|file| file.error.as_ref());
+    let exit = match (errors().next(), document.failed) {
+        (Some(_), _) => Exit::Error,
+        (None, 0) => Exit::Done,
+        (None, _) => Exit::Miss,
+    };
+    let mut reply = Reply::of(style, exit, &document, show)?;
+    for error in errors() {
+        reply.complain(error);
+    }
+    Ok(reply)
+}
+
+impl From<layerwise_conformance::Mismatch> for Mismatch {
+    fn from(mismatch: layerwise_conformance::Mismatch) -> Self {
+        Self {
+            name: mismatch.name,
+            expected: mismatch.expected,
+            actual: mismatch.actual,
+        }
+    }
+}
+
+fn show(page: &mut Page, document: &Document) {
+    let Style {
+        verbose, terminal, ..
+    } = page.style();
+    let several = document.files.len() > 1;
+    for file in &document.files {
+        for Mismatch {
+            name,
+            expected,
+            actual,
+        } in &file.mismatches
+        {
+            let (expected, actual) = if terminal && !verbose {
+                let (expected, actual) = text::around_difference(expected, actual, BEFORE);
+                let cut = |side: &str| text::cut(side, SHOWN).into_owned();
+                (cut(&expected), cut(&actual))
+            } else {
+                (expected.clone(), actual.clone())
+            };
+            let place = if several { &*file.file } else { "" };
+            let colon = if several { ": " } else { "" };
+            page.whole(&format!(
+                "{place}{colon}{name}: expected {expected}, got {actual}"
+            ));
+        }
+    }
+    page.whole(&format!(
+        "{} passed, {} failed",
+        document.passed, document.failed
+    ));
+}

@@ -1,0 +1,126 @@
+//! `layerwise docker`: opens a store and a session, asks, and answers.
+
+mod history;
+mod show;
+mod step;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use layerwise::docker::{CacheFrom, Options, Policy};
+use layerwise::host::{Image, ImageStore};
+use layerwise::semantics::Semantics;
+use layerwise_host::docker::Session;
+use layerwise_host::{Engine, Lent, SessionLimits};
+
+use super::args::{Global, HistoryArgs, LookupArgs, PlanArgs, SessionArgs, StepArgs};
+use super::edges;
+use super::failed::Failed;
+use super::reply::{Reply, Style};
+use step::Verb;
+
+pub use history::HELP as HISTORY_HELP;
+pub use show::{answer as show_answer, explanation as show_explanation};
+pub use step::HELP as STEP_HELP;
+
+/// `docker lookup`
+pub fn lookup(global: &Global, args: &LookupArgs, style: Style) -> Result<Reply, Failed> {
+    let verb = if args.plan { Verb::Plan } else { Verb::Lookup };
+    step::run(global, &args.step, verb, args.explain, style)
+}
+
+/// `docker plan`
+pub fn plan(global: &Global, args: &PlanArgs, style: Style) -> Result<Reply, Failed> {
+    step::run(global, &args.step, Verb::Plan, args.explain, style)
+}
+
+/// `docker explain`
+pub fn explain(global: &Global, args: &StepArgs, style: Style) -> Result<Reply, Failed> {
+    step::run(global, args, Verb::Explain, true, style)
+}
+
+/// `docker history`
+pub fn history(global: &Global, args: &HistoryArgs, style: Style) -> Result<Reply, Failed> {
+    history::run(global, args, style)
+}
+
+/// A store, and how sessions over it are opened.
+struct Opened<'a> {
+    args: &'a SessionArgs,
+    engine: Engine,
+    store: Arc<dyn ImageStore + Send + Sync>,
+    semantics: Semantics,
+}
+
+impl<'a> Opened<'a> {
+    fn new(global: &Global, args: &'a SessionArgs) -> Result<Self, Failed> {
+        Ok(Self {
+            args,
+            store: Arc::from(layerwise_stores::open(&args.store)?),
+            engine: edges::engine(global)?,
+            semantics: semantics(args),
+        })
+    }
+
+    /// An image by its id or name; `scratch` is none.
+    fn image(&self, what: &str, name: &str) -> Result<Option<Image>, Failed> {
+        if name == "scratch" {
+            return Ok(None);
+        }
+        edges::resolve(&*self.store, what, name).map(Some)
+    }
+
+    fn session(&self, dry_run: bool) -> Result<Session, Failed> {
+        let args = self.args;
+        let options = Options {
+            semantics: self.semantics.clone(),
+            cache_from: cache_from(args),
+            policy: Policy {
+                dry_run,
+                skip_unreadable: args.skip_unreadable,
+                same_platform: args.same_platform,
+                opaque_ids: args.opaque_ids,
+            },
+            host_os: args.host_os.clone(),
+            docker_version: args.docker_version.clone(),
+            limits: args.limits.clone(),
+        };
+        let lent = Lent {
+            images: Arc::clone(&self.store),
+            ..Lent::default()
+        };
+        Ok(self.engine.docker(lent, options, limits(args))?)
+    }
+}
+
+fn limits(args: &SessionArgs) -> SessionLimits {
+    SessionLimits {
+        memory: args.memory_mib.saturating_mul(1 << 20),
+        deadline: Duration::from_secs(args.deadline_seconds),
+        ..SessionLimits::default()
+    }
+}
+
+fn semantics(args: &SessionArgs) -> Semantics {
+    match &args.compatible {
+        None => Semantics::guarded(),
+        Some(version) => Semantics::compatible(version.as_deref()),
+    }
+}
+
+/// The sources: the names given with --cache-from, then those given with
+/// --trust only.
+fn cache_from(args: &SessionArgs) -> Vec<CacheFrom> {
+    let trusted = |name: &String| args.trust_all_sources || args.trust.contains(name);
+    let only_trusted = args
+        .trust
+        .iter()
+        .filter(|name| !args.cache_from.contains(name));
+    let names = args.cache_from.iter().chain(only_trusted);
+    names
+        .map(|name| CacheFrom {
+            reference: name.clone(),
+            trusted: trusted(name),
+        })
+        .collect()
+}

@@ -1,0 +1,138 @@
+//! Text output: aligned lines. Everything put on a page is made safe here.
+
+use std::borrow::Cow;
+
+use super::reply::Style;
+use super::text;
+
+/// The longest value shown on a terminal unless everything is asked for.
+const LONGEST: usize = 160;
+
+/// Lines for people.
+#[derive(Debug)]
+pub struct Page {
+    style: Style,
+    indent: usize,
+    text: String,
+}
+
+impl Page {
+    /// An empty page.
+    pub const fn new(style: Style) -> Self {
+        Self {
+            style,
+            indent: 0,
+            text: String::new(),
+        }
+    }
+
+    /// The whole text.
+    pub fn finish(self) -> String {
+        self.text
+    }
+
+    /// How it is printed.
+    pub const fn style(&self) -> Style {
+        self.style
+    }
+
+    /// What `put` puts on the page is moved to the right.
+    pub fn indented(&mut self, by: usize, put: impl FnOnce(&mut Self)) {
+        self.indent += by;
+        put(self);
+        self.indent -= by;
+    }
+
+    /// A line.
+    pub fn line(&mut self, text: &str) {
+        self.rows(0, &[[text]]);
+    }
+
+    /// A line that is neither shortened nor cut.
+    pub fn whole(&mut self, raw: &str) {
+        self.text.push_str(&text::escape(raw));
+        self.text.push('\n');
+    }
+
+    /// An empty line between two parts.
+    pub fn gap(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+    }
+
+    /// Rows with aligned columns.
+    pub fn rows<const N: usize>(&mut self, indent: usize, rows: &[[&str; N]]) {
+        let cells: Vec<[String; N]> = rows.iter().map(|row| row.map(|c| self.cell(c))).collect();
+        let mut widths = [0; N];
+        for row in &cells {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        for row in &cells {
+            let mut line = " ".repeat(self.indent + indent);
+            for (cell, width) in row.iter().zip(widths) {
+                line.push_str(&format!("{cell:width$}  "));
+            }
+            self.text.push_str(line.trim_end());
+            self.text.push('\n');
+        }
+    }
+
+    fn cell(&self, raw: &str) -> String {
+        if self.style.verbose {
+            return text::escape(raw).into_owned();
+        }
+        let short = text::short_ids(raw);
+        let safe = text::escape(&short);
+        if self.style.terminal {
+            text::cut(&safe, LONGEST).into_owned()
+        } else {
+            safe.into_owned()
+        }
+    }
+}
+
+/// A value whose ends must be seen; none is shown as `absent`.
+pub fn quoted(value: Option<&str>) -> Cow<'static, str> {
+    value.map_or(Cow::Borrowed("absent"), |value| {
+        Cow::Owned(format!("\"{value}\""))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_aligned_and_safe() {
+        let mut page = Page::new(Style::default());
+        page.rows(2, &[["a", "1"], ["l\u{1b}ng", "2"]]);
+        page.gap();
+        page.gap();
+        page.line(&format!("sha256:{}", "a".repeat(64)));
+        assert_eq!(
+            page.finish(),
+            "  a          1\n  l\\u{1b}ng  2\n\naaaaaaaaaaaa\n"
+        );
+    }
+
+    #[test]
+    fn long_values_are_cut_on_a_terminal_only() {
+        let long = "x".repeat(LONGEST + 1);
+        for (terminal, verbose, length) in [
+            (true, false, LONGEST),
+            (true, true, LONGEST + 1),
+            (false, false, LONGEST + 1),
+        ] {
+            let mut page = Page::new(Style {
+                json: false,
+                verbose,
+                terminal,
+            });
+            page.line(&long);
+            assert_eq!(page.finish().trim_end().chars().count(), length);
+        }
+    }
+}

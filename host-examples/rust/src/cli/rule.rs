@@ -1,0 +1,81 @@
+//! `layerwise rule`: what a code means.
+
+use layerwise::docker;
+use layerwise::explain::Rule;
+use serde::Serialize;
+
+use super::args::RuleArgs;
+use super::failed::Failed;
+use super::page::Page;
+use super::reply::{Exit, Reply, Style};
+
+/// What `--help` says about the JSON.
+pub const HELP: &str = r#"--json prints one document: {"schema": "layerwise/rules/1", "rules": [{"code", "section",
+"meaning", "example", "advice"}]}; `section` is that of the specification."#;
+
+#[derive(Serialize)]
+struct Document {
+    schema: &'static str,
+    rules: Vec<Rule>,
+}
+
+/// One entry of the catalogue, or all.
+pub fn run(args: &RuleArgs, style: Style) -> Result<Reply, Failed> {
+    let all = catalogue();
+    let rules = match &args.code {
+        None => all,
+        Some(code) => vec![find(&all, code)?],
+    };
+    let document = Document {
+        schema: "layerwise/rules/1",
+        rules,
+    };
+    let show = if args.code.is_some() { whole } else { list };
+    Reply::of(style, Exit::Done, &document, show)
+}
+
+/// The codes of every system.
+fn catalogue() -> Vec<Rule> {
+    docker::rules()
+}
+
+fn find(all: &[Rule], code: &str) -> Result<Rule, Failed> {
+    let name = |rule: &Rule| {
+        rule.code
+            .split_once('/')
+            .map_or(rule.code, |(_, name)| name)
+    };
+    if let Some(rule) = all
+        .iter()
+        .find(|rule| rule.code == code || name(rule) == code)
+    {
+        return Ok(*rule);
+    }
+    let distance = |rule: &&Rule| {
+        let whole = strsim::damerau_levenshtein(rule.code, code);
+        whole.min(strsim::damerau_levenshtein(name(rule), code))
+    };
+    let nearest = all.iter().min_by_key(distance).map_or("", |rule| rule.code);
+    let message = format!("no rule has the code {code:?}; the nearest is {nearest}");
+    Err(Failed::new("not-found", message).about(code))
+}
+
+fn whole(page: &mut Page, document: &Document) {
+    for rule in &document.rules {
+        page.line(rule.code);
+        page.rows(
+            2,
+            &[
+                ["meaning", rule.meaning],
+                ["example", rule.example],
+                ["advice", rule.advice],
+                ["section", rule.section],
+            ],
+        );
+    }
+}
+
+fn list(page: &mut Page, document: &Document) {
+    let rows: Vec<[&str; 2]> = document.rules.iter().map(|r| [r.code, r.meaning]).collect();
+    page.rows(0, &rows);
+}

@@ -1,0 +1,403 @@
+//! The steps that made an image, as far as a store still tells, and what each
+//! of them would hit today.
+//!
+//! A history entry keeps the text of its command only. The container config of
+//! a step is in the image that the step made: of a recorded parent, while the
+//! store has it. For other steps there is a config of just that command, which
+//! is all that sources are compared with, and less than children are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use layerwise::docker::{Answer, Order, Reason, Step};
+use layerwise::explain::{Difference, Explanation, Finding};
+use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance};
+use layerwise::oci::Platform;
+use layerwise::semantics::Semantics;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::docker::{Predicates, Session};
+use crate::error::Error;
+
+/// The largest document that is read.
+const LONGEST_DOCUMENT: u64 = 64 << 20;
+
+/// Where the steps of an image begin.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// At the oldest recorded parent; from scratch when the image has none, or
+    /// when that parent was built here and is the result of one step.
+    Recorded,
+    /// From scratch.
+    Scratch,
+    /// At this image.
+    Base(Image),
+}
+
+/// The steps of an image.
+#[derive(Clone, Debug, Serialize)]
+pub struct Recorded {
+    /// The image's id.
+    pub image: String,
+    /// What the image is for.
+    pub platform: Platform,
+    /// What its steps stand on; none means scratch.
+    pub base: Option<Base>,
+    /// Its steps after the base, in order.
+    pub steps: Vec<RecordedStep>,
+    /// Why recorded parents could not be followed further.
+    pub findings: Vec<Finding>,
+}
+
+/// What the steps of an image stand on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Base {
+    /// The image's id.
+    pub image: String,
+    /// How many history entries it has.
+    pub entries: usize,
+}
+
+/// One step that made an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecordedStep {
+    /// Its place in the image's history.
+    pub index: usize,
+    /// The command, as the history entry tells it.
+    pub command: String,
+    /// The image the step made, when the store still has it.
+    pub image: Option<String>,
+    /// The container config to ask with.
+    pub config: String,
+    /// The config is the step's own; otherwise it has nothing but the command.
+    pub exact: bool,
+}
+
+/// Reads the steps of an image and its recorded parents. Reads each document
+/// once.
+///
+/// # Errors
+/// `invalid` when the document of `image` or of the base cannot be read, or
+/// when the image does not continue the base.
+pub fn read(
+    predicates: &mut Predicates,
+    store: &dyn ImageStore,
+    image: &Image,
+    start: &Start,
+    semantics: &Semantics,
+) -> Result<Recorded, Error> {
+    let own = document(predicates, image, semantics)?;
+    let mut findings = Vec::new();
+    let parents = parents(predicates, store, &image.id, semantics, &mut findings);
+    let base = match start {
+        Start::Scratch => None,
+        Start::Base(base) => Some(given_base(predicates, image, base, semantics)?),
+        Start::Recorded => parents
+            .last()
+            .filter(|(parent, document)| {
+                let one_step = document.history.len() == 1;
+                !(one_step && parent.built == Provenance::BuiltHere) && own.continues(document)
+            })
+            .map(|(parent, document)| Base {
+                image: parent.id.clone(),
+                entries: document.history.len(),
+            }),
+    };
+    let mut by_length = BTreeMap::new();
+    for (parent, document) in parents.iter().filter(|(_, d)| own.continues(d)) {
+        let length = document.history.len();
+        by_length.entry(length).or_insert((parent, document));
+    }
+    let mut steps = Vec::new();
+    let first = base.as_ref().map_or(0, |base| base.entries);
+    for (index, entry) in own.history.iter().enumerate().skip(first) {
+        let made = if index + 1 == own.history.len() {
+            Some((image, &own))
+        } else {
+            by_length.get(&(index + 1)).copied()
+        };
+        let config = match made {
+            Some((_, document)) => document.config_of(entry, predicates, semantics)?,
+            None => None,
+        };
+        let command = command(entry);
+        steps.push(RecordedStep {
+            index,
+            image: made.map(|(image, _)| image.id.clone()),
+            exact: config.is_some(),
+            config: config.unwrap_or_else(|| serde_json::json!({ "Cmd": [&command] }).to_string()),
+            command,
+        });
+    }
+    Ok(Recorded {
+        image: image.id.clone(),
+        platform: own.platform(),
+        base,
+        steps,
+        findings,
+    })
+}
+
+/// What became of asking about one step.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// The image it was asked on; none means scratch, or that it was not asked.
+    pub parent: Option<String>,
+    /// The answer; none when the lookup failed or was not asked.
+    pub answer: Option<Answer>,
+    /// Why, of a miss and of a failure.
+    pub explanation: Option<Explanation>,
+    /// Why it was not asked.
+    pub unasked: Option<Finding>,
+}
+
+/// Asks about each step, on the image that the step before hit. After the first
+/// miss a builder asks no more; with `all`, steps are asked about whose recorded
+/// parent is known. `session` should be a dry run: hits are made.
+///
+/// # Errors
+/// What stopped the component; a lookup that fails is a verdict.
+pub fn ask(
+    session: &mut Session,
+    recorded: &Recorded,
+    platform: &Platform,
+    all: bool,
+) -> Result<Vec<Verdict>, Error> {
+    let mut parent = Some(recorded.base.as_ref().map(|base| base.image.clone()));
+    let mut missed: Option<usize> = None;
+    let mut verdicts = Vec::with_capacity(recorded.steps.len());
+    for step in &recorded.steps {
+        let Some(on) = parent.take() else {
+            verdicts.push(unasked(step, missed));
+            parent = step.image.clone().map(Some).filter(|_| all);
+            continue;
+        };
+        let asked = Step {
+            parent: on,
+            config: Some(step.config.clone()),
+            platform: platform.clone(),
+        };
+        let answer = match session.lookup(&asked) {
+            Ok(answer) => Some(answer),
+            Err(Error::Refused(_)) => None,
+            Err(stopped) => return Err(stopped),
+        };
+        let hit = answer.as_ref().and_then(|answer| answer.image.clone());
+        let explanation = match hit {
+            Some(_) => None,
+            None => Some(session.explain(&asked)?),
+        };
+        parent = match hit {
+            Some(hit) => Some(Some(hit)),
+            None => {
+                missed.get_or_insert(step.index);
+                step.image.clone().map(Some).filter(|_| all)
+            }
+        };
+        verdicts.push(Verdict {
+            parent: asked.parent,
+            answer,
+            explanation,
+            unasked: None,
+        });
+    }
+    Ok(verdicts)
+}
+
+fn unasked(step: &RecordedStep, missed: Option<usize>) -> Verdict {
+    let first = missed.map(|index| Difference::fact("first", index));
+    let subject = format!("history[{}]", step.index);
+    let finding = Finding::new(Reason::NotAskedStageAlreadyMissed, subject);
+    Verdict {
+        parent: None,
+        answer: None,
+        explanation: None,
+        unasked: Some(finding.with(first)),
+    }
+}
+
+/// An image document as far as steps are concerned, in the form that the
+/// component writes: texts are equal when what they say is.
+#[derive(Deserialize)]
+struct Document {
+    container_config: Box<RawValue>,
+    config: Option<Box<RawValue>>,
+    #[serde(default)]
+    history: Vec<Box<RawValue>>,
+    #[serde(default)]
+    os: String,
+    #[serde(default)]
+    architecture: String,
+    #[serde(default)]
+    variant: String,
+    #[serde(default, rename = "os.version")]
+    os_version: String,
+    #[serde(default, rename = "os.features")]
+    os_features: Vec<String>,
+}
+
+impl Document {
+    /// Whether this history begins with all of another one.
+    fn continues(&self, other: &Self) -> bool {
+        other.history.len() < self.history.len()
+            && other
+                .history
+                .iter()
+                .zip(&self.history)
+                .all(|(a, b)| a.get() == b.get())
+    }
+
+    /// The config of the step that made this image: what its container was made
+    /// with, or, in an image that was restored, what the lookup asked with.
+    fn config_of(
+        &self,
+        entry: &RawValue,
+        predicates: &mut Predicates,
+        semantics: &Semantics,
+    ) -> Result<Option<String>, Error> {
+        for config in [Some(&self.container_config), self.config.as_ref()] {
+            let Some(config) = config.map(|config| config.get()) else {
+                continue;
+            };
+            let differs = predicates.compare_command(entry.get(), config, semantics)?;
+            if differs.is_none() {
+                return Ok(Some(config.to_owned()));
+            }
+        }
+        Ok(None)
+    }
+
+    fn platform(&self) -> Platform {
+        Platform {
+            os: self.os.clone(),
+            architecture: self.architecture.clone(),
+            variant: self.variant.clone(),
+            os_version: self.os_version.clone(),
+            os_features: self.os_features.clone(),
+        }
+    }
+}
+
+fn command(entry: &RawValue) -> String {
+    #[derive(Deserialize)]
+    struct Entry {
+        #[serde(default)]
+        created_by: String,
+    }
+    serde_json::from_str(entry.get()).map_or_else(|_| String::new(), |e: Entry| e.created_by)
+}
+
+fn document(
+    predicates: &mut Predicates,
+    image: &Image,
+    semantics: &Semantics,
+) -> Result<Document, Error> {
+    let text = image.document.as_deref().unwrap_or_default();
+    let written = predicates
+        .encode_image(text, Order::Declared, semantics)
+        .map_err(|error| about(error, &image.id))?;
+    serde_json::from_str(&written)
+        .map_err(|error| layerwise::error::Error::Other(error.to_string()).into())
+}
+
+/// The same error with the image in place of the argument's name.
+fn about(error: Error, image: &str) -> Error {
+    use layerwise::error::Error as E;
+    match error {
+        Error::Refused(E::Invalid(mut problem)) => {
+            problem.subject = image.to_owned();
+            E::Invalid(problem).into()
+        }
+        Error::Refused(E::Corrupt(mut problem)) => {
+            problem.subject = image.to_owned();
+            E::Corrupt(problem).into()
+        }
+        other => other,
+    }
+}
+
+/// The base that was asked for, if the image continues it.
+fn given_base(
+    predicates: &mut Predicates,
+    image: &Image,
+    base: &Image,
+    semantics: &Semantics,
+) -> Result<Base, Error> {
+    let entries = document(predicates, base, semantics)?.history.len();
+    let text = image.document.as_deref().unwrap_or_default();
+    let parent = base.document.as_deref();
+    match predicates.compare_parent(text, parent, semantics)? {
+        None => Ok(Base {
+            image: base.id.clone(),
+            entries,
+        }),
+        Some(finding) => {
+            let problem = layerwise::error::Problem::new(
+                finding.code.clone(),
+                "find base",
+                &base.id,
+                format!("the image does not continue it ({})", finding.code),
+            );
+            Err(layerwise::error::Error::Invalid(problem).into())
+        }
+    }
+}
+
+/// The recorded parents with their documents, nearest first.
+fn parents(
+    predicates: &mut Predicates,
+    store: &dyn ImageStore,
+    image: &str,
+    semantics: &Semantics,
+    findings: &mut Vec<Finding>,
+) -> Vec<(Image, Document)> {
+    let mut parents = Vec::new();
+    let mut seen = BTreeSet::from([image.to_owned()]);
+    let mut next = link(store, image);
+    loop {
+        let at = match next {
+            Ok(Some(id)) if seen.insert(id.clone()) => id,
+            Ok(Some(id)) => {
+                findings.push(Finding::new(Reason::AncestryCycle, id));
+                return parents;
+            }
+            Ok(None) => return parents,
+            Err((id, cause)) => {
+                let cause = Difference::fact("cause", cause);
+                findings.push(Finding::new(Reason::LinkUnreadable, id).with([cause]));
+                return parents;
+            }
+        };
+        let read = one(store, &at, true).map_err(|failure| failure.message);
+        let read = read.and_then(|image| {
+            let document = document(predicates, &image, semantics);
+            Ok((image, document.map_err(|error| error.to_string())?))
+        });
+        next = match read {
+            Ok((image, document)) => {
+                let parent = image.parent.clone();
+                parents.push((image, document));
+                Ok(parent)
+            }
+            Err(cause) => Err((at, cause)),
+        };
+    }
+}
+
+/// The recorded parent of the image itself; its document is there already.
+fn link(store: &dyn ImageStore, id: &str) -> Result<Option<String>, (String, String)> {
+    one(store, id, false)
+        .map(|image| image.parent)
+        .map_err(|failure| (id.to_owned(), failure.message))
+}
+
+fn one(store: &dyn ImageStore, id: &str, document: bool) -> Result<Image, Failure> {
+    let want = Facts {
+        document,
+        parent: true,
+        built: document,
+    };
+    let mut answers = store.get(&[id.to_owned()], want, LONGEST_DOCUMENT);
+    let none = || Failure::new(FailureCode::Other, "the store does not answer");
+    answers.pop().unwrap_or_else(|| Err(none()))
+}

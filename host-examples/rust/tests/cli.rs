@@ -1,0 +1,16 @@
+//! The command line, run as a program on real directories.
+//!
+//! What commands print is compared with files in `tests/cli/`; `BLESS=1` writes
+//! them anew, to be reviewed as a diff.
+
+#[cfg(test)]
+mod cli {
+    mod conformance;
+    mod demo;
+    mod errors;
+    mod history;
+    mod json;
+    mod rule;
+    mod step;
+    mod support;
+}

@@ -1,0 +1,33 @@
+//! The demonstration, and the help.
+
+use super::support::*;
+
+#[test]
+fn shows_a_hit_a_restored_image_and_a_miss() {
+    let run = layerwise(&["demo"]);
+    assert_eq!((run.exit, &*run.stderr), (0, ""));
+    golden("demo.txt", &run.stdout, None);
+    let document = layerwise(&["demo", "--json"]).json();
+    let outcomes: Vec<&str> = document["scenes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|scene| scene["answer"]["outcome"].as_str().unwrap())
+        .collect();
+    assert_eq!(outcomes, ["hit-local", "hit-restored", "miss"]);
+}
+
+#[test]
+fn help_describes_the_documents() {
+    for (arguments, name) in [
+        (&["--help"][..], "help.txt"),
+        (&["docker", "lookup", "--help"], "help-lookup.txt"),
+        (&["docker", "history", "--help"], "help-history.txt"),
+        (&["conformance", "--help"], "help-conformance.txt"),
+    ] {
+        let run = layerwise(arguments);
+        assert_eq!((run.exit, &*run.stderr), (0, ""));
+        golden(name, &run.stdout, None);
+    }
+    assert_eq!(layerwise(&["--version"]).stdout, "layerwise 0.1.0\n");
+}

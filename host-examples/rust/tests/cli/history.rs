@@ -1,0 +1,208 @@
+//! `docker history`: what each step of an image would hit today.
+
+use serde_json::Value;
+
+use super::support::*;
+
+/// Three steps on a base, each made here and still there.
+struct Chain {
+    layout: Layout,
+    images: [ImageText; 3],
+}
+
+const LABELLED: &str =
+    r##"{"Env":["A=1"],"Cmd":["/bin/sh","-c","#(nop) ","LABEL a=b"],"Labels":{"a":"b"}}"##;
+const LABEL: &str = "/bin/sh -c #(nop)  LABEL a=b";
+
+fn chain() -> Chain {
+    let first = made();
+    let second = first.step(LABEL, "", Some(LABELLED));
+    let third = second.step("/bin/sh -c make test", "test layer", Some(TEST));
+    let images = [first, second, third];
+    let mut layout = Layout::new();
+    layout.add("base:1", &base());
+    for (name, image) in ["first", "second", "third"].iter().zip(&images) {
+        layout.add(name, image);
+    }
+    let ids: Vec<String> = std::iter::once(base())
+        .chain(images.clone())
+        .map(|i| i.id())
+        .collect();
+    let links: Vec<(&str, &str)> = ids.windows(2).map(|w| (&*w[1], &*w[0])).collect();
+    layout.mark(&links, &[&ids[1], &ids[2], &ids[3]]);
+    Chain { layout, images }
+}
+
+fn history(layout: &Layout, image: &str, more: &[&str]) -> Run {
+    let spec = layout.spec();
+    let mut arguments = vec!["docker", "history", image, "--store", &spec];
+    arguments.extend(more);
+    let before = layout.dir().snapshot();
+    let run = layerwise(&arguments);
+    assert_eq!(layout.dir().snapshot(), before, "nothing is changed");
+    run
+}
+
+fn outcomes(document: &Value) -> Vec<String> {
+    let steps = document["steps"].as_array().unwrap().iter();
+    steps
+        .map(
+            |step| match (&step["answer"]["outcome"], &step["unasked"]["code"]) {
+                (Value::String(outcome), _) => outcome.clone(),
+                (_, Value::String(code)) => code.clone(),
+                _ => "failed".to_owned(),
+            },
+        )
+        .collect()
+}
+
+#[test]
+fn steps_that_are_all_here_hit() {
+    let chain = chain();
+    let run = history(&chain.layout, "third", &[]);
+    assert_eq!((run.exit, &*run.stderr), (0, ""));
+    golden("history.txt", &run.stdout, None);
+    let document = history(&chain.layout, "third", &["--json"]).json();
+    assert_eq!(document["base"]["image"], base().id());
+    for (step, image) in document["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(&chain.images)
+    {
+        assert_eq!(step["answer"]["image"], image.id());
+        assert_eq!(step["image"], image.id());
+        assert_eq!(step["exact"], true);
+    }
+}
+
+#[test]
+fn after_a_miss_nothing_is_asked() {
+    let chain = chain();
+    // Not built here any more: as if the second step came from elsewhere.
+    chain
+        .layout
+        .store()
+        .set_built_here(&chain.images[1].id(), false)
+        .unwrap();
+    let run = history(&chain.layout, "third", &[]);
+    assert_eq!(run.exit, 1);
+    golden("history-miss.txt", &run.stdout, None);
+    let document = history(&chain.layout, "third", &["--json"]).json();
+    let unasked = "docker/not-asked-stage-already-missed";
+    assert_eq!(outcomes(&document), ["hit-local", "miss", unasked]);
+    assert_eq!(
+        document["steps"][1]["explanation"]["summary"]["code"],
+        "docker/miss-all-rejected"
+    );
+    let all = history(&chain.layout, "third", &["--all", "--json"]);
+    assert_eq!(all.exit, 1);
+    assert_eq!(outcomes(&all.json()), ["hit-local", "miss", "hit-local"]);
+}
+
+#[test]
+fn an_image_from_elsewhere_is_approximate() {
+    let layout = layout();
+    let run = history(&layout, "app:1", &["--base", "base:1"]);
+    assert_eq!(run.exit, 1);
+    golden("history-approximate.txt", &run.stdout, None);
+    let untrusted = history(
+        &layout,
+        "app:1",
+        &["--base", "base:1", "--cache-from", "app:1"],
+    );
+    assert_eq!(untrusted.exit, 1);
+    golden("history-untrusted.txt", &untrusted.stdout, None);
+    let trusted = ["--base", "base:1", "--trust", "app:1", "--json"];
+    let document = history(&layout, "app:1", &trusted).json();
+    assert_eq!(outcomes(&document), ["hit-restored", "hit-source"]);
+    assert_eq!(document["steps"][1]["answer"]["image"], app().id());
+    let scratch = history(&layout, "app:1", &["--trust", "app:1", "--json"]).json();
+    assert_eq!(scratch["base"], Value::Null, "no parent is recorded");
+    assert_eq!(
+        outcomes(&scratch),
+        ["hit-restored", "hit-restored", "hit-source"]
+    );
+}
+
+/// The first step of `FROM scratch`, built here, is a step and no base.
+#[test]
+fn a_first_step_built_here_is_asked_from_scratch() {
+    let first = ImageText::default().step("/bin/sh -c make", "make layer", Some(MAKE));
+    let second = first.step("/bin/sh -c make test", "test layer", Some(TEST));
+    let root = DataRoot::new();
+    root.add(&first, None, true);
+    root.add(&second, Some(&first.id()), true);
+    root.name("app", "1", &second.id());
+    let run = layerwise(&[
+        "docker",
+        "history",
+        "app:1",
+        "--store",
+        &root.spec(),
+        "--json",
+    ]);
+    assert_eq!(run.exit, 0, "{run:?}");
+    let document = run.json();
+    assert_eq!(document["base"], Value::Null);
+    assert_eq!(outcomes(&document), ["hit-local", "hit-local"]);
+}
+
+#[test]
+fn restored_images_keep_the_config_they_were_asked_with() {
+    let layout = layout();
+    let spec = layout.spec();
+    let mut arguments = vec!["docker", "lookup", "--store", &spec, "--parent", "base:1"];
+    arguments.extend(["--config", "-", "--trust", "app:1", "--json"]);
+    arguments.extend(AMD64);
+    let restored = with_input(&arguments, TEST).json();
+    let restored = restored["answer"]["image"].as_str().unwrap();
+    let run = history(&layout, restored, &["--trust", "app:1", "--json"]);
+    assert_eq!(run.exit, 0, "{run:?}");
+    let step = &run.json()["steps"][0];
+    assert_eq!(step["exact"], true);
+    assert_eq!(step["answer"]["image"], restored, "the same document again");
+}
+
+#[test]
+fn a_base_must_be_one() {
+    let layout = layout();
+    fails(
+        &history(&layout, "app:1", &["--base", "made:1"]),
+        &format!(
+            "find base \"{}\": the image does not continue it (docker/history-mismatch)",
+            made().id()
+        ),
+    );
+}
+
+/// A lookup that fails is told of, and ends the stage.
+#[test]
+fn a_failing_step_is_exit_code_3() {
+    let root = DataRoot::new();
+    let second = made().step("/bin/sh -c make test", "test layer", Some(TEST));
+    root.add(&base(), None, false);
+    root.add(&made(), Some(&base().id()), true);
+    let broken = base().step(
+        "/bin/sh -c x",
+        "x",
+        Some(r#"{"ExposedPorts":{"1-2/tcp":{}}}"#),
+    );
+    root.add(&broken, Some(&base().id()), true);
+    root.add(&second, Some(&made().id()), true);
+    root.name("app", "1", &second.id());
+    let run = layerwise(&["docker", "history", "app:1", "--store", &root.spec()]);
+    assert_eq!((run.exit, &*run.stderr), (3, ""));
+    golden("history-failed.txt", &run.stdout, None);
+}
+
+#[test]
+fn links_in_a_circle_end() {
+    let chain = chain();
+    chain
+        .layout
+        .mark(&[(&base().id(), &chain.images[2].id())], &[]);
+    let document = history(&chain.layout, "third", &["--json"]).json();
+    assert_eq!(document["findings"][0]["code"], "docker/ancestry-cycle");
+    assert_eq!(outcomes(&document), ["hit-local", "hit-local", "hit-local"]);
+}

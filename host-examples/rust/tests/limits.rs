@@ -1,0 +1,222 @@
+//! What stops a session, and what is left of it.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test")]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use layerwise::docker::{CacheFrom, Options, Outcome, Step};
+use layerwise::error::Error as Refusal;
+use layerwise::host::{Facts, Failure, Image, ImageStore, Provenance};
+use layerwise_host::{Engine, EngineOptions, Error, Lent, Net, SessionLimits, Stop};
+use layerwise_stores::{Memory, Order};
+
+fn document(padding: usize) -> String {
+    format!(
+        r#"{{"author":"{}","created":"2024-01-01T00:00:00Z","os":"linux","architecture":"amd64","container_config":{{"Cmd":["a"]}},"rootfs":{{"type":"layers"}}}}"#,
+        "x".repeat(padding)
+    )
+}
+
+fn store(images: usize, padding: usize) -> Arc<Memory> {
+    let store = Memory::new(Order::Sorted);
+    for index in 0..images {
+        let text = document(padding + index);
+        store.add(&text, None, Provenance::BuiltHere);
+    }
+    Arc::new(store)
+}
+
+fn step() -> Step {
+    let mut step = Step {
+        config: Some(r#"{"Cmd":["a"]}"#.to_owned()),
+        ..Step::default()
+    };
+    step.platform.os = "linux".to_owned();
+    step.platform.architecture = "amd64".to_owned();
+    step
+}
+
+fn lookup(net: Net, limits: SessionLimits, images: Arc<dyn ImageStore + Send + Sync>) -> Error {
+    let options = EngineOptions {
+        net,
+        ..EngineOptions::default()
+    };
+    let engine = Engine::new(&options).expect("engine");
+    let lent = Lent {
+        images,
+        ..Lent::default()
+    };
+    let mut session = engine
+        .docker(lent, Options::default(), limits)
+        .expect("session");
+    let error = session.lookup(&step()).expect_err("a stop");
+    assert!(
+        matches!(session.lookup(&step()), Err(Error::Dead)),
+        "the session is dead"
+    );
+    assert!(
+        matches!(session.sources(), Err(Error::Dead)),
+        "for every call"
+    );
+    error
+}
+
+fn stop(error: &Error) -> Option<Stop> {
+    match error {
+        Error::Stopped { stop, .. } => Some(*stop),
+        _ => None,
+    }
+}
+
+#[test]
+fn fuel() {
+    let limits = SessionLimits {
+        fuel: 200_000,
+        ..SessionLimits::default()
+    };
+    let error = lookup(Net::Fuel, limits, store(50, 10_000));
+    assert_eq!(stop(&error), Some(Stop::Fuel), "{error}");
+}
+
+#[test]
+fn deadline() {
+    /// A store with endless children.
+    struct Endless(Memory);
+    impl ImageStore for Endless {
+        fn get(&self, ids: &[String], want: Facts, limit: u64) -> Vec<Result<Image, Failure>> {
+            std::thread::sleep(Duration::from_millis(100));
+            self.0.get(ids, want, limit)
+        }
+        fn resolve(&self, names: &[String], limit: u64) -> Vec<Result<Image, Failure>> {
+            self.0.resolve(names, limit)
+        }
+        fn children(&self, parent: Option<&str>) -> Result<Vec<String>, Failure> {
+            std::thread::sleep(Duration::from_millis(100));
+            self.0.children(parent)
+        }
+        fn set_parent(&self, target: &str, parent: &str) -> Result<(), Failure> {
+            self.0.set_parent(target, parent)
+        }
+        fn create(
+            &self,
+            parent: Option<&str>,
+            document: &str,
+            layer: Option<&str>,
+        ) -> Result<String, Failure> {
+            self.0.create(parent, document, layer)
+        }
+    }
+    let limits = SessionLimits {
+        deadline: Duration::from_millis(50),
+        ..SessionLimits::default()
+    };
+    let error = lookup(
+        Net::Deadline,
+        limits,
+        Arc::new(Endless(Memory::new(Order::Sorted))),
+    );
+    assert_eq!(stop(&error), Some(Stop::Deadline), "{error}");
+}
+
+#[test]
+fn memory() {
+    let limits = SessionLimits {
+        memory: 4 << 20,
+        ..SessionLimits::default()
+    };
+    let error = lookup(Net::Deadline, limits, store(40, 500_000));
+    assert_eq!(stop(&error), Some(Stop::Memory), "{error}");
+}
+
+#[test]
+fn caps_are_refusals_and_the_session_goes_on() {
+    let engine = Engine::new(&EngineOptions::default()).expect("engine");
+    let lent = Lent {
+        images: store(3, 10),
+        ..Lent::default()
+    };
+    let options = Options {
+        limits: vec![("children".to_owned(), 2)],
+        ..Options::default()
+    };
+    let limits = SessionLimits::default();
+    let mut session = engine
+        .docker(lent.clone(), options, limits)
+        .expect("session");
+    for _ in 0..2 {
+        match session.lookup(&step()) {
+            Err(Error::Refused(Refusal::LimitExceeded(excess))) => {
+                assert_eq!((excess.limit.as_str(), excess.value), ("children", 2));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let unknown = Options {
+        limits: vec![("chidren".to_owned(), 2)],
+        ..Options::default()
+    };
+    let refused = engine
+        .docker(lent, unknown, limits)
+        .err()
+        .map(|error| error.to_string());
+    let want = "open \"chidren\": no such limit; known are document-bytes, answer-bytes, \
+                session-bytes, children, sources, entries, ancestors, depth";
+    assert_eq!(refused.as_deref(), Some(want));
+}
+
+#[test]
+fn what_is_not_lent_is_refused() {
+    let engine = Engine::new(&EngineOptions::default()).expect("engine");
+    let options = Options {
+        cache_from: vec![CacheFrom {
+            reference: "x".to_owned(),
+            trusted: true,
+        }],
+        ..Options::default()
+    };
+    let opened = engine.docker(Lent::default(), options, SessionLimits::default());
+    let mut session = opened.expect("session");
+    let skipped = session.skipped().expect("skipped");
+    assert_eq!(skipped.len(), 1);
+    match session.lookup(&step()) {
+        Err(Error::Refused(Refusal::Unsupported(problem))) => {
+            assert_eq!(problem.code, "docker/children-unreadable");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn sessions_do_not_see_each_other() {
+    let engine = Engine::new(&EngineOptions {
+        pool: Some(64),
+        ..EngineOptions::default()
+    })
+    .expect("engine");
+    let answers = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for tenant in 0..4_usize {
+            let (engine, answers) = (&engine, &answers);
+            scope.spawn(move || {
+                let images = store(1, tenant);
+                let own = images.images().first().map(|image| image.id.clone());
+                for _ in 0..20 {
+                    let lent = Lent {
+                        images: images.clone(),
+                        ..Lent::default()
+                    };
+                    let opened = engine.docker(lent, Options::default(), SessionLimits::default());
+                    let answer = opened.expect("session").lookup(&step()).expect("answer");
+                    assert_eq!(answer.outcome, Outcome::HitLocal);
+                    assert_eq!(answer.image, own, "its own image");
+                }
+                answers.lock().expect("lock").push(own);
+            });
+        }
+    });
+    let mut answers = answers.into_inner().expect("lock");
+    answers.sort();
+    answers.dedup();
+    assert_eq!(answers.len(), 4, "every tenant has another image");
+}

@@ -1,0 +1,143 @@
+//! A Docker engine of its own, from start to end.
+
+use std::fs;
+use std::path::PathBuf;
+
+use layerwise::host::{Facts, Image, ImageStore};
+use layerwise::oci::Platform;
+use layerwise_stores::DockerRoot;
+
+use super::needs;
+use super::process::{self, Output, Place, Service};
+
+/// More than any document here has.
+const LIMIT: u64 = 1 << 24;
+
+/// An engine with an empty data root.
+pub struct Engine {
+    // Dropped in this order: the engine ends before its files go.
+    service: Service,
+    place: Place,
+    /// Its version, as it prints it.
+    pub version: String,
+    /// What it builds for.
+    pub platform: Platform,
+}
+
+impl Engine {
+    /// Starts one; none when this machine cannot run one, which is said.
+    pub fn start() -> Option<Self> {
+        match Self::try_start() {
+            Ok(engine) if engine.version.starts_with("20.10.") => Some(engine),
+            Ok(engine) => {
+                needs::skip(&format!(
+                    "these tests know Docker 20.10, not {}",
+                    engine.version
+                ));
+                None
+            }
+            Err(why) => {
+                needs::skip(&format!("no Docker engine can be started here: {why}"));
+                None
+            }
+        }
+    }
+
+    fn try_start() -> Result<Self, String> {
+        let place = Place::new();
+        let path = place.path();
+        fs::write(path.join("daemon.json"), "{}").unwrap();
+        let at = |name: &str| path.join(name).display().to_string();
+        let service = Service::start(
+            "dockerd",
+            [
+                "--config-file".to_owned(),
+                at("daemon.json"),
+                "--data-root".to_owned(),
+                at("data"),
+                "--exec-root".to_owned(),
+                at("exec"),
+                "--pidfile".to_owned(),
+                at("pid"),
+                format!("--host=unix://{}", at("sock")),
+                "--storage-driver=vfs".to_owned(),
+                "--bridge=none".to_owned(),
+                "--iptables=false".to_owned(),
+                "--ip6tables=false".to_owned(),
+            ],
+            path.join("log"),
+        );
+        let mut engine = Self {
+            service,
+            place,
+            version: String::new(),
+            platform: Platform::default(),
+        };
+        let socket = engine.place.path().join("sock");
+        engine.service.wait_for(|| socket.exists())?;
+        let facts = "{{.Server.Version}} {{.Server.Os}} {{.Server.Arch}}";
+        let facts = engine.docker(&["version", "--format", facts]);
+        let mut facts = facts.split_whitespace().map(str::to_owned);
+        let mut next = || facts.next().unwrap();
+        engine.version = next();
+        engine.platform.os = next();
+        engine.platform.architecture = next();
+        Ok(engine)
+    }
+
+    /// Runs a command against it, which must succeed, and gives what it printed.
+    pub fn docker(&self, arguments: &[&str]) -> String {
+        self.must(arguments, self.run(arguments, None))
+    }
+
+    /// Runs a command against it that reads `input`.
+    pub fn docker_with(&self, arguments: &[&str], input: &[u8]) -> String {
+        let path = self.place.path().join("input");
+        fs::write(&path, input).unwrap();
+        self.must(arguments, self.run(arguments, Some(path)))
+    }
+
+    /// Its images as they are now.
+    pub fn images(&self) -> DockerRoot {
+        DockerRoot::open(&self.place.path().join("data")).unwrap()
+    }
+
+    /// The image behind a name, an id or the beginning of one, with its document
+    /// and its recorded parent.
+    pub fn image(&self, reference: &str) -> Image {
+        let images = self.images();
+        let mut found = images.resolve(&[reference.to_owned()], LIMIT);
+        let id = found.remove(0).unwrap().id;
+        let want = Facts {
+            document: true,
+            parent: true,
+            built: false,
+        };
+        images.get(&[id], want, LIMIT).remove(0).unwrap()
+    }
+
+    fn run(&self, arguments: &[&str], input: Option<PathBuf>) -> Output {
+        let path = self.place.path();
+        let mut all = vec![
+            // The classic builder, whatever the client prefers.
+            "DOCKER_BUILDKIT=0".to_owned(),
+            needs::docker().to_owned(),
+            format!("--host=unix://{}", path.join("sock").display()),
+            format!("--config={}", path.join("client").display()),
+        ];
+        all.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        process::run("env", all, input.as_deref())
+    }
+
+    fn must(&self, arguments: &[&str], output: Output) -> String {
+        assert!(
+            output.success,
+            "docker {} failed\n{}{}\nthe engine's last messages:\n{}",
+            arguments.join(" "),
+            output.stdout,
+            output.stderr,
+            self.service.messages()
+        );
+        output.stdout
+    }
+}

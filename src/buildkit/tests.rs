@@ -1,0 +1,74 @@
+//! Laws of exporting and reading, on small graphs drawn at random and on large
+//! ones made to hurt.
+
+mod host;
+mod hostile;
+mod laws;
+mod measure;
+mod reports;
+
+use super::*;
+use crate::go_json::Timestamp;
+use crate::oci;
+use host::Memory;
+
+/// A session with the defaults, or as asked for.
+fn exporter(options: Options) -> Exporter<Memory, Memory> {
+    let memory = Memory::default();
+    Exporter::open(memory.clone(), memory, options).unwrap()
+}
+
+fn newest() -> Options {
+    Options {
+        source: Some(crate::host::Source::Repository("source".into())),
+        ..Options::default()
+    }
+}
+
+fn digest(text: &str) -> String {
+    oci::sha256(text.as_bytes()).to_string()
+}
+
+fn layer(text: &str) -> oci::Descriptor {
+    oci::Descriptor {
+        media_type: "application/vnd.oci.image.layer.v1.tar+gzip".into(),
+        digest: digest(text),
+        size: 7,
+        annotations: vec![("containerd.io/uncompressed".into(), digest("diff"))],
+    }
+}
+
+/// A result made at a second.
+fn outcome(second: i64, layers: &[&str]) -> Outcome {
+    let time = Timestamp {
+        seconds: 1_700_000_000 + second,
+        ..Timestamp::default()
+    };
+    Outcome {
+        created: time.to_text().unwrap(),
+        layers: layers.iter().map(|text| layer(text)).collect(),
+        source: None,
+    }
+}
+
+fn link(record: u32, selector: &str) -> Alternative {
+    Alternative {
+        record: Some(record),
+        selector: selector.into(),
+        foreign: None,
+    }
+}
+
+fn record(name: &str, inputs: Vec<Vec<Alternative>>, results: Vec<Outcome>) -> Record {
+    Record {
+        digest: digest(name),
+        inputs,
+        results,
+    }
+}
+
+fn codes(findings: &[crate::explain::Finding]) -> Vec<&str> {
+    let own = findings.iter().map(|finding| &*finding.code);
+    own.map(|code| code.strip_prefix("buildkit/").unwrap())
+        .collect()
+}

@@ -1,0 +1,327 @@
+//! Restoring layer data (section 7): which layers are taken from the cache and
+//! which are removed, after the metadata was restored.
+
+use super::decode::{Document, Reading};
+use super::image::{LayerAnswer, Outcome};
+use super::label::read_label;
+use super::metadata::Layer;
+use super::names::{escape_id, join, refused_layer_name, reserved_layer_name};
+use super::reason::Reason;
+use super::restore::GroupElement;
+use super::version::{ApiVersion, Rules};
+use super::{CACHE_LABEL, LIMITS};
+use crate::error::{Error, Problem};
+use crate::explain::{Difference, Finding};
+use crate::prelude::*;
+use crate::semantics::Semantics;
+
+/// Below this Buildpack API a layer's own metadata file says whether it is kept
+/// in the cache.
+const CACHE_KNOWS: ApiVersion = ApiVersion::new(0, 6);
+
+/// From this Platform API the SBOM layer is restored too.
+const SBOM: ApiVersion = ApiVersion::new(0, 8);
+
+/// A layer that is there: a directory or a metadata file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Present {
+    /// The buildpack's id, unescaped.
+    pub buildpack: String,
+    /// The layer's name.
+    pub layer: String,
+    /// The sha that was recorded when its metadata was restored; may be empty.
+    pub sha: String,
+    /// Whether its metadata file has the cache flag; matters below Buildpack API
+    /// 0.6.
+    pub cached: bool,
+}
+
+/// What to decide about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DataRequest {
+    /// The reading; versions are those of [`Rules::of`].
+    pub semantics: Semantics,
+    /// The layers directory as it is written in layers, such as `/layers`.
+    pub directory: String,
+    /// The Platform API.
+    pub platform_api: String,
+    /// The buildpacks, in order.
+    pub group: Vec<GroupElement>,
+    /// The layers that are there.
+    pub present: Vec<Present>,
+    /// The cache's label or canonical metadata.
+    pub cache: Option<String>,
+}
+
+/// What happens to a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Its content is retrieved.
+    Retrieve,
+    /// Its directory, sha and metadata files are removed.
+    Remove,
+    /// Nothing.
+    Keep,
+}
+
+/// The decision about one layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataDecision {
+    /// The buildpack's id; empty for the SBOM layer.
+    pub buildpack: String,
+    /// The layer's name; empty for the SBOM layer.
+    pub layer: String,
+    /// What happens.
+    pub action: Action,
+    /// The diff id to retrieve; else empty.
+    pub diff_id: String,
+    /// The directory that everything retrieved must stay below, inside the root
+    /// `/`; else empty.
+    pub prefix: String,
+    /// What to remove, as paths of the file system.
+    pub paths: Vec<String>,
+    /// The reason.
+    pub finding: Finding,
+}
+
+/// Decides for each layer that is there, in the order of the group and then of
+/// the names.
+///
+/// # Errors
+/// `invalid` for a group or Platform API that is none, `unsupported` for an
+/// unknown version.
+pub fn plan_data(request: &DataRequest) -> Result<Vec<DataDecision>, Error> {
+    let rules = Rules::of(&request.semantics)?;
+    let platform_api: ApiVersion = request
+        .platform_api
+        .parse()
+        .map_err(|_| invalid(Reason::InvalidPlatformApi, &request.platform_api))?;
+    let reading = Reading {
+        strict: rules.guarded,
+        integers: false,
+        limits: &LIMITS,
+    };
+    let (cache, _) = read_label(
+        request.cache.as_deref(),
+        Document::Cache,
+        CACHE_LABEL,
+        reading,
+    );
+    let first = cache.first_entries();
+    let mut present: BTreeMap<&str, BTreeMap<&str, &Present>> = BTreeMap::new();
+    for layer in &request.present {
+        let layers = present.entry(layer.buildpack.as_str()).or_default();
+        layers.insert(&layer.layer, layer);
+    }
+    let mut decisions = Vec::with_capacity(request.present.len());
+    for element in &request.group {
+        let escaped = escape_id(&element.id)?;
+        let api: ApiVersion = element
+            .api
+            .parse()
+            .map_err(|_| invalid(Reason::InvalidBuildpackApi, &element.id))?;
+        let entry = first
+            .get(element.id.as_str())
+            .and_then(|at| cache.entries().get(*at));
+        for (name, layer) in present.remove(element.id.as_str()).unwrap_or_default() {
+            let cached = entry.and_then(|entry| entry.layers().get(name));
+            let directory = join(&join(&request.directory, &escaped), name);
+            decisions.push(decide(layer, api, cached, &directory));
+        }
+    }
+    if platform_api >= SBOM && !cache.sbom.is_empty() {
+        decisions.push(DataDecision {
+            buildpack: String::new(),
+            layer: String::new(),
+            action: Action::Retrieve,
+            diff_id: cache.sbom.clone(),
+            prefix: inside_root(&join(&request.directory, "sbom")),
+            paths: Vec::new(),
+            finding: Finding::new(Reason::DataRestored, "sbom")
+                .with([Difference::fact("sha", &cache.sbom)]),
+        });
+    }
+    Ok(decisions)
+}
+
+/// The decision about one layer; `cached` is the cache's layer of its name.
+fn decide(
+    layer: &Present,
+    api: ApiVersion,
+    cached: Option<&Layer>,
+    directory: &str,
+) -> DataDecision {
+    let subject = format!("{}:{}", layer.buildpack, layer.layer);
+    let candidate = if api < CACHE_KNOWS {
+        layer.cached
+    } else {
+        cached.is_some_and(|cached| cached.flags.cache)
+    };
+    let mut decision = DataDecision {
+        buildpack: layer.buildpack.clone(),
+        layer: layer.layer.clone(),
+        action: Action::Keep,
+        diff_id: String::new(),
+        prefix: String::new(),
+        paths: Vec::new(),
+        finding: Finding::new(Reason::DataNotCached, subject.as_str()),
+    };
+    if let Some((reason, rule)) = refused_layer_name(&layer.layer) {
+        decision.finding = Finding::new(reason, subject).with([Difference::fact("rule", rule)]);
+        return decision;
+    }
+    if reserved_layer_name(&layer.layer) {
+        decision.finding = Finding::new(Reason::ReservedLayerName, subject);
+        return decision;
+    }
+    if !candidate {
+        return decision;
+    }
+    match cached {
+        Some(cached) if cached.sha == layer.sha => {
+            decision.action = Action::Retrieve;
+            decision.diff_id.clone_from(&cached.sha);
+            decision.prefix = inside_root(directory);
+            decision.finding = Finding::new(Reason::DataRestored, subject)
+                .with([Difference::fact("sha", &cached.sha)]);
+            return decision;
+        }
+        Some(cached) => {
+            let shas = Difference::new("sha", layer.sha.clone(), cached.sha.clone());
+            decision.finding = Finding::new(Reason::DataRemovedWrongSha, subject).with([shas]);
+        }
+        None => decision.finding = Finding::new(Reason::DataRemovedNotInCache, subject),
+    }
+    decision.action = Action::Remove;
+    decision.paths = vec![
+        directory.to_owned(),
+        format!("{directory}.sha"),
+        format!("{directory}.toml"),
+    ];
+    decision
+}
+
+/// The decision after the layer was asked for: a layer that is not there leaves
+/// its metadata behind and the build goes on.
+pub fn settle_data(mut decision: DataDecision, answer: &LayerAnswer) -> DataDecision {
+    let reason = match answer.outcome {
+        Outcome::Done => return decision,
+        Outcome::Miss => Reason::DataSkippedReadError,
+        Outcome::Failed => Reason::DataFailed,
+    };
+    decision.action = Action::Keep;
+    decision.finding = Finding::new(reason, decision.finding.subject)
+        .with([
+            Difference::fact("cause", &answer.message),
+            Difference::fact("reason", &answer.finding.code),
+        ])
+        .with(answer.finding.differences.clone());
+    decision
+}
+
+/// A path without what makes it absolute.
+fn inside_root(path: &str) -> String {
+    path.trim_start_matches('/').to_owned()
+}
+
+fn invalid(reason: Reason, subject: &str) -> Error {
+    Error::Invalid(Problem::new(
+        reason,
+        "restore data",
+        subject,
+        "not an api version",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::sha256;
+
+    fn request(cache: &str, present: &[(&str, &str, bool)], api: &str) -> DataRequest {
+        DataRequest {
+            directory: "/layers".to_owned(),
+            platform_api: "0.13".to_owned(),
+            group: vec![GroupElement {
+                id: "ex/bp".to_owned(),
+                version: "1".to_owned(),
+                api: api.to_owned(),
+            }],
+            present: present
+                .iter()
+                .map(|(layer, sha, cached)| Present {
+                    buildpack: "ex/bp".to_owned(),
+                    layer: (*layer).to_owned(),
+                    sha: (*sha).to_owned(),
+                    cached: *cached,
+                })
+                .collect(),
+            cache: Some(cache.to_owned()),
+            ..DataRequest::default()
+        }
+    }
+
+    const CACHE: &str = r#"{"sbom":{"sha":"s"},"buildpacks":[{"key":"ex/bp","layers":{
+        "same":{"sha":"1","cache":true},"other":{"sha":"2","cache":true},"off":{"sha":"3"}}}]}"#;
+
+    fn codes(decisions: &[DataDecision]) -> Vec<(&str, Action, &str)> {
+        decisions
+            .iter()
+            .map(|d| {
+                (
+                    d.layer.as_str(),
+                    d.action,
+                    d.finding.code.trim_start_matches("buildpacks/"),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn layers_are_retrieved_removed_or_kept() {
+        let present = [
+            ("same", "1", false),
+            ("other", "1", false),
+            ("off", "3", true),
+            ("gone", "", true),
+            ("../x", "1", true),
+        ];
+        let decisions = plan_data(&request(CACHE, &present, "0.10")).unwrap();
+        assert_eq!(
+            codes(&decisions),
+            [
+                ("../x", Action::Keep, "unsafe-layer-name"),
+                ("gone", Action::Keep, "data-not-cached"),
+                ("off", Action::Keep, "data-not-cached"),
+                ("other", Action::Remove, "data-removed-wrong-sha"),
+                ("same", Action::Retrieve, "data-restored"),
+                ("", Action::Retrieve, "data-restored"),
+            ]
+        );
+        assert_eq!(decisions[4].prefix, "layers/ex_bp/same");
+        assert_eq!(decisions[4].diff_id, "1");
+        assert_eq!(decisions[3].paths[1], "/layers/ex_bp/other.sha");
+        assert_eq!(decisions[5].prefix, "layers/sbom");
+        let early = plan_data(&request(CACHE, &present, "0.5")).unwrap();
+        assert_eq!(
+            early[1].finding.code,
+            "buildpacks/data-removed-not-in-cache"
+        );
+        assert_eq!(early[2].finding.code, "buildpacks/data-restored");
+        assert_eq!(early[4].finding.code, "buildpacks/data-not-cached");
+    }
+
+    #[test]
+    fn a_missing_layer_does_not_stop_the_build() {
+        let decisions = plan_data(&request(CACHE, &[("same", "1", false)], "0.10")).unwrap();
+        let answer = LayerAnswer {
+            diff_id: sha256(b"").to_string(),
+            outcome: Outcome::Miss,
+            message: "failed to find".to_owned(),
+            finding: Finding::new(Reason::LayerNotFound, "x"),
+        };
+        let settled = settle_data(decisions[0].clone(), &answer);
+        assert_eq!(settled.finding.code, "buildpacks/data-skipped-read-error");
+        assert_eq!(settled.action, Action::Keep);
+    }
+}

@@ -1,0 +1,358 @@
+//! The cache image (sections 3 and 4): an ordinary image under one mutable tag,
+//! rebuilt from nothing on every commit.
+//!
+//! `document` builds the image's documents and reads those of an older one,
+//! `original` finds out what the name stands for, `layers` answers for single
+//! layers, `commit` replaces the image. This file is the session.
+
+mod commit;
+mod document;
+mod layers;
+mod original;
+
+use super::decode::{Document, Reading, decode};
+use super::label::{Retrieval, read_label};
+use super::metadata::Metadata;
+use super::quote::quoted;
+use super::reason::Reason;
+use super::version::Rules;
+use super::{CACHE_LABEL, LIMITS};
+use crate::error::{Error, Problem};
+use crate::explain::{Difference, Explanation, Finding};
+use crate::host::{Level, Observer, Presence, Registry};
+use crate::limits::Limits;
+use crate::oci::{Descriptor, Digest};
+use crate::prelude::*;
+use crate::semantics::Semantics;
+
+use original::Original;
+
+pub use commit::{Commit, Effect, Written};
+pub use layers::{Addition, AdditionSource, LayerAnswer, Outcome, WantedLayer};
+
+/// Choices of the opener; none are set by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImagePolicy {
+    /// Delete the old image after a commit, when it differs. Upstream does so
+    /// below Platform API 0.13.
+    pub delete_original: bool,
+    /// Use an image that names no scope, such as one that upstream wrote.
+    pub accept_unscoped: bool,
+    /// Integers stay integers; upstream turns every number into a float.
+    pub keep_integers: bool,
+}
+
+/// How to open a cache image.
+#[derive(Clone, Debug, Default)]
+pub struct ImageOptions {
+    /// The reading; versions are those of [`Rules::of`].
+    pub semantics: Semantics,
+    /// The name, such as a tag in a registry.
+    pub reference: String,
+    /// Whose cache it is. The guarded reading wants one, writes it into the
+    /// manifest's annotation [`CacheImage::SCOPE`], and believes no image of
+    /// another scope; the compatible one does not look at it.
+    pub scope: String,
+    /// The operating system in the image's config; empty means `linux`.
+    pub os: String,
+    /// Choices.
+    pub policy: ImagePolicy,
+    /// Caps by name, see [`LIMITS`].
+    pub limits: Vec<(String, u64)>,
+}
+
+/// What a session holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Whether the image was committed.
+    pub committed: bool,
+    /// The label of the new image; none when metadata was never set.
+    pub label: Option<String>,
+    /// The layers of the new image, in order.
+    pub layers: Vec<LayerState>,
+    /// The digest of the image the name stood for when it was opened or
+    /// committed; none when there was none.
+    pub digest: Option<String>,
+}
+
+/// A layer of the new image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerState {
+    /// Its diff id.
+    pub diff_id: String,
+    /// Its blob.
+    pub descriptor: Descriptor,
+}
+
+/// A session over one cache image.
+#[derive(Debug)]
+pub struct CacheImage<R, O> {
+    registry: R,
+    observer: O,
+    rules: Rules,
+    limits: Limits<8>,
+    name: String,
+    repository: String,
+    scope: String,
+    os: String,
+    policy: ImagePolicy,
+    original: Original,
+    label: Option<String>,
+    staged: Vec<Staged>,
+    staged_ids: BTreeSet<Digest>,
+    committed: bool,
+}
+
+/// A layer of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Staged {
+    diff_id: Digest,
+    descriptor: Descriptor,
+}
+
+impl<R: Registry, O: Observer> CacheImage<R, O> {
+    /// The annotation of the manifest that names the scope.
+    pub const SCOPE: &str = document::SCOPE;
+
+    /// Opens the image behind a name. A name that stands for nothing, or for
+    /// something that may not be seen, is an empty cache.
+    ///
+    /// # Errors
+    /// `invalid` for a name, scope or limit that is none, `unsupported` for an
+    /// unknown version, and what the registry answers when it cannot tell.
+    pub fn open(registry: R, observer: O, options: ImageOptions) -> Result<Self, Error> {
+        let rules = Rules::of(&options.semantics)?;
+        let limits = LIMITS.with(&options.limits)?;
+        let name = options.reference;
+        if rules.guarded && options.scope.is_empty() {
+            return Err(Error::Invalid(Problem::new(
+                Reason::ScopeRequired,
+                "open",
+                name,
+                "a cache image needs a scope",
+            )));
+        }
+        let repository = registry.locate(&name).map_err(|failure| {
+            let words = format!(
+                "accessing cache image {}: could not parse reference: {name}",
+                quoted(&name)
+            );
+            Problem::new(Reason::InvalidReference, "open", name.clone(), words)
+                .from_failure(&failure)
+        })?;
+        let scope = rules.guarded.then_some(options.scope.as_str());
+        let original = original::open(
+            &registry,
+            &repository,
+            &name,
+            limits.get("document-bytes"),
+            limits.get("depth"),
+            original::Scope {
+                wanted: scope,
+                accept_none: options.policy.accept_unscoped,
+            },
+        )?;
+        Ok(Self {
+            registry,
+            observer,
+            rules,
+            limits,
+            repository,
+            scope: options.scope,
+            os: if options.os.is_empty() {
+                "linux".to_owned()
+            } else {
+                options.os
+            },
+            policy: options.policy,
+            name,
+            original,
+            label: None,
+            staged: Vec::new(),
+            staged_ids: BTreeSet::new(),
+            committed: false,
+        })
+    }
+
+    /// The name as it was given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the name stands for something now; asked again at each call.
+    pub fn exists(&self) -> bool {
+        let answer = self.registry.resolve(slice(&self.name)).into_iter().next();
+        matches!(answer, Some(Ok(found)) if !found.is_empty())
+    }
+
+    /// What this session holds.
+    pub fn state(&self) -> State {
+        State {
+            committed: self.committed,
+            label: self.label.clone(),
+            layers: self
+                .staged
+                .iter()
+                .map(|layer| LayerState {
+                    diff_id: layer.diff_id.to_string(),
+                    descriptor: layer.descriptor.clone(),
+                })
+                .collect(),
+            digest: self.original.digest().map(ToString::to_string),
+        }
+    }
+
+    /// Sets the metadata of the new image, a JSON document; the last one counts.
+    ///
+    /// # Errors
+    /// `committed`, or `invalid` for a document that cannot be a label.
+    pub fn set_metadata(&mut self, document: &str) -> Result<(), Error> {
+        self.modifiable("set metadata")?;
+        let reading = Reading {
+            integers: true,
+            strict: true,
+            limits: &self.limits,
+        };
+        let metadata = decode(document, Document::Cache, reading).map_err(|fault| {
+            Error::Invalid(Problem::new(
+                Reason::MetadataUnserializable,
+                "set metadata",
+                self.name.clone(),
+                format!("serializing metadata: {fault}"),
+            ))
+        })?;
+        let label = metadata.to_text();
+        let length = u64::try_from(label.len()).unwrap_or(u64::MAX);
+        self.limits
+            .check("label-bytes", length, "set metadata", CACHE_LABEL)?;
+        self.label = Some(label);
+        Ok(())
+    }
+
+    /// The metadata of the image the name stood for, or of the one committed.
+    pub fn metadata(&self) -> Retrieval {
+        let (metadata, finding) = self.read_metadata();
+        if finding.code == Reason::ImageCorrupt.as_str() {
+            let name = quoted(&self.name);
+            let line = format!("Ignoring cache image {name} because it was corrupt");
+            self.observer
+                .log(Level::Info, &line, &[("image", &self.name)]);
+        }
+        Retrieval {
+            document: metadata.to_text(),
+            finding,
+        }
+    }
+
+    /// Why this cache gives what it gives: the metadata, and for each cached
+    /// layer in it whether the image has it.
+    pub fn explain(&self) -> Explanation {
+        let (metadata, summary) = self.read_metadata();
+        let layers = self.original.layers();
+        let mut findings = vec![summary.clone()];
+        let mut missing: Option<Finding> = None;
+        let mut considered = 0_u64;
+        for entry in metadata.entries() {
+            for (name, layer) in entry.layers().iter().filter(|(_, layer)| layer.flags.cache) {
+                considered = considered.saturating_add(1);
+                let known = layer
+                    .sha
+                    .parse()
+                    .ok()
+                    .is_some_and(|sha: Digest| layers.contains_key(&sha));
+                let reason = if known {
+                    Reason::LayerHit
+                } else {
+                    Reason::LayerNotFound
+                };
+                let finding = Finding::new(reason, format!("{}:{name}", entry.key))
+                    .with([Difference::fact("sha", &layer.sha)]);
+                if !known {
+                    missing.get_or_insert_with(|| finding.clone());
+                }
+                findings.push(finding);
+            }
+        }
+        Explanation {
+            summary,
+            findings,
+            nearest: missing,
+            considered,
+        }
+    }
+
+    fn read_metadata(&self) -> (Metadata, Finding) {
+        let miss = |finding| (Metadata::default(), finding);
+        let label = match &self.original {
+            Original::Absent(why) => {
+                return miss(Finding::new(Reason::ImageNotFound, &self.name).with(why.clone()));
+            }
+            Original::Foreign { found, .. } => {
+                return miss(
+                    Finding::new(Reason::Scope, &self.name).with([Difference::new(
+                        "scope",
+                        found.clone(),
+                        self.scope.clone(),
+                    )]),
+                );
+            }
+            Original::Corrupt { why, .. } => return miss(self.corrupt(why.clone())),
+            Original::Empty { .. } => {
+                let index = [Difference::fact("manifest", "index")];
+                return miss(Finding::new(Reason::LabelMissing, &self.name).with(index));
+            }
+            Original::Image { label, .. } => {
+                if let Some(why) = self.missing_blob() {
+                    return miss(self.corrupt(why));
+                }
+                label.as_deref()
+            }
+        };
+        let reading = Reading {
+            strict: self.rules.guarded,
+            integers: self.policy.keep_integers,
+            limits: &self.limits,
+        };
+        read_label(label, Document::Cache, &self.name, reading)
+    }
+
+    fn corrupt(&self, why: Difference) -> Finding {
+        Finding::new(Reason::ImageCorrupt, &self.name).with([why])
+    }
+
+    /// The first layer whose blob the registry does not have.
+    fn missing_blob(&self) -> Option<Difference> {
+        if !self.rules.corrupt_check {
+            return None;
+        }
+        let blobs: Vec<String> = self.original.blobs().map(ToOwned::to_owned).collect();
+        if blobs.is_empty() {
+            return None;
+        }
+        match self.registry.has(&self.repository, &blobs) {
+            Ok(answers) => blobs
+                .iter()
+                .zip(answers)
+                .find(|(_, presence)| *presence == Presence::Absent)
+                .map(|(digest, _)| Difference::fact("blob.absent", digest)),
+            Err(failure) => Some(Difference::fact("error", failure)),
+        }
+    }
+
+    fn modifiable(&self, operation: &str) -> Result<(), Error> {
+        if self.committed {
+            return Err(Error::Committed(Problem::new(
+                Reason::CommittedAlready,
+                operation,
+                self.name.clone(),
+                "cache cannot be modified after commit",
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// One thing as the list a batched call wants.
+fn slice(one: &String) -> &[String] {
+    core::slice::from_ref(one)
+}

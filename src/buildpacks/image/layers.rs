@@ -1,0 +1,445 @@
+//! Answers for single layers: taken from the old image, put into the new one
+//! (sections 4.2 and 4.3). A layer that is missing or damaged is a miss for that
+//! layer (threat T13).
+
+use super::original::no_answer;
+use super::{CacheImage, Staged, document};
+use crate::buildpacks::reason::Reason;
+use crate::error::{Error, Problem};
+use crate::explain::{Difference, Finding};
+use crate::host::{
+    Destination, Failure, FailureCode, Observer, Presence, Registry, Retrieval, Source, Transfer,
+};
+use crate::oci::{Descriptor, Digest};
+use crate::prelude::*;
+
+/// How an operation on one layer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// As asked.
+    Done,
+    /// The layer is not there, or not what it should be: upstream's read error,
+    /// which callers pass over.
+    Miss,
+    /// Anything else went wrong.
+    Failed,
+}
+
+/// What happened to one layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerAnswer {
+    /// The diff id, as it was given, or as the host computed it.
+    pub diff_id: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Upstream's words; empty when done.
+    pub message: String,
+    /// The reason, with the cause that upstream drops.
+    pub finding: Finding,
+}
+
+/// Where the bytes of a layer are that is to be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdditionSource {
+    /// A tar file, by a path of the file system.
+    File(String),
+    /// Something the host knows by this name.
+    Provider(String),
+}
+
+/// A layer to be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addition {
+    /// Its bytes.
+    pub source: AdditionSource,
+    /// The diff id it should have; empty when not known.
+    pub diff_id: String,
+}
+
+/// A layer to be retrieved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedLayer {
+    /// Its diff id.
+    pub diff_id: String,
+    /// Where to unpack it; none to hash it only.
+    pub into: Option<Destination>,
+}
+
+impl<R: Registry, O: Observer> CacheImage<R, O> {
+    /// Stores layers and puts them into the new image, in this order. A layer
+    /// that the new image has already is not added again.
+    ///
+    /// # Errors
+    /// `committed`, or when the caller's time is up.
+    pub fn add(&mut self, additions: &[Addition]) -> Result<Vec<LayerAnswer>, Error> {
+        self.modifiable("add layer")?;
+        let mut seen: BTreeSet<Digest> = BTreeSet::new();
+        let mut transfers = Vec::new();
+        let mut fresh = Vec::with_capacity(additions.len());
+        for addition in additions {
+            let known = diff_id(&addition.diff_id);
+            let repeated = match &known {
+                Some(id) if self.rules.guarded => {
+                    self.staged_ids.contains(id) || !seen.insert(id.clone())
+                }
+                _ => false,
+            };
+            fresh.push(!repeated);
+            if !repeated {
+                transfers.push(Transfer {
+                    descriptor: Descriptor {
+                        media_type: document::LAYER.to_owned(),
+                        ..Descriptor::default()
+                    },
+                    diff_id: known.map(|id| id.to_string()),
+                    source: match &addition.source {
+                        AdditionSource::File(path) => Source::File(path.clone()),
+                        AdditionSource::Provider(name) => Source::Provider(name.clone()),
+                    },
+                });
+            }
+        }
+        let stored = if transfers.is_empty() {
+            Vec::new()
+        } else {
+            self.registry.store(&self.repository, &transfers)
+        };
+        let mut stored = stored.into_iter();
+        let mut answers = Vec::with_capacity(additions.len());
+        for (addition, fresh) in additions.iter().zip(fresh) {
+            if !fresh {
+                let staged =
+                    diff_id(&addition.diff_id).is_some_and(|id| self.staged_ids.contains(&id));
+                answers.push(if staged {
+                    done(&addition.diff_id, Reason::LayerAlreadyStaged)
+                } else {
+                    let words = "the same layer could not be added before";
+                    let cause = Failure::new(FailureCode::Other, words);
+                    failed(
+                        &addition.diff_id,
+                        Reason::AddFailed,
+                        words.to_owned(),
+                        &cause,
+                    )
+                });
+                continue;
+            }
+            let stored = stored.next().unwrap_or_else(|| Err(no_answer()));
+            let added = stored.and_then(|stored| self.accept(addition, stored));
+            answers.push(match added {
+                Ok(staged) => self.stage(staged, Reason::LayerAdded),
+                Err(failure) => {
+                    stop(&failure, "add layer", &self.name)?;
+                    let reason = if failure.code == FailureCode::Conflict {
+                        Reason::LayerDiffMismatch
+                    } else {
+                        Reason::AddFailed
+                    };
+                    failed(&addition.diff_id, reason, failure.message.clone(), &failure)
+                }
+            });
+        }
+        Ok(answers)
+    }
+
+    /// Takes layers of the old image over into the new one, in this order.
+    ///
+    /// # Errors
+    /// `committed`, or when the caller's time is up.
+    pub fn reuse(&mut self, diff_ids: &[String]) -> Result<Vec<LayerAnswer>, Error> {
+        self.modifiable("reuse layer")?;
+        let found: Vec<Option<Staged>> = diff_ids.iter().map(|id| self.find(id)).collect();
+        let blobs: Vec<String> = found
+            .iter()
+            .flatten()
+            .map(|layer| layer.descriptor.digest.clone())
+            .collect();
+        let mut presence = match self.presence(&blobs) {
+            Ok(answers) => Ok(answers.into_iter()),
+            Err(failure) => {
+                stop(&failure, "reuse layer", &self.name)?;
+                Err(failure)
+            }
+        };
+        let mut answers = Vec::with_capacity(diff_ids.len());
+        for (id, found) in diff_ids.iter().zip(found) {
+            let words = format!("failed to reuse cache layer with SHA '{id}'");
+            let Some(layer) = found else {
+                let cause = Failure::new(FailureCode::NotFound, "not a layer of the old image");
+                answers.push(failed(id, Reason::ReuseFailed, words, &cause));
+                continue;
+            };
+            let here = match &mut presence {
+                Ok(answers) => Ok(answers.next().unwrap_or(Presence::Unknown)),
+                Err(failure) => Err(failure.clone()),
+            };
+            answers.push(match here {
+                Ok(Presence::Absent) if self.rules.guarded => {
+                    let gone =
+                        Failure::new(FailureCode::NotFound, "the registry does not have the blob");
+                    self.unread(id, &gone, Reason::ReuseFailed, words)
+                }
+                Ok(_) => self.stage(layer, Reason::LayerReused),
+                Err(failure) => self.unread(id, &failure, Reason::ReuseFailed, words),
+            });
+        }
+        Ok(answers)
+    }
+
+    /// Retrieves layers, in parallel where the host can. In the guarded reading
+    /// nothing is unpacked whose uncompressed bytes do not have the diff id.
+    ///
+    /// # Errors
+    /// `invalid` for a prefix that leads out of its root, or when the caller's
+    /// time is up.
+    pub fn retrieve(&self, wanted: &[WantedLayer]) -> Result<Vec<LayerAnswer>, Error> {
+        for layer in wanted {
+            check_destination(layer)?;
+        }
+        let found: Vec<Option<Staged>> = wanted
+            .iter()
+            .map(|layer| self.find(&layer.diff_id))
+            .collect();
+        let retrievals: Vec<Retrieval> = wanted
+            .iter()
+            .zip(&found)
+            .filter_map(|(wanted, found)| {
+                let found = found.as_ref()?;
+                let mut descriptor = found.descriptor.clone();
+                if descriptor.digest == found.diff_id.as_str() {
+                    // The same bytes with and without compression: there is none.
+                    descriptor.media_type = document::PLAIN_LAYER.to_owned();
+                }
+                Some(Retrieval {
+                    descriptor,
+                    into: wanted.into.clone(),
+                    diff_id: self.rules.guarded.then(|| found.diff_id.to_string()),
+                })
+            })
+            .collect();
+        let mut read = if retrievals.is_empty() {
+            Vec::new().into_iter()
+        } else {
+            self.registry
+                .retrieve(&self.repository, &retrievals)
+                .into_iter()
+        };
+        let mut answers = Vec::with_capacity(wanted.len());
+        for (wanted, found) in wanted.iter().zip(found) {
+            let id = &wanted.diff_id;
+            let words = format!("failed to get cache layer with SHA '{id}'");
+            let Some(found) = found else {
+                answers.push(if diff_id(id).is_some() {
+                    let cause = Failure::new(FailureCode::NotFound, "not a layer of this image");
+                    self.unread(id, &cause, Reason::LayerReadFailed, words)
+                } else {
+                    let cause = Failure::new(FailureCode::Invalid, "not a diff id");
+                    failed(id, Reason::LayerReadFailed, words, &cause)
+                });
+                continue;
+            };
+            let answer = read.next().unwrap_or_else(|| Err(no_answer()));
+            let answer = answer.and_then(|read| {
+                if self.rules.guarded && read.diff_id != found.diff_id.as_str() {
+                    let words = format!("the uncompressed bytes have the digest {}", read.diff_id);
+                    return Err(Failure::new(FailureCode::Corrupt, words));
+                }
+                Ok(())
+            });
+            answers.push(match answer {
+                Ok(()) => {
+                    let mut answer = done(id, Reason::LayerHit);
+                    let origin = if self.committed {
+                        "committed"
+                    } else {
+                        "original"
+                    };
+                    answer.finding = answer.finding.with([Difference::fact("origin", origin)]);
+                    answer
+                }
+                Err(failure) => {
+                    stop(&failure, "retrieve layer", id)?;
+                    self.unread(id, &failure, Reason::LayerReadFailed, words)
+                }
+            });
+        }
+        Ok(answers)
+    }
+
+    /// Verifies layers. Upstream trusts the registry, and so does the compatible
+    /// reading; the guarded one hashes each layer that the image has.
+    ///
+    /// # Errors
+    /// When the caller's time is up.
+    pub fn verify(&self, diff_ids: &[String]) -> Result<Vec<LayerAnswer>, Error> {
+        let hashed: Vec<bool> = diff_ids
+            .iter()
+            .map(|id| self.rules.guarded && self.find(id).is_some())
+            .collect();
+        let wanted: Vec<WantedLayer> = diff_ids
+            .iter()
+            .zip(&hashed)
+            .filter(|(_, hashed)| **hashed)
+            .map(|(id, _)| WantedLayer {
+                diff_id: id.clone(),
+                into: None,
+            })
+            .collect();
+        let mut read = self.retrieve(&wanted)?.into_iter();
+        let answers = diff_ids.iter().zip(hashed).map(|(id, hashed)| {
+            match hashed.then(|| read.next()).flatten() {
+                None => done(id, Reason::LayerTrusted),
+                Some(answer) if answer.outcome == Outcome::Done => done(id, Reason::LayerVerified),
+                Some(answer) => answer,
+            }
+        });
+        Ok(answers.collect())
+    }
+
+    /// Puts a layer into the new image, once.
+    fn stage(&mut self, layer: Staged, reason: Reason) -> LayerAnswer {
+        let id = layer.diff_id.to_string();
+        if self.staged_ids.insert(layer.diff_id.clone()) {
+            self.staged.push(layer);
+            return done(&id, reason);
+        }
+        if self.rules.guarded {
+            return done(&id, Reason::LayerAlreadyStaged);
+        }
+        self.staged.push(layer);
+        let mut answer = done(&id, reason);
+        answer.finding = answer
+            .finding
+            .hint("the guarded reading keeps one copy of a layer");
+        answer
+    }
+
+    /// Checks what a host says it has stored.
+    fn accept(&self, addition: &Addition, stored: crate::host::Stored) -> Result<Staged, Failure> {
+        let corrupt = |words: &str| Failure::new(FailureCode::Corrupt, words);
+        let given = diff_id(&addition.diff_id);
+        let computed = match stored.diff_id.as_deref() {
+            Some(text) => Some(diff_id(text).ok_or_else(|| corrupt("not a diff id"))?),
+            None => None,
+        };
+        if self.rules.guarded
+            && let (Some(given), Some(computed)) = (&given, &computed)
+            && given != computed
+        {
+            return Err(Failure::new(
+                FailureCode::Conflict,
+                format!("the file has the diff id {computed}"),
+            ));
+        }
+        let mut descriptor = stored.descriptor;
+        descriptor.annotations.clear();
+        if descriptor.media_type.is_empty() {
+            document::LAYER.clone_into(&mut descriptor.media_type);
+        }
+        if descriptor.digest.parse::<Digest>().is_err() {
+            return Err(corrupt("the blob has no digest"));
+        }
+        let diff_id = computed
+            .or(given)
+            .ok_or_else(|| corrupt("the diff id of the layer is not known"))?;
+        Ok(Staged {
+            diff_id,
+            descriptor,
+        })
+    }
+
+    /// The layer of the old image with a diff id.
+    fn find(&self, id: &str) -> Option<Staged> {
+        let diff_id = diff_id(id)?;
+        let descriptor = self.original.layers().get(&diff_id)?.clone();
+        Some(Staged {
+            diff_id,
+            descriptor,
+        })
+    }
+
+    fn presence(&self, blobs: &[String]) -> Result<Vec<Presence>, Failure> {
+        if blobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.registry.has(&self.repository, blobs)
+    }
+
+    /// The answer for a layer that cannot be read: which class the cause is.
+    fn unread(&self, id: &str, cause: &Failure, otherwise: Reason, words: String) -> LayerAnswer {
+        let miss = match cause.code {
+            FailureCode::NotFound => Some(Reason::LayerNotFound),
+            FailureCode::Truncated => Some(Reason::LayerTruncated),
+            FailureCode::Corrupt if self.rules.guarded => Some(Reason::LayerCorrupt),
+            FailureCode::Denied if self.rules.guarded => Some(Reason::LayerOutsidePrefix),
+            _ => None,
+        };
+        match miss {
+            Some(reason) if self.rules.read_class => {
+                let words = format!("failed to find cache layer with SHA '{id}'");
+                let mut answer = failed(id, reason, words, cause);
+                answer.outcome = Outcome::Miss;
+                answer
+            }
+            Some(reason) => failed(id, reason, cause.message.clone(), cause),
+            None if self.rules.read_class => failed(id, otherwise, words, cause),
+            None => failed(id, otherwise, cause.message.clone(), cause),
+        }
+    }
+}
+
+/// A diff id that upstream accepts: SHA-256 only.
+fn diff_id(text: &str) -> Option<Digest> {
+    text.parse::<Digest>()
+        .ok()
+        .filter(|digest| digest.algorithm() == "sha256")
+}
+
+fn done(id: &str, reason: Reason) -> LayerAnswer {
+    LayerAnswer {
+        diff_id: id.to_owned(),
+        outcome: Outcome::Done,
+        message: String::new(),
+        finding: Finding::new(reason, id),
+    }
+}
+
+fn failed(id: &str, reason: Reason, message: String, cause: &Failure) -> LayerAnswer {
+    LayerAnswer {
+        diff_id: id.to_owned(),
+        outcome: Outcome::Failed,
+        message,
+        finding: Finding::new(reason, id).with([Difference::fact("cause", cause)]),
+    }
+}
+
+/// Cancellation ends the whole operation.
+fn stop(failure: &Failure, operation: &str, subject: &str) -> Result<(), Error> {
+    if matches!(failure.code, FailureCode::Cancelled | FailureCode::Deadline) {
+        let problem = Problem::new(
+            Reason::LayerReadFailed,
+            operation,
+            subject,
+            failure.message.clone(),
+        );
+        return Err(problem.from_failure(failure));
+    }
+    Ok(())
+}
+
+/// A prefix must be a path inside its root (threat T12).
+fn check_destination(layer: &WantedLayer) -> Result<(), Error> {
+    let Some(into) = &layer.into else {
+        return Ok(());
+    };
+    let unsafe_part = |part: &str| matches!(part, "" | "." | "..");
+    if into.prefix.contains('\0') || into.prefix.split('/').any(unsafe_part) {
+        return Err(Error::Invalid(Problem::new(
+            Reason::InvalidDestination,
+            "retrieve layer",
+            layer.diff_id.clone(),
+            format!("not a path inside its root: {:?}", into.prefix),
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! What a name stands for: resolved once, then read by digest, each document
+//! hashed again (section 4.1, threats T9 and T10).
+
+use super::Staged;
+use super::document::{Manifest, read_config, read_manifest};
+use crate::buildpacks::quote::quoted;
+use crate::buildpacks::reason::Reason;
+use crate::error::{Error, Problem};
+use crate::explain::Difference;
+use crate::host::{Failure, FailureCode, Registry};
+use crate::oci::{Descriptor, Digest};
+use crate::prelude::*;
+
+/// The image behind a name.
+#[derive(Clone, Debug)]
+pub enum Original {
+    /// There is none, or none that may be seen.
+    Absent(Vec<Difference>),
+    /// An index: no child of it is for no architecture.
+    Empty { digest: Digest },
+    /// An image of another scope, or of none.
+    Foreign {
+        digest: Digest,
+        found: Option<String>,
+    },
+    /// Documents that are missing, do not have their digest or do not agree.
+    Corrupt {
+        digest: Option<Digest>,
+        why: Difference,
+    },
+    /// An image.
+    Image {
+        digest: Digest,
+        label: Option<String>,
+        layers: BTreeMap<Digest, Descriptor>,
+        /// All blobs, in order.
+        blobs: Vec<String>,
+    },
+}
+
+/// Which scope an image must have.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// None where scopes are not looked at.
+    pub wanted: Option<&'a str>,
+    /// An image without a scope will do.
+    pub accept_none: bool,
+}
+
+impl Original {
+    /// The image that was just saved.
+    pub fn saved(digest: Digest, label: Option<String>, staged: &[Staged]) -> Self {
+        Self::Image {
+            digest,
+            label,
+            layers: by_diff_id(
+                staged
+                    .iter()
+                    .map(|layer| (layer.diff_id.clone(), layer.descriptor.clone())),
+            ),
+            blobs: staged
+                .iter()
+                .map(|layer| layer.descriptor.digest.clone())
+                .collect(),
+        }
+    }
+
+    /// The digest of its manifest, where it is known.
+    pub const fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::Absent(_) => None,
+            Self::Corrupt { digest, .. } => digest.as_ref(),
+            Self::Empty { digest } | Self::Foreign { digest, .. } | Self::Image { digest, .. } => {
+                Some(digest)
+            }
+        }
+    }
+
+    /// Its layers by diff id.
+    pub const fn layers(&self) -> &BTreeMap<Digest, Descriptor> {
+        const NONE: &BTreeMap<Digest, Descriptor> = &BTreeMap::new();
+        match self {
+            Self::Image { layers, .. } => layers,
+            _ => NONE,
+        }
+    }
+
+    /// The digests of its layers' blobs.
+    pub fn blobs(&self) -> impl Iterator<Item = &str> {
+        let blobs = match self {
+            Self::Image { blobs, .. } => blobs.as_slice(),
+            _ => &[],
+        };
+        blobs.iter().map(String::as_str)
+    }
+}
+
+/// Finds the image behind a name.
+///
+/// # Errors
+/// When the registry cannot tell what the name stands for.
+pub fn open<R: Registry>(
+    registry: &R,
+    repository: &str,
+    name: &str,
+    limit: u64,
+    depth: u64,
+    scope: Scope<'_>,
+) -> Result<Original, Error> {
+    let depth = u32::try_from(depth).unwrap_or(u32::MAX);
+    let answer = registry.resolve(&[name.to_owned()]).into_iter().next();
+    let mut found = match answer.unwrap_or_else(|| Err(no_answer())) {
+        Ok(found) => found,
+        Err(failure) => {
+            return match failure.code {
+                FailureCode::NotFound => Ok(Original::Absent(Vec::new())),
+                FailureCode::Unauthorized => Ok(Original::Absent(vec![Difference::fact(
+                    "unauthorized",
+                    failure,
+                )])),
+                _ => Err(inaccessible(name, &failure)),
+            };
+        }
+    };
+    let Some(descriptor) = found.pop() else {
+        return Ok(Original::Absent(Vec::new()));
+    };
+    let corrupt = |digest, why| Ok(Original::Corrupt { digest, why });
+    let Ok(digest) = descriptor.digest.parse::<Digest>() else {
+        let why = Difference::fact("manifest.digest", descriptor.digest);
+        return corrupt(None, why);
+    };
+    if found.iter().any(|other| other.digest != descriptor.digest) {
+        return corrupt(
+            None,
+            Difference::fact("manifests", "the name is listed more than once"),
+        );
+    }
+    let text = match read(registry, repository, name, &descriptor, &digest, limit)? {
+        Ok(text) => text,
+        Err(why) => return corrupt(Some(digest), Difference::fact("manifest", why)),
+    };
+    let (config, blobs, found) = match read_manifest(&text, &descriptor.media_type, depth) {
+        Ok(Manifest::Index) => return Ok(Original::Empty { digest }),
+        Ok(Manifest::Image {
+            config,
+            layers,
+            scope,
+        }) => (config, layers, scope),
+        Err(why) => return corrupt(Some(digest), Difference::fact("manifest", why)),
+    };
+    if let Some(wanted) = scope.wanted
+        && found.as_deref() != Some(wanted)
+        && !(found.is_none() && scope.accept_none)
+    {
+        return Ok(Original::Foreign { digest, found });
+    }
+    let Ok(config_digest) = config.digest.parse::<Digest>() else {
+        return corrupt(
+            Some(digest),
+            Difference::fact("config.digest", config.digest),
+        );
+    };
+    let text = match read(registry, repository, name, &config, &config_digest, limit)? {
+        Ok(text) => text,
+        Err(why) => return corrupt(Some(digest), Difference::fact("config", why)),
+    };
+    let config = match read_config(&text, depth) {
+        Ok(config) => config,
+        Err(why) => return corrupt(Some(digest), Difference::fact("config", why)),
+    };
+    if config.diff_ids.len() != blobs.len() {
+        let why = Difference::new(
+            "layers",
+            blobs.len().to_string(),
+            config.diff_ids.len().to_string(),
+        );
+        return corrupt(Some(digest), why);
+    }
+    let names = blobs.iter().map(|blob| blob.digest.clone()).collect();
+    Ok(Original::Image {
+        digest,
+        label: config.label,
+        layers: by_diff_id(config.diff_ids.into_iter().zip(blobs)),
+        blobs: names,
+    })
+}
+
+/// Reads one document; the inner error is one of the image, not of the host.
+fn read<R: Registry>(
+    registry: &R,
+    repository: &str,
+    name: &str,
+    descriptor: &Descriptor,
+    digest: &Digest,
+    limit: u64,
+) -> Result<Result<String, String>, Error> {
+    let wanted = core::slice::from_ref(descriptor);
+    let answer = registry.read(repository, wanted, limit).into_iter().next();
+    match answer.unwrap_or_else(|| Err(no_answer())) {
+        Ok(text) if digest.verifies(text.as_bytes()) != Some(true) => {
+            Ok(Err(format!("does not have the digest {digest}")))
+        }
+        Ok(text) if u64::try_from(text.len()).unwrap_or(u64::MAX) > limit => {
+            Ok(Err("larger than the limit document-bytes".to_owned()))
+        }
+        Ok(text) => Ok(Ok(text)),
+        Err(failure) => match failure.code {
+            FailureCode::NotFound
+            | FailureCode::Corrupt
+            | FailureCode::Truncated
+            | FailureCode::TooLarge
+            | FailureCode::Unsupported
+            | FailureCode::Invalid => Ok(Err(failure.message)),
+            _ => Err(inaccessible(name, &failure)),
+        },
+    }
+}
+
+/// The first of several layers with one diff id counts.
+fn by_diff_id(
+    layers: impl IntoIterator<Item = (Digest, Descriptor)>,
+) -> BTreeMap<Digest, Descriptor> {
+    let mut map = BTreeMap::new();
+    for (diff_id, descriptor) in layers {
+        map.entry(diff_id).or_insert(descriptor);
+    }
+    map
+}
+
+fn inaccessible(name: &str, failure: &Failure) -> Error {
+    let words = format!("accessing cache image {}: {failure}", quoted(name));
+    Problem::new(Reason::AccessFailed, "open", name, words).from_failure(failure)
+}
+
+/// The failure for an answer that a host left out.
+pub fn no_answer() -> Failure {
+    Failure::new(FailureCode::Other, "the host gave no answer for it")
+}

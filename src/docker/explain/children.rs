@@ -1,0 +1,157 @@
+//! Verdicts on the children of the parent.
+
+use super::{Verdicts, documents, weight};
+use crate::docker::compare::compare;
+use crate::docker::decide::{
+    Match, Mode, Request, Requested, built_here, matching, newest, unreadable,
+};
+use crate::docker::image::ImageDocument;
+use crate::docker::reason::Reason;
+use crate::docker::store::Store;
+use crate::error::Error;
+use crate::explain::{Difference, Finding};
+use crate::go_json::{Timestamp, Zone};
+use crate::host::{Failure, ImageStore, Provenance};
+use crate::prelude::*;
+
+/// One verdict a child: the first rule of section 4.1 that fires. Documents are
+/// read again, because explanations are rare and lookups keep digests only.
+pub fn explain_children<H: ImageStore>(
+    store: &mut Store<H>,
+    request: &Request,
+    requested: &Requested,
+    mode: Mode,
+    verdicts: &mut Verdicts,
+) -> Result<(), Error> {
+    let listing = store.candidates(request.parent.as_deref())?;
+    let all = store.children(request.parent.as_deref())?;
+    let provenance = if store.rules.checked {
+        store.provenance(&all)
+    } else {
+        vec![Provenance::BuiltHere; all.len()]
+    };
+    let matches = matching(store, &listing, request, requested, mode);
+    let matches = built_here(store, matches);
+    let failures: BTreeMap<&String, (&Failure, bool)> = unreadable(store, &listing, mode)
+        .into_iter()
+        .map(|(id, failure, stops)| (id, (failure, stops)))
+        .collect();
+    let fails = failures.values().any(|(_, stops)| *stops);
+    let winner = newest(&matches, mode.guarded).filter(|_| !fails).cloned();
+    let documents = documents(store, &all);
+    for (id, built) in all.iter().zip(provenance) {
+        if verdicts.failed {
+            verdicts.add(Finding::new(Reason::NotReached, id).cascade());
+            continue;
+        }
+        if let Some((failure, stops)) = failures.get(id) {
+            verdicts.failed = *stops;
+            let reason = if *stops {
+                Reason::Unreadable
+            } else {
+                Reason::UnreadableSkipped
+            };
+            verdicts
+                .add(Finding::new(reason, id).with([Difference::fact("cause", &failure.message)]));
+            continue;
+        }
+        let document = documents.get(id).and_then(|read| read.as_ref().ok());
+        let against = speaks_against(store, request, requested, mode, built, document);
+        let first = against.first().map(|(reason, _)| *reason);
+        let instant = |m: &Match| show_instant(m.created);
+        match (first, &winner) {
+            (Some(reason), _) => {
+                let finding = Finding::new(reason, id);
+                let own = against.iter().take_while(|(r, _)| *r == reason);
+                let finding = finding.with(own.flat_map(|(_, d)| d.iter().cloned()));
+                let every: Vec<Difference> = against
+                    .iter()
+                    .flat_map(|(_, d)| d.iter().cloned())
+                    .collect();
+                let distance = against.iter().map(|(reason, d)| weight(*reason, d)).sum();
+                verdicts.reject(finding, distance, every);
+            }
+            (None, Some(winner)) if winner.id == *id => {
+                verdicts.winner = Some(id.clone());
+                verdicts.add(Finding::new(Reason::Selected, id).with([Difference::new(
+                    "created",
+                    instant(winner),
+                    None,
+                )]));
+            }
+            (None, Some(winner)) => {
+                let own = matches.iter().find(|m| m.id == *id);
+                let tie = own.is_some_and(|m| m.created == winner.created);
+                verdicts.add(Finding::new(Reason::NotNewest, id).with([
+                    Difference::new("created", own.and_then(instant), instant(winner)),
+                    Difference::fact("winner", &winner.id),
+                    Difference::fact("tie", tie),
+                ]));
+            }
+            // The lookup fails at a later child, so nothing is chosen.
+            (None, None) => verdicts.add(Finding::new(Reason::NotNewest, id)),
+        }
+    }
+    Ok(())
+}
+
+/// Everything that keeps a child from answering, in the order of the rules.
+fn speaks_against<H: ImageStore>(
+    store: &Store<H>,
+    request: &Request,
+    requested: &Requested,
+    mode: Mode,
+    built: Provenance,
+    document: Option<&ImageDocument>,
+) -> Vec<(Reason, Vec<Difference>)> {
+    let mut against = Vec::new();
+    let provenance = |reason: Reason, have: &str| {
+        (
+            reason,
+            vec![Difference::new("built", have.to_owned(), "here".to_owned())],
+        )
+    };
+    match built {
+        Provenance::BuiltHere => {}
+        Provenance::Elsewhere => against.push(provenance(Reason::NotBuiltLocally, "elsewhere")),
+        Provenance::Unknown => against.push(provenance(Reason::LocalCheckFailed, "unknown")),
+    }
+    let Some(image) = document else {
+        return against;
+    };
+    if store.rules.checked {
+        let platform = image.platform();
+        if image.os.is_empty() && image.architecture.is_empty() {
+            let variant = Some(image.variant.clone()).filter(|v| !v.is_empty());
+            let variant = variant.map(|v| Difference::fact("variant", v));
+            against.push((Reason::NoPlatform, variant.into_iter().collect()));
+        } else if request.matcher.mismatch(&platform).is_some() {
+            against.push((
+                Reason::PlatformMismatch,
+                request.matcher.evidence(&platform),
+            ));
+        }
+    }
+    let comparison = compare(
+        Some(&image.container_config),
+        Some(&requested.config),
+        store.rules.compared,
+        mode.labels(),
+    );
+    if !comparison.equal {
+        against.push((Reason::ConfigMismatch, comparison.differences));
+    }
+    if image.created.is_none() {
+        against.push((Reason::CreatedMissing, Vec::new()));
+    }
+    against
+}
+
+fn show_instant((seconds, nanoseconds): (i64, u32)) -> Option<String> {
+    Timestamp {
+        seconds,
+        nanoseconds,
+        zone: Zone::Zulu,
+    }
+    .to_text()
+}

@@ -1,0 +1,153 @@
+//! Verdicts on the sources, and the ancestor test of a local match.
+
+use super::{Verdicts, documents, weight};
+use crate::docker::base::Base;
+use crate::docker::decide::{Mode, Request, foreign, layer, refused};
+use crate::docker::history::{Chain, Entry, command_mismatch, parent_mismatch};
+use crate::docker::image::ImageDocument;
+use crate::docker::reason::Reason;
+use crate::docker::source::Source;
+use crate::docker::store::Store;
+use crate::explain::{Difference, Finding};
+use crate::host::ImageStore;
+use crate::prelude::*;
+
+/// For each source in use, how its parent links lead to the local match or not
+/// (4.2).
+pub fn explain_ancestry<H: ImageStore>(
+    store: &Store<H>,
+    given: &[Rc<Source>],
+    id: &str,
+    mode: Mode,
+    verdicts: &mut Verdicts,
+) {
+    let most = usize::try_from(store.limits.get("ancestors")).unwrap_or(usize::MAX);
+    for source in given {
+        if mode.guarded && !source.trusted {
+            continue;
+        }
+        let mut seen = BTreeSet::new();
+        let mut at = source.id.clone();
+        let finding = loop {
+            if !seen.insert(at.clone()) {
+                let ids = seen.iter().map(|id| Difference::fact("image", id));
+                break Finding::new(Reason::AncestryCycle, &source.id).with(ids);
+            }
+            let parent = store.parents(&[at.clone()]).pop();
+            match parent.unwrap_or(Ok(None)) {
+                Ok(Some(parent)) if parent == id => {
+                    break Finding::new(Reason::Ancestor, &source.id);
+                }
+                Ok(Some(parent)) if seen.len() < most => at = parent,
+                Ok(_) => {
+                    break Finding::new(Reason::ChainEnd, &source.id)
+                        .with([Difference::fact("last", at)]);
+                }
+                Err(failure) => {
+                    break Finding::new(Reason::LinkUnreadable, &source.id).with([
+                        Difference::fact("image", at),
+                        Difference::fact("cause", failure.message),
+                    ]);
+                }
+            }
+        };
+        verdicts.findings.push(finding);
+    }
+}
+
+/// One verdict a source: the first rule of sections 4 and 5.3 that fires.
+pub fn explain_sources<H: ImageStore>(
+    store: &mut Store<H>,
+    given: &[Rc<Source>],
+    request: &Request,
+    base: Option<&Base>,
+    mode: Mode,
+    verdicts: &mut Verdicts,
+) {
+    let parent = base.and_then(|base| parent_chain(store, request, base));
+    let parent = parent
+        .as_ref()
+        .map(|(history, diff_ids)| Chain { history, diff_ids });
+    let index = base.map_or(0, |base| base.entries);
+    let below = base.map_or(0, |base| base.layers);
+    let mut answered = false;
+    for source in given {
+        if answered {
+            verdicts.add(Finding::new(Reason::SourceNotReached, &source.id).cascade());
+            continue;
+        }
+        let chain = Chain {
+            history: &source.history,
+            diff_ids: &source.diff_ids,
+        };
+        let rejection = refused(source, request, mode)
+            .or_else(|| parent_mismatch(&source.id, chain, parent))
+            .or_else(|| command_speaks_against(source, index, request));
+        if let Some(finding) = rejection {
+            let distance = match Reason::ALL.iter().find(|r| r.as_str() == finding.code) {
+                Some(reason @ (Reason::CommandMismatch | Reason::SourceUntrusted)) => {
+                    weight(*reason, &finding.differences)
+                }
+                Some(Reason::HistoryMismatch) => 1 + finding.differences.len(),
+                _ => 1_000,
+            };
+            let all = finding.differences.clone();
+            verdicts.reject(finding, distance, all);
+            continue;
+        }
+        let mut finding = Finding::new(Reason::Exact, &source.id);
+        if index + 1 < source.history.len() {
+            let layer = match layer(source, index, below, mode) {
+                Ok(layer) => layer,
+                Err(refusal) => {
+                    verdicts.add(refusal);
+                    continue;
+                }
+            };
+            let time = source.history.get(index).and_then(|entry| entry.created);
+            let written = base.is_none_or(|base| base.history_json.is_some())
+                && time.is_none_or(|time| time.to_text().is_some());
+            if mode.guarded && !written {
+                verdicts.add(Finding::new(Reason::TimeNotEncodable, &source.id));
+                continue;
+            }
+            finding = Finding::new(Reason::Restore, &source.id)
+                .with(layer.map(|layer| Difference::fact("layer", layer)));
+        }
+        answered = true;
+        verdicts.add(finding.with([Difference::fact("index", index)]));
+        verdicts.findings.extend(foreign(source, &request.matcher));
+    }
+}
+
+fn command_speaks_against(source: &Source, index: usize, request: &Request) -> Option<Finding> {
+    let Some(requested) = &request.config else {
+        return Some(Finding::new(Reason::ConfigMissing, &source.id));
+    };
+    let have = &source.history.get(index)?.created_by;
+    (*have != requested.command)
+        .then(|| command_mismatch(&source.id, index, have, &requested.command))
+}
+
+/// The entries and layers of the parent, out of what is kept of it.
+fn parent_chain<H: ImageStore>(
+    store: &mut Store<H>,
+    request: &Request,
+    base: &Base,
+) -> Option<(Vec<Entry>, Vec<String>)> {
+    let image = match &base.history_json {
+        Some(history) if base.restored => {
+            let diff_ids = base.layers_json.read(ToOwned::to_owned);
+            let text = history.read(|history| {
+                format!(r#"{{"rootfs":{{"diff_ids":[{diff_ids}]}},"history":[{history}]}}"#)
+            });
+            ImageDocument::read(&text, &store.rules, u32::MAX).ok()?
+        }
+        _ => {
+            let id = request.parent.clone()?;
+            documents(store, &[id]).pop_first()?.1.ok()?
+        }
+    };
+    let diff_ids = image.rootfs.map_or_else(Vec::new, |rootfs| rootfs.diff_ids);
+    Some((image.history.unwrap_or_default(), diff_ids))
+}

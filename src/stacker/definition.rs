@@ -1,0 +1,184 @@
+//! A layer as the user describes it.
+
+use super::codec::Unknown;
+use super::reason::{Code, Fault};
+use super::reference::Source;
+use super::schema::{Kind, Schema};
+use super::value::Value;
+use crate::go_json::Error;
+use crate::paths;
+use crate::prelude::*;
+
+/// A definition, parsed once.
+#[derive(Clone, Debug)]
+pub(crate) struct Definition {
+    /// All of it, for comparisons and to be recorded.
+    pub layer: Value,
+    pub from: Source,
+    pub imports: Vec<Import>,
+    pub overlays: Vec<Overlay>,
+    pub has_binds: bool,
+}
+
+/// An import of a definition.
+#[derive(Clone, Debug)]
+pub(crate) struct Import {
+    /// The full path or url: the key of its record.
+    pub path: String,
+    /// It has a destination: neither recorded nor checked.
+    pub unchecked: bool,
+    /// Its content is pinned by a hash in the definition.
+    pub pinned: bool,
+}
+
+/// An overlay directory of a definition.
+#[derive(Clone, Debug)]
+pub(crate) struct Overlay {
+    pub source: String,
+    pub dest: String,
+}
+
+impl Definition {
+    /// Reads the JSON of a definition.
+    pub fn read(
+        name: &str,
+        text: &str,
+        schema: &'static Schema,
+        depth: u32,
+        unknown: Unknown,
+    ) -> Result<Self, Fault> {
+        let bad = |error: Error| {
+            Fault::new(
+                Code::BadDefinition,
+                name,
+                format!("not a layer of this version: {error}"),
+            )
+        };
+        let layer = read_layer(text, schema, depth, unknown).map_err(bad)?;
+        Ok(Self::new(layer, schema))
+    }
+
+    fn new(layer: Value, schema: &Schema) -> Self {
+        let record = &schema.layer;
+        let from = layer
+            .field(record, "From")
+            .map(|from| source(from, schema))
+            .unwrap_or_default();
+        let items = |name: &str| {
+            layer
+                .field(record, name)
+                .map(Value::items)
+                .unwrap_or_default()
+        };
+        let imports = items("Imports").iter().map(|import| {
+            let text = |name: &str| element(schema, "Import", import, name);
+            Import {
+                path: text("Path"),
+                unchecked: !text("Dest").is_empty(),
+                pinned: !text("Hash").is_empty(),
+            }
+        });
+        let overlays = items("OverlayDirs").iter().map(|overlay| {
+            let text = |name: &str| element(schema, "OverlayDir", overlay, name);
+            Overlay {
+                source: text("Source"),
+                dest: text("Dest"),
+            }
+        });
+        Self {
+            from,
+            imports: imports.collect(),
+            overlays: overlays.collect(),
+            has_binds: !items("Binds").is_empty(),
+            layer,
+        }
+    }
+
+    /// Refuses names that would lead out of the directories kept for them
+    /// (threat T11): the layer's, and the last elements of its imports, overlay
+    /// directories and base tarball, are single names; a destination has no
+    /// `..`.
+    pub fn check_names(&self, layer: &str) -> Result<(), Fault> {
+        let refused = |what: &str, name: &str| {
+            let message = format!("{what} {name:?} leads out of its directory");
+            Err(Fault::new(Code::UnsafeName, layer, message))
+        };
+        let is_name =
+            |name: &str| !matches!(name, "" | "." | ".." | "/") && !name.contains(['/', '\0']);
+        if !is_name(layer) {
+            return refused("the layer name", layer);
+        }
+        let tarball = (self.from.kind == "tar").then_some(("the base", &self.from.url));
+        let imports = self
+            .imports
+            .iter()
+            .map(|import| ("the import", &import.path));
+        let overlays = self
+            .overlays
+            .iter()
+            .map(|overlay| ("the overlay", &overlay.source));
+        for (what, path) in tarball.into_iter().chain(imports).chain(overlays) {
+            if !is_name(paths::last_element(path)) {
+                return refused(what, path);
+            }
+        }
+        for overlay in &self.overlays {
+            if overlay.dest.split('/').any(|part| part == "..") {
+                return refused("the destination", &overlay.dest);
+            }
+        }
+        Ok(())
+    }
+
+    /// The imports that are recorded and checked, with their places in the
+    /// list.
+    pub fn checked_imports(&self) -> impl Iterator<Item = (usize, &Import)> {
+        self.imports
+            .iter()
+            .enumerate()
+            .filter(|(_, import)| !import.unchecked)
+    }
+
+    /// The layer this one is built on.
+    pub fn built_on(&self) -> Option<&str> {
+        (self.from.kind == "built").then_some(self.from.tag.as_str())
+    }
+}
+
+/// Reads the JSON of a layer.
+pub(crate) fn read_layer(
+    text: &str,
+    schema: &'static Schema,
+    depth: u32,
+    unknown: Unknown,
+) -> Result<Value, Error> {
+    Value::read(text, &Kind::Record(&schema.layer), depth, unknown)
+}
+
+/// The source of a layer.
+pub(crate) fn source(from: &Value, schema: &Schema) -> Source {
+    let text = |name: &str| element(schema, "ImageSource", from, name);
+    Source {
+        kind: text("Type"),
+        url: text("Url"),
+        tag: text("Tag"),
+    }
+}
+
+/// A text field of one of the named structures; empty where the version has no
+/// such field.
+fn element(schema: &Schema, record: &str, value: &Value, field: &str) -> String {
+    let kind = schema
+        .named
+        .iter()
+        .find(|(name, _)| *name == record)
+        .map(|(_, kind)| kind);
+    match kind {
+        Some(Kind::Record(record)) => value
+            .field(record, field)
+            .map(Value::text)
+            .unwrap_or_default()
+            .to_owned(),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,120 @@
+//! The same decision with all its evidence.
+
+use super::config::Reading;
+use super::reason::Code;
+use super::session::Session;
+use super::verify::Verdict;
+use crate::explain::{Difference, Explanation, Finding};
+use crate::host::{Filesystem, Observer};
+use crate::prelude::*;
+
+/// Explains a lookup: one finding a layer, from the lowest base up, so that the
+/// root cause comes first.
+pub(super) fn explain<F: Filesystem, O: Observer>(
+    session: &mut Session<'_, F, O>,
+    name: &str,
+) -> Explanation {
+    let verdict = session.verdict(name);
+    let mut chain = vec![name.to_owned()];
+    let mut seen: BTreeSet<String> = chain.iter().cloned().collect();
+    while let Some(base) = chain
+        .last()
+        .and_then(|name| session.definitions.get(name)?.built_on())
+    {
+        if !seen.insert(base.to_owned()) {
+            break;
+        }
+        chain.push(base.to_owned());
+    }
+    let considered = u64::try_from(chain.len()).unwrap_or(u64::MAX);
+    let hit = matches!(verdict, Verdict::Hit);
+    let mut findings: Vec<Finding> = Vec::new();
+    for layer in chain.into_iter().rev() {
+        match session.verdict(&layer) {
+            Verdict::Hit if hit => {
+                findings.push(hit_finding(session, &layer));
+                findings.extend(weak_base(session, &layer));
+                findings.extend(session.notes(&layer));
+            }
+            Verdict::Hit => {}
+            Verdict::Miss(miss) => findings.push(miss.finding(&layer, true)),
+            Verdict::Failed(fault) => {
+                for mut finding in fault.findings() {
+                    let known =
+                        |old: &Finding| old.code == finding.code && old.subject == finding.subject;
+                    if !findings.iter().any(known) {
+                        finding.cascade |= !findings.is_empty();
+                        findings.push(finding);
+                    }
+                }
+                if let Some(cascade) = consequence(&fault, &layer) {
+                    let known =
+                        |old: &Finding| old.code == cascade.code && old.subject == cascade.subject;
+                    if !findings.iter().any(known) {
+                        findings.push(cascade);
+                    }
+                }
+            }
+        }
+    }
+    let (summary, nearest) = match &verdict {
+        Verdict::Hit => (hit_finding(session, name), None),
+        Verdict::Miss(miss) => {
+            let nearest = session.entries.contains_key(name);
+            let finding = miss.finding(name, false);
+            (finding, nearest.then(|| miss.finding(name, true)))
+        }
+        Verdict::Failed(fault) => {
+            let last = fault.findings().pop();
+            let summary =
+                last.unwrap_or_else(|| Finding::new(Code::Io, name).hint(fault.error.to_string()));
+            (summary, None)
+        }
+    };
+    Explanation {
+        summary,
+        findings,
+        nearest,
+        considered,
+    }
+}
+
+/// For a layer that fails because one further below misses.
+fn consequence(fault: &super::reason::Fault, layer: &str) -> Option<Finding> {
+    let problem = fault.error.problem()?;
+    let about_another = problem.code == Code::BaseNotCached.as_str() && problem.subject != layer;
+    about_another.then(|| {
+        Finding::new(Code::BaseNotCached, layer)
+            .with([Difference::fact("base", &problem.subject)])
+            .cascade()
+    })
+}
+
+/// What was compared.
+fn hit_finding<F: Filesystem, O: Observer>(session: &Session<'_, F, O>, layer: &str) -> Finding {
+    let finding = Finding::new(Code::Hit, layer);
+    let (Some(entry), Some(definition)) =
+        (session.entries.get(layer), session.definitions.get(layer))
+    else {
+        return finding;
+    };
+    let types: Vec<_> = entry.manifests().map(|(text, _)| text).collect();
+    finding.with([
+        Difference::fact("entry", entry.hash()),
+        Difference::fact("base", entry.base()),
+        Difference::fact("imports", definition.checked_imports().count()),
+        Difference::fact("overlays", definition.overlays.len()),
+        Difference::fact("types", types.join(" ")),
+    ])
+}
+
+/// Where the guarded reading would have looked closer.
+fn weak_base<F: Filesystem, O: Observer>(
+    session: &Session<'_, F, O>,
+    layer: &str,
+) -> Option<Finding> {
+    let built = session.definitions.get(layer)?.built_on().is_some();
+    let entry = session.entries.get(layer)?;
+    (built && session.reading == Reading::Compatible)
+        .then(|| Finding::new(Code::WeakBase, layer).with([Difference::fact("base", entry.base())]))
+}

@@ -1,0 +1,250 @@
+//! Every reason and every error of this system, by code (stacker spec, section
+//! 12), and how they become findings and errors.
+
+use crate::error::{Error, Problem};
+use crate::explain::{Finding, catalogue};
+use crate::host::Failure;
+use crate::prelude::*;
+
+catalogue! {
+    /// The codes of this system.
+    pub enum Code in "stacker" {
+        Hit = "hit", "6", "The entry is what building the layer again would give, as far as is checked.",
+            "base: hit (entry 17043217650231)", "Nothing.";
+        LayerNotDefined = "layer-not-defined", "6, 7", "No definition has this name.",
+            "lookup(\"app\") with definitions for base only", "Check the name, or give the definition.";
+        NoEntry = "no-entry", "6", "The cache has no entry of this name.",
+            "first build of the layer, or its entry was pruned", "Build the layer.";
+        DefinitionChanged = "definition-changed", "5, 6", "The definition is not the one the entry was made from.",
+            "run[0]: \"make\" became \"make all\"", "Build the layer; look at both sides if nothing was meant to change.";
+        BaseChanged = "base-changed", "6, 7", "What the layer is built on has another hash than when the entry was made.",
+            "base: 1061267177615371691 became 18156184974963739211", "Build the layer on the new base.";
+        EpochChanged = "source-date-epoch-changed", "6", "The entry was made with another SOURCE_DATE_EPOCH.",
+            "epoch: 0 became 1700000000", "Build the layer, or set the epoch of the last build.";
+        ImportNew = "import-new", "6", "The entry has no record of this import.",
+            "the cache file was edited", "Build the layer.";
+        ImportMissing = "import-missing", "6", "The copy of the import is not there.",
+            "imports/app/config.txt does not exist", "Copy the imports before the lookup.";
+        ImportTypeChanged = "import-type-changed", "6", "The import was a file and is a directory, or the reverse.",
+            "type: file became directory", "Build the layer.";
+        ImportDirChanged = "import-dir-changed", "6, 9.4", "The directory import is not what the entry was made from.",
+            "src/main.c: sha256digest differs", "Build the layer; the changes name the files.";
+        ImportFileChanged = "import-file-changed", "6, 9.1", "The file import has other bytes or another mode.",
+            "hash: sha256:37.. became sha256:9a..", "Build the layer.";
+        OverlayNew = "overlay-new", "6", "The entry has no record of this overlay directory.",
+            "the cache file was edited", "Build the layer.";
+        OverlayMissing = "overlay-missing", "6", "The copy of the overlay directory is not there.",
+            "roots/app/overlay_dirs/etc does not exist", "Build the layer.";
+        OverlayChanged = "overlay-changed", "6, 9.4", "An overlay directory is not what the entry was made from.",
+            "etc/passwd: mode differs", "Build the layer; the changes name the files.";
+        BaseUnguarded = "base-unguarded", "7, T6", "Only a 64-bit hash says what the layer was built on: no digest was kept beside the entry.",
+            "an entry written by stacker itself", "Build the layer once; the compatible reading would have used it.";
+        BaseForged = "base-forged", "7, T6", "The base has the recorded 64-bit hash but another SHA-256.",
+            "guard: 17ab.. became 90fe..", "Treat the cache as tampered with; the compatible reading would have used it.";
+        BuildOnlyRootfsMissing = "build-only-rootfs-missing", "4", "The result of a build-only layer is gone, so its entry was dropped.",
+            "roots/tools does not exist", "Build the layer.";
+        ManifestMissing = "manifest-missing", "4", "A manifest of the entry cannot be read from the image layout, so the entry was dropped.",
+            "tar+false: blob sha256:97.. not found", "Build the layer.";
+        VersionMismatch = "version-mismatch", "4", "The cache file is of another version; it was deleted and the cache starts empty.",
+            "version 15 found, 16 wanted", "Use one stacker version for one directory.";
+        CacheUnreadable = "cache-unreadable", "4, T20", "The cache file could not be read; it was kept under another name and the cache starts empty.",
+            "build.cache ends in the middle", "Build; the compatible reading fails until somebody deletes the file.";
+        GuardUnreadable = "guard-unreadable", "T6", "The file with the digests of bases could not be read and counts as empty.",
+            "build.cache.guard ends in the middle", "Build; layers on built bases miss once.";
+        CacheMemberMissing = "cache-member-missing", "11.4", "The cache file has no entries member; it counts as empty.",
+            "{\"version\":16}", "Nothing; upstream crashes at its next put.";
+        EntryWithoutManifests = "entry-without-manifests", "11.3", "An entry without manifests was kept while others were pruned.",
+            "one of three entries was pruned", "Nothing; upstream keeps or drops such an entry at random.";
+        Merged = "merged", "11.5, T21", "Somebody else wrote the cache file meanwhile; both sides' entries were kept.",
+            "entries app and base came from the other writer", "Nothing.";
+        ImportUnchecked = "import-unchecked", "11", "An import with a destination is neither recorded nor checked.",
+            "import /etc/motd with dest /etc/", "Give the import a hash, so that a change is one of the definition.";
+        BindsRebuild = "binds-rebuild", "13", "stacker rebuilds layers with binds whatever the cache says.",
+            "binds: /home/me/src", "Nothing, or drop the bind.";
+        WeakBase = "weak-base", "7, T6", "Only a 64-bit hash says what the layer was built on; the guarded reading also checks a SHA-256.",
+            "base: 1061267177615371691", "Open the cache with the guarded reading.";
+        InputMissing = "input-missing", "T5", "An input of the decision was not stated.",
+            "SOURCE_DATE_EPOCH is neither set nor said to be unset", "State it.";
+        ReadCache = "read-cache", "4", "The cache file could not be opened or read.",
+            "build.cache: permission denied", "Make it readable.";
+        ParseVersion = "parse-version", "4", "The cache file is no JSON, or its version is no integer.",
+            "an empty file after a crash", "Delete the file, or open with the guarded reading.";
+        ParseCache = "parse-cache", "4", "The cache file has the right version but not its structure.",
+            "Manifests is a list", "Delete the file, or open with the guarded reading.";
+        Io = "io", "9, 10", "A directory tree could not be read, or the cache file not written.",
+            "/src/etc: no such file or directory", "Look at the path.";
+        Conflict = "conflict", "11.5, T21", "Other writers changed the cache file at each try to save it.",
+            "eight tries", "Try again.";
+        BaseNotCached = "base-not-cached", "7", "The layer is built on one that misses.",
+            "app is built on base, whose import changed", "Build the base first.";
+        BaseCycle = "base-cycle", "11.2", "Layers are built on each other.",
+            "a is built on b, b on a", "Correct the definitions; upstream crashes here.";
+        UnknownLayerType = "unknown-layer-type", "7", "The version does not know this type of base.",
+            "from type zfs", "Correct the type.";
+        UnsupportedBaseType = "unsupported-base-type", "7", "This type of base is not looked up by a tag.",
+            "from type tar", "Ask for docker, oci or built bases only.";
+        HashFile = "hash-file", "9.1", "A file could not be hashed.",
+            "layer-bases/rootfs.tar: not found", "Fetch the base again, or make the file readable.";
+        BadOciTag = "bad-oci-tag", "7", "The url of an oci base has no colon.",
+            "oci:dir", "Write the url as directory:tag.";
+        InvalidReference = "invalid-reference", "7", "The tag is no valid reference name.",
+            "a//b", "Correct the tag.";
+        OciLayout = "oci-layout", "7", "The layout of base images cannot be opened.",
+            "layer-bases/oci/oci-layout: not found", "Fetch the base again.";
+        OciIndex = "oci-index", "7", "The index of the layout of base images cannot be read.",
+            "index.json ends in the middle", "Fetch the base again.";
+        OciWalk = "oci-walk", "7", "What a tag names in the layout of base images cannot be read.",
+            "an index whose blob is gone", "Fetch the base again.";
+        AmbiguousReference = "ambiguous-reference", "7", "A tag names no image, or several.",
+            "two manifests named centos", "Remove the other image from the layout of base images.";
+        Stat = "stat", "6, 10", "The copy of an import or overlay directory could not be looked at.",
+            "imports/app/a: not a directory", "Look at the path.";
+        WalkRootNotADirectory = "walk-root-not-a-directory", "9.2, 11.1", "What should be a directory tree is a file or a link.",
+            "overlay source /src/etc is a link", "Name the directory itself; upstream crashes here.";
+        BadBase64 = "bad-base64", "9.4", "A recorded tree is not base64.",
+            "the cache file was edited", "Delete the entry.";
+        SpecLineTooLong = "spec-line-too-long", "9.4", "A line of a recorded tree has 65,536 bytes or more.",
+            "a file with very long attributes", "Shorten the attributes.";
+        BadSpecName = "bad-spec-name", "9.4", "A name in a recorded tree is not a valid encoding.",
+            "a\\qb", "Delete the entry.";
+        BadLayerType = "bad-layer-type", "3.1", "A text is no layer type.",
+            "tar+true+x", "Correct it.";
+        BadDefinition = "bad-definition", "3", "A definition is not one of this version.",
+            "run is a number", "Correct the definition.";
+        UnsafeName = "unsafe-name", "2, T11",
+            "A name in a definition would lead out of the directory that is kept for it.",
+            "layer ../other, import /src/.., overlay destination ../x",
+            "Correct the name; the compatible reading takes it as stacker does.";
+        BadManifests = "bad-manifests", "3", "The manifests given for a layer are not ones of this version.",
+            "size is a text", "Correct them.";
+        BadValue = "bad-value", "8", "A value is not of the type it is said to be.",
+            "a Layer that is a list", "Correct it.";
+        BadTime = "bad-time", "9.2", "The wall-clock time is not YYYY-MM-DDThh:mm:ss.",
+            "2024-03-05", "Correct it.";
+        UnknownVersion = "unknown-version", "1", "Cache versions 12 and 16 are known.",
+            "version 14", "Name one of them.";
+    }
+}
+
+/// Why an operation ends in an error, with the findings behind it.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    pub error: Error,
+    /// Root cause first.
+    pub causes: Box<[Finding]>,
+}
+
+impl Fault {
+    /// A fault that needs no further evidence. The operation is filled in where
+    /// the error leaves the session.
+    pub fn new(code: Code, subject: impl Into<String>, message: impl Into<String>) -> Self {
+        let problem = Problem::new(code, String::new(), subject, message);
+        let error = match code {
+            Code::LayerNotDefined | Code::BaseNotCached => Error::NotFound(problem),
+            Code::ParseVersion
+            | Code::ParseCache
+            | Code::OciLayout
+            | Code::OciIndex
+            | Code::OciWalk
+            | Code::BadBase64
+            | Code::SpecLineTooLong
+            | Code::BadSpecName => Error::Corrupt(problem),
+            Code::UnknownLayerType | Code::UnsupportedBaseType | Code::UnknownVersion => {
+                Error::Unsupported(problem)
+            }
+            Code::Conflict => Error::Conflict(problem),
+            _ => Error::Invalid(problem),
+        };
+        Self {
+            error,
+            causes: Box::default(),
+        }
+    }
+
+    /// A fault of an import.
+    pub fn host(code: Code, subject: impl Into<String>, failure: &Failure) -> Self {
+        let problem = Problem::new(code, String::new(), subject, failure.message.clone());
+        Self {
+            error: problem.from_failure(failure),
+            causes: Box::default(),
+        }
+    }
+
+    /// The error as the operation that was asked for answers it.
+    pub fn at(&self, operation: &str) -> Error {
+        let mut error = self.error.clone();
+        match &mut error {
+            Error::Invalid(problem)
+            | Error::NotFound(problem)
+            | Error::Corrupt(problem)
+            | Error::Committed(problem)
+            | Error::Conflict(problem)
+            | Error::Denied(problem)
+            | Error::Unsupported(problem)
+            | Error::Host(problem) => operation.clone_into(&mut problem.operation),
+            Error::LimitExceeded(excess) => operation.clone_into(&mut excess.operation),
+            Error::Other(_) => {}
+        }
+        error
+    }
+
+    /// The findings behind it: those given, or the error itself as one.
+    pub fn findings(&self) -> Vec<Finding> {
+        if !self.causes.is_empty() {
+            return self.causes.to_vec();
+        }
+        let code = |problem: &Problem| {
+            Code::ALL
+                .iter()
+                .copied()
+                .find(|code| code.as_str() == problem.code)
+        };
+        let finding = self.error.problem().and_then(|problem| {
+            Some(
+                Finding::new(code(problem)?, problem.subject.clone()).hint(problem.message.clone()),
+            )
+        });
+        finding.into_iter().collect()
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            causes: Box::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_is_complete() {
+        let mut seen = BTreeSet::new();
+        for code in Code::ALL {
+            let rule = code.rule();
+            assert!(seen.insert(rule.code), "{} comes twice", rule.code);
+            for text in [rule.section, rule.meaning, rule.example, rule.advice] {
+                assert!(!text.is_empty(), "{}", rule.code);
+            }
+            assert!(
+                rule.meaning.ends_with('.') && rule.advice.ends_with('.'),
+                "{}",
+                rule.code
+            );
+        }
+    }
+
+    #[test]
+    fn errors_say_what_was_being_done() {
+        let fault = Fault::new(Code::BadOciTag, "dir", "the url has no tag");
+        assert_eq!(
+            fault.at("put").to_string(),
+            "put \"dir\": the url has no tag"
+        );
+        assert_eq!(fault.findings()[0].code, "stacker/bad-oci-tag");
+    }
+}
