@@ -9,6 +9,9 @@ use layerwise::host::{Failure, FailureCode};
 use crate::batch::too_large;
 
 /// Reads a regular file of at most `limit` bytes.
+///
+/// # Errors
+/// `not-found`, `denied`, `too-large`, `corrupt` for something else than a file.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     let size = size(path)?;
     if size > limit {
@@ -65,6 +68,9 @@ pub fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
 /// Only the holder of the lock of the directory calls this, so that
 /// `temporary` can have a fixed name: what an interrupted writer left is
 /// removed by the next one.
+///
+/// # Errors
+/// `denied`, `full`, and what `ready` says.
 pub fn replace(
     path: &Path,
     temporary: &Path,
@@ -101,6 +107,7 @@ pub fn failure(action: &str, path: &Path, error: &io::Error) -> Failure {
         io::ErrorKind::ReadOnlyFilesystem => (FailureCode::Denied, "the filesystem is read-only"),
         io::ErrorKind::StorageFull => (FailureCode::Full, "no room is left on the device"),
         io::ErrorKind::QuotaExceeded => (FailureCode::Full, "the quota is used up"),
+        io::ErrorKind::FileTooLarge => (FailureCode::Full, "the filesystem holds no file so large"),
         io::ErrorKind::Unsupported => (FailureCode::Unsupported, "not supported there"),
         _ => {
             let message = format!("cannot {action} {path:?}: {}", lower(&error.to_string()));

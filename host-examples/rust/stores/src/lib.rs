@@ -14,6 +14,7 @@ mod batch;
 mod digests;
 mod docker_root;
 mod files;
+pub mod layout;
 mod memory;
 mod oci_layout;
 mod open;

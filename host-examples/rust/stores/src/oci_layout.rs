@@ -32,6 +32,7 @@ mod graph;
 mod index;
 mod layers;
 mod lock;
+pub mod parts;
 mod schema;
 mod update;
 

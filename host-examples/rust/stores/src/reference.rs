@@ -45,6 +45,26 @@ pub struct ReferenceError {
 }
 
 impl Named {
+    /// The domain of the registry, such as `docker.io`.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// The repository inside it, such as `library/busybox`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The tag, where one was given.
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
+    /// The digest, where one was given.
+    pub const fn digest(&self) -> Option<&Digest> {
+        self.digest.as_ref()
+    }
+
     /// The repository in its familiar form, such as `busybox` for
     /// `docker.io/library/busybox`.
     pub fn familiar_repository(&self) -> String {

@@ -91,6 +91,9 @@ fn store(blobs: &Blobs, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Fa
 
 /// Makes an empty layout, unless there is one. `oci-layout` comes last: it is
 /// what makes a directory a layout.
+///
+/// # Errors
+/// `conflict` when other things are there; `denied`, `full`.
 pub fn layout(root: &Path) -> Result<(), Failure> {
     if root.join("oci-layout").exists() {
         return Ok(());

@@ -30,6 +30,9 @@ pub fn path(root: &Path) -> PathBuf {
 }
 
 /// The bytes of the file.
+///
+/// # Errors
+/// When it cannot be read, or is larger than any real one.
 pub fn read(root: &Path) -> Result<Vec<u8>, Failure> {
     let path = path(root);
     let mut text = files::read(&path, LONGEST)?;
@@ -55,6 +58,10 @@ impl Index {
         }
     }
 
+    /// Reads the bytes of the `index.json` of the layout at `root`.
+    ///
+    /// # Errors
+    /// `truncated` when they end early, `corrupt` when they are something else.
     pub fn parse(root: &Path, text: &[u8]) -> Result<Self, Failure> {
         let path = path(root);
         let corrupt = |why: &str| Failure::new(FailureCode::Corrupt, format!("{path:?} {why}"));
@@ -98,10 +105,20 @@ impl Index {
     }
 
     /// Adds an entry at the end.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
     pub fn push(&mut self, entry: &Descriptor) -> Result<(), Failure> {
         let entry = serde_json::to_value(entry).map_err(|error| unwritable(&error))?;
         self.entries.push(entry);
         Ok(())
+    }
+
+    /// Takes an entry away.
+    pub fn remove(&mut self, position: usize) {
+        if position < self.entries.len() {
+            self.entries.remove(position);
+        }
     }
 
     /// The name of each entry.
@@ -115,6 +132,11 @@ impl Index {
     /// How many entries there are.
     pub const fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// Sets or takes away what is noted of image `id` in one of its entries.
@@ -147,6 +169,10 @@ impl Index {
         };
     }
 
+    /// The bytes to be written.
+    ///
+    /// # Errors
+    /// When they cannot be made.
     pub fn to_text(&self) -> Result<Vec<u8>, Failure> {
         let mut members = self.members.clone();
         members.insert("manifests".to_owned(), Value::Array(self.entries.clone()));

@@ -54,12 +54,17 @@ const LONGEST_LAYOUT_FILE: u64 = 4096;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
+    /// Media type; empty when there is none.
     #[serde(default)]
     pub media_type: String,
+    /// Digest as it is written.
     pub digest: String,
+    /// Size in bytes.
     pub size: u64,
+    /// Where else the content is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub urls: Option<Vec<String>>,
+    /// Annotations by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
 }
@@ -112,6 +117,7 @@ struct LayoutFile {
 }
 
 impl Descriptor {
+    /// One annotation.
     pub fn annotation(&self, key: &str) -> Option<&str> {
         Some(self.annotations.as_ref()?.get(key)?.as_str())
     }
@@ -135,10 +141,15 @@ impl Descriptor {
         }))
     }
 
+    /// Whether this is the config of an image.
     pub fn is_image_config(&self) -> bool {
         self.media_type == CONFIG || self.media_type == DOCKER_CONFIG
     }
 
+    /// The digest, checked.
+    ///
+    /// # Errors
+    /// `corrupt` when it is not one.
     pub fn checked_digest(&self) -> Result<Digest, Failure> {
         self.digest.parse().map_err(|_| {
             let message = format!("a descriptor has {:?} for its digest", self.digest);
@@ -175,6 +186,9 @@ impl Pointer {
 }
 
 /// Checks that a directory is a layout of the version that is known here.
+///
+/// # Errors
+/// `not-found` when it is none, `corrupt`, `unsupported` for another version.
 pub fn check_layout(root: &Path) -> Result<(), Failure> {
     let path = root.join("oci-layout");
     let bytes = files::read(&path, LONGEST_LAYOUT_FILE).map_err(|failure| {

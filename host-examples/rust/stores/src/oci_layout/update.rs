@@ -90,9 +90,10 @@ impl OciLayout {
     }
 }
 
-/// Runs of letters and digits, joined by one of `-._:@+` or by `--`, in
+/// Whether a layout can hold this text as a name: runs of letters and digits,
+/// joined by one of `-._:@+` or by `--`, in
 /// components joined by `/`.
-fn is_name(name: &str) -> bool {
+pub fn is_name(name: &str) -> bool {
     let component = |component: &str| {
         let word = |c: char| c.is_ascii_alphanumeric();
         component.starts_with(word)

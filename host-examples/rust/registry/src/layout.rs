@@ -1,0 +1,318 @@
+//! OCI image layout directories as repositories.
+//!
+//! The conventions are those of the image store of `layerwise-stores`: writers
+//! hold the lock on `.layerwise.lock`, write blobs first, and replace
+//! `index.json` by rename after comparing it once more, because other tools do
+//! not know the lock. Entries and members of other tools are kept.
+
+mod blobs;
+mod schema;
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use layerwise::host::{Failure, FailureCode};
+use layerwise::oci::{Descriptor, Digest};
+use layerwise_stores::layout::{self, Index, Lock};
+
+use crate::content::Content;
+use crate::failures;
+use crate::reference::{LATEST, Target};
+
+use blobs::Blobs;
+use schema::Links;
+
+/// How often a change is made anew when another program keeps writing.
+const ATTEMPTS: u32 = 10;
+/// No `index.json` is larger.
+const LONGEST_INDEX: u64 = 64 << 20;
+/// How many indexes inside indexes are looked into before a blob is deleted.
+const MOST_INDEXES: usize = 10_000;
+
+/// A layout directory.
+#[derive(Debug)]
+pub struct Directory {
+    root: PathBuf,
+    wait: Duration,
+}
+
+impl Directory {
+    pub fn new(root: &Path, wait: Duration) -> Self {
+        Self {
+            root: root.to_owned(),
+            wait,
+        }
+    }
+
+    /// The entries with a name; with a digest, one of them.
+    pub fn resolve(&self, target: &Target) -> Result<Vec<Descriptor>, Failure> {
+        let (_, index) = self.index()?;
+        let entries: Vec<layout::Descriptor> = index.entries().collect::<Result<_, _>>()?;
+        let named = |name: &str| -> Vec<&layout::Descriptor> {
+            let named = entries
+                .iter()
+                .filter(|entry| entry.annotation(layout::REF_NAME) == Some(name));
+            named.collect()
+        };
+        let found: Vec<&layout::Descriptor> = match target {
+            Target::Digest(digest) => {
+                let same = entries
+                    .iter()
+                    .filter(|entry| entry.digest == digest.as_str());
+                same.take(1).collect()
+            }
+            Target::Tag(name) => named(name),
+            Target::Default => match (named(LATEST), entries.as_slice()) {
+                (found, _) if !found.is_empty() => found,
+                (_, [only]) => vec![only],
+                (_, []) => Vec::new(),
+                (_, several) => {
+                    let count = several.len();
+                    let message = format!("{:?} has {count} entries: name one of them", self.root);
+                    return Err(failures::new(FailureCode::Invalid, message));
+                }
+            },
+        };
+        if found.is_empty() {
+            let message = match (target, target.tag()) {
+                (Target::Digest(digest), _) => {
+                    format!("no {digest} in the index of {:?}", self.root)
+                }
+                (_, name) => format!("no {:?} in {:?}", name.unwrap_or_default(), self.root),
+            };
+            return Err(failures::new(FailureCode::NotFound, message));
+        }
+        found.into_iter().map(descriptor).collect()
+    }
+
+    /// A blob or manifest as bytes that can be read.
+    pub fn content(&self, digest: &Digest, size: u64) -> Content<'_> {
+        let path = self.blobs().path(digest);
+        Content::new(digest.clone(), size, move || {
+            self.check()?;
+            Ok(Box::new(blobs::open(&path, size)?))
+        })
+    }
+
+    /// Whether a blob is there; its bytes are not read.
+    pub fn has(&self, digest: &Digest) -> Result<bool, Failure> {
+        self.check()?;
+        Ok(self.blobs().path(digest).is_file())
+    }
+
+    /// Whether a blob is there with the right bytes.
+    pub fn holds(&self, digest: &Digest, size: u64) -> bool {
+        blobs::holds(&self.blobs().path(digest), digest, size)
+    }
+
+    /// Stores a blob unless it is there with the right bytes; answers whether it
+    /// was not. Makes the layout where there is none.
+    pub fn store(&self, content: &Content<'_>) -> Result<bool, Failure> {
+        layout::create(&self.root)?;
+        self.check()?;
+        if self.holds(&content.digest, content.size) {
+            return Ok(false);
+        }
+        self.blobs().store(content)?;
+        Ok(true)
+    }
+
+    /// Gives a stored manifest a name, taking it from other entries.
+    pub fn tag(&self, name: &str, digest: &Digest, limit: u64) -> Result<(), Failure> {
+        if !layout::is_name(name) {
+            let message = format!("{name:?} is not a name an image layout can hold");
+            return Err(failures::new(FailureCode::Invalid, message));
+        }
+        let bytes = self.manifest(digest, limit)?;
+        let entry = layout::Descriptor {
+            media_type: schema::media_type(digest, &bytes)?,
+            digest: digest.to_string(),
+            size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            ..layout::Descriptor::default()
+        };
+        self.update(|index| {
+            let names: Vec<Option<String>> = index.names().collect();
+            let own: Vec<usize> = index.positions(digest.as_str()).collect();
+            let has = |position: usize| {
+                names
+                    .get(position)
+                    .is_some_and(|known| known.as_deref() == Some(name))
+            };
+            for position in 0..names.len() {
+                if has(position) && !own.contains(&position) {
+                    index.annotate(position, layout::REF_NAME, None);
+                }
+            }
+            if own.iter().any(|position| has(*position)) {
+                return Ok(());
+            }
+            let nameless = |position: &usize| names.get(*position).is_some_and(Option::is_none);
+            let position = match own.iter().copied().find(nameless) {
+                Some(position) => position,
+                None => {
+                    index.push(&entry)?;
+                    index.len().saturating_sub(1)
+                }
+            };
+            index.annotate(position, layout::REF_NAME, Some(name));
+            Ok(())
+        })
+    }
+
+    /// Takes every entry of a manifest out of the index, and its blob away when
+    /// nothing else refers to it.
+    pub fn delete(&self, digest: &Digest) -> Result<(), Failure> {
+        let path = self.blobs().path(digest);
+        let (_, index) = self.index()?;
+        if index.positions(digest.as_str()).next().is_none() && !path.is_file() {
+            let message = format!("no manifest {digest} in {:?}", self.root);
+            return Err(failures::new(FailureCode::NotFound, message));
+        }
+        self.update(|index| {
+            let mut own: Vec<usize> = index.positions(digest.as_str()).collect();
+            while let Some(position) = own.pop() {
+                index.remove(position);
+            }
+            Ok(())
+        })?;
+        let _lock = Lock::take(&self.root, self.wait)?;
+        if path.is_file() && !self.is_referred_to(digest)? {
+            self.blobs().remove(digest)?;
+        }
+        Ok(())
+    }
+
+    /// A manifest, checked, whatever its size.
+    fn manifest(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>, Failure> {
+        self.check()?;
+        let size = blobs::size(&self.blobs().path(digest))?;
+        if size > limit {
+            let message = format!("{digest} has {size} bytes, more than the limit of {limit}");
+            return Err(failures::new(FailureCode::TooLarge, message));
+        }
+        self.content(digest, size).bytes()
+    }
+
+    /// Whether the index, or one inside it, refers to a manifest. Says yes when
+    /// that cannot be told.
+    fn is_referred_to(&self, digest: &Digest) -> Result<bool, Failure> {
+        let (_, index) = self.index()?;
+        let mut links = Links::default();
+        for entry in index.entries() {
+            let Ok(entry) = entry else { return Ok(true) };
+            links.add(&entry);
+        }
+        while let Some((inner, size)) = links.next_index() {
+            if links.count() > MOST_INDEXES || size > LONGEST_INDEX {
+                return Ok(true);
+            }
+            let mut bytes = Vec::new();
+            let read = self.content(&inner, size).open()?.read_to_end(&mut bytes);
+            if read.is_err() || !links.read(&bytes) {
+                return Ok(true);
+            }
+        }
+        Ok(links.has(digest.as_str()))
+    }
+
+    /// Makes a change and writes it, unless it changes nothing; again when
+    /// another program wrote the file in between.
+    fn update(&self, change: impl Fn(&mut Index) -> Result<(), Failure>) -> Result<(), Failure> {
+        let _lock = Lock::take(&self.root, self.wait)?;
+        let path = layout::index_path(&self.root);
+        let temporary = self.root.join(layout::TEMPORARY);
+        for _ in 0..ATTEMPTS {
+            let (text, before) = self.index()?;
+            let mut index = before.clone();
+            change(&mut index)?;
+            if index == before {
+                return Ok(());
+            }
+            let unchanged = || Ok(layout::read(&path, LONGEST_INDEX)? == text);
+            if layout::replace(&path, &temporary, &index.to_text()?, unchanged)? {
+                return Ok(());
+            }
+        }
+        let message = format!("another program keeps changing {path:?}");
+        Err(failures::new(FailureCode::Conflict, message))
+    }
+
+    fn index(&self) -> Result<(Vec<u8>, Index), Failure> {
+        self.check()?;
+        let text = layout::read_index(&self.root)?;
+        let index = Index::parse(&self.root, &text)?;
+        Ok((text, index))
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        layout::check_layout(&self.root)
+    }
+
+    fn blobs(&self) -> Blobs<'_> {
+        Blobs {
+            root: &self.root,
+            wait: self.wait,
+        }
+    }
+}
+
+fn descriptor(entry: &layout::Descriptor) -> Result<Descriptor, Failure> {
+    let annotations = entry.annotations.iter().flatten();
+    Ok(Descriptor {
+        media_type: entry.media_type.clone(),
+        digest: entry.checked_digest()?.to_string(),
+        size: entry.size,
+        annotations: annotations
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::fs;
+
+    use super::*;
+    use crate::content::unique;
+
+    /// Another program that writes `index.json` while a change is made: nothing
+    /// of either is lost, and one that never stops is told of.
+    #[test]
+    fn changes_in_between_are_built_upon() {
+        let root = std::env::temp_dir().join(format!("layerwise-directory-{}", unique()));
+        layout::create(&root).unwrap();
+        let directory = Directory::new(&root, Duration::from_secs(5));
+        let path = layout::index_path(&root);
+        let interfere = |text: &str| {
+            let now = fs::read_to_string(&path).unwrap();
+            fs::write(&path, now.replacen('{', &format!("{{\"{text}\":1,"), 1)).unwrap();
+        };
+        let runs = Cell::new(0);
+        let entry = layout::Descriptor {
+            digest: layerwise::oci::sha256(b"x").to_string(),
+            ..layout::Descriptor::default()
+        };
+        let answer = directory.update(|index| {
+            runs.set(runs.get() + 1);
+            if runs.get() == 1 {
+                interfere("theirs");
+            }
+            index.push(&entry)
+        });
+        assert_eq!((answer, runs.get()), (Ok(()), 2));
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(
+            text.contains("theirs") && text.contains(&entry.digest),
+            "{text}"
+        );
+        let answer = directory.update(|index| {
+            runs.set(runs.get() + 1);
+            interfere(&format!("run {}", runs.get()));
+            index.push(&entry)
+        });
+        assert_eq!(answer.unwrap_err().code, FailureCode::Conflict);
+        fs::remove_dir_all(&root).unwrap();
+    }
+}

@@ -1,0 +1,44 @@
+//! Registries: what `layerwise::host::Registry` asks for, from real places.
+//!
+//! | reference | repository | what it is |
+//! |---|---|---|
+//! | `host:port/name:tag`, `docker://host/name@digest`, `name` | `host:port/name` | OCI distribution over HTTPS, on loopback over HTTP |
+//! | `oci:PATH:TAG`, `oci:PATH@digest`, `oci:PATH` | `oci:PATH` | an OCI image layout directory |
+//!
+//! The contract is `wit/registry.wit`. Everything that is read is limited in
+//! size and checked against its digest while it streams; a digest that a header
+//! tells is never used. Layers are unpacked beside their destination and moved
+//! into place when all of them was verified.
+//!
+//! ```
+//! use layerwise::host::Registry as _;
+//! use layerwise_registry::{Options, Repositories};
+//!
+//! let repositories = Repositories::new(Options::default())?;
+//! assert_eq!(repositories.locate("busybox:1.36")?, "docker.io/library/busybox");
+//! # Ok::<(), layerwise::host::Failure>(())
+//! ```
+
+mod compress;
+mod content;
+mod decompress;
+mod digests;
+mod failures;
+mod keys;
+mod layout;
+mod options;
+mod parallel;
+mod paths;
+mod reference;
+mod remote;
+mod repositories;
+mod retrieve;
+mod scratch;
+mod store;
+mod unpack;
+
+pub use keys::{Credentials, Keys};
+pub use options::{Limits, Links, Options, Owners, Progress, Provider, Retry, Timeouts};
+pub use paths::{Opened, Paths, Rooted};
+pub use reference::{Place, Target};
+pub use repositories::Repositories;

@@ -1,0 +1,236 @@
+//! One request and its answer, with redirects followed.
+
+use std::io;
+use std::sync::Arc;
+
+use layerwise::host::{Failure, FailureCode};
+use ureq::config::AutoHeaderValue;
+use ureq::http::{self, HeaderName, Method, StatusCode, Uri};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::{Agent, Proxy, SendBody};
+
+use super::retry::Trouble;
+use super::uri;
+use crate::content::{Counted, Sendable};
+use crate::failures;
+use crate::options::{Options, Progress};
+
+const AGENT: &str = concat!("layerwise/", env!("CARGO_PKG_VERSION"));
+const REDIRECTS: usize = 5;
+const LONGEST_HEADERS: usize = 64 << 10;
+
+/// What came back.
+pub type Response = http::Response<ureq::Body>;
+
+/// The connections.
+#[derive(Debug)]
+pub struct Http {
+    /// To this machine, never through a proxy.
+    near: Agent,
+    /// To others, through the proxy that the environment names.
+    far: Agent,
+}
+
+/// What is sent along.
+pub enum Payload<'a> {
+    Nothing,
+    Bytes(&'a [u8]),
+    Content(&'a dyn Sendable, &'a Progress),
+}
+
+/// A request that can be made more than once.
+pub struct Request<'a> {
+    pub method: Method,
+    pub uri: Uri,
+    headers: Vec<(HeaderName, String)>,
+    payload: Payload<'a>,
+}
+
+impl<'a> Request<'a> {
+    pub const fn new(method: Method, uri: Uri) -> Self {
+        Self {
+            method,
+            uri,
+            headers: Vec::new(),
+            payload: Payload::Nothing,
+        }
+    }
+
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    pub fn set(&mut self, name: HeaderName, value: &str) {
+        self.headers.retain(|(known, _)| *known != name);
+        self.headers.push((name, value.to_owned()));
+    }
+
+    pub fn payload(mut self, payload: Payload<'a>) -> Self {
+        self.payload = payload;
+        self
+    }
+}
+
+impl Http {
+    pub fn new(options: &Options) -> Result<Self, Failure> {
+        let roots = roots(&options.certificates)?;
+        let agent = |proxy| {
+            let tls = TlsConfig::builder()
+                .provider(TlsProvider::Rustls)
+                .root_certs(roots.clone())
+                .build();
+            Agent::new_with_config(
+                Agent::config_builder()
+                    .http_status_as_error(false)
+                    .max_redirects(0)
+                    .max_redirects_will_error(false)
+                    .user_agent(AGENT)
+                    .accept_encoding(AutoHeaderValue::None)
+                    .max_response_header_size(LONGEST_HEADERS)
+                    .max_idle_connections_per_host(options.at_once.max(1))
+                    .timeout_resolve(Some(options.timeouts.connect))
+                    .timeout_connect(Some(options.timeouts.connect))
+                    .timeout_per_read(Some(options.timeouts.idle))
+                    .timeout_per_write(Some(options.timeouts.idle))
+                    .proxy(proxy)
+                    .tls_config(tls)
+                    .build(),
+            )
+        };
+        Ok(Self {
+            near: agent(None),
+            far: agent(Proxy::try_from_env()),
+        })
+    }
+
+    /// Makes a request once. Reading requests follow redirects; what proves who
+    /// is asking goes to the origin of the request only. Answers too whether the
+    /// response is from there.
+    pub fn once(
+        &self,
+        request: &Request<'_>,
+        authorization: Option<&str>,
+    ) -> Result<(Response, bool), Trouble> {
+        let mut to = request.uri.clone();
+        for _ in 0..=REDIRECTS {
+            let own = uri::same_origin(&request.uri, &to);
+            let response = self.exchange(request, &to, authorization.filter(|_| own))?;
+            let reading = matches!(request.method, Method::GET | Method::HEAD);
+            if !reading || !is_redirect(response.status()) {
+                return Ok((response, own));
+            }
+            let Some(location) = header(&response, &http::header::LOCATION) else {
+                return Ok((response, own));
+            };
+            to = uri::follow(&to, &location)?;
+        }
+        let message = format!("{} redirects more than {REDIRECTS} times", request.uri);
+        Err(failures::new(FailureCode::Other, message).into())
+    }
+
+    fn exchange(
+        &self,
+        request: &Request<'_>,
+        to: &Uri,
+        authorization: Option<&str>,
+    ) -> Result<Response, Trouble> {
+        let mut head = http::Request::builder().method(&request.method).uri(to);
+        for (name, value) in &request.headers {
+            head = head.header(name, value);
+        }
+        if let Some(authorization) = authorization {
+            head = head.header(http::header::AUTHORIZATION, authorization);
+        }
+        let near = to
+            .authority()
+            .is_some_and(|host| uri::is_loopback(host.as_str()));
+        let agent = if near { &self.near } else { &self.far };
+        let answer = match &request.payload {
+            Payload::Nothing if has_body(&request.method) => run(agent, head, &b""[..]),
+            Payload::Nothing => run(agent, head, ()),
+            Payload::Bytes(bytes) => run(agent, head, *bytes),
+            Payload::Content(content, progress) => {
+                let input = content.input()?;
+                let item = content.digest().as_str();
+                let mut input = Counted::new(input, progress, item, content.size());
+                head = head.header(http::header::CONTENT_LENGTH, content.size());
+                run(agent, head, SendBody::from_reader(&mut input))
+            }
+        };
+        answer.map_err(|error| trouble(&request.method, to, &error))
+    }
+}
+
+/// One header as text.
+pub fn header(response: &Response, name: &HeaderName) -> Option<String> {
+    Some(response.headers().get(name)?.to_str().ok()?.to_owned())
+}
+
+/// All headers of a name as texts.
+pub fn headers(response: &Response, name: &HeaderName) -> Vec<String> {
+    let all = response.headers().get_all(name).iter();
+    all.filter_map(|value| Some(value.to_str().ok()?.to_owned()))
+        .collect()
+}
+
+fn run(
+    agent: &Agent,
+    head: http::request::Builder,
+    body: impl ureq::AsSendBody,
+) -> Result<Response, ureq::Error> {
+    agent.run(head.body(body)?)
+}
+
+const fn has_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+fn roots(certificates: &[Vec<u8>]) -> Result<RootCerts, Failure> {
+    if certificates.is_empty() {
+        return Ok(RootCerts::PlatformVerifier);
+    }
+    let mut found: Vec<Certificate<'static>> = Vec::new();
+    for item in certificates.iter().flat_map(|pem| parse_pem(pem)) {
+        if let Ok(PemItem::Certificate(certificate)) = item {
+            found.push(certificate);
+        }
+    }
+    if found.is_empty() {
+        let message = "there is no certificate in what is to be trusted";
+        return Err(failures::new(FailureCode::Invalid, message));
+    }
+    Ok(RootCerts::Specific(Arc::new(found)))
+}
+
+/// What an error means: the way may be free again later, or something is wrong.
+fn trouble(method: &Method, to: &Uri, error: &ureq::Error) -> Trouble {
+    let failed = |code, why: &str| failures::new(code, format!("{method} {to}: {why}"));
+    let passing = |why: &str| Trouble::passing(failed(FailureCode::Unavailable, why));
+    match error {
+        ureq::Error::Io(error) => {
+            if let Some(failure) = failures::carried(error) {
+                return failure.clone().into();
+            }
+            let why = failures::lower(&error.to_string());
+            match error.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+                    failed(FailureCode::Other, &why).into()
+                }
+                _ => passing(&why),
+            }
+        }
+        ureq::Error::Timeout(_) => passing("no answer in time"),
+        ureq::Error::HostNotFound => passing("the host is not known"),
+        ureq::Error::ConnectionFailed => passing("no connection"),
+        ureq::Error::Protocol(_) | ureq::Error::BodyStalled => {
+            passing(&failures::lower(&error.to_string()))
+        }
+        ureq::Error::BadUri(_) => failed(FailureCode::Invalid, "not an address").into(),
+        _ => failed(FailureCode::Other, &failures::lower(&error.to_string())).into(),
+    }
+}

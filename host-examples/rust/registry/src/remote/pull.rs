@@ -1,0 +1,154 @@
+//! A blob as a stream that goes on after an interruption.
+
+use std::io::{self, Read};
+
+use layerwise::host::{Failure, FailureCode};
+use ureq::http::{StatusCode, header};
+
+use super::auth::Scope;
+use super::http::{self, Request};
+use super::refusal::refused;
+use super::retry::{Tries, Trouble};
+use super::{Remote, Repository};
+use crate::failures;
+
+/// So much progress makes up for earlier interruptions.
+const PROGRESS: u64 = 1 << 20;
+
+/// The bytes of a manifest or blob; not checked.
+pub struct Pull<'a> {
+    remote: &'a Remote,
+    at: Repository<'a>,
+    request: Request<'a>,
+    body: Option<Box<dyn Read + Send>>,
+    tries: Tries,
+    size: u64,
+    done: u64,
+    /// Where the last interruption was.
+    stuck: u64,
+    /// Where the registry says that the end is.
+    end: Option<u64>,
+}
+
+impl<'a> Pull<'a> {
+    /// Asks for it.
+    pub fn open(
+        remote: &'a Remote,
+        at: Repository<'a>,
+        request: Request<'a>,
+        size: u64,
+    ) -> Result<Self, Failure> {
+        let mut pull = Self {
+            remote,
+            at,
+            request,
+            body: None,
+            tries: remote.tries(),
+            size,
+            done: 0,
+            stuck: 0,
+            end: None,
+        };
+        pull.connect()?;
+        Ok(pull)
+    }
+
+    /// Asks for what is left; a registry that sends all of it again is read
+    /// over.
+    fn connect(&mut self) -> Result<(), Failure> {
+        if self.done > 0 {
+            self.request
+                .set(header::RANGE, &format!("bytes={}-", self.done));
+        }
+        let scope = Scope::pull(self.at);
+        let response = self
+            .remote
+            .send(self.at, scope, &self.request, &mut self.tries)?;
+        let mut over = self.done;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::PARTIAL_CONTENT if self.is_rest(&response) => over = 0,
+            _ => {
+                let what = format!("cannot read {}", self.request.uri);
+                return Err(refused(&what, response));
+            }
+        }
+        let start = self.done.saturating_sub(over);
+        let length = response.body().content_length();
+        self.end = length.and_then(|length| start.checked_add(length));
+        let mut body = response.into_body().into_reader();
+        if over > 0 {
+            let skipped = io::copy(&mut (&mut body).take(over), &mut io::sink());
+            if let Err(error) = skipped {
+                return self.interrupted(trouble(&self.request.uri, &error));
+            }
+        }
+        self.body = Some(Box::new(body));
+        Ok(())
+    }
+
+    fn is_rest(&self, response: &http::Response) -> bool {
+        let range = http::header(response, &header::CONTENT_RANGE).unwrap_or_default();
+        range.starts_with(&format!("bytes {}-", self.done))
+    }
+
+    fn interrupted(&mut self, trouble: Trouble) -> Result<(), Failure> {
+        self.body = None;
+        if self.done.saturating_sub(self.stuck) >= PROGRESS {
+            self.tries.renew();
+        }
+        self.stuck = self.done;
+        self.tries.again(trouble)
+    }
+
+    fn next(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        loop {
+            let Some(body) = &mut self.body else {
+                self.connect()?;
+                continue;
+            };
+            let trouble = match body.read(buffer) {
+                // All came that will ever come.
+                Ok(0) if self.end == Some(self.done) => return Ok(0),
+                Ok(0) if self.done < self.size => ended_early(&self.request.uri, self.done),
+                Ok(count) => {
+                    let bytes = u64::try_from(count).unwrap_or(u64::MAX);
+                    self.done = self.done.saturating_add(bytes);
+                    return Ok(count);
+                }
+                Err(error) => trouble(&self.request.uri, &error),
+            };
+            self.interrupted(trouble)?;
+        }
+    }
+}
+
+impl Read for Pull<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        self.next(buffer).map_err(io::Error::other)
+    }
+}
+
+/// The answer ended before it should.
+pub fn ended_early(what: impl std::fmt::Display, after: u64) -> Trouble {
+    let message = format!("{what}: the answer ends early, after {after} bytes");
+    Trouble::passing(failures::new(FailureCode::Truncated, message))
+}
+
+/// Reading an answer failed.
+pub fn trouble(what: impl std::fmt::Display, error: &io::Error) -> Trouble {
+    let (code, why) = match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            (FailureCode::Truncated, "the answer ends early".to_owned())
+        }
+        io::ErrorKind::TimedOut => (FailureCode::Unavailable, "no answer in time".to_owned()),
+        _ => (
+            FailureCode::Unavailable,
+            failures::lower(&error.to_string()),
+        ),
+    };
+    Trouble::passing(failures::new(code, format!("{what}: {why}")))
+}

@@ -1,0 +1,347 @@
+//! Reading a tar archive entry by entry.
+//!
+//! The headers are those of the `tar` crate. Its own iterator reads the long
+//! names and extended headers of an archive into memory whatever their size,
+//! and an archive can claim any; here they are limited.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+
+use layerwise::host::{Failure, FailureCode};
+use tar::{EntryType, Header, PaxExtensions};
+
+use crate::failures;
+
+const BLOCK: usize = 512;
+const BLOCK_SIZE: u64 = 512;
+/// The most bytes of long names and extended headers of one entry.
+const LONGEST_EXTRA: u64 = 1 << 20;
+const XATTR: &str = "SCHILY.xattr.";
+const SPARSE: &str = "GNU.sparse.";
+
+/// What an entry makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    File,
+    Directory,
+    Symlink,
+    Hardlink,
+    Device,
+}
+
+/// One entry. Its bytes are read from the [`Tar`].
+#[derive(Debug)]
+pub struct Entry {
+    pub name: Vec<u8>,
+    pub link: Vec<u8>,
+    pub kind: Kind,
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    /// Seconds since 1970, and nanoseconds.
+    pub modified: (i64, u32),
+    pub size: u64,
+    pub attributes: Vec<(String, Vec<u8>)>,
+}
+
+/// An archive.
+pub struct Tar<R> {
+    input: R,
+    /// Bytes of the current entry that were not read, and of its padding.
+    left: u64,
+    padding: u64,
+    defaults: BTreeMap<String, Vec<u8>>,
+}
+
+/// What goes before the header of an entry.
+#[derive(Default)]
+struct Extra {
+    name: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
+    values: BTreeMap<String, Vec<u8>>,
+    bytes: u64,
+}
+
+impl Entry {
+    /// The name for a message.
+    pub fn quoted(&self) -> String {
+        format!("{:?}", String::from_utf8_lossy(&self.name))
+    }
+}
+
+impl<R: Read> Tar<R> {
+    pub const fn new(input: R) -> Self {
+        Self {
+            input,
+            left: 0,
+            padding: 0,
+            defaults: BTreeMap::new(),
+        }
+    }
+
+    /// The next entry; what was not read of the one before is passed over.
+    ///
+    /// # Errors
+    /// `corrupt` for what is no archive, `unsupported` for sparse files.
+    pub fn next(&mut self) -> Result<Option<Entry>, Failure> {
+        let mut extra = Extra {
+            values: self.defaults.clone(),
+            ..Extra::default()
+        };
+        loop {
+            self.pass()?;
+            let Some(header) = self.header()? else {
+                return Ok(None);
+            };
+            let size = header.entry_size().map_err(|error| corrupt(&error))?;
+            match header.entry_type() {
+                EntryType::GNULongName => {
+                    extra.name = Some(until_zero(self.extra(&mut extra, size)?))
+                }
+                EntryType::GNULongLink => {
+                    extra.link = Some(until_zero(self.extra(&mut extra, size)?))
+                }
+                EntryType::XHeader => {
+                    let bytes = self.extra(&mut extra, size)?;
+                    read_pax(&bytes, &mut extra.values)?;
+                }
+                EntryType::XGlobalHeader => {
+                    let bytes = self.extra(&mut extra, size)?;
+                    read_pax(&bytes, &mut self.defaults)?;
+                    read_pax(&bytes, &mut extra.values)?;
+                }
+                kind => {
+                    let entry = entry(&header, kind, size, extra)?;
+                    self.expect(entry.size)?;
+                    return Ok(Some(entry));
+                }
+            }
+        }
+    }
+
+    /// The next header; none at the end of the archive.
+    fn header(&mut self) -> Result<Option<Header>, Failure> {
+        let mut header = Header::new_old();
+        let block = header.as_mut_bytes();
+        let mut filled = 0;
+        while let Some(room) = block.get_mut(filled..).filter(|room| !room.is_empty()) {
+            match self.input.read(room) {
+                Ok(0) if filled == 0 => return Ok(None),
+                Ok(0) => return Err(no_archive("it ends inside of a header")),
+                Ok(count) => filled = filled.saturating_add(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(corrupt(&error)),
+            }
+        }
+        if block.iter().all(|byte| *byte == 0) {
+            return Ok(None);
+        }
+        // The checksum is that of the header with blanks in its own place.
+        let bytes = block.iter().enumerate();
+        let sum: u32 = bytes
+            .map(|(at, byte)| {
+                if (148..156).contains(&at) {
+                    32
+                } else {
+                    u32::from(*byte)
+                }
+            })
+            .sum();
+        if header.cksum().ok() != Some(sum) {
+            return Err(no_archive("a header has the wrong checksum"));
+        }
+        Ok(Some(header))
+    }
+
+    /// The bytes of an extra header.
+    fn extra(&mut self, extra: &mut Extra, size: u64) -> Result<Vec<u8>, Failure> {
+        extra.bytes = extra.bytes.saturating_add(size);
+        if extra.bytes > LONGEST_EXTRA {
+            let message = format!("the headers of an entry have more than {LONGEST_EXTRA} bytes");
+            return Err(failures::new(FailureCode::TooLarge, message));
+        }
+        self.expect(size)?;
+        let mut bytes = Vec::new();
+        self.read_to_end(&mut bytes)
+            .map_err(|error| corrupt(&error))?;
+        Ok(bytes)
+    }
+
+    fn expect(&mut self, size: u64) -> Result<(), Failure> {
+        self.left = size;
+        let over = size % BLOCK_SIZE;
+        self.padding = if over == 0 { 0 } else { BLOCK_SIZE - over };
+        if size.checked_add(self.padding).is_none() {
+            return Err(no_archive("an entry has an impossible size"));
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self) -> Result<(), Failure> {
+        let mut left = self.left.saturating_add(self.padding);
+        let mut buffer = [0; BLOCK];
+        while left > 0 {
+            let wanted = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
+            match self
+                .input
+                .read(buffer.get_mut(..wanted).unwrap_or_default())
+            {
+                // The last padding may be missing.
+                Ok(0) if self.left == 0 => break,
+                Ok(0) => return Err(no_archive("it ends inside of an entry")),
+                Ok(count) => {
+                    let count = u64::try_from(count).unwrap_or(u64::MAX);
+                    left = left.saturating_sub(count);
+                    self.left = self.left.saturating_sub(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(corrupt(&error)),
+            }
+        }
+        self.left = 0;
+        self.padding = 0;
+        Ok(())
+    }
+}
+
+/// The bytes of the current entry.
+impl<R: Read> Read for Tar<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        let Some(room) = buffer.get_mut(..wanted).filter(|room| !room.is_empty()) else {
+            return Ok(0);
+        };
+        let count = match self.input.read(room) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                return Err(io::Error::other(corrupt(&error)));
+            }
+            other => other?,
+        };
+        if count == 0 {
+            return Err(io::Error::other(no_archive("it ends inside of an entry")));
+        }
+        self.left = self
+            .left
+            .saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
+        Ok(count)
+    }
+}
+
+fn entry(header: &Header, kind: EntryType, size: u64, extra: Extra) -> Result<Entry, Failure> {
+    let Extra {
+        name, link, values, ..
+    } = extra;
+    if kind.is_gnu_sparse() || values.keys().any(|key| key.starts_with(SPARSE)) {
+        let message = "the layer has a sparse file, which is not unpacked here";
+        return Err(failures::new(FailureCode::Unsupported, message));
+    }
+    let value = |key: &str| values.get(key).filter(|value| !value.is_empty()).cloned();
+    let number = |key: &str, own: io::Result<u64>| match value(key) {
+        Some(text) => decimal(&text).ok_or_else(|| no_archive("an extended header has no number")),
+        None => own.map_err(|error| corrupt(&error)),
+    };
+    let name = value("path").or(name);
+    let name = name.unwrap_or_else(|| header.path_bytes().into_owned());
+    let own_link = header.link_name_bytes().map(|link| link.into_owned());
+    let link = value("linkpath").or(link).or(own_link).unwrap_or_default();
+    let kind = match kind {
+        // Old archives mark directories by a slash at the end.
+        EntryType::Regular if name.ends_with(b"/") => Kind::Directory,
+        EntryType::Regular | EntryType::Continuous => Kind::File,
+        EntryType::Directory => Kind::Directory,
+        EntryType::Symlink => Kind::Symlink,
+        EntryType::Link => Kind::Hardlink,
+        EntryType::Char | EntryType::Block | EntryType::Fifo => Kind::Device,
+        other => {
+            let message = format!(
+                "the layer has an entry of the kind {:?}",
+                char::from(other.as_byte())
+            );
+            return Err(failures::new(FailureCode::Unsupported, message));
+        }
+    };
+    let id = |number: u64| u32::try_from(number).map_err(|_| no_archive("an owner is no user"));
+    let modified = match value("mtime") {
+        Some(text) => time(&text).ok_or_else(|| no_archive("an extended header has no time"))?,
+        None => {
+            let seconds = header.mtime().map_err(|error| corrupt(&error))?;
+            (i64::try_from(seconds).unwrap_or(0), 0)
+        }
+    };
+    let attributes = values
+        .iter()
+        .filter_map(|(key, value)| Some((key.strip_prefix(XATTR)?.to_owned(), value.clone())));
+    Ok(Entry {
+        mode: header.mode().map_err(|error| corrupt(&error))? & 0o7777,
+        uid: id(number("uid", header.uid())?)?,
+        gid: id(number("gid", header.gid())?)?,
+        modified,
+        size: match kind {
+            Kind::File => number("size", Ok(size))?,
+            // Some writers give links the size of their target.
+            _ => 0,
+        },
+        attributes: attributes.collect(),
+        name,
+        link,
+        kind,
+    })
+}
+
+fn read_pax(bytes: &[u8], values: &mut BTreeMap<String, Vec<u8>>) -> Result<(), Failure> {
+    for extension in PaxExtensions::new(bytes) {
+        let extension = extension.map_err(|error| corrupt(&error))?;
+        // Nothing that matters has another name than text.
+        if let Ok(key) = extension.key() {
+            values.insert(key.to_owned(), extension.value_bytes().to_vec());
+        }
+    }
+    Ok(())
+}
+
+fn decimal(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// `[-]SECONDS[.FRACTION]`.
+fn time(text: &[u8]) -> Option<(i64, u32)> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let whole: i64 = seconds.parse().ok()?;
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let digits: String = fraction
+        .chars()
+        .chain("000000000".chars())
+        .take(9)
+        .collect();
+    let nanos: u32 = digits.parse().ok()?;
+    if nanos > 0 && seconds.starts_with('-') {
+        return Some((whole.checked_sub(1)?, 1_000_000_000_u32.checked_sub(nanos)?));
+    }
+    Some((whole, nanos))
+}
+
+fn until_zero(mut bytes: Vec<u8>) -> Vec<u8> {
+    if let Some(end) = bytes.iter().position(|byte| *byte == 0) {
+        bytes.truncate(end);
+    }
+    bytes
+}
+
+fn corrupt(error: &io::Error) -> Failure {
+    match failures::carried(error) {
+        Some(failure) => failure.clone(),
+        None => no_archive(&failures::lower(&error.to_string())),
+    }
+}
+
+fn no_archive(why: &str) -> Failure {
+    failures::new(
+        FailureCode::Corrupt,
+        format!("the layer is not a tar archive: {why}"),
+    )
+}
