@@ -1,5 +1,7 @@
 //! Runs vector files through the component.
 
+mod buildkit;
+
 use std::cell::RefCell;
 use std::path::Path;
 

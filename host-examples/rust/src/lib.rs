@@ -21,6 +21,7 @@
 //! ```
 
 mod bindings;
+pub mod buildkit;
 mod cache;
 pub mod conformance;
 pub mod docker;
@@ -29,11 +30,13 @@ mod error;
 pub mod history;
 mod imports;
 mod instance;
+mod rule;
 
 pub use engine::{Engine, EngineOptions, Net};
 pub use error::{Error, Stop};
 pub use imports::Lent;
 pub use instance::SessionLimits;
+pub use rule::Rule;
 
 /// The component this host was built with.
 pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwise.wasm"));

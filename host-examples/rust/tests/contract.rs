@@ -20,8 +20,11 @@ fn imports_and_exports_are_exactly_these() {
             .map(|name| format!("layerwise:cache/{name}@{VERSION}"))
             .collect()
     };
-    assert_eq!(imports, names(&["types", "image-store", "observer"]));
-    assert_eq!(exports, names(&["docker"]));
+    assert_eq!(
+        imports,
+        names(&["types", "image-store", "registry", "observer"])
+    );
+    assert_eq!(exports, names(&["buildkit", "docker"]));
 }
 
 #[test]

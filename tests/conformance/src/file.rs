@@ -6,12 +6,12 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::{Report, docker};
+use crate::{Report, buildkit, docker};
 
 /// An implementation of everything that vector files ask for.
-pub trait Subject: docker::Subject {}
+pub trait Subject: docker::Subject + buildkit::Subject {}
 
-impl<T: docker::Subject> Subject for T {}
+impl<T: docker::Subject + buildkit::Subject> Subject for T {}
 
 /// Why a vector file was not run.
 #[derive(Debug)]
@@ -50,6 +50,7 @@ pub fn run_file(path: &Path, subject: &dyn Subject) -> Result<Report, FileError>
     let tag: Tag = serde_json::from_str(&text).map_err(FileError::Form)?;
     match tag.format.as_str() {
         "moby-image-cache-vectors/1" => docker::run_moby(&text, subject),
+        "buildkit-remote-cache-vectors/1" => buildkit::run(&text, subject),
         "docker-real/1" => docker::run_real(&text, subject),
         _ => return Err(FileError::Format(tag.format)),
     }
