@@ -213,8 +213,13 @@ fn configs() -> Vec<(String, String)> {
 
 #[test]
 fn what_vectors_do_not_ask_is_the_same() {
+    let host = Arc::new(Host::default());
+    let lent = Lent {
+        registry: Arc::<Host>::clone(&host),
+        ..Lent::default()
+    };
     let session = engine()
-        .buildkit(Lent::default(), SessionLimits::default())
+        .buildkit(lent, SessionLimits::default())
         .expect("session");
     let semantics = Semantics::default();
     let mut before = None;
@@ -251,28 +256,22 @@ fn what_vectors_do_not_ask_is_the_same() {
             source: Some(Source::Provider("workers".to_owned())),
             ..Options::default()
         };
-        let lent = Arc::new(Host::default());
-        let mut merged = native::Exporter::open(lent, Silent, options.clone()).expect("exporter");
+        let mut merged = native::Exporter::open(Arc::clone(&host), Silent, options.clone())
+            .expect("native exporter");
         let mut through = session.export_to(options).expect("exporter");
         let source = Source::Repository("there".to_owned());
         let _ = same(
             merged.merge(&own, Some(&source)),
             through.merge(&other, Some(&source)),
         );
+        let _ = same(merged.plan(), through.plan());
         if let Some((old, old_other)) = &before {
-            let _ = same(native::compare(old, &own), other_compare(old_other, &other));
+            let _ = same(native::compare(old, &own), old_other.compare(&other));
             compared += 1;
         }
         before = Some((own, other));
     }
     assert!(compared > 50, "only {compared} comparisons");
-}
-
-fn other_compare(
-    old: &layerwise_host::buildkit::Cache,
-    new: &layerwise_host::buildkit::Cache,
-) -> Result<layerwise::explain::Explanation, Error> {
-    old.compare(new)
 }
 
 fn digest(text: &str) -> String {
