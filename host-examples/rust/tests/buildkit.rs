@@ -16,6 +16,7 @@ use layerwise::host::{Silent, Source};
 use layerwise::oci::Descriptor;
 use layerwise::semantics::{Reading, Semantics};
 use layerwise_conformance::buildkit::{Cache, Checked, Exporter, Host, Native, Subject, run};
+use layerwise_host::buildkit::{Cache as Cached, Session};
 use layerwise_host::conformance::Component;
 use layerwise_host::{Engine, EngineOptions, Error, Lent, SessionLimits};
 
@@ -222,7 +223,7 @@ fn what_vectors_do_not_ask_is_the_same() {
         .buildkit(lent, SessionLimits::default())
         .expect("session");
     let semantics = Semantics::default();
-    let mut before = None;
+    let mut before: Option<(native::Cache, Cached)> = None;
     let mut compared = 0;
     for (config, descriptors) in configs() {
         let _ = same(
@@ -408,7 +409,7 @@ fn caches_of_two_instances_do_not_mix() {
             .expect("session")
     };
     let (one, two) = (open(), open());
-    let read = |session: &layerwise_host::buildkit::Session| {
+    let read = |session: &Session| {
         session
             .parse("{}", "[]", &Semantics::default(), &[])
             .expect("a cache")
