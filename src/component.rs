@@ -6,6 +6,7 @@
 
 #![expect(unsafe_code, reason = "generated bindings and the allocator")]
 
+mod buildkit;
 mod buildpacks;
 mod docker;
 mod imports;

@@ -6,6 +6,8 @@ mod docker;
 
 mod stacker;
 
+mod buildkit;
+
 use std::cell::RefCell;
 use std::path::Path;
 

@@ -21,6 +21,7 @@
 //! ```
 
 mod bindings;
+pub mod buildkit;
 pub mod buildpacks;
 mod cache;
 pub mod conformance;

@@ -14,6 +14,7 @@ fn vectors_pass_through_the_component() {
         ("docker-real.json.gz", 4_490),
         ("stacker.json.gz", 178),
         ("buildpacks.json.gz", 113 + 120),
+        ("buildkit.json.gz", 1_000),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../tests/vectors")

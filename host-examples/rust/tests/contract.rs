@@ -22,7 +22,10 @@ fn imports_and_exports_are_exactly_these() {
     };
     let imported = ["types", "image-store", "registry", "filesystem", "observer"];
     assert_eq!(imports, names(&imported));
-    assert_eq!(exports, names(&["docker", "buildpacks", "stacker"]));
+    assert_eq!(
+        exports,
+        names(&["docker", "buildpacks", "buildkit", "stacker"])
+    );
 }
 
 #[test]

@@ -6,9 +6,10 @@ mod format;
 mod graph;
 mod hazard;
 mod host;
+mod native;
 mod read;
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use layerwise::buildkit::{
     Added, Alternative, Connection, Offer, Options, Outcome, Plan, Pushed, Query,
@@ -16,151 +17,111 @@ use layerwise::buildkit::{
 use layerwise::error::Error;
 use layerwise::oci::Descriptor;
 use layerwise::semantics::{Reading, Semantics};
+use serde::de::Error as _;
 
 use crate::Report;
 use format::File;
 
-pub use host::{Host, SOURCE, TARGET};
+/// What is known about a config.
+pub use layerwise::buildkit::Report as Checked;
+
+pub use host::{Host, SOURCE, Seen, TARGET};
+pub use native::Native;
 
 /// The format of vector files this runner reads.
 const FORMAT: &str = "buildkit-remote-cache-vectors/1";
 /// The version whose rules the vectors of 2020 follow.
 const SEED: &str = "0.8-dev";
 
-/// An implementation of the remote cache decisions.
+/// An implementation of the `buildkit` interface, as far as vectors need it.
+///
+/// # Errors
+/// Every method answers the errors of the interface.
+#[expect(clippy::missing_errors_doc, reason = "said above")]
 pub trait Subject {
-    /// An export session.
-    type Exporter;
-    /// A cache that was read.
-    type Cache;
-
     /// Opens an export session.
-    ///
-    /// # Errors
-    /// What the implementation refuses.
-    fn exporter(&self, host: Rc<Host>, options: &Options) -> Result<Self::Exporter, Error>;
-
-    /// Adds records, a JSON list.
-    ///
-    /// # Errors
-    /// What the implementation refuses as a whole.
-    fn add(&self, exporter: &mut Self::Exporter, records: &str) -> Result<Vec<Added>, Error>;
-
-    /// Adds a link to a record that is there.
-    ///
-    /// # Errors
-    /// What the implementation refuses.
-    fn link(
-        &self,
-        exporter: &mut Self::Exporter,
-        record: u32,
-        input: u32,
-        alternative: &Alternative,
-    ) -> Result<(), Error>;
-
-    /// Sets the result of a record.
-    ///
-    /// # Errors
-    /// What the implementation refuses.
-    fn result(
-        &self,
-        exporter: &mut Self::Exporter,
-        record: u32,
-        outcome: &Outcome,
-    ) -> Result<(), Error>;
-
-    /// What an export would write.
-    ///
-    /// # Errors
-    /// What the implementation refuses.
-    fn plan(&self, exporter: &Self::Exporter) -> Result<Plan, Error>;
-
-    /// Exports.
-    ///
-    /// # Errors
-    /// What the implementation refuses, and what the host fails with.
-    fn finalize(&self, exporter: &Self::Exporter, repository: &str) -> Result<Pushed, Error>;
+    fn exporter(&self, host: Arc<Host>, options: &Options) -> Result<Box<dyn Exporter>, Error>;
 
     /// Reads a config; `descriptors` is a JSON list.
-    ///
-    /// # Errors
-    /// What the implementation refuses.
     fn parse(
         &self,
         config: &str,
         descriptors: &str,
         semantics: &Semantics,
-    ) -> Result<Self::Cache, Error>;
-
-    /// The kind of a manifest, and the digest of the config in it.
-    ///
-    /// # Errors
-    /// What the implementation refuses.
-    fn detect(&self, manifest: &str) -> Result<(String, String), Error>;
+    ) -> Result<Box<dyn Cache>, Error>;
 
     /// Opens the cache of a manifest.
-    ///
-    /// # Errors
-    /// What the implementation refuses, and what the host fails with.
-    fn open(
+    fn open_cache(
         &self,
-        host: Rc<Host>,
+        host: Arc<Host>,
         repository: &str,
         descriptor: &Descriptor,
         semantics: &Semantics,
-    ) -> Result<Self::Cache, Error>;
+    ) -> Result<Box<dyn Cache>, Error>;
 
-    /// Codes of what is wrong with a config; `descriptors` is a JSON list.
-    ///
-    /// # Errors
-    /// What the implementation refuses.
-    fn verify(&self, config: &str, descriptors: &str) -> Result<Vec<String>, Error>;
+    /// The kind of a manifest, and the digest of the config in it.
+    fn detect(&self, manifest: &str) -> Result<(String, String), Error>;
 
-    /// Number of records of a cache.
-    ///
-    /// # Errors
-    /// What the implementation refuses.
-    fn records(&self, cache: &Self::Cache) -> Result<u32, Error>;
-
-    /// Digests of the records without inputs.
-    ///
-    /// # Errors
-    /// What the implementation refuses.
-    fn roots(&self, cache: &Self::Cache) -> Result<Vec<String>, Error>;
-
-    /// Every link of a cache.
-    ///
-    /// # Errors
-    /// What the implementation refuses.
-    fn links(&self, cache: &Self::Cache) -> Result<Vec<Connection>, Error>;
-
-    /// Every result of a cache.
-    ///
-    /// # Errors
-    /// What the implementation refuses.
-    fn offers(&self, cache: &Self::Cache) -> Result<Vec<Offer>, Error>;
-
-    /// The names of the records a lookup finds.
-    ///
-    /// # Errors
-    /// What the implementation refuses.
-    fn lookup(&self, cache: &Self::Cache, query: &Query) -> Result<Vec<String>, Error>;
-
-    /// The config that exporting the cache again gives.
-    ///
-    /// # Errors
-    /// What the implementation refuses.
-    fn export(&self, cache: &Self::Cache) -> Result<String, Error>;
+    /// Says what is wrong with a config; `descriptors` is a JSON list.
+    fn verify_config(&self, config: &str, descriptors: &str) -> Result<Checked, Error>;
 }
 
-/// Runs a vector file.
+/// An export session.
+///
+/// # Errors
+/// Every method answers the errors of the interface.
+#[expect(clippy::missing_errors_doc, reason = "said above")]
+pub trait Exporter {
+    /// Adds records, a JSON list.
+    fn add_all(&mut self, records: &str) -> Result<Vec<Added>, Error>;
+
+    /// Adds a link to a record that is there.
+    fn link(&mut self, record: u32, input: u32, alternative: &Alternative) -> Result<(), Error>;
+
+    /// Sets the result of a record.
+    fn put_result(&mut self, record: u32, outcome: &Outcome) -> Result<(), Error>;
+
+    /// What an export would write.
+    fn plan(&mut self) -> Result<Plan, Error>;
+
+    /// Exports.
+    fn finalize(&mut self, repository: &str) -> Result<Pushed, Error>;
+}
+
+/// A cache that was read.
+///
+/// # Errors
+/// Every method answers the errors of the interface.
+#[expect(clippy::missing_errors_doc, reason = "said above")]
+pub trait Cache {
+    /// Number of records.
+    fn records(&mut self) -> Result<u32, Error>;
+
+    /// Digests of the records without inputs.
+    fn roots(&mut self) -> Result<Vec<String>, Error>;
+
+    /// Every link.
+    fn links(&mut self) -> Result<Vec<Connection>, Error>;
+
+    /// Every result.
+    fn offers(&mut self) -> Result<Vec<Offer>, Error>;
+
+    /// The names of the records a lookup finds.
+    fn lookup(&mut self, query: &Query) -> Result<Vec<String>, Error>;
+
+    /// The config that exporting the cache again gives.
+    fn encode(&mut self) -> Result<String, Error>;
+}
+
+/// Runs a vector file in both readings.
 ///
 /// # Errors
 /// When the file is not of this format.
-pub fn run(subject: &impl Subject, text: &str) -> Result<Report, String> {
-    let file: File = serde_json::from_str(text).map_err(|error| error.to_string())?;
+pub fn run(text: &str, subject: &dyn Subject) -> Result<Report, serde_json::Error> {
+    let file: File = serde_json::from_str(text)?;
     if file.format != FORMAT {
-        return Err(format!("format {:?} is not {FORMAT:?}", file.format));
+        let message = format!("format {:?} is not {FORMAT:?}", file.format);
+        return Err(serde_json::Error::custom(message));
     }
     let mut report = Report::default();
     for reading in [Reading::Guarded, Reading::Compatible] {

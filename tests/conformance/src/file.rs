@@ -6,12 +6,18 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::{Report, buildpacks, docker, stacker};
+use crate::{Report, buildkit, buildpacks, docker, stacker};
 
 /// An implementation of everything that vector files ask for.
-pub trait Subject: docker::Subject + buildpacks::Subject + stacker::Subject {}
+pub trait Subject:
+    docker::Subject + buildpacks::Subject + buildkit::Subject + stacker::Subject
+{
+}
 
-impl<T: docker::Subject + buildpacks::Subject + stacker::Subject> Subject for T {}
+impl<T: docker::Subject + buildpacks::Subject + buildkit::Subject + stacker::Subject> Subject
+    for T
+{
+}
 
 /// Why a vector file was not run.
 #[derive(Debug)]
@@ -50,6 +56,7 @@ pub fn run_file(path: &Path, subject: &dyn Subject) -> Result<Report, FileError>
     let tag: Tag = serde_json::from_str(&text).map_err(FileError::Form)?;
     match tag.format.as_str() {
         "moby-image-cache-vectors/1" => docker::run_moby(&text, subject),
+        "buildkit-remote-cache-vectors/1" => buildkit::run(&text, subject),
         "docker-real/1" => docker::run_real(&text, subject),
         "buildpacks-lifecycle-vectors/1" => buildpacks::run_both(&text, subject),
         "stacker-conformance/1" => stacker::run(&text, subject),

@@ -1,7 +1,7 @@
 //! Export cases.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use layerwise::buildkit::{Alternative, Options, Outcome, Pushed};
 use layerwise::error::Error;
@@ -15,27 +15,27 @@ use super::format::{
 };
 use super::graph::Config;
 use super::host::{Host, SOURCE, Seen, TARGET};
-use super::{SEED, Subject, message};
+use super::{Exporter, SEED, Subject, message};
 use crate::report::Case;
 
 /// Runs one case.
-pub(super) fn run<S: Subject>(
-    subject: &S,
+pub(super) fn run(
+    subject: &dyn Subject,
     case: &ExportCase,
     semantics: &Semantics,
     report: &mut Case<'_>,
 ) {
-    let host = Rc::new(Host::new(
+    let host = Arc::new(Host::new(
         case.blobs_available.as_ref(),
         case.info_unimplemented,
         &case.target,
     ));
     let options = options(case.options, semantics);
-    let Some(exporter) = session(subject, &host, &options, &case.ops, report) else {
+    let Some(mut exporter) = session(subject, &host, &options, &case.ops, report) else {
         return;
     };
-    let plan = subject.plan(&exporter);
-    let outcome = subject.finalize(&exporter, TARGET);
+    let plan = exporter.plan();
+    let outcome = exporter.finalize(TARGET);
     let seen = host.seen();
     match (&case.expect, &case.expect_unordered) {
         (Some(expect), None) => {
@@ -47,13 +47,13 @@ pub(super) fn run<S: Subject>(
         (None, Some(expect)) => {
             let guarded = semantics.reading == Reading::Guarded;
             unordered(subject, expect, &outcome, &seen, guarded, report);
-            let again = Rc::new(Host::new(
+            let again = Arc::new(Host::new(
                 case.blobs_available.as_ref(),
                 case.info_unimplemented,
                 &case.target,
             ));
-            if let Some(exporter) = session(subject, &again, &options, &case.ops, report) {
-                let _ = subject.finalize(&exporter, TARGET);
+            if let Some(mut exporter) = session(subject, &again, &options, &case.ops, report) {
+                let _ = exporter.finalize(TARGET);
                 report.equal("second run", &seen.texts, &again.seen().texts);
             }
         }
@@ -83,14 +83,14 @@ enum Given {
 }
 
 /// Opens a session and runs the ops of a case in it.
-pub(super) fn session<S: Subject>(
-    subject: &S,
-    host: &Rc<Host>,
+pub(super) fn session(
+    subject: &dyn Subject,
+    host: &Arc<Host>,
     options: &Options,
     ops: &[Op],
     report: &mut Case<'_>,
-) -> Option<S::Exporter> {
-    let mut exporter = match subject.exporter(Rc::clone(host), options) {
+) -> Option<Box<dyn Exporter>> {
+    let mut exporter = match subject.exporter(Arc::clone(host), options) {
         Ok(exporter) => exporter,
         Err(error) => {
             report.fail("open", "a session", error.to_string());
@@ -101,12 +101,12 @@ pub(super) fn session<S: Subject>(
     for op in ops {
         match op {
             Op::Add(add) => {
-                let record = run_add(subject, &mut exporter, add, &known, report);
+                let record = run_add(exporter.as_mut(), add, &known, report);
                 known.insert(&add.name, Given::Record(record));
             }
             Op::AddForeign(add) => {
-                let mut foreign = subject.exporter(Rc::clone(host), options).ok()?;
-                run_add(subject, &mut foreign, add, &known, report);
+                let mut foreign = subject.exporter(Arc::clone(host), options).ok()?;
+                run_add(foreign.as_mut(), add, &known, report);
                 known.insert(&add.name, Given::Foreign(add.digest.clone()));
             }
             Op::Link {
@@ -121,7 +121,7 @@ pub(super) fn session<S: Subject>(
                     foreign: None,
                 };
                 let to = handle(&known, to).unwrap_or(u32::MAX);
-                if let Err(error) = subject.link(&mut exporter, to, *index, &alternative) {
+                if let Err(error) = exporter.link(to, *index, &alternative) {
                     report.fail("link", "a link", error.to_string());
                 }
             }
@@ -129,7 +129,7 @@ pub(super) fn session<S: Subject>(
                 let to = handle(&known, to).unwrap_or(u32::MAX);
                 for result in results {
                     let outcome = outcome(result);
-                    if let Err(error) = subject.result(&mut exporter, to, &outcome) {
+                    if let Err(error) = exporter.put_result(to, &outcome) {
                         report.fail("result", "a result", error.to_string());
                     }
                 }
@@ -151,14 +151,13 @@ fn handle(known: &BTreeMap<&str, Given>, name: &str) -> Option<u32> {
     }
 }
 
-fn run_add<S: Subject>(
-    subject: &S,
-    exporter: &mut S::Exporter,
+fn run_add(
+    exporter: &mut dyn Exporter,
     add: &AddOp,
     known: &BTreeMap<&str, Given>,
     report: &mut Case<'_>,
 ) -> Option<u32> {
-    let added = match subject.add(exporter, &document(add, known)) {
+    let added = match exporter.add_all(&document(add, known)) {
         Ok(added) => added,
         Err(error) => {
             report.fail(&add.name, "an answer", error.to_string());
@@ -317,8 +316,8 @@ fn planned(expect: &Expect, plan: Result<layerwise::buildkit::Plan, Error>, repo
     }
 }
 
-fn unordered<S: Subject>(
-    subject: &S,
+fn unordered(
+    subject: &dyn Subject,
     expect: &ExpectUnordered,
     outcome: &Result<Pushed, Error>,
     seen: &Seen,

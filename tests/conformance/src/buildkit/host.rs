@@ -1,7 +1,7 @@
 //! The host of the vectors: one source of layers and one target, in memory.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use layerwise::host::{
     Failure, FailureCode, Level, Observer, Presence, Registry, Retrieval, Retrieved, Shelf, Source,
@@ -26,18 +26,18 @@ pub struct Host {
     existing: BTreeSet<String>,
     fail: Vec<Fail>,
     texts: BTreeMap<String, String>,
-    seen: RefCell<Seen>,
+    seen: Mutex<Seen>,
 }
 
 /// What was written and told.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
-    pub layers: BTreeSet<Write>,
-    pub documents: Vec<Write>,
-    pub texts: Vec<String>,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    pub(super) layers: BTreeSet<Write>,
+    pub(super) documents: Vec<Write>,
+    pub(super) texts: Vec<String>,
     /// Each message once, in the order in which they came first.
-    pub progress: Vec<String>,
-    pub layer_progress: BTreeSet<String>,
+    pub(super) progress: Vec<String>,
+    pub(super) layer_progress: BTreeSet<String>,
 }
 
 impl Host {
@@ -61,8 +61,26 @@ impl Host {
         }
     }
 
-    pub(super) fn seen(&self) -> Seen {
-        self.seen.borrow().clone()
+    /// What it has seen so far.
+    pub fn seen(&self) -> Seen {
+        self.lock().clone()
+    }
+
+    /// A host that answers the same and has seen nothing.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Self {
+            available: self.available.clone(),
+            unimplemented: self.unimplemented,
+            existing: self.existing.clone(),
+            fail: self.fail.clone(),
+            texts: self.texts.clone(),
+            seen: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn failure(&self, kind: Kind, digest: &str, places: &[Place]) -> Result<(), Failure> {
@@ -138,7 +156,7 @@ impl Registry for Host {
         };
         self.failure(kind, &descriptor.digest, &[Place::Write])?;
         if !self.existing.contains(&descriptor.digest) {
-            let mut seen = self.seen.borrow_mut();
+            let mut seen = self.lock();
             seen.texts.push(document.to_owned());
             seen.documents.push(Write {
                 digest: descriptor.digest.clone(),
@@ -160,7 +178,7 @@ impl Registry for Host {
                 }
                 let places = [Place::Read, Place::Write];
                 self.failure(Kind::Layer, &descriptor.digest, &places)?;
-                self.seen.borrow_mut().layers.insert(Write {
+                self.lock().layers.insert(Write {
                     digest: descriptor.digest.clone(),
                     size: descriptor.size,
                     media_type: descriptor.media_type.clone(),
@@ -193,7 +211,7 @@ impl Observer for Host {
 
     fn progress(&self, operation: &str, item: &str, _: u64, _: u64) {
         let message = format!("{operation} {item}").trim_end().to_owned();
-        let mut seen = self.seen.borrow_mut();
+        let mut seen = self.lock();
         if operation == "writing layer" {
             seen.layer_progress.insert(message);
         } else if !seen.progress.contains(&message) {

@@ -1,6 +1,6 @@
 //! Parse and import cases.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use layerwise::buildkit::Query;
 use layerwise::error::Error;
@@ -10,12 +10,12 @@ use layerwise::semantics::{Reading, Semantics};
 use super::format::{ErrorClass, ExpectParse, ImportCase, Link, ParseCase, ResultOf};
 use super::graph::Config;
 use super::host::Host;
-use super::{Subject, code, message};
+use super::{Cache, Subject, code, message};
 use crate::report::Case;
 
 /// Runs a parse case.
-pub(super) fn parse<S: Subject>(
-    subject: &S,
+pub(super) fn parse(
+    subject: &dyn Subject,
     case: &ParseCase,
     semantics: &Semantics,
     report: &mut Case<'_>,
@@ -26,7 +26,7 @@ pub(super) fn parse<S: Subject>(
         subject.parse(&case.config_json, &descriptors, semantics),
         expect.error_class,
     ) {
-        (Ok(cache), None) => cache_of(subject, &cache, expect, semantics, report),
+        (Ok(mut cache), None) => cache_of(cache.as_mut(), expect, semantics, report),
         (Err(error), Some(class)) => {
             report.equal("error_class", &Some(class), &class_of(&error));
             if class != ErrorClass::Json {
@@ -51,9 +51,8 @@ fn class_of(error: &Error) -> Option<ErrorClass> {
     })
 }
 
-fn cache_of<S: Subject>(
-    subject: &S,
-    cache: &S::Cache,
+fn cache_of(
+    cache: &mut dyn Cache,
     expect: &ExpectParse,
     semantics: &Semantics,
     report: &mut Case<'_>,
@@ -62,19 +61,19 @@ fn cache_of<S: Subject>(
     // where it fails, upstream counts none.
     let counted = semantics.version.is_none() || expect.remarshal_error.is_none();
     if counted {
-        let records = answer("records", subject.records(cache), report);
+        let records = answer("records", cache.records(), report);
         report.equal("records", &Some(expect.records), &records);
-        let mut roots = answer("roots", subject.roots(cache), report).unwrap_or_default();
+        let mut roots = answer("roots", cache.roots(), report).unwrap_or_default();
         if semantics.version.is_none() {
             roots.sort_unstable();
         }
         report.equal("roots", &expect.roots, &roots);
     }
-    remarshal(subject, cache, expect, report);
+    remarshal(cache, expect, report);
     if expect.ids_vary || semantics.version.is_some() {
         return;
     }
-    let links = answer("links", subject.links(cache), report).unwrap_or_default();
+    let links = answer("links", cache.links(), report).unwrap_or_default();
     let mut links: Vec<Link> = links
         .into_iter()
         .map(|link| Link {
@@ -89,7 +88,7 @@ fn cache_of<S: Subject>(
     let mut wanted = expect.links.clone().unwrap_or_default();
     wanted.sort_unstable();
     report.equal("links", &wanted, &links);
-    let offers = answer("results", subject.offers(cache), report).unwrap_or_default();
+    let offers = answer("results", cache.offers(), report).unwrap_or_default();
     let mut offers: Vec<ResultOf> = offers
         .into_iter()
         .map(|offer| ResultOf {
@@ -111,19 +110,14 @@ fn cache_of<S: Subject>(
             input: lookup.input,
             selector: lookup.selector.clone(),
         };
-        let targets = answer("lookup", subject.lookup(cache, &query), report);
+        let targets = answer("lookup", cache.lookup(&query), report);
         let what = format!("lookup {query:?}");
         report.equal(&what, &Some(lookup.targets.clone()), &targets);
     }
 }
 
-fn remarshal<S: Subject>(
-    subject: &S,
-    cache: &S::Cache,
-    expect: &ExpectParse,
-    report: &mut Case<'_>,
-) {
-    match (subject.export(cache), &expect.remarshal_error) {
+fn remarshal(cache: &mut dyn Cache, expect: &ExpectParse, report: &mut Case<'_>) {
+    match (cache.encode(), &expect.remarshal_error) {
         (Err(error), Some(wanted)) => {
             report.equal("remarshal_error", wanted, &message(&error));
         }
@@ -153,8 +147,8 @@ fn answer<T>(what: &str, answer: Result<T, Error>, report: &mut Case<'_>) -> Opt
 }
 
 /// Runs an import case.
-pub(super) fn import<S: Subject>(
-    subject: &S,
+pub(super) fn import(
+    subject: &dyn Subject,
     case: &ImportCase,
     semantics: &Semantics,
     report: &mut Case<'_>,
@@ -183,8 +177,8 @@ pub(super) fn import<S: Subject>(
             .unwrap_or(case.manifest_json.len() as u64),
         annotations: Vec::new(),
     };
-    let host = Rc::new(Host::with_texts(texts));
-    match subject.open(host, "repository", &descriptor, semantics) {
+    let host = Arc::new(Host::with_texts(texts));
+    match subject.open_cache(host, "repository", &descriptor, semantics) {
         Ok(_) => {
             report.equal("resolve_ok", &expect.resolve_ok, &true);
             report.equal("resolve_error", &expect.resolve_error, &None);
