@@ -205,8 +205,8 @@ impl Exporter {
         method!(self, exporter, call_put_result, record, &outcome)?.map_err(refused)
     }
 
-    /// Adds every record of a cache of the same instance; the component refuses
-    /// no other, since it never sees it: [`Error::Engine`].
+    /// Adds every record of a cache of the same instance; another one is refused
+    /// with [`Error::Engine`].
     pub fn merge(&mut self, cache: &Cache, source: Option<&Source>) -> Result<(), Error> {
         let other = cache.of(&self.resource)?;
         let source = source.cloned().map(Into::into);

@@ -31,8 +31,9 @@ fn vectors() -> String {
 
 /// Both answers in full; gives the native one on.
 #[track_caller]
-fn same<T: Debug, E: Debug, F: Debug>(native: Result<T, E>, component: Result<T, F>) -> Result<T, E>
+fn same<T, E, F>(native: Result<T, E>, component: Result<T, F>) -> Result<T, E>
 where
+    T: Debug,
     E: Into<Refusal> + Clone,
     F: Into<Refusal>,
 {
@@ -200,7 +201,8 @@ fn every_answer_to_a_vector_is_the_same() {
 /// The inputs of the cases that read a config.
 fn configs() -> Vec<(String, String)> {
     let file: serde_json::Value = serde_json::from_str(&vectors()).expect("JSON");
-    let cases = file["parse"].as_array().expect("cases").iter();
+    let cases = file.get("parse").and_then(|list| list.as_array());
+    let cases = cases.expect("cases").iter();
     let cases = cases.map(|case| {
         let config = case["config_json"].as_str().expect("a config");
         let descriptors = match &case["descriptors"] {
