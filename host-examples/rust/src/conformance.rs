@@ -1,12 +1,10 @@
 //! Runs vector files through the component. One file a system says how its
 //! export is an implementation.
 
+mod buildkit;
 mod buildpacks;
 mod docker;
-
 mod stacker;
-
-mod buildkit;
 
 use std::cell::RefCell;
 use std::path::Path;
