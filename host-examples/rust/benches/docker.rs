@@ -1,0 +1,260 @@
+//! The Docker rows of the budget, natively and through the component in one run:
+//! `cargo bench -p layerwise-host`.
+//!
+//! Prints medians, the ratio to upstream's published cost (Moby spec, section
+//! 13) and how the cost grows. Ratios are what counts: machines differ.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a benchmark")]
+#![allow(missing_docs, reason = "a benchmark")]
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use layerwise::docker::{CacheFrom, Options, Outcome, Policy, Session as Native, Step};
+use layerwise::host::{ImageStore, Provenance};
+use layerwise::semantics::Semantics;
+use layerwise_host::docker::Session as Component;
+use layerwise_host::{Engine, EngineOptions, Lent, SessionLimits};
+use layerwise_stores::{Memory, Order};
+
+type Store = Arc<dyn ImageStore + Send + Sync>;
+
+fn main() {
+    let engine = start();
+    println!(
+        "\n{:<44} {:>11} {:>11} {:>7} {:>9}",
+        "", "native", "component", "ratio", "upstream"
+    );
+    local(&engine, 100, None);
+    local(&engine, 1_000, Some(Duration::from_micros(599)));
+    for (sources, upstream) in [(10, 3_420), (100, 20_200)] {
+        from(&engine, sources, 1_000, Duration::from_micros(upstream));
+    }
+    for (steps, upstream) in [(10, 600), (100, 24_000), (1_000, 2_000_000)] {
+        replay(&engine, steps, Duration::from_micros(upstream));
+    }
+}
+
+/// Compiling, loading and starting the component.
+fn start() -> Engine {
+    let directory = std::env::temp_dir().join(format!("layerwise-bench-{}", std::process::id()));
+    let options = EngineOptions {
+        code_cache: Some(directory.clone()),
+        ..EngineOptions::default()
+    };
+    let begin = Instant::now();
+    let engine = Engine::new(&options).expect("engine");
+    println!("compile           {:>12.2?}", begin.elapsed());
+    let load = median(20, || drop(Engine::new(&options).expect("engine")));
+    println!("load precompiled  {load:>12.2?}");
+    let open = || {
+        let opened = engine.docker(
+            Lent::default(),
+            Options::default(),
+            SessionLimits::default(),
+        );
+        opened.expect("session")
+    };
+    println!("open a session    {:>12.2?}", median(200, || drop(open())));
+    let before = resident();
+    let sessions: Vec<Component> = (0..1_000).map(|_| open()).collect();
+    let each = resident().saturating_sub(before) / sessions.len();
+    println!("idle session      {:>9} KiB resident", each / 1024);
+    drop(sessions);
+    let _ = std::fs::remove_dir_all(directory);
+    engine
+}
+
+/// A step with children that were seen before and do not match.
+fn local(engine: &Engine, children: usize, upstream: Option<Duration>) {
+    let store = Memory::new(Order::Sorted);
+    let parent = store.add(&document(1, "base"), None, Provenance::BuiltHere);
+    for child in 0..children {
+        store.add(
+            &document(20, &format!("child {child}")),
+            Some(&parent),
+            Provenance::BuiltHere,
+        );
+    }
+    let step = step(Some(parent), "another");
+    let options = Options {
+        semantics: Semantics::compatible(None),
+        ..Options::default()
+    };
+    let (mut native, mut component) = open(engine, Arc::new(store), &options);
+    let ours = (
+        median(50, || miss(native.lookup(&step).expect("answer").outcome)),
+        median(50, || {
+            miss(component.lookup(&step).expect("answer").outcome)
+        }),
+    );
+    row(
+        &format!("step, {children} children seen, none matches"),
+        ours,
+        upstream,
+    );
+}
+
+/// A step against sources that share all of the parent's history and differ in
+/// the command.
+fn from(engine: &Engine, sources: usize, entries: usize, upstream: Duration) {
+    let store = Memory::new(Order::Sorted);
+    let parent = store.add(&document(entries - 1, "x"), None, Provenance::Elsewhere);
+    let mut cache_from = Vec::new();
+    for source in 0..sources {
+        let text = document(entries, &format!("source {source}"));
+        cache_from.push(CacheFrom {
+            reference: store.add(&text, None, Provenance::Elsewhere),
+            trusted: true,
+        });
+    }
+    let step = step(Some(parent), "another");
+    let options = Options {
+        semantics: Semantics::compatible(None),
+        cache_from,
+        ..Options::default()
+    };
+    let (mut native, mut component) = open(engine, Arc::new(store), &options);
+    let ours = (
+        median(50, || miss(native.lookup(&step).expect("answer").outcome)),
+        median(50, || {
+            miss(component.lookup(&step).expect("answer").outcome)
+        }),
+    );
+    row(
+        &format!("cache-from, {sources} sources x {entries} entries"),
+        ours,
+        Some(upstream),
+    );
+}
+
+/// All steps of one source, from scratch: restores, then the exact hit.
+fn replay(engine: &Engine, entries: usize, upstream: Duration) {
+    let store = Memory::new(Order::Sorted);
+    let source = store.add(&document(entries, "x"), None, Provenance::Elsewhere);
+    let steps: Vec<Step> = (0..entries)
+        .map(|entry| step(None, &command(entry, entries, "x")))
+        .collect();
+    let options = Options {
+        semantics: Semantics::compatible(None),
+        cache_from: vec![CacheFrom {
+            reference: source,
+            trusted: true,
+        }],
+        policy: Policy {
+            dry_run: true,
+            ..Policy::default()
+        },
+        ..Options::default()
+    };
+    let store: Store = Arc::new(store);
+    let times = if entries >= 1_000 { 5 } else { 20 };
+    let hits = |count: usize| assert_eq!(count, entries, "every step hits");
+    let native = median(times, || {
+        let mut session = Native::open(Arc::clone(&store), options.clone()).expect("session");
+        hits(session.replay(&steps).expect("answers").len());
+    });
+    let component = median(times, || {
+        let (_, mut session) = open(engine, Arc::clone(&store), &options);
+        hits(session.replay(&steps).expect("answers").len());
+    });
+    row(
+        &format!("replay of {entries} steps"),
+        (native, component),
+        Some(upstream),
+    );
+}
+
+fn open(engine: &Engine, images: Store, options: &Options) -> (Native<Store>, Component) {
+    let native = Native::open(Arc::clone(&images), options.clone()).expect("session");
+    let lent = Lent {
+        images,
+        ..Lent::default()
+    };
+    let opened = engine.docker(lent, options.clone(), SessionLimits::default());
+    (native, opened.expect("session"))
+}
+
+fn row(name: &str, (native, component): (Duration, Duration), upstream: Option<Duration>) {
+    let ratio = component.as_secs_f64() / native.as_secs_f64();
+    let gain = upstream.map_or(String::new(), |upstream| {
+        format!(
+            "{:.1} x faster than {upstream:.1?}",
+            upstream.as_secs_f64() / component.as_secs_f64()
+        )
+    });
+    println!("{name:<44} {native:>11.1?} {component:>11.1?} {ratio:>7.2}   {gain}");
+}
+
+fn median(times: usize, mut run: impl FnMut()) -> Duration {
+    run();
+    let mut taken: Vec<Duration> = (0..times)
+        .map(|_| {
+            let begin = Instant::now();
+            run();
+            begin.elapsed()
+        })
+        .collect();
+    taken.sort_unstable();
+    taken.get(times / 2).copied().unwrap_or_default()
+}
+
+fn miss(outcome: Outcome) {
+    assert_eq!(outcome, Outcome::Miss);
+}
+
+fn step(parent: Option<String>, command: &str) -> Step {
+    let mut step = Step {
+        parent,
+        config: Some(format!(r#"{{"Cmd":["{command}"],"Env":["PATH=/bin"]}}"#)),
+        ..Step::default()
+    };
+    "linux".clone_into(&mut step.platform.os);
+    "amd64".clone_into(&mut step.platform.architecture);
+    step
+}
+
+/// The command of an entry; the last one is the image's own.
+fn command(entry: usize, entries: usize, name: &str) -> String {
+    if entry + 1 == entries && name != "x" {
+        format!("/bin/sh -c {name}")
+    } else {
+        format!("/bin/sh -c step {entry}")
+    }
+}
+
+/// An image of `entries` steps, every other one with a layer.
+fn document(entries: usize, name: &str) -> String {
+    let mut history = String::new();
+    let mut layers = String::new();
+    for entry in 0..entries {
+        let comma = if entry > 0 { "," } else { "" };
+        let command = command(entry, entries, name);
+        let empty = if entry % 2 == 1 {
+            r#","empty_layer":true"#
+        } else {
+            ""
+        };
+        let _ = write!(
+            history,
+            r#"{comma}{{"created":"2024-01-02T03:04:05.678Z","created_by":"{command}"{empty}}}"#
+        );
+        if entry % 2 == 0 {
+            let _ = write!(layers, r#"{comma}"sha256:{entry:064x}""#);
+        }
+    }
+    format!(
+        r#"{{"created":"2024-01-02T03:04:05.678Z","container_config":{{"Cmd":["/bin/sh","-c","{name}"],"Env":["PATH=/bin"]}},"architecture":"amd64","os":"linux","rootfs":{{"type":"layers","diff_ids":[{layers}]}},"history":[{history}]}}"#
+    )
+}
+
+/// Bytes of memory this process has resident.
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm
+        .split_whitespace()
+        .nth(1)
+        .and_then(|pages| pages.parse::<usize>().ok());
+    pages.unwrap_or_default() * 4096
+}
