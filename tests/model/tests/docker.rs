@@ -13,6 +13,7 @@ use layerwise::docker::Outcome;
 use layerwise::host::Provenance;
 use layerwise::semantics::Semantics;
 use layerwise_conformance::docker::{Native, Subject};
+use layerwise_model::docker::case::Case;
 use layerwise_model::docker::document::{self, CONFIG, IMAGE};
 use layerwise_model::docker::laws::{self, Strange};
 use layerwise_model::docker::lookup::{Error, HOST_OS};
@@ -57,10 +58,7 @@ fn on_random<S: Strategy>(
 }
 
 /// A broken law with the case as a vector.
-fn broken(
-    verdict: laws::Verdict,
-    case: &layerwise_model::docker::case::Case,
-) -> Result<(), TestCaseError> {
+fn broken(verdict: laws::Verdict, case: &Case) -> Result<(), TestCaseError> {
     verdict
         .map_err(|what| TestCaseError::fail(format!("{what}\n{}\n", vector(case, "model/random"))))
 }
@@ -197,28 +195,29 @@ fn platforms() {
 
 #[test]
 fn configs() {
-    on_random(
-        SEED,
-        10_000,
-        (generate::config(), generate::config()),
-        |(have, want)| {
-            let semantics = Semantics::compatible(None);
-            let records = (document::read_config(&have), document::read_config(&want));
-            let (Some(a), Some(b)) = records else {
-                return Err(TestCaseError::fail("the pools hold valid configs only"));
-            };
-            let compared = Native.compare_configs(Some(&have), Some(&want), &semantics);
-            prop_assert_eq!(
-                compared.map(|compared| compared.equal),
-                Ok(config_equal(&a, &b))
-            );
-            prop_assert_eq!(
-                Native.encode_config(&have, &semantics).ok(),
-                document::write(&a, CONFIG)
-            );
-            Ok(())
-        },
-    );
+    let semantics = Semantics::compatible(None);
+    on_random(SEED, 20_000, generate::configs(), |(have, want)| {
+        let records = (document::read_config(&have), document::read_config(&want));
+        let (Some(a), Some(b)) = records else {
+            return Err(TestCaseError::fail("the pools hold valid configs only"));
+        };
+        let compared = Native.compare_configs(Some(&have), Some(&want), &semantics);
+        let equal = config_equal(&a, &b);
+        prop_assert_eq!(compared.map(|compared| compared.equal), Ok(equal));
+        prop_assert_eq!(
+            Native.encode_config(&have, &semantics).ok(),
+            document::write(&a, CONFIG)
+        );
+        let case = Case::of_one_child(&have, &want);
+        let played = case.play();
+        let found = played
+            .told
+            .first()
+            .and_then(|told| told.answer.clone().ok());
+        let hit = found.is_some_and(|found| found.outcome == Outcome::HitLocal);
+        prop_assert_eq!(hit, equal);
+        broken(laws::agrees(&case, &played, &Native), &case)
+    });
 }
 
 #[test]

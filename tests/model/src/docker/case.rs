@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use layerwise::docker::Step;
+use layerwise::host::{Image, Provenance};
 use layerwise::oci::Platform;
 use layerwise_stores::{Memory, Order};
 
 use super::lookup::{self, Cache, Error, Found};
-use super::store::Store;
+use super::store::{Store, id_of};
 
 /// A store and what is asked of it.
 #[derive(Clone, Debug)]
@@ -81,6 +82,34 @@ pub struct Played {
 }
 
 impl Case {
+    /// A step from scratch in a store with one image, which is its result if
+    /// the configs are equal.
+    pub fn of_one_child(have: &str, want: &str) -> Self {
+        let document = format!(
+            r#"{{"created":"2024-01-01T00:00:00Z","os":"linux","rootfs":{{}},"container_config":{have}}}"#
+        );
+        let mut store = Store::default();
+        store.images.push(Image {
+            id: id_of(&document),
+            document: Some(document),
+            parent: None,
+            built: Provenance::BuiltHere,
+        });
+        let step = Asked {
+            parent: Parent::Scratch,
+            config: Some(want.to_owned()),
+            platform: Platform {
+                os: "linux".to_owned(),
+                ..Platform::default()
+            },
+        };
+        Self {
+            store,
+            cache_from: Vec::new(),
+            steps: vec![step],
+        }
+    }
+
     /// Asks the model.
     pub fn play(&self) -> Played {
         let mut store = self.store.clone();

@@ -20,6 +20,8 @@ use pools::{ADDED, BROKEN, COMMANDS, CONFIG, LAYERS, PLATFORMS, TIMES};
 /// counted round.
 #[derive(Clone, Debug)]
 pub struct Recipe {
+    /// The member of configs that most changes change.
+    focus: usize,
     /// What all configs of the case have, as places in the pool.
     flavour: Vec<ConfigChange>,
     /// The usual platform.
@@ -36,7 +38,8 @@ pub struct Recipe {
     steps: Vec<StepRecipe>,
 }
 
-type ConfigChange = (usize, usize);
+/// A member, none meaning the one in focus, and its value.
+type ConfigChange = (Option<usize>, usize);
 type PlatformRecipe = (usize, usize, usize);
 
 #[derive(Clone, Copy, Debug)]
@@ -126,10 +129,16 @@ pub fn platform() -> impl Strategy<Value = layerwise::oci::Platform> {
     platform_recipe().prop_map(|(name, version, features)| pools::platform(name, version, features))
 }
 
-/// Random container configs, each one or a few changes away from the others.
-pub fn config() -> impl Strategy<Value = String> {
-    (0..COMMANDS.len(), vec(config_change(), 0..3))
-        .prop_map(|(command, changes)| build::config(command, &changes))
+/// Two random container configs that differ in little.
+pub fn configs() -> impl Strategy<Value = (String, String)> {
+    let changes = (vec(config_change(), 0..3), vec(config_change(), 0..3));
+    (0..CONFIG.len(), command(), changes).prop_map(|(focus, command, (first, second))| {
+        let both: Vec<ConfigChange> = first.iter().chain(&second).copied().collect();
+        (
+            build::config(command, focus, &first),
+            build::config(command, focus, &both),
+        )
+    })
 }
 
 /// Random time stamps, good and bad.
@@ -168,7 +177,7 @@ pub fn time() -> impl Strategy<Value = String> {
 
 fn recipe() -> impl Strategy<Value = Recipe> {
     let world = (
-        vec(config_change(), 0..3),
+        (0..CONFIG.len(), vec(config_change(), 0..3)),
         prop_oneof![4 => Just((0, 0, 0)), 1 => platform_recipe()],
         (vec(entry(), 1..5), vec(entry(), 0..3)),
         0..3_usize,
@@ -181,8 +190,13 @@ fn recipe() -> impl Strategy<Value = Recipe> {
     );
     let questions = ((any::<bool>(), 0..3_usize), vec(step(), 1..5));
     (world, store, questions).prop_map(
-        |((flavour, platform, lines, shared), (images, names, from, fault), (start, steps))| {
+        |(
+            ((focus, flavour), platform, lines, shared),
+            (images, names, from, fault),
+            (start, steps),
+        )| {
             Recipe {
+                focus,
                 flavour,
                 platform,
                 lines,
@@ -199,7 +213,8 @@ fn recipe() -> impl Strategy<Value = Recipe> {
 }
 
 fn config_change() -> impl Strategy<Value = ConfigChange> + Clone {
-    (0..CONFIG.len(), 0..10_usize)
+    let member = prop_oneof![4 => Just(None), 1 => (0..CONFIG.len()).prop_map(Some)];
+    (member, 0..10_usize)
 }
 
 fn platform_recipe() -> impl Strategy<Value = PlatformRecipe> + Clone {
@@ -272,7 +287,7 @@ fn image() -> impl Strategy<Value = ImageRecipe> {
         0..5_usize,
         weighted(0.1, (0..4_usize, entry_change)),
         layers,
-        weighted(0.15, config_change()),
+        weighted(0.25, config_change()),
         weighted(0.1, platform_recipe()),
     );
     let how = (
@@ -330,7 +345,7 @@ fn step() -> impl Strategy<Value = StepRecipe> {
     (
         parent,
         weighted(0.1, command()),
-        weighted(0.1, config_change()),
+        weighted(0.2, config_change()),
         prop::bool::weighted(0.02),
         weighted(0.07, platform_recipe()),
     )

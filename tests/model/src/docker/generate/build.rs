@@ -102,7 +102,11 @@ impl Recipe {
         let features: Vec<String> = platform.os_features.iter().map(|f| quote(f)).collect();
         let container_config = last.map_or("{}".to_owned(), |entry| {
             let changes = self.flavour.iter().chain(&recipe.config);
-            config(entry.command, &changes.copied().collect::<Vec<_>>())
+            config(
+                entry.command,
+                self.focus,
+                &changes.copied().collect::<Vec<_>>(),
+            )
         });
         let mut members = vec![
             format!(r#""created":{}"#, pick(TIMES, recipe.created)),
@@ -207,18 +211,18 @@ impl Recipe {
         let (name, version, features) = step.platform.unwrap_or(self.platform);
         Asked {
             parent,
-            config: (!step.without_config).then(|| config(command, &changes)),
+            config: (!step.without_config).then(|| config(command, self.focus, &changes)),
             platform: platform(name, version, features),
         }
     }
 }
 
 /// A container config with a command and the last change of each member.
-pub(super) fn config(command: usize, changes: &[ConfigChange]) -> String {
+pub(super) fn config(command: usize, focus: usize, changes: &[ConfigChange]) -> String {
     let (cmd, _) = pick(COMMANDS, command);
     let mut members = BTreeMap::from([("Cmd", cmd)]);
     for (field, value) in changes {
-        let (name, values) = pick(CONFIG, *field);
+        let (name, values) = pick(CONFIG, field.unwrap_or(focus));
         members.insert(name, pick(values, *value));
     }
     let member = |(name, text): (&&str, &&str)| format!("{}:{text}", quote(name));
