@@ -6,6 +6,8 @@ mod demo;
 mod docker;
 mod edges;
 mod failed;
+#[allow(dead_code, reason = "the commands that use it follow")]
+mod lend;
 mod page;
 mod reply;
 mod rule;

@@ -7,7 +7,9 @@ mod not_lent;
 mod observer;
 mod registry;
 
+use std::ops::Deref;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use layerwise::host::{Filesystem, ImageStore, Observer, Registry, Silent};
 use wasmtime::StoreLimits;
@@ -41,10 +43,50 @@ impl Default for Lent {
 
 /// The state of one instance.
 pub struct State {
-    pub lent: Lent,
+    lent: Lent,
     pub limits: StoreLimits,
     /// The words of a panic, which the component logs before it traps.
     pub last_error: Option<String>,
+    /// How long the component waited for what is lent since this was last taken.
+    pub waited: Duration,
+}
+
+/// What is lent, for the time of one call. That time is not the component's.
+pub struct Lending<'a> {
+    state: &'a mut State,
+    since: Instant,
+}
+
+impl State {
+    pub const fn new(lent: Lent, limits: StoreLimits) -> Self {
+        Self {
+            lent,
+            limits,
+            last_error: None,
+            waited: Duration::ZERO,
+        }
+    }
+
+    fn lent(&mut self) -> Lending<'_> {
+        Lending {
+            state: self,
+            since: Instant::now(),
+        }
+    }
+}
+
+impl Deref for Lending<'_> {
+    type Target = Lent;
+
+    fn deref(&self) -> &Lent {
+        &self.state.lent
+    }
+}
+
+impl Drop for Lending<'_> {
+    fn drop(&mut self) {
+        self.state.waited += self.since.elapsed();
+    }
 }
 
 impl wit::types::Host for State {}

@@ -1,8 +1,9 @@
 //! One instance with its limits, and what became of it.
 
+use std::mem::take;
 use std::time::Duration;
 
-use wasmtime::{Store, StoreLimitsBuilder, Trap};
+use wasmtime::{Store, StoreLimitsBuilder, Trap, UpdateDeadline};
 
 use crate::bindings;
 use crate::engine::{Engine, Net, TICK};
@@ -15,7 +16,8 @@ use crate::imports::{Lent, State};
 pub struct SessionLimits {
     /// Bytes of memory.
     pub memory: usize,
-    /// Time for one call.
+    /// Time for one call, without that which the imports take: whoever lends a
+    /// registry sets its time-outs.
     pub deadline: Duration,
     /// Fuel for one call.
     pub fuel: u64,
@@ -46,13 +48,18 @@ pub struct Instance {
 impl Instance {
     /// A fresh instance.
     pub fn new(engine: &Engine, lent: Lent, limits: SessionLimits) -> Result<Self, Error> {
-        let state = State {
-            lent,
-            limits: StoreLimitsBuilder::new().memory_size(limits.memory).build(),
-            last_error: None,
-        };
-        let mut store = Store::new(engine.pre.engine(), state);
+        let memory = StoreLimitsBuilder::new().memory_size(limits.memory).build();
+        let mut store = Store::new(engine.pre.engine(), State::new(lent, memory));
         store.limiter(|state| &mut state.limits);
+        if engine.net == Net::Deadline {
+            store.epoch_deadline_callback(|mut store| {
+                let waited = take(&mut store.data_mut().waited);
+                Ok(match ticks(waited) {
+                    0 => UpdateDeadline::Interrupt,
+                    more => UpdateDeadline::Continue(more),
+                })
+            });
+        }
         let instance = |store: &mut Store<State>| {
             arm(store, engine.net, limits);
             engine.pre.instantiate(store)
@@ -115,14 +122,17 @@ impl Instance {
 fn arm(store: &mut Store<State>, net: Net, limits: SessionLimits) {
     match net {
         Net::Deadline => {
-            let ticks = limits.deadline.as_millis() / TICK.as_millis();
-            let ticks = u64::try_from(ticks).unwrap_or(u64::MAX);
+            store.data_mut().waited = Duration::ZERO;
             // The runtime adds it to the ticks so far.
-            store.set_epoch_deadline(ticks.clamp(1, u64::MAX / 2));
+            store.set_epoch_deadline(ticks(limits.deadline).clamp(1, u64::MAX / 2));
         }
         Net::Fuel => {
             // Fails only where fuel is not configured.
             let _ = store.set_fuel(limits.fuel);
         }
     }
+}
+
+fn ticks(time: Duration) -> u64 {
+    u64::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX)
 }

@@ -31,6 +31,8 @@ mod error;
 pub mod history;
 mod imports;
 mod instance;
+#[cfg(unix)]
+mod places;
 mod rule;
 pub mod stacker;
 
@@ -38,6 +40,8 @@ pub use engine::{Engine, EngineOptions, Net};
 pub use error::{Error, Stop};
 pub use imports::Lent;
 pub use instance::SessionLimits;
+#[cfg(unix)]
+pub use places::Places;
 pub use rule::Rule;
 
 /// The component this host was built with.

@@ -81,18 +81,29 @@ fn fuel() {
 
 #[test]
 fn deadline() {
-    /// A store with endless children.
-    struct Endless(Memory);
-    impl ImageStore for Endless {
+    let limits = SessionLimits {
+        deadline: Duration::from_millis(10),
+        ..SessionLimits::default()
+    };
+    let error = lookup(Net::Deadline, limits, store(100, 500_000));
+    assert_eq!(stop(&error), Some(Stop::Deadline), "{error}");
+}
+
+#[test]
+fn waiting_for_what_is_lent_is_not_the_components_time() {
+    /// A store that takes longer than the component may.
+    struct Slow(Memory);
+    const PAUSE: Duration = Duration::from_millis(300);
+    impl ImageStore for Slow {
         fn get(&self, ids: &[String], want: Facts, limit: u64) -> Vec<Result<Image, Failure>> {
-            std::thread::sleep(Duration::from_millis(100));
+            std::thread::sleep(PAUSE);
             self.0.get(ids, want, limit)
         }
         fn resolve(&self, names: &[String], limit: u64) -> Vec<Result<Image, Failure>> {
             self.0.resolve(names, limit)
         }
         fn children(&self, parent: Option<&str>) -> Result<Vec<String>, Failure> {
-            std::thread::sleep(Duration::from_millis(100));
+            std::thread::sleep(PAUSE);
             self.0.children(parent)
         }
         fn set_parent(&self, target: &str, parent: &str) -> Result<(), Failure> {
@@ -107,16 +118,20 @@ fn deadline() {
             self.0.create(parent, document, layer)
         }
     }
+    let engine = Engine::new(&EngineOptions::default()).expect("engine");
+    let lent = Lent {
+        images: Arc::new(Slow(Memory::new(Order::Sorted))),
+        ..Lent::default()
+    };
     let limits = SessionLimits {
-        deadline: Duration::from_millis(50),
+        deadline: PAUSE / 2,
         ..SessionLimits::default()
     };
-    let error = lookup(
-        Net::Deadline,
-        limits,
-        Arc::new(Endless(Memory::new(Order::Sorted))),
-    );
-    assert_eq!(stop(&error), Some(Stop::Deadline), "{error}");
+    let mut session = engine
+        .docker(lent, Options::default(), limits)
+        .expect("session");
+    let answer = session.lookup(&step()).expect("an answer");
+    assert_eq!(answer.outcome, Outcome::Miss);
 }
 
 #[test]

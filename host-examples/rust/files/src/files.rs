@@ -1,6 +1,8 @@
 //! The file system itself: what each call does, in terms of the other files.
 
 use std::fmt;
+use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use layerwise::host::{Change, Content, Entry, Failure, Filesystem, FsFacts, Hashing};
@@ -11,7 +13,7 @@ use crate::encoding::encode;
 use crate::facts::{entry, opens};
 use crate::place::{kind, list};
 use crate::progress::{Callback, Meter};
-use crate::resolve::Last;
+use crate::resolve::{Intent, Last};
 use crate::roots::{Root, Roots};
 use crate::team::{default_threads, each};
 use crate::walk::Walk;
@@ -68,6 +70,29 @@ impl Files {
     pub fn with_progress(mut self, heard: impl Fn(u64, u64) + Send + Sync + 'static) -> Self {
         self.progress = Some(Box::new(heard));
         self
+    }
+
+    /// Opens a regular file for reading, for hosts that move what is in it.
+    ///
+    /// # Errors
+    /// As for reading it.
+    pub fn open_file(&self, path: &str) -> Result<File, Failure> {
+        self.roots
+            .look(path, Last::Followed)
+            .and_then(|place| place.open_file())
+            .map(|(file, _)| file)
+            .map_err(|cause| cause.of("open", path))
+    }
+
+    /// Opens a directory in a writable root, for hosts that put things there.
+    ///
+    /// # Errors
+    /// As for writing into it.
+    pub fn open_directory(&self, path: &str) -> Result<OwnedFd, Failure> {
+        self.roots
+            .change(path, Last::Followed, Intent::Change)
+            .and_then(|place| place.open_dir())
+            .map_err(|cause| cause.of("open", path))
     }
 
     fn meter(&self) -> Meter<'_> {

@@ -1,9 +1,12 @@
 //! What the command line accepts.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use layerwise::oci::Platform;
+use layerwise::semantics::Semantics;
+use layerwise_host::SessionLimits;
 
 use super::{conformance, demo, docker, failed, rule};
 
@@ -147,12 +150,8 @@ pub struct SessionArgs {
     /// Vouch for all names given with --cache-from.
     #[arg(long)]
     pub trust_all_sources: bool,
-    /// Refuse what Docker should have refused (the default).
-    #[arg(long, conflicts_with = "compatible")]
-    pub guarded: bool,
-    /// Decide exactly as Docker does: the newest version that is known, 26.0 or 20.10.
-    #[arg(long, value_name = "VERSION", num_args = 0..=1, require_equals = true)]
-    pub compatible: Option<Option<String>>,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
     /// Pass over children whose document cannot be read instead of failing.
     #[arg(long)]
     pub skip_unreadable: bool,
@@ -173,9 +172,27 @@ pub struct SessionArgs {
         hide_default_value = true
     )]
     pub docker_version: String,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// Which reading of the rules decides.
+#[derive(Args)]
+pub struct ReadingArgs {
+    /// Refuse what upstream should have refused (the default).
+    #[arg(long, conflicts_with = "compatible")]
+    pub guarded: bool,
+    /// Decide exactly as upstream does, in its newest version that is known or the named one.
+    #[arg(long, value_name = "VERSION", num_args = 0..=1, require_equals = true)]
+    pub compatible: Option<Option<String>>,
+}
+
+/// What the component may use.
+#[derive(Args)]
+pub struct LimitArgs {
     /// Set a limit of the session, such as children=1000; an unknown name lists them.
     #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = limit)]
-    pub limits: Vec<(String, u64)>,
+    pub named: Vec<(String, u64)>,
     /// How long one call of the component may take.
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub deadline_seconds: u64,
@@ -223,4 +240,25 @@ fn limit(text: &str) -> Result<(String, u64), failed::BadArgument> {
         .ok_or(failed::BadArgument(
             "expected NAME=VALUE with a whole number",
         ))
+}
+
+impl ReadingArgs {
+    /// As the component takes it.
+    pub fn semantics(&self) -> Semantics {
+        match &self.compatible {
+            None => Semantics::guarded(),
+            Some(version) => Semantics::compatible(version.as_deref()),
+        }
+    }
+}
+
+impl LimitArgs {
+    /// What the host holds the component to.
+    pub fn of_session(&self) -> SessionLimits {
+        SessionLimits {
+            memory: self.memory_mib.saturating_mul(1 << 20),
+            deadline: Duration::from_secs(self.deadline_seconds),
+            ..SessionLimits::default()
+        }
+    }
 }

@@ -5,13 +5,12 @@ mod show;
 mod step;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use layerwise::docker::{CacheFrom, Options, Policy};
 use layerwise::host::{Image, ImageStore};
 use layerwise::semantics::Semantics;
 use layerwise_host::docker::Session;
-use layerwise_host::{Engine, Lent, SessionLimits};
+use layerwise_host::{Engine, Lent};
 
 use super::args::{Global, HistoryArgs, LookupArgs, PlanArgs, SessionArgs, StepArgs};
 use super::edges;
@@ -58,7 +57,7 @@ impl<'a> Opened<'a> {
             args,
             store: Arc::from(layerwise_stores::open(&args.store)?),
             engine: edges::engine(global)?,
-            semantics: semantics(args),
+            semantics: args.reading.semantics(),
         })
     }
 
@@ -83,28 +82,15 @@ impl<'a> Opened<'a> {
             },
             host_os: args.host_os.clone(),
             docker_version: args.docker_version.clone(),
-            limits: args.limits.clone(),
+            limits: args.limits.named.clone(),
         };
         let lent = Lent {
             images: Arc::clone(&self.store),
             ..Lent::default()
         };
-        Ok(self.engine.docker(lent, options, limits(args))?)
-    }
-}
-
-fn limits(args: &SessionArgs) -> SessionLimits {
-    SessionLimits {
-        memory: args.memory_mib.saturating_mul(1 << 20),
-        deadline: Duration::from_secs(args.deadline_seconds),
-        ..SessionLimits::default()
-    }
-}
-
-fn semantics(args: &SessionArgs) -> Semantics {
-    match &args.compatible {
-        None => Semantics::guarded(),
-        Some(version) => Semantics::compatible(version.as_deref()),
+        Ok(self
+            .engine
+            .docker(lent, options, args.limits.of_session())?)
     }
 }
 

@@ -20,15 +20,15 @@ impl wit::filesystem::Host for State {
         follow: bool,
         want: wit::filesystem::Facts,
     ) -> Answers<wit::filesystem::Entry> {
-        answers(self.lent.files.stat(&paths, follow, facts(want)))
+        answers(self.lent().files.stat(&paths, follow, facts(want)))
     }
 
     fn list_names(&mut self, directory: String) -> Result<Vec<String>, wit::types::Failure> {
-        Ok(self.lent.files.list_names(&directory)?)
+        Ok(self.lent().files.list_names(&directory)?)
     }
 
     fn read(&mut self, paths: Vec<String>, limit: u64) -> Answers<wit::filesystem::Content> {
-        answers(self.lent.files.read(&paths, limit))
+        answers(self.lent().files.read(&paths, limit))
     }
 
     fn walk(
@@ -37,25 +37,29 @@ impl wit::filesystem::Host for State {
         want: wit::filesystem::Facts,
         limit: u64,
     ) -> Result<Vec<wit::filesystem::Entry>, wit::types::Failure> {
-        Ok(convert(self.lent.files.walk(&root, facts(want), limit)?))
+        Ok(convert(self.lent().files.walk(
+            &root,
+            facts(want),
+            limit,
+        )?))
     }
 
     fn hash(&mut self, files: Vec<wit::filesystem::Hashing>) -> Answers<String> {
         let files: Vec<Hashing> = convert(files);
-        answers(self.lent.files.hash(&files))
+        answers(self.lent().files.hash(&files))
     }
 
     fn write(&mut self, changes: Vec<wit::filesystem::Change>) -> Answers<()> {
         let changes: Vec<Change> = convert(changes);
-        answers(self.lent.files.write(&changes))
+        answers(self.lent().files.write(&changes))
     }
 
     fn rename(&mut self, old: String, new: String) -> Result<(), wit::types::Failure> {
-        Ok(self.lent.files.rename(&old, &new)?)
+        Ok(self.lent().files.rename(&old, &new)?)
     }
 
     fn remove(&mut self, paths: Vec<String>) -> Answers<()> {
-        answers(self.lent.files.remove(&paths))
+        answers(self.lent().files.remove(&paths))
     }
 }
 

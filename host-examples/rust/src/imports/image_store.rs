@@ -16,7 +16,7 @@ impl wit::image_store::Host for State {
             parent: want.contains(wit::image_store::Facts::PARENT),
             built: want.contains(wit::image_store::Facts::BUILT),
         };
-        images(self.lent.images.get(&ids, want, limit))
+        images(self.lent().images.get(&ids, want, limit))
     }
 
     fn resolve(
@@ -24,15 +24,15 @@ impl wit::image_store::Host for State {
         references: Vec<String>,
         limit: u64,
     ) -> Vec<Result<wit::image_store::Image, wit::types::Failure>> {
-        images(self.lent.images.resolve(&references, limit))
+        images(self.lent().images.resolve(&references, limit))
     }
 
     fn children(&mut self, parent: Option<String>) -> Result<Vec<String>, wit::types::Failure> {
-        Ok(self.lent.images.children(parent.as_deref())?)
+        Ok(self.lent().images.children(parent.as_deref())?)
     }
 
     fn set_parent(&mut self, target: String, parent: String) -> Result<(), wit::types::Failure> {
-        Ok(self.lent.images.set_parent(&target, &parent)?)
+        Ok(self.lent().images.set_parent(&target, &parent)?)
     }
 
     fn create(
@@ -41,8 +41,10 @@ impl wit::image_store::Host for State {
         document: String,
         layer: Option<String>,
     ) -> Result<String, wit::types::Failure> {
-        let images = &self.lent.images;
-        Ok(images.create(parent.as_deref(), &document, layer.as_deref())?)
+        let lent = self.lent();
+        Ok(lent
+            .images
+            .create(parent.as_deref(), &document, layer.as_deref())?)
     }
 }
 

@@ -21,13 +21,15 @@ impl wit::observer::Host for State {
             .iter()
             .map(|field| (field.key.as_str(), field.value.as_str()))
             .collect();
-        self.lent.observer.log(level, &message, &fields);
+        self.lent().observer.log(level, &message, &fields);
         if level == Level::Error {
             self.last_error = Some(message);
         }
     }
 
     fn progress(&mut self, operation: String, item: String, done: u64, total: u64) {
-        self.lent.observer.progress(&operation, &item, done, total);
+        self.lent()
+            .observer
+            .progress(&operation, &item, done, total);
     }
 }

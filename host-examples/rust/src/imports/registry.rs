@@ -18,11 +18,11 @@ fn answers<A, B: From<A>>(list: Vec<Result<A, Failure>>) -> Answers<B> {
 
 impl wit::registry::Host for State {
     fn locate(&mut self, reference: String) -> Result<String, wit::types::Failure> {
-        Ok(self.lent.registry.locate(&reference)?)
+        Ok(self.lent().registry.locate(&reference)?)
     }
 
     fn resolve(&mut self, references: Vec<String>) -> Answers<Vec<wit::types::Descriptor>> {
-        let resolved = self.lent.registry.resolve(&references).into_iter();
+        let resolved = self.lent().registry.resolve(&references).into_iter();
         resolved.map(|answer| Ok(convert(answer?))).collect()
     }
 
@@ -33,7 +33,7 @@ impl wit::registry::Host for State {
         limit: u64,
     ) -> Answers<String> {
         let wanted: Vec<Descriptor> = convert(wanted);
-        answers(self.lent.registry.read(&repository, &wanted, limit))
+        answers(self.lent().registry.read(&repository, &wanted, limit))
     }
 
     fn has(
@@ -41,7 +41,7 @@ impl wit::registry::Host for State {
         repository: String,
         digests: Vec<String>,
     ) -> Result<Vec<wit::registry::Presence>, wit::types::Failure> {
-        Ok(convert(self.lent.registry.has(&repository, &digests)?))
+        Ok(convert(self.lent().registry.has(&repository, &digests)?))
     }
 
     fn write(
@@ -55,8 +55,9 @@ impl wit::registry::Host for State {
             wit::registry::Shelf::Manifest => Shelf::Manifest,
             wit::registry::Shelf::Blob => Shelf::Blob,
         };
-        let registry = &self.lent.registry;
-        Ok(registry
+        let lent = self.lent();
+        Ok(lent
+            .registry
             .write(&repository, shelf, &media_type, &document)?
             .into())
     }
@@ -67,7 +68,7 @@ impl wit::registry::Host for State {
         layers: Vec<wit::registry::Transfer>,
     ) -> Answers<wit::registry::Stored> {
         let layers: Vec<Transfer> = convert(layers);
-        answers(self.lent.registry.store(&repository, &layers))
+        answers(self.lent().registry.store(&repository, &layers))
     }
 
     fn retrieve(
@@ -76,15 +77,15 @@ impl wit::registry::Host for State {
         layers: Vec<wit::registry::Retrieval>,
     ) -> Answers<wit::registry::Retrieved> {
         let layers: Vec<Retrieval> = convert(layers);
-        answers(self.lent.registry.retrieve(&repository, &layers))
+        answers(self.lent().registry.retrieve(&repository, &layers))
     }
 
     fn tag(&mut self, reference: String, digest: String) -> Result<(), wit::types::Failure> {
-        Ok(self.lent.registry.tag(&reference, &digest)?)
+        Ok(self.lent().registry.tag(&reference, &digest)?)
     }
 
     fn delete(&mut self, repository: String, digest: String) -> Result<(), wit::types::Failure> {
-        Ok(self.lent.registry.delete(&repository, &digest)?)
+        Ok(self.lent().registry.delete(&repository, &digest)?)
     }
 }
 

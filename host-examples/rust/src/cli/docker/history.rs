@@ -7,7 +7,7 @@ use layerwise::semantics::Semantics;
 use layerwise_host::history::{Recorded, RecordedStep, Start, Verdict, ask, read};
 use serde::Serialize;
 
-use super::{Opened, limits, show};
+use super::{Opened, show};
 use crate::cli::args::{Global, HistoryArgs};
 use crate::cli::failed::Failed;
 use crate::cli::page::Page;
@@ -71,7 +71,9 @@ pub fn run(global: &Global, args: &HistoryArgs, style: Style) -> Result<Reply, F
     };
     let mut session = opened.session(true)?;
     let skipped = session.skipped()?;
-    let mut predicates = opened.engine.docker_predicates(limits(&args.session))?;
+    let mut predicates = opened
+        .engine
+        .docker_predicates(args.session.limits.of_session())?;
     let recorded = read(
         &mut predicates,
         &*opened.store,
