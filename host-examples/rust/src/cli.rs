@@ -12,6 +12,7 @@ mod page;
 mod reply;
 mod rule;
 mod text;
+mod why;
 
 use std::env;
 use std::io::{self, IsTerminal as _, Write};

@@ -1,7 +1,7 @@
 //! `layerwise rule`: what a code means.
 
-use layerwise::docker;
 use layerwise::explain::Rule;
+use layerwise::{buildkit, buildpacks, docker, stacker};
 use serde::Serialize;
 
 use super::args::RuleArgs;
@@ -24,7 +24,7 @@ pub fn run(args: &RuleArgs, style: Style) -> Result<Reply, Failed> {
     let all = catalogue();
     let rules = match &args.code {
         None => all,
-        Some(code) => vec![find(&all, code)?],
+        Some(code) => find(&all, code)?,
     };
     let document = Document {
         schema: "layerwise/rules/1",
@@ -34,22 +34,32 @@ pub fn run(args: &RuleArgs, style: Style) -> Result<Reply, Failed> {
     Reply::of(style, Exit::Done, &document, show)
 }
 
-/// The codes of every system.
-fn catalogue() -> Vec<Rule> {
-    docker::rules()
+/// What a code means.
+pub fn of(code: &str) -> Option<Rule> {
+    catalogue().into_iter().find(|rule| rule.code == code)
 }
 
-fn find(all: &[Rule], code: &str) -> Result<Rule, Failed> {
+/// The codes of every system.
+fn catalogue() -> Vec<Rule> {
+    let mut rules = docker::rules();
+    rules.extend(buildpacks::rules());
+    rules.extend(buildkit::rules());
+    rules.extend(stacker::rules());
+    rules
+}
+
+/// The rule with a code; for a name without the part before the slash, those
+/// of every system that has it.
+fn find(all: &[Rule], code: &str) -> Result<Vec<Rule>, Failed> {
     let name = |rule: &Rule| {
         rule.code
             .split_once('/')
             .map_or(rule.code, |(_, name)| name)
     };
-    if let Some(rule) = all
-        .iter()
-        .find(|rule| rule.code == code || name(rule) == code)
-    {
-        return Ok(*rule);
+    let called = |rule: &&Rule| rule.code == code || name(rule) == code;
+    let found: Vec<Rule> = all.iter().filter(called).copied().collect();
+    if !found.is_empty() {
+        return Ok(found);
     }
     let distance = |rule: &&Rule| {
         let whole = strsim::damerau_levenshtein(rule.code, code);

@@ -1,15 +1,26 @@
 //! `rule`: the catalogue.
 
-use layerwise::docker;
+use layerwise::explain::Rule;
+use layerwise::{buildkit, buildpacks, docker, stacker};
 
 use super::support::*;
+
+/// The catalogue of each system.
+fn systems() -> [(&'static str, Vec<Rule>); 4] {
+    [
+        ("docker", docker::rules()),
+        ("buildpacks", buildpacks::rules().collect()),
+        ("buildkit", buildkit::rules()),
+        ("stacker", stacker::rules()),
+    ]
+}
 
 #[test]
 fn every_code_has_an_entry() {
     let all = layerwise(&["rule"]);
     assert_eq!(all.exit, 0);
     let lines: Vec<&str> = all.stdout.lines().collect();
-    let rules = docker::rules();
+    let rules = systems().map(|(_, rules)| rules).concat();
     assert_eq!(lines.len(), rules.len());
     for (line, rule) in lines.iter().zip(&rules) {
         assert!(
@@ -22,11 +33,50 @@ fn every_code_has_an_entry() {
 }
 
 #[test]
+fn every_code_is_found() {
+    for (system, rules) in systems() {
+        assert!(!rules.is_empty());
+        for rule in rules {
+            assert!(
+                rule.code.starts_with(&format!("{system}/")),
+                "{}",
+                rule.code
+            );
+            let run = layerwise(&["rule", rule.code, "--json"]);
+            assert_eq!(run.exit, 0, "{}", rule.code);
+            let found = &run.json()["rules"];
+            assert_eq!(found.as_array().unwrap().len(), 1, "{}", rule.code);
+            assert_eq!(found[0]["code"], rule.code);
+            assert_eq!(found[0]["advice"], rule.advice);
+        }
+    }
+}
+
+#[test]
 fn one_entry() {
     let run = layerwise(&["rule", "docker/config-mismatch"]);
     assert_eq!(run.exit, 0);
     golden("rule.txt", &run.stdout, None);
-    assert_eq!(layerwise(&["rule", "config-mismatch"]).stdout, run.stdout);
+}
+
+/// Without the part before the slash, all systems answer.
+#[test]
+fn a_name_that_several_systems_have() {
+    let mut names: Vec<&str> = systems()
+        .iter()
+        .flat_map(|(_, rules)| rules.iter().map(|rule| rule.code))
+        .filter_map(|code| Some(code.split_once('/')?.1))
+        .collect();
+    names.sort_unstable();
+    for same in names.chunk_by(|a, b| a == b).filter(|same| same.len() > 1) {
+        let run = layerwise(&["rule", same[0], "--json"]);
+        let found = run.json()["rules"].as_array().unwrap().len();
+        assert_eq!(found, same.len(), "{}", same[0]);
+    }
+    assert_eq!(
+        layerwise(&["rule", "history-mismatch"]).stdout,
+        layerwise(&["rule", "docker/history-mismatch"]).stdout
+    );
 }
 
 #[test]

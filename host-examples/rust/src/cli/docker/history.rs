@@ -12,6 +12,7 @@ use crate::cli::args::{Global, HistoryArgs};
 use crate::cli::failed::Failed;
 use crate::cli::page::Page;
 use crate::cli::reply::{Exit, Reply, Style};
+use crate::cli::why;
 
 /// What `--help` says about the output; [`Document`] is the type of the JSON.
 pub const HELP: &str = r#"A history entry has the text of its command only. A step asks with the container config it had
@@ -139,11 +140,11 @@ fn show(page: &mut Page, document: &Document<'_>) {
         &[
             ["base", base.as_str()],
             ["platform", &show::platform(document.platform)],
-            ["reading", &show::semantics(document.semantics)],
+            ["reading", &why::semantics(document.semantics)],
         ],
     );
-    show::findings(page, document.findings);
-    show::findings(page, &document.skipped);
+    why::findings(page, document.findings);
+    why::findings(page, &document.skipped);
     page.gap();
     if document.steps.is_empty() {
         page.line("no steps");
@@ -211,11 +212,11 @@ fn why(page: &mut Page, row: &Row<'_>) {
     let notes: Vec<&Finding> = notes.iter().filter(|note| Some(*note) != nearest).collect();
     page.indented(2, |page| {
         if let Some(explanation) = explanation {
-            show::summary(page, &explanation.summary);
+            why::summary(page, &explanation.summary);
         }
         if let Some(nearest) = nearest {
-            show::nearest(page, nearest);
+            why::nearest(page, nearest);
         }
-        show::findings(page, notes);
+        why::findings(page, notes);
     });
 }

@@ -15,6 +15,7 @@ use crate::cli::edges;
 use crate::cli::failed::Failed;
 use crate::cli::page::Page;
 use crate::cli::reply::{Exit, Reply, Style};
+use crate::cli::why;
 
 /// What `--help` says about the JSON document; [`Document`] is its type.
 pub const HELP: &str = r#"Exit codes: 0 hit, 1 miss, 2 usage, 3 error; `explain` of a step whose lookup would fail is 3.
@@ -142,12 +143,12 @@ fn show(page: &mut Page, document: &Document<'_>) {
     let about = [
         ["parent", parent.unwrap_or("scratch")],
         ["platform", &show::platform(platform)],
-        ["reading", &show::semantics(semantics)],
+        ["reading", &why::semantics(semantics)],
     ];
     if let Some(answer) = answer {
         show::answer(page, answer, &about, *command == Verb::Lookup);
         if explanation.is_none() {
-            show::findings(page, skipped);
+            why::findings(page, skipped);
             if answer.outcome == Outcome::Miss {
                 page.line("`layerwise docker explain` with the same arguments says why");
             }
@@ -156,6 +157,6 @@ fn show(page: &mut Page, document: &Document<'_>) {
     if let Some(explanation) = explanation {
         let about = if answer.is_none() { &about[..] } else { &[] };
         page.gap();
-        show::explanation(page, explanation, about);
+        why::explanation(page, explanation, about);
     }
 }

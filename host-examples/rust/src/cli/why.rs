@@ -1,0 +1,123 @@
+//! What all systems show alike: explanations, findings and readings.
+
+use layerwise::docker::Reason;
+use layerwise::explain::{Difference, Explanation, Finding};
+use layerwise::semantics::{Reading, Semantics};
+
+use super::page::{Page, quoted};
+use super::rule;
+
+/// The summary, the nearest candidate and every verdict.
+pub fn explanation(page: &mut Page, explanation: &Explanation, about: &[[&str; 2]]) {
+    let Explanation {
+        summary,
+        findings,
+        nearest,
+        considered,
+    } = explanation;
+    let candidates = match considered {
+        1 => "1 candidate".to_owned(),
+        n => format!("{n} candidates"),
+    };
+    let facts: Vec<[String; 2]> = summary.differences.iter().map(fact).collect();
+    let mut rows = vec![["because", meaning(summary)]];
+    rows.extend_from_slice(about);
+    rows.push(["looked at", &candidates]);
+    rows.extend(facts.iter().map(|row| row.each_ref().map(String::as_str)));
+    page.line(&format!("{}  {}", summary.code, summary.subject));
+    page.rows(2, &rows);
+    if let Some(finding) = nearest {
+        page.gap();
+        self::nearest(page, finding);
+    }
+    // A single verdict is the nearest one, which was shown.
+    if findings.len() > usize::from(nearest.is_some()) {
+        page.gap();
+        page.line("all verdicts:");
+        self::findings(page, findings);
+    }
+}
+
+/// Findings, each with its evidence.
+pub fn findings<'a>(page: &mut Page, findings: impl IntoIterator<Item = &'a Finding>) {
+    for finding in findings {
+        page.rows(2, &[[&finding.code[..], &finding.subject]]);
+        evidence(page, finding, 6);
+    }
+}
+
+/// The candidate that came nearest to a hit, with what kept it from being one.
+pub fn nearest(page: &mut Page, nearest: &Finding) {
+    page.line(&format!("nearest: {}", nearest.subject));
+    page.rows(2, &[[&nearest.code[..], meaning(nearest)]]);
+    evidence(page, nearest, 6);
+}
+
+/// The code and the meaning of a summary, and its evidence.
+pub fn summary(page: &mut Page, summary: &Finding) {
+    page.rows(
+        0,
+        &[[&summary.code[..], &summary.subject, meaning(summary)]],
+    );
+    evidence(page, summary, 2);
+}
+
+/// The reading and the version.
+pub fn semantics(semantics: &Semantics) -> String {
+    let reading = match semantics.reading {
+        Reading::Guarded => "guarded",
+        Reading::Compatible => "compatible",
+    };
+    match &semantics.version {
+        Some(version) => format!("{reading}, rules of {version}"),
+        None => format!("{reading}, newest rules"),
+    }
+}
+
+/// Evidence of a summary in one column.
+fn fact(difference: &Difference) -> [String; 2] {
+    let have = difference.have.clone().unwrap_or_default();
+    let value = match &difference.want {
+        None => have,
+        Some(want) => format!("have {} want {}", quoted(Some(&have)), quoted(Some(want))),
+    };
+    [difference.path.clone(), value]
+}
+
+fn evidence(page: &mut Page, finding: &Finding, indent: usize) {
+    let rows: Vec<[String; 3]> = finding
+        .differences
+        .iter()
+        .map(|difference| match &difference.want {
+            None if !is_comparison(finding) => {
+                let fact = difference.have.clone().unwrap_or_default();
+                [difference.path.clone(), fact, String::new()]
+            }
+            want => [
+                difference.path.clone(),
+                format!("have {}", quoted(difference.have.as_deref())),
+                format!("want {}", quoted(want.as_deref())),
+            ],
+        })
+        .collect();
+    let rows: Vec<[&str; 3]> = rows
+        .iter()
+        .map(|row| row.each_ref().map(String::as_str))
+        .collect();
+    page.rows(indent, &rows);
+    if let Some(hint) = &finding.hint {
+        page.rows(indent, &[["hint", hint]]);
+    }
+}
+
+/// Whether evidence with one side only means that the other side lacks it;
+/// elsewhere it is a fact.
+fn is_comparison(finding: &Finding) -> bool {
+    [Reason::ConfigMismatch, Reason::HistoryMismatch]
+        .iter()
+        .any(|reason| reason.as_str() == finding.code)
+}
+
+fn meaning(finding: &Finding) -> &'static str {
+    rule::of(&finding.code).map_or("", |rule| rule.meaning)
+}
