@@ -1,6 +1,8 @@
 //! Restoring layer data (section 7): which layers are taken from the cache and
 //! which are removed, after the metadata was restored.
 
+use serde::Serialize;
+
 use super::decode::{Document, Reading};
 use super::image::{LayerAnswer, Outcome};
 use super::label::read_label;
@@ -54,7 +56,8 @@ pub struct DataRequest {
 }
 
 /// What happens to a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Its content is retrieved.
     Retrieve,
@@ -65,7 +68,7 @@ pub enum Action {
 }
 
 /// The decision about one layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DataDecision {
     /// The buildpack's id; empty for the SBOM layer.
     pub buildpack: String,

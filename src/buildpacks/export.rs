@@ -1,6 +1,8 @@
 //! Writing the cache (section 7): which layers of a finished build are reused or
 //! added, and the metadata that goes with them.
 
+use serde::Serialize;
+
 use super::decode::{Document, Reading};
 use super::label::read_label;
 use super::metadata::{Buildpack, Flags, Layer, Metadata};
@@ -55,7 +57,8 @@ pub struct ExportRequest {
 }
 
 /// What happens to a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Treatment {
     /// The old image's layer is taken over.
     Reuse,
@@ -66,7 +69,7 @@ pub enum Treatment {
 }
 
 /// The decision about one layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ExportStep {
     /// The buildpack's id; empty for the SBOM layer.
     pub buildpack: String,

@@ -10,6 +10,8 @@ mod document;
 mod layers;
 mod original;
 
+use serde::Serialize;
+
 use super::decode::{Document, Reading, decode};
 use super::label::{Retrieval, read_label};
 use super::metadata::Metadata;
@@ -62,7 +64,7 @@ pub struct ImageOptions {
 }
 
 /// What a session holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct State {
     /// Whether the image was committed.
     pub committed: bool,
@@ -76,7 +78,7 @@ pub struct State {
 }
 
 /// A layer of the new image.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LayerState {
     /// Its diff id.
     pub diff_id: String,

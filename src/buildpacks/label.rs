@@ -1,6 +1,8 @@
 //! What reading a label gives: its metadata, or the empty one and the reason
 //! (section 2.4, deviation D12). A bad label is a miss, never an error.
 
+use serde::Serialize;
+
 use super::decode::{Document, Fault, Reading, decode};
 use super::metadata::Metadata;
 use super::reason::Reason;
@@ -8,7 +10,7 @@ use crate::explain::{Difference, Finding};
 use crate::prelude::*;
 
 /// The metadata of a cache image and why it is what it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Retrieval {
     /// The metadata as canonical JSON; the empty metadata on a miss.
     pub document: String,

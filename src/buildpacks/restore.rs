@@ -14,6 +14,8 @@ mod lines;
 mod plan;
 mod table;
 
+use serde::Serialize;
+
 use super::LIMITS;
 use super::names::join;
 use super::reason::Reason;
@@ -62,7 +64,7 @@ pub struct RestoreOptions {
 }
 
 /// A buildpack that takes part in the build.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct GroupElement {
     /// Its id, unescaped.
     pub id: String,
@@ -88,7 +90,8 @@ pub struct RestoreRequest {
 }
 
 /// Where metadata comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// The application image.
     App,
@@ -110,7 +113,7 @@ impl Origin {
 }
 
 /// The decision about one layer, from one side.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Decision {
     /// The buildpack's id.
     pub buildpack: String,
@@ -128,7 +131,7 @@ pub struct Decision {
 }
 
 /// A file to be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlannedFile {
     /// Where, as a path of the file system.
     pub path: String,
@@ -137,7 +140,7 @@ pub struct PlannedFile {
 }
 
 /// A sha that was recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordedSha {
     /// The buildpack's id, unescaped.
     pub buildpack: String,
@@ -148,7 +151,7 @@ pub struct RecordedSha {
 }
 
 /// Everything a restore does.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RestorePlan {
     /// The files, in the order of writing, each once.
     pub files: Vec<PlannedFile>,

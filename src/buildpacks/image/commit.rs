@@ -2,6 +2,8 @@
 //! anywhere: layers, config, manifest, then the name, and only then the deletion
 //! of what the name stood for.
 
+use serde::Serialize;
+
 use super::original::{Original, no_answer};
 use super::{CacheImage, LayerState, Staged, document, slice};
 use crate::buildpacks::reason::Reason;
@@ -12,7 +14,7 @@ use crate::oci::{Descriptor, Digest, sha256};
 use crate::prelude::*;
 
 /// A document to be stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Written {
     /// What it is stored as.
     pub descriptor: Descriptor,
@@ -21,7 +23,8 @@ pub struct Written {
 }
 
 /// A change of the registry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// Stores the layer of an image that has none.
     WriteLayer(Written),
@@ -36,7 +39,7 @@ pub enum Effect {
 }
 
 /// What a commit does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Commit {
     /// The digest of the new image.
     pub digest: String,

@@ -2,6 +2,8 @@
 //! (sections 4.2 and 4.3). A layer that is missing or damaged is a miss for that
 //! layer (threat T13).
 
+use serde::Serialize;
+
 use super::original::no_answer;
 use super::{CacheImage, Staged, document};
 use crate::buildpacks::reason::Reason;
@@ -14,7 +16,8 @@ use crate::oci::{Descriptor, Digest};
 use crate::prelude::*;
 
 /// How an operation on one layer ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// As asked.
     Done,
@@ -26,7 +29,7 @@ pub enum Outcome {
 }
 
 /// What happened to one layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LayerAnswer {
     /// The diff id, as it was given, or as the host computed it.
     pub diff_id: String,
