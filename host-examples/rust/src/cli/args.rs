@@ -8,6 +8,7 @@ use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 use layerwise_host::SessionLimits;
 
+use super::buildpacks::BuildpacksCommand;
 use super::{conformance, demo, docker, failed, rule};
 
 /// Decides what a container build may reuse, and says why.
@@ -49,6 +50,9 @@ pub enum Command {
     /// The image cache of Docker's classic builder.
     #[command(subcommand)]
     Docker(Box<DockerCommand>),
+    /// The caches of the Buildpacks lifecycle: layer metadata and the cache image.
+    #[command(subcommand)]
+    Buildpacks(Box<BuildpacksCommand>),
     /// Run vector files (plain or gzip) through the component.
     #[command(after_long_help = conformance::HELP)]
     Conformance(ConformanceArgs),
@@ -214,7 +218,8 @@ pub struct RuleArgs {
     pub code: Option<String>,
 }
 
-fn platform(text: &str) -> Result<Platform, failed::BadArgument> {
+/// Such as `linux/amd64`.
+pub fn platform(text: &str) -> Result<Platform, failed::BadArgument> {
     let parts: Vec<&str> = text.split('/').collect();
     let (os, architecture, variant) = match parts.as_slice() {
         [os, architecture] => (*os, *architecture, ""),

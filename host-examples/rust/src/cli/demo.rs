@@ -1,6 +1,7 @@
 //! `layerwise demo`: decisions of all systems on sample data, made by the
 //! component. One file a system; each gives a hit, and a miss with its reasons.
 
+mod buildpacks;
 mod docker;
 
 use layerwise_host::Engine;
@@ -43,7 +44,7 @@ struct Scene {
 /// What a system shows.
 type Scenes = fn(&Engine) -> Result<Vec<Scene>, Failed>;
 
-const SYSTEMS: &[Scenes] = &[docker::scenes];
+const SYSTEMS: &[Scenes] = &[docker::scenes, buildpacks::scenes];
 
 /// Makes the decisions.
 pub fn run(global: &Global, style: Style) -> Result<Reply, Failed> {

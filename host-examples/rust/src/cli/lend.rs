@@ -49,6 +49,16 @@ pub fn registry(
     files: Option<&Arc<Files>>,
     bars: &Bars,
 ) -> Result<Arc<Repositories>, Failed> {
+    let mut options = options(args, bars)?;
+    if let Some(files) = files {
+        options = options.paths(Arc::new(Places(Arc::clone(files))));
+    }
+    repositories(options)
+}
+
+/// How registries are spoken to, for commands that read and unpack layers
+/// elsewhere.
+pub fn options(args: &RegistryArgs, bars: &Bars) -> Result<Options, Failed> {
     let bars = bars.clone();
     let mut options = Options::default()
         .progress(move |item, done, total| bars.show(item, Unit::Bytes, done, total));
@@ -62,9 +72,11 @@ pub fn registry(
         let pem = fs::read(path).map_err(|error| Failed::file("certificates", path, &error))?;
         options = options.trust(&pem);
     }
-    if let Some(files) = files {
-        options = options.paths(Arc::new(Places(Arc::clone(files))));
-    }
+    Ok(options)
+}
+
+/// Registries with these settings.
+pub fn repositories(options: Options) -> Result<Arc<Repositories>, Failed> {
     Ok(Arc::new(Repositories::new(options).map_err(failed)?))
 }
 

@@ -84,7 +84,8 @@ fn fact(difference: &Difference) -> [String; 2] {
     [difference.path.clone(), value]
 }
 
-fn evidence(page: &mut Page, finding: &Finding, indent: usize) {
+/// Both sides of each difference of a finding, or its facts.
+pub fn evidence(page: &mut Page, finding: &Finding, indent: usize) {
     let rows: Vec<[String; 3]> = finding
         .differences
         .iter()

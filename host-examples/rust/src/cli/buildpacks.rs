@@ -1,0 +1,68 @@
+//! `layerwise buildpacks`: opens directories, registries and sessions, asks, and
+//! answers.
+
+mod app;
+mod archive;
+mod args;
+mod cache;
+mod commit;
+mod data;
+mod export;
+mod inputs;
+mod lent;
+mod restore;
+mod show;
+
+use layerwise::buildpacks::{ImageOptions, ImagePolicy};
+use layerwise::semantics::{Reading, Semantics};
+
+use super::args::Global;
+use super::failed::Failed;
+use super::reply::{Reply, Style};
+use args::{CacheCommand, ScopeArgs, SessionArgs};
+use restore::Verb;
+
+pub use args::BuildpacksCommand;
+pub use show::plan as show_plan;
+
+/// Runs a command.
+pub fn run(global: &Global, command: &BuildpacksCommand, style: Style) -> Result<Reply, Failed> {
+    match command {
+        BuildpacksCommand::Restore(args) => restore::run(global, args, Verb::Restore, style),
+        BuildpacksCommand::Plan(args) => restore::run(global, args, Verb::Plan, style),
+        BuildpacksCommand::Explain(args) => restore::run(global, args, Verb::Explain, style),
+        BuildpacksCommand::Cache(command) => match &**command {
+            CacheCommand::Show(args) => cache::show(global, args, style),
+            CacheCommand::Verify(args) => cache::verify(global, args, style),
+            CacheCommand::Retrieve(args) => cache::retrieve(global, args, style),
+            CacheCommand::Commit(args) => commit::run(global, args, style),
+        },
+    }
+}
+
+/// How a cache image is opened.
+fn image_options(
+    reference: &str,
+    scope: &ScopeArgs,
+    session: &SessionArgs,
+    semantics: &Semantics,
+) -> Result<ImageOptions, Failed> {
+    if semantics.reading == Reading::Guarded && scope.scope.is_empty() {
+        return Err(Failed::usage(
+            "the guarded reading needs --scope NAME, which says whose cache it is; --compatible \
+             does without",
+        ));
+    }
+    Ok(ImageOptions {
+        semantics: semantics.clone(),
+        reference: reference.to_owned(),
+        scope: scope.scope.clone(),
+        os: String::new(),
+        policy: ImagePolicy {
+            delete_original: false,
+            accept_unscoped: scope.accept_unscoped,
+            keep_integers: session.keep_integers,
+        },
+        limits: session.limits.named.clone(),
+    })
+}

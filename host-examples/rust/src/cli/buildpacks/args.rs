@@ -1,0 +1,238 @@
+//! What `layerwise buildpacks` accepts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use layerwise::buildpacks::ShaStore;
+use layerwise::oci::Platform;
+
+use super::{cache, commit, restore};
+use crate::cli::args::{LimitArgs, ReadingArgs, platform};
+use crate::cli::lend::RegistryArgs;
+
+/// What can be asked of the caches of the Buildpacks lifecycle.
+#[derive(Subcommand)]
+pub enum BuildpacksCommand {
+    /// Write the layer metadata that a build finds again.
+    #[command(after_long_help = restore::HELP)]
+    Restore(RestoreArgs),
+    /// Decide as `restore` does; show every file without writing it.
+    #[command(after_long_help = restore::HELP)]
+    Plan(RestoreArgs),
+    /// Say of every layer why its metadata is restored, or why not.
+    #[command(after_long_help = restore::HELP)]
+    Explain(RestoreArgs),
+    /// The cache image.
+    #[command(subcommand)]
+    Cache(Box<CacheCommand>),
+}
+
+/// What can be done with a cache image.
+#[derive(Subcommand)]
+pub enum CacheCommand {
+    /// Show the metadata, and for each cached layer whether the image has it.
+    #[command(after_long_help = cache::HELP)]
+    Show(ShowArgs),
+    /// Read layers and compare them with their diff ids.
+    #[command(after_long_help = cache::HELP)]
+    Verify(VerifyArgs),
+    /// Unpack layers into a directory.
+    #[command(after_long_help = cache::HELP)]
+    Retrieve(RetrieveArgs),
+    /// Replace the image by one made of old and new layers.
+    #[command(after_long_help = commit::HELP)]
+    Commit(CommitArgs),
+}
+
+/// A restore.
+#[derive(Args)]
+pub struct RestoreArgs {
+    /// The layers directory.
+    #[arg(long, value_name = "DIR")]
+    pub layers: PathBuf,
+    /// The buildpacks that take part, a group.toml.
+    #[arg(long, value_name = "FILE")]
+    pub group: PathBuf,
+    /// The Platform API, such as 0.14.
+    #[arg(long, value_name = "VERSION")]
+    pub platform_api: String,
+    /// The Buildpack API of buildpacks for which group.toml names none.
+    #[arg(long, value_name = "VERSION")]
+    pub buildpack_api: Option<String>,
+    /// Take the application's layer metadata from an analyzed.toml.
+    #[arg(long, value_name = "FILE", conflicts_with = "app_image")]
+    pub analyzed: Option<PathBuf>,
+    /// Take it from the label of the previous application image.
+    #[arg(long, value_name = "REFERENCE")]
+    pub app_image: Option<String>,
+    /// Which image of an index is the application's.
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = platform, requires = "app_image")]
+    pub app_platform: Option<Platform>,
+    /// The cache image: `HOST/NAME:TAG`, or `oci:DIR[:TAG]` for a layout.
+    #[arg(long, value_name = "REFERENCE", conflicts_with = "cache_dir")]
+    pub cache_image: Option<String>,
+    /// The cache directory (a volume cache); only its metadata is used.
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Restore store.toml files only.
+    #[arg(long)]
+    pub skip_layers: bool,
+    /// Where the shas of restored layers are kept; files are what Platform APIs below 0.7 use.
+    #[arg(long, value_name = "WHERE", default_value = "memory")]
+    pub shas: Shas,
+    /// Also restore the content of cached layers, and remove layers that the cache does not have.
+    #[arg(long, requires = "cache_image", conflicts_with = "skip_layers")]
+    pub data: bool,
+    #[command(flatten)]
+    pub root: RootArgs,
+    /// Also print the explanation.
+    #[arg(long)]
+    pub explain: bool,
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+/// `cache show`
+#[derive(Args)]
+pub struct ShowArgs {
+    #[command(flatten)]
+    pub image: ImageArgs,
+}
+
+/// `cache verify`
+#[derive(Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    pub image: ImageArgs,
+    /// Diff ids; default: those of all cached layers in the metadata.
+    #[arg(value_name = "DIFF-ID")]
+    pub layers: Vec<String>,
+}
+
+/// `cache retrieve`
+#[derive(Args)]
+pub struct RetrieveArgs {
+    #[command(flatten)]
+    pub image: ImageArgs,
+    /// Diff ids.
+    #[arg(value_name = "DIFF-ID", required = true)]
+    pub layers: Vec<String>,
+    /// The directory in a layer that all of it must be in, such as layers/example_node/modules.
+    #[arg(long, value_name = "PATH")]
+    pub prefix: String,
+    #[command(flatten)]
+    pub root: RootArgs,
+}
+
+/// `cache commit`
+#[derive(Args)]
+pub struct CommitArgs {
+    #[command(flatten)]
+    pub image: ImageArgs,
+    /// The metadata of the new image, a JSON document; `-` is standard input.
+    #[arg(long, value_name = "FILE|-")]
+    pub metadata: Option<PathBuf>,
+    /// Take a layer of the old image over, by its diff id. These come first.
+    #[arg(long, value_name = "DIFF-ID")]
+    pub reuse: Vec<String>,
+    /// Add a layer: a tar file, or a directory with everything in it.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub add: Vec<PathBuf>,
+    /// Write what a build left in this layers directory: layers that are in the old image are
+    /// reused, others are added, and the metadata goes with them.
+    #[arg(
+        long,
+        value_name = "DIR",
+        requires = "group",
+        conflicts_with_all = ["metadata", "reuse", "add"],
+        required_unless_present = "metadata",
+    )]
+    pub layers: Option<PathBuf>,
+    /// The buildpacks that took part, a group.toml.
+    #[arg(long, value_name = "FILE", requires = "layers")]
+    pub group: Option<PathBuf>,
+    /// Delete the old image when it differs. Not all registries do that.
+    #[arg(long)]
+    pub delete_original: bool,
+    /// Delete it as the lifecycle of this Platform API does: below 0.13.
+    #[arg(long, value_name = "VERSION", conflicts_with = "delete_original")]
+    pub platform_api: Option<String>,
+    /// Change nothing. Layers are compressed all the same, to know their digests.
+    #[arg(long, visible_alias = "dry-run")]
+    pub plan: bool,
+    #[command(flatten)]
+    pub root: RootArgs,
+}
+
+/// A cache image, and how it is opened.
+#[derive(Args)]
+pub struct ImageArgs {
+    /// The image: `HOST/NAME:TAG`, or `oci:DIR[:TAG]` for a layout.
+    pub reference: String,
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+/// Whose cache it is.
+#[derive(Args)]
+pub struct ScopeArgs {
+    /// Whose cache it is, such as the application's name and architecture. The guarded reading
+    /// needs it, and uses no image of another scope.
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub scope: String,
+    /// Use an image that names no scope, such as one that the lifecycle wrote.
+    #[arg(long)]
+    pub accept_unscoped: bool,
+}
+
+/// Where layers are unpacked and packed.
+#[derive(Args)]
+pub struct RootArgs {
+    /// The directory that is `/` in layers.
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// Unpack symbolic links that lead out of their layer too; they are never followed.
+    #[arg(long)]
+    pub any_links: bool,
+}
+
+/// How sessions are opened.
+#[derive(Args)]
+pub struct SessionArgs {
+    /// Integers in metadata stay integers; the lifecycle turns every number into a float.
+    #[arg(long)]
+    pub keep_integers: bool,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// Where shas are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shas {
+    /// In memory.
+    Memory,
+    /// In `<layer>.sha` files.
+    Files,
+}
+
+impl From<Shas> for ShaStore {
+    fn from(shas: Shas) -> Self {
+        match shas {
+            Shas::Memory => Self::Memory,
+            Shas::Files => Self::Files,
+        }
+    }
+}

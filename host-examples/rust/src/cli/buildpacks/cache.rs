@@ -1,0 +1,252 @@
+//! `buildpacks cache show`, `verify` and `retrieve`: what a cache image holds.
+
+use std::sync::Arc;
+
+use layerwise::buildpacks::{LayerAnswer, Outcome, Retrieval, WantedLayer};
+use layerwise::explain::Explanation;
+use layerwise::host::Destination;
+use layerwise::semantics::Semantics;
+use layerwise_host::Lent;
+use layerwise_host::buildpacks::CacheImage;
+use layerwise_registry::{Links, Options, Rooted};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+use super::args::{ImageArgs, RetrieveArgs, ShowArgs, VerifyArgs};
+use super::lent::{Held, directory};
+use super::{image_options, show as text};
+use crate::cli::args::Global;
+use crate::cli::edges;
+use crate::cli::failed::Failed;
+use crate::cli::lend::{self, Bars};
+use crate::cli::page::Page;
+use crate::cli::reply::{Exit, Reply, Style};
+use crate::cli::why;
+
+/// What `--help` says about the output; [`Shown`] and [`Asked`] are the types of
+/// the JSON.
+pub const HELP: &str = r#"A layer that is missing, damaged or not what its diff id says is a miss for that layer. Nothing of
+it is unpacked then.
+
+Exit codes: 0 all there, 1 a miss, 2 usage, 3 error.
+
+--json prints one document, absent members as null:
+  schema       "layerwise/buildpacks-cache/1"
+  command      "show", "verify" or "retrieve"
+  reference    as given
+  semantics    {"reading": "guarded" or "compatible", "version"}
+  digest       of the image; null without one
+  finding      why the metadata is what it is
+  metadata     the metadata, the empty one on a miss; null for `verify` and `retrieve`
+  explanation  null for `verify` and `retrieve`; else {"summary", "findings", "nearest",
+               "considered"}, one finding a cached layer
+  layers       null for `show`; else [{"diff_id", "outcome": "done", "miss" or "failed",
+               "message", "finding"}]
+A finding is {"code", "subject", "differences": [{"path", "have", "want"}], "hint", "cascade"};
+`layerwise rule CODE` says what its code means. Errors are as in `layerwise docker lookup --help`."#;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    command: &'static str,
+    reference: &'a str,
+    semantics: Semantics,
+    digest: Option<String>,
+    finding: layerwise::explain::Finding,
+    metadata: Option<Box<RawValue>>,
+    explanation: Option<Explanation>,
+    layers: Option<Vec<LayerAnswer>>,
+}
+
+/// `cache show`
+pub fn show(global: &Global, args: &ShowArgs, style: Style) -> Result<Reply, Failed> {
+    let mut opened = Opened::new(global, &args.image, |options, _| Ok((options, None)))?;
+    let retrieval = opened.image.metadata()?;
+    let explanation = opened.image.explain()?;
+    let missing = explanation.nearest.is_some();
+    let exit = if missing || !is_hit(&retrieval) {
+        Exit::Miss
+    } else {
+        Exit::Done
+    };
+    let metadata = RawValue::from_string(retrieval.document)
+        .map_err(|error| Failed::new("other", format!("the metadata is not json: {error}")))?;
+    let document = Document {
+        metadata: Some(metadata),
+        explanation: Some(explanation),
+        ..opened.document("show", &args.image, retrieval.finding)?
+    };
+    Reply::of(style, exit, &document, page)
+}
+
+/// `cache verify`
+pub fn verify(global: &Global, args: &VerifyArgs, style: Style) -> Result<Reply, Failed> {
+    let mut opened = Opened::new(global, &args.image, |options, _| Ok((options, None)))?;
+    let retrieval = opened.image.metadata()?;
+    let wanted = if args.layers.is_empty() {
+        cached(&retrieval.document)?
+    } else {
+        args.layers.clone()
+    };
+    let answers = opened.image.verify(&wanted)?;
+    let missed = args.layers.is_empty() && !is_hit(&retrieval);
+    let exit = exit(&answers).max(if missed { Exit::Miss } else { Exit::Done });
+    let document = Document {
+        layers: Some(answers),
+        ..opened.document("verify", &args.image, retrieval.finding)?
+    };
+    Reply::of(style, exit, &document, page)
+}
+
+/// `cache retrieve`
+pub fn retrieve(global: &Global, args: &RetrieveArgs, style: Style) -> Result<Reply, Failed> {
+    let root = directory("the root", &args.root.root)?;
+    let prefix = args.prefix.trim_matches('/');
+    let mut opened = Opened::new(global, &args.image, |options: Options, _| {
+        let root = Rooted::open(&root).map_err(lend::failed)?;
+        let links = if args.root.any_links {
+            Links::Any
+        } else {
+            Links::Inside
+        };
+        Ok((
+            options.paths(Arc::new(root)).links(links),
+            Some(prefix.to_owned()),
+        ))
+    })?;
+    let wanted: Vec<WantedLayer> = args
+        .layers
+        .iter()
+        .map(|diff_id| WantedLayer {
+            diff_id: diff_id.clone(),
+            into: Some(Destination {
+                root: ".".to_owned(),
+                prefix: prefix.to_owned(),
+            }),
+        })
+        .collect();
+    let answers = opened.image.retrieve(&wanted)?;
+    let finding = opened.image.metadata()?.finding;
+    let exit = exit(&answers);
+    let document = Document {
+        layers: Some(answers),
+        ..opened.document("retrieve", &args.image, finding)?
+    };
+    Reply::of(style, exit, &document, page)
+}
+
+/// A session over the image.
+struct Opened {
+    image: CacheImage,
+    semantics: Semantics,
+}
+
+impl Opened {
+    /// Opens the image; `change` says what the registry is lent besides.
+    fn new(
+        global: &Global,
+        args: &ImageArgs,
+        change: impl FnOnce(Options, &Bars) -> Result<(Options, Option<String>), Failed>,
+    ) -> Result<Self, Failed> {
+        let semantics = args.session.reading.semantics();
+        let options = image_options(&args.reference, &args.scope, &args.session, &semantics)?;
+        let bars = Bars::default();
+        let settings = lend::options(&args.session.registry, &bars)?;
+        let (settings, below) = change(settings, &bars)?;
+        let held = Held::below(lend::repositories(settings)?, below.as_deref());
+        let lent = Lent {
+            registry: Arc::new(held),
+            observer: Arc::new(bars),
+            ..Lent::default()
+        };
+        let engine = edges::engine(global)?;
+        let limits = args.session.limits.of_session();
+        Ok(Self {
+            image: engine.buildpacks_image(lent, options, limits)?,
+            semantics,
+        })
+    }
+
+    fn document<'a>(
+        &mut self,
+        command: &'static str,
+        args: &'a ImageArgs,
+        finding: layerwise::explain::Finding,
+    ) -> Result<Document<'a>, Failed> {
+        Ok(Document {
+            schema: "layerwise/buildpacks-cache/1",
+            command,
+            reference: &args.reference,
+            semantics: self.semantics.clone(),
+            digest: self.image.state()?.digest,
+            finding,
+            metadata: None,
+            explanation: None,
+            layers: None,
+        })
+    }
+}
+
+/// How answers end a command.
+pub fn exit(answers: &[LayerAnswer]) -> Exit {
+    let of = |answer: &LayerAnswer| match answer.outcome {
+        Outcome::Done => Exit::Done,
+        Outcome::Miss => Exit::Miss,
+        Outcome::Failed => Exit::Error,
+    };
+    answers.iter().map(of).max().unwrap_or(Exit::Done)
+}
+
+fn is_hit(retrieval: &Retrieval) -> bool {
+    retrieval.finding.code == "buildpacks/hit"
+}
+
+/// The diff ids of all layers in the metadata.
+fn cached(document: &str) -> Result<Vec<String>, Failed> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        sbom: Sha,
+        buildpacks: Option<Vec<Entry>>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        layers: Option<BTreeMap<String, Sha>>,
+    }
+    #[derive(Deserialize)]
+    struct Sha {
+        sha: String,
+    }
+    let metadata: Metadata = serde_json::from_str(document)
+        .map_err(|error| Failed::new("other", format!("cannot read the metadata: {error}")))?;
+    let layers = metadata
+        .buildpacks
+        .unwrap_or_default()
+        .into_iter()
+        .flat_map(|entry| entry.layers.unwrap_or_default().into_values());
+    let mut shas: Vec<String> = Vec::new();
+    for Sha { sha } in layers.chain([metadata.sbom]) {
+        if !sha.is_empty() && !shas.contains(&sha) {
+            shas.push(sha);
+        }
+    }
+    Ok(shas)
+}
+
+fn page(page: &mut Page, document: &Document<'_>) {
+    let digest = document.digest.as_deref().unwrap_or("no image");
+    page.rows(0, &[[document.reference, digest]]);
+    page.rows(2, &[["reading", &why::semantics(&document.semantics)]]);
+    match (&document.explanation, &document.layers) {
+        (Some(explanation), _) => why::findings(page, &explanation.findings),
+        (None, Some(layers)) => {
+            why::findings(page, [&document.finding]);
+            text::answers(page, layers);
+        }
+        (None, None) => why::findings(page, [&document.finding]),
+    }
+    if let (Some(metadata), true) = (&document.metadata, page.style().verbose) {
+        page.gap();
+        page.whole(metadata.get());
+    }
+}

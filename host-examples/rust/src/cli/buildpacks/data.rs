@@ -1,0 +1,200 @@
+//! The content of layers: what is there, what is retrieved and what is removed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use layerwise::buildpacks::{
+    Action, ApiVersion, DataDecision, GroupElement, PlannedFile, Present, RestorePlan, WantedLayer,
+};
+use layerwise::host::{Destination, Failure, FailureCode, Filesystem, FsFacts, Kind};
+use layerwise_files::{Files, decode, encode};
+use layerwise_host::buildpacks::{CacheImage, Plans};
+use serde::Deserialize;
+
+use super::inputs;
+use crate::cli::failed::Failed;
+use crate::cli::lend;
+
+/// From this Buildpack API `build.toml` is no layer.
+const BUILD_TOML: ApiVersion = ApiVersion::new(0, 5);
+
+/// Below this Buildpack API a layer's own metadata file says whether it is kept
+/// in the cache.
+const CACHE_KNOWS: ApiVersion = ApiVersion::new(0, 6);
+
+/// The largest metadata file and the largest directory.
+const LONGEST: u64 = 8 << 20;
+const MOST: u64 = 10_000_000;
+
+#[derive(Deserialize)]
+struct Flags {
+    #[serde(default)]
+    cache: bool,
+}
+
+/// The layers directory while its content is restored.
+pub struct Directory<'a> {
+    /// Opened under the name it has in layers.
+    pub files: &'a Files,
+    /// That name.
+    pub inner: &'a str,
+}
+
+impl Directory<'_> {
+    /// The layers that are there once the metadata of `plan` is: directories, and
+    /// metadata files.
+    pub fn present(
+        &self,
+        group: &[GroupElement],
+        plan: &RestorePlan,
+    ) -> Result<Vec<Present>, Failed> {
+        let written: BTreeMap<&str, &PlannedFile> = plan
+            .files
+            .iter()
+            .map(|file| (file.path.as_str(), file))
+            .collect();
+        let mut recorded: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+        for sha in &plan.shas {
+            recorded.insert((&sha.buildpack, &sha.layer), &sha.sha);
+        }
+        let mut present = Vec::new();
+        for element in group {
+            let api: ApiVersion = element.api.parse().unwrap_or(CACHE_KNOWS);
+            let directory = join(self.inner, &element.id.replace('/', "_"));
+            let mut names = self.names(&directory, api)?;
+            let below = format!("{directory}/");
+            let planned = written.keys().filter_map(|path| path.strip_prefix(&below));
+            names.extend(planned.filter_map(|file| layer_of(&plain(file)?, api)));
+            for name in names {
+                let file = join(&directory, &name);
+                let text = |extension: &str| -> Result<String, Failed> {
+                    let path = format!("{file}.{extension}");
+                    match written.get(path.as_str()) {
+                        Some(planned) => Ok(planned.text.clone()),
+                        None => self.text(&path),
+                    }
+                };
+                let sha = match recorded.get(&(element.id.as_str(), name.as_str())) {
+                    Some(sha) => (*sha).to_owned(),
+                    None => text("sha")?,
+                };
+                let cached = api < CACHE_KNOWS
+                    && inputs::parse::<Flags>(&text("toml")?).is_ok_and(|flags| flags.cache);
+                present.push(Present {
+                    buildpack: element.id.clone(),
+                    layer: name,
+                    sha,
+                    cached,
+                });
+            }
+        }
+        Ok(present)
+    }
+
+    /// The names of the layers in a buildpack's directory.
+    pub fn names(&self, directory: &str, api: ApiVersion) -> Result<BTreeSet<String>, Failed> {
+        let found = match self.files.list_names(directory) {
+            Err(failure) if failure.code == FailureCode::NotFound => return Ok(BTreeSet::new()),
+            found => found.map_err(lend::failed)?,
+        };
+        let mut names = BTreeSet::new();
+        let paths: Vec<String> = found
+            .iter()
+            .map(|name| format!("{directory}/{name}"))
+            .collect();
+        let stats = self.files.stat(&paths, false, FsFacts::default());
+        for (name, stat) in found.iter().zip(stats) {
+            // Names that are not text are in no metadata.
+            let Some(name) = plain(name) else { continue };
+            match stat {
+                Ok(entry) if entry.kind == Kind::Directory => names.extend(Some(name)),
+                Ok(_) => names.extend(layer_of(&name, api)),
+                Err(failure) if failure.code == FailureCode::NotFound => {}
+                Err(failure) => return Err(lend::failed(failure)),
+            }
+        }
+        Ok(names)
+    }
+
+    /// Removes what is to be removed, then retrieves the others.
+    pub fn carry_out(
+        &self,
+        decisions: Vec<DataDecision>,
+        image: &mut CacheImage,
+        plans: &mut Plans,
+    ) -> Result<Vec<DataDecision>, Failed> {
+        for path in decisions.iter().flat_map(|decision| &decision.paths) {
+            self.remove(path).map_err(lend::failed)?;
+        }
+        let wanted: Vec<WantedLayer> = decisions
+            .iter()
+            .filter(|decision| decision.action == Action::Retrieve)
+            .map(|decision| WantedLayer {
+                diff_id: decision.diff_id.clone(),
+                into: Some(Destination {
+                    root: ".".to_owned(),
+                    prefix: decision.prefix.clone(),
+                }),
+            })
+            .collect();
+        let mut answers = image.retrieve(&wanted)?.into_iter();
+        let mut settled = Vec::with_capacity(decisions.len());
+        for decision in decisions {
+            let answer = match decision.action {
+                Action::Retrieve => answers.next(),
+                Action::Remove | Action::Keep => None,
+            };
+            settled.push(match answer {
+                Some(answer) => plans.settle_data(decision, answer)?,
+                None => decision,
+            });
+        }
+        Ok(settled)
+    }
+
+    /// The text of a file; empty without one.
+    pub fn text(&self, path: &str) -> Result<String, Failed> {
+        let answer = self.files.read(&[path.to_owned()], LONGEST).pop();
+        match answer {
+            Some(Ok(content)) => Ok(content.text),
+            Some(Err(failure)) if failure.code == FailureCode::NotFound => Ok(String::new()),
+            Some(Err(failure)) => Err(lend::failed(failure)),
+            None => Ok(String::new()),
+        }
+    }
+
+    fn remove(&self, path: &str) -> Result<(), Failure> {
+        let mut paths = match self.files.walk(path, FsFacts::default(), MOST) {
+            Err(failure) if failure.code == FailureCode::NotFound => return Ok(()),
+            found => found?,
+        }
+        .into_iter()
+        .map(|entry| match entry.path.as_str() {
+            "." => path.to_owned(),
+            inside => format!("{path}/{inside}"),
+        })
+        .collect::<Vec<_>>();
+        // What is in a directory comes after it in a walk.
+        paths.reverse();
+        self.files.remove(&paths).into_iter().collect()
+    }
+}
+
+/// The layer that a file belongs to.
+fn layer_of(file: &str, api: ApiVersion) -> Option<String> {
+    let name = file.strip_suffix(".toml")?;
+    let ours = name != "store" && name != "launch" && (name != "build" || api < BUILD_TOML);
+    ours.then(|| name.to_owned())
+}
+
+/// A path below another; the name is not encoded yet.
+pub fn join(directory: &str, name: &str) -> String {
+    format!(
+        "{}/{}",
+        directory.trim_end_matches('/'),
+        encode(name.as_bytes())
+    )
+}
+
+fn plain(name: &str) -> Option<String> {
+    String::from_utf8(decode(name).ok()?).ok()
+}

@@ -1,0 +1,369 @@
+//! `buildpacks restore`, `plan` and `explain`: what a build finds again.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use layerwise::buildpacks::{
+    Action, CACHE_LABEL, DataDecision, DataRequest, GroupElement, RestoreOptions, RestorePlan,
+    RestorePolicy, RestoreRequest, Retrieval,
+};
+use layerwise::explain::{Explanation, Finding};
+use layerwise::semantics::Semantics;
+use layerwise_files::Access;
+use layerwise_host::buildpacks::{CacheImage, Restorer};
+use layerwise_host::{Engine, Lent};
+use layerwise_registry::{Links, Rooted};
+use serde::Serialize;
+
+use super::args::RestoreArgs;
+use super::data::Directory;
+use super::lent::{Ground, Held, directory};
+use super::{app, image_options, inputs, show};
+use crate::cli::args::Global;
+use crate::cli::edges;
+use crate::cli::failed::Failed;
+use crate::cli::lend::{self, Bars};
+use crate::cli::reply::{Exit, Reply, Style};
+
+/// What `--help` says about the output; [`Document`] is the type of the JSON.
+pub const HELP: &str = r#"Metadata of layers comes from the application image and from the cache; without either, nothing is
+restored. Paths in the answer are those that the build sees: below --root.
+
+With --data, cached layers whose metadata was restored get their content from the cache image, and
+layers that the cache does not have are removed, as the lifecycle's restorer does. A layer that
+cannot be read is left without content; the build makes it again.
+
+Exit codes: 0 metadata of a layer is restored (or --skip-layers was given), 1 of none, 2 usage,
+3 error.
+
+--json prints one document, absent members as null:
+  schema        "layerwise/buildpacks-restore/1"
+  command       "restore", "plan" or "explain"
+  semantics     {"reading": "guarded" or "compatible", "version"}
+  platform_api  as given
+  layers        the layers directory as given
+  directory     its path as the build sees it
+  group         [{"id", "version", "api"}]
+  app           {"from": "analyzed" or "image", "name", "found"}
+  cache         {"from": "image" or "directory", "name", "digest", "finding": why its metadata is
+                what it is}
+  plan          null for `explain`; else {"files": [{"path", "text"}] in the order of writing,
+                "decisions": [{"buildpack", "layer", "origin": "app", "cache" or "store",
+                "restored", "finding", "prefix"}], "shas": [{"buildpack", "layer", "sha"}],
+                "notes": [finding]}
+  data          null without --data; else [{"buildpack", "layer", "action": "retrieve", "remove" or
+                "keep", "diff_id", "prefix", "paths", "finding"}]
+  explanation   null unless asked for; else {"summary": finding, "findings": [finding],
+                "nearest": finding, "considered": number}
+A finding is {"code", "subject", "differences": [{"path", "have", "want"}], "hint", "cascade"};
+`layerwise rule CODE` says what its code means. Errors are as in `layerwise docker lookup --help`."#;
+
+/// The metadata file of a volume cache.
+const COMMITTED: &str = "committed";
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    Restore,
+    Plan,
+    Explain,
+}
+
+/// The answer.
+#[derive(Serialize)]
+pub struct Document<'a> {
+    pub schema: &'static str,
+    pub command: Verb,
+    pub semantics: Semantics,
+    pub platform_api: &'a str,
+    pub layers: &'a Path,
+    pub directory: &'a str,
+    pub group: Vec<GroupElement>,
+    pub app: Option<App>,
+    pub cache: Option<Cache>,
+    pub plan: Option<RestorePlan>,
+    pub data: Option<Vec<DataDecision>>,
+    pub explanation: Option<Explanation>,
+}
+
+/// Where the application's metadata comes from.
+#[derive(Serialize)]
+pub struct App {
+    pub from: &'static str,
+    pub name: String,
+    pub found: bool,
+}
+
+/// Where the cache's metadata comes from.
+#[derive(Serialize)]
+pub struct Cache {
+    pub from: &'static str,
+    pub name: String,
+    pub digest: Option<String>,
+    pub finding: Finding,
+}
+
+/// Restores, or says what a restore would do.
+pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Result<Reply, Failed> {
+    let group = inputs::group(&args.group, args.buildpack_api.as_deref())?;
+    let ground = Ground::new(&args.layers, &args.root.root)?;
+    let bars = Bars::default();
+    let (app, label) = application(args, &bars)?;
+    let access = match verb {
+        Verb::Restore => Access::Writable,
+        Verb::Plan | Verb::Explain => Access::ReadOnly,
+    };
+    let files = lend::files([ground.opened(access)], &bars)?;
+    let engine = edges::engine(global)?;
+    let semantics = args.session.reading.semantics();
+    let mut cache = Opened::new(&engine, args, verb, &ground, &semantics, &bars)?;
+    let retrieval = cache.metadata()?;
+    let request = RestoreRequest {
+        group,
+        app: label,
+        cache: retrieval.as_ref().map(|found| found.document.clone()),
+        retrieval: retrieval
+            .as_ref()
+            .map_or_else(String::new, |found| found.finding.code.to_string()),
+    };
+    let lent = Lent {
+        files: files.clone(),
+        observer: Arc::new(bars.clone()),
+        ..Lent::default()
+    };
+    let mut restorer = restorer(&engine, lent, args, &ground, &semantics)?;
+    // First, because a restore changes nothing that a plan sees, but may fail.
+    let wants_why = args.explain || verb == Verb::Explain;
+    let explanation = wants_why.then(|| restorer.explain(&request)).transpose()?;
+    let plan = match verb {
+        Verb::Restore => Some(restorer.restore(&request)?),
+        Verb::Plan => Some(restorer.plan(&request)?),
+        // The explanation says why when there is none.
+        Verb::Explain if args.data => restorer.plan(&request).ok(),
+        Verb::Explain => None,
+    };
+    let data = match (&mut cache, &plan) {
+        (Opened::Image { image, .. }, Some(plan)) if args.data => {
+            let directory = Directory {
+                files: &files,
+                inner: &ground.inner,
+            };
+            let mut plans = engine.buildpacks_plans(args.session.limits.of_session())?;
+            let decisions = plans.plan_data(&DataRequest {
+                semantics: semantics.clone(),
+                directory: ground.inner.clone(),
+                platform_api: args.platform_api.clone(),
+                group: request.group.clone(),
+                present: directory.present(&request.group, plan)?,
+                cache: request.cache.clone(),
+            })?;
+            Some(match verb {
+                Verb::Restore => directory.carry_out(decisions, image, &mut plans)?,
+                Verb::Plan | Verb::Explain => decisions,
+            })
+        }
+        _ => None,
+    };
+    let document = Document {
+        schema: "layerwise/buildpacks-restore/1",
+        command: verb,
+        semantics,
+        platform_api: &args.platform_api,
+        layers: &args.layers,
+        directory: &ground.inner,
+        group: request.group,
+        app,
+        cache: cache.describe(retrieval)?,
+        plan: plan.filter(|_| verb != Verb::Explain),
+        data,
+        explanation,
+    };
+    let failures = failures(&document);
+    let exit = exit(&document, args.skip_layers);
+    let exit = if failures.is_empty() {
+        exit
+    } else {
+        Exit::Error
+    };
+    let mut reply = Reply::of(style, exit, &document, show::restore)?;
+    for failure in failures {
+        reply.complain(&failure);
+    }
+    Ok(reply)
+}
+
+fn restorer(
+    engine: &Engine,
+    lent: Lent,
+    args: &RestoreArgs,
+    ground: &Ground,
+    semantics: &Semantics,
+) -> Result<Restorer, Failed> {
+    let options = RestoreOptions {
+        semantics: semantics.clone(),
+        directory: ground.inner.clone(),
+        platform_api: args.platform_api.clone(),
+        shas: args.shas.into(),
+        policy: RestorePolicy {
+            skip_layers: args.skip_layers,
+            keep_integers: args.session.keep_integers,
+        },
+        limits: args.session.limits.named.clone(),
+    };
+    Ok(engine.buildpacks_restorer(lent, options, args.session.limits.of_session())?)
+}
+
+/// The application's metadata, and where it comes from.
+fn application(args: &RestoreArgs, bars: &Bars) -> Result<(Option<App>, Option<String>), Failed> {
+    let (from, name, label) = if let Some(path) = &args.analyzed {
+        let name = path.display().to_string();
+        ("analyzed", name, inputs::analyzed(path)?)
+    } else if let Some(name) = &args.app_image {
+        let registry = lend::registry(&args.session.registry, None, bars)?;
+        let label = app::label(&*registry, name, args.app_platform.as_ref())?;
+        ("image", name.clone(), label)
+    } else {
+        return Ok((None, None));
+    };
+    let app = App {
+        from,
+        name,
+        found: label.is_some(),
+    };
+    Ok((Some(app), label))
+}
+
+/// The cache.
+enum Opened<'a> {
+    None,
+    Directory { name: &'a Path, text: String },
+    Image { name: &'a str, image: CacheImage },
+}
+
+impl<'a> Opened<'a> {
+    fn new(
+        engine: &Engine,
+        args: &'a RestoreArgs,
+        verb: Verb,
+        ground: &Ground,
+        semantics: &Semantics,
+        bars: &Bars,
+    ) -> Result<Self, Failed> {
+        if let Some(name) = &args.cache_dir {
+            let found = directory("the cache directory", name)?;
+            let file = found.join(COMMITTED).join(CACHE_LABEL);
+            let text = if file.exists() {
+                edges::text("the cache metadata", &file)?
+            } else {
+                String::new()
+            };
+            return Ok(Self::Directory { name, text });
+        }
+        let Some(name) = &args.cache_image else {
+            return Ok(Self::None);
+        };
+        let options = image_options(name, &args.scope, &args.session, semantics)?;
+        let mut settings = lend::options(&args.session.registry, bars)?;
+        let unpacks = args.data && verb == Verb::Restore;
+        if unpacks {
+            let root = Rooted::open(&directory("the root", &args.root.root)?);
+            settings = settings.paths(Arc::new(root.map_err(lend::failed)?));
+        }
+        if args.root.any_links {
+            settings = settings.links(Links::Any);
+        }
+        let below = unpacks.then(|| ground.prefix());
+        let lent = Lent {
+            registry: Arc::new(Held::below(lend::repositories(settings)?, below)),
+            observer: Arc::new(bars.clone()),
+            ..Lent::default()
+        };
+        let limits = args.session.limits.of_session();
+        let image = engine.buildpacks_image(lent, options, limits)?;
+        Ok(Self::Image { name, image })
+    }
+
+    /// What the restore is told; none when there is no cache.
+    fn metadata(&mut self) -> Result<Option<Retrieval>, Failed> {
+        Ok(match self {
+            Self::None => None,
+            Self::Directory { name, text } => Some(Retrieval {
+                finding: volume(text, name),
+                document: text.clone(),
+            }),
+            Self::Image { image, .. } => Some(image.metadata()?),
+        })
+    }
+
+    fn describe(&mut self, retrieval: Option<Retrieval>) -> Result<Option<Cache>, Failed> {
+        let Some(retrieval) = retrieval else {
+            return Ok(None);
+        };
+        let (from, name, digest) = match self {
+            Self::None => return Ok(None),
+            Self::Directory { name, .. } => ("directory", name.display().to_string(), None),
+            Self::Image { name, image } => ("image", (*name).to_owned(), image.state()?.digest),
+        };
+        Ok(Some(Cache {
+            from,
+            name,
+            digest,
+            finding: retrieval.finding,
+        }))
+    }
+}
+
+/// Whether a cache directory has metadata; what is in it the restore says.
+fn volume(text: &str, name: &Path) -> Finding {
+    use layerwise::buildpacks::Reason;
+    let reason = if text.is_empty() {
+        Reason::LabelMissing
+    } else {
+        Reason::Hit
+    };
+    Finding::new(reason, name.display().to_string())
+}
+
+fn exit(document: &Document<'_>, skip_layers: bool) -> Exit {
+    let restored = match (&document.plan, &document.explanation) {
+        (Some(plan), _) => plan.decisions.iter().any(|decision| decision.restored),
+        (None, Some(explanation)) => match &*explanation.summary.code {
+            "buildpacks/restored" => true,
+            "buildpacks/nothing-restored" => false,
+            _ => return Exit::Error,
+        },
+        (None, None) => false,
+    };
+    if restored || skip_layers {
+        Exit::Done
+    } else {
+        Exit::Miss
+    }
+}
+
+/// Layers whose content should have been restored and was not, for another
+/// reason than that the cache lacks it.
+fn failures(document: &Document<'_>) -> Vec<Failed> {
+    let decisions = document.data.iter().flatten();
+    decisions
+        .filter(|decision| {
+            decision.action == Action::Keep && decision.finding.code == "buildpacks/data-failed"
+        })
+        .map(|decision| {
+            let finding = &decision.finding;
+            let causes: Vec<&str> = finding
+                .differences
+                .iter()
+                .filter(|fact| fact.path == "cause")
+                .filter_map(|fact| fact.have.as_deref())
+                .collect();
+            let message = format!(
+                "cannot restore the content of {:?}: {}",
+                finding.subject,
+                causes.join(": ")
+            );
+            Failed::new("host", message).about(&finding.subject)
+        })
+        .collect()
+}
