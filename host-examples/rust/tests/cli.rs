@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod cli {
+    mod buildpacks;
     mod conformance;
     mod demo;
     mod errors;

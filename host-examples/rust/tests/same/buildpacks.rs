@@ -3,6 +3,7 @@
 mod functions;
 mod recorded;
 mod sessions;
+mod table;
 
 use layerwise_conformance::buildpacks::{Native, Subject, run, run_compatible};
 use layerwise_host::conformance::Component;

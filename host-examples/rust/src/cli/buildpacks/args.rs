@@ -146,8 +146,7 @@ pub struct CommitArgs {
         long,
         value_name = "DIR",
         requires = "group",
-        conflicts_with_all = ["metadata", "reuse", "add"],
-        required_unless_present = "metadata",
+        conflicts_with_all = ["metadata", "reuse", "add"]
     )]
     pub layers: Option<PathBuf>,
     /// The buildpacks that took part, a group.toml.

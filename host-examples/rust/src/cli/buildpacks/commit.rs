@@ -64,6 +64,11 @@ struct Document<'a> {
 
 /// Commits, or says what a commit would do.
 pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Failed> {
+    if args.metadata.is_none() && args.layers.is_none() {
+        return Err(Failed::usage(
+            "nothing says what to commit: give --metadata FILE, or --layers DIR with --group FILE",
+        ));
+    }
     let root = directory("the root", &args.root.root)?;
     let metadata = match &args.metadata {
         Some(path) => Some(edges::text("the metadata", path)?),
@@ -111,7 +116,7 @@ pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Fa
     };
     let failed: Vec<Failed> = layers
         .iter()
-        .filter(|one| one.outcome == Outcome::Failed)
+        .filter(|one| !whole && one.outcome == Outcome::Failed)
         .map(|one| Failed::new("host", one.message.clone()).about(&one.diff_id))
         .collect();
     let document = Document {
