@@ -9,6 +9,7 @@ mod failed;
 #[allow(dead_code, reason = "the commands that use it follow")]
 mod lend;
 mod page;
+mod record;
 mod reply;
 mod rule;
 mod text;
@@ -27,14 +28,7 @@ use reply::{Exit, Reply, Style};
 pub fn main() -> ExitCode {
     let json = env::args_os().any(|argument| argument == "--json");
     let reply = match Cli::try_parse() {
-        Ok(cli) => {
-            let style = Style {
-                json: cli.global.json,
-                verbose: cli.global.verbose,
-                terminal: io::stdout().is_terminal(),
-            };
-            run(&cli, style).unwrap_or_else(|failed| Reply::failed(&failed, style.json))
-        }
+        Ok(cli) => reply(&cli),
         Err(error) => usage(&error, json),
     };
     // A reader that went away, such as `head`, has what it wanted.
@@ -42,6 +36,16 @@ pub fn main() -> ExitCode {
     let _ = io::stdout().write_all(reply.stdout.as_bytes());
     let _ = io::stdout().flush();
     ExitCode::from(reply.exit.code())
+}
+
+/// What a command says, whether it could do its work or not.
+fn reply(cli: &Cli) -> Reply {
+    let style = Style {
+        json: cli.global.json,
+        verbose: cli.global.verbose,
+        terminal: io::stdout().is_terminal(),
+    };
+    run(cli, style).unwrap_or_else(|failed| Reply::failed(&failed, style.json))
 }
 
 fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
@@ -54,6 +58,7 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
             DockerCommand::History(args) => docker::history(global, args, style),
         },
         Command::Conformance(args) => conformance::run(global, args, style),
+        Command::Record(args) => record::run(global, args, style),
         Command::Rule(args) => rule::run(args, style),
         Command::Demo => demo::run(global, style),
     }

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use wasmtime::component::{HasSelf, InstancePre, Linker};
+use wasmtime::component::{InstancePre, Linker};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::bindings::EnginePre;
 use crate::cache;
 use crate::error::Error;
-use crate::imports::State;
+use crate::imports::{Lends, State};
+use crate::record::{Recorder, Recording};
 
 /// How often deadlines are looked at.
 pub const TICK: Duration = Duration::from_millis(10);
@@ -39,6 +40,8 @@ pub struct EngineOptions {
     pub pool: Option<u32>,
     /// What stops a session.
     pub net: Net,
+    /// Record every call of every session here.
+    pub record: Option<Recorder>,
 }
 
 /// The compiled component. Cheap to clone; sessions of one engine share nothing
@@ -47,6 +50,7 @@ pub struct EngineOptions {
 pub struct Engine {
     pub(crate) pre: EnginePre<State>,
     pub(crate) net: Net,
+    pub(crate) recording: Option<Recording>,
     ticker: Arc<Ticker>,
 }
 
@@ -76,13 +80,16 @@ impl Engine {
         let mut linker: Linker<State> = Linker::new(&engine);
         let link =
             |error: wasmtime::Error| Error::Engine(format!("the imports do not fit: {error:#}"));
-        crate::bindings::Engine::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)
-            .map_err(link)?;
+        crate::bindings::Engine::add_to_linker::<_, Lends>(&mut linker, Lends::of).map_err(link)?;
         let pre: InstancePre<State> = linker.instantiate_pre(&component).map_err(link)?;
         let pre = EnginePre::new(pre).map_err(link)?;
         Ok(Self {
             pre,
             net: options.net,
+            recording: options
+                .record
+                .as_ref()
+                .map(|recorder| Recording::new(recorder, &component)),
             ticker: Arc::new(Ticker::start(&engine, options.net)),
         })
     }

@@ -3,12 +3,14 @@
 use std::mem::take;
 use std::time::Duration;
 
+use wasmtime::component::ResourceAny;
 use wasmtime::{Store, StoreLimitsBuilder, Trap, UpdateDeadline};
 
 use crate::bindings;
 use crate::engine::{Engine, Net, TICK};
 use crate::error::{Error, Stop};
 use crate::imports::{Lent, State};
+use crate::record::{Recording, Tape};
 
 /// What one session may use. Which of time and fuel counts is the engine's
 /// choice.
@@ -34,6 +36,40 @@ impl Default for SessionLimits {
     }
 }
 
+/// Calls a function of an interface, or a method of one of its resources, and
+/// records the call where that is asked for.
+macro_rules! call {
+    ($instance:expr, $interface:ident.$call:ident($($argument:expr),* $(,)?)) => {
+        call!(@ $instance, (stringify!($interface), None), ($($argument),*),
+            |engine, store| engine.$interface().$call(store $(, $argument)*), $call)
+    };
+    ($instance:expr, $interface:ident.$kind:ident.$call:ident($handle:expr $(, $argument:expr)* $(,)?)) => {
+        call!(@ $instance, (stringify!($interface), Some(stringify!($kind))), ($handle $(, $argument)*),
+            |engine, store| engine.$interface().$kind().$call(store, $handle $(, $argument)*), $call)
+    };
+    (@ $instance:expr, $place:expr, ($($argument:expr),*), $body:expr, $call:ident) => {{
+        #[allow(unused_imports, reason = "needed for all but resources")]
+        use $crate::record::{Plain as _, Said};
+        let instance: &mut $crate::instance::Instance = $instance;
+        if let Some(tape) = instance.tape() {
+            let asked = vec![$(Said(&$argument).value(tape.handles())),*];
+            tape.begin($place, stringify!($call), &asked);
+        }
+        let answer = instance.call($body);
+        if let Some(tape) = instance.tape() {
+            match &answer {
+                Ok(answer) => {
+                    let answer = Said(answer).value(tape.handles());
+                    tape.end(answer.as_ref());
+                }
+                Err(error) => tape.stopped(error),
+            }
+        }
+        answer
+    }};
+}
+pub(crate) use call;
+
 /// An instance of the component and the store it lives in.
 pub struct Instance {
     store: Store<State>,
@@ -49,7 +85,9 @@ impl Instance {
     /// A fresh instance.
     pub fn new(engine: &Engine, lent: Lent, limits: SessionLimits) -> Result<Self, Error> {
         let memory = StoreLimitsBuilder::new().memory_size(limits.memory).build();
-        let mut store = Store::new(engine.pre.engine(), State::new(lent, memory));
+        let mut state = State::new(lent, memory);
+        state.tape = engine.recording.as_ref().map(Recording::tape);
+        let mut store = Store::new(engine.pre.engine(), state);
         store.limiter(|state| &mut state.limits);
         if engine.net == Net::Deadline {
             store.epoch_deadline_callback(|mut store| {
@@ -90,6 +128,20 @@ impl Instance {
             self.dead = true;
             self.stopped(&error)
         })
+    }
+
+    /// Where this instance's calls are recorded, if they are.
+    pub fn tape(&mut self) -> Option<&mut Tape> {
+        self.store.data_mut().tape.as_mut()
+    }
+
+    /// Drops the host's handle to a resource.
+    pub fn drop_resource(&mut self, resource: ResourceAny) {
+        if let Some(tape) = self.tape() {
+            tape.dropped(resource);
+        }
+        // Fails only in an instance that was stopped, which is freed as a whole.
+        let _ = self.call(|_, store| resource.resource_drop(store));
     }
 
     fn stopped(&mut self, error: &wasmtime::Error) -> Error {

@@ -33,8 +33,12 @@ mod imports;
 mod instance;
 #[cfg(unix)]
 mod places;
+mod record;
 mod rule;
+mod signatures;
 pub mod stacker;
+mod transcript;
+mod values;
 
 pub use engine::{Engine, EngineOptions, Net};
 pub use error::{Error, Stop};
@@ -42,6 +46,7 @@ pub use imports::Lent;
 pub use instance::SessionLimits;
 #[cfg(unix)]
 pub use places::Places;
+pub use record::Recorder;
 pub use rule::Rule;
 
 /// The component this host was built with.

@@ -15,4 +15,4 @@ mod report;
 pub mod stacker;
 
 pub use file::{FileError, Subject, load, run_file};
-pub use report::{Case, Mismatch, Report};
+pub use report::{Case, Mismatch, Report, current_case};

@@ -1,14 +1,15 @@
 //! What the command line accepts.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
-use layerwise_host::SessionLimits;
+use layerwise_host::{Recorder, SessionLimits};
 
-use super::{conformance, demo, docker, failed, rule};
+use super::{conformance, demo, docker, failed, record, rule};
 
 /// Decides what a container build may reuse, and says why.
 #[derive(Parser)]
@@ -41,6 +42,9 @@ pub struct Global {
     /// Keep no compiled code in the user's cache directory.
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_code_cache: bool,
+    /// Where calls are recorded, if they are.
+    #[arg(skip)]
+    pub record: Option<Recorder>,
 }
 
 /// The commands.
@@ -52,6 +56,9 @@ pub enum Command {
     /// Run vector files (plain or gzip) through the component.
     #[command(after_long_help = conformance::HELP)]
     Conformance(ConformanceArgs),
+    /// Run a command and write down every call across the boundary of the component.
+    #[command(after_long_help = record::HELP)]
+    Record(RecordArgs),
     /// Say what a code means; without one, list them all.
     #[command(after_long_help = rule::HELP)]
     Rule(RuleArgs),
@@ -206,6 +213,21 @@ pub struct ConformanceArgs {
     /// Vector files; the `format` member of each says what it holds.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct RecordArgs {
+    /// Where to write the transcript, compressed if the name ends in `.gz`.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// The command with its arguments, as without `layerwise record`.
+    #[arg(
+        required = true,
+        value_name = "COMMAND",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub command: Vec<OsString>,
 }
 
 #[derive(Args)]
