@@ -10,8 +10,10 @@ mod failed;
 mod lend;
 mod page;
 mod record;
+mod replay;
 mod reply;
 mod rule;
+mod scenario;
 mod text;
 
 use std::env;
@@ -59,6 +61,8 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
         },
         Command::Conformance(args) => conformance::run(global, args, style),
         Command::Record(args) => record::run(global, args, style),
+        Command::Replay(args) => replay::run(global, args, style),
+        Command::Scenario(args) => scenario::run(global, args, style),
         Command::Rule(args) => rule::run(args, style),
         Command::Demo => demo::run(global, style),
     }

@@ -9,19 +9,24 @@ mod stacker;
 use std::cell::RefCell;
 use std::path::Path;
 
-use layerwise_conformance::{FileError, Report, current_case, run_file};
+use layerwise_conformance::{FileError, Report, current_case, load, run_text};
 
 use crate::docker::Predicates;
+use crate::replay::{is_transcript, replay};
 use crate::stacker::Functions;
 use crate::{Engine, Error};
 
 /// Runs one vector file, of any format this version knows, through the
-/// component.
+/// component, or plays a transcript again.
 ///
 /// # Errors
 /// When the file cannot be read, or is not of a known format.
 pub fn run(engine: &Engine, path: &Path) -> Result<Report, FileError> {
-    run_file(path, &Component::new(engine))
+    let text = load(path).map_err(FileError::Read)?;
+    if is_transcript(&text) {
+        return replay(engine, &text).map_err(FileError::Form);
+    }
+    run_text(&text, &Component::new(engine))
 }
 
 /// The component as an implementation that vectors can be run against: a fresh

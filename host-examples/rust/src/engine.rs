@@ -9,7 +9,7 @@ use std::time::Duration;
 use wasmtime::component::{InstancePre, Linker};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::bindings::EnginePre;
+use crate::bindings::EngineIndices;
 use crate::cache;
 use crate::error::Error;
 use crate::imports::{Lends, State};
@@ -48,7 +48,8 @@ pub struct EngineOptions {
 /// but its code.
 #[derive(Clone)]
 pub struct Engine {
-    pub(crate) pre: EnginePre<State>,
+    pub(crate) pre: InstancePre<State>,
+    pub(crate) indices: EngineIndices,
     pub(crate) net: Net,
     pub(crate) recording: Option<Recording>,
     ticker: Arc<Ticker>,
@@ -82,9 +83,10 @@ impl Engine {
             |error: wasmtime::Error| Error::Engine(format!("the imports do not fit: {error:#}"));
         crate::bindings::Engine::add_to_linker::<_, Lends>(&mut linker, Lends::of).map_err(link)?;
         let pre: InstancePre<State> = linker.instantiate_pre(&component).map_err(link)?;
-        let pre = EnginePre::new(pre).map_err(link)?;
+        let indices = EngineIndices::new(&pre).map_err(link)?;
         Ok(Self {
             pre,
+            indices,
             net: options.net,
             recording: options
                 .record
@@ -97,7 +99,7 @@ impl Engine {
     /// The names of the interfaces the component imports and exports.
     pub fn interfaces(&self) -> (Vec<String>, Vec<String>) {
         let engine = self.pre.engine();
-        let ty = self.pre.instance_pre().component().component_type();
+        let ty = self.pre.component().component_type();
         (
             ty.imports(engine)
                 .map(|(name, _)| name.to_owned())

@@ -18,6 +18,7 @@ use wasmtime::StoreLimits;
 use self::not_lent::NotLent;
 use crate::bindings::layerwise::cache as wit;
 use crate::record::Tape;
+use crate::replay::Player;
 
 pub use recorded::Lends;
 
@@ -53,6 +54,8 @@ pub struct State {
     pub last_error: Option<String>,
     /// Where calls are recorded, if they are.
     pub tape: Option<Tape>,
+    /// What answers instead of what is lent, in a replay.
+    pub player: Option<Player>,
     /// How long the component waited for what is lent since this was last taken.
     pub waited: Duration,
 }
@@ -70,6 +73,7 @@ impl State {
             limits,
             last_error: None,
             tape: None,
+            player: None,
             waited: Duration::ZERO,
         }
     }

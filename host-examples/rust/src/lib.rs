@@ -26,6 +26,7 @@ pub mod buildpacks;
 mod cache;
 pub mod conformance;
 pub mod docker;
+mod dynamic;
 mod engine;
 mod error;
 pub mod history;
@@ -34,7 +35,10 @@ mod instance;
 #[cfg(unix)]
 mod places;
 mod record;
+mod replay;
 mod rule;
+#[cfg(unix)]
+pub mod scenario;
 mod signatures;
 pub mod stacker;
 mod transcript;
@@ -47,6 +51,7 @@ pub use instance::SessionLimits;
 #[cfg(unix)]
 pub use places::Places;
 pub use record::Recorder;
+pub use replay::replay;
 pub use rule::Rule;
 
 /// The component this host was built with.

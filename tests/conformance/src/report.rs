@@ -37,9 +37,14 @@ pub struct Report {
 }
 
 impl Report {
+    /// Says which cases the calls are for that come next.
+    pub fn about(&self, name: &str) {
+        CASE.with_borrow_mut(|case| name.clone_into(case));
+    }
+
     /// Runs one case: `body` makes its comparisons.
     pub fn case(&mut self, name: &str, body: impl FnOnce(&mut Case<'_>)) {
-        CASE.with_borrow_mut(|case| name.clone_into(case));
+        self.about(name);
         let before = self.mismatches.len();
         body(&mut Case { name, report: self });
         if self.mismatches.len() == before {

@@ -9,7 +9,7 @@ use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 use layerwise_host::{Recorder, SessionLimits};
 
-use super::{conformance, demo, docker, failed, record, rule};
+use super::{conformance, demo, docker, failed, record, replay, rule, scenario};
 
 /// Decides what a container build may reuse, and says why.
 #[derive(Parser)]
@@ -59,6 +59,12 @@ pub enum Command {
     /// Run a command and write down every call across the boundary of the component.
     #[command(after_long_help = record::HELP)]
     Record(RecordArgs),
+    /// Make the calls of transcripts again, without any store, and compare.
+    #[command(after_long_help = replay::HELP)]
+    Replay(ReplayArgs),
+    /// Make calls over real stores in a fresh directory.
+    #[command(after_long_help = scenario::HELP)]
+    Scenario(ScenarioArgs),
     /// Say what a code means; without one, list them all.
     #[command(after_long_help = rule::HELP)]
     Rule(RuleArgs),
@@ -228,6 +234,23 @@ pub struct RecordArgs {
         allow_hyphen_values = true
     )]
     pub command: Vec<OsString>,
+}
+
+#[derive(Args)]
+pub struct ReplayArgs {
+    /// Transcripts, plain or gzip.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct ScenarioArgs {
+    /// Scenarios.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Compare with what each file says instead of printing what came.
+    #[arg(long)]
+    pub check: bool,
 }
 
 #[derive(Args)]

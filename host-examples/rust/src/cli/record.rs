@@ -40,6 +40,6 @@ pub fn run(global: &Global, args: &RecordArgs, style: Style) -> Result<Reply, Fa
     let reply = super::reply(&cli);
     recorder
         .save(&args.out)
-        .map_err(|error| Failed::file("the transcript", &args.out, &error))?;
+        .map_err(|error| Failed::new("file", format!("cannot write {:?}: {error}", args.out)))?;
     Ok(reply)
 }
