@@ -11,6 +11,8 @@ use ::layerwise::semantics::{Reading, Semantics};
 wasmtime::component::bindgen!({
     path: "../../wit",
     world: "engine",
+    // For transcripts.
+    additional_derives: [serde::Serialize],
 });
 
 use self::layerwise::cache::types as wit;

@@ -2,7 +2,7 @@
 
 mod convert;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use layerwise::buildkit::{
     Added, Alternative, Connection, Offer, Options, Outcome, Plan, Pushed, Query, Record, Report,
@@ -17,11 +17,11 @@ use wasmtime::component::ResourceAny;
 use crate::Rule;
 use crate::bindings::exports::layerwise::cache::buildkit as wit;
 use crate::bindings::layerwise::cache::types::Error as Refusal;
-use crate::bindings::{self, convert, limits};
+use crate::bindings::{convert, limits};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::imports::Lent;
-use crate::instance::{Instance, SessionLimits};
+use crate::instance::{Instance, SessionLimits, call};
 
 /// One instance with its exporters and caches; see `wit/buildkit.wit` for what
 /// each function does. A call that is stopped ends them all.
@@ -61,19 +61,17 @@ impl Engine {
 /// Calls a function of the interface.
 macro_rules! function {
     ($self:ident, $call:ident $(, $argument:expr)*) => {
-        call(&$self.shared, |engine, store| {
-            engine.layerwise_cache_buildkit().$call(store $(, $argument)*)
-        })
+        call!(&mut lock(&$self.shared), layerwise_cache_buildkit.$call($($argument),*))
     };
 }
 
 /// Calls a method of a resource.
 macro_rules! method {
     ($self:ident, $kind:ident, $call:ident $(, $argument:expr)*) => {
-        call(&$self.resource.shared, |engine, store| {
-            let handle = $self.resource.handle;
-            engine.layerwise_cache_buildkit().$kind().$call(store, handle $(, $argument)*)
-        })
+        call!(
+            &mut lock(&$self.resource.shared),
+            layerwise_cache_buildkit.$kind.$call($self.resource.handle $(, $argument)*)
+        )
     };
 }
 
@@ -304,20 +302,12 @@ impl Cache {
 
 impl Drop for Resource {
     fn drop(&mut self) {
-        // Fails only in an instance that was stopped, which is freed as a whole.
-        let _ = call(&self.shared, |_, store| self.handle.resource_drop(store));
+        lock(&self.shared).drop_resource(self.handle);
     }
 }
 
-fn call<T>(
-    shared: &Mutex<Instance>,
-    call: impl FnOnce(
-        &bindings::Engine,
-        &mut wasmtime::Store<crate::imports::State>,
-    ) -> wasmtime::Result<T>,
-) -> Result<T, Error> {
-    let mut instance = shared.lock().unwrap_or_else(PoisonError::into_inner);
-    instance.call(call)
+fn lock(shared: &Mutex<Instance>) -> MutexGuard<'_, Instance> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn refused(error: Refusal) -> Error {

@@ -9,8 +9,11 @@ mod edges;
 mod failed;
 mod lend;
 mod page;
+mod record;
+mod replay;
 mod reply;
 mod rule;
+mod scenario;
 mod text;
 mod why;
 
@@ -28,14 +31,7 @@ use reply::{Exit, Reply, Style};
 pub fn main() -> ExitCode {
     let json = env::args_os().any(|argument| argument == "--json");
     let reply = match Cli::try_parse() {
-        Ok(cli) => {
-            let style = Style {
-                json: cli.global.json,
-                verbose: cli.global.verbose,
-                terminal: io::stdout().is_terminal(),
-            };
-            run(&cli, style).unwrap_or_else(|failed| Reply::failed(&failed, style.json))
-        }
+        Ok(cli) => reply(&cli),
         Err(error) => usage(&error, json),
     };
     // A reader that went away, such as `head`, has what it wanted.
@@ -43,6 +39,16 @@ pub fn main() -> ExitCode {
     let _ = io::stdout().write_all(reply.stdout.as_bytes());
     let _ = io::stdout().flush();
     ExitCode::from(reply.exit.code())
+}
+
+/// What a command says, whether it could do its work or not.
+fn reply(cli: &Cli) -> Reply {
+    let style = Style {
+        json: cli.global.json,
+        verbose: cli.global.verbose,
+        terminal: io::stdout().is_terminal(),
+    };
+    run(cli, style).unwrap_or_else(|failed| Reply::failed(&failed, style.json))
 }
 
 fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
@@ -56,6 +62,9 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
         },
         Command::Buildpacks(command) => buildpacks::run(global, command, style),
         Command::Conformance(args) => conformance::run(global, args, style),
+        Command::Record(args) => record::run(global, args, style),
+        Command::Replay(args) => replay::run(global, args, style),
+        Command::Scenario(args) => scenario::run(global, args, style),
         Command::Rule(args) => rule::run(args, style),
         Command::Demo => demo::run(global, style),
     }

@@ -9,26 +9,33 @@ mod stacker;
 use std::cell::RefCell;
 use std::path::Path;
 
-use layerwise_conformance::{FileError, Report, run_file};
+use layerwise_conformance::{FileError, Report, current_case, load, run_text};
 
-use crate::Engine;
 use crate::docker::Predicates;
+use crate::replay::{is_transcript, replay};
+use crate::stacker::Functions;
+use crate::{Engine, Error};
 
 /// Runs one vector file, of any format this version knows, through the
-/// component.
+/// component, or plays a transcript again.
 ///
 /// # Errors
 /// When the file cannot be read, or is not of a known format.
 pub fn run(engine: &Engine, path: &Path) -> Result<Report, FileError> {
-    run_file(path, &Component::new(engine))
+    let text = load(path).map_err(FileError::Read)?;
+    if is_transcript(&text) {
+        return replay(engine, &text).map_err(FileError::Form);
+    }
+    run_text(&text, &Component::new(engine))
 }
 
 /// The component as an implementation that vectors can be run against: a fresh
-/// instance for each session, and one for all functions without a store.
+/// instance for each session, and one for all functions without a store that a
+/// case calls.
 pub struct Component {
     engine: Engine,
-    predicates: RefCell<Option<Predicates>>,
-    stacker: RefCell<Option<crate::stacker::Functions>>,
+    predicates: Slot<Predicates>,
+    stacker: Slot<Functions>,
 }
 
 impl Component {
@@ -36,8 +43,47 @@ impl Component {
     pub fn new(engine: &Engine) -> Self {
         Self {
             engine: engine.clone(),
-            predicates: RefCell::new(None),
-            stacker: RefCell::new(None),
+            predicates: Slot::default(),
+            stacker: Slot::default(),
         }
+    }
+
+    /// The engine. Instances are recorded under the name of the case.
+    fn engine(&self) -> &Engine {
+        if let Some(recording) = &self.engine.recording {
+            recording.name(&current_case());
+        }
+        &self.engine
+    }
+}
+
+/// An instance, with the case it is for.
+struct Slot<T>(RefCell<Option<(String, T)>>);
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self(RefCell::new(None))
+    }
+}
+
+impl<T> Slot<T> {
+    /// Makes a call in the instance of the case. One that was stopped is not used
+    /// again.
+    fn call<A>(
+        &self,
+        open: impl FnOnce() -> Result<T, Error>,
+        call: impl FnOnce(&mut T) -> Result<A, Error>,
+    ) -> Result<A, layerwise::error::Error> {
+        let mut slot = self.0.borrow_mut();
+        let case = current_case();
+        let mut instance = match slot.take() {
+            Some((of, instance)) if of == case => instance,
+            _ => open()?,
+        };
+        let answer = call(&mut instance);
+        if !matches!(answer, Err(Error::Stopped { .. } | Error::Dead)) {
+            *slot = Some((case, instance));
+        }
+        Ok(answer?)
     }
 }

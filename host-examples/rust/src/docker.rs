@@ -14,7 +14,7 @@ use crate::bindings::{convert, limits};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::imports::Lent;
-use crate::instance::{Instance, SessionLimits};
+use crate::instance::{Instance, SessionLimits, call};
 
 /// The lookups of one build stage; see `wit/docker.wit` for what each does.
 pub struct Session {
@@ -35,8 +35,7 @@ impl Engine {
     ) -> Result<Session, Error> {
         let mut instance = Instance::new(self, lent, limits)?;
         let options = options.into();
-        let opened = instance
-            .call(|engine, store| engine.layerwise_cache_docker().call_open(store, &options))?;
+        let opened = call!(&mut instance, layerwise_cache_docker.call_open(&options))?;
         let session = opened.map_err(refused)?;
         Ok(Session { instance, session })
     }
@@ -50,9 +49,7 @@ fn refused(error: crate::bindings::layerwise::cache::types::Error) -> Error {
 macro_rules! method {
     ($self:ident, $call:ident $(, $argument:expr)*) => {{
         let Self { instance, session } = $self;
-        instance.call(|engine, store| {
-            engine.layerwise_cache_docker().session().$call(store, *session $(, $argument)*)
-        })
+        call!(instance, layerwise_cache_docker.session.$call(*session $(, $argument)*))
     }};
 }
 
@@ -130,8 +127,7 @@ impl Engine {
 /// Calls a function of the interface and turns a refusal into an error.
 macro_rules! function {
     ($self:ident, $call:ident $(, $argument:expr)*) => {
-        $self.instance
-            .call(|engine, store| engine.layerwise_cache_docker().$call(store $(, $argument)*))
+        call!(&mut $self.instance, layerwise_cache_docker.$call($($argument),*))
     };
 }
 

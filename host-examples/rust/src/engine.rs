@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use wasmtime::component::{HasSelf, InstancePre, Linker};
+use wasmtime::component::{InstancePre, Linker};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::bindings::EnginePre;
+use crate::bindings::EngineIndices;
 use crate::cache;
 use crate::error::Error;
-use crate::imports::State;
+use crate::imports::{Lends, State};
+use crate::record::{Recorder, Recording};
 
 /// How often deadlines are looked at.
 pub const TICK: Duration = Duration::from_millis(10);
@@ -39,14 +40,18 @@ pub struct EngineOptions {
     pub pool: Option<u32>,
     /// What stops a session.
     pub net: Net,
+    /// Record every call of every session here.
+    pub record: Option<Recorder>,
 }
 
 /// The compiled component. Cheap to clone; sessions of one engine share nothing
 /// but its code.
 #[derive(Clone)]
 pub struct Engine {
-    pub(crate) pre: EnginePre<State>,
+    pub(crate) pre: InstancePre<State>,
+    pub(crate) indices: EngineIndices,
     pub(crate) net: Net,
+    pub(crate) recording: Option<Recording>,
     ticker: Arc<Ticker>,
 }
 
@@ -76,13 +81,17 @@ impl Engine {
         let mut linker: Linker<State> = Linker::new(&engine);
         let link =
             |error: wasmtime::Error| Error::Engine(format!("the imports do not fit: {error:#}"));
-        crate::bindings::Engine::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)
-            .map_err(link)?;
+        crate::bindings::Engine::add_to_linker::<_, Lends>(&mut linker, Lends::of).map_err(link)?;
         let pre: InstancePre<State> = linker.instantiate_pre(&component).map_err(link)?;
-        let pre = EnginePre::new(pre).map_err(link)?;
+        let indices = EngineIndices::new(&pre).map_err(link)?;
         Ok(Self {
             pre,
+            indices,
             net: options.net,
+            recording: options
+                .record
+                .as_ref()
+                .map(|recorder| Recording::new(recorder, &component)),
             ticker: Arc::new(Ticker::start(&engine, options.net)),
         })
     }
@@ -90,7 +99,7 @@ impl Engine {
     /// The names of the interfaces the component imports and exports.
     pub fn interfaces(&self) -> (Vec<String>, Vec<String>) {
         let engine = self.pre.engine();
-        let ty = self.pre.instance_pre().component().component_type();
+        let ty = self.pre.component().component_type();
         (
             ty.imports(engine)
                 .map(|(name, _)| name.to_owned())

@@ -5,6 +5,7 @@ mod filesystem;
 mod image_store;
 mod not_lent;
 mod observer;
+mod recorded;
 mod registry;
 
 use std::ops::Deref;
@@ -16,6 +17,10 @@ use wasmtime::StoreLimits;
 
 use self::not_lent::NotLent;
 use crate::bindings::layerwise::cache as wit;
+use crate::record::Tape;
+use crate::replay::Player;
+
+pub use recorded::Lends;
 
 /// What an opener lends a session. What is not lent answers `unsupported`.
 #[derive(Clone)]
@@ -47,6 +52,10 @@ pub struct State {
     pub limits: StoreLimits,
     /// The words of a panic, which the component logs before it traps.
     pub last_error: Option<String>,
+    /// Where calls are recorded, if they are.
+    pub tape: Option<Tape>,
+    /// What answers instead of what is lent, in a replay.
+    pub player: Option<Player>,
     /// How long the component waited for what is lent since this was last taken.
     pub waited: Duration,
 }
@@ -63,6 +72,8 @@ impl State {
             lent,
             limits,
             last_error: None,
+            tape: None,
+            player: None,
             waited: Duration::ZERO,
         }
     }

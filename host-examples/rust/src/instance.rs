@@ -3,12 +3,16 @@
 use std::mem::take;
 use std::time::Duration;
 
-use wasmtime::{Store, StoreLimitsBuilder, Trap, UpdateDeadline};
+use wasmtime::component::{self, InstancePre, ResourceAny, Val};
+use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, Trap, UpdateDeadline};
 
 use crate::bindings;
 use crate::engine::{Engine, Net, TICK};
 use crate::error::{Error, Stop};
 use crate::imports::{Lent, State};
+use crate::record::{Recording, Tape};
+use crate::replay::Player;
+use crate::signatures::Signature;
 
 /// What one session may use. Which of time and fuel counts is the engine's
 /// choice.
@@ -34,10 +38,45 @@ impl Default for SessionLimits {
     }
 }
 
+/// Calls a function of an interface, or a method of one of its resources, and
+/// records the call where that is asked for.
+macro_rules! call {
+    ($instance:expr, $interface:ident.$call:ident($($argument:expr),* $(,)?)) => {
+        call!(@ $instance, (stringify!($interface), None), ($($argument),*),
+            |engine, store| engine.$interface().$call(store $(, $argument)*), $call)
+    };
+    ($instance:expr, $interface:ident.$kind:ident.$call:ident($handle:expr $(, $argument:expr)* $(,)?)) => {
+        call!(@ $instance, (stringify!($interface), Some(stringify!($kind))), ($handle $(, $argument)*),
+            |engine, store| engine.$interface().$kind().$call(store, $handle $(, $argument)*), $call)
+    };
+    (@ $instance:expr, $place:expr, ($($argument:expr),*), $body:expr, $call:ident) => {{
+        #[allow(unused_imports, reason = "needed for all but resources")]
+        use $crate::record::{Plain as _, Said};
+        let instance: &mut $crate::instance::Instance = $instance;
+        if let Some(tape) = instance.tape() {
+            let asked = vec![$(Said(&$argument).value(tape.handles())),*];
+            tape.begin($place, stringify!($call), &asked);
+        }
+        let answer = instance.call($body);
+        if let Some(tape) = instance.tape() {
+            match &answer {
+                Ok(answer) => {
+                    let answer = Said(answer).value(tape.handles());
+                    tape.end(answer.as_ref());
+                }
+                Err(error) => tape.stopped(error),
+            }
+        }
+        answer
+    }};
+}
+pub(crate) use call;
+
 /// An instance of the component and the store it lives in.
 pub struct Instance {
     store: Store<State>,
     exports: bindings::Engine,
+    instance: component::Instance,
     limits: SessionLimits,
     net: Net,
     dead: bool,
@@ -48,8 +87,30 @@ pub struct Instance {
 impl Instance {
     /// A fresh instance.
     pub fn new(engine: &Engine, lent: Lent, limits: SessionLimits) -> Result<Self, Error> {
-        let memory = StoreLimitsBuilder::new().memory_size(limits.memory).build();
-        let mut store = Store::new(engine.pre.engine(), State::new(lent, memory));
+        let mut state = State::new(lent, memory(limits));
+        state.tape = engine.recording.as_ref().map(Recording::tape);
+        Self::of(engine, &engine.pre, state, limits)
+    }
+
+    /// A fresh instance whose imports are answered in another way.
+    pub fn playing(
+        engine: &Engine,
+        pre: &InstancePre<State>,
+        player: Player,
+        limits: SessionLimits,
+    ) -> Result<Self, Error> {
+        let mut state = State::new(Lent::default(), memory(limits));
+        state.player = Some(player);
+        Self::of(engine, pre, state, limits)
+    }
+
+    fn of(
+        engine: &Engine,
+        pre: &InstancePre<State>,
+        state: State,
+        limits: SessionLimits,
+    ) -> Result<Self, Error> {
+        let mut store = Store::new(engine.pre.engine(), state);
         store.limiter(|state| &mut state.limits);
         if engine.net == Net::Deadline {
             store.epoch_deadline_callback(|mut store| {
@@ -60,16 +121,19 @@ impl Instance {
                 })
             });
         }
-        let instance = |store: &mut Store<State>| {
+        let start = |store: &mut Store<State>| {
             arm(store, engine.net, limits);
-            engine.pre.instantiate(store)
+            let instance = pre.instantiate(&mut *store)?;
+            let exports = engine.indices.load(&mut *store, &instance)?;
+            Ok((instance, exports))
         };
-        let exports = instance(&mut store).map_err(|error| {
+        let (instance, exports) = start(&mut store).map_err(|error: wasmtime::Error| {
             Error::Engine(format!("the component cannot be started: {error:#}"))
         })?;
         Ok(Self {
             store,
             exports,
+            instance,
             limits,
             net: engine.net,
             dead: false,
@@ -90,6 +154,47 @@ impl Instance {
             self.dead = true;
             self.stopped(&error)
         })
+    }
+
+    /// Calls an export that is known by its name and types only.
+    pub fn call_dynamic(
+        &mut self,
+        signature: &Signature,
+        args: &[Val],
+    ) -> Result<Option<Val>, Error> {
+        let instance = self.instance;
+        self.call(|_, store| {
+            let index = instance
+                .get_export_index(&mut *store, None, &signature.interface)
+                .and_then(|interface| {
+                    instance.get_export_index(&mut *store, Some(&interface), &signature.function)
+                });
+            let function = index
+                .and_then(|index| instance.get_func(&mut *store, index))
+                .ok_or_else(|| wasmtime::format_err!("there is no {:?}", signature.function))?;
+            let mut answer = vec![Val::Bool(false); usize::from(signature.result.is_some())];
+            function.call(store, args, &mut answer)?;
+            Ok(answer.pop())
+        })
+    }
+
+    /// What answers the imports, where that is not what is lent.
+    pub fn player(&mut self) -> Option<&mut Player> {
+        self.store.data_mut().player.as_mut()
+    }
+
+    /// Where this instance's calls are recorded, if they are.
+    pub fn tape(&mut self) -> Option<&mut Tape> {
+        self.store.data_mut().tape.as_mut()
+    }
+
+    /// Drops the host's handle to a resource.
+    pub fn drop_resource(&mut self, resource: ResourceAny) {
+        if let Some(tape) = self.tape() {
+            tape.dropped(resource);
+        }
+        // Fails only in an instance that was stopped, which is freed as a whole.
+        let _ = self.call(|_, store| resource.resource_drop(store));
     }
 
     fn stopped(&mut self, error: &wasmtime::Error) -> Error {
@@ -116,6 +221,10 @@ impl Instance {
         };
         Error::Stopped { stop, message }
     }
+}
+
+fn memory(limits: SessionLimits) -> StoreLimits {
+    StoreLimitsBuilder::new().memory_size(limits.memory).build()
 }
 
 /// Gives the next call its share of time or fuel.

@@ -26,6 +26,7 @@ pub mod buildpacks;
 mod cache;
 pub mod conformance;
 pub mod docker;
+mod dynamic;
 mod engine;
 mod error;
 pub mod history;
@@ -33,8 +34,15 @@ mod imports;
 mod instance;
 #[cfg(unix)]
 mod places;
+mod record;
+mod replay;
 mod rule;
+#[cfg(unix)]
+pub mod scenario;
+mod signatures;
 pub mod stacker;
+mod transcript;
+mod values;
 
 pub use engine::{Engine, EngineOptions, Net};
 pub use error::{Error, Stop};
@@ -42,6 +50,8 @@ pub use imports::Lent;
 pub use instance::SessionLimits;
 #[cfg(unix)]
 pub use places::Places;
+pub use record::Recorder;
+pub use replay::replay;
 pub use rule::Rule;
 
 /// The component this host was built with.

@@ -13,7 +13,7 @@ use crate::bindings::{convert, limits};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::imports::Lent;
-use crate::instance::{Instance, SessionLimits};
+use crate::instance::{Instance, SessionLimits, call};
 use crate::rule::Rule;
 
 /// An open cache; see `wit/stacker.wit` for what each method does.
@@ -36,8 +36,7 @@ impl Engine {
     ) -> Result<Session, Error> {
         let mut instance = Instance::new(self, lent, limits)?;
         let options = options.into();
-        let opened = instance
-            .call(|engine, store| engine.layerwise_cache_stacker().call_open(store, &options))?;
+        let opened = call!(&mut instance, layerwise_cache_stacker.call_open(&options))?;
         let session = opened.map_err(refused)?;
         Ok(Session { instance, session })
     }
@@ -51,9 +50,7 @@ fn refused(error: crate::bindings::layerwise::cache::types::Error) -> Error {
 macro_rules! method {
     ($self:ident, $call:ident $(, $argument:expr)*) => {{
         let Self { instance, session } = $self;
-        instance.call(|engine, store| {
-            engine.layerwise_cache_stacker().session().$call(store, *session $(, $argument)*)
-        })
+        call!(instance, layerwise_cache_stacker.session.$call(*session $(, $argument)*))
     }};
 }
 
@@ -177,8 +174,7 @@ impl Engine {
 /// Calls a function of the interface.
 macro_rules! function {
     ($self:ident, $call:ident $(, $argument:expr)*) => {
-        $self.instance
-            .call(|engine, store| engine.layerwise_cache_stacker().$call(store $(, $argument)*))
+        call!(&mut $self.instance, layerwise_cache_stacker.$call($($argument),*))
     };
 }
 

@@ -48,18 +48,25 @@ impl std::error::Error for FileError {}
 /// When it cannot be read or is not of a known format. Cases that fail are in
 /// the report.
 pub fn run_file(path: &Path, subject: &dyn Subject) -> Result<Report, FileError> {
+    run_text(&load(path).map_err(FileError::Read)?, subject)
+}
+
+/// Runs the text of a vector file; its `format` member says what it is.
+///
+/// # Errors
+/// When it is not of a known format. Cases that fail are in the report.
+pub fn run_text(text: &str, subject: &dyn Subject) -> Result<Report, FileError> {
     #[derive(Deserialize)]
     struct Tag {
         format: String,
     }
-    let text = load(path).map_err(FileError::Read)?;
-    let tag: Tag = serde_json::from_str(&text).map_err(FileError::Form)?;
+    let tag: Tag = serde_json::from_str(text).map_err(FileError::Form)?;
     match tag.format.as_str() {
-        "moby-image-cache-vectors/1" => docker::run_moby(&text, subject),
-        "buildkit-remote-cache-vectors/1" => buildkit::run(&text, subject),
-        "docker-real/1" => docker::run_real(&text, subject),
-        "buildpacks-lifecycle-vectors/1" => buildpacks::run_both(&text, subject),
-        "stacker-conformance/1" => stacker::run(&text, subject),
+        "moby-image-cache-vectors/1" => docker::run_moby(text, subject),
+        "buildkit-remote-cache-vectors/1" => buildkit::run(text, subject),
+        "docker-real/1" => docker::run_real(text, subject),
+        "buildpacks-lifecycle-vectors/1" => buildpacks::run_both(text, subject),
+        "stacker-conformance/1" => stacker::run(text, subject),
         _ => return Err(FileError::Format(tag.format)),
     }
     .map_err(FileError::Form)

@@ -14,5 +14,5 @@ pub mod memory_registry;
 mod report;
 pub mod stacker;
 
-pub use file::{FileError, Subject, load, run_file};
-pub use report::{Case, Mismatch, Report};
+pub use file::{FileError, Subject, load, run_file, run_text};
+pub use report::{Case, Mismatch, Report, current_case};

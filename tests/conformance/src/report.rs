@@ -1,6 +1,18 @@
 //! What a run of a vector file found.
 
+use std::cell::RefCell;
 use std::fmt::Debug;
+
+thread_local! {
+    static CASE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// The name of the case that runs in this thread, or ran last: what an
+/// implementation that records calls them by.
+#[must_use]
+pub fn current_case() -> String {
+    CASE.with_borrow(String::clone)
+}
 
 /// One comparison that did not hold.
 #[derive(Clone, Debug)]
@@ -25,8 +37,14 @@ pub struct Report {
 }
 
 impl Report {
+    /// Says which cases the calls are for that come next.
+    pub fn about(&self, name: &str) {
+        CASE.with_borrow_mut(|case| name.clone_into(case));
+    }
+
     /// Runs one case: `body` makes its comparisons.
     pub fn case(&mut self, name: &str, body: impl FnOnce(&mut Case<'_>)) {
+        self.about(name);
         let before = self.mismatches.len();
         body(&mut Case { name, report: self });
         if self.mismatches.len() == before {

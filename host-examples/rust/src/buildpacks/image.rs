@@ -12,7 +12,7 @@ use crate::bindings::{convert, limits};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::imports::Lent;
-use crate::instance::{Instance, SessionLimits};
+use crate::instance::{Instance, SessionLimits, call};
 
 /// An ordinary image under one name, rebuilt from nothing on every commit. It
 /// uses the registry and the observer it was lent.
@@ -34,10 +34,10 @@ impl Engine {
     ) -> Result<CacheImage, Error> {
         let mut instance = Instance::new(self, lent, limits)?;
         let options = options.into();
-        let opened = instance.call(|engine, store| {
-            let buildpacks = engine.layerwise_cache_buildpacks();
-            buildpacks.call_open_image(store, &options)
-        })?;
+        let opened = call!(
+            &mut instance,
+            layerwise_cache_buildpacks.call_open_image(&options)
+        )?;
         let image = opened.map_err(refused)?;
         Ok(CacheImage { instance, image })
     }
@@ -47,10 +47,7 @@ impl Engine {
 macro_rules! method {
     ($self:ident, $call:ident $(, $argument:expr)*) => {{
         let Self { instance, image } = $self;
-        instance.call(|engine, store| {
-            let buildpacks = engine.layerwise_cache_buildpacks();
-            buildpacks.cache_image().$call(store, *image $(, $argument)*)
-        })
+        call!(instance, layerwise_cache_buildpacks.cache_image.$call(*image $(, $argument)*))
     }};
 }
 

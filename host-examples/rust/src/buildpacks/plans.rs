@@ -11,7 +11,7 @@ use crate::bindings::convert;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::imports::Lent;
-use crate::instance::{Instance, SessionLimits};
+use crate::instance::{Instance, SessionLimits, call};
 use crate::rule::Rule;
 
 /// The functions that need no session, in an instance that is used for nothing
@@ -33,9 +33,7 @@ impl Engine {
 /// Calls a function of the interface.
 macro_rules! function {
     ($self:ident, $call:ident $(, $argument:expr)*) => {
-        $self.instance.call(|engine, store| {
-            engine.layerwise_cache_buildpacks().$call(store $(, $argument)*)
-        })
+        call!(&mut $self.instance, layerwise_cache_buildpacks.$call($($argument),*))
     };
 }
 

@@ -12,7 +12,7 @@ use crate::bindings::{convert, limits};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::imports::Lent;
-use crate::instance::{Instance, SessionLimits};
+use crate::instance::{Instance, SessionLimits, call};
 
 /// Which metadata files a build finds again. It uses the file system and the
 /// observer it was lent.
@@ -34,10 +34,10 @@ impl Engine {
     ) -> Result<Restorer, Error> {
         let mut instance = Instance::new(self, lent, limits)?;
         let options = options.into();
-        let opened = instance.call(|engine, store| {
-            let buildpacks = engine.layerwise_cache_buildpacks();
-            buildpacks.call_open_restorer(store, &options)
-        })?;
+        let opened = call!(
+            &mut instance,
+            layerwise_cache_buildpacks.call_open_restorer(&options)
+        )?;
         let restorer = opened.map_err(refused)?;
         Ok(Restorer { instance, restorer })
     }
@@ -47,10 +47,7 @@ impl Engine {
 macro_rules! method {
     ($self:ident, $call:ident $(, $argument:expr)*) => {{
         let Self { instance, restorer } = $self;
-        instance.call(|engine, store| {
-            let buildpacks = engine.layerwise_cache_buildpacks();
-            buildpacks.restorer().$call(store, *restorer $(, $argument)*)
-        })
+        call!(instance, layerwise_cache_buildpacks.restorer.$call(*restorer $(, $argument)*))
     }};
 }
 

@@ -1,15 +1,16 @@
 //! What the command line accepts.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
-use layerwise_host::SessionLimits;
+use layerwise_host::{Recorder, SessionLimits};
 
 use super::buildpacks::BuildpacksCommand;
-use super::{conformance, demo, docker, failed, rule};
+use super::{conformance, demo, docker, failed, record, replay, rule, scenario};
 
 /// Decides what a container build may reuse, and says why.
 #[derive(Parser)]
@@ -42,6 +43,9 @@ pub struct Global {
     /// Keep no compiled code in the user's cache directory.
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_code_cache: bool,
+    /// Where calls are recorded, if they are.
+    #[arg(skip)]
+    pub record: Option<Recorder>,
 }
 
 /// The commands.
@@ -56,6 +60,15 @@ pub enum Command {
     /// Run vector files (plain or gzip) through the component.
     #[command(after_long_help = conformance::HELP)]
     Conformance(ConformanceArgs),
+    /// Run a command and write down every call across the boundary of the component.
+    #[command(after_long_help = record::HELP)]
+    Record(RecordArgs),
+    /// Make the calls of transcripts again, without any store, and compare.
+    #[command(after_long_help = replay::HELP)]
+    Replay(ReplayArgs),
+    /// Make calls over real stores in a fresh directory.
+    #[command(after_long_help = scenario::HELP)]
+    Scenario(ScenarioArgs),
     /// Say what a code means; without one, list them all.
     #[command(after_long_help = rule::HELP)]
     Rule(RuleArgs),
@@ -210,6 +223,38 @@ pub struct ConformanceArgs {
     /// Vector files; the `format` member of each says what it holds.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct RecordArgs {
+    /// Where to write the transcript, compressed if the name ends in `.gz`.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// The command with its arguments, as without `layerwise record`.
+    #[arg(
+        required = true,
+        value_name = "COMMAND",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Args)]
+pub struct ReplayArgs {
+    /// Transcripts, plain or gzip.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct ScenarioArgs {
+    /// Scenarios.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Compare with what each file says instead of printing what came.
+    #[arg(long)]
+    pub check: bool,
 }
 
 #[derive(Args)]

@@ -1,6 +1,9 @@
 //! `layerwise conformance`: vector files through the component.
 
-use layerwise_host::conformance;
+use std::path::{Path, PathBuf};
+
+use layerwise_conformance::{FileError, Report};
+use layerwise_host::{Engine, conformance};
 use serde::Serialize;
 
 use super::args::{ConformanceArgs, Global};
@@ -13,7 +16,7 @@ use super::text;
 /// What `--help` says about the output.
 pub const HELP: &str = r#"Prints a line for each comparison that does not hold: name, what was expected, what came. The last
 line is `N passed, M failed`, counting cases. A file that cannot be read, or is of no known format,
-is an error; the other files are still run.
+is an error; the other files are still run. A transcript is a file of calls: see `layerwise replay`.
 
 Exit codes: 0 all passed, 1 a case failed, 2 usage, 3 a file was not run.
 
@@ -52,19 +55,36 @@ struct Mismatch {
 
 /// Runs every file.
 pub fn run(global: &Global, args: &ConformanceArgs, style: Style) -> Result<Reply, Failed> {
+    each(
+        "layerwise/conformance/1",
+        conformance::run,
+        global,
+        &args.files,
+        style,
+    )
+}
+
+/// Runs every file in one way.
+pub fn each(
+    schema: &'static str,
+    one: impl Fn(&Engine, &Path) -> Result<Report, FileError>,
+    global: &Global,
+    files: &[PathBuf],
+    style: Style,
+) -> Result<Reply, Failed> {
     let engine = edges::engine(global)?;
     let mut document = Document {
-        schema: "layerwise/conformance/1",
+        schema,
         passed: 0,
         failed: 0,
         files: Vec::new(),
     };
-    for path in &args.files {
+    for path in files {
         let mut outcome = Outcome {
             file: path.display().to_string(),
             ..Outcome::default()
         };
-        match conformance::run(&engine, path) {
+        match one(&engine, path) {
             Ok(report) => {
                 outcome.passed = report.passed;
                 outcome.failed = report.failed;

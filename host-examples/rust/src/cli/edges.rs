@@ -30,6 +30,7 @@ pub fn engine(global: &Global) -> Result<Engine, Failed> {
     let options = EngineOptions {
         component,
         code_cache,
+        record: global.record.clone(),
         ..EngineOptions::default()
     };
     Engine::new(&options).map_err(|error| {

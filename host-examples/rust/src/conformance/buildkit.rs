@@ -17,7 +17,7 @@ use crate::{Lent, SessionLimits};
 
 impl Component {
     fn buildkit(&self, lent: Lent) -> Result<Session, Error> {
-        Ok(self.engine.buildkit(lent, SessionLimits::default())?)
+        Ok(self.engine().buildkit(lent, SessionLimits::default())?)
     }
 }
 

@@ -27,7 +27,7 @@ impl Subject for Component {
             ..Lent::default()
         };
         let limits = SessionLimits::default();
-        let image = self.engine.buildpacks_image(lent, options, limits)?;
+        let image = self.engine().buildpacks_image(lent, options, limits)?;
         Ok(Box::new(image))
     }
 
@@ -43,7 +43,7 @@ impl Subject for Component {
             ..Lent::default()
         };
         let limits = SessionLimits::default();
-        let restorer = self.engine.buildpacks_restorer(lent, options, limits)?;
+        let restorer = self.engine().buildpacks_restorer(lent, options, limits)?;
         Ok(Box::new(restorer))
     }
 }

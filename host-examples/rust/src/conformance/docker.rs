@@ -17,19 +17,8 @@ impl Component {
         &self,
         call: impl FnOnce(&mut Predicates) -> Result<T, crate::Error>,
     ) -> Result<T, Error> {
-        let mut slot = self.predicates.borrow_mut();
-        let mut predicates = match slot.take() {
-            Some(predicates) => predicates,
-            None => self.engine.docker_predicates(SessionLimits::default())?,
-        };
-        let answer = call(&mut predicates);
-        if !matches!(
-            answer,
-            Err(crate::Error::Stopped { .. } | crate::Error::Dead)
-        ) {
-            *slot = Some(predicates);
-        }
-        Ok(answer?)
+        let open = || self.engine().docker_predicates(SessionLimits::default());
+        self.predicates.call(open, call)
     }
 }
 
@@ -40,7 +29,7 @@ impl Subject for Component {
             ..Lent::default()
         };
         let session = self
-            .engine
+            .engine()
             .docker(lent, options, SessionLimits::default())?;
         Ok(Box::new(session))
     }

@@ -21,27 +21,15 @@ impl Component {
         &self,
         call: impl FnOnce(&mut Functions) -> Result<T, crate::Error>,
     ) -> Result<T, Error> {
-        let mut slot = self.stacker.borrow_mut();
-        let mut functions = match slot.take() {
-            Some(functions) => functions,
-            None => self
-                .engine
-                .stacker_functions(Lent::default(), SessionLimits::default())?,
-        };
-        let answer = call(&mut functions);
-        if !matches!(
-            answer,
-            Err(crate::Error::Stopped { .. } | crate::Error::Dead)
-        ) {
-            *slot = Some(functions);
-        }
-        Ok(answer?)
+        let limits = SessionLimits::default();
+        let open = || self.engine().stacker_functions(Lent::default(), limits);
+        self.stacker.call(open, call)
     }
 
     /// An instance for functions on a file system.
     fn functions_on(&self, fs: &Arc<MemoryFs>) -> Result<Functions, Error> {
         let limits = SessionLimits::default();
-        Ok(self.engine.stacker_functions(lent(fs), limits)?)
+        Ok(self.engine().stacker_functions(lent(fs), limits)?)
     }
 }
 
@@ -59,7 +47,7 @@ impl Subject for Component {
         options: Options,
     ) -> Result<Box<dyn Cache + 'a>, Error> {
         let limits = SessionLimits::default();
-        let session = self.engine.stacker(lent(fs), options, limits)?;
+        let session = self.engine().stacker(lent(fs), options, limits)?;
         Ok(Box::new(session))
     }
 

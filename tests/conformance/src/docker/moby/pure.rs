@@ -172,6 +172,7 @@ fn run_matrix(matrix: &Matrix, subject: &dyn Subject, newest: &Semantics, report
     let platforms =
         |list: &[super::format::Platform]| list.iter().map(Platform::from).collect::<Vec<_>>();
     let (builders, images) = (platforms(&matrix.builders), platforms(&matrix.images));
+    report.about(&matrix.name);
     let got = subject.match_platforms(&builders, &images, "linux", newest);
     for (row, want) in matrix.rows.iter().enumerate() {
         for (column, want) in want.chars().enumerate() {

@@ -1,0 +1,45 @@
+//! `layerwise record`: a command whose calls across the boundary are written down.
+
+use std::ffi::OsString;
+use std::iter;
+
+use clap::Parser as _;
+use layerwise_host::Recorder;
+
+use super::args::{Cli, Command, Global, RecordArgs};
+use super::failed::Failed;
+use super::reply::{Reply, Style};
+
+/// What `--help` says.
+pub const HELP: &str = r#"Everything that COMMAND prints, and its exit code, are as without `layerwise record`. The transcript
+(`tests/TRANSCRIPTS.md` describes its form) holds what the component was asked and answered, and
+what it asked its host and was told: names, digests, image configs, manifests, metadata files and
+paths. The bytes of layers and of other files are not in it, nor are credentials, which
+never reach the component. `layerwise replay FILE` makes the same calls again without any store.
+
+With LAYERWISE_RECORD=DIRECTORY in its environment every command writes a transcript there."#;
+
+/// Runs the command and writes its transcript.
+pub fn run(global: &Global, args: &RecordArgs, style: Style) -> Result<Reply, Failed> {
+    let name = OsString::from("layerwise");
+    let mut cli = match Cli::try_parse_from(iter::once(name).chain(args.command.iter().cloned())) {
+        Ok(cli) => cli,
+        Err(error) => return Ok(super::usage(&error, style.json)),
+    };
+    if matches!(cli.command, Command::Record(_)) {
+        return Err(Failed::usage("a recorded command cannot be `record` again"));
+    }
+    let recorder = Recorder::new();
+    cli.global.json |= global.json;
+    cli.global.verbose |= global.verbose;
+    cli.global.no_code_cache |= global.no_code_cache;
+    if cli.global.component.is_none() {
+        cli.global.component.clone_from(&global.component);
+    }
+    cli.global.record = Some(recorder.clone());
+    let reply = super::reply(&cli);
+    recorder
+        .save(&args.out)
+        .map_err(|error| Failed::new("file", format!("cannot write {:?}: {error}", args.out)))?;
+    Ok(reply)
+}

@@ -1,0 +1,31 @@
+//! `layerwise replay`: the calls of transcripts, made again.
+
+use std::path::Path;
+
+use layerwise_conformance::{FileError, Report, load};
+use layerwise_host::Engine;
+
+use super::args::{Global, ReplayArgs};
+use super::conformance;
+use super::failed::Failed;
+use super::reply::{Reply, Style};
+
+/// What `--help` says.
+pub const HELP: &str = r#"Each instance of a transcript gets a fresh instance of the component, the same calls in the same
+order, and the recorded answers to what it asks its host. It passes when it asks the same and
+answers the same; else its first difference is printed: name, what was expected, what came. The last
+line is `N passed, M failed`, counting instances.
+
+Exit codes: 0 all passed, 1 an instance differed, 2 usage, 3 a file is not a transcript.
+
+--json prints the document of `layerwise conformance` with the schema "layerwise/replay/1"."#;
+
+/// Plays every file.
+pub fn run(global: &Global, args: &ReplayArgs, style: Style) -> Result<Reply, Failed> {
+    conformance::each("layerwise/replay/1", one, global, &args.files, style)
+}
+
+fn one(engine: &Engine, path: &Path) -> Result<Report, FileError> {
+    let text = load(path).map_err(FileError::Read)?;
+    layerwise_host::replay(engine, &text).map_err(FileError::Form)
+}

@@ -1,0 +1,122 @@
+//! The form of transcripts, `tests/TRANSCRIPTS.md`.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::error::Stop;
+
+/// The version of the form.
+pub const SCHEMA: &str = "layerwise/transcript/1";
+
+/// A transcript. Instances are read one by one, for there can be many.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transcript {
+    pub schema: String,
+    pub component: String,
+    pub strings: Vec<String>,
+    pub instances: Vec<Instance>,
+}
+
+/// The calls of one instance.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instance {
+    pub name: String,
+    pub calls: Vec<Box<RawValue>>,
+}
+
+/// One thing a host does.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Step {
+    Drop(Drop),
+    Call(Call),
+}
+
+/// A host drops its handle to a resource.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drop {
+    pub drop: u64,
+}
+
+/// A call of an export.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    pub call: String,
+    pub args: Vec<Value>,
+    #[serde(default, deserialize_with = "present")]
+    pub result: Option<Value>,
+    #[serde(default)]
+    pub stopped: Option<Stopped>,
+    #[serde(default)]
+    pub imports: Vec<Import>,
+}
+
+/// A call of an import.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    pub call: String,
+    pub args: Vec<Value>,
+    #[serde(default, deserialize_with = "present")]
+    pub result: Option<Value>,
+}
+
+/// How a call ended that was not answered.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stopped {
+    Deadline,
+    Fuel,
+    Memory,
+    Trap,
+}
+
+impl From<Stop> for Stopped {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Deadline => Self::Deadline,
+            Stop::Fuel => Self::Fuel,
+            Stop::Memory => Self::Memory,
+            Stop::Trap => Self::Trap,
+        }
+    }
+}
+
+/// Puts strings out of the table where they are meant.
+///
+/// # Errors
+/// A number that the table does not have.
+pub fn whole(value: Value, strings: &[String]) -> Result<Value, String> {
+    Ok(match value {
+        Value::Array(items) => {
+            let items = items.into_iter().map(|item| whole(item, strings));
+            Value::Array(items.collect::<Result<_, _>>()?)
+        }
+        Value::Object(members) => match (members.len(), members.get("$")) {
+            (1, Some(number)) => {
+                let index = number.as_u64().and_then(|n| usize::try_from(n).ok());
+                let text = index.and_then(|index| strings.get(index));
+                Value::String(
+                    text.ok_or_else(|| format!("there is no string {number}"))?
+                        .clone(),
+                )
+            }
+            _ => {
+                let members = members.into_iter();
+                let members = members.map(|(name, value)| Ok((name, whole(value, strings)?)));
+                Value::Object(members.collect::<Result<_, String>>()?)
+            }
+        },
+        plain => plain,
+    })
+}
+
+/// A member that is there and null is not one that is missing.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(from).map(Some)
+}
