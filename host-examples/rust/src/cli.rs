@@ -6,11 +6,11 @@ mod demo;
 mod docker;
 mod edges;
 mod failed;
-#[allow(dead_code, reason = "the commands that use it follow")]
 mod lend;
 mod page;
 mod reply;
 mod rule;
+mod stacker;
 mod text;
 
 use std::env;
@@ -53,6 +53,7 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
             DockerCommand::Explain(args) => docker::explain(global, args, style),
             DockerCommand::History(args) => docker::history(global, args, style),
         },
+        Command::Stacker(command) => stacker::run(global, command, style),
         Command::Conformance(args) => conformance::run(global, args, style),
         Command::Rule(args) => rule::run(args, style),
         Command::Demo => demo::run(global, style),
