@@ -77,7 +77,12 @@ pub struct PruneArgs {
 #[derive(Args)]
 pub struct FileArgs {
     /// A stackerfile; what it names as prerequisites is read too.
-    #[arg(long = "stackerfile", short = 'f', value_name = "FILE", default_value = "stacker.yaml")]
+    #[arg(
+        long = "stackerfile",
+        short = 'f',
+        value_name = "FILE",
+        default_value = "stacker.yaml"
+    )]
     pub files: Vec<PathBuf>,
     /// A value for ${{NAME}} in the stackerfiles, applied in the given order. Those that stacker
     /// has itself (STACKER_OCI_DIR, …) follow from the directories.

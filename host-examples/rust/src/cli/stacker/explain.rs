@@ -56,7 +56,11 @@ pub fn run(global: &Global, args: &LookupArgs, style: Style) -> Result<Reply, Fa
             Ok(_) => Exit::Miss,
             Err(layerwise_host::Error::Refused(error)) => {
                 let code = error.problem().map(|problem| problem.code.as_str());
-                if code == Some("stacker/base-not-cached") { Exit::Miss } else { Exit::Error }
+                if code == Some("stacker/base-not-cached") {
+                    Exit::Miss
+                } else {
+                    Exit::Error
+                }
             }
             Err(other) => return Err(other.into()),
         });

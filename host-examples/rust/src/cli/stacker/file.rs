@@ -20,7 +20,7 @@ use crate::cli::failed::Failed;
 
 pub use layer::Layer;
 pub use substitute::Substitution;
-use yaml::{Item, Node};
+use yaml::Item;
 
 /// How many stackerfiles may need each other.
 const FILES: usize = 1_000;
@@ -167,9 +167,6 @@ fn parse(
 
 fn prerequisites(config: &Item, directory: &str) -> Result<Vec<PathBuf>, Bad> {
     let mut files = Vec::new();
-    if matches!(*config.node, Node::Null) {
-        return Ok(files);
-    }
     for (key, value) in config.pairs("config")? {
         if key.text("a member of config")? != "prerequisites" {
             continue;

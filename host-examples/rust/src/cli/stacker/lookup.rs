@@ -74,7 +74,11 @@ fn show(page: &mut Page, document: &Document<'_>) {
     for decision in &document.layers {
         decision.show(page);
     }
-    if document.layers.iter().any(|decision| decision.outcome != "hit") {
+    if document
+        .layers
+        .iter()
+        .any(|decision| decision.outcome != "hit")
+    {
         page.line("`layerwise stacker explain` with the same arguments says why");
     }
 }

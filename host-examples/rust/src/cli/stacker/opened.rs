@@ -113,9 +113,9 @@ impl<'a> Opened<'a> {
         let about = failed.subject.clone().unwrap_or_default();
         match failed.code.as_deref() {
             Some("stacker/input-missing") if about == "SOURCE_DATE_EPOCH" => {
-                failed.message.push_str(
-                    "; give --source-date-epoch SECONDS, or --source-date-epoch unset",
-                );
+                failed
+                    .message
+                    .push_str("; give --source-date-epoch SECONDS, or --source-date-epoch unset");
             }
             Some("stacker/bad-definition" | "stacker/unsafe-name") => {
                 let layer = self.project.layers.iter().find(|layer| layer.name == about);
@@ -189,7 +189,11 @@ impl Directories {
         }
         let value = |(name, path): (&str, &PathBuf)| match path.to_str() {
             Some(path) => Ok(Substitution::new(name, path)),
-            None => Err(Failed::unreadable("the directory", path, "its name is not utf-8")),
+            None => Err(Failed::unreadable(
+                "the directory",
+                path,
+                "its name is not utf-8",
+            )),
         };
         places.into_iter().map(value).collect()
     }
@@ -200,7 +204,11 @@ fn around(
     semantics: &Semantics,
     directories: &Directories,
 ) -> Result<Around, Failed> {
-    let version = if semantics.version.as_deref() == Some("12") { 12 } else { 16 };
+    let version = if semantics.version.as_deref() == Some("12") {
+        12
+    } else {
+        16
+    };
     let mut substitutions = file.substitute.clone();
     substitutions.extend(directories.substitutions(version)?);
     let (os, arch) = match &file.system {
@@ -233,11 +241,7 @@ fn go_name(name: &str) -> String {
 /// What is lent: the directories of the project, and where overlay directories
 /// are. Each is opened at the directory above it, so that whether it is there,
 /// and whether it is a link, is seen.
-fn roots(
-    directories: &Directories,
-    project: &Project,
-    writes: bool,
-) -> Result<Vec<Root>, Failed> {
+fn roots(directories: &Directories, project: &Project, writes: bool) -> Result<Vec<Root>, Failed> {
     let overlays = project.layers.iter().flat_map(|layer| &layer.overlays);
     let overlays = overlays
         .map(|source| PathBuf::from(clean(OsStr::new(source))))
@@ -250,9 +254,16 @@ fn roots(
         let there = there.unwrap_or(Path::new("/"));
         lent.insert(there.to_owned(), Access::ReadOnly);
     }
-    let access = if writes { Access::Writable } else { Access::ReadOnly };
+    let access = if writes {
+        Access::Writable
+    } else {
+        Access::ReadOnly
+    };
     lent.insert(directories.stacker.clone(), access);
-    Ok(lent.into_iter().map(|(path, access)| Root::new(path, access)).collect())
+    Ok(lent
+        .into_iter()
+        .map(|(path, access)| Root::new(path, access))
+        .collect())
 }
 
 /// An absolute path without `.`, `..` and repeated slashes, as stacker makes it:

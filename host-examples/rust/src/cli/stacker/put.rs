@@ -6,9 +6,9 @@ use layerwise::stacker::{Effect, HostFacts};
 use serde::Serialize;
 
 use super::args::{HostArgs, PutArgs};
+use super::manifests;
 use super::opened::Opened;
 use super::show::{self, About, shared};
-use super::manifests;
 use crate::cli::args::Global;
 use crate::cli::failed::Failed;
 use crate::cli::page::Page;
@@ -116,7 +116,12 @@ fn show(page: &mut Page, document: &Document<'_>) {
         let types: Vec<&str> = types.map(|(kind, _)| kind.as_str()).collect();
         let types = types.join(" ");
         let mut rows = vec![["types".to_owned(), types]];
-        rows.extend(layer.hash.iter().map(|hash| ["entry".to_owned(), hash.clone()]));
+        rows.extend(
+            layer
+                .hash
+                .iter()
+                .map(|hash| ["entry".to_owned(), hash.clone()]),
+        );
         let effects = layer.effects.iter();
         rows.extend(effects.map(|effect| ["would".to_owned(), show::effect(effect)]));
         page.pairs(6, &rows);

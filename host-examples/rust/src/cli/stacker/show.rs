@@ -55,10 +55,6 @@ impl<'a> About<'a> {
         })
     }
 
-    pub const fn opened(&self) -> &Opened {
-        &self.opened
-    }
-
     /// What opening found; `done` when it was also written.
     pub fn show(&self, page: &mut Page, done: bool) {
         let opened = &self.opened;
@@ -147,10 +143,16 @@ impl<'a> Decision<'a> {
             evidence(page, reason, 8);
         }
         for change in &self.changes {
-            page.rows(8, &[[kind(change.kind), &change.path, &change.keys.join(" ")]]);
+            page.rows(
+                8,
+                &[[kind(change.kind), &change.path, &change.keys.join(" ")]],
+            );
         }
         if let Some(error) = &self.error {
-            page.rows(6, &[[error.code.as_deref().unwrap_or("error"), &error.message]]);
+            page.rows(
+                6,
+                &[[error.code.as_deref().unwrap_or("error"), &error.message]],
+            );
         }
         findings(page, &self.notes, 6);
     }
@@ -163,7 +165,11 @@ pub fn explanation(page: &mut Page, explanation: &Explanation) {
     page.rows(2, &[["because", meaning(summary)]]);
     for finding in &explanation.findings {
         let mark = if finding.cascade { "then" } else { "first" };
-        let mark = if summary.code == "stacker/hit" { "layer" } else { mark };
+        let mark = if summary.code == "stacker/hit" {
+            "layer"
+        } else {
+            mark
+        };
         page.rows(2, &[[mark, &finding.subject, &finding.code]]);
         evidence(page, finding, 6);
     }
@@ -209,7 +215,10 @@ fn evidence(page: &mut Page, finding: &Finding, indent: usize) {
             ]
         });
     }
-    let rows: Vec<[&str; 3]> = rows.iter().map(|row| row.each_ref().map(String::as_str)).collect();
+    let rows: Vec<[&str; 3]> = rows
+        .iter()
+        .map(|row| row.each_ref().map(String::as_str))
+        .collect();
     page.rows(indent, &rows);
     if let Some(hint) = &finding.hint {
         page.rows(indent, &[["hint", hint]]);

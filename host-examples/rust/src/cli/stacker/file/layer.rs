@@ -53,17 +53,32 @@ const DIRECTIVES: [(&str, &str, &str, Kind); 24] = [
     ("from", "From", "from", Kind::From),
     ("imports", "", "imports", Kind::Imports),
     ("import", "Imports", "import", Kind::Imports),
-    ("overlay_dirs", "OverlayDirs", "overlay_dirs", Kind::Overlays),
+    (
+        "overlay_dirs",
+        "OverlayDirs",
+        "overlay_dirs",
+        Kind::Overlays,
+    ),
     ("run", "Run", "run", Kind::Lines),
     ("cmd", "Cmd", "cmd", Kind::Words),
     ("entrypoint", "Entrypoint", "entrypoint", Kind::Words),
     ("full_command", "FullCommand", "full_command", Kind::Words),
-    ("build_env_passthrough", "BuildEnvPt", "build_env_passthrough", Kind::Strings),
+    (
+        "build_env_passthrough",
+        "BuildEnvPt",
+        "build_env_passthrough",
+        Kind::Strings,
+    ),
     ("build_env", "BuildEnv", "build_env", Kind::Pairs),
     ("environment", "Environment", "environment", Kind::Pairs),
     ("volumes", "Volumes", "volumes", Kind::Strings),
     ("labels", "Labels", "labels", Kind::Pairs),
-    ("generate_labels", "GenerateLabels", "generate_labels", Kind::Lines),
+    (
+        "generate_labels",
+        "GenerateLabels",
+        "generate_labels",
+        Kind::Lines,
+    ),
     ("working_dir", "WorkingDir", "working_dir", Kind::Text),
     ("build_only", "BuildOnly", "build_only", Kind::Flag),
     ("binds", "Binds", "binds", Kind::Binds),
@@ -104,7 +119,11 @@ impl Layer {
             reader.directive(directive, member, known.3, value)?;
         }
         reader.finish(item.line, around)?;
-        let build_only = if reader.new { "build_only" } else { "BuildOnly" };
+        let build_only = if reader.new {
+            "build_only"
+        } else {
+            "BuildOnly"
+        };
         Ok(Self {
             name: name.to_owned(),
             file: file.to_owned(),
@@ -246,6 +265,9 @@ impl Reader<'_> {
                 (_, true) => self.whole_import(item)?,
                 (_, false) => self.old_import(item)?,
             };
+            let path = import.get("path").or(import.get("Path"));
+            self.needs
+                .extend(path.and_then(Value::as_str).and_then(layer_of));
             imports.push(import);
         }
         if !imports.is_empty() {
@@ -310,7 +332,12 @@ impl Reader<'_> {
         self.import(item, path, members)
     }
 
-    fn import(&self, item: &Item, path: &str, mut members: Map<String, Value>) -> Result<Value, Bad> {
+    fn import(
+        &self,
+        item: &Item,
+        path: &str,
+        mut members: Map<String, Value>,
+    ) -> Result<Value, Bad> {
         if path.is_empty() {
             return Err(Bad::new(item.line, "an import has no path"));
         }
@@ -456,7 +483,11 @@ fn new_bind(item: &Item) -> Result<(String, String), Bad> {
         if source.is_empty() {
             return Err(Bad::new(item.line, "a bind has no source"));
         }
-        let dest = if dest.is_empty() { source.clone() } else { dest };
+        let dest = if dest.is_empty() {
+            source.clone()
+        } else {
+            dest
+        };
         return Ok((source, dest));
     };
     let words: Vec<&str> = text.split_whitespace().collect();

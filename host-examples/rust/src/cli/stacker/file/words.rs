@@ -32,7 +32,11 @@ pub fn split(line: &str) -> Result<Vec<String>, Unfinished> {
                     word.push('\\');
                 }
                 word.push(c);
-                if quoted { State::Quoted('"') } else { State::Word }
+                if quoted {
+                    State::Quoted('"')
+                } else {
+                    State::Word
+                }
             }
             (State::Between | State::Word, c) => {
                 word.push(c);

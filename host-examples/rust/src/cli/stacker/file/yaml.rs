@@ -183,7 +183,10 @@ fn scalar(value: &str, plain: bool, tag: Option<&Tag>, line: usize) -> Result<No
 }
 
 fn unknown_tag(line: usize) -> Bad {
-    Bad::new(line, "a value has a tag; only !!str, !!map and !!seq are known")
+    Bad::new(
+        line,
+        "a value has a tag; only !!str, !!map and !!seq are known",
+    )
 }
 
 impl PartialEq for Item {
