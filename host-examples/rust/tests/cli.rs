@@ -11,6 +11,7 @@ mod cli {
     mod history;
     mod json;
     mod rule;
+    mod stacker;
     mod step;
     mod support;
 }

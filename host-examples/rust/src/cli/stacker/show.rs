@@ -1,5 +1,6 @@
 //! What was found, decided and written, as data and as text.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use layerwise::explain::{Explanation, Finding};
@@ -205,13 +206,18 @@ fn evidence(page: &mut Page, finding: &Finding, indent: usize) {
         let path = difference.path.clone();
         let (have, want) = (difference.have.as_deref(), difference.want.as_deref());
         let fact = want.is_none() && !comparison && !path.starts_with("tree/");
+        // Both sides of a definition are JSON already.
+        let side = |side| match side {
+            Some(json) if comparison => Cow::Borrowed(json),
+            other => quoted(other),
+        };
         rows.push(if fact {
             [path, have.unwrap_or_default().to_owned(), String::new()]
         } else {
             [
                 path,
-                format!("recorded {}", quoted(have)),
-                format!("now {}", quoted(want)),
+                format!("recorded {}", side(have)),
+                format!("now {}", side(want)),
             ]
         });
     }
