@@ -1,12 +1,15 @@
 //! Comparing a recorded text with a tree (stacker spec, section 9.4).
 
+use serde::Serialize;
+
 use super::parse::fields;
 use super::{KEYWORDS, Spec, SpecError, Tree, unvis};
 use crate::paths;
 use crate::prelude::*;
 
 /// What became of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
     /// In the text only.
     Missing,

@@ -1,5 +1,7 @@
 //! Why a lookup misses (stacker spec, section 12).
 
+use serde::Serialize;
+
 use super::reason::Code;
 use crate::explain::{Difference, Finding};
 use crate::mtree;
@@ -8,7 +10,7 @@ use crate::prelude::*;
 pub use crate::mtree::ChangeKind;
 
 /// A changed object of a directory import or an overlay directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// Place of the import or overlay directory in the definition's list.
     pub index: u32,

@@ -1,5 +1,7 @@
 //! Opening the cache: version check and prune (stacker spec, section 4).
 
+use serde::Serialize;
+
 use super::config::{CAPS, Options, Reading};
 use super::disk::{self, excess};
 use super::document::{self, Entries};
@@ -14,7 +16,8 @@ use crate::oci::{Digest, sha256};
 use crate::prelude::*;
 
 /// What the cache file was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum State {
     /// There was none.
     #[default]
@@ -28,7 +31,7 @@ pub enum State {
 }
 
 /// An entry that was dropped because its result is gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Pruned {
     /// Its name in the cache.
     pub key: String,
@@ -40,7 +43,7 @@ pub struct Pruned {
 }
 
 /// What opening found and did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Opened {
     /// What the cache file was.
     pub state: State,

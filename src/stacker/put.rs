@@ -1,6 +1,8 @@
 //! Putting: what is recorded about a layer that was built (stacker spec,
 //! section 10).
 
+use serde::Serialize;
+
 use super::codec::Unknown;
 use super::config::{Reading, Version};
 use super::definition::Definition;
@@ -33,7 +35,7 @@ pub struct HostFacts {
 }
 
 /// A file to be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Writing {
     /// Where.
     pub path: String,
@@ -44,7 +46,7 @@ pub struct Writing {
 }
 
 /// A file to be given another name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Renaming {
     /// Where it is.
     pub old: String,
@@ -53,7 +55,8 @@ pub struct Renaming {
 }
 
 /// A change of the file system.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// Writes a file that is not there.
     Create(Writing),

@@ -1,5 +1,7 @@
 //! An open cache: its state, and what it answers.
 
+use serde::Serialize;
+
 use super::config::{Caps, Epoch, LayerDefinition, Options, Places, Reading, Semantics, Version};
 use super::definition::Definition;
 use super::document::Entries;
@@ -17,7 +19,8 @@ use crate::host::{Filesystem, Observer};
 use crate::prelude::*;
 
 /// How a lookup ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The result of the last build may be reused.
     Hit,

@@ -14,6 +14,7 @@ mod replay;
 mod reply;
 mod rule;
 mod scenario;
+mod stacker;
 mod text;
 mod why;
 
@@ -61,6 +62,7 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
             DockerCommand::History(args) => docker::history(global, args, style),
         },
         Command::Buildpacks(command) => buildpacks::run(global, command, style),
+        Command::Stacker(command) => stacker::run(global, command, style),
         Command::Conformance(args) => conformance::run(global, args, style),
         Command::Record(args) => record::run(global, args, style),
         Command::Replay(args) => replay::run(global, args, style),

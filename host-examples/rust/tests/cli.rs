@@ -12,6 +12,7 @@ mod cli {
     mod history;
     mod json;
     mod rule;
+    mod stacker;
     mod step;
     mod support;
 }

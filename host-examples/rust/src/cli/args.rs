@@ -11,6 +11,8 @@ use layerwise_host::{Recorder, SessionLimits};
 
 use super::buildpacks::BuildpacksCommand;
 use super::{conformance, demo, docker, failed, record, replay, rule, scenario};
+use super::stacker::StackerCommand;
+use super::{conformance, demo, docker, failed, rule};
 
 /// Decides what a container build may reuse, and says why.
 #[derive(Parser)]
@@ -57,6 +59,9 @@ pub enum Command {
     /// The caches of the Buildpacks lifecycle: layer metadata and the cache image.
     #[command(subcommand)]
     Buildpacks(Box<BuildpacksCommand>),
+    /// The build cache of stacker.
+    #[command(subcommand)]
+    Stacker(Box<StackerCommand>),
     /// Run vector files (plain or gzip) through the component.
     #[command(after_long_help = conformance::HELP)]
     Conformance(ConformanceArgs),

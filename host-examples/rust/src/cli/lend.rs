@@ -44,6 +44,7 @@ pub fn files(roots: impl IntoIterator<Item = Root>, bars: &Bars) -> Result<Arc<F
 
 /// Registries and layout directories; files that layers are read from and
 /// unpacked into are those of `files`.
+#[allow(dead_code, reason = "the commands that use it follow")]
 pub fn registry(
     args: &RegistryArgs,
     files: Option<&Arc<Files>>,

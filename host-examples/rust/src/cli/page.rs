@@ -80,6 +80,15 @@ impl Page {
         }
     }
 
+    /// Rows of two columns.
+    pub fn pairs(&mut self, indent: usize, pairs: &[[String; 2]]) {
+        let rows: Vec<[&str; 2]> = pairs
+            .iter()
+            .map(|pair| pair.each_ref().map(String::as_str))
+            .collect();
+        self.rows(indent, &rows);
+    }
+
     fn cell(&self, raw: &str) -> String {
         if self.style.verbose {
             return text::escape(raw).into_owned();

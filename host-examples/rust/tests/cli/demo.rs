@@ -23,6 +23,8 @@ fn help_describes_the_documents() {
         (&["--help"][..], "help.txt"),
         (&["docker", "lookup", "--help"], "help-lookup.txt"),
         (&["docker", "history", "--help"], "help-history.txt"),
+        (&["stacker", "lookup", "--help"], "help-stacker-lookup.txt"),
+        (&["stacker", "put", "--help"], "help-stacker-put.txt"),
         (&["conformance", "--help"], "help-conformance.txt"),
     ] {
         let run = layerwise(arguments);

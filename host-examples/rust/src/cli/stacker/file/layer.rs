@@ -1,0 +1,509 @@
+//! A layer of a stackerfile as the document of its definition: the JSON that Go
+//! writes of what stacker's parser makes of it (stacker spec, sections 3.1 and 5).
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::words::{self, Unfinished};
+use super::yaml::{Item, Node};
+use super::{Around, Bad};
+
+/// A layer.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    pub name: String,
+    /// The stackerfile it is in, and where.
+    pub file: PathBuf,
+    pub line: usize,
+    /// A JSON object with the member names of the version.
+    pub document: Value,
+    /// The layers it is built on or imports from.
+    pub needs: Vec<String>,
+    /// Where its overlay directories are.
+    pub overlays: Vec<String>,
+    /// Its result stays in the roots directory.
+    pub build_only: bool,
+}
+
+/// What a directive holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    From,
+    Imports,
+    Overlays,
+    Binds,
+    /// A text or a list of texts.
+    Lines,
+    /// A command line or a list of texts.
+    Words,
+    Strings,
+    Pairs,
+    Text,
+    Flag,
+    /// A text that the running system has a value for.
+    System,
+    /// What stacker reads and forgets.
+    Bom,
+}
+
+/// The directives, with the members they become in versions 12 and 16. Without a
+/// member the version does not know the directive.
+const DIRECTIVES: [(&str, &str, &str, Kind); 24] = [
+    ("from", "From", "from", Kind::From),
+    ("imports", "", "imports", Kind::Imports),
+    ("import", "Imports", "import", Kind::Imports),
+    (
+        "overlay_dirs",
+        "OverlayDirs",
+        "overlay_dirs",
+        Kind::Overlays,
+    ),
+    ("run", "Run", "run", Kind::Lines),
+    ("cmd", "Cmd", "cmd", Kind::Words),
+    ("entrypoint", "Entrypoint", "entrypoint", Kind::Words),
+    ("full_command", "FullCommand", "full_command", Kind::Words),
+    (
+        "build_env_passthrough",
+        "BuildEnvPt",
+        "build_env_passthrough",
+        Kind::Strings,
+    ),
+    ("build_env", "BuildEnv", "build_env", Kind::Pairs),
+    ("environment", "Environment", "environment", Kind::Pairs),
+    ("volumes", "Volumes", "volumes", Kind::Strings),
+    ("labels", "Labels", "labels", Kind::Pairs),
+    (
+        "generate_labels",
+        "GenerateLabels",
+        "generate_labels",
+        Kind::Lines,
+    ),
+    ("working_dir", "WorkingDir", "working_dir", Kind::Text),
+    ("build_only", "BuildOnly", "build_only", Kind::Flag),
+    ("binds", "Binds", "binds", Kind::Binds),
+    ("runtime_user", "RuntimeUser", "runtime_user", Kind::Text),
+    ("annotations", "", "annotations", Kind::Pairs),
+    ("os", "", "os", Kind::System),
+    ("arch", "", "arch", Kind::System),
+    ("bom", "", "bom", Kind::Bom),
+    ("was_legacy_import", "", "was_legacy_import", Kind::Flag),
+    ("was_bom", "", "was_bom", Kind::Flag),
+];
+
+impl Layer {
+    /// Reads a layer; relative paths are below `directory`.
+    pub fn read(
+        name: &str,
+        item: &Item,
+        file: &Path,
+        directory: &str,
+        around: &Around,
+    ) -> Result<Self, Bad> {
+        let mut reader = Reader {
+            directory,
+            new: around.version >= 16,
+            document: Map::new(),
+            needs: Vec::new(),
+            overlays: Vec::new(),
+        };
+        for (key, value) in item.pairs(&format!("the layer {name:?}"))? {
+            let directive = key.text("a directive")?;
+            let known = DIRECTIVES.iter().find(|known| known.0 == directive);
+            let member = known.map_or("", |known| if reader.new { known.2 } else { known.1 });
+            let Some(known) = known.filter(|_| !member.is_empty()) else {
+                let version = around.version;
+                let why = format!("unknown directive {directive:?} (cache version {version})");
+                return Err(Bad::new(key.line, why));
+            };
+            reader.directive(directive, member, known.3, value)?;
+        }
+        reader.finish(item.line, around)?;
+        let build_only = if reader.new {
+            "build_only"
+        } else {
+            "BuildOnly"
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            file: file.to_owned(),
+            line: item.line,
+            build_only: reader.document.get(build_only) == Some(&Value::Bool(true)),
+            document: Value::Object(reader.document),
+            needs: reader.needs,
+            overlays: reader.overlays,
+        })
+    }
+}
+
+struct Reader<'a> {
+    directory: &'a str,
+    /// Version 16.
+    new: bool,
+    document: Map<String, Value>,
+    needs: Vec<String>,
+    overlays: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn directive(
+        &mut self,
+        directive: &str,
+        member: &str,
+        kind: Kind,
+        item: &Item,
+    ) -> Result<(), Bad> {
+        let empty = matches!(*item.node, Node::Null);
+        match kind {
+            Kind::From => self.from(item)?,
+            Kind::System if empty => return Err(item.bad(directive, "a text")),
+            _ if empty => {}
+            Kind::Imports => self.imports(member, item)?,
+            Kind::Overlays => self.overlays(member, item)?,
+            Kind::Binds => self.binds(member, item)?,
+            Kind::Lines => self.set(member, json!(lines(directive, item)?)),
+            Kind::Words => self.set(member, json!(command(directive, item)?)),
+            Kind::Strings => self.set(member, json!(item.strings(directive)?)),
+            Kind::Pairs => self.set(member, Value::Object(texts(directive, item)?)),
+            Kind::Text | Kind::System => self.set(member, json!(item.written(directive)?)),
+            Kind::Flag => self.set(member, json!(flag(directive, item)?)),
+            Kind::Bom => {
+                item.pairs(directive)?;
+                self.set("was_bom", json!(true));
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, member: &str, value: Value) {
+        self.document.insert(member.to_owned(), value);
+    }
+
+    /// What holds for the layer as a whole.
+    fn finish(&mut self, line: usize, around: &Around) -> Result<(), Bad> {
+        if !self.new {
+            return Ok(());
+        }
+        for (member, value) in [("os", &around.os), ("arch", &around.arch)] {
+            if !self.document.contains_key(member) {
+                self.set(member, json!(value));
+            }
+        }
+        if let Some(old) = self.document.remove("import") {
+            if self.document.contains_key("imports") {
+                let why = "a layer cannot have both import and imports";
+                return Err(Bad::new(line, why));
+            }
+            self.set("imports", old);
+            self.set("was_legacy_import", json!(true));
+        }
+        Ok(())
+    }
+
+    fn from(&mut self, item: &Item) -> Result<(), Bad> {
+        let mut source = Map::new();
+        let (mut kind, mut tag, mut url) = (String::new(), String::new(), String::new());
+        for (key, value) in item.pairs("from")? {
+            let directive = key.text("a member of from")?;
+            let (member, value) = match directive {
+                "type" => {
+                    kind = value.written(directive)?;
+                    ("Type", json!(kind))
+                }
+                "url" => {
+                    url = value.written(directive)?;
+                    ("Url", json!(url))
+                }
+                "tag" => {
+                    tag = value.written(directive)?;
+                    ("Tag", json!(tag))
+                }
+                "insecure" => ("Insecure", json!(flag(directive, value)?)),
+                _ => {
+                    let why = format!("unknown member {directive:?} of from");
+                    return Err(Bad::new(key.line, why));
+                }
+            };
+            source.insert(self.member(member), value);
+        }
+        match kind.as_str() {
+            "built" if tag.is_empty() => {
+                let why = "from has type built and no tag";
+                return Err(Bad::new(item.line, why));
+            }
+            "built" => self.needs.push(tag),
+            "tar" => self.needs.extend(layer_of(&url)),
+            _ => {}
+        }
+        let member = self.member("From");
+        self.set(&member, Value::Object(source));
+        Ok(())
+    }
+
+    /// A member that is capitalised in version 12.
+    fn member(&self, name: &str) -> String {
+        if self.new {
+            name.to_ascii_lowercase()
+        } else {
+            name.to_owned()
+        }
+    }
+
+    fn imports(&mut self, member: &str, item: &Item) -> Result<(), Bad> {
+        let one = std::slice::from_ref(item);
+        let items = match &*item.node {
+            Node::List(items) => items,
+            Node::Text(_) => one,
+            Node::Map(_) if !self.new => one,
+            _ => return Err(item.bad("imports", "a list")),
+        };
+        let mut imports = Vec::new();
+        for item in items {
+            let import = match (&*item.node, self.new) {
+                (Node::Text(path), true) => self.import(item, path, Map::new())?,
+                (Node::Text(path), false) => json!({"Path": self.path(path)}),
+                (_, true) => self.whole_import(item)?,
+                (_, false) => self.old_import(item)?,
+            };
+            let path = import.get("path").or(import.get("Path"));
+            self.needs
+                .extend(path.and_then(Value::as_str).and_then(layer_of));
+            imports.push(import);
+        }
+        if !imports.is_empty() {
+            self.set(member, Value::Array(imports));
+        }
+        Ok(())
+    }
+
+    /// An import of version 12 that is a map; stacker does not look at members it
+    /// does not know.
+    fn old_import(&self, item: &Item) -> Result<Value, Bad> {
+        let (mut path, mut hash) = (None, "");
+        for (key, value) in item.pairs("an import")? {
+            match key.text("a member of an import")? {
+                "path" => path = Some(value.text("path")?),
+                "hash" if matches!(*value.node, Node::Null) => {}
+                "hash" => hash = value.text("hash")?,
+                _ => {}
+            }
+        }
+        let path = path.ok_or_else(|| Bad::new(item.line, "an import has no path"))?;
+        Ok(json!({"Path": self.path(path), "Hash": hash}))
+    }
+
+    /// The same for version 16.
+    fn whole_import(&self, item: &Item) -> Result<Value, Bad> {
+        let mut path = "";
+        let mut members = Map::new();
+        for (key, value) in item.pairs("an import")? {
+            let name = key.text("a member of an import")?;
+            match name {
+                "path" => path = value.text(name)?,
+                "hash" => {
+                    members.insert(name.to_owned(), json!(value.text(name)?));
+                }
+                "dest" => {
+                    let dest = value.text(name)?;
+                    if !dest.is_empty() && !dest.starts_with('/') {
+                        return Err(value.bad(name, "an absolute path"));
+                    }
+                    members.insert(name.to_owned(), json!(dest));
+                }
+                "mode" | "uid" | "gid" => {
+                    let number = match *value.node {
+                        Node::Number(_, Some(number)) => number,
+                        _ => return Err(value.bad(name, "a whole number")),
+                    };
+                    if number == -1 && name == "mode" {
+                        continue;
+                    }
+                    // The mode is cut to its type, and -1 is an owner not given.
+                    let number = match name {
+                        "mode" => number & 0xffff_ffff,
+                        _ if number < -1 => return Err(value.bad(name, "0 or more")),
+                        _ => number,
+                    };
+                    members.insert(name.to_owned(), json!(number));
+                }
+                _ => {}
+            }
+        }
+        self.import(item, path, members)
+    }
+
+    fn import(
+        &self,
+        item: &Item,
+        path: &str,
+        mut members: Map<String, Value>,
+    ) -> Result<Value, Bad> {
+        if path.is_empty() {
+            return Err(Bad::new(item.line, "an import has no path"));
+        }
+        for owner in ["uid", "gid"] {
+            members.entry(owner).or_insert_with(|| json!(-1));
+        }
+        let mut whole = self.path(path);
+        if path.ends_with('/') {
+            whole.push('/');
+        }
+        members.insert("path".to_owned(), json!(whole));
+        Ok(Value::Object(members))
+    }
+
+    fn overlays(&mut self, member: &str, item: &Item) -> Result<(), Bad> {
+        let Node::List(items) = &*item.node else {
+            return Err(item.bad(member, "a list"));
+        };
+        let mut overlays = Vec::new();
+        for item in items {
+            let (source, dest) = ends(item, "an overlay directory")?;
+            let source = self.path(&source);
+            overlays.push(json!({"Source": source, "Dest": dest}));
+            self.overlays.push(source);
+        }
+        if !overlays.is_empty() {
+            self.set(member, Value::Array(overlays));
+        }
+        Ok(())
+    }
+
+    fn binds(&mut self, member: &str, item: &Item) -> Result<(), Bad> {
+        let one = std::slice::from_ref(item);
+        let items = match &*item.node {
+            Node::List(items) => items,
+            Node::Text(_) if !self.new => one,
+            _ => return Err(item.bad("binds", "a list")),
+        };
+        let mut binds = Vec::new();
+        for item in items {
+            let (source, dest) = if self.new {
+                new_bind(item)?
+            } else {
+                old_bind(item)?
+            };
+            let (source, dest) = (self.path(&source), self.path(&dest));
+            binds.push(json!({self.member("Source"): source, self.member("Dest"): dest}));
+        }
+        if !binds.is_empty() {
+            self.set(member, Value::Array(binds));
+        }
+        Ok(())
+    }
+
+    fn path(&self, path: &str) -> String {
+        absolute(self.directory, path)
+    }
+}
+
+/// A path below a directory, unless it is absolute or an address.
+pub fn absolute(directory: &str, path: &str) -> String {
+    if path.contains("://") && !path.starts_with("://") || path.starts_with('/') {
+        return path.to_owned();
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for name in directory.split('/').chain(path.split('/')) {
+        match name {
+            "" | "." => {}
+            ".." => {
+                names.pop();
+            }
+            name => names.push(name),
+        }
+    }
+    format!("/{}", names.join("/"))
+}
+
+/// The layer that an address means whose scheme is `stacker`.
+fn layer_of(address: &str) -> Option<String> {
+    let rest = address.strip_prefix("stacker://")?;
+    rest.split('/').next().map(str::to_owned)
+}
+
+fn lines(what: &str, item: &Item) -> Result<Vec<String>, Bad> {
+    match &*item.node {
+        Node::Text(line) => Ok(vec![line.clone()]),
+        Node::List(items) => {
+            let what = format!("an element of {what}");
+            let lines = items.iter().map(|item| item.text(&what).map(str::to_owned));
+            lines.collect()
+        }
+        _ => Err(item.bad(what, "a text or a list of texts")),
+    }
+}
+
+fn command(what: &str, item: &Item) -> Result<Vec<String>, Bad> {
+    let Node::Text(line) = &*item.node else {
+        return lines(what, item);
+    };
+    words::split(line).map_err(|unfinished| {
+        let what = match unfinished {
+            Unfinished::Quotation => format!("a quotation in {what} does not end"),
+            Unfinished::Escape => format!("{what} ends in a backslash"),
+        };
+        Bad::new(item.line, what)
+    })
+}
+
+fn texts(what: &str, item: &Item) -> Result<Map<String, Value>, Bad> {
+    let mut texts = Map::new();
+    for (key, value) in item.pairs(what)? {
+        let name = key.written(&format!("a name in {what}"))?;
+        let value = value.written(&format!("{name:?} in {what}"))?;
+        texts.insert(name, json!(value));
+    }
+    Ok(texts)
+}
+
+fn flag(what: &str, item: &Item) -> Result<bool, Bad> {
+    match *item.node {
+        Node::Bool(value) => Ok(value),
+        Node::Null => Ok(false),
+        _ => Err(item.bad(what, "true or false")),
+    }
+}
+
+/// `source` and `dest` of a map.
+fn ends(item: &Item, what: &str) -> Result<(String, String), Bad> {
+    let (mut source, mut dest) = (String::new(), String::new());
+    for (key, value) in item.pairs(what)? {
+        match key.written("a key")?.as_str() {
+            "source" => source = value.written("source")?,
+            "dest" => dest = value.written("dest")?,
+            _ => {}
+        }
+    }
+    Ok((source, dest))
+}
+
+fn new_bind(item: &Item) -> Result<(String, String), Bad> {
+    let Node::Text(text) = &*item.node else {
+        let (source, dest) = ends(item, "a bind")?;
+        if source.is_empty() {
+            return Err(Bad::new(item.line, "a bind has no source"));
+        }
+        let dest = if dest.is_empty() {
+            source.clone()
+        } else {
+            dest
+        };
+        return Ok((source, dest));
+    };
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words.as_slice() {
+        [both] => Ok(((*both).to_owned(), (*both).to_owned())),
+        [source, "->", dest] => Ok(((*source).to_owned(), (*dest).to_owned())),
+        _ => Err(item.bad("a bind", "SOURCE or SOURCE -> DEST")),
+    }
+}
+
+fn old_bind(item: &Item) -> Result<(String, String), Bad> {
+    let text = item.text("a bind")?;
+    let parts: Vec<&str> = text.split("->").map(str::trim).collect();
+    match parts.as_slice() {
+        [both] => Ok(((*both).to_owned(), (*both).to_owned())),
+        [source, dest] => Ok(((*source).to_owned(), (*dest).to_owned())),
+        _ => Err(item.bad("a bind", "SOURCE or SOURCE -> DEST")),
+    }
+}

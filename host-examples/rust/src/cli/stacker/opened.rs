@@ -1,0 +1,299 @@
+//! A project on disk: its directories, what is lent of them, and sessions over
+//! its cache.
+
+use std::collections::BTreeMap;
+use std::env::consts;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use layerwise::semantics::Semantics;
+use layerwise::stacker::{Epoch, Options, Places};
+use layerwise_files::{Access, Files, Root, encode};
+use layerwise_host::stacker::Session;
+use layerwise_host::{Engine, Lent};
+
+use super::args::{FileArgs, ProjectArgs};
+use super::file::{Around, Layer, Project, Substitution};
+use crate::cli::args::Global;
+use crate::cli::edges;
+use crate::cli::failed::Failed;
+use crate::cli::lend::{self, Bars};
+
+/// The directories, absolute.
+#[derive(Clone, Debug)]
+pub struct Directories {
+    work: PathBuf,
+    pub stacker: PathBuf,
+    pub roots: PathBuf,
+    pub oci: PathBuf,
+}
+
+/// A project, and how sessions over it are opened.
+pub struct Opened<'a> {
+    pub semantics: Semantics,
+    pub directories: Directories,
+    pub project: Project,
+    args: &'a ProjectArgs,
+    engine: Engine,
+    files: Arc<Files>,
+    bars: Bars,
+}
+
+impl<'a> Opened<'a> {
+    /// Reads the stackerfiles, if any are asked about, and opens what they and
+    /// the arguments name.
+    pub fn new(
+        global: &Global,
+        args: &'a ProjectArgs,
+        file: Option<&FileArgs>,
+        writes: bool,
+    ) -> Result<Self, Failed> {
+        let semantics = args.semantics()?;
+        let directories = Directories::new(args)?;
+        let project = match file {
+            Some(file) => Project::read(&file.files, &around(file, &semantics, &directories)?)?,
+            None => Project::default(),
+        };
+        let bars = Bars::default();
+        let files = lend::files(roots(&directories, &project, writes)?, &bars)?;
+        Ok(Self {
+            semantics,
+            directories,
+            project,
+            args,
+            engine: edges::engine(global)?,
+            files,
+            bars,
+        })
+    }
+
+    /// Opens the cache.
+    pub fn session(&self, dry_run: bool) -> Result<Session, Failed> {
+        let name = |path: &Path| encode(path.as_os_str().as_bytes());
+        let options = Options {
+            semantics: self.semantics.clone(),
+            places: Places {
+                stacker: name(&self.directories.stacker),
+                rootfs: name(&self.directories.roots),
+                oci: name(&self.directories.oci),
+            },
+            epoch: self.args.source_date_epoch.unwrap_or(Epoch::Unstated),
+            definitions: self.project.definitions(),
+            dry_run,
+            limits: self.args.limits.named.clone(),
+        };
+        let lent = Lent {
+            files: Arc::<Files>::clone(&self.files),
+            observer: Arc::new(self.bars.clone()),
+            ..Lent::default()
+        };
+        let limits = self.args.limits.of_session();
+        self.engine
+            .stacker(lent, options, limits)
+            .map_err(|error| self.failed(error.into()))
+    }
+
+    /// The layers that are asked about, in the order of the build.
+    pub fn layers(&self, wanted: &[String]) -> Result<Vec<&Layer>, Failed> {
+        let all = &self.project.layers;
+        for name in wanted {
+            if !all.iter().any(|layer| layer.name == *name) {
+                return Err(unknown(name, all));
+            }
+        }
+        let asked = |layer: &&Layer| wanted.is_empty() || wanted.contains(&layer.name);
+        Ok(all.iter().filter(asked).collect())
+    }
+
+    /// What the component cannot know: which option states an input, and in which
+    /// file a definition is.
+    pub fn failed(&self, mut failed: Failed) -> Failed {
+        let about = failed.subject.clone().unwrap_or_default();
+        match failed.code.as_deref() {
+            Some("stacker/input-missing") if about == "SOURCE_DATE_EPOCH" => {
+                failed
+                    .message
+                    .push_str("; give --source-date-epoch SECONDS, or --source-date-epoch unset");
+            }
+            Some("stacker/bad-definition" | "stacker/unsafe-name") => {
+                let layer = self.project.layers.iter().find(|layer| layer.name == about);
+                if let Some(layer) = layer {
+                    let place = format!(" ({:?}, line {})", layer.file, layer.line);
+                    failed.message.push_str(&place);
+                }
+            }
+            _ => {}
+        }
+        failed
+    }
+}
+
+impl ProjectArgs {
+    fn semantics(&self) -> Result<Semantics, Failed> {
+        let given = self.reading.semantics();
+        match (&self.cache_version, &given.version) {
+            (Some(one), Some(other)) if one != other => Err(Failed::usage(format!(
+                "--cache-version {one} and --compatible={other} name two versions"
+            ))),
+            (version, other) => Ok(Semantics {
+                version: version.clone().or(other.clone()),
+                ..given
+            }),
+        }
+    }
+}
+
+impl Directories {
+    fn new(args: &ProjectArgs) -> Result<Self, Failed> {
+        let work = match &args.work_dir {
+            Some(work) => absolute(work)?,
+            None => absolute(Path::new("."))?,
+        };
+        let place = |given: &Option<PathBuf>, name: &str| match given {
+            Some(given) => absolute(given),
+            None => Ok(work.join(name)),
+        };
+        let directories = Self {
+            stacker: place(&args.stacker_dir, ".stacker")?,
+            roots: place(&args.roots_dir, "roots")?,
+            oci: place(&args.oci_dir, "oci")?,
+            work: args.work_dir.clone().unwrap_or_default(),
+        };
+        // A layout that is not there would be a cache without results: all of it
+        // would be dropped for a mistyped name.
+        for (what, option, path) in [
+            ("stacker directory", "--stacker-dir", &directories.stacker),
+            ("layout of results", "--oci-dir", &directories.oci),
+        ] {
+            let found = std::fs::metadata(path);
+            let found = found.map_err(|error| Failed::file(&format!("the {what}"), path, &error));
+            if !found?.is_dir() {
+                let why = format!("it is no directory; name it with {option}");
+                return Err(Failed::unreadable(&format!("the {what}"), path, &why));
+            }
+        }
+        Ok(directories)
+    }
+
+    /// The values that stacker has for its own names.
+    fn substitutions(&self, version: u32) -> Result<Vec<Substitution>, Failed> {
+        let mut places = vec![
+            ("STACKER_ROOTFS_DIR", &self.roots),
+            ("STACKER_STACKER_DIR", &self.stacker),
+            ("STACKER_OCI_DIR", &self.oci),
+        ];
+        if version >= 16 {
+            places.push(("STACKER_WORK_DIR", &self.work));
+        }
+        let value = |(name, path): (&str, &PathBuf)| match path.to_str() {
+            Some(path) => Ok(Substitution::new(name, path)),
+            None => Err(Failed::unreadable(
+                "the directory",
+                path,
+                "its name is not utf-8",
+            )),
+        };
+        places.into_iter().map(value).collect()
+    }
+}
+
+fn around(
+    file: &FileArgs,
+    semantics: &Semantics,
+    directories: &Directories,
+) -> Result<Around, Failed> {
+    let version = if semantics.version.as_deref() == Some("12") {
+        12
+    } else {
+        16
+    };
+    let mut substitutions = file.substitute.clone();
+    substitutions.extend(directories.substitutions(version)?);
+    let (os, arch) = match &file.system {
+        Some((os, arch)) => (os.clone(), arch.clone()),
+        None => (go_name(consts::OS), go_name(consts::ARCH)),
+    };
+    Ok(Around {
+        version,
+        substitutions,
+        os,
+        arch,
+    })
+}
+
+/// What Go calls a system or processor.
+fn go_name(name: &str) -> String {
+    match name {
+        "x86_64" => "amd64",
+        "x86" => "386",
+        "aarch64" => "arm64",
+        "powerpc64" if cfg!(target_endian = "little") => "ppc64le",
+        "powerpc64" => "ppc64",
+        "loongarch64" => "loong64",
+        "macos" => "darwin",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// What is lent: the directories of the project, and where overlay directories
+/// are. Each is opened at the directory above it, so that whether it is there,
+/// and whether it is a link, is seen.
+fn roots(directories: &Directories, project: &Project, writes: bool) -> Result<Vec<Root>, Failed> {
+    let overlays = project.layers.iter().flat_map(|layer| &layer.overlays);
+    let overlays = overlays
+        .map(|source| PathBuf::from(clean(OsStr::new(source))))
+        .filter(|source| source.is_absolute());
+    let places = [directories.roots.clone(), directories.oci.clone()];
+    let mut lent: BTreeMap<PathBuf, Access> = BTreeMap::new();
+    for place in places.into_iter().chain(overlays) {
+        let above = place.parent().unwrap_or(&place);
+        let there = above.ancestors().find(|directory| directory.is_dir());
+        let there = there.unwrap_or(Path::new("/"));
+        lent.insert(there.to_owned(), Access::ReadOnly);
+    }
+    let access = if writes {
+        Access::Writable
+    } else {
+        Access::ReadOnly
+    };
+    lent.insert(directories.stacker.clone(), access);
+    Ok(lent
+        .into_iter()
+        .map(|(path, access)| Root::new(path, access))
+        .collect())
+}
+
+/// An absolute path without `.`, `..` and repeated slashes, as stacker makes it:
+/// without a look at links.
+fn absolute(path: &Path) -> Result<PathBuf, Failed> {
+    let whole = std::path::absolute(path);
+    let whole = whole.map_err(|error| Failed::file("the directory", path, &error))?;
+    Ok(clean(whole.as_os_str()))
+}
+
+fn clean(path: &OsStr) -> PathBuf {
+    let mut cleaned = PathBuf::new();
+    for component in Path::new(path).components() {
+        match component {
+            Component::ParentDir => {
+                cleaned.pop();
+            }
+            Component::CurDir => {}
+            other => cleaned.push(other),
+        }
+    }
+    cleaned
+}
+
+fn unknown(name: &str, all: &[Layer]) -> Failed {
+    let nearest = all
+        .iter()
+        .min_by_key(|layer| strsim::damerau_levenshtein(&layer.name, name));
+    let hint = nearest.map_or(String::new(), |layer| {
+        format!("; the nearest is {:?}", layer.name)
+    });
+    Failed::new("not-found", format!("no layer has the name {name:?}{hint}")).about(name)
+}
