@@ -1,12 +1,12 @@
 //! From arguments to a reply, and from a reply to what is printed.
 
 mod args;
+mod buildkit;
 mod conformance;
 mod demo;
 mod docker;
 mod edges;
 mod failed;
-#[allow(dead_code, reason = "the commands that use it follow")]
 mod lend;
 mod page;
 mod reply;
@@ -53,6 +53,7 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
             DockerCommand::Explain(args) => docker::explain(global, args, style),
             DockerCommand::History(args) => docker::history(global, args, style),
         },
+        Command::Buildkit(command) => buildkit::run(global, command, style),
         Command::Conformance(args) => conformance::run(global, args, style),
         Command::Rule(args) => rule::run(args, style),
         Command::Demo => demo::run(global, style),

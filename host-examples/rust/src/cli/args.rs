@@ -8,6 +8,7 @@ use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 use layerwise_host::SessionLimits;
 
+use super::buildkit::BuildkitCommand;
 use super::{conformance, demo, docker, failed, rule};
 
 /// Decides what a container build may reuse, and says why.
@@ -49,6 +50,9 @@ pub enum Command {
     /// The image cache of Docker's classic builder.
     #[command(subcommand)]
     Docker(Box<DockerCommand>),
+    /// The remote cache of BuildKit.
+    #[command(subcommand)]
+    Buildkit(Box<BuildkitCommand>),
     /// Run vector files (plain or gzip) through the component.
     #[command(after_long_help = conformance::HELP)]
     Conformance(ConformanceArgs),
