@@ -43,6 +43,7 @@ mod reason;
 mod record;
 mod records;
 mod seed;
+mod severity;
 mod source;
 mod stack;
 mod text;
@@ -69,6 +70,7 @@ pub use plan::{Effect, Plan};
 pub use push::Pushed;
 pub use reason::Reason;
 pub use record::{Alternative, Outcome, Record};
+pub use severity::{Severity, severity};
 pub use verdict::{Standing, Verdict};
 pub use verify::{Report, inspect, verify};
 

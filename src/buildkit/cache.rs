@@ -1,6 +1,8 @@
 //! A cache that was read: its records by the names an importer gives them, and
 //! its way back into a config.
 
+use serde::Serialize;
+
 use super::add::Given;
 use super::add::Origin;
 use super::blobs::Blobs;
@@ -49,7 +51,7 @@ pub struct Offer {
 }
 
 /// Numbers about a cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Statistics {
     /// Records after merging.
     pub records: u64,

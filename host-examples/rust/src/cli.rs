@@ -2,6 +2,7 @@
 
 mod args;
 mod buildpacks;
+mod buildkit;
 mod conformance;
 mod demo;
 mod docker;
@@ -63,6 +64,7 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
         },
         Command::Buildpacks(command) => buildpacks::run(global, command, style),
         Command::Stacker(command) => stacker::run(global, command, style),
+        Command::Buildkit(command) => buildkit::run(global, command, style),
         Command::Conformance(args) => conformance::run(global, args, style),
         Command::Record(args) => record::run(global, args, style),
         Command::Replay(args) => replay::run(global, args, style),

@@ -26,6 +26,7 @@ mod digests;
 mod failures;
 mod keys;
 mod layout;
+mod measure;
 mod options;
 mod parallel;
 mod paths;
@@ -38,6 +39,7 @@ mod store;
 mod unpack;
 
 pub use keys::{Credentials, Keys};
+pub use measure::{Measured, measure};
 pub use options::{Limits, Links, Options, Owners, Progress, Provider, Retry, Timeouts};
 pub use paths::{Opened, Paths, Rooted};
 pub use reference::{Place, Target};

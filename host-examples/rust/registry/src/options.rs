@@ -168,7 +168,7 @@ impl Options {
     /// Who hears of progress.
     #[must_use]
     pub fn progress(mut self, callback: impl Fn(&str, u64, u64) + Send + Sync + 'static) -> Self {
-        self.progress = Progress(Some(Arc::new(callback)));
+        self.progress = Progress::of(callback);
         self
     }
 
@@ -272,6 +272,10 @@ impl Default for Limits {
 }
 
 impl Progress {
+    pub(crate) fn of(callback: impl Fn(&str, u64, u64) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(callback)))
+    }
+
     pub(crate) fn tell(&self, item: &str, done: u64, total: u64) {
         if let Some(callback) = &self.0 {
             callback(item, done, total);

@@ -12,6 +12,7 @@ use layerwise_host::{Recorder, SessionLimits};
 use super::buildpacks::BuildpacksCommand;
 use super::{conformance, demo, docker, failed, record, replay, rule, scenario};
 use super::stacker::StackerCommand;
+use super::buildkit::BuildkitCommand;
 use super::{conformance, demo, docker, failed, rule};
 
 /// Decides what a container build may reuse, and says why.
@@ -62,6 +63,9 @@ pub enum Command {
     /// The build cache of stacker.
     #[command(subcommand)]
     Stacker(Box<StackerCommand>),
+    /// The remote cache of BuildKit.
+    #[command(subcommand)]
+    Buildkit(Box<BuildkitCommand>),
     /// Run vector files (plain or gzip) through the component.
     #[command(after_long_help = conformance::HELP)]
     Conformance(ConformanceArgs),

@@ -35,6 +35,7 @@ pub struct RegistryArgs {
 }
 
 /// The directories a command works in.
+#[allow(dead_code, reason = "commands over directories follow")]
 pub fn files(roots: impl IntoIterator<Item = Root>, bars: &Bars) -> Result<Arc<Files>, Failed> {
     let bars = bars.clone();
     let files = Files::open(roots).map_err(failed)?;
@@ -60,6 +61,16 @@ pub fn registry(
 /// How registries are spoken to, for commands that read and unpack layers
 /// elsewhere.
 pub fn options(args: &RegistryArgs, bars: &Bars) -> Result<Options, Failed> {
+    registry_with(args, files, bars, |options| options)
+}
+
+/// The same with more settings.
+pub fn registry_with(
+    args: &RegistryArgs,
+    files: Option<&Arc<Files>>,
+    bars: &Bars,
+    more: impl FnOnce(Options) -> Options,
+) -> Result<Arc<Repositories>, Failed> {
     let bars = bars.clone();
     let mut options = Options::default()
         .progress(move |item, done, total| bars.show(item, Unit::Bytes, done, total));
@@ -79,6 +90,10 @@ pub fn options(args: &RegistryArgs, bars: &Bars) -> Result<Options, Failed> {
 /// Registries with these settings.
 pub fn repositories(options: Options) -> Result<Arc<Repositories>, Failed> {
     Ok(Arc::new(Repositories::new(options).map_err(failed)?))
+    if let Some(files) = files {
+        options = options.paths(Arc::new(Places(Arc::clone(files))));
+    }
+    Ok(Arc::new(Repositories::new(more(options)).map_err(failed)?))
 }
 
 /// What a host's part of the work says.
@@ -105,6 +120,11 @@ enum Unit {
 }
 
 impl Bars {
+    /// Shows how much of something was read.
+    pub fn bytes(&self, item: &str, done: u64, total: u64) {
+        self.show(item, Unit::Bytes, done, total);
+    }
+
     /// Shows how far something is. A total of zero is not known.
     fn show(&self, item: &str, unit: Unit, done: u64, total: u64) {
         let mut each = self.0.each.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,0 +1,145 @@
+//! What `layerwise buildkit` accepts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{diff, export, graph, inspect};
+use crate::cli::args::{LimitArgs, ReadingArgs};
+use crate::cli::lend::RegistryArgs;
+
+/// What can be done with BuildKit's remote caches.
+#[derive(Subcommand)]
+pub enum BuildkitCommand {
+    /// Write a cache: from a file of records, from other caches, or both.
+    #[command(after_long_help = export::HELP)]
+    Export(ExportArgs),
+    /// Show what a cache holds: numbers, findings, a verdict on each record.
+    #[command(after_long_help = inspect::HELP)]
+    Inspect(InspectArgs),
+    /// Check a cache; the exit code is 1 when readers would refuse it.
+    #[command(after_long_help = inspect::HELP)]
+    Verify(InspectArgs),
+    /// Say what changed from one cache to another: where the builds part, then what follows.
+    #[command(after_long_help = diff::HELP)]
+    Diff(DiffArgs),
+    /// Draw the chains of a cache: Graphviz DOT, or a picture that needs nothing else.
+    #[command(after_long_help = graph::HELP)]
+    Graph(GraphArgs),
+}
+
+#[derive(Args)]
+pub struct ExportArgs {
+    /// Where the cache goes: `host/name:tag` in a registry, or `oci:DIR[:TAG]`, a layout directory
+    /// (which is what `--export-cache type=local` writes).
+    #[arg(value_name = "REFERENCE")]
+    pub target: String,
+    /// A file of records, described below; `-` is standard input.
+    #[arg(long, value_name = "FILE|-", required_unless_present = "from")]
+    pub records: Option<PathBuf>,
+    /// A cache whose records are added first, with their layers. Copies a cache to another
+    /// registry or into another form; given several times, merges caches.
+    #[arg(long, value_name = "REFERENCE")]
+    pub from: Vec<String>,
+    /// The repository that has the layers for which the records name no other.
+    /// Default: the target.
+    #[arg(long, value_name = "REPOSITORY")]
+    pub source: Option<String>,
+    /// Show what would be written, and write nothing.
+    #[arg(long, visible_alias = "dry-run")]
+    pub plan: bool,
+    #[command(flatten)]
+    pub form: FormArgs,
+    /// Export the newest result that is whole when layers of the newest are missing.
+    #[arg(long)]
+    pub fall_back: bool,
+    /// Keep results of one instant and length apart when their digests differ.
+    #[arg(long)]
+    pub strict_results: bool,
+    /// Push a config or manifest above 1 MiB all the same, although no importer reads it.
+    #[arg(long)]
+    pub push_too_large: bool,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// The form of the manifest, in the words of BuildKit's own attributes.
+#[derive(Args)]
+pub struct FormArgs {
+    /// Media types of OCI; with `false` those of Docker, in a manifest list.
+    #[arg(long, value_name = "BOOL", default_value = "true")]
+    pub oci_mediatypes: String,
+    /// An image manifest; with `false` an index or manifest list of layers, which many registries
+    /// refuse (see below). Default: as --oci-mediatypes.
+    #[arg(long, value_name = "BOOL")]
+    pub image_manifest: Option<String>,
+}
+
+#[derive(Args)]
+pub struct InspectArgs {
+    /// The cache: `host/name:tag`, `host/name@digest`, or `oci:DIR[:TAG]`.
+    #[arg(value_name = "REFERENCE")]
+    pub cache: String,
+    /// List every record with its verdict.
+    #[arg(long)]
+    pub records: bool,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+#[derive(Args)]
+pub struct DiffArgs {
+    /// The cache to compare from.
+    #[arg(value_name = "OLD")]
+    pub old: String,
+    /// The cache to compare to.
+    #[arg(value_name = "NEW")]
+    pub new: String,
+    /// Also list what only follows from the differences.
+    #[arg(long)]
+    pub cascades: bool,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+#[derive(Args)]
+pub struct GraphArgs {
+    /// The cache: `host/name:tag`, `host/name@digest`, or `oci:DIR[:TAG]`.
+    #[arg(value_name = "REFERENCE")]
+    pub cache: String,
+    /// Write to this file, whose extension tells the format; standard output otherwise.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// What to draw. Default: what the extension of the file says, else dot.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// How many boxes are drawn at most; what is beyond is counted in a note.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub boxes: usize,
+    /// Draw every record, also in long runs without a branch, a result or a finding.
+    #[arg(long)]
+    pub no_collapse: bool,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// A format of pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Graphviz's language.
+    Dot,
+    /// A picture.
+    Svg,
+    /// A page with the picture, numbers and findings.
+    Html,
+}
