@@ -1,8 +1,8 @@
 //! From arguments to a reply, and from a reply to what is printed.
 
 mod args;
-mod buildpacks;
 mod buildkit;
+mod buildpacks;
 mod conformance;
 mod demo;
 mod docker;

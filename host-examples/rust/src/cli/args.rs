@@ -9,11 +9,10 @@ use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 use layerwise_host::{Recorder, SessionLimits};
 
-use super::buildpacks::BuildpacksCommand;
-use super::{conformance, demo, docker, failed, record, replay, rule, scenario};
-use super::stacker::StackerCommand;
 use super::buildkit::BuildkitCommand;
-use super::{conformance, demo, docker, failed, rule};
+use super::buildpacks::BuildpacksCommand;
+use super::stacker::StackerCommand;
+use super::{conformance, demo, docker, failed, record, replay, rule, scenario};
 
 /// Decides what a container build may reuse, and says why.
 #[derive(Parser)]

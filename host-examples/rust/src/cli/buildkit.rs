@@ -24,7 +24,6 @@ use super::lend::{self, Bars, RegistryArgs};
 use super::reply::{Reply, Style};
 
 pub use args::BuildkitCommand;
-pub use show::explanation as show_explanation;
 
 /// Does what a command asks.
 pub fn run(global: &Global, command: &BuildkitCommand, style: Style) -> Result<Reply, Failed> {

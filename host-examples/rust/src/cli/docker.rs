@@ -20,9 +20,6 @@ use step::Verb;
 
 pub use history::HELP as HISTORY_HELP;
 pub use show::answer as show_answer;
-pub use show::{
-    answer as show_answer, explanation as show_explanation, semantics as show_semantics,
-};
 pub use step::HELP as STEP_HELP;
 
 /// `docker lookup`

@@ -35,7 +35,6 @@ pub struct RegistryArgs {
 }
 
 /// The directories a command works in.
-#[allow(dead_code, reason = "commands over directories follow")]
 pub fn files(roots: impl IntoIterator<Item = Root>, bars: &Bars) -> Result<Arc<Files>, Failed> {
     let bars = bars.clone();
     let files = Files::open(roots).map_err(failed)?;
@@ -45,7 +44,6 @@ pub fn files(roots: impl IntoIterator<Item = Root>, bars: &Bars) -> Result<Arc<F
 
 /// Registries and layout directories; files that layers are read from and
 /// unpacked into are those of `files`.
-#[allow(dead_code, reason = "the commands that use it follow")]
 pub fn registry(
     args: &RegistryArgs,
     files: Option<&Arc<Files>>,
@@ -61,16 +59,6 @@ pub fn registry(
 /// How registries are spoken to, for commands that read and unpack layers
 /// elsewhere.
 pub fn options(args: &RegistryArgs, bars: &Bars) -> Result<Options, Failed> {
-    registry_with(args, files, bars, |options| options)
-}
-
-/// The same with more settings.
-pub fn registry_with(
-    args: &RegistryArgs,
-    files: Option<&Arc<Files>>,
-    bars: &Bars,
-    more: impl FnOnce(Options) -> Options,
-) -> Result<Arc<Repositories>, Failed> {
     let bars = bars.clone();
     let mut options = Options::default()
         .progress(move |item, done, total| bars.show(item, Unit::Bytes, done, total));
@@ -90,10 +78,6 @@ pub fn registry_with(
 /// Registries with these settings.
 pub fn repositories(options: Options) -> Result<Arc<Repositories>, Failed> {
     Ok(Arc::new(Repositories::new(options).map_err(failed)?))
-    if let Some(files) = files {
-        options = options.paths(Arc::new(Places(Arc::clone(files))));
-    }
-    Ok(Arc::new(Repositories::new(more(options)).map_err(failed)?))
 }
 
 /// What a host's part of the work says.

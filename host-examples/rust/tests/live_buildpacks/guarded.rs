@@ -219,7 +219,7 @@ fn another_scope_is_another_cache() {
         (answer.outcome, code(&answer.finding)),
         (Outcome::Miss, "layer-not-found")
     );
-    let reused = image.reuse(&[diff_id.clone()]).unwrap();
+    let reused = image.reuse(std::slice::from_ref(&diff_id)).unwrap();
     assert_eq!(reused[0].outcome, Outcome::Failed);
     // What is not ours is replaced, but never deleted.
     let committed = build(&host, &mut image, &["two"]).unwrap();

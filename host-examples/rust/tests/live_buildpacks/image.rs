@@ -70,7 +70,7 @@ fn what_one_host_commits_another_retrieves() {
     let gone = first.open(&format!("{}/team/app/cache@{old}", server.host));
     assert!(!gone.unwrap().exists().unwrap());
     let mut image = first.open(&name).unwrap();
-    let answers = image.verify(&[one.clone()]).unwrap();
+    let answers = image.verify(std::slice::from_ref(&one)).unwrap();
     assert_eq!(code(&answers[0].finding), "layer-verified");
     assert_eq!(
         code(&retrieve(&mut image, &two, "two").finding),

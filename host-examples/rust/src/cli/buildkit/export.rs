@@ -109,9 +109,7 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
     let bars = Bars::default();
     let places = Later::default();
     let files = Arc::new(Files(Arc::clone(&places)));
-    let repositories = lend::registry_with(&args.registry, None, &bars, |options| {
-        options.provider(files)
-    })?;
+    let repositories = lend::repositories(lend::options(&args.registry, &bars)?.provider(files))?;
     let locate = |reference: &str| {
         let located = repositories.locate(reference);
         located.map_err(|failure| lend::failed(failure).about(reference))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use layerwise::buildkit::{Severity, rules, severity};
-use layerwise::explain::{Difference, Explanation, Finding};
+use layerwise::explain::{Difference, Finding};
 use serde::Serialize;
 
 use crate::cli::page::{Page, quoted};
@@ -69,20 +69,6 @@ pub fn findings(page: &mut Page, findings: &[Graded<'_>]) {
         if let Some(more) = block.len().checked_sub(shown).filter(|more| *more > 0) {
             page.rows(2, &[[&*format!("and {more} more; --verbose lists them")]]);
         }
-    }
-}
-
-/// The summary and every finding of an explanation.
-pub fn explanation(page: &mut Page, explanation: &Explanation) {
-    let Explanation {
-        summary, findings, ..
-    } = explanation;
-    page.line(&format!("{}  {}", summary.code, summary.subject));
-    let because = meaning(&summary.code);
-    page.rows(2, &[["because", because]]);
-    page.indented(2, |page| evidence(page, summary));
-    for finding in findings {
-        entry(page, finding);
     }
 }
 

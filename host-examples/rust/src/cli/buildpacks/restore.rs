@@ -237,8 +237,14 @@ fn application(args: &RestoreArgs, bars: &Bars) -> Result<(Option<App>, Option<S
 /// The cache.
 enum Opened<'a> {
     None,
-    Directory { name: &'a Path, text: String },
-    Image { name: &'a str, image: CacheImage },
+    Directory {
+        name: &'a Path,
+        text: String,
+    },
+    Image {
+        name: &'a str,
+        image: Box<CacheImage>,
+    },
 }
 
 impl<'a> Opened<'a> {
@@ -281,7 +287,10 @@ impl<'a> Opened<'a> {
         };
         let limits = args.session.limits.of_session();
         let image = engine.buildpacks_image(lent, options, limits)?;
-        Ok(Self::Image { name, image })
+        Ok(Self::Image {
+            name,
+            image: Box::new(image),
+        })
     }
 
     /// What the restore is told; none when there is no cache.

@@ -244,7 +244,7 @@ fn go_name(name: &str) -> String {
 fn roots(directories: &Directories, project: &Project, writes: bool) -> Result<Vec<Root>, Failed> {
     let overlays = project.layers.iter().flat_map(|layer| &layer.overlays);
     let overlays = overlays
-        .map(|source| PathBuf::from(clean(OsStr::new(source))))
+        .map(|source| clean(OsStr::new(source)))
         .filter(|source| source.is_absolute());
     let places = [directories.roots.clone(), directories.oci.clone()];
     let mut lent: BTreeMap<PathBuf, Access> = BTreeMap::new();

@@ -10,9 +10,9 @@ use layerwise_host::stacker::Session;
 use serde::Serialize;
 
 use super::opened::Directories;
-use crate::cli::docker::show_semantics;
 use crate::cli::failed::Failed;
 use crate::cli::page::{Page, quoted};
+use crate::cli::why;
 
 /// What `--help` of every command says about what their documents share.
 macro_rules! shared {
@@ -69,7 +69,7 @@ impl<'a> About<'a> {
             State::Unreadable => "unreadable".to_owned(),
         };
         page.line(&format!("{}  {state}", file.display()));
-        let mut rows = vec![["reading".to_owned(), show_semantics(self.semantics)]];
+        let mut rows = vec![["reading".to_owned(), why::semantics(self.semantics)]];
         let did = if done { "did" } else { "would" };
         let written = opened.effects.iter();
         rows.extend(written.map(|written| [did.to_owned(), effect(written)]));
