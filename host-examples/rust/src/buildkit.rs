@@ -84,6 +84,13 @@ macro_rules! method {
     reason = "what the component refuses, or why it was stopped"
 )]
 impl Session {
+    /// The fuel that the last call in this instance took; none where time is
+    /// what counts.
+    pub fn spent(&self) -> Option<u64> {
+        let instance = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        instance.spent()
+    }
+
     pub fn export_to(&self, options: Options) -> Result<Exporter, Error> {
         let options = options.into();
         let handle = function!(self, call_export_to, &options)?.map_err(refused)?;

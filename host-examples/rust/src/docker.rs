@@ -54,6 +54,11 @@ macro_rules! method {
 }
 
 impl Session {
+    /// The fuel that the last call took; none where time is what counts.
+    pub fn spent(&self) -> Option<u64> {
+        self.instance.spent()
+    }
+
     /// Decides about a step and makes the changes that go with the answer.
     ///
     /// # Errors
@@ -140,6 +145,11 @@ macro_rules! function {
     reason = "what the component refuses, or why it was stopped"
 )]
 impl Predicates {
+    /// The fuel that the last call took; none where time is what counts.
+    pub fn spent(&self) -> Option<u64> {
+        self.instance.spent()
+    }
+
     pub fn compare_configs(
         &mut self,
         have: Option<&str>,

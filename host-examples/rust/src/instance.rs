@@ -197,6 +197,12 @@ impl Instance {
         let _ = self.call(|_, store| resource.resource_drop(store));
     }
 
+    /// The fuel that the last call took; none where time is what counts.
+    pub fn spent(&self) -> Option<u64> {
+        let left = self.store.get_fuel().ok()?;
+        Some(self.limits.fuel.saturating_sub(left))
+    }
+
     fn stopped(&mut self, error: &wasmtime::Error) -> Error {
         let trap = error.downcast_ref::<Trap>();
         let panic = self.store.data_mut().last_error.take();

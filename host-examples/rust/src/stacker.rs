@@ -55,6 +55,11 @@ macro_rules! method {
 }
 
 impl Session {
+    /// The fuel that the last call took; none where time is what counts.
+    pub fn spent(&self) -> Option<u64> {
+        self.instance.spent()
+    }
+
     /// What opening found and did.
     ///
     /// # Errors
@@ -187,6 +192,11 @@ macro_rules! function {
     reason = "what the component refuses, or why it was stopped"
 )]
 impl Functions {
+    /// The fuel that the last call took; none where time is what counts.
+    pub fn spent(&self) -> Option<u64> {
+        self.instance.spent()
+    }
+
     pub fn hash_value(
         &mut self,
         name: &str,

@@ -52,6 +52,11 @@ macro_rules! method {
 }
 
 impl CacheImage {
+    /// The fuel that the last call took; none where time is what counts.
+    pub fn spent(&self) -> Option<u64> {
+        self.instance.spent()
+    }
+
     /// Whether the name stands for something now; asked again at each call.
     ///
     /// # Errors

@@ -52,6 +52,11 @@ macro_rules! method {
 }
 
 impl Restorer {
+    /// The fuel that the last call took; none where time is what counts.
+    pub fn spent(&self) -> Option<u64> {
+        self.instance.spent()
+    }
+
     /// Decides and changes nothing.
     ///
     /// # Errors

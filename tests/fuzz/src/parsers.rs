@@ -1,0 +1,145 @@
+//! Every parser on any text: an answer or a refusal, and what is printed reads
+//! as what was printed.
+
+use layerwise::docker::{self, Order};
+use layerwise::oci::Digest;
+use layerwise::semantics::Semantics;
+use layerwise::{buildkit, mtree, paths, stacker};
+
+/// The first byte chooses the parser, the rest is the text.
+pub fn parsers(bytes: &[u8]) {
+    let Some((which, rest)) = bytes.split_first() else {
+        return;
+    };
+    let text = String::from_utf8_lossy(rest);
+    let semantics = match which & 0x80 {
+        0 => Semantics::guarded(),
+        _ => Semantics::compatible(None),
+    };
+    match which % 16 {
+        0 => image(&text, &semantics),
+        1 => config(&text, &semantics),
+        2 => time(&text),
+        3 => commands(&text, &semantics),
+        4 => cache(&text, &semantics),
+        5 => {
+            let _ = buildkit::detect(&text);
+        }
+        6 => layers(&text, &semantics),
+        7 => {
+            let _ = stacker::hash_value("layer", &text, &semantics);
+            let _ = stacker::parse_layer_type(&text);
+            let _ = stacker::parse_tag(&text, &semantics);
+        }
+        8 => names(rest, &text),
+        9 => {
+            let _ = mtree::Spec::parse(rest);
+            let _ = mtree::base64::decode(&text);
+        }
+        10 => digest(&text),
+        _ => pair(&text, &semantics),
+    }
+}
+
+fn image(text: &str, semantics: &Semantics) {
+    for order in [Order::Declared, Order::Sorted] {
+        if let Ok(printed) = docker::encode_image(text, order, semantics) {
+            let again = docker::encode_image(&printed, order, semantics);
+            assert_eq!(again.as_ref(), Ok(&printed), "an image, printed and read");
+        }
+    }
+    for index in [0, 1, u32::MAX] {
+        let _ = docker::layer_of(text, index, semantics);
+    }
+    let _ = docker::compare_parent(text, Some(text), semantics);
+}
+
+fn config(text: &str, semantics: &Semantics) {
+    let Ok(printed) = docker::encode_config(text, semantics) else {
+        return;
+    };
+    let again = docker::encode_config(&printed, semantics);
+    assert_eq!(again.as_ref(), Ok(&printed), "a config, printed and read");
+    if !semantics.is_guarded() {
+        return;
+    }
+    let compared = docker::compare_configs(Some(text), Some(text), semantics);
+    assert!(
+        compared.is_ok_and(|compared| compared.equal && compared.differences.is_empty()),
+        "a config is equal to itself"
+    );
+}
+
+fn time(text: &str) {
+    let Ok(time) = docker::parse_time(text) else {
+        return;
+    };
+    if let Some(printed) = time.to_text() {
+        let again = docker::parse_time(&printed).expect("what is printed is read");
+        let instant = |time: &layerwise::go_json::Timestamp| (time.seconds, time.nanoseconds);
+        assert_eq!(instant(&again), instant(&time), "a time, printed and read");
+    }
+}
+
+fn commands(text: &str, semantics: &Semantics) {
+    let (entry, config) = halves(text);
+    let _ = docker::compare_command(entry, config, semantics);
+    let _ = docker::compare_history(entry, config);
+}
+
+fn cache(text: &str, semantics: &Semantics) {
+    let (config, descriptors) = halves(text);
+    let _ = buildkit::verify(config, descriptors, &[]);
+    let Ok(cache) = buildkit::parse(config, descriptors, semantics, &[]) else {
+        return;
+    };
+    let Ok(printed) = cache.encode() else { return };
+    if let Ok(again) = buildkit::parse(&printed, descriptors, semantics, &[]) {
+        assert_eq!(again.encode(), Ok(printed), "a cache, printed and read");
+    }
+}
+
+fn layers(text: &str, semantics: &Semantics) {
+    let (have, want) = halves(text);
+    let _ = stacker::compare_layers(have, want, semantics);
+    if let Ok(printed) = stacker::encode_layer(text, semantics)
+        && printed.stable
+    {
+        let again = stacker::encode_layer(&printed.text, semantics);
+        let again = again.map(|again| again.text);
+        assert_eq!(again, Ok(printed.text), "a definition, printed and read");
+    }
+}
+
+fn names(bytes: &[u8], text: &str) {
+    let path = paths::encode(bytes);
+    assert_eq!(paths::decode(&path), bytes, "a name, encoded and decoded");
+    let printed = stacker::vis(&path);
+    assert_eq!(
+        stacker::unvis(&printed),
+        Ok(path),
+        "a name in a tree's text"
+    );
+    let _ = stacker::unvis(text);
+    let _ = paths::clean(text);
+}
+
+fn digest(text: &str) {
+    if let Ok(digest) = text.parse::<Digest>() {
+        assert_eq!(digest.to_string(), text, "a digest, read and printed");
+    }
+}
+
+fn pair(text: &str, semantics: &Semantics) {
+    let (have, want) = halves(text);
+    let one = docker::compare_configs(Some(have), Some(want), semantics);
+    let other = docker::compare_configs(Some(want), Some(have), semantics);
+    if let (Ok(one), Ok(other)) = (one, other) {
+        assert_eq!(one.equal, other.equal, "comparing is symmetric");
+    }
+}
+
+/// The text before and after its first line break.
+fn halves(text: &str) -> (&str, &str) {
+    text.split_once('\n').unwrap_or((text, ""))
+}
