@@ -80,7 +80,7 @@ pub enum Command {
     /// Say what a code means; without one, list them all.
     #[command(after_long_help = rule::HELP)]
     Rule(RuleArgs),
-    /// Show a hit, a restored image and a miss on sample data.
+    /// Show hits and misses of each system on sample data.
     #[command(after_long_help = demo::HELP)]
     Demo,
 }

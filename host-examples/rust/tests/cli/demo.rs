@@ -3,18 +3,23 @@
 use super::support::*;
 
 #[test]
-fn shows_a_hit_a_restored_image_and_a_miss() {
+fn shows_a_hit_and_a_miss_of_every_system() {
     let run = layerwise(&["demo"]);
     assert_eq!((run.exit, &*run.stderr), (0, ""));
     golden("demo.txt", &run.stdout, None);
     let document = layerwise(&["demo", "--json"]).json();
-    let outcomes: Vec<&str> = document["scenes"]
-        .as_array()
-        .unwrap()
-        .iter()
+    let scenes = document["scenes"].as_array().unwrap();
+    let of = |system: &'static str| scenes.iter().filter(move |scene| scene["system"] == system);
+    let outcomes: Vec<&str> = of("docker")
         .map(|scene| scene["answer"]["outcome"].as_str().unwrap())
         .collect();
     assert_eq!(outcomes, ["hit-local", "hit-restored", "miss"]);
+    // Every system has a hit, and a miss that is explained.
+    for system in ["docker", "buildpacks"] {
+        let explained = of(system).filter(|scene| !scene["explanation"].is_null());
+        assert_eq!(explained.count(), 1, "{system}");
+        assert!(of(system).count() > 1, "{system}");
+    }
 }
 
 #[test]

@@ -99,25 +99,40 @@ fn a_layer_without_room_is_left_out_and_the_next_commit_has_it() {
     );
 }
 
-/// Without room for the smallest document nothing is committed, and what was
-/// there stays.
+/// Without room for the config nothing is committed, and what was there stays.
 #[test]
 fn a_commit_without_room_is_an_error() {
     let host = Host::new();
     layers_directory(host.path(), &["one"]);
     assert_eq!(in_full(&host, &COMMIT).status.code(), Some(0));
     let before = tree(&host.path().join("image"));
-    layers_directory(host.path(), &["two"]);
-    let output = small(
-        &host,
-        0,
-        &[&COMMIT[..], &["--json", "--no-code-cache"]].concat(),
-    );
+    let long = "x".repeat(100_000);
+    let metadata = metadata(&[("one", &long)]);
+    fs::write(host.path().join("metadata.json"), metadata).unwrap();
+    let commit = [
+        "buildpacks",
+        "cache",
+        "commit",
+        "oci:image:1",
+        "--scope",
+        "app",
+        "--metadata",
+        "metadata.json",
+        "--json",
+    ];
+    let output = small(&host, 64, &commit);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let error = &json(&output)["error"];
     assert_eq!(error["code"], "buildpacks/save-failed", "{error}");
-    assert_eq!(tree(&host.path().join("image")), before);
-    assert_eq!(in_full(&host, &COMMIT).status.code(), Some(0));
+    let after = tree(&host.path().join("image"));
+    let of = |tree: &[String], name: &str| {
+        let found = tree.iter().find(|entry| entry.starts_with(name));
+        found.cloned()
+    };
+    assert_eq!(of(&after, "index.json"), of(&before, "index.json"));
+    assert!(before.iter().all(|entry| after.contains(entry)));
+    assert!(!after.iter().any(|name| name.contains(".layerwise.blob")));
+    assert_eq!(in_full(&host, &commit).status.code(), Some(0));
 }
 
 #[test]

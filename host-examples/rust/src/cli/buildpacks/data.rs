@@ -163,18 +163,25 @@ impl Directory<'_> {
     }
 
     fn remove(&self, path: &str) -> Result<(), Failure> {
-        let mut paths = match self.files.walk(path, FsFacts::default(), MOST) {
-            Err(failure) if failure.code == FailureCode::NotFound => return Ok(()),
-            found => found?,
+        let whole = [path.to_owned()];
+        let kind = match self.files.stat(&whole, false, FsFacts::default()).pop() {
+            Some(Ok(entry)) => entry.kind,
+            Some(Err(failure)) if failure.code != FailureCode::NotFound => return Err(failure),
+            _ => return Ok(()),
+        };
+        if kind != Kind::Directory {
+            return self.files.remove(&whole).into_iter().collect();
         }
-        .into_iter()
-        .map(|entry| match entry.path.as_str() {
-            "." => path.to_owned(),
-            inside => format!("{path}/{inside}"),
-        })
-        .collect::<Vec<_>>();
+        let found = self.files.walk(path, FsFacts::default(), MOST)?;
         // What is in a directory comes after it in a walk.
-        paths.reverse();
+        let paths: Vec<String> = found
+            .iter()
+            .rev()
+            .map(|entry| match entry.path.as_str() {
+                "." => path.to_owned(),
+                inside => format!("{path}/{inside}"),
+            })
+            .collect();
         self.files.remove(&paths).into_iter().collect()
     }
 }

@@ -51,7 +51,8 @@ pub fn restore(page: &mut Page, document: &Document<'_>) {
         if let Some(cache) = cache {
             why::findings(page, [&cache.finding]);
         }
-        plan(page, planned, *command == Verb::Restore);
+        let known = cache.as_ref().map(|cache| &*cache.finding.code);
+        put(page, planned, *command == Verb::Restore, known);
     }
     if let Some(explanation) = explanation {
         page.gap();
@@ -71,7 +72,12 @@ pub fn restore(page: &mut Page, document: &Document<'_>) {
 }
 
 /// The files, the decisions and the notes of a plan.
-pub fn plan(page: &mut Page, plan: &RestorePlan, done: bool) {
+pub fn plan(page: &mut Page, plan: &RestorePlan) {
+    put(page, plan, false, None);
+}
+
+/// The same, without the note that says again what was said before.
+fn put(page: &mut Page, plan: &RestorePlan, done: bool, known: Option<&str>) {
     for file in &plan.files {
         page.rows(
             2,
@@ -97,9 +103,11 @@ pub fn plan(page: &mut Page, plan: &RestorePlan, done: bool) {
             .collect();
         table(page, &rows);
     }
-    if !plan.notes.is_empty() {
+    let notes = plan.notes.iter().filter(|note| Some(&*note.code) != known);
+    let notes: Vec<&Finding> = notes.collect();
+    if !notes.is_empty() {
         page.gap();
-        why::findings(page, &plan.notes);
+        why::findings(page, notes);
     }
 }
 
@@ -158,10 +166,14 @@ fn facts(page: &mut Page, finding: &Finding) {
 }
 
 fn summary(plan: &RestorePlan) -> String {
+    let count = |number: usize, what: &str| match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    };
     format!(
-        "metadata of {} layers restored, {} files",
-        restored(plan),
-        plan.files.len()
+        "metadata of {} restored, {}",
+        count(restored(plan), "layer"),
+        count(plan.files.len(), "file")
     )
 }
 

@@ -112,7 +112,7 @@ fn scene(engine: &Engine, ask: &Ask) -> Result<Scene, Failed> {
 fn show(page: &mut Page, command: &str, members: &Members) {
     page.rows(2, &[["call", command]]);
     if let Some(plan) = &members.plan {
-        show_plan(page, plan, false);
+        show_plan(page, plan);
     }
     page.indented(2, |page| {
         if let Some(explanation) = &members.explanation {
