@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod cli {
     mod buildpacks;
+    mod buildkit;
     mod conformance;
     mod demo;
     mod errors;
