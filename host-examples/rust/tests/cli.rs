@@ -5,8 +5,8 @@
 
 #[cfg(test)]
 mod cli {
-    mod buildpacks;
     mod buildkit;
+    mod buildpacks;
     mod conformance;
     mod demo;
     mod errors;
