@@ -176,7 +176,7 @@ fn large_caches_are_drawn_in_part() {
                 1..5_000 => json!([[{"record": at - 1}]]),
                 _ => json!([[{"record": 0}]]),
             };
-            json!({"digest": format!("r{at}"), "inputs": inputs})
+            json!({"digest": format!("sha256:{at:064x}"), "inputs": inputs})
         })
         .collect();
     let result = json!([{"created": "2026-01-02T03:04:05Z", "layers": [{"file": "a.tar"}]}]);
