@@ -159,8 +159,8 @@ catalogue! {
             "a record with one input merged into one with two",
             "nothing to do";
         RecordWithoutResult = "record-without-result", "10",
-            "a record that leads nowhere and has nothing to offer",
-            "a leaf without result",
+            "a record without a usable result",
+            "an intermediate step with mode=min",
             "nothing to do; with mode=min this is normal";
         ResultDropped = "result-dropped", "9",
             "a usable result was set aside",

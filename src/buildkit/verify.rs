@@ -248,10 +248,12 @@ impl Check<'_> {
                 Some(text)
             }
             Err(failure) => {
-                let code = if failure.code == FailureCode::NotFound {
-                    Reason::ConfigBlobMissing
-                } else {
-                    Reason::Unreadable
+                let code = match failure.code {
+                    FailureCode::NotFound => Reason::ConfigBlobMissing,
+                    // The host checked the bytes and does not hand them over.
+                    FailureCode::Corrupt => Reason::DigestMismatch,
+                    FailureCode::Truncated => Reason::SizeMismatch,
+                    _ => Reason::Unreadable,
                 };
                 let failure = Difference::fact("failure", failure);
                 self.sheet

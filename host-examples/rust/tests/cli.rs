@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod cli {
+    mod buildkit;
     mod buildpacks;
     mod conformance;
     mod demo;

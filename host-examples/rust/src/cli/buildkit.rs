@@ -3,6 +3,7 @@
 
 mod args;
 mod diff;
+mod explain;
 mod export;
 mod graph;
 mod inspect;
@@ -32,6 +33,7 @@ pub fn run(global: &Global, command: &BuildkitCommand, style: Style) -> Result<R
         BuildkitCommand::Inspect(args) => inspect::inspect(global, args, style),
         BuildkitCommand::Verify(args) => inspect::verify(global, args, style),
         BuildkitCommand::Diff(args) => diff::run(global, args, style),
+        BuildkitCommand::Explain(args) => explain::run(global, args, style),
         BuildkitCommand::Graph(args) => graph::run(global, args, style),
     }
 }

@@ -1,6 +1,7 @@
 //! `layerwise demo`: decisions of all systems on sample data, made by the
 //! component. One file a system; each gives a hit, and a miss with its reasons.
 
+mod buildkit;
 mod buildpacks;
 mod docker;
 
@@ -44,7 +45,7 @@ struct Scene {
 /// What a system shows.
 type Scenes = fn(&Engine) -> Result<Vec<Scene>, Failed>;
 
-const SYSTEMS: &[Scenes] = &[docker::scenes, buildpacks::scenes];
+const SYSTEMS: &[Scenes] = &[docker::scenes, buildpacks::scenes, buildkit::scenes];
 
 /// Makes the decisions.
 pub fn run(global: &Global, style: Style) -> Result<Reply, Failed> {

@@ -43,13 +43,29 @@ fn missing() -> Option<String> {
         "id",
         "umount",
     ];
-    let absent: Vec<_> = needed.into_iter().filter(|name| !installed(name)).collect();
-    if !absent.is_empty() {
-        return Some(format!("not installed: {}", absent.join(", ")));
-    }
+    absent(&needed).or_else(|| not_root("a Docker engine"))
+}
+
+/// Whether programs are installed. If not, says so, or fails when they have to be.
+pub fn programs(names: &[&str]) -> bool {
+    absent(names).is_none_or(|why| skip(&why))
+}
+
+/// Whether this is root, which `what` needs.
+pub fn root(what: &str) -> bool {
+    not_root(what).is_none_or(|why| skip(&why))
+}
+
+fn absent(names: &[&str]) -> Option<String> {
+    let absent: Vec<_> = names.iter().filter(|name| !installed(name)).collect();
+    let names: Vec<_> = absent.into_iter().copied().collect();
+    (!names.is_empty()).then(|| format!("not installed: {}", names.join(", ")))
+}
+
+fn not_root(what: &str) -> Option<String> {
     let user = process::run("id", ["-u"], None).stdout;
     let user = user.trim();
-    (user != "0").then(|| format!("a Docker engine needs root, and this is user {user}"))
+    (user != "0").then(|| format!("{what} needs root, and this is user {user}"))
 }
 
 fn installed(program: &str) -> bool {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{diff, export, graph, inspect};
+use super::{diff, explain, export, graph, inspect};
 use crate::cli::args::{LimitArgs, ReadingArgs};
 use crate::cli::lend::RegistryArgs;
 
@@ -23,6 +23,9 @@ pub enum BuildkitCommand {
     /// Say what changed from one cache to another: where the builds part, then what follows.
     #[command(after_long_help = diff::HELP)]
     Diff(DiffArgs),
+    /// Look a step up as a solver does, and say why it is not found.
+    #[command(after_long_help = explain::HELP)]
+    Explain(ExplainArgs),
     /// Draw the chains of a cache: Graphviz DOT, or a picture that needs nothing else.
     #[command(after_long_help = graph::HELP)]
     Graph(GraphArgs),
@@ -104,6 +107,38 @@ pub struct DiffArgs {
     /// Also list what only follows from the differences.
     #[arg(long)]
     pub cascades: bool,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+#[derive(Args)]
+pub struct ExplainArgs {
+    /// The cache: `host/name:tag`, `host/name@digest`, or `oci:DIR[:TAG]`.
+    #[arg(value_name = "REFERENCE")]
+    pub cache: String,
+    /// The cache digest of the vertex that is about to run.
+    #[arg(long, value_name = "DIGEST")]
+    pub vertex: String,
+    /// Which of its outputs.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub output: u32,
+    /// The name of the record that its input comes from; without one, a record without inputs is
+    /// looked for.
+    #[arg(long, value_name = "NAME")]
+    pub record: Option<String>,
+    /// Which input that is.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub input: u32,
+    /// Which part of the input is used; empty for all of it.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub selector: String,
     #[command(flatten)]
     pub registry: RegistryArgs,
     #[command(flatten)]

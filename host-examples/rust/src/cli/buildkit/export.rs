@@ -109,7 +109,8 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
     let bars = Bars::default();
     let places = Later::default();
     let files = Arc::new(Files(Arc::clone(&places)));
-    let repositories = lend::repositories(lend::options(&args.registry, &bars)?.provider(files))?;
+    let options = lend::options(&args.registry, &bars)?.provider(files);
+    let repositories = lend::repositories(options)?;
     let locate = |reference: &str| {
         let located = repositories.locate(reference);
         located.map_err(|failure| lend::failed(failure).about(reference))
@@ -352,6 +353,7 @@ fn show_document(page: &mut Page, document: &Document<'_>) {
                 ["form", form_name(*form)],
             ],
         );
+        never_kept(page, random);
         if *plan || page.style().verbose {
             let rows: Vec<[String; 3]> = effects.iter().map(row).collect();
             let rows: Vec<[&str; 3]> = rows
@@ -378,6 +380,10 @@ fn show_document(page: &mut Page, document: &Document<'_>) {
             page.rows(2, &rows);
         }
     }
+    show::findings(page, findings);
+}
+
+fn never_kept(page: &mut Page, random: &[usize]) {
     if !random.is_empty() {
         let list: Vec<String> = random.iter().map(ToString::to_string).collect();
         page.rows(
@@ -388,7 +394,6 @@ fn show_document(page: &mut Page, document: &Document<'_>) {
             ]],
         );
     }
-    show::findings(page, findings);
 }
 
 fn row(effect: &Effect) -> [String; 3] {

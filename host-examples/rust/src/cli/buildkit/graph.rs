@@ -144,7 +144,7 @@ fn show(page: &mut Page, document: &Document<'_>) {
         count(Standing::Key),
         count(Standing::Dead)
     );
-    page.rows(2, &[["boxes", &boxes], ["drawn", &kinds]]);
+    page.rows(2, &[["boxes", &boxes], ["records", &kinds]]);
     if document.left_out > 0 {
         let more = format!("{} records; --boxes draws more", document.left_out);
         page.rows(2, &[["left out", &more]]);

@@ -260,20 +260,20 @@ fn show_document(page: &mut Page, document: &Document<'_>) {
         [
             "records",
             &format!(
-                "{total}: {} hit, {} key, {} dead",
+                "{total}: hit {}, key {}, dead {}",
                 standings.hit, standings.key, standings.dead
             ),
         ],
         [
             "chains",
-            &format!("{roots} roots, {leaves} leaves, {links} links, at most {depth} deep"),
+            &format!("roots {roots}, leaves {leaves}, links {links}, depth {depth}"),
         ],
         ["results", &results.to_string()],
         ["layers", &format!("{blobs}, {}", show::bytes(*bytes))],
         [
             "findings",
             &format!(
-                "{} errors, {} warnings, {} for information",
+                "error {}, warning {}, information {}",
                 severities.error, severities.warning, severities.information
             ),
         ],

@@ -79,6 +79,11 @@ struct Entry {
 }
 
 impl Record {
+    /// The number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.inputs.as_ref().map_or(0, Vec::len)
+    }
+
     /// The links with their inputs.
     pub fn links(&self) -> impl Iterator<Item = (usize, &Link)> {
         let inputs = self.inputs.iter().flatten().enumerate();

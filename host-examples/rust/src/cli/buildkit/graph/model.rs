@@ -10,7 +10,7 @@ use layerwise::buildkit::{Report, Severity, Standing, severity};
 use layerwise::explain::Finding;
 use serde::Serialize;
 
-use super::config::{Config, Layer, Top};
+use super::config::{Config, Layer, Record, Top};
 
 /// What is asked for.
 #[derive(Clone, Copy)]
@@ -268,7 +268,8 @@ fn keep(mut runs: Vec<Vec<usize>>, rows: &[usize], items: &[Item], most: usize) 
         .filter(|at| worst(run(at)).is_some())
         .copied();
     let mut chosen: BTreeSet<usize> = marked.collect();
-    order.sort_by_key(|at| row(run(at)));
+    // Of one row first what stands for most records.
+    order.sort_by_key(|at| (row(run(at)), std::cmp::Reverse(run(at).len())));
     for at in order {
         if chosen.len() == most {
             break;
@@ -302,9 +303,7 @@ fn make(
     let (layers, bytes, top) = chain.unwrap_or_default();
     let mut sources = BTreeSet::new();
     let mut hidden = 0;
-    let mut inputs = BTreeSet::new();
     for (input, link) in config.records.get(first).iter().flat_map(|r| r.links()) {
-        inputs.insert(input);
         let at = usize::try_from(link.link).ok().and_then(box_of);
         match at {
             Some(at) => {
@@ -339,7 +338,7 @@ fn make(
         sources: sources.into_iter().collect(),
         more: users.iter().filter(|user| box_of(**user).is_none()).count(),
         hidden,
-        inputs: inputs.len(),
+        inputs: config.records.get(first).map_or(0, Record::inputs),
     }
 }
 

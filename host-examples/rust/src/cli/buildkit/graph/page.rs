@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use layerwise::buildkit::rules;
+use layerwise::buildkit::{Severity, rules, severity};
+use layerwise::explain::Finding;
 
 use super::model::Model;
 use super::place::place;
@@ -30,7 +31,7 @@ dl{display:flex;flex-wrap:wrap;gap:8px 28px;margin:12px 0 0}dt{color:var(--soft)
 .picture svg{display:block;margin:auto}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:5px 12px 5px 0;border-bottom:1px solid var(--edge)}\
 th{color:var(--soft);font-weight:500;font-size:12px}a{color:var(--link)}.warning{color:var(--warn);font-weight:600}.error{color:var(--bad);font-weight:600}\
-.note{background:var(--panel);border-left:4px solid var(--warn);padding:8px 12px;margin:12px 0 0}";
+.note{background:var(--panel);border-left:4px solid var(--warn);padding:8px 12px;margin:12px 0 0}.bad{border-color:var(--bad)}";
 
 /// The page of a cache.
 pub fn write(cache: &str, found: &Found, checked: &Checked, model: &Model) -> String {
@@ -89,6 +90,10 @@ pub fn write(cache: &str, found: &Found, checked: &Checked, model: &Model) -> St
         );
     }
     html.push_str("</ul>\n");
+    let refused = |finding: &Finding| severity(&finding.code) == Some(Severity::Error);
+    if report.findings.iter().any(refused) {
+        html.push_str("<p class=\"note bad\">Importers refuse this cache or lose part of it; the findings below say why.</p>\n");
+    }
     if model.left_out > 0 {
         let _ = writeln!(
             html,

@@ -201,6 +201,11 @@ impl Sheet {
                 })
                 .collect();
             wished.sort_by(|a, b| a.0.total_cmp(&b.0));
+            for same in wished.chunk_by_mut(|a, b| b.0 - a.0 < 1.0) {
+                lanes_between(same, |at| {
+                    items.get(at).is_some_and(|item| item.width < WIDTH)
+                });
+            }
             *members = wished.iter().map(|(_, _, at)| *at).collect();
             let widths: Vec<f64> = members
                 .iter()
@@ -269,6 +274,19 @@ impl Sheet {
             lines,
         }
     }
+}
+
+/// Of items that wish for one place, puts the lanes into the middle, so that a
+/// trunk stays where it is and its branches go to both sides.
+fn lanes_between(same: &mut [(f64, f64, usize)], is_lane: impl Fn(usize) -> bool) {
+    let (lanes, boxes): (Vec<_>, Vec<_>) = same.iter().partition(|(_, _, at)| is_lane(*at));
+    if lanes.is_empty() {
+        return;
+    }
+    let (left, right) = boxes.split_at(boxes.len() / 2);
+    let order = left.iter().chain(&lanes).chain(right);
+    let order: Vec<_> = order.copied().collect();
+    same.copy_from_slice(&order);
 }
 
 /// Puts neighbours apart with the least sum of squared distances from their wishes

@@ -18,24 +18,23 @@ pub enum Use {
     InPage,
 }
 
-/// Styles of boxes and lines; words say the same as colours.
+/// Styles of boxes and lines; words say the same as colours. Plain colours, since
+/// not every viewer knows variables.
 pub const STYLE: &str = "\
-svg{--ground:#fff;--ink:#1b1f24;--soft:#57606a;--line:#8c959f;--hit:#dafbe1;--hit-edge:#1a7f37;\
---key:#ddf4ff;--key-edge:#0969da;--dead:#f0e4e4;--dead-edge:#82605f;--warn:#9a6700;--bad:#cf222e;\
---focus:#8250df;font:12px system-ui,sans-serif;background:var(--ground)}\
-@media (prefers-color-scheme:dark){svg{--ground:#0d1117;--ink:#e6edf3;--soft:#9198a1;--line:#6e7681;\
---hit:#12261e;--hit-edge:#3fb950;--key:#121d2f;--key-edge:#4493f8;--dead:#2a1e1f;--dead-edge:#a08080;\
---warn:#d29922;--bad:#f85149;--focus:#ab7df8}}\
-text{fill:var(--ink)}.soft{fill:var(--soft)}.id{font:600 13px ui-monospace,monospace}\
-.box rect{stroke-width:1.5}.hit rect{fill:var(--hit);stroke:var(--hit-edge)}\
-.key rect{fill:var(--key);stroke:var(--key-edge)}\
-.dead rect{fill:var(--dead);stroke:var(--dead-edge);stroke-dasharray:5 3}\
-.warning rect{stroke:var(--warn);stroke-width:3}.error rect{stroke:var(--bad);stroke-width:3}\
-.warning .mark{fill:var(--warn);font-weight:700}.error .mark{fill:var(--bad);font-weight:700}\
-.link{fill:none;stroke:var(--line);stroke-width:1.4}.far{stroke-dasharray:2 4}\
-.link.end:hover,.link.far:hover{stroke:var(--focus);stroke-width:3}\
-.box:focus,.box:target{outline:none}.box:hover rect,.box:focus rect,.box:target rect\
-{stroke:var(--focus);stroke-width:4;stroke-dasharray:none}";
+svg{font:12px system-ui,sans-serif;font-family:system-ui,'DejaVu Sans',sans-serif}\
+.ground{fill:#fff}text{fill:#1b1f24}.soft{fill:#57606a}\
+.id{font-weight:600;font-size:13px;font-family:ui-monospace,'DejaVu Sans Mono',monospace}\
+.box rect{stroke-width:1.5}.hit rect{fill:#dafbe1;stroke:#1a7f37}.key rect{fill:#ddf4ff;stroke:#0969da}\
+.dead rect{fill:#f0e4e4;stroke:#82605f;stroke-dasharray:5 3}\
+.warning rect{stroke:#9a6700;stroke-width:3}.error rect{stroke:#cf222e;stroke-width:3}\
+.mark{font-weight:700}.warning .mark{fill:#9a6700}.error .mark{fill:#cf222e}\
+.link{fill:none;stroke:#8c959f;stroke-width:1.4}.far{stroke-dasharray:2 4}\
+.link.end:hover,.link.far:hover{stroke:#8250df;stroke-width:3}.box:focus,.box:target{outline:none}\
+.box:hover rect,.box:focus rect,.box:target rect{stroke:#8250df;stroke-width:4;stroke-dasharray:none}\
+@media (prefers-color-scheme:dark){.ground{fill:#0d1117}text{fill:#e6edf3}.soft{fill:#9198a1}\
+.hit rect{fill:#12261e;stroke:#3fb950}.key rect{fill:#121d2f;stroke:#4493f8}.dead rect{fill:#2a1e1f;stroke:#a08080}\
+.warning rect{stroke:#d29922}.error rect{stroke:#f85149}.warning .mark{fill:#d29922}.error .mark{fill:#f85149}\
+.link{stroke:#6e7681}.link.end:hover,.link.far:hover,.box:hover rect,.box:focus rect,.box:target rect{stroke:#ab7df8}}";
 
 /// Draws boxes and lines.
 pub fn write(model: &Model, placed: &Placed, whole: Use) -> String {
@@ -54,10 +53,7 @@ pub fn write(model: &Model, placed: &Placed, whole: Use) -> String {
     svg.push('\n');
     let _ = writeln!(svg, "<style>{STYLE}</style>");
     if whole == Use::Alone {
-        let _ = writeln!(
-            svg,
-            r#"<rect width="100%" height="100%" fill="var(--ground)"/>"#
-        );
+        let _ = writeln!(svg, r#"<rect class="ground" width="100%" height="100%"/>"#);
         self::legend(&mut svg, model);
         let _ = writeln!(svg, r#"<g transform="translate(0 {legend:.0})">"#);
     }
@@ -112,7 +108,11 @@ fn line(svg: &mut String, model: &Model, line: &Line) {
         kind,
     } = line;
     let bend = ((y2 - y1).abs() / 2.0).min(60.0);
-    let path = if (x1 - x2).abs() < 0.05 && y1 < y2 {
+    let path = if matches!(kind, Kind::Far(..)) {
+        // Beside what is in between, and around when it leads up.
+        let (c1, c2, side) = (y1 + 50.0, y2 - 50.0, x1.max(*x2) + 150.0);
+        format!("M{x1:.1} {y1:.1}C{side:.1} {c1:.1} {side:.1} {c2:.1} {x2:.1} {y2:.1}")
+    } else if (x1 - x2).abs() < 0.05 && y1 < y2 {
         format!("M{x1:.1} {y1:.1}V{y2:.1}")
     } else {
         let (c1, c2) = (y1 + bend, y2 - bend);
@@ -185,7 +185,7 @@ fn boxed(svg: &mut String, model: &Model, one: &Box, (x, y): (f64, f64)) {
     if one.hidden > 0 {
         let _ = writeln!(
             svg,
-            r#"<text x="{:.1}" y="-5" text-anchor="middle" class="soft">{} not drawn above</text>"#,
+            r#"<text x="{:.1}" y="-5" text-anchor="middle" class="soft">{} sources not drawn</text>"#,
             WIDTH / 2.0,
             one.hidden
         );
@@ -243,7 +243,11 @@ fn state(one: &Box) -> String {
         Standing::Dead => "dead",
     };
     match &one.created {
-        Some(created) => format!("{standing}, {}", cut(created, 10)),
+        Some(created) => {
+            // To the minute; hovering tells the rest.
+            let minute: String = created.chars().take(16).collect();
+            format!("{standing}, {}", minute.replace('T', " "))
+        }
         None => standing.to_owned(),
     }
 }

@@ -1,0 +1,221 @@
+//! The BuildKit rows of the budget, natively, through the component and, where Go
+//! is installed, with upstream's own package in the same run:
+//! `cargo bench -p layerwise-host --bench buildkit`.
+//!
+//! Prints the best of some rounds in milliseconds, upstream's time over ours, and
+//! what a doubling of the records costs. Ratios are what counts: machines differ.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a benchmark")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a benchmark, and the generators of tests"
+)]
+#![allow(missing_docs, reason = "a benchmark")]
+#![allow(dead_code, reason = "the generators have more than is measured")]
+
+#[path = "../tests/buildkit_upstream/oracle.rs"]
+mod oracle;
+#[path = "../tests/buildkit_upstream/shapes.rs"]
+mod shapes;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use layerwise::buildkit::{self as native, Exporter, Options};
+use layerwise::host::Silent;
+use layerwise::semantics::Semantics;
+use layerwise_conformance::buildkit::Host;
+use layerwise_host::{Engine, EngineOptions, Lent, SessionLimits};
+use oracle::Oracle;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// Add, marshal and read.
+type Times = [Duration; 3];
+
+fn main() {
+    let engine = Engine::new(&EngineOptions::default()).expect("engine");
+    let oracle = Oracle::build(&std::env::temp_dir());
+    if let Err(why) = &oracle {
+        println!("upstream is not measured: {why}");
+    }
+    let oracle = oracle.ok();
+    println!(
+        "{:<16}{:>25}  {:>25}  {:>25}  {:>17}  {:>17}",
+        "", "native", "component", "upstream", "upstream / native", "native doubling"
+    );
+    let columns = "add  marshal     read";
+    println!("{:<16}{columns:>25}  {columns:>25}  {columns:>25}", "ms");
+    for kind in ["chain", "wide", "dag", "lattice"] {
+        let mut before: Option<Times> = None;
+        for count in [100, 1_000, 10_000, 100_000] {
+            let document = shapes::shape(kind, count);
+            let rounds = (200_000 / count).clamp(3, 50);
+            let ours = best(rounds, || measure_native(&document));
+            let through = best(rounds.min(10), || measure_component(&engine, &document));
+            let theirs = oracle
+                .as_ref()
+                .map(|oracle| upstream(oracle, &document, rounds.min(10)));
+            row(&format!("{kind} {count}"), ours, through, theirs, before);
+            before = Some(ours);
+        }
+    }
+    println!("\nan imported chain in which record k has k layers, exported again (ms)");
+    println!(
+        "{:<16}{:>10}{:>12}{:>12}{:>10}",
+        "records", "native", "component", "upstream", "doubling"
+    );
+    let mut before: Option<Duration> = None;
+    for count in [127, 254, 508, 1_016] {
+        again(&engine, oracle.as_ref(), count, &mut before);
+    }
+    let peak = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = peak.lines().find(|line| line.starts_with("VmHWM"));
+    println!(
+        "\nmost memory of this process: {}",
+        peak.unwrap_or("not known")
+    );
+}
+
+fn row(name: &str, ours: Times, through: Times, theirs: Option<Times>, before: Option<Times>) {
+    let shown = |times: Times| times.map(|time| format!("{:>8.2}", ms(time))).concat();
+    let ratios = theirs.map_or(String::new(), |theirs| {
+        let pairs = theirs.iter().zip(ours);
+        pairs
+            .map(|(a, b)| format!("{:>5.1}x", ms(*a) / ms(b)))
+            .collect()
+    });
+    // Ten times the records are 3.32 doublings.
+    let growth = before.map_or(String::new(), |before| {
+        let pairs = ours.iter().zip(before);
+        pairs
+            .map(|(now, then)| format!("{:>6.2}", (ms(*now) / ms(then)).powf(0.301)))
+            .collect()
+    });
+    println!(
+        "{name:<16}{:>25}  {:>25}  {:>25}  {ratios:>17}  {growth:>17}",
+        shown(ours),
+        shown(through),
+        theirs.map_or("not measured".to_owned(), shown)
+    );
+}
+
+fn again(engine: &Engine, oracle: Option<&Oracle>, count: u32, before: &mut Option<Duration>) {
+    let document = shapes::growing(count);
+    let (config, listed) = exported(&document);
+    let cache = native::parse(&config, &listed, &Semantics::default(), &[]).expect("a cache");
+    let [ours, ..] = best(5, || {
+        let start = Instant::now();
+        let mut exporter = exporter();
+        exporter.merge(&cache, None).expect("merged");
+        assert_eq!(exporter.plan().expect("a plan").config, config);
+        [start.elapsed(); 3]
+    });
+    let session = engine
+        .buildkit(Lent::default(), SessionLimits::default())
+        .expect("session");
+    let read = session
+        .parse(&config, &listed, &Semantics::default(), &[])
+        .expect("a cache");
+    let [through, ..] = best(5, || {
+        let start = Instant::now();
+        let mut exporter = session.export_to(Options::default()).expect("exporter");
+        exporter.merge(&read, None).expect("merged");
+        assert_eq!(exporter.plan().expect("a plan").config, config);
+        [start.elapsed(); 3]
+    });
+    // Beyond that upstream takes minutes.
+    let theirs = oracle.filter(|_| count <= 254).map(|oracle| {
+        let answer = oracle.ask(&["again"], &[document]).expect("an answer");
+        let times: BTreeMap<String, u64> = serde_json::from_str(&answer[0]).expect("times");
+        Duration::from_nanos(times["marshal"])
+    });
+    let growth = before.map_or(String::new(), |then| format!("{:.2}", ms(ours) / ms(then)));
+    println!(
+        "{count:<16}{:>10.2}{:>12.2}{:>12}{growth:>10}",
+        ms(ours),
+        ms(through),
+        theirs.map_or("-".to_owned(), |time| format!("{:.0}", ms(time)))
+    );
+    *before = Some(ours);
+}
+
+fn measure_native(document: &str) -> Times {
+    let mut exporter = exporter();
+    let start = Instant::now();
+    exporter.add_all(document).expect("added");
+    let added = start.elapsed();
+    let start = Instant::now();
+    let plan = exporter.plan().expect("a plan");
+    let planned = start.elapsed();
+    let listed = listed(&plan.manifest);
+    let start = Instant::now();
+    let cache = native::parse(&plan.config, &listed, &Semantics::default(), &[]).expect("a cache");
+    let read = start.elapsed();
+    drop(cache);
+    [added, planned, read]
+}
+
+fn measure_component(engine: &Engine, document: &str) -> Times {
+    let limits = SessionLimits {
+        memory: 2 << 30,
+        ..SessionLimits::default()
+    };
+    let session = engine.buildkit(Lent::default(), limits).expect("session");
+    let mut exporter = session.export_to(Options::default()).expect("exporter");
+    let start = Instant::now();
+    exporter.add_all(document).expect("added");
+    let added = start.elapsed();
+    let start = Instant::now();
+    let plan = exporter.plan().expect("a plan");
+    let planned = start.elapsed();
+    let listed = listed(&plan.manifest);
+    let start = Instant::now();
+    let cache = session.parse(&plan.config, &listed, &Semantics::default(), &[]);
+    drop(cache.expect("a cache"));
+    [added, planned, start.elapsed()]
+}
+
+fn upstream(oracle: &Oracle, document: &str, rounds: u32) -> Times {
+    let rounds = rounds.to_string();
+    let answer = oracle
+        .ask(&["time", &rounds], &[document.to_owned()])
+        .expect("an answer");
+    let times: BTreeMap<String, u64> = serde_json::from_str(&answer[0]).expect("times");
+    ["add", "marshal", "parse"].map(|name| Duration::from_nanos(times[name]))
+}
+
+fn exporter() -> Exporter<Arc<Host>, Silent> {
+    Exporter::open(Arc::new(Host::default()), Silent, Options::default()).expect("exporter")
+}
+
+/// The config of a document, and what its manifest lists.
+fn exported(document: &str) -> (String, String) {
+    let mut exporter = exporter();
+    exporter.add_all(document).expect("added");
+    let plan = exporter.plan().expect("a plan");
+    (plan.config, listed(&plan.manifest))
+}
+
+fn listed(manifest: &str) -> String {
+    #[derive(Deserialize)]
+    struct Manifest<'a> {
+        #[serde(borrow)]
+        layers: &'a RawValue,
+    }
+    let manifest: Manifest<'_> = serde_json::from_str(manifest).expect("a manifest");
+    manifest.layers.get().to_owned()
+}
+
+fn best(rounds: u32, mut round: impl FnMut() -> Times) -> Times {
+    (0..rounds).fold([Duration::MAX; 3], |best, _| {
+        let times = round();
+        [0, 1, 2].map(|at| best[at].min(times[at]))
+    })
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}

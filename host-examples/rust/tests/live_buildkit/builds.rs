@@ -1,0 +1,138 @@
+//! What buildkitd exports, and what it makes of our exports.
+
+use std::fs;
+
+use super::engine::{Context, Engine, STEPS, cached, met};
+use super::registry::Registry;
+use super::support::{Dir, layerwise};
+
+/// Every form of a manifest that an exporter writes: its attributes and our
+/// options.
+const FORMS: [(&str, &[&str]); 3] = [
+    ("", &[]),
+    (",image-manifest=false", &["--image-manifest=false"]),
+    (",oci-mediatypes=false", &["--oci-mediatypes=false"]),
+];
+
+#[test]
+fn what_buildkitd_exports_is_what_we_export() {
+    if !met() {
+        return;
+    }
+    let (engine, context, dir) = (Engine::start(), Context::new(), Dir::new());
+    for (at, (attributes, options)) in FORMS.into_iter().enumerate() {
+        let path = format!("{}/real-{at}", dir.text());
+        let export = format!("--export-cache=type=local,mode=max,dest={path}{attributes}");
+        engine.build(&context, &[&export]);
+        let real = format!("oci:{path}");
+
+        let checked = layerwise(&["buildkit", "verify", &real, "--json"]);
+        assert_eq!(checked.exit, 0, "{checked:?}");
+        let checked = checked.json();
+        assert_eq!(checked["standings"]["dead"], 0, "{checked}");
+        // One record without a layer of its own stands for the empty base.
+        assert!(
+            checked["standings"]["hit"].as_u64() >= Some(STEPS as u64),
+            "{checked}"
+        );
+
+        // The same bytes: config, manifest, and so their digests.
+        let ours = format!("oci:{}/ours-{at}", dir.text());
+        let mut arguments = vec!["buildkit", "export", &ours, "--from", &real, "--json"];
+        arguments.extend(options);
+        let exported = layerwise(&arguments);
+        assert_eq!(exported.exit, 0, "{exported:?}");
+        let exported = exported.json();
+        assert_eq!(exported["config"]["digest"], checked["config"]);
+        assert_eq!(
+            exported["manifest"]["digest"],
+            checked["manifest"]["digest"]
+        );
+    }
+}
+
+#[test]
+fn buildkitd_imports_what_we_export() {
+    if !met() {
+        return;
+    }
+    let (registry, context, dir) = (Registry::start(), Context::new(), Dir::new());
+    let real = format!("{}/real", dir.text());
+    let export = format!("--export-cache=type=local,mode=max,dest={real}");
+    let log = Engine::start().build(&context, &[&export]);
+    assert_eq!(cached(&log), 0, "{log}");
+
+    let name = registry.name("cache:ours");
+    let pushed = layerwise(&[
+        "buildkit",
+        "export",
+        &name,
+        "--from",
+        &format!("oci:{real}"),
+    ]);
+    assert_eq!(pushed.exit, 0, "{pushed:?}");
+    let import = format!("--import-cache=type=registry,ref={name}");
+    let log = Engine::start().build(&context, &[&import]);
+    assert_eq!(cached(&log), STEPS, "{log}");
+
+    // From a layout directory, in the form that older importers read.
+    let ours = format!("{}/ours", dir.text());
+    let form = "--image-manifest=false";
+    let target = format!("oci:{ours}");
+    let written = layerwise(&["buildkit", "export", &target, "--from", &name, form]);
+    assert_eq!(written.exit, 0, "{written:?}");
+    let import = format!("--import-cache=type=local,src={ours}");
+    let log = Engine::start().build(&context, &[&import]);
+    assert_eq!(cached(&log), STEPS, "{log}");
+
+    // The two steps that see the file that changed are built again. What is copied
+    // out of them has the same bytes, and what stands on that is there.
+    context.write("b", "another b");
+    let changed = format!("{}/changed", dir.text());
+    let export = format!("--export-cache=type=local,mode=max,dest={changed}");
+    let log = Engine::start().build(&context, &[&import, &export]);
+    assert_eq!(cached(&log), STEPS - 2, "{log}");
+    let changed = format!("oci:{changed}");
+    let found = layerwise(&["buildkit", "diff", &target, &changed, "--json"]);
+    assert_eq!(found.exit, 1, "{found:?}");
+    let found = found.json();
+    assert!(!found["causes"].as_array().unwrap().is_empty(), "{found}");
+    assert!(!found["cascades"].as_array().unwrap().is_empty(), "{found}");
+}
+
+#[test]
+fn a_real_cache_is_drawn_and_a_broken_one_is_told() {
+    if !met() {
+        return;
+    }
+    let (engine, context, dir) = (Engine::start(), Context::new(), Dir::new());
+    let path = format!("{}/real", dir.text());
+    let export = format!("--export-cache=type=local,mode=max,dest={path}");
+    engine.build(&context, &[&export]);
+    let real = format!("oci:{path}");
+    let picture = format!("{}/picture.svg", dir.text());
+    let drawn = layerwise(&["buildkit", "graph", &real, "-o", &picture, "--no-collapse"]);
+    assert_eq!(drawn.exit, 0, "{drawn:?}");
+    let shown = layerwise(&["buildkit", "inspect", &real, "--records", "--json"]).json();
+    let svg = fs::read_to_string(&picture).unwrap();
+    for record in shown["records"].as_array().unwrap() {
+        assert!(svg.contains(record["digest"].as_str().unwrap()));
+    }
+
+    // A layer that a registry's clean-up took.
+    let blobs = format!("{path}/blobs/sha256");
+    let (config, manifest) = (&shown["config"], &shown["manifest"]["digest"]);
+    let kept = [config, manifest].map(|digest| digest.as_str().unwrap().replace("sha256:", ""));
+    let layer = fs::read_dir(&blobs).unwrap().map(|entry| entry.unwrap());
+    let layer = layer.filter(|entry| !kept.contains(&entry.file_name().into_string().unwrap()));
+    fs::remove_file(layer.last().unwrap().path()).unwrap();
+    let checked = layerwise(&["buildkit", "verify", &real]);
+    assert!(
+        checked.stdout.contains("buildkit/layer-blob-missing"),
+        "{checked:?}"
+    );
+    let target = format!("oci:{}/copy", dir.text());
+    let copied = layerwise(&["buildkit", "export", &target, "--from", &real, "--json"]);
+    assert_eq!(copied.exit, 0, "{copied:?}");
+    assert_eq!(layerwise(&["buildkit", "verify", &target]).exit, 0);
+}
