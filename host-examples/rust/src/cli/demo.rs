@@ -3,6 +3,7 @@
 
 mod buildpacks;
 mod docker;
+mod stacker;
 
 use layerwise_host::Engine;
 use serde::Serialize;
@@ -44,7 +45,7 @@ struct Scene {
 /// What a system shows.
 type Scenes = fn(&Engine) -> Result<Vec<Scene>, Failed>;
 
-const SYSTEMS: &[Scenes] = &[docker::scenes, buildpacks::scenes];
+const SYSTEMS: &[Scenes] = &[docker::scenes, buildpacks::scenes, stacker::scenes];
 
 /// Makes the decisions.
 pub fn run(global: &Global, style: Style) -> Result<Reply, Failed> {
