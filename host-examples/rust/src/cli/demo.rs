@@ -4,6 +4,7 @@
 mod buildkit;
 mod buildpacks;
 mod docker;
+mod stacker;
 
 use layerwise_host::Engine;
 use serde::Serialize;
@@ -46,6 +47,7 @@ struct Scene {
 type Scenes = fn(&Engine) -> Result<Vec<Scene>, Failed>;
 
 const SYSTEMS: &[Scenes] = &[docker::scenes, buildpacks::scenes, buildkit::scenes];
+const SYSTEMS: &[Scenes] = &[docker::scenes, buildpacks::scenes, stacker::scenes];
 
 /// Makes the decisions.
 pub fn run(global: &Global, style: Style) -> Result<Reply, Failed> {

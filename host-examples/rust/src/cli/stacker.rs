@@ -15,6 +15,7 @@ use super::failed::Failed;
 use super::reply::{Reply, Style};
 
 pub use args::StackerCommand;
+pub use show::{Decision, explanation as show_explanation};
 
 /// Runs one of the commands.
 pub fn run(global: &Global, command: &StackerCommand, style: Style) -> Result<Reply, Failed> {

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use layerwise::explain::{Explanation, Finding};
 use layerwise::semantics::Semantics;
-use layerwise::stacker::{Answer, Change, ChangeKind, Effect, Opened, Outcome, State, rules};
+use layerwise::stacker::{Answer, Change, ChangeKind, Effect, Opened, Outcome, State};
 use layerwise_host::stacker::Session;
 use serde::Serialize;
 
 use super::opened::Directories;
 use crate::cli::failed::Failed;
 use crate::cli::page::{Page, quoted};
-use crate::cli::why;
+use crate::cli::{rule, why};
 
 /// What `--help` of every command says about what their documents share.
 macro_rules! shared {
@@ -206,11 +206,17 @@ fn evidence(page: &mut Page, finding: &Finding, indent: usize) {
         let path = difference.path.clone();
         let (have, want) = (difference.have.as_deref(), difference.want.as_deref());
         let fact = want.is_none() && !comparison && !path.starts_with("tree/");
+        let object = path.strip_prefix("tree/");
+        if let (Some(object), Some(side)) = (object, one_side(have, want)) {
+            rows.push([object.to_owned(), side.to_owned(), String::new()]);
+            continue;
+        }
         // Both sides of a definition are JSON already.
         let side = |side| match side {
             Some(json) if comparison => Cow::Borrowed(json),
             other => quoted(other),
         };
+        let path = object.map_or(path.clone(), str::to_owned);
         rows.push(if fact {
             [path, have.unwrap_or_default().to_owned(), String::new()]
         } else {
@@ -231,9 +237,17 @@ fn evidence(page: &mut Page, finding: &Finding, indent: usize) {
     }
 }
 
+/// An object of a tree that is on one side only.
+fn one_side(have: Option<&str>, want: Option<&str>) -> Option<&'static str> {
+    match (have, want) {
+        (Some("recorded"), None) => Some("is gone"),
+        (None, Some("on disk")) => Some("is new"),
+        _ => None,
+    }
+}
+
 fn meaning(finding: &Finding) -> &'static str {
-    let rule = rules().into_iter().find(|rule| rule.code == finding.code);
-    rule.map_or("", |rule| rule.meaning)
+    rule::of(&finding.code).map_or("", |rule| rule.meaning)
 }
 
 const fn kind(kind: ChangeKind) -> &'static str {
