@@ -29,7 +29,7 @@ pub enum Net {
 }
 
 /// How an engine is set up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct EngineOptions {
     /// The component to run instead of the one this host was built with.
     pub component: Option<Vec<u8>>,
@@ -40,8 +40,21 @@ pub struct EngineOptions {
     pub pool: Option<u32>,
     /// What stops a session.
     pub net: Net,
-    /// Record every call of every session here.
+    /// Record every call of every session here. By default that is where the
+    /// environment variable `LAYERWISE_RECORD` says, a directory, when it is set.
     pub record: Option<Recorder>,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            component: None,
+            code_cache: None,
+            pool: None,
+            net: Net::default(),
+            record: Recorder::from_env(),
+        }
+    }
 }
 
 /// The compiled component. Cheap to clone; sessions of one engine share nothing

@@ -4,10 +4,11 @@
 mod said;
 
 use std::cell::RefCell;
-use std::fs;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{env, fs, process};
 
 use flate2::{Compression, GzBuilder};
 use serde::Serialize;
@@ -36,8 +37,13 @@ struct Recorded {
     name: String,
     strings: RefCell<Strings>,
     instances: Vec<Instance>,
+    /// Where each instance gets a file of its own.
+    directory: Option<PathBuf>,
     broken: Option<String>,
 }
+
+/// The environment variable that names a directory for transcripts.
+const VARIABLE: &str = "LAYERWISE_RECORD";
 
 #[derive(Debug, Serialize)]
 struct Instance {
@@ -50,6 +56,24 @@ impl Recorder {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Writes a transcript of each instance into a directory, when the instance
+    /// is dropped: `PROCESS-COUNT.json.gz`. The directory is made when it is not
+    /// there. A file that cannot be written is told on standard error.
+    #[must_use]
+    pub fn to_directory(directory: impl Into<PathBuf>) -> Self {
+        let recorder = Self::new();
+        recorder.lock().directory = Some(directory.into());
+        recorder
+    }
+
+    /// What the environment variable `LAYERWISE_RECORD` asks for: a directory,
+    /// as in [`Recorder::to_directory`].
+    #[must_use]
+    pub fn from_env() -> Option<Self> {
+        let directory = env::var_os(VARIABLE).filter(|value| !value.is_empty())?;
+        Some(Self::to_directory(directory))
     }
 
     /// Instances that are made from now on have this name.
@@ -120,9 +144,6 @@ pub struct Recording {
 impl Recording {
     pub fn new(recorder: &Recorder, component: &Component) -> Self {
         let signatures = Signatures::of(component);
-        signatures
-            .component()
-            .clone_into(&mut recorder.lock().component);
         Self {
             recorder: recorder.clone(),
             signatures: Arc::new(signatures),
@@ -131,17 +152,36 @@ impl Recording {
 
     /// Where a new instance's calls go.
     pub fn tape(&self) -> Tape {
-        let mut recorded = self.recorder.lock();
-        let name = recorded.name.clone();
-        recorded.instances.push(Instance {
-            name,
-            calls: Vec::new(),
-        });
+        let (name, file) = {
+            let recorded = self.recorder.lock();
+            let file = recorded.directory.as_deref().map(new_file);
+            (recorded.name.clone(), file)
+        };
+        let recorder = match &file {
+            Some(_) => Recorder::new(),
+            None => self.recorder.clone(),
+        };
+        let recording = Self {
+            signatures: Arc::clone(&self.signatures),
+            recorder,
+        };
+        let instance = {
+            let mut recorded = recording.recorder.lock();
+            self.signatures
+                .component()
+                .clone_into(&mut recorded.component);
+            recorded.instances.push(Instance {
+                name,
+                calls: Vec::new(),
+            });
+            recorded.instances.len() - 1
+        };
         Tape {
-            recording: self.clone(),
-            instance: recorded.instances.len() - 1,
+            recording,
+            instance,
             handles: Handles::default(),
             call: None,
+            file,
         }
     }
 
@@ -157,6 +197,26 @@ pub struct Tape {
     instance: usize,
     handles: Handles,
     call: Option<Call>,
+    /// The file for this instance alone.
+    file: Option<PathBuf>,
+}
+
+impl Drop for Tape {
+    fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            let made = file.parent().map_or(Ok(()), fs::create_dir_all);
+            if let Err(error) = made.and_then(|()| self.recording.recorder.save(file)) {
+                let _ = writeln!(io::stderr(), "no transcript at {}: {error}", file.display());
+            }
+        }
+    }
+}
+
+/// A file for the next instance of this process.
+fn new_file(directory: &Path) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    directory.join(format!("{}-{count}.json.gz", process::id()))
 }
 
 /// One call, as it is written.

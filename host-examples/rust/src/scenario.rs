@@ -52,8 +52,16 @@ pub struct Outcome {
 #[derive(Debug, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum Step {
-    Drop { drop: u64 },
-    Call { call: String, args: Vec<Value> },
+    Drop {
+        drop: u64,
+    },
+    Change {
+        change: BTreeMap<String, Option<File>>,
+    },
+    Call {
+        call: String,
+        args: Vec<Value>,
+    },
 }
 
 /// Why a scenario was not run to its end.
@@ -104,6 +112,10 @@ impl Scenario {
             let done = match step {
                 Step::Call { call, args } => play.call(call, args),
                 Step::Drop { drop } => play.drop_resource(*drop).map(|()| None),
+                Step::Change { change } => {
+                    directory.change(change).map_err(ScenarioError::Files)?;
+                    Ok(None)
+                }
             };
             let done =
                 done.map_err(|failed: Failed| ScenarioError::Call(index, failed.to_string()))?;

@@ -50,19 +50,29 @@ impl Directory {
         let path = env::temp_dir().canonicalize()?.join(name);
         DirBuilder::new().mode(0o700).create(&path)?;
         let directory = Self(path);
-        for (name, file) in files {
-            directory
-                .put(name, file)
-                .map_err(|error| io::Error::new(error.kind(), format!("{name:?}: {error}")))?;
-        }
+        files
+            .iter()
+            .try_for_each(|(name, file)| directory.put(name, Some(file)))?;
         Ok(directory)
+    }
+
+    /// Makes or replaces files; removes those that stand for nothing.
+    pub fn change(&self, files: &BTreeMap<String, Option<File>>) -> io::Result<()> {
+        files
+            .iter()
+            .try_for_each(|(name, file)| self.put(name, file.as_ref()))
     }
 
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    fn put(&self, name: &str, file: &File) -> io::Result<()> {
+    fn put(&self, name: &str, file: Option<&File>) -> io::Result<()> {
+        let done = self.put_one(name, file);
+        done.map_err(|error| io::Error::new(error.kind(), format!("{name:?}: {error}")))
+    }
+
+    fn put_one(&self, name: &str, file: Option<&File>) -> io::Result<()> {
         let invalid = |why: &str| io::Error::new(ErrorKind::InvalidInput, why);
         let path = Path::new(name);
         let inside = |part: Component<'_>| matches!(part, Component::Normal(_));
@@ -74,6 +84,9 @@ impl Directory {
         for parent in parents.into_iter().rev() {
             self.directory(parent, 0o755)?;
         }
+        let Some(file) = file else {
+            return fs::remove_file(&place);
+        };
         match file {
             File::Text(text) => write(&place, text.as_bytes(), 0o644),
             File::Other(other) => {
