@@ -59,12 +59,12 @@ pub enum Command {
     /// The caches of the Buildpacks lifecycle: layer metadata and the cache image.
     #[command(subcommand)]
     Buildpacks(Box<BuildpacksCommand>),
-    /// The build cache of stacker.
-    #[command(subcommand)]
-    Stacker(Box<StackerCommand>),
     /// The remote cache of BuildKit.
     #[command(subcommand)]
     Buildkit(Box<BuildkitCommand>),
+    /// The build cache of stacker.
+    #[command(subcommand)]
+    Stacker(Box<StackerCommand>),
     /// Run vector files (plain or gzip) through the component.
     #[command(after_long_help = conformance::HELP)]
     Conformance(ConformanceArgs),

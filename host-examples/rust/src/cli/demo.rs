@@ -46,8 +46,12 @@ struct Scene {
 /// What a system shows.
 type Scenes = fn(&Engine) -> Result<Vec<Scene>, Failed>;
 
-const SYSTEMS: &[Scenes] = &[docker::scenes, buildpacks::scenes, buildkit::scenes];
-const SYSTEMS: &[Scenes] = &[docker::scenes, buildpacks::scenes, stacker::scenes];
+const SYSTEMS: &[Scenes] = &[
+    docker::scenes,
+    buildpacks::scenes,
+    buildkit::scenes,
+    stacker::scenes,
+];
 
 /// Makes the decisions.
 pub fn run(global: &Global, style: Style) -> Result<Reply, Failed> {
