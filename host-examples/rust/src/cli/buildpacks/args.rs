@@ -152,6 +152,9 @@ pub struct CommitArgs {
     /// The buildpacks that took part, a group.toml.
     #[arg(long, value_name = "FILE", requires = "layers")]
     pub group: Option<PathBuf>,
+    /// The Buildpack API of buildpacks for which group.toml names none.
+    #[arg(long, value_name = "VERSION", requires = "layers")]
+    pub buildpack_api: Option<String>,
     /// Delete the old image when it differs. Not all registries do that.
     #[arg(long)]
     pub delete_original: bool,

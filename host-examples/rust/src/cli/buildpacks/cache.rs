@@ -7,6 +7,7 @@ use layerwise::buildpacks::{LayerAnswer, Outcome, Retrieval, WantedLayer};
 use layerwise::explain::{Explanation, Finding};
 use layerwise::host::Destination;
 use layerwise::semantics::{Reading, Semantics};
+use layerwise_files::encode;
 use layerwise_host::Lent;
 use layerwise_host::buildpacks::CacheImage;
 use layerwise_registry::{Links, Options, Rooted};
@@ -102,7 +103,7 @@ pub fn verify(global: &Global, args: &VerifyArgs, style: Style) -> Result<Reply,
 /// `cache retrieve`
 pub fn retrieve(global: &Global, args: &RetrieveArgs, style: Style) -> Result<Reply, Failed> {
     let root = directory("the root", &args.root.root)?;
-    let prefix = args.prefix.trim_matches('/');
+    let prefix = encode(args.prefix.trim_matches('/').as_bytes());
     let mut opened = Opened::new(global, &args.image, |options: Options, _| {
         let root = Rooted::open(&root).map_err(lend::failed)?;
         let links = if args.root.any_links {
@@ -112,7 +113,7 @@ pub fn retrieve(global: &Global, args: &RetrieveArgs, style: Style) -> Result<Re
         };
         Ok((
             options.paths(Arc::new(root)).links(links),
-            Some(prefix.to_owned()),
+            Some(prefix.clone()),
         ))
     })?;
     let wanted: Vec<WantedLayer> = args
@@ -122,7 +123,7 @@ pub fn retrieve(global: &Global, args: &RetrieveArgs, style: Style) -> Result<Re
             diff_id: diff_id.clone(),
             into: Some(Destination {
                 root: ".".to_owned(),
-                prefix: prefix.to_owned(),
+                prefix: prefix.clone(),
             }),
         })
         .collect();
