@@ -25,8 +25,8 @@ use crate::cli::why;
 /// What `--help` says about the output; [`Document`] is the type of the JSON.
 pub const HELP: &str = r#"The image is rebuilt from nothing: layers of the old image that are not named are not in the new
 one. With --metadata, nothing is committed unless all layers are there. With --layers, a layer that
-cannot be stored is left out, as the lifecycle's exporter does; an SBOM layer is not written. Stopping
-anywhere is safe: the tag stands for the old image or for the new one.
+cannot be stored is left out, as the lifecycle's exporter does; an SBOM layer is not written.
+Stopping anywhere is safe: the tag stands for the old image or for the new one.
 
 Entries of a layer made from a directory are named by their path below --root, and dated
 1980-01-01T00:00:01Z; the same directory gives the same layer.
