@@ -116,7 +116,7 @@ mod buildkit_laws {
     fn exporting_twice_gives_the_same_bytes() {
         let session = session();
         let options = Options {
-            source: Some(Source::Provider("workers".to_owned())),
+            source: Some(Source::Repository("source".to_owned())),
             ..Options::default()
         };
         let mut exporter = session.export_to(options).unwrap();
