@@ -2,6 +2,7 @@
 //! The same hold natively: `src/buildkit/tests`.
 
 #[cfg(test)]
+#[allow(dead_code, reason = "the benchmark uses all of it")]
 #[path = "buildkit_upstream/shapes.rs"]
 mod shapes;
 
