@@ -2,6 +2,7 @@
 //! The same hold natively: `src/buildkit/tests`.
 
 #[cfg(test)]
+#[allow(dead_code, reason = "the benchmark uses all of it")]
 #[path = "buildkit_upstream/shapes.rs"]
 mod shapes;
 
@@ -116,7 +117,7 @@ mod buildkit_laws {
     fn exporting_twice_gives_the_same_bytes() {
         let session = session();
         let options = Options {
-            source: Some(Source::Provider("workers".to_owned())),
+            source: Some(Source::Repository("source".to_owned())),
             ..Options::default()
         };
         let mut exporter = session.export_to(options).unwrap();

@@ -11,6 +11,7 @@ mod live_docker {
     mod engine;
     mod forged;
     mod model;
+    #[allow(dead_code, reason = "the tests of buildkitd use all of it")]
     mod needs;
     mod process;
     mod registry;

@@ -1,5 +1,8 @@
 //! `layerwise buildkit` on layout directories.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+
 use serde_json::{Value, json};
 
 use super::support::{Dir, Run, fails, golden, layerwise};
@@ -53,7 +56,7 @@ fn ask(verb: &str, dir: &Dir, more: &[&str]) -> Run {
 
 #[test]
 fn help_documents_files_and_json() {
-    for verb in ["export", "inspect", "diff", "graph"] {
+    for verb in ["export", "inspect", "diff", "explain", "graph"] {
         let help = layerwise(&["buildkit", verb, "--help"]);
         assert_eq!(help.exit, 0);
         golden(&format!("help-buildkit-{verb}.txt"), &help.stdout, None);
@@ -125,6 +128,32 @@ fn the_first_difference_is_told_from_what_follows() {
     golden("buildkit-diff.json", &text, Some(&old));
     let same = layerwise(&["buildkit", "diff", &cache(&old), &cache(&old)]);
     assert_eq!((same.exit, same.stdout.starts_with("same")), (0, true));
+}
+
+#[test]
+fn a_lookup_says_what_is_nearest() {
+    let vertex = "sha256:5555555555555555555555555555555555555555555555555555555555555555";
+    let digest = layerwise::oci::sha256(format!("{vertex}@0").as_bytes());
+    let dir = given(digest.as_str());
+    assert_eq!(export(&dir, &[]).exit, 0);
+    let step = ["--vertex", vertex, "--record", FIRST];
+    let hit = ask("explain", &dir, &step);
+    assert_eq!(hit.exit, 0);
+    golden("buildkit-explain-hit.txt", &hit.stdout, Some(&dir));
+    let miss = ask(
+        "explain",
+        &dir,
+        &[&step[..], &["--selector", "/other"]].concat(),
+    );
+    assert_eq!(miss.exit, 1);
+    golden("buildkit-explain-miss.txt", &miss.stdout, Some(&dir));
+    let json = ask(
+        "explain",
+        &dir,
+        &[&step[..], &["--input", "1", "--json"]].concat(),
+    );
+    assert_eq!(json.exit, 1);
+    golden("buildkit-explain.json", &json.stdout, Some(&dir));
 }
 
 #[test]
@@ -309,4 +338,60 @@ fn errors_name_the_thing() {
     assert_eq!(run.exit, 2, "{run:?}");
     let run = layerwise(&["buildkit", "export", "oci:x"]);
     assert_eq!(run.exit, 2, "nothing to export");
+}
+
+/// A registry that has every blob and takes no list of layers.
+fn refusing() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut input = BufReader::new(stream.try_clone().unwrap());
+            let mut lines = Vec::new();
+            let mut line = String::new();
+            while input.read_line(&mut line).unwrap() > 2 {
+                lines.push(std::mem::take(&mut line).to_lowercase());
+            }
+            let length = lines
+                .iter()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            let length = length.map_or(0, |length| length.trim().parse().unwrap());
+            std::io::copy(&mut input.take(length), &mut std::io::sink()).unwrap();
+            let put = lines.first().is_some_and(|line| line.starts_with("put"));
+            let (status, body) = if put {
+                (
+                    "400 Bad Request",
+                    r#"{"errors":[{"code":"MANIFEST_INVALID"}]}"#,
+                )
+            } else {
+                ("200 OK", "")
+            };
+            let length = body.len();
+            write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            )
+            .unwrap();
+        }
+    });
+    host
+}
+
+#[test]
+fn a_registry_that_refuses_a_list_of_layers_is_told_with_what_to_do() {
+    let dir = given(SECOND);
+    let target = format!("{}/app:cache", refusing());
+    let records = format!("{}/records.json", dir.text());
+    let arguments = ["buildkit", "export", &target, "--records", &records];
+    for form in ["--image-manifest=false", "--oci-mediatypes=false"] {
+        let run = layerwise(&[&arguments[..], &[form]].concat());
+        assert_eq!(run.exit, 3, "{run:?}");
+        assert!(run.stderr.contains("MANIFEST_INVALID"), "{run:?}");
+        let advice = "many registries refuse a list of layers: leave --image-manifest at true\n";
+        assert!(run.stderr.ends_with(advice), "{run:?}");
+    }
+    let run = layerwise(&arguments);
+    assert_eq!(run.exit, 3, "{run:?}");
+    assert!(!run.stderr.contains("list of layers"), "{run:?}");
 }

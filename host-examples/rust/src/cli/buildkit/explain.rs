@@ -24,6 +24,7 @@ Exit codes: 0 hit, 1 miss, 2 usage, 3 error.
 --json prints one document, absent members as null:
   schema       "layerwise/buildkit-explain/1"
   cache        as given
+  records      names of the records that were found
   explanation  {"summary": finding, "findings": [finding], "nearest": finding, "considered":
                number of links that were looked at}
 A finding is {"code", "subject", "differences": [{"path", "have", "want"}], "hint", "cascade"};
@@ -34,6 +35,7 @@ A finding is {"code", "subject", "differences": [{"path", "have", "want"}], "hin
 struct Document<'a> {
     schema: &'static str,
     cache: &'a str,
+    records: Vec<String>,
     explanation: Explanation,
 }
 
@@ -50,13 +52,14 @@ pub fn run(global: &Global, args: &ExplainArgs, style: Style) -> Result<Reply, F
             &opened.limits,
         )
         .map_err(|error| super::about(error, &args.cache))?;
-    let explanation = cache.explain(&Query {
+    let query = Query {
         record: args.record.clone(),
         digest: args.vertex.clone(),
         output: args.output,
         input: args.input,
         selector: args.selector.clone(),
-    })?;
+    };
+    let explanation = cache.explain(&query)?;
     let exit = if explanation.summary.code == Reason::Hit.as_str() {
         Exit::Done
     } else {
@@ -65,6 +68,7 @@ pub fn run(global: &Global, args: &ExplainArgs, style: Style) -> Result<Reply, F
     let document = Document {
         schema: "layerwise/buildkit-explain/1",
         cache: &args.cache,
+        records: cache.lookup(&query)?,
         explanation,
     };
     Reply::of(style, exit, &document, show)

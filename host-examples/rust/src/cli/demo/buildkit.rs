@@ -1,6 +1,6 @@
 //! BuildKit: a step that a cache answers, and one whose source is another.
 
-use layerwise::buildkit::Query;
+use layerwise::buildkit::{Query, Reason};
 use layerwise::explain::Explanation;
 use layerwise::oci::sha256;
 use layerwise::semantics::Semantics;
@@ -43,7 +43,9 @@ const MISS: Ask = Ask {
 /// What was answered.
 #[derive(Serialize)]
 struct Members {
-    explanation: Explanation,
+    /// Names of the records that were found.
+    records: Option<Vec<String>>,
+    explanation: Option<Explanation>,
 }
 
 /// The scenes.
@@ -78,8 +80,17 @@ fn scene(engine: &Engine, ask: &Ask) -> Result<Scene, Failed> {
         selector: ask.selector.to_owned(),
         ..Query::default()
     };
-    let members = Members {
-        explanation: cache.explain(&query)?,
+    let records = cache.lookup(&query)?;
+    let members = if records.is_empty() {
+        Members {
+            records: None,
+            explanation: Some(cache.explain(&query)?),
+        }
+    } else {
+        Members {
+            records: Some(records),
+            explanation: None,
+        }
     };
     let command = ask.command;
     Ok(Scene {
@@ -90,7 +101,12 @@ fn scene(engine: &Engine, ask: &Ask) -> Result<Scene, Failed> {
         show: Box::new(move |page| {
             page.rows(2, &[["call", command]]);
             page.indented(2, |page| {
-                why::explanation(page, &members.explanation, &[]);
+                for name in members.records.iter().flatten() {
+                    page.line(&format!("{}  {name}", Reason::Hit.as_str()));
+                }
+                if let Some(explanation) = &members.explanation {
+                    why::explanation(page, explanation, &[]);
+                }
             });
         }),
     })
