@@ -66,7 +66,16 @@ impl<'a> Dynamic<'a> {
             .map(|(arg, ty)| read(arg, ty, Names::Contract, &self.handles))
             .collect::<Result<_, _>>()
             .map_err(|unfit| Failed::Form(format!("{name:?}: {unfit}")))?;
+        if let Some(tape) = self.instance.tape() {
+            tape.begin_dynamic(name, &args);
+        }
         let answer = self.instance.call_dynamic(signature, &args);
+        if let Some(tape) = self.instance.tape() {
+            match &answer {
+                Ok(answer) => tape.end_dynamic(answer.as_ref()),
+                Err(error) => tape.stopped(error),
+            }
+        }
         let Some(answer) = answer.map_err(Failed::Host)? else {
             return Ok(None);
         };

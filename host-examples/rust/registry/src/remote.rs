@@ -260,7 +260,7 @@ impl Remote {
             || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
         {
             let after = http::header(&response, &header::RETRY_AFTER);
-            let what = format!("{} {}", request.method, request.uri);
+            let what = format!("{} {}", request.method, uri::shown(&request.uri));
             return Err(Trouble::passing(refused(&what, response)).after(after));
         }
         Ok(response)

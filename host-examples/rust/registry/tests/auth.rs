@@ -64,6 +64,38 @@ mod tests {
     }
 
     #[test]
+    fn words_of_a_registry_that_repeat_a_secret_are_not_passed_on() {
+        for (credentials, challenge) in [
+            (user(), "Basic realm=\"x\""),
+            (
+                Credentials::Bearer("bearer-secret".to_owned()),
+                "Bearer realm=\"http://127.0.0.1:1/\"",
+            ),
+        ] {
+            let server = Faulty::start(move |asked| match asked.header("authorization") {
+                None => reply(401, &[("WWW-Authenticate", challenge)], b""),
+                Some(header) => {
+                    let words = format!("no: {header} pass bearer-secret");
+                    let body =
+                        format!("{{\"errors\":[{{\"code\":\"NO\",\"message\":\"{words}\"}}]}}");
+                    reply(403, &[], body.as_bytes())
+                }
+            });
+            let all = knowing(&server.host, credentials.clone());
+            let at = format!("{}/app", server.host);
+            let failure = read(&all, &at, &descriptor(CONFIG, TEXT)).unwrap_err();
+            let secret = match credentials {
+                Credentials::Password { .. } => "pass",
+                _ => "bearer-secret",
+            };
+            assert_eq!(failure.code, FailureCode::Denied);
+            assert!(failure.message.contains("\"NO\""), "{failure}");
+            assert!(!failure.message.contains(secret), "{failure}");
+            assert!(!failure.message.contains("dXNlcjpwYXNz"), "{failure}");
+        }
+    }
+
+    #[test]
     fn a_token_is_fetched_once_and_used() {
         let server = with_tokens(|_| ok(br#"{"token":"secret","expires_in":300}"#));
         let at = format!("{}/app", server.host);

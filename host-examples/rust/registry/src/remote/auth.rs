@@ -12,7 +12,7 @@ use serde::Deserialize;
 use ureq::http::{Method, Uri, header};
 
 use super::challenge::{self, Challenge};
-use super::http::{Payload, Request};
+use super::http::{Payload, Request, Sent};
 use super::refusal::refused;
 use super::retry::Trouble;
 use super::{Remote, Repository, uri};
@@ -170,12 +170,15 @@ impl Remote {
         };
         let service = self.token_service(host, realm)?;
         let wish = wish(&service, scope, challenge, &credentials)?;
-        let (response, _) = self
+        let (mut response, _) = self
             .http
             .once(&wish.request(), wish.authorization.as_deref())?;
+        if let Some(Credentials::Identity(secret)) = &credentials {
+            response.extensions_mut().insert(Sent(secret.clone()));
+        }
         let status = response.status();
         if !status.is_success() {
-            let what = format!("no token for {host:?} from {service}");
+            let what = format!("no token for {host:?} from {}", uri::shown(&service));
             let passing = status.is_server_error() || status.as_u16() == 429;
             let failure = refused(&what, response);
             return Err(if passing {
@@ -200,7 +203,11 @@ impl Remote {
             .unwrap_or(LIFE);
         let token = answer.and_then(|answer| answer.token.or(answer.access_token));
         let Some(token) = token.filter(|token| is_token(token)) else {
-            return Err(unauthorized(host, &format!("{service} answers without a token")).into());
+            return Err(unauthorized(
+                host,
+                &format!("{} answers without a token", uri::shown(&service)),
+            )
+            .into());
         };
         let life = Duration::from_secs(life.saturating_sub(MARGIN));
         Ok(Token {

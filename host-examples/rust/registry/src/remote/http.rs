@@ -22,6 +22,10 @@ const LONGEST_HEADERS: usize = 64 << 10;
 /// What came back.
 pub type Response = http::Response<ureq::Body>;
 
+/// What an answer was asked for with, which a registry may repeat in its words.
+#[derive(Clone)]
+pub struct Sent(pub String);
+
 /// The connections.
 #[derive(Debug)]
 pub struct Http {
@@ -125,7 +129,8 @@ impl Http {
             };
             to = uri::follow(&to, &location)?;
         }
-        let message = format!("{} redirects more than {REDIRECTS} times", request.uri);
+        let from = uri::shown(&request.uri);
+        let message = format!("{from} redirects more than {REDIRECTS} times");
         Err(failures::new(FailureCode::Other, message).into())
     }
 
@@ -158,7 +163,12 @@ impl Http {
                 run(agent, head, SendBody::from_reader(&mut input))
             }
         };
-        answer.map_err(|error| trouble(&request.method, to, &error))
+        let mut response = answer.map_err(|error| trouble(&request.method, to, &error))?;
+        if let Some(authorization) = authorization {
+            let sent = Sent(authorization.to_owned());
+            response.extensions_mut().insert(sent);
+        }
+        Ok(response)
     }
 }
 
@@ -209,6 +219,7 @@ fn roots(certificates: &[Vec<u8>]) -> Result<RootCerts, Failure> {
 
 /// What an error means: the way may be free again later, or something is wrong.
 fn trouble(method: &Method, to: &Uri, error: &ureq::Error) -> Trouble {
+    let to = uri::shown(to);
     let failed = |code, why: &str| failures::new(code, format!("{method} {to}: {why}"));
     let passing = |why: &str| Trouble::passing(failed(FailureCode::Unavailable, why));
     match error {

@@ -9,7 +9,7 @@ use super::auth::Scope;
 use super::http::{self, Request};
 use super::refusal::refused;
 use super::retry::{Tries, Trouble};
-use super::{Remote, Repository};
+use super::{Remote, Repository, uri};
 use crate::failures;
 
 /// So much progress makes up for earlier interruptions.
@@ -69,7 +69,7 @@ impl<'a> Pull<'a> {
             StatusCode::OK => {}
             StatusCode::PARTIAL_CONTENT if self.is_rest(&response) => over = 0,
             _ => {
-                let what = format!("cannot read {}", self.request.uri);
+                let what = format!("cannot read {}", uri::shown(&self.request.uri));
                 return Err(refused(&what, response));
             }
         }
@@ -80,7 +80,7 @@ impl<'a> Pull<'a> {
         if over > 0 {
             let skipped = io::copy(&mut (&mut body).take(over), &mut io::sink());
             if let Err(error) = skipped {
-                return self.interrupted(trouble(&self.request.uri, &error));
+                return self.interrupted(trouble(uri::shown(&self.request.uri), &error));
             }
         }
         self.body = Some(Box::new(body));
@@ -110,13 +110,15 @@ impl<'a> Pull<'a> {
             let trouble = match body.read(buffer) {
                 // All came that will ever come.
                 Ok(0) if self.end == Some(self.done) => return Ok(0),
-                Ok(0) if self.done < self.size => ended_early(&self.request.uri, self.done),
+                Ok(0) if self.done < self.size => {
+                    ended_early(uri::shown(&self.request.uri), self.done)
+                }
                 Ok(count) => {
                     let bytes = u64::try_from(count).unwrap_or(u64::MAX);
                     self.done = self.done.saturating_add(bytes);
                     return Ok(count);
                 }
-                Err(error) => trouble(&self.request.uri, &error),
+                Err(error) => trouble(uri::shown(&self.request.uri), &error),
             };
             self.interrupted(trouble)?;
         }

@@ -2,11 +2,13 @@
 
 use std::io::Read as _;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use layerwise::host::{Failure, FailureCode};
 use serde::Deserialize;
 use ureq::http::StatusCode;
 
-use super::http::Response;
+use super::http::{Response, Sent};
 use crate::failures;
 
 /// How much of the words of a registry is read, and how much is passed on.
@@ -25,9 +27,14 @@ struct Reason {
     message: String,
 }
 
-/// The failure for a status that is no success, with the registry's words.
+/// The failure for a status that is no success, with the registry's words. What
+/// it was asked with is not in them, even if the registry repeats it.
 pub fn refused(what: &str, response: Response) -> Failure {
     let status = response.status();
+    let secrets = response
+        .extensions()
+        .get::<Sent>()
+        .map_or(Vec::new(), secrets);
     let mut body = Vec::new();
     let reader = response.into_body().into_reader();
     let _ = reader.take(LONGEST).read_to_end(&mut body);
@@ -38,11 +45,30 @@ pub fn refused(what: &str, response: Response) -> Failure {
     let mut message = format!("{what}: the registry answers {}", status.as_u16());
     for words in [&reason.code, &reason.message] {
         if !words.is_empty() {
+            let words = secrets
+                .iter()
+                .fold(words.clone(), |words, secret| words.replace(secret, "***"));
             let words: String = words.chars().take(LONGEST_WORDS).collect();
             message.push_str(&format!(", {words:?}"));
         }
     }
     failures::new(code(status, &reason.code), message)
+}
+
+/// The texts that prove who is asking.
+fn secrets(sent: &Sent) -> Vec<String> {
+    let secret = sent
+        .0
+        .split_once(' ')
+        .map_or(&*sent.0, |(_, secret)| secret);
+    let mut secrets = vec![secret.to_owned()];
+    let plain = STANDARD.decode(secret).ok();
+    let plain = plain.and_then(|plain| String::from_utf8(plain).ok());
+    if let Some((_, password)) = plain.as_deref().and_then(|plain| plain.split_once(':')) {
+        secrets.push(password.to_owned());
+    }
+    secrets.retain(|secret| !secret.is_empty());
+    secrets
 }
 
 fn code(status: StatusCode, reason: &str) -> FailureCode {

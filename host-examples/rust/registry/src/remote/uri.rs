@@ -20,12 +20,29 @@ pub fn of(plain: bool, host: &str, path_and_query: &str) -> Result<Uri, Failure>
     parse(&format!("{scheme}://{host}{path_and_query}"))
 }
 
+/// An address as messages name it: what proves who is asking can be in its
+/// query, as in addresses that storage services sign, or before its host.
+pub fn shown(address: impl ToString) -> String {
+    let mut text = address.to_string();
+    text.truncate(text.find(['?', '#']).unwrap_or(text.len()));
+    let Some(start) = text.find("//").map(|slashes| slashes + 2) else {
+        return text;
+    };
+    let (before, rest) = text.split_at(start);
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{before}{host}{path}"),
+        None => text,
+    }
+}
+
 /// Where a `Location` header of an answer from `base` leads.
 ///
 /// # Errors
 /// `other` when it is not an address, or leads from HTTPS to HTTP.
 pub fn follow(base: &Uri, location: &str) -> Result<Uri, Failure> {
     let strange = |why: &str| {
+        let (base, location) = (shown(base), shown(location));
         let message = format!("{base} leads to {location:?}: {why}");
         failures::new(FailureCode::Other, message)
     };
@@ -106,6 +123,22 @@ pub fn parse(text: &str) -> Result<Uri, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        for (address, what) in [
+            (
+                "https://a.example:1/b?X-Signature=s#f",
+                "https://a.example:1/b",
+            ),
+            ("https://user:pass@a.example/b@c", "https://a.example/b@c"),
+            ("//user@a.example", "//a.example"),
+            ("/b/c?token=s", "/b/c"),
+            ("b", "b"),
+        ] {
+            assert_eq!(shown(address), what);
+        }
+    }
 
     #[test]
     fn locations_are_followed() {

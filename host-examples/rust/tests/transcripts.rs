@@ -1,0 +1,9 @@
+//! Transcripts: what is recorded, and that a replay sees every difference.
+
+#[cfg(test)]
+mod transcripts {
+    mod changed;
+    mod recorded;
+    mod secrets;
+    mod vectors;
+}
