@@ -81,7 +81,9 @@ class Reader:
 
     def __init__(self, text: str) -> None:
         tokens = r"///[^\n]*|//[^\n]*|@\w+\([^)]*\)|->|%?[a-z][a-z0-9-]*|[A-Za-z_0-9.:/@-]+|[{}()<>,;=_:.]"
-        self.tokens = [t for t in re.findall(tokens, text) if not re.match(r"//(?!/)|@", t)]
+        self.tokens: list[str] = [
+            t for t in re.findall(tokens, text) if not re.match(r"//(?!/)|@", t)
+        ]
         self.at = 0
 
     def peek(self) -> str:
@@ -357,7 +359,7 @@ class Writer:
                 lines.append(f"        self._call({call})\n")
             else:
                 lines.append(
-                    f"        answer: {answer} = self._call({call})\n        return answer\n"
+                    f"        result: {answer} = self._call({call})\n        return result\n"
                 )
         return "".join(lines)
 

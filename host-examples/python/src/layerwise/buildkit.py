@@ -301,8 +301,8 @@ class Exporter(Resource):
         """Adds a record and answers its handle; absent for one that is never kept.
         A refused record changes nothing.
         """
-        answer: int | None = self._call("buildkit#[method]exporter.add", self, entry)
-        return answer
+        result: int | None = self._call("buildkit#[method]exporter.add", self, entry)
+        return result
 
     def add_all(self, records: str) -> list[Added]:
         """Adds many records: a JSON list of objects with `digest`, `inputs` (for
@@ -312,8 +312,8 @@ class Exporter(Resource):
         "source": {"repository" | "provider" | "file": name}}`). A refused record
         does not stop those after it.
         """
-        answer: list[Added] = self._call("buildkit#[method]exporter.add-all", self, records)
-        return answer
+        result: list[Added] = self._call("buildkit#[method]exporter.add-all", self, records)
+        return result
 
     def link(self, target: int, input: int, alternative: Alternative) -> None:
         """Adds a link to a record that is there. `unsupported` by the newest rules."""
@@ -335,16 +335,16 @@ class Exporter(Resource):
         """What an export would write. Sources are asked which layers they have, each
         digest once; nothing is written.
         """
-        answer: Plan = self._call("buildkit#[method]exporter.plan", self)
-        return answer
+        result: Plan = self._call("buildkit#[method]exporter.plan", self)
+        return result
 
     def finalize(self, repository: str, reference: str | None = None) -> Pushed:
         """Exports: layers first, then the config, then the manifest. With a
         reference it stands for the manifest afterwards. Retrying is the host's
         affair. The session can be used further.
         """
-        answer: Pushed = self._call("buildkit#[method]exporter.finalize", self, repository, reference)
-        return answer
+        result: Pushed = self._call("buildkit#[method]exporter.finalize", self, repository, reference)
+        return result
 
 
 class Cache(Resource):
@@ -358,69 +358,69 @@ class Cache(Resource):
 
     def kind(self) -> str:
         """The media type of its manifest; empty when there was none."""
-        answer: str = self._call("buildkit#[method]cache.kind", self)
-        return answer
+        result: str = self._call("buildkit#[method]cache.kind", self)
+        return result
 
     def config(self) -> str:
         """The digest of its config; empty when there was none."""
-        answer: str = self._call("buildkit#[method]cache.config", self)
-        return answer
+        result: str = self._call("buildkit#[method]cache.config", self)
+        return result
 
     def findings(self) -> list[Finding]:
         """What was noticed while it was opened."""
-        answer: list[Finding] = self._call("buildkit#[method]cache.findings", self)
-        return answer
+        result: list[Finding] = self._call("buildkit#[method]cache.findings", self)
+        return result
 
     def records(self) -> int:
         """Number of records after merging."""
-        answer: int = self._call("buildkit#[method]cache.records", self)
-        return answer
+        result: int = self._call("buildkit#[method]cache.records", self)
+        return result
 
     def roots(self) -> list[str]:
         """Digests of the records without inputs, in the order of a config."""
-        answer: list[str] = self._call("buildkit#[method]cache.roots", self)
-        return answer
+        result: list[str] = self._call("buildkit#[method]cache.roots", self)
+        return result
 
     def links(self) -> list[Connection]:
         """Every link, sorted."""
-        answer: list[Connection] = self._call("buildkit#[method]cache.links", self)
-        return answer
+        result: list[Connection] = self._call("buildkit#[method]cache.links", self)
+        return result
 
     def offers(self) -> list[Offer]:
         """Every result that records offer, sorted."""
-        answer: list[Offer] = self._call("buildkit#[method]cache.offers", self)
-        return answer
+        result: list[Offer] = self._call("buildkit#[method]cache.offers", self)
+        return result
 
     def statistics(self) -> Statistics:
         """Numbers about it."""
-        answer: Statistics = self._call("buildkit#[method]cache.statistics", self)
-        return answer
+        result: Statistics = self._call("buildkit#[method]cache.statistics", self)
+        return result
 
     def lookup(self, query: Query) -> list[str]:
         """The names of the records a lookup finds, sorted."""
-        answer: list[str] = self._call("buildkit#[method]cache.lookup", self, query)
-        return answer
+        result: list[str] = self._call("buildkit#[method]cache.lookup", self, query)
+        return result
 
     def explain(self, query: Query) -> Explanation:
         """Looks up and says why nothing was found: the links that come nearest, and
         where else the wanted digest is.
         """
-        answer: Explanation = self._call("buildkit#[method]cache.explain", self, query)
-        return answer
+        result: Explanation = self._call("buildkit#[method]cache.explain", self, query)
+        return result
 
     def compare(self, other: Cache) -> Explanation:
         """What changed from this cache to another: the records at which they part,
         first, then what stands on them, marked as a cascade.
         """
-        answer: Explanation = self._call("buildkit#[method]cache.compare", self, other)
-        return answer
+        result: Explanation = self._call("buildkit#[method]cache.compare", self, other)
+        return result
 
     def encode(self) -> str:
         """The config that exporting the records again gives, with every result
         taken to be whole.
         """
-        answer: str = self._call("buildkit#[method]cache.encode", self)
-        return answer
+        result: str = self._call("buildkit#[method]cache.encode", self)
+        return result
 
 
 class Buildkit(Exports):
@@ -430,20 +430,20 @@ class Buildkit(Exports):
 
     def export_to(self, options: Options) -> Exporter:
         """Opens an export session."""
-        answer: Exporter = self._call("buildkit#export-to", options)
-        return answer
+        result: Exporter = self._call("buildkit#export-to", options)
+        return result
 
     def detect(self, manifest: str) -> Detected:
         """Tells the kind of a manifest."""
-        answer: Detected = self._call("buildkit#detect", manifest)
-        return answer
+        result: Detected = self._call("buildkit#detect", manifest)
+        return result
 
     def parse(self, config: str, descriptors: str, semantics: Semantics = Semantics(), limits: Sequence[Limit] = ()) -> Cache:
         """Reads a config as an importer does. `descriptors` is a JSON list of what the
         manifest lists.
         """
-        answer: Cache = self._call("buildkit#parse", config, descriptors, semantics, limits)
-        return answer
+        result: Cache = self._call("buildkit#parse", config, descriptors, semantics, limits)
+        return result
 
     def open(self, repository: str, descriptor: Descriptor, semantics: Semantics = Semantics(), limits: Sequence[Limit] = ()) -> Cache:
         """Reads the cache whose manifest a descriptor names, as an importer does.
@@ -451,33 +451,33 @@ class Buildkit(Exports):
         The guarded reading refuses documents that are not what their descriptors
         say (`corrupt`); the compatible one notes it in `findings`.
         """
-        answer: Cache = self._call("buildkit#open", repository, descriptor, semantics, limits)
-        return answer
+        result: Cache = self._call("buildkit#open", repository, descriptor, semantics, limits)
+        return result
 
     def verify(self, config: str, descriptors: str, limits: Sequence[Limit] = ()) -> Report:
         """Says what is wrong with a config, and does not stop at the first thing.
         `descriptors` is a JSON list of what the manifest lists; whether the layers
         are there is not asked.
         """
-        answer: Report = self._call("buildkit#verify", config, descriptors, limits)
-        return answer
+        result: Report = self._call("buildkit#verify", config, descriptors, limits)
+        return result
 
     def inspect(self, repository: str, descriptor: Descriptor, limits: Sequence[Limit] = ()) -> Report:
         """Reads a cache and says what is wrong with it. The repository is asked for
         all layers in one call.
         """
-        answer: Report = self._call("buildkit#inspect", repository, descriptor, limits)
-        return answer
+        result: Report = self._call("buildkit#inspect", repository, descriptor, limits)
+        return result
 
     def attributes(self, given: Sequence[Attribute] = ()) -> Form:
         """Reads attributes as users give them; others are passed over."""
-        answer: Form = self._call("buildkit#attributes", given)
-        return answer
+        result: Form = self._call("buildkit#attributes", given)
+        return result
 
     def rules(self) -> list[Rule]:
         """What each code means."""
-        answer: list[Rule] = self._call("buildkit#rules")
-        return answer
+        result: list[Rule] = self._call("buildkit#rules")
+        return result
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

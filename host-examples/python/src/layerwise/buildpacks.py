@@ -487,18 +487,18 @@ class CacheImage(Resource):
 
     def exists(self) -> bool:
         """Whether the name stands for something now; asked again at each call."""
-        answer: bool = self._call("buildpacks#[method]cache-image.exists", self)
-        return answer
+        result: bool = self._call("buildpacks#[method]cache-image.exists", self)
+        return result
 
     def name(self) -> str:
         """The name as it was given."""
-        answer: str = self._call("buildpacks#[method]cache-image.name", self)
-        return answer
+        result: str = self._call("buildpacks#[method]cache-image.name", self)
+        return result
 
     def metadata(self) -> Retrieval:
         """The metadata of the image the name stood for, or of the one committed."""
-        answer: Retrieval = self._call("buildpacks#[method]cache-image.metadata", self)
-        return answer
+        result: Retrieval = self._call("buildpacks#[method]cache-image.metadata", self)
+        return result
 
     def set_metadata(self, document: str) -> None:
         """Sets the metadata of the new image, a JSON document; the last one counts."""
@@ -508,54 +508,54 @@ class CacheImage(Resource):
         """Stores layers and puts them into the new image, in this order. A layer
         that it has already is not added again (guarded).
         """
-        answer: list[LayerAnswer] = self._call("buildpacks#[method]cache-image.add", self, layers)
-        return answer
+        result: list[LayerAnswer] = self._call("buildpacks#[method]cache-image.add", self, layers)
+        return result
 
     def reuse(self, diffs: Sequence[str] = ()) -> list[LayerAnswer]:
         """Takes layers of the old image over into the new one, in this order."""
-        answer: list[LayerAnswer] = self._call("buildpacks#[method]cache-image.reuse", self, diffs)
-        return answer
+        result: list[LayerAnswer] = self._call("buildpacks#[method]cache-image.reuse", self, diffs)
+        return result
 
     def retrieve(self, layers: Sequence[WantedLayer] = ()) -> list[LayerAnswer]:
         """Retrieves layers. In the guarded reading nothing is unpacked whose
         uncompressed bytes do not have the diff id.
         """
-        answer: list[LayerAnswer] = self._call("buildpacks#[method]cache-image.retrieve", self, layers)
-        return answer
+        result: list[LayerAnswer] = self._call("buildpacks#[method]cache-image.retrieve", self, layers)
+        return result
 
     def verify(self, diffs: Sequence[str] = ()) -> list[LayerAnswer]:
         """Verifies layers: the guarded reading hashes each that the image has, the
         compatible one trusts the registry.
         """
-        answer: list[LayerAnswer] = self._call("buildpacks#[method]cache-image.verify", self, diffs)
-        return answer
+        result: list[LayerAnswer] = self._call("buildpacks#[method]cache-image.verify", self, diffs)
+        return result
 
     def plan(self) -> Commit:
         """What `commit` would do, as far as it is known without asking the registry
         again.
         """
-        answer: Commit = self._call("buildpacks#[method]cache-image.plan", self)
-        return answer
+        result: Commit = self._call("buildpacks#[method]cache-image.plan", self)
+        return result
 
     def commit(self) -> Commit:
         """Stores the new image, makes the name stand for it, and deletes the old
         one where that was asked for and is right. Stopping anywhere is safe, and
         so is committing again after a failure.
         """
-        answer: Commit = self._call("buildpacks#[method]cache-image.commit", self)
-        return answer
+        result: Commit = self._call("buildpacks#[method]cache-image.commit", self)
+        return result
 
     def state(self) -> State:
         """What this session holds."""
-        answer: State = self._call("buildpacks#[method]cache-image.state", self)
-        return answer
+        result: State = self._call("buildpacks#[method]cache-image.state", self)
+        return result
 
     def explain(self) -> Explanation:
         """Why the metadata is what it is, and for each cached layer in it whether
         the image has it.
         """
-        answer: Explanation = self._call("buildpacks#[method]cache-image.explain", self)
-        return answer
+        result: Explanation = self._call("buildpacks#[method]cache-image.explain", self)
+        return result
 
 
 class Restorer(Resource):
@@ -565,27 +565,27 @@ class Restorer(Resource):
 
     def plan(self, request: RestoreRequest) -> RestorePlan:
         """Decides and changes nothing."""
-        answer: RestorePlan = self._call("buildpacks#[method]restorer.plan", self, request)
-        return answer
+        result: RestorePlan = self._call("buildpacks#[method]restorer.plan", self, request)
+        return result
 
     def restore(self, request: RestoreRequest) -> RestorePlan:
         """Decides, writes the files and keeps the shas. Nothing is written unless
         everything was decided. Restoring again after a failure is safe.
         """
-        answer: RestorePlan = self._call("buildpacks#[method]restorer.restore", self, request)
-        return answer
+        result: RestorePlan = self._call("buildpacks#[method]restorer.restore", self, request)
+        return result
 
     def explain(self, request: RestoreRequest) -> Explanation:
         """Decides as `plan` does and orders the reasons. A restore that would fail
         is explained too.
         """
-        answer: Explanation = self._call("buildpacks#[method]restorer.explain", self, request)
-        return answer
+        result: Explanation = self._call("buildpacks#[method]restorer.explain", self, request)
+        return result
 
     def shas(self) -> list[RecordedSha]:
         """The shas that were recorded in memory, by id and name."""
-        answer: list[RecordedSha] = self._call("buildpacks#[method]restorer.shas", self)
-        return answer
+        result: list[RecordedSha] = self._call("buildpacks#[method]restorer.shas", self)
+        return result
 
 
 class Buildpacks(Exports):
@@ -597,39 +597,39 @@ class Buildpacks(Exports):
         """Opens the image behind a name. A name that stands for nothing, or for
         something that may not be seen, is an empty cache.
         """
-        answer: CacheImage = self._call("buildpacks#open-image", options)
-        return answer
+        result: CacheImage = self._call("buildpacks#open-image", options)
+        return result
 
     def open_restorer(self, options: RestoreOptions) -> Restorer:
         """Opens a restorer; nothing is read."""
-        answer: Restorer = self._call("buildpacks#open-restorer", options)
-        return answer
+        result: Restorer = self._call("buildpacks#open-restorer", options)
+        return result
 
     def plan_data(self, request: DataRequest) -> list[DataDecision]:
         """Decides for each layer that is there, in the order of the group and then of
         the names; the SBOM layer last.
         """
-        answer: list[DataDecision] = self._call("buildpacks#plan-data", request)
-        return answer
+        result: list[DataDecision] = self._call("buildpacks#plan-data", request)
+        return result
 
     def settle_data(self, decision: DataDecision, answer: LayerAnswer) -> DataDecision:
         """The decision after its layer was asked for: a layer that is not there
         leaves its metadata behind, and the build goes on.
         """
-        answer: DataDecision = self._call("buildpacks#settle-data", decision, answer)
-        return answer
+        result: DataDecision = self._call("buildpacks#settle-data", decision, answer)
+        return result
 
     def plan_export(self, request: ExportRequest) -> ExportPlan:
         """Decides about each layer of a build. When one could not be stored, deciding
         again with its error leaves it out and nothing else.
         """
-        answer: ExportPlan = self._call("buildpacks#plan-export", request)
-        return answer
+        result: ExportPlan = self._call("buildpacks#plan-export", request)
+        return result
 
     def rules(self) -> list[Rule]:
         """What each code means."""
-        answer: list[Rule] = self._call("buildpacks#rules")
-        return answer
+        result: list[Rule] = self._call("buildpacks#rules")
+        return result
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -201,38 +201,38 @@ class Session(Resource):
         """Decides about a step and makes the changes that go with the answer.
         Restoring narrows the sources to the one that was used.
         """
-        answer: Answer = self._call("docker#[method]session.lookup", self, step)
-        return answer
+        result: Answer = self._call("docker#[method]session.lookup", self, step)
+        return result
 
     def plan(self, step: Step) -> Answer:
         """Decides as `lookup` does and changes nothing, not even this session."""
-        answer: Answer = self._call("docker#[method]session.plan", self, step)
-        return answer
+        result: Answer = self._call("docker#[method]session.plan", self, step)
+        return result
 
     def replay(self, steps: Sequence[Step] = ()) -> list[Answer]:
         """Looks the steps up one after the other, each standing on the image of
         the one before (`parent` counts in the first only), until one misses.
         One answer for each step that was asked.
         """
-        answer: list[Answer] = self._call("docker#[method]session.replay", self, steps)
-        return answer
+        result: list[Answer] = self._call("docker#[method]session.replay", self, steps)
+        return result
 
     def explain(self, step: Step) -> Explanation:
         """Decides as `plan` does and gives a verdict for every candidate. A step
         whose lookup would fail is explained too.
         """
-        answer: Explanation = self._call("docker#[method]session.explain", self, step)
-        return answer
+        result: Explanation = self._call("docker#[method]session.explain", self, step)
+        return result
 
     def sources(self) -> list[str]:
         """Ids of the sources that are still in use, in order."""
-        answer: list[str] = self._call("docker#[method]session.sources", self)
-        return answer
+        result: list[str] = self._call("docker#[method]session.sources", self)
+        return result
 
     def skipped(self) -> list[Finding]:
         """The names that were passed over when the session was opened, and why."""
-        answer: list[Finding] = self._call("docker#[method]session.skipped", self)
-        return answer
+        result: list[Finding] = self._call("docker#[method]session.skipped", self)
+        return result
 
 
 class Docker(Exports):
@@ -244,74 +244,74 @@ class Docker(Exports):
         """Opens a session. A name that cannot be resolved is passed over;
         cancellation stops.
         """
-        answer: Session = self._call("docker#open", options)
-        return answer
+        result: Session = self._call("docker#open", options)
+        return result
 
     def compare_configs(self, have: str | None = None, want: str | None = None, semantics: Semantics = Semantics()) -> Comparison:
         """Compares an image's container config with a requested one (absent = none)."""
-        answer: Comparison = self._call("docker#compare-configs", have, want, semantics)
-        return answer
+        result: Comparison = self._call("docker#compare-configs", have, want, semantics)
+        return result
 
     def match_platforms(self, builders: Sequence[Platform], images: Sequence[Platform], host_os: str, semantics: Semantics = Semantics()) -> list[list[bool]]:
         """For each builder platform, whether it accepts each image platform."""
-        answer: list[list[bool]] = self._call("docker#match-platforms", builders, images, host_os, semantics)
-        return answer
+        result: list[list[bool]] = self._call("docker#match-platforms", builders, images, host_os, semantics)
+        return result
 
     def normalize_platform(self, platform: Platform, host_os: str) -> Platform:
         """The normal form of a platform."""
-        answer: Platform = self._call("docker#normalize-platform", platform, host_os)
-        return answer
+        result: Platform = self._call("docker#normalize-platform", platform, host_os)
+        return result
 
     def compare_parent(self, document: str, parent: str | None = None, semantics: Semantics = Semantics()) -> Finding | None:
         """Whether the image `document` can continue the image `parent` (absent =
         scratch): no finding, or the first that speaks against it.
         """
-        answer: Finding | None = self._call("docker#compare-parent", document, parent, semantics)
-        return answer
+        result: Finding | None = self._call("docker#compare-parent", document, parent, semantics)
+        return result
 
     def compare_command(self, entry: str, config: str, semantics: Semantics = Semantics()) -> Finding | None:
         """Whether a history entry was made by the command of a container config: no
         finding, or what differs.
         """
-        answer: Finding | None = self._call("docker#compare-command", entry, config, semantics)
-        return answer
+        result: Finding | None = self._call("docker#compare-command", entry, config, semantics)
+        return result
 
     def compare_history(self, a: str, b: str) -> list[Difference]:
         """The fields in which two history entries differ."""
-        answer: list[Difference] = self._call("docker#compare-history", a, b)
-        return answer
+        result: list[Difference] = self._call("docker#compare-history", a, b)
+        return result
 
     def layer_of(self, document: str, index: int, semantics: Semantics = Semantics()) -> str | None:
         """The diff id that belongs to history entry `index`; absent for an entry
         without a layer.
         """
-        answer: str | None = self._call("docker#layer-of", document, index, semantics)
-        return answer
+        result: str | None = self._call("docker#layer-of", document, index, semantics)
+        return result
 
     def newest(self, created: Sequence[str | None] = (), semantics: Semantics = Semantics()) -> int | None:
         """Which of the creation times (absent = none) the local lookup keeps."""
-        answer: int | None = self._call("docker#newest", created, semantics)
-        return answer
+        result: int | None = self._call("docker#newest", created, semantics)
+        return result
 
     def parse_time(self, text: str) -> Timestamp:
         """Reads a time stamp."""
-        answer: Timestamp = self._call("docker#parse-time", text)
-        return answer
+        result: Timestamp = self._call("docker#parse-time", text)
+        return result
 
     def encode_config(self, text: str, semantics: Semantics = Semantics()) -> str:
         """A container config, read and written as Go does."""
-        answer: str = self._call("docker#encode-config", text, semantics)
-        return answer
+        result: str = self._call("docker#encode-config", text, semantics)
+        return result
 
     def encode_image(self, text: str, order: MemberOrder, semantics: Semantics = Semantics()) -> str:
         """An image document, read and written as Go does."""
-        answer: str = self._call("docker#encode-image", text, order, semantics)
-        return answer
+        result: str = self._call("docker#encode-image", text, order, semantics)
+        return result
 
     def rules(self) -> list[Rule]:
         """What each code means."""
-        answer: list[Rule] = self._call("docker#rules")
-        return answer
+        result: list[Rule] = self._call("docker#rules")
+        return result
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -57,7 +57,7 @@ class Engine:
         component: bytes | os.PathLike[str] | None = None,
         *,
         net: Net = "deadline",
-        code_cache: Path | None | typing.Literal["user"] = "user",
+        code_cache: Path | typing.Literal["user"] | None = "user",
     ) -> None:
         if net not in typing.get_args(Net):
             raise ValueError(f"{net!r} is neither a deadline nor fuel")

@@ -215,4 +215,7 @@ def _quoted(char: str) -> str:
     short = _SHORT.get(char)
     if short is not None:
         return short
+    if "\udc80" <= char <= "\udcff":
+        # A byte of a file name that is no text.
+        return f"\\x{ord(char) - 0xDC00:02X}"
     return char if char.isprintable() else f"\\u{{{ord(char):x}}}"

@@ -156,13 +156,7 @@ def as_failure(error: Exception, name: str) -> Failure:
         words = f"the host's answer to {name} does not fit: {error}"
     else:
         words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    code = {
-        FileNotFoundError: FailureCode.NOT_FOUND,
-        PermissionError: FailureCode.DENIED,
-        TimeoutError: FailureCode.UNAVAILABLE,
-        ConnectionError: FailureCode.UNAVAILABLE,
-    }.get(type(error), FailureCode.OTHER)
-    return Failure(code, words.encode(errors="replace").decode())
+    return Failure(FailureCode.OTHER, words.encode(errors="replace").decode())
 
 
 def _refusal(how: TypedImport, given: Sequence[Any], failure: Failure) -> Any:

@@ -347,8 +347,8 @@ class Session(Resource):
 
     def opened(self) -> Opened:
         """What opening found and did."""
-        answer: Opened = self._call("stacker#[method]session.opened", self)
-        return answer
+        result: Opened = self._call("stacker#[method]session.opened", self)
+        return result
 
     def define(self, definitions: Sequence[Definition] = ()) -> None:
         """Replaces all definitions; on an error the old ones stay."""
@@ -356,13 +356,13 @@ class Session(Resource):
 
     def lookup(self, name: str) -> Answer:
         """Decides about a layer."""
-        answer: Answer = self._call("stacker#[method]session.lookup", self, name)
-        return answer
+        result: Answer = self._call("stacker#[method]session.lookup", self, name)
+        return result
 
     def base_hash(self, name: str) -> str:
         """The base hash that putting this layer would record."""
-        answer: str = self._call("stacker#[method]session.base-hash", self, name)
-        return answer
+        result: str = self._call("stacker#[method]session.base-hash", self, name)
+        return result
 
     def put(self, name: str, manifests: str, host: Host) -> Stored:
         """Records the result of building a layer and saves the cache. Reads the
@@ -373,41 +373,41 @@ class Session(Resource):
         `manifests` is a JSON map from layer types to OCI descriptors, or
         `null`.
         """
-        answer: Stored = self._call("stacker#[method]session.put", self, name, manifests, host)
-        return answer
+        result: Stored = self._call("stacker#[method]session.put", self, name, manifests, host)
+        return result
 
     def plan(self, name: str, manifests: str, host: Host) -> list[Effect]:
         """What `put` would write, in order. Changes nothing, not even this
         session.
         """
-        answer: list[Effect] = self._call("stacker#[method]session.plan", self, name, manifests, host)
-        return answer
+        result: list[Effect] = self._call("stacker#[method]session.plan", self, name, manifests, host)
+        return result
 
     def explain(self, name: str) -> Explanation:
         """Decides as `lookup` does and gives the findings about every layer below,
         root causes first. A lookup that would fail is explained too. Changed
         objects of trees are differences `tree/PATH` and `tree/PATH#KEYWORD`.
         """
-        answer: Explanation = self._call("stacker#[method]session.explain", self, name)
-        return answer
+        result: Explanation = self._call("stacker#[method]session.explain", self, name)
+        return result
 
     def causes(self) -> list[Finding]:
         """The findings behind the last call that failed, root cause first; the
         last one is the error itself with its evidence, such as `base` and `miss`
         of `stacker/base-not-cached`.
         """
-        answer: list[Finding] = self._call("stacker#[method]session.causes", self)
-        return answer
+        result: list[Finding] = self._call("stacker#[method]session.causes", self)
+        return result
 
     def entries(self) -> list[str]:
         """The names in the cache, sorted."""
-        answer: list[str] = self._call("stacker#[method]session.entries", self)
-        return answer
+        result: list[str] = self._call("stacker#[method]session.entries", self)
+        return result
 
     def entry(self, name: str) -> str | None:
         """An entry as it stands in the cache file."""
-        answer: str | None = self._call("stacker#[method]session.entry", self, name)
-        return answer
+        result: str | None = self._call("stacker#[method]session.entry", self, name)
+        return result
 
     def refresh(self) -> None:
         """Starts a new pass: everything but the cache file is read from disk again
@@ -425,69 +425,69 @@ class Stacker(Exports):
         """Opens a cache: reads its file, deletes it when it is of another version,
         drops the entries whose results are gone, and saves if there were any.
         """
-        answer: Session = self._call("stacker#open", options)
-        return answer
+        result: Session = self._call("stacker#open", options)
+        return result
 
     def hash_value(self, name: str, value: str, semantics: Semantics = Semantics()) -> int:
         """The structure hash of a JSON value of a named type: `string`, `int64`,
         `int`, `uint32`, `uint8`, `bool`, `nil`, `bytes`, `strings`, `string-map`,
         `LayerType`, or a structure of the version such as `CacheEntry` or `Layer`.
         """
-        answer: int = self._call("stacker#hash-value", name, value, semantics)
-        return answer
+        result: int = self._call("stacker#hash-value", name, value, semantics)
+        return result
 
     def vis(self, name: str) -> str:
         """Encodes a name, given as a path, as tree texts do."""
-        answer: str = self._call("stacker#vis", name)
-        return answer
+        result: str = self._call("stacker#vis", name)
+        return result
 
     def unvis(self, text: str) -> str:
         """Decodes a name of a tree text to a path."""
-        answer: str = self._call("stacker#unvis", text)
-        return answer
+        result: str = self._call("stacker#unvis", text)
+        return result
 
     def hash_file(self, path: str) -> FileHash:
         """The hash of a file as it is recorded for an import; links are followed."""
-        answer: FileHash = self._call("stacker#hash-file", path)
-        return answer
+        result: FileHash = self._call("stacker#hash-file", path)
+        return result
 
     def tree_text(self, root: str, host: Host) -> str:
         """The text of the tree below a directory as it is recorded: base64."""
-        answer: str = self._call("stacker#tree-text", root, host)
-        return answer
+        result: str = self._call("stacker#tree-text", root, host)
+        return result
 
     def compare_tree(self, stored: str, root: str) -> list[Change]:
         """Compares a recorded tree with the one below a directory."""
-        answer: list[Change] = self._call("stacker#compare-tree", stored, root)
-        return answer
+        result: list[Change] = self._call("stacker#compare-tree", stored, root)
+        return result
 
     def parse_layer_type(self, text: str) -> LayerType:
         """Reads a layer type."""
-        answer: LayerType = self._call("stacker#parse-layer-type", text)
-        return answer
+        result: LayerType = self._call("stacker#parse-layer-type", text)
+        return result
 
     def parse_tag(self, source: str, semantics: Semantics = Semantics()) -> BaseTag:
         """The tag of the layout of base images that a base stands for; for a built
         one the name of the layer. The `source` is the JSON object that a
         definition holds under `from`.
         """
-        answer: BaseTag = self._call("stacker#parse-tag", source, semantics)
-        return answer
+        result: BaseTag = self._call("stacker#parse-tag", source, semantics)
+        return result
 
     def encode_layer(self, definition: str, semantics: Semantics = Semantics()) -> LayerText:
         """A definition as it is written to the cache file."""
-        answer: LayerText = self._call("stacker#encode-layer", definition, semantics)
-        return answer
+        result: LayerText = self._call("stacker#encode-layer", definition, semantics)
+        return result
 
     def compare_layers(self, have: str, want: str, semantics: Semantics = Semantics()) -> Equality:
         """Compares a recorded definition with a current one."""
-        answer: Equality = self._call("stacker#compare-layers", have, want, semantics)
-        return answer
+        result: Equality = self._call("stacker#compare-layers", have, want, semantics)
+        return result
 
     def rules(self) -> list[Rule]:
         """What each code means."""
-        answer: list[Rule] = self._call("stacker#rules")
-        return answer
+        result: list[Rule] = self._call("stacker#rules")
+        return result
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

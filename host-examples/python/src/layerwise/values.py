@@ -509,8 +509,8 @@ def _without(hint: Any, cls: type) -> Any:
     left = [arg for arg in typing.get_args(hint) if arg is not cls]
     if (
         not left
-        or not isinstance(hint, types.UnionType)
-        and typing.get_origin(hint) is not typing.Union
+        or (not isinstance(hint, types.UnionType)
+        and typing.get_origin(hint) is not typing.Union)
     ):
         return hint
     return functools.reduce(operator.or_, left)
