@@ -16,6 +16,7 @@ import contextlib
 import copy
 import errno
 import fcntl
+import functools
 import hashlib
 import itertools
 import json
@@ -25,6 +26,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -318,7 +320,7 @@ class Layout:
                 answer = change(index)
                 if index == before:
                     return answer
-                if self._replace(self.index_path, index.text(), lambda t=text: self._is(t)):
+                if self._replace(self.index_path, index.text(), functools.partial(self._is, text)):
                     return answer
         message = f"another program keeps changing {_path(self.index_path)}"
         raise Failure(FailureCode.CONFLICT, message)
@@ -373,7 +375,7 @@ class Layout:
         raise Failure(FailureCode.CORRUPT, message)
 
     @contextlib.contextmanager
-    def open_blob(self, digest: str, size: int) -> Iterator[IO[bytes]]:
+    def open_blob(self, digest: str, size: int) -> Iterator[BufferedReader]:
         """Opens a blob of this size; its bytes are not checked."""
         path = self.blob_path(digest)
         there = file_size(path)
