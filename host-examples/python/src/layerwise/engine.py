@@ -27,6 +27,7 @@ from .instance import TICK, Instance, Limits, Net, current
 from .observer import Observer
 from .registry import Registry
 from .resource import Resource
+from .runtime import Signature, separate_threads
 from .values import Codec, Json, Mismatch, Typed, codec
 
 R = TypeVar("R", bound=Resource)
@@ -61,6 +62,7 @@ class Engine:
     ) -> None:
         if net not in typing.get_args(Net):
             raise ValueError(f"{net!r} is neither a deadline nor fuel")
+        separate_threads()
         self.net: Net = net
         config = Config()
         if net == "deadline":
@@ -206,14 +208,16 @@ class Export:
 
     def __init__(self, name: str, index: wasm.ExportIndex, of: wasm.FuncType) -> None:
         self.name = name
-        self._index = index
-        self._params = of.params
-        self._result = of.result
+        self.index = index
+        #: Its type, read once.
+        self.signature = Signature.of(of)
+        self._params = self.signature.params
+        self._result = self.signature.result
 
     def call_typed(self, instance: Instance, args: Sequence[object]) -> Any:
         """Calls it; an error of the component is raised."""
         params, answer = self._typed
-        value = instance.invoke(self.name, self._index, self._lower(params, args))
+        value = instance.invoke(self, self._lower(params, args))
         found = None if answer is None else answer.lift(value)
         if isinstance(found, Refused):
             raise found
@@ -222,7 +226,7 @@ class Export:
     def call_json(self, instance: Instance, args: Sequence[object]) -> Any:
         """Calls it with JSON."""
         params, answer = self._json
-        value = instance.invoke(self.name, self._index, self._lower(params, args))
+        value = instance.invoke(self, self._lower(params, args))
         return None if answer is None else answer.lift(value)
 
     @property

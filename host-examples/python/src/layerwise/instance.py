@@ -18,10 +18,11 @@ from .buildkit import Buildkit
 from .buildpacks import Buildpacks
 from .docker import Docker
 from .imports import Backend, Import, panic_words
+from .runtime import Function
 from .stacker import Stacker
 
 if TYPE_CHECKING:
-    from .engine import Engine
+    from .engine import Engine, Export
 
 #: What stops a session that runs for too long.
 Net = Literal["deadline", "fuel"]
@@ -60,7 +61,7 @@ class Instance:
         self._lock = threading.Lock()
         self._owner: int | None = None
         self._handles: list[wasm.ResourceAny | None] = []
-        self._functions: dict[str, wasm.Func] = {}
+        self._functions: dict[str, Function] = {}
         self._why_dead = ""
         self._words: str | None = None
         self._interruption: BaseException | None = None
@@ -158,15 +159,15 @@ class Instance:
             raise errors.Closed(f"resource {number} was closed")
         return resource
 
-    def invoke(self, name: str, index: wasm.ExportIndex, args: Sequence[Any]) -> Any:
+    def invoke(self, export: Export, args: Sequence[Any]) -> Any:
         """Calls an export with values of wasmtime-py."""
         store = self._open_store()
-        function = self._functions.get(name)
+        function = self._functions.get(export.name)
         if function is None:
-            function = self._instance.get_func(store, index)
-            if function is None:
-                raise errors.EngineError(f"the component does not export {name}")
-            self._functions[name] = function
+            found = self._instance.get_func(store, export.index)
+            if found is None:
+                raise errors.EngineError(f"the component does not export {export.name}")
+            function = self._functions[export.name] = Function.of(found, export.signature)
         with self._stopping():
             return function(store, *args)
 
@@ -180,7 +181,7 @@ class Instance:
             # An interruption, or a mistake of this package: it must not be lost
             # between here and the caller, and the instance cannot go on.
             self._interruption = error
-            raise RuntimeError("interrupted") from None
+            raise WasmtimeError("interrupted") from None
         finally:
             self._resume()
 
@@ -229,6 +230,7 @@ class Instance:
             self._why_dead = type(interruption).__name__
             return interruption
         if not isinstance(error, WasmtimeError):
+            # A value that wasmtime-py could not turn around.
             self._why_dead = type(error).__name__
             return error
         trap = text.rpartition("wasm trap: ")[2].splitlines()[0] if "wasm trap: " in text else ""

@@ -52,7 +52,17 @@ class Recording:
     """One recorded instance."""
 
     name: str
-    calls: Sequence[dict[str, Any]]
+    raw: Sequence[Any]
+    strings: Sequence[str]
+
+    @property
+    def calls(self) -> Sequence[dict[str, Any]]:
+        """The calls, with their strings in place."""
+        try:
+            calls: Sequence[dict[str, Any]] = _resolved(self.raw, self.strings)
+        except (IndexError, TypeError) as error:
+            raise Unreadable(f"it is not a transcript: {error}") from None
+        return calls
 
 
 def read(path: Path) -> list[Recording]:
@@ -63,7 +73,7 @@ def read(path: Path) -> list[Recording]:
     try:
         strings = document["strings"]
         return [
-            Recording(str(instance["name"]), _resolved(instance["calls"], strings))
+            Recording(str(instance["name"]), instance["calls"], strings)
             for instance in document["instances"]
         ]
     except (KeyError, IndexError, TypeError) as error:

@@ -507,10 +507,8 @@ def _members(cls: Any) -> dict[str, Any]:
 def _without(hint: Any, cls: type) -> Any:
     """A union without one of its members."""
     left = [arg for arg in typing.get_args(hint) if arg is not cls]
-    if (
-        not left
-        or (not isinstance(hint, types.UnionType)
-        and typing.get_origin(hint) is not typing.Union)
+    if not left or (
+        not isinstance(hint, types.UnionType) and typing.get_origin(hint) is not typing.Union
     ):
         return hint
     return functools.reduce(operator.or_, left)
