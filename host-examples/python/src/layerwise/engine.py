@@ -27,7 +27,7 @@ from .instance import TICK, Instance, Limits, Net, current
 from .observer import Observer
 from .registry import Registry
 from .resource import Resource
-from .runtime import Signature, separate_threads
+from .runtime import Signature, prepare
 from .values import Codec, Json, Mismatch, Typed, codec
 
 R = TypeVar("R", bound=Resource)
@@ -62,7 +62,7 @@ class Engine:
     ) -> None:
         if net not in typing.get_args(Net):
             raise ValueError(f"{net!r} is neither a deadline nor fuel")
-        separate_threads()
+        prepare()
         self.net: Net = net
         config = Config()
         if net == "deadline":
@@ -210,7 +210,7 @@ class Export:
         self.name = name
         self.index = index
         #: Its type, read once.
-        self.signature = Signature.of(of)
+        self.signature = Signature(of)
         self._params = self.signature.params
         self._result = self.signature.result
 

@@ -1,15 +1,18 @@
 """What wasmtime-py 50 does slowly or not safely, and what helps.
 
-* Every call reads the types of its values anew, member by member, which takes
-  longer than the call: `read_once` keeps the types of an exported function. It
-  overrides public names only.
-* Which case an absent or unnamed variant is, is looked up in one set that all
+* It reads what a type consists of anew for each value of it, which takes longer
+  than everything else in a call. Types do not change, so `prepare` lets each
+  remember; `Function` keeps the types of an exported function from call to call.
+* Which case of a variant an unnamed value is, is worked out in one set that all
   threads share: two threads that lower values at the same time spoil each other's
-  calls. `separate_threads` gives each thread a set of its own.
+  calls. `prepare` gives each thread a set of its own.
+
+Other users of wasmtime-py in the same process see the same values as before.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -17,126 +20,72 @@ from typing import Any
 from wasmtime import component as wasm
 from wasmtime.component import _types
 
+#: What a type consists of.
+_PARTS: tuple[tuple[type[wasm.ValType], str], ...] = (
+    (wasm.ListType, "element"),
+    (wasm.OptionType, "payload"),
+    (wasm.RecordType, "fields"),
+    (wasm.ResultType, "err"),
+    (wasm.ResultType, "ok"),
+    (wasm.TupleType, "elements"),
+    (wasm.VariantType, "cases"),
+)
 
-def _kept_classes(self: Any, s: set[type]) -> None:
-    s.update(self._classes)
-
-
-# A class that had two bases could not take the place of the original one.
-
-
-class _Record(wasm.RecordType):
-    add_classes = _kept_classes
-
-    @property
-    def fields(self) -> list[tuple[str, wasm.ValType]]:
-        return self._kept  # type: ignore[attr-defined,no-any-return]
+_lock = threading.Lock()
 
 
-class _Variant(wasm.VariantType):
-    add_classes = _kept_classes
-
-    @property
-    def cases(self) -> list[tuple[str, wasm.ValType | None]]:
-        return self._kept  # type: ignore[attr-defined,no-any-return]
-
-
-class _Option(wasm.OptionType):
-    add_classes = _kept_classes
-
-    @property
-    def payload(self) -> wasm.ValType:
-        return self._kept  # type: ignore[attr-defined,no-any-return]
-
-
-class _Result(wasm.ResultType):
-    add_classes = _kept_classes
-
-    @property
-    def ok(self) -> wasm.ValType | None:
-        return self._kept[0]  # type: ignore[attr-defined,no-any-return]
-
-    @property
-    def err(self) -> wasm.ValType | None:
-        return self._kept[1]  # type: ignore[attr-defined,no-any-return]
+def prepare() -> None:
+    """Makes wasmtime-py faster and safe for threads; once is enough."""
+    with _lock:
+        for cls, name in _PARTS:
+            part = vars(cls)[name]
+            if isinstance(part, property) and part.fget is not None:
+                once: functools.cached_property[Any] = functools.cached_property(part.fget)
+                once.__set_name__(cls, name)
+                setattr(cls, name, once)
+        tagged = getattr(_types.VariantLikeType, "_tagged", None)
+        if tagged is not None and not hasattr(tagged, "__wrapped__"):
+            setattr(_types.VariantLikeType, "_tagged", _once(tagged))  # noqa: B010
+        if not isinstance(getattr(_types, "case_test_cache", None), _PerThread):
+            _types.case_test_cache = _PerThread()
 
 
-class _List(wasm.ListType):
-    add_classes = _kept_classes
+def _once(method: Any) -> Any:
+    """A method without arguments whose answer each object remembers."""
 
-    @property
-    def element(self) -> wasm.ValType:
-        return self._kept  # type: ignore[attr-defined,no-any-return]
+    @functools.wraps(method)
+    def remembered(self: Any) -> Any:
+        known = vars(self)
+        if "_remembered" not in known:
+            known["_remembered"] = method(self)
+        return known["_remembered"]
+
+    return remembered
 
 
-class Signature(wasm.FuncType):
-    """The type of a function, read once."""
+class Signature:
+    """The types of a function, read once."""
 
-    _params: list[tuple[str, wasm.ValType]]
-    _answer: wasm.ValType | None
-
-    @classmethod
-    def of(cls, of: wasm.FuncType) -> Signature:
-        """Reads it."""
-        params, answer = of.params, of.result
-        of.__class__ = cls
-        assert isinstance(of, cls)
-        of._params = [(name, _read(ty)) for name, ty in params]
-        of._answer = None if answer is None else _read(answer)
-        return of
-
-    @property
-    def params(self) -> list[tuple[str, wasm.ValType]]:
-        return self._params
-
-    @property
-    def result(self) -> wasm.ValType | None:
-        return self._answer
+    def __init__(self, of: wasm.FuncType) -> None:
+        self.params = of.params
+        self.result = of.result
 
 
 class Function(wasm.Func):
-    """A function that knows its type."""
+    """A function that knows its types."""
 
     _signature: Signature
 
     @classmethod
     def of(cls, function: wasm.Func, signature: Signature) -> Function:
-        """Gives a function its type."""
+        """Tells a function its types."""
         function.__class__ = cls
         assert isinstance(function, cls)
         function._signature = signature
         return function
 
-    def type(self, store: object) -> wasm.FuncType:
+    def type(self, store: object) -> Any:
         return self._signature
-
-
-def _read(of: wasm.ValType) -> wasm.ValType:
-    """The same type, with all it consists of."""
-    classes: set[type] = set()
-    of.add_classes(classes)
-    kept: Any
-    kind: type[wasm.ValType]
-    match of:
-        case wasm.RecordType():
-            kind, kept = _Record, [(name, _read(ty)) for name, ty in of.fields]
-        case wasm.VariantType():
-            kind, kept = _Variant, [(name, _maybe(ty)) for name, ty in of.cases]
-        case wasm.OptionType():
-            kind, kept = _Option, _read(of.payload)
-        case wasm.ResultType():
-            kind, kept = _Result, (_maybe(of.ok), _maybe(of.err))
-        case wasm.ListType():
-            kind, kept = _List, _read(of.element)
-        case _:
-            return of
-    of.__class__ = kind
-    vars(of).update(_kept=kept, _classes=frozenset(classes))
-    return of
-
-
-def _maybe(of: wasm.ValType | None) -> wasm.ValType | None:
-    return None if of is None else _read(of)
 
 
 class _PerThread(set[type]):
@@ -165,9 +114,3 @@ class _PerThread(set[type]):
 
     def __iter__(self) -> Iterator[type]:
         return iter(self._own)
-
-
-def separate_threads() -> None:
-    """Lets threads lower values at the same time."""
-    if not isinstance(getattr(_types, "case_test_cache", None), _PerThread):
-        _types.case_test_cache = _PerThread()
