@@ -275,16 +275,28 @@ class Writer:
         lines.append(doc(item.docs, "    ") or "")
         lines.append("\n")
         self.needs.add("dataclass")
-        for name, of, docs in item.members:
+        last = self.last_required(item)
+        for at, (name, of, docs) in enumerate(item.members):
             assert of is not None
             default = self.default(f"{self.interface.name}.{item.name}.{name}", of)
             lines.append(remark(docs, "    "))
             lines.append(f"    {snake(name)}: {self.hint(of)}")
-            if default is not None:
+            if default is not None and at < last:
                 self.needs.add("field")
                 lines.append(f" = field(default={default}, kw_only=True)")
+            elif default is not None:
+                lines.append(f" = {default}")
             lines.append("\n")
         return "".join(lines)
+
+    def last_required(self, item: Item) -> int:
+        """Members with a default before this one are given by name only."""
+        required = [
+            at
+            for at, (name, of, _) in enumerate(item.members)
+            if of and self.default(f"{self.interface.name}.{item.name}.{name}", of) is None
+        ]
+        return max(required, default=-1)
 
     def enum(self, item: Item) -> str:
         self.needs.add("StrEnum")

@@ -91,12 +91,12 @@ class Options:
     #: An image manifest; otherwise a list of layers, which many registries
     #: refuse. Needs `oci`.
     image: bool
-    policy: Policy = field(default=Policy(0), kw_only=True)
+    policy: Policy = Policy(0)
     #: Where layers are, unless a result says otherwise. A repository and a
     #: provider are asked which layers they have; a host that cannot tell
     #: answers `unknown`, which counts as having them.
-    source: Source | None = field(default=None, kw_only=True)
-    limits: Sequence[Limit] = field(default=(), kw_only=True)
+    source: Source | None = None
+    limits: Sequence[Limit] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Alternative:
     #: Which part of its output is used; empty for all of it.
     selector: str
     #: The digest of a record of another session, which is refused.
-    foreign: str | None = field(default=None, kw_only=True)
+    foreign: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +119,9 @@ class Outcome:
     #: When it was made, RFC 3339.
     created: str
     #: Its layers, lowest first.
-    layers: Sequence[Descriptor] = field(default=(), kw_only=True)
+    layers: Sequence[Descriptor] = ()
     #: Where the layers are; absent for the session's source.
-    source: Source | None = field(default=None, kw_only=True)
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +131,8 @@ class Entry:
     #: Its digest, any text. One that begins with `random:` is never kept.
     digest: str
     #: For each input the alternatives that reach it.
-    inputs: Sequence[Sequence[Alternative]] = field(default=(), kw_only=True)
-    results: Sequence[Outcome] = field(default=(), kw_only=True)
+    inputs: Sequence[Sequence[Alternative]] = ()
+    results: Sequence[Outcome] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +141,9 @@ class Added:
 
     #: The record's handle, that of an earlier record when the two merged;
     #: absent when it is never kept or was refused.
-    record: int | None = field(default=None, kw_only=True)
+    record: int | None = None
     #: Why it was refused.
-    error: Refused | None = field(default=None, kw_only=True)
+    error: Refused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +159,9 @@ class Plan:
     #: The manifest's descriptor as JSON, the value of `cache.manifest`.
     descriptor: str
     #: What would be written, in order, each thing once.
-    effects: Sequence[Effect] = field(default=(), kw_only=True)
+    effects: Sequence[Effect] = ()
     #: What should be known before anything is pushed.
-    findings: Sequence[Finding] = field(default=(), kw_only=True)
+    findings: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class Pushed:
     #: The manifest's descriptor as JSON, the value of `cache.manifest`; empty
     #: when nothing was written.
     descriptor: str
-    findings: Sequence[Finding] = field(default=(), kw_only=True)
+    findings: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class Offer:
     result: str
     created: str
     #: Digests of its layers, lowest first.
-    blobs: Sequence[str] = field(default=(), kw_only=True)
+    blobs: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +257,7 @@ class Verdict:
     digest: str
     standing: Standing
     #: The first input that no source reaches.
-    input: int | None = field(default=None, kw_only=True)
+    input: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,9 +178,9 @@ class ImageOptions:
     #: compatible reading does not look at it.
     scope: str
     #: The operating system in the image's config; empty means `linux`.
-    os: str = field(default="", kw_only=True)
-    policy: ImagePolicy = field(default=ImagePolicy(0), kw_only=True)
-    limits: Sequence[Limit] = field(default=(), kw_only=True)
+    os: str = ""
+    policy: ImagePolicy = ImagePolicy(0)
+    limits: Sequence[Limit] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ class Addition:
     source: AdditionSource
     #: The diff id it should have; empty when not known. The compatible reading
     #: ignores it when the host computed one.
-    diff: str = field(default="", kw_only=True)
+    diff: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +221,7 @@ class WantedLayer:
     #: Its diff id.
     diff: str
     #: Absent: only hash it.
-    into: Place | None = field(default=None, kw_only=True)
+    into: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +253,12 @@ class State:
 
     committed: bool
     #: The label of the new image; absent when metadata was never set.
-    label: str | None = field(default=None, kw_only=True)
+    label: str | None = None
     #: The layers of the new image, in order.
-    layers: Sequence[Layer] = field(default=(), kw_only=True)
+    layers: Sequence[Layer] = ()
     #: The digest of the image the name stood for when it was opened or
     #: committed; absent when there was none.
-    digest: str | None = field(default=None, kw_only=True)
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,11 +276,11 @@ class Commit:
     #: The digest of the new image.
     digest: str
     #: Its layers, in order.
-    layers: Sequence[Layer] = field(default=(), kw_only=True)
+    layers: Sequence[Layer] = ()
     #: The changes, in order. Layers were stored when they were added.
-    effects: Sequence[Effect] = field(default=(), kw_only=True)
+    effects: Sequence[Effect] = ()
     #: `buildpacks/saved`, and what becomes of the old image.
-    notes: Sequence[Finding] = field(default=(), kw_only=True)
+    notes: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,9 +292,9 @@ class RestoreOptions:
     directory: str
     #: The Platform API, such as `0.14`.
     platform_api: str
-    shas: ShaStore = field(default=ShaStore.MEMORY, kw_only=True)
-    policy: RestorePolicy = field(default=RestorePolicy(0), kw_only=True)
-    limits: Sequence[Limit] = field(default=(), kw_only=True)
+    shas: ShaStore = ShaStore.MEMORY
+    policy: RestorePolicy = RestorePolicy(0)
+    limits: Sequence[Limit] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,15 +312,15 @@ class RestoreRequest:
     """What to restore from."""
 
     #: The buildpacks, in order.
-    group: Sequence[GroupElement] = field(default=(), kw_only=True)
+    group: Sequence[GroupElement] = ()
     #: The label `io.buildpacks.lifecycle.metadata` of the application image;
     #: absent or empty without one.
-    app: str | None = field(default=None, kw_only=True)
+    app: str | None = None
     #: The label of the cache image, or `retrieval.document`; absent when no
     #: cache is configured.
-    cache: str | None = field(default=None, kw_only=True)
+    cache: str | None = None
     #: The code of `retrieval.finding`; empty when not known.
-    retrieval: str = field(default="", kw_only=True)
+    retrieval: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,14 +364,14 @@ class RestorePlan:
     """Everything a restore does."""
 
     #: The files, in the order of writing, each once.
-    files: Sequence[PlannedFile] = field(default=(), kw_only=True)
+    files: Sequence[PlannedFile] = ()
     #: Stores that cannot be written, then each buildpack's layers, then those
     #: that are never looked at.
-    decisions: Sequence[Decision] = field(default=(), kw_only=True)
+    decisions: Sequence[Decision] = ()
     #: Shas kept in memory, by id and name; none with the file store.
-    shas: Sequence[RecordedSha] = field(default=(), kw_only=True)
+    shas: Sequence[RecordedSha] = ()
     #: Stores, labels that cannot be read, where the readings differ.
-    notes: Sequence[Finding] = field(default=(), kw_only=True)
+    notes: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,10 +398,10 @@ class DataRequest:
     directory: str
     #: The Platform API.
     platform_api: str
-    group: Sequence[GroupElement] = field(default=(), kw_only=True)
-    present: Sequence[Present] = field(default=(), kw_only=True)
+    group: Sequence[GroupElement] = ()
+    present: Sequence[Present] = ()
     #: The label of the cache image, or `retrieval.document`.
-    cache: str | None = field(default=None, kw_only=True)
+    cache: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,20 +438,20 @@ class LocalLayer:
     #: The old image's layer of this diff id did not pass verification.
     unverified: bool
     #: Why it could not be stored; absent when it was not tried yet or worked.
-    error: str | None = field(default=None, kw_only=True)
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
     """What to write into the cache."""
 
-    semantics: Semantics = field(default=Semantics(), kw_only=True)
-    group: Sequence[GroupElement] = field(default=(), kw_only=True)
-    layers: Sequence[LocalLayer] = field(default=(), kw_only=True)
+    semantics: Semantics = Semantics()
+    group: Sequence[GroupElement] = ()
+    layers: Sequence[LocalLayer] = ()
     #: Diff id of the SBOM layer; empty for none.
-    sbom: str = field(default="", kw_only=True)
+    sbom: str = ""
     #: The metadata of the old image.
-    previous: str | None = field(default=None, kw_only=True)
+    previous: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,25 +92,25 @@ class Source:
     #: The opener vouches for whoever can write this name. The guarded reading
     #: uses no other source: nothing but the text of a history entry says what
     #: is in a source's layer.
-    trusted: bool = field(default=False, kw_only=True)
+    trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to open a session."""
 
-    semantics: Semantics = field(default=Semantics(), kw_only=True)
+    semantics: Semantics = Semantics()
     #: With at least one name, only images that descend into a source or come
     #: from one are answers. Without, only children of the parent are.
-    cache_from: Sequence[Source] = field(default=(), kw_only=True)
-    policy: Policy = field(default=Policy(0), kw_only=True)
+    cache_from: Sequence[Source] = ()
+    policy: Policy = Policy(0)
     #: The operating system the builder runs on, in Go's spelling; empty means
     #: `linux`.
-    host_os: str = field(default="", kw_only=True)
+    host_os: str = ""
     #: Written into restored images as `docker_version` by the versions that
     #: do so; empty means the version's own.
-    docker_version: str = field(default="", kw_only=True)
-    limits: Sequence[Limit] = field(default=(), kw_only=True)
+    docker_version: str = ""
+    limits: Sequence[Limit] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +139,13 @@ class Creation:
     """Stores a document as an image."""
 
     #: The id it gets; absent when ids are opaque and nothing was stored.
-    id: str | None = field(default=None, kw_only=True)
-    parent: str | None = field(default=None, kw_only=True)
+    id: str | None = None
+    parent: str | None = None
     #: The exact text of the config document; absent when it was handed to the
     #: store already.
-    document: str | None = field(default=None, kw_only=True)
+    document: str | None = None
     #: The diff id it has more than its parent.
-    layer: str | None = field(default=None, kw_only=True)
+    layer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +155,14 @@ class Answer:
     outcome: Outcome
     #: The image that is the result; absent on a miss, and for a planned
     #: creation when ids are opaque.
-    image: str | None = field(default=None, kw_only=True)
+    image: str | None = None
     #: The source that supplied it.
-    source: str | None = field(default=None, kw_only=True)
+    source: str | None = None
     #: What was done to the store, or in a plan or dry run would be.
-    effects: Sequence[Effect] = field(default=(), kw_only=True)
+    effects: Sequence[Effect] = ()
     #: What the caller should know: where the readings differ, a source for
     #: another platform, labels that only look equal.
-    notes: Sequence[Finding] = field(default=(), kw_only=True)
+    notes: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +172,9 @@ class Comparison:
     #: Whether the rules call them equal.
     equal: bool
     #: Every compared field that differs.
-    differences: Sequence[Difference] = field(default=(), kw_only=True)
+    differences: Sequence[Difference] = ()
     #: Labels that differ although the rules call them equal.
-    overlooked: Sequence[Difference] = field(default=(), kw_only=True)
+    overlooked: Sequence[Difference] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ class Timestamp:
     #: The text ended in `Z`.
     zulu: bool
     #: The text Go writes for it; absent when it refuses to.
-    text: str | None = field(default=None, kw_only=True)
+    text: str | None = None
 
 
 class Session(Resource):

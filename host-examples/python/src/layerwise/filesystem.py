@@ -12,7 +12,7 @@ Written by `tools/bind.py` from `wit/filesystem.wit`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Flag, StrEnum, auto
 from typing import Any, ClassVar, Protocol
 
@@ -92,11 +92,11 @@ class Entry:
     gid: int
     #: Size in bytes.
     size: int
-    target: str | None = field(default=None, kw_only=True)
+    target: str | None = None
     #: In the order in which the system lists them; empty too when any cannot
     #: be read.
-    attributes: Sequence[Attribute] = field(default=(), kw_only=True)
-    content: str | None = field(default=None, kw_only=True)
+    attributes: Sequence[Attribute] = ()
+    content: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,8 @@ class Change:
     #: its own.
     mode: int
     #: Make missing parent directories (mode 0777 before the umask).
-    parents: bool = field(default=False, kw_only=True)
-    precondition: Precondition = field(default=PreconditionAny(), kw_only=True)
+    parents: bool = False
+    precondition: Precondition = PreconditionAny()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class Hashing:
     """A file to be hashed."""
 
     path: str
-    suffix: str = field(default="", kw_only=True)
+    suffix: str = ""
 
 
 class Filesystem(Protocol):

@@ -8,7 +8,7 @@ Written by `tools/bind.py` from `wit/image-store.wit`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Flag, StrEnum, auto
 from typing import Any, Protocol
 
@@ -45,10 +45,10 @@ class Image:
 
     id: str
     #: The exact text of the config document.
-    document: str | None = field(default=None, kw_only=True)
+    document: str | None = None
     #: The recorded parent; absent when none is recorded.
-    parent: str | None = field(default=None, kw_only=True)
-    built: Provenance = field(default=Provenance.UNKNOWN, kw_only=True)
+    parent: str | None = None
+    built: Provenance = Provenance.UNKNOWN
 
 
 class ImageStore(Protocol):

@@ -107,9 +107,9 @@ class Retrieval:
 
     descriptor: Descriptor
     #: Absent: only hash it.
-    into: Destination | None = field(default=None, kw_only=True)
+    into: Destination | None = None
     #: Unpack only when the uncompressed bytes have this digest.
-    diff_id: str | None = field(default=None, kw_only=True)
+    diff_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

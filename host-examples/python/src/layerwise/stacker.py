@@ -170,11 +170,11 @@ class Options:
 
     semantics: Semantics = field(default=Semantics(), kw_only=True)
     places: Places
-    epoch: Epoch = field(default=EpochUnstated(), kw_only=True)
+    epoch: Epoch = EpochUnstated()
     #: Each name once.
-    definitions: Sequence[Definition] = field(default=(), kw_only=True)
-    policy: Policy = field(default=Policy(0), kw_only=True)
-    limits: Sequence[Limit] = field(default=(), kw_only=True)
+    definitions: Sequence[Definition] = ()
+    policy: Policy = Policy(0)
+    limits: Sequence[Limit] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,14 +214,14 @@ class Opened:
 
     state: State
     #: The version number of a file of another version.
-    found: int | None = field(default=None, kw_only=True)
+    found: int | None = None
     #: Sorted by key.
-    pruned: Sequence[Pruned] = field(default=(), kw_only=True)
+    pruned: Sequence[Pruned] = ()
     #: What was written, or in a dry run would be.
-    effects: Sequence[Effect] = field(default=(), kw_only=True)
+    effects: Sequence[Effect] = ()
     #: What the caller should know: where the answer differs from stacker's,
     #: files that could not be read.
-    notes: Sequence[Finding] = field(default=(), kw_only=True)
+    notes: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,7 @@ class Change:
     kind: ChangeKind
     #: The keywords that differ when it was modified, sorted: `type`, `link`,
     #: `uid`, `gid`, `mode`, `sha256digest`, `xattr.NAME`.
-    keys: Sequence[str] = field(default=(), kw_only=True)
+    keys: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,19 +246,19 @@ class Answer:
 
     outcome: Outcome
     #: The structure hash of the entry, on a hit.
-    hash: int | None = field(default=None, kw_only=True)
+    hash: int | None = None
     #: The layer types the entry has a manifest for, on a hit. A result of
     #: another type must be built all the same.
-    types: Sequence[str] = field(default=(), kw_only=True)
+    types: Sequence[str] = ()
     #: Why it is a miss. Its differences name the evidence: `import`,
     #: `overlay`, `disk`, `hash`, `base`, `epoch`, `type`, `guard`, or the
     #: members of a definition.
-    reason: Finding | None = field(default=None, kw_only=True)
+    reason: Finding | None = None
     #: The changed objects of a directory import or of overlay directories.
-    changes: Sequence[Change] = field(default=(), kw_only=True)
+    changes: Sequence[Change] = ()
     #: What the caller should know about a hit: inputs that nothing checks,
     #: reasons for which stacker builds all the same.
-    notes: Sequence[Finding] = field(default=(), kw_only=True)
+    notes: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +284,7 @@ class Stored:
     #: The structure hash of the new entry.
     hash: int
     #: What the caller should know: entries of other writers that were kept.
-    notes: Sequence[Finding] = field(default=(), kw_only=True)
+    notes: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +335,7 @@ class Equality:
     #: Whether they are equal as Go compares them.
     equal: bool
     #: Where they differ, both sides as JSON.
-    differences: Sequence[Difference] = field(default=(), kw_only=True)
+    differences: Sequence[Difference] = ()
 
 
 class Session(Resource):

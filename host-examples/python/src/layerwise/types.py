@@ -61,7 +61,7 @@ class Descriptor:
     digest: str
     #: Size in bytes.
     size: int
-    annotations: Sequence[Annotation] = field(default=(), kw_only=True)
+    annotations: Sequence[Annotation] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +78,18 @@ class Platform:
 
     os: str
     architecture: str
-    variant: str = field(default="", kw_only=True)
-    os_version: str = field(default="", kw_only=True)
-    os_features: Sequence[str] = field(default=(), kw_only=True)
+    variant: str = ""
+    os_version: str = ""
+    os_features: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Semantics:
     """A reading and the upstream version whose rules it starts from."""
 
-    reading: Reading = field(default=Reading.GUARDED, kw_only=True)
+    reading: Reading = Reading.GUARDED
     #: An upstream version each system lists; absent means its newest one.
-    version: str | None = field(default=None, kw_only=True)
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +137,9 @@ class Difference:
     #: Where: a field, an index, a key, such as `config.Env[2]`.
     path: str
     #: What is there.
-    have: str | None = field(default=None, kw_only=True)
+    have: str | None = None
     #: What was asked for.
-    want: str | None = field(default=None, kw_only=True)
+    want: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,7 @@ def _variant(
     again: Callable[[wasm.ValType, Shape], Codec],
 ) -> Codec:
     names = [name for name, _ in cases]
+    result = names == ["ok", "err"]
     inner = [
         None if ty is None else again(ty, shape)
         for (_, ty), shape in zip(cases, parts.shapes, strict=True)
@@ -225,7 +226,7 @@ def _variant(
             try:
                 payload = member.lower(payload)
             except Mismatch as error:
-                raise error.inside("." + names[at]) from None
+                raise error.inside("" if result else "." + names[at]) from None
         elif payload is not None:
             raise Mismatch(f"the case {names[at]} holds nothing")
         if tagged:
