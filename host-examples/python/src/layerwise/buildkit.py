@@ -1,0 +1,511 @@
+"""The remote cache of BuildKit: exporting one byte for byte, and reading,
+verifying and explaining one.
+
+Versions that `semantics.version` accepts: the newest rules (absent, or
+`0.32`), and `0.8-dev`, those of October 2020.
+
+Limits and their defaults: `records` (250,000), `links` (1,000,000),
+`layers` (1,000,000, distinct chains of layers; in `offers` the layers of all
+results), `steps` (50,000,000, records looked at to keep loops out), and
+`document-bytes` (64 MiB, one document of the caller). Importers accept 1 MiB
+of a config or manifest; that is no limit of a session but a fact about
+readers.
+
+Written by `tools/bind.py` from `wit/buildkit.wit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Flag, StrEnum, auto
+from typing import Any, ClassVar
+
+from .errors import Refused
+from .resource import Exports, Resource
+from .types import Descriptor, Explanation, Finding, Limit, Rule, Semantics
+from .registry import Source
+
+
+class Policy(Flag):
+    """Choices of the opener; none are set by default."""
+
+    #: Export the newest result that is whole, where upstream exports none when
+    #: the newest is not.
+    FALL_BACK = auto()
+    #: Keep results of one instant and length apart when their digests differ.
+    STRICT_RESULTS = auto()
+    #: Refuse, before anything is written, what readers would refuse: a config
+    #: or manifest above 1 MiB, or a time that has no text.
+    CHECK_FIRST = auto()
+
+
+class Standing(StrEnum):
+    """What a record is good for."""
+
+    #: Every input can be reached and a complete result is there.
+    HIT = "hit"
+    #: It can be reached and has no usable result.
+    KEY = "key"
+    #: No lookup reaches it.
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class EffectLayer:
+    """A layer is copied, unless it is there."""
+
+    case: ClassVar[str] = "layer"
+    value: Descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class EffectConfig:
+    """The config is written."""
+
+    case: ClassVar[str] = "config"
+    value: Descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class EffectManifest:
+    """The manifest is written."""
+
+    case: ClassVar[str] = "manifest"
+    value: Descriptor
+
+
+#: Something an export writes.
+Effect = EffectLayer | EffectConfig | EffectManifest
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to open an exporter."""
+
+    #: Guarded merging leaves no duplicates and no loops behind; compatible
+    #: merging does as upstream.
+    semantics: Semantics = field(default=Semantics(), kw_only=True)
+    #: OCI media types; otherwise Docker's.
+    oci: bool
+    #: An image manifest; otherwise a list of layers, which many registries
+    #: refuse. Needs `oci`.
+    image: bool
+    policy: Policy = Policy(0)
+    #: Where layers are, unless a result says otherwise. A repository and a
+    #: provider are asked which layers they have; a host that cannot tell
+    #: answers `unknown`, which counts as having them.
+    source: Source | None = None
+    limits: Sequence[Limit] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One alternative of an input."""
+
+    #: The record the link starts at; absent when adding it gave no handle,
+    #: which is refused.
+    record: int | None = field(default=None, kw_only=True)
+    #: Which part of its output is used; empty for all of it.
+    selector: str
+    #: The digest of a record of another session, which is refused.
+    foreign: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A result of a record."""
+
+    #: When it was made, RFC 3339.
+    created: str
+    #: Its layers, lowest first.
+    layers: Sequence[Descriptor] = ()
+    #: Where the layers are; absent for the session's source.
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A cache key."""
+
+    #: Its digest, any text. One that begins with `random:` is never kept.
+    digest: str
+    #: For each input the alternatives that reach it.
+    inputs: Sequence[Sequence[Alternative]] = ()
+    results: Sequence[Outcome] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of one record of a document."""
+
+    #: The record's handle, that of an earlier record when the two merged;
+    #: absent when it is never kept or was refused.
+    record: int | None = None
+    #: Why it was refused.
+    error: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an export would write."""
+
+    #: Nothing would be written, since no record has a result with layers.
+    empty: bool
+    #: The config; it is not written when the plan is empty.
+    config: str
+    #: The manifest; empty when nothing would be written.
+    manifest: str
+    #: The manifest's descriptor as JSON, the value of `cache.manifest`.
+    descriptor: str
+    #: What would be written, in order, each thing once.
+    effects: Sequence[Effect] = ()
+    #: What should be known before anything is pushed.
+    findings: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """An export that was written."""
+
+    #: Nothing was written, and no reference was moved.
+    empty: bool
+    #: The manifest's descriptor as JSON, the value of `cache.manifest`; empty
+    #: when nothing was written.
+    descriptor: str
+    findings: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A link between two records of a cache, by their names."""
+
+    from_: str
+    to: str
+    #: Which input of `to`.
+    input: int
+    selector: str
+    #: The digest of `to`.
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A result a record offers."""
+
+    #: The record's name.
+    record: str
+    #: The result's name: SHA-256 of the digests of its layers.
+    result: str
+    created: str
+    #: Digests of its layers, lowest first.
+    blobs: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A lookup: the records that stand on a record."""
+
+    #: The name of the record to start from; absent asks for a record without
+    #: inputs.
+    record: str | None = field(default=None, kw_only=True)
+    #: Cache digest of the vertex.
+    digest: str
+    #: Which output of it.
+    output: int
+    #: Which input of the wanted record the link is of.
+    input: int
+    selector: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Numbers about a cache."""
+
+    #: Records after merging.
+    records: int
+    #: Records without inputs.
+    roots: int
+    #: Records that are nobody's source.
+    leaves: int
+    links: int
+    results: int
+    #: Most records on one way from a root.
+    depth: int
+    #: Distinct layers of results.
+    blobs: int
+    #: Bytes of these layers.
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """The kind of a manifest, and the config in it."""
+
+    #: The media type it stands for.
+    kind: str
+    #: The digest of the cache config; empty when there is none.
+    config: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known about one record of a config."""
+
+    #: Its index in the config.
+    record: int
+    digest: str
+    standing: Standing
+    #: The first input that no source reaches.
+    input: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that is known about a cache."""
+
+    #: The media type of the manifest; empty without one.
+    kind: str
+    #: The digest of the config; empty without one.
+    config: str
+    findings: Sequence[Finding] = field(default=(), kw_only=True)
+    verdicts: Sequence[Verdict] = field(default=(), kw_only=True)
+    #: Zero when importers refuse the cache.
+    statistics: Statistics
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form that the attributes `oci-mediatypes` and `image-manifest` ask for."""
+
+    oci: bool
+    image: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of a cache exporter."""
+
+    name: str
+    value: str
+
+
+class Exporter(Resource):
+    """An export session. Handles are numbers from 0 up, in the order in which
+    records were made.
+    """
+
+    __slots__ = ()
+
+    def add(self, entry: Entry) -> int | None:
+        """Adds a record and answers its handle; absent for one that is never kept.
+        A refused record changes nothing.
+        """
+        result: int | None = self._call("buildkit#[method]exporter.add", self, entry)
+        return result
+
+    def add_all(self, records: str) -> list[Added]:
+        """Adds many records: a JSON list of objects with `digest`, `inputs` (for
+        each input a list of `{"record": handle, "selector": text}`, or with
+        `item`, the index of an earlier record of the same list, in place of
+        `record`) and `results` (`{"created": time, "layers": descriptors,
+        "source": {"repository" | "provider" | "file": name}}`). A refused record
+        does not stop those after it.
+        """
+        result: list[Added] = self._call("buildkit#[method]exporter.add-all", self, records)
+        return result
+
+    def link(self, target: int, input: int, alternative: Alternative) -> None:
+        """Adds a link to a record that is there. `unsupported` by the newest rules."""
+        self._call("buildkit#[method]exporter.link", self, target, input, alternative)
+
+    def put_result(self, target: int, outcome: Outcome) -> None:
+        """Sets the result of a record; the last one counts. `unsupported` by the
+        newest rules.
+        """
+        self._call("buildkit#[method]exporter.put-result", self, target, outcome)
+
+    def merge(self, cache: Cache, source: Source | None = None) -> None:
+        """Adds every record of a cache that was read, with its results. Layers that
+        the cache has no source for are at `source`.
+        """
+        self._call("buildkit#[method]exporter.merge", self, cache, source)
+
+    def plan(self) -> Plan:
+        """What an export would write. Sources are asked which layers they have, each
+        digest once; nothing is written.
+        """
+        result: Plan = self._call("buildkit#[method]exporter.plan", self)
+        return result
+
+    def finalize(self, repository: str, reference: str | None = None) -> Pushed:
+        """Exports: layers first, then the config, then the manifest. With a
+        reference it stands for the manifest afterwards. Retrying is the host's
+        affair. The session can be used further.
+        """
+        result: Pushed = self._call("buildkit#[method]exporter.finalize", self, repository, reference)
+        return result
+
+
+class Cache(Resource):
+    """A cache that was read. A record's name is the one it has in an importer's
+    key storage: the digest of a record without inputs, else `xxh64:` and 16 hex
+    digits. Except for `records`, `roots` and `encode`, everything is
+    `unsupported` by the rules of 2020.
+    """
+
+    __slots__ = ()
+
+    def kind(self) -> str:
+        """The media type of its manifest; empty when there was none."""
+        result: str = self._call("buildkit#[method]cache.kind", self)
+        return result
+
+    def config(self) -> str:
+        """The digest of its config; empty when there was none."""
+        result: str = self._call("buildkit#[method]cache.config", self)
+        return result
+
+    def findings(self) -> list[Finding]:
+        """What was noticed while it was opened."""
+        result: list[Finding] = self._call("buildkit#[method]cache.findings", self)
+        return result
+
+    def records(self) -> int:
+        """Number of records after merging."""
+        result: int = self._call("buildkit#[method]cache.records", self)
+        return result
+
+    def roots(self) -> list[str]:
+        """Digests of the records without inputs, in the order of a config."""
+        result: list[str] = self._call("buildkit#[method]cache.roots", self)
+        return result
+
+    def links(self) -> list[Connection]:
+        """Every link, sorted."""
+        result: list[Connection] = self._call("buildkit#[method]cache.links", self)
+        return result
+
+    def offers(self) -> list[Offer]:
+        """Every result that records offer, sorted."""
+        result: list[Offer] = self._call("buildkit#[method]cache.offers", self)
+        return result
+
+    def statistics(self) -> Statistics:
+        """Numbers about it."""
+        result: Statistics = self._call("buildkit#[method]cache.statistics", self)
+        return result
+
+    def lookup(self, query: Query) -> list[str]:
+        """The names of the records a lookup finds, sorted."""
+        result: list[str] = self._call("buildkit#[method]cache.lookup", self, query)
+        return result
+
+    def explain(self, query: Query) -> Explanation:
+        """Looks up and says why nothing was found: the links that come nearest, and
+        where else the wanted digest is.
+        """
+        result: Explanation = self._call("buildkit#[method]cache.explain", self, query)
+        return result
+
+    def compare(self, other: Cache) -> Explanation:
+        """What changed from this cache to another: the records at which they part,
+        first, then what stands on them, marked as a cascade.
+        """
+        result: Explanation = self._call("buildkit#[method]cache.compare", self, other)
+        return result
+
+    def encode(self) -> str:
+        """The config that exporting the records again gives, with every result
+        taken to be whole.
+        """
+        result: str = self._call("buildkit#[method]cache.encode", self)
+        return result
+
+
+class Buildkit(Exports):
+    """The functions of the interface `buildkit`."""
+
+    __slots__ = ()
+
+    def export_to(self, options: Options) -> Exporter:
+        """Opens an export session."""
+        result: Exporter = self._call("buildkit#export-to", options)
+        return result
+
+    def detect(self, manifest: str) -> Detected:
+        """Tells the kind of a manifest."""
+        result: Detected = self._call("buildkit#detect", manifest)
+        return result
+
+    def parse(self, config: str, descriptors: str, semantics: Semantics = Semantics(), limits: Sequence[Limit] = ()) -> Cache:
+        """Reads a config as an importer does. `descriptors` is a JSON list of what the
+        manifest lists.
+        """
+        result: Cache = self._call("buildkit#parse", config, descriptors, semantics, limits)
+        return result
+
+    def open(self, repository: str, descriptor: Descriptor, semantics: Semantics = Semantics(), limits: Sequence[Limit] = ()) -> Cache:
+        """Reads the cache whose manifest a descriptor names, as an importer does.
+        Where the manifest lists no cache config, inline caches of images are read.
+        The guarded reading refuses documents that are not what their descriptors
+        say (`corrupt`); the compatible one notes it in `findings`.
+        """
+        result: Cache = self._call("buildkit#open", repository, descriptor, semantics, limits)
+        return result
+
+    def verify(self, config: str, descriptors: str, limits: Sequence[Limit] = ()) -> Report:
+        """Says what is wrong with a config, and does not stop at the first thing.
+        `descriptors` is a JSON list of what the manifest lists; whether the layers
+        are there is not asked.
+        """
+        result: Report = self._call("buildkit#verify", config, descriptors, limits)
+        return result
+
+    def inspect(self, repository: str, descriptor: Descriptor, limits: Sequence[Limit] = ()) -> Report:
+        """Reads a cache and says what is wrong with it. The repository is asked for
+        all layers in one call.
+        """
+        result: Report = self._call("buildkit#inspect", repository, descriptor, limits)
+        return result
+
+    def attributes(self, given: Sequence[Attribute] = ()) -> Form:
+        """Reads attributes as users give them; others are passed over."""
+        result: Form = self._call("buildkit#attributes", given)
+        return result
+
+    def rules(self) -> list[Rule]:
+        """What each code means."""
+        result: list[Rule] = self._call("buildkit#rules")
+        return result
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "buildkit#[method]exporter.add": Exporter.add,
+    "buildkit#[method]exporter.add-all": Exporter.add_all,
+    "buildkit#[method]exporter.link": Exporter.link,
+    "buildkit#[method]exporter.put-result": Exporter.put_result,
+    "buildkit#[method]exporter.merge": Exporter.merge,
+    "buildkit#[method]exporter.plan": Exporter.plan,
+    "buildkit#[method]exporter.finalize": Exporter.finalize,
+    "buildkit#export-to": Buildkit.export_to,
+    "buildkit#[method]cache.kind": Cache.kind,
+    "buildkit#[method]cache.config": Cache.config,
+    "buildkit#[method]cache.findings": Cache.findings,
+    "buildkit#[method]cache.records": Cache.records,
+    "buildkit#[method]cache.roots": Cache.roots,
+    "buildkit#[method]cache.links": Cache.links,
+    "buildkit#[method]cache.offers": Cache.offers,
+    "buildkit#[method]cache.statistics": Cache.statistics,
+    "buildkit#[method]cache.lookup": Cache.lookup,
+    "buildkit#[method]cache.explain": Cache.explain,
+    "buildkit#[method]cache.compare": Cache.compare,
+    "buildkit#[method]cache.encode": Cache.encode,
+    "buildkit#detect": Buildkit.detect,
+    "buildkit#parse": Buildkit.parse,
+    "buildkit#open": Buildkit.open,
+    "buildkit#verify": Buildkit.verify,
+    "buildkit#inspect": Buildkit.inspect,
+    "buildkit#attributes": Buildkit.attributes,
+    "buildkit#rules": Buildkit.rules,
+}

@@ -1,0 +1,337 @@
+"""The image cache of Docker's classic builder: does an image exist that is the
+result of this step?
+
+Versions that `semantics.version` accepts: the newest rules (absent, or
+`29`), `26.0` and `20.10`.
+
+Limits and their defaults: `document-bytes` (4 MiB, one document), `answer-bytes`
+(16 MiB, documents of one import call), `session-bytes` (64 MiB, documents whose
+facts a session keeps), `children` (100,000 of one image),
+`sources` (1,000), `entries` (100,000 history entries or layers of one
+image), `ancestors` (100,000 links followed from one image), `depth` (128,
+nesting of a document).
+
+Written by `tools/bind.py` from `wit/docker.wit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Flag, StrEnum, auto
+from typing import Any, ClassVar
+
+from .errors import Refused
+from .resource import Exports, Resource
+from .types import Difference, Explanation, Finding, Limit, Platform, Rule, Semantics
+
+
+class Policy(Flag):
+    """Choices of the opener; none are set by default."""
+
+    #: Change nothing: images and links that a lookup would make exist in this
+    #: session only, so that the next step can stand on them.
+    DRY_RUN = auto()
+    #: Pass over a child whose document cannot be read instead of failing.
+    SKIP_UNREADABLE = auto()
+    #: Refuse a source for another platform instead of noting it.
+    SAME_PLATFORM = auto()
+    #: Ids are not digests of config documents (the containerd image store),
+    #: so documents cannot be checked against them.
+    OPAQUE_IDS = auto()
+
+
+class Outcome(StrEnum):
+    """How a lookup ended."""
+
+    #: A child of the parent is the result.
+    HIT_LOCAL = "hit-local"
+    #: A source is the result.
+    HIT_SOURCE = "hit-source"
+    #: The result was made out of a source's history entry.
+    HIT_RESTORED = "hit-restored"
+    #: Nothing is.
+    MISS = "miss"
+
+
+class MemberOrder(StrEnum):
+    """In which order the members of an image document are written."""
+
+    #: As in images that were restored.
+    DECLARED = "declared"
+    #: As in images that the builder commits.
+    SORTED = "sorted"
+
+
+@dataclass(frozen=True, slots=True)
+class EffectSetParent:
+    """The case `set-parent` of Effect."""
+
+    case: ClassVar[str] = "set-parent"
+    value: Link
+
+
+@dataclass(frozen=True, slots=True)
+class EffectCreate:
+    """The case `create` of Effect."""
+
+    case: ClassVar[str] = "create"
+    value: Creation
+
+
+#: A change of the image store.
+Effect = EffectSetParent | EffectCreate
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A name given with `--cache-from`."""
+
+    #: Image name or id.
+    reference: str
+    #: The opener vouches for whoever can write this name. The guarded reading
+    #: uses no other source: nothing but the text of a history entry says what
+    #: is in a source's layer.
+    trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to open a session."""
+
+    semantics: Semantics = Semantics()
+    #: With at least one name, only images that descend into a source or come
+    #: from one are answers. Without, only children of the parent are.
+    cache_from: Sequence[Source] = ()
+    policy: Policy = Policy(0)
+    #: The operating system the builder runs on, in Go's spelling; empty means
+    #: `linux`.
+    host_os: str = ""
+    #: Written into restored images as `docker_version` by the versions that
+    #: do so; empty means the version's own.
+    docker_version: str = ""
+    limits: Sequence[Limit] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One Dockerfile instruction that is about to run."""
+
+    #: The image it starts from; absent for the first step of `FROM scratch`.
+    parent: str | None = field(default=None, kw_only=True)
+    #: The container config it would commit, a JSON object; absent when there
+    #: is none.
+    config: str | None = field(default=None, kw_only=True)
+    #: What the builder builds for.
+    platform: Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Records `parent` as the parent of `target`."""
+
+    target: str
+    parent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """Stores a document as an image."""
+
+    #: The id it gets; absent when ids are opaque and nothing was stored.
+    id: str | None = None
+    parent: str | None = None
+    #: The exact text of the config document; absent when it was handed to the
+    #: store already.
+    document: str | None = None
+    #: The diff id it has more than its parent.
+    layer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The decision about one step."""
+
+    outcome: Outcome
+    #: The image that is the result; absent on a miss, and for a planned
+    #: creation when ids are opaque.
+    image: str | None = None
+    #: The source that supplied it.
+    source: str | None = None
+    #: What was done to the store, or in a plan or dry run would be.
+    effects: Sequence[Effect] = ()
+    #: What the caller should know: where the readings differ, a source for
+    #: another platform, labels that only look equal.
+    notes: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two container configs compared."""
+
+    #: Whether the rules call them equal.
+    equal: bool
+    #: Every compared field that differs.
+    differences: Sequence[Difference] = ()
+    #: Labels that differ although the rules call them equal.
+    overlooked: Sequence[Difference] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timestamp:
+    """A time as Go reads it."""
+
+    #: Seconds since 1970-01-01T00:00:00Z.
+    seconds: int
+    nanoseconds: int
+    #: Offset from UTC in seconds.
+    offset: int
+    #: The text ended in `Z`.
+    zulu: bool
+    #: The text Go writes for it; absent when it refuses to.
+    text: str | None = None
+
+
+class Session(Resource):
+    """The lookups of one build stage. Documents are parsed once in a session."""
+
+    __slots__ = ()
+
+    def lookup(self, step: Step) -> Answer:
+        """Decides about a step and makes the changes that go with the answer.
+        Restoring narrows the sources to the one that was used.
+        """
+        result: Answer = self._call("docker#[method]session.lookup", self, step)
+        return result
+
+    def plan(self, step: Step) -> Answer:
+        """Decides as `lookup` does and changes nothing, not even this session."""
+        result: Answer = self._call("docker#[method]session.plan", self, step)
+        return result
+
+    def replay(self, steps: Sequence[Step] = ()) -> list[Answer]:
+        """Looks the steps up one after the other, each standing on the image of
+        the one before (`parent` counts in the first only), until one misses.
+        One answer for each step that was asked.
+        """
+        result: list[Answer] = self._call("docker#[method]session.replay", self, steps)
+        return result
+
+    def explain(self, step: Step) -> Explanation:
+        """Decides as `plan` does and gives a verdict for every candidate. A step
+        whose lookup would fail is explained too.
+        """
+        result: Explanation = self._call("docker#[method]session.explain", self, step)
+        return result
+
+    def sources(self) -> list[str]:
+        """Ids of the sources that are still in use, in order."""
+        result: list[str] = self._call("docker#[method]session.sources", self)
+        return result
+
+    def skipped(self) -> list[Finding]:
+        """The names that were passed over when the session was opened, and why."""
+        result: list[Finding] = self._call("docker#[method]session.skipped", self)
+        return result
+
+
+class Docker(Exports):
+    """The functions of the interface `docker`."""
+
+    __slots__ = ()
+
+    def open(self, options: Options) -> Session:
+        """Opens a session. A name that cannot be resolved is passed over;
+        cancellation stops.
+        """
+        result: Session = self._call("docker#open", options)
+        return result
+
+    def compare_configs(self, have: str | None = None, want: str | None = None, semantics: Semantics = Semantics()) -> Comparison:
+        """Compares an image's container config with a requested one (absent = none)."""
+        result: Comparison = self._call("docker#compare-configs", have, want, semantics)
+        return result
+
+    def match_platforms(self, builders: Sequence[Platform], images: Sequence[Platform], host_os: str, semantics: Semantics = Semantics()) -> list[list[bool]]:
+        """For each builder platform, whether it accepts each image platform."""
+        result: list[list[bool]] = self._call("docker#match-platforms", builders, images, host_os, semantics)
+        return result
+
+    def normalize_platform(self, platform: Platform, host_os: str) -> Platform:
+        """The normal form of a platform."""
+        result: Platform = self._call("docker#normalize-platform", platform, host_os)
+        return result
+
+    def compare_parent(self, document: str, parent: str | None = None, semantics: Semantics = Semantics()) -> Finding | None:
+        """Whether the image `document` can continue the image `parent` (absent =
+        scratch): no finding, or the first that speaks against it.
+        """
+        result: Finding | None = self._call("docker#compare-parent", document, parent, semantics)
+        return result
+
+    def compare_command(self, entry: str, config: str, semantics: Semantics = Semantics()) -> Finding | None:
+        """Whether a history entry was made by the command of a container config: no
+        finding, or what differs.
+        """
+        result: Finding | None = self._call("docker#compare-command", entry, config, semantics)
+        return result
+
+    def compare_history(self, a: str, b: str) -> list[Difference]:
+        """The fields in which two history entries differ."""
+        result: list[Difference] = self._call("docker#compare-history", a, b)
+        return result
+
+    def layer_of(self, document: str, index: int, semantics: Semantics = Semantics()) -> str | None:
+        """The diff id that belongs to history entry `index`; absent for an entry
+        without a layer.
+        """
+        result: str | None = self._call("docker#layer-of", document, index, semantics)
+        return result
+
+    def newest(self, created: Sequence[str | None] = (), semantics: Semantics = Semantics()) -> int | None:
+        """Which of the creation times (absent = none) the local lookup keeps."""
+        result: int | None = self._call("docker#newest", created, semantics)
+        return result
+
+    def parse_time(self, text: str) -> Timestamp:
+        """Reads a time stamp."""
+        result: Timestamp = self._call("docker#parse-time", text)
+        return result
+
+    def encode_config(self, text: str, semantics: Semantics = Semantics()) -> str:
+        """A container config, read and written as Go does."""
+        result: str = self._call("docker#encode-config", text, semantics)
+        return result
+
+    def encode_image(self, text: str, order: MemberOrder, semantics: Semantics = Semantics()) -> str:
+        """An image document, read and written as Go does."""
+        result: str = self._call("docker#encode-image", text, order, semantics)
+        return result
+
+    def rules(self) -> list[Rule]:
+        """What each code means."""
+        result: list[Rule] = self._call("docker#rules")
+        return result
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "docker#[method]session.lookup": Session.lookup,
+    "docker#[method]session.plan": Session.plan,
+    "docker#[method]session.replay": Session.replay,
+    "docker#[method]session.explain": Session.explain,
+    "docker#[method]session.sources": Session.sources,
+    "docker#[method]session.skipped": Session.skipped,
+    "docker#open": Docker.open,
+    "docker#compare-configs": Docker.compare_configs,
+    "docker#match-platforms": Docker.match_platforms,
+    "docker#normalize-platform": Docker.normalize_platform,
+    "docker#compare-parent": Docker.compare_parent,
+    "docker#compare-command": Docker.compare_command,
+    "docker#compare-history": Docker.compare_history,
+    "docker#layer-of": Docker.layer_of,
+    "docker#newest": Docker.newest,
+    "docker#parse-time": Docker.parse_time,
+    "docker#encode-config": Docker.encode_config,
+    "docker#encode-image": Docker.encode_image,
+    "docker#rules": Docker.rules,
+}

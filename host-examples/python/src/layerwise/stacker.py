@@ -1,0 +1,517 @@
+"""The build cache of stacker: may the result of the last build of a layer be
+reused?
+
+Versions that `semantics.version` accepts: `16` (the newest, also when
+absent) and `12`, which name versions of the cache file. The import used is
+`filesystem`; base images and results are read from OCI layout directories
+through it.
+
+Limits and their defaults: `cache-bytes` (64 MiB, the cache file),
+`document-bytes` (4 MiB, one definition or OCI document), `layers` (100,000
+definitions, or entries of a cache), `manifests` (1,000,000 of all entries),
+`entries` (1,000,000 of one directory tree), `keys` (100,000,000 looked at
+to compare one tree), `documents` (10,000 to resolve one tag), `depth`
+(10,000, nesting of a document), `attempts` (8, to save against other
+writers).
+
+What the guarded reading does besides: it refuses definitions with members
+that the version does not know or with names that lead out of their
+directories, and to open without knowing every place and `epoch`; beside each entry on a built base it keeps the SHA-256 of that
+base, in the file `build.cache.guard` next to the cache file, and misses
+where it is absent or another; and it starts fresh when the cache file cannot
+be read, keeping the bytes under another name.
+
+Written by `tools/bind.py` from `wit/stacker.wit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Flag, StrEnum, auto
+from typing import Any, ClassVar
+
+from .errors import Refused
+from .resource import Exports, Resource
+from .types import Difference, Explanation, Finding, Limit, Rule, Semantics
+
+
+class Policy(Flag):
+    """Choices of the opener; none are set by default."""
+
+    #: Write nothing: what opening and putting would write exists in this
+    #: session only.
+    DRY_RUN = auto()
+
+
+class State(StrEnum):
+    """What the cache file was."""
+
+    #: There was none.
+    ABSENT = "absent"
+    #: It was read.
+    LOADED = "loaded"
+    #: It was of another version and was deleted.
+    VERSION_MISMATCH = "version-mismatch"
+    #: It could not be read and was kept under another name (guarded reading).
+    UNREADABLE = "unreadable"
+
+
+class Outcome(StrEnum):
+    """How a lookup ended."""
+
+    #: The result of the last build may be reused.
+    HIT = "hit"
+    #: It may not.
+    MISS = "miss"
+
+
+class ChangeKind(StrEnum):
+    """What became of an object of a directory tree."""
+
+    #: It was recorded and is not there.
+    MISSING = "missing"
+    #: It is there and was not recorded.
+    EXTRA = "extra"
+    #: It is another.
+    MODIFIED = "modified"
+
+
+@dataclass(frozen=True, slots=True)
+class EpochUnstated:
+    """Not stated: the guarded reading refuses, the compatible one takes it as
+    unset.
+    """
+
+    case: ClassVar[str] = "unstated"
+
+
+@dataclass(frozen=True, slots=True)
+class EpochUnset:
+    """Not set."""
+
+    case: ClassVar[str] = "unset"
+
+
+@dataclass(frozen=True, slots=True)
+class EpochSeconds:
+    """Seconds since 1970-01-01T00:00:00Z."""
+
+    case: ClassVar[str] = "seconds"
+    value: int
+
+
+#: What SOURCE_DATE_EPOCH is. Version 12 does not know it.
+Epoch = EpochUnstated | EpochUnset | EpochSeconds
+
+
+@dataclass(frozen=True, slots=True)
+class EffectCreate:
+    """Writes a file that is not there."""
+
+    case: ClassVar[str] = "create"
+    value: Writing
+
+
+@dataclass(frozen=True, slots=True)
+class EffectReplace:
+    """Replaces a file as a whole."""
+
+    case: ClassVar[str] = "replace"
+    value: Writing
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRemove:
+    """Deletes a file."""
+
+    case: ClassVar[str] = "remove"
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRename:
+    """Moves a file."""
+
+    case: ClassVar[str] = "rename"
+    value: Renaming
+
+
+#: A change of the file system.
+Effect = EffectCreate | EffectReplace | EffectRemove | EffectRename
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The directories of a project, as paths of the filesystem interface."""
+
+    #: The state directory (`stacker_dir`).
+    stacker: str
+    #: Where layers are built (`rootfs_dir`).
+    rootfs: str
+    #: The OCI layout of the results (`oci_dir`).
+    oci: str
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A layer as the user describes it."""
+
+    name: str
+    #: A JSON object with the member names of the version, after everything
+    #: that stacker's parser does (paths made absolute, substitutions done).
+    #: Absent lists and maps are not equal to empty ones.
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to open a cache."""
+
+    semantics: Semantics = field(default=Semantics(), kw_only=True)
+    places: Places
+    epoch: Epoch = EpochUnstated()
+    #: Each name once.
+    definitions: Sequence[Definition] = ()
+    policy: Policy = Policy(0)
+    limits: Sequence[Limit] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A file to be written."""
+
+    path: str
+    text: str
+    #: Permission bits of a new file.
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """A file to be given another name."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """An entry that was dropped because its result is gone."""
+
+    #: Its name in the cache.
+    key: str
+    #: The name of the layer it was built as.
+    name: str
+    #: `stacker/build-only-rootfs-missing` with the difference `path`, or
+    #: `stacker/manifest-missing` with one difference for each layer type.
+    reason: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What opening found and did."""
+
+    state: State
+    #: The version number of a file of another version.
+    found: int | None = None
+    #: Sorted by key.
+    pruned: Sequence[Pruned] = ()
+    #: What was written, or in a dry run would be.
+    effects: Sequence[Effect] = ()
+    #: What the caller should know: where the answer differs from stacker's,
+    #: files that could not be read.
+    notes: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A changed object of a directory import or an overlay directory."""
+
+    #: Place of the import or overlay directory in the definition's list.
+    index: int
+    #: Path of the import or source of the overlay directory.
+    root: str
+    #: Path below it, in the encoding of the filesystem interface.
+    path: str
+    kind: ChangeKind
+    #: The keywords that differ when it was modified, sorted: `type`, `link`,
+    #: `uid`, `gid`, `mode`, `sha256digest`, `xattr.NAME`.
+    keys: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The decision about one layer."""
+
+    outcome: Outcome
+    #: The structure hash of the entry, on a hit.
+    hash: int | None = None
+    #: The layer types the entry has a manifest for, on a hit. A result of
+    #: another type must be built all the same.
+    types: Sequence[str] = ()
+    #: Why it is a miss. Its differences name the evidence: `import`,
+    #: `overlay`, `disk`, `hash`, `base`, `epoch`, `type`, `guard`, or the
+    #: members of a definition.
+    reason: Finding | None = None
+    #: The changed objects of a directory import or of overlay directories.
+    changes: Sequence[Change] = ()
+    #: What the caller should know about a hit: inputs that nothing checks,
+    #: reasons for which stacker builds all the same.
+    notes: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a recorded tree says about where it was written. All of it is part of
+    an entry's hash.
+    """
+
+    #: Name of the user; without one its line is left out.
+    user: str | None = field(default=None, kw_only=True)
+    #: Name of the machine; without one its line is left out.
+    machine: str | None = field(default=None, kw_only=True)
+    #: Local wall-clock time, `YYYY-MM-DDThh:mm:ss`.
+    now: str
+    #: The working directory, for the paths `.` and `..`; empty means `/`.
+    directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A layer that was put."""
+
+    #: The structure hash of the new entry.
+    hash: int
+    #: What the caller should know: entries of other writers that were kept.
+    notes: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileHash:
+    """How a file import is recorded."""
+
+    #: `sha256:` and the hash of the bytes followed by the mode text.
+    hash: str
+    #: The mode as Go writes it, such as `-rw-r--r--`.
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class LayerType:
+    """A layer type."""
+
+    #: Such as `tar` or `squashfs`.
+    name: str
+    #: Whether it carries verity data.
+    verity: bool
+    #: As it is written, such as `tar+false`.
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaseTag:
+    """The tag of a base."""
+
+    tag: str
+    #: Whether it is a valid reference name.
+    valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LayerText:
+    """A definition as it is written."""
+
+    text: str
+    #: Whether reading it gives an equal definition. When not, the layer misses
+    #: in every new session.
+    stable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Equality:
+    """Two definitions compared."""
+
+    #: Whether they are equal as Go compares them.
+    equal: bool
+    #: Where they differ, both sides as JSON.
+    differences: Sequence[Difference] = ()
+
+
+class Session(Resource):
+    """An open cache. A layer is verified once: what was found stays until the
+    layer is put, definitions are replaced, or `refresh` starts a new pass.
+    """
+
+    __slots__ = ()
+
+    def opened(self) -> Opened:
+        """What opening found and did."""
+        result: Opened = self._call("stacker#[method]session.opened", self)
+        return result
+
+    def define(self, definitions: Sequence[Definition] = ()) -> None:
+        """Replaces all definitions; on an error the old ones stay."""
+        self._call("stacker#[method]session.define", self, definitions)
+
+    def lookup(self, name: str) -> Answer:
+        """Decides about a layer."""
+        result: Answer = self._call("stacker#[method]session.lookup", self, name)
+        return result
+
+    def base_hash(self, name: str) -> str:
+        """The base hash that putting this layer would record."""
+        result: str = self._call("stacker#[method]session.base-hash", self, name)
+        return result
+
+    def put(self, name: str, manifests: str, host: Host) -> Stored:
+        """Records the result of building a layer and saves the cache. Reads the
+        inputs of the layer from disk, whatever this pass knows of them. When
+        only saving fails, the entry stays in this session and the next put
+        saves it too.
+
+        `manifests` is a JSON map from layer types to OCI descriptors, or
+        `null`.
+        """
+        result: Stored = self._call("stacker#[method]session.put", self, name, manifests, host)
+        return result
+
+    def plan(self, name: str, manifests: str, host: Host) -> list[Effect]:
+        """What `put` would write, in order. Changes nothing, not even this
+        session.
+        """
+        result: list[Effect] = self._call("stacker#[method]session.plan", self, name, manifests, host)
+        return result
+
+    def explain(self, name: str) -> Explanation:
+        """Decides as `lookup` does and gives the findings about every layer below,
+        root causes first. A lookup that would fail is explained too. Changed
+        objects of trees are differences `tree/PATH` and `tree/PATH#KEYWORD`.
+        """
+        result: Explanation = self._call("stacker#[method]session.explain", self, name)
+        return result
+
+    def causes(self) -> list[Finding]:
+        """The findings behind the last call that failed, root cause first; the
+        last one is the error itself with its evidence, such as `base` and `miss`
+        of `stacker/base-not-cached`.
+        """
+        result: list[Finding] = self._call("stacker#[method]session.causes", self)
+        return result
+
+    def entries(self) -> list[str]:
+        """The names in the cache, sorted."""
+        result: list[str] = self._call("stacker#[method]session.entries", self)
+        return result
+
+    def entry(self, name: str) -> str | None:
+        """An entry as it stands in the cache file."""
+        result: str | None = self._call("stacker#[method]session.entry", self, name)
+        return result
+
+    def refresh(self) -> None:
+        """Starts a new pass: everything but the cache file is read from disk again
+        when it is asked for.
+        """
+        self._call("stacker#[method]session.refresh", self)
+
+
+class Stacker(Exports):
+    """The functions of the interface `stacker`."""
+
+    __slots__ = ()
+
+    def open(self, options: Options) -> Session:
+        """Opens a cache: reads its file, deletes it when it is of another version,
+        drops the entries whose results are gone, and saves if there were any.
+        """
+        result: Session = self._call("stacker#open", options)
+        return result
+
+    def hash_value(self, name: str, value: str, semantics: Semantics = Semantics()) -> int:
+        """The structure hash of a JSON value of a named type: `string`, `int64`,
+        `int`, `uint32`, `uint8`, `bool`, `nil`, `bytes`, `strings`, `string-map`,
+        `LayerType`, or a structure of the version such as `CacheEntry` or `Layer`.
+        """
+        result: int = self._call("stacker#hash-value", name, value, semantics)
+        return result
+
+    def vis(self, name: str) -> str:
+        """Encodes a name, given as a path, as tree texts do."""
+        result: str = self._call("stacker#vis", name)
+        return result
+
+    def unvis(self, text: str) -> str:
+        """Decodes a name of a tree text to a path."""
+        result: str = self._call("stacker#unvis", text)
+        return result
+
+    def hash_file(self, path: str) -> FileHash:
+        """The hash of a file as it is recorded for an import; links are followed."""
+        result: FileHash = self._call("stacker#hash-file", path)
+        return result
+
+    def tree_text(self, root: str, host: Host) -> str:
+        """The text of the tree below a directory as it is recorded: base64."""
+        result: str = self._call("stacker#tree-text", root, host)
+        return result
+
+    def compare_tree(self, stored: str, root: str) -> list[Change]:
+        """Compares a recorded tree with the one below a directory."""
+        result: list[Change] = self._call("stacker#compare-tree", stored, root)
+        return result
+
+    def parse_layer_type(self, text: str) -> LayerType:
+        """Reads a layer type."""
+        result: LayerType = self._call("stacker#parse-layer-type", text)
+        return result
+
+    def parse_tag(self, source: str, semantics: Semantics = Semantics()) -> BaseTag:
+        """The tag of the layout of base images that a base stands for; for a built
+        one the name of the layer. The `source` is the JSON object that a
+        definition holds under `from`.
+        """
+        result: BaseTag = self._call("stacker#parse-tag", source, semantics)
+        return result
+
+    def encode_layer(self, definition: str, semantics: Semantics = Semantics()) -> LayerText:
+        """A definition as it is written to the cache file."""
+        result: LayerText = self._call("stacker#encode-layer", definition, semantics)
+        return result
+
+    def compare_layers(self, have: str, want: str, semantics: Semantics = Semantics()) -> Equality:
+        """Compares a recorded definition with a current one."""
+        result: Equality = self._call("stacker#compare-layers", have, want, semantics)
+        return result
+
+    def rules(self) -> list[Rule]:
+        """What each code means."""
+        result: list[Rule] = self._call("stacker#rules")
+        return result
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "stacker#[method]session.opened": Session.opened,
+    "stacker#[method]session.define": Session.define,
+    "stacker#[method]session.lookup": Session.lookup,
+    "stacker#[method]session.base-hash": Session.base_hash,
+    "stacker#[method]session.put": Session.put,
+    "stacker#[method]session.plan": Session.plan,
+    "stacker#[method]session.explain": Session.explain,
+    "stacker#[method]session.causes": Session.causes,
+    "stacker#[method]session.entries": Session.entries,
+    "stacker#[method]session.entry": Session.entry,
+    "stacker#[method]session.refresh": Session.refresh,
+    "stacker#open": Stacker.open,
+    "stacker#hash-value": Stacker.hash_value,
+    "stacker#vis": Stacker.vis,
+    "stacker#unvis": Stacker.unvis,
+    "stacker#hash-file": Stacker.hash_file,
+    "stacker#tree-text": Stacker.tree_text,
+    "stacker#compare-tree": Stacker.compare_tree,
+    "stacker#parse-layer-type": Stacker.parse_layer_type,
+    "stacker#parse-tag": Stacker.parse_tag,
+    "stacker#encode-layer": Stacker.encode_layer,
+    "stacker#compare-layers": Stacker.compare_layers,
+    "stacker#rules": Stacker.rules,
+}

@@ -1,0 +1,317 @@
+"""An image store over an OCI image layout directory, writable.
+
+An image is a manifest that is reached from `index.json`, directly or through
+nested indexes, and whose config is an image config. Its id is the digest of the
+config document. What this store knows more is kept in annotations of the image's
+entries in `index.json`, which other tools hand through: `dev.layerwise.parent`
+and `dev.layerwise.built-here`, with `dev.layerwise.image`, the id of the image
+they are about. Copied to an entry of another image they mean nothing, nor do they
+inside nested indexes, because those come from elsewhere as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from ..errors import Failure, quote
+from ..image_store import Facts, Image, Provenance
+from ..types import FailureCode
+from . import names
+from .catalog import Catalog, Known
+from .causes import too_large
+from .hashing import is_digest, sha256
+from .layers import Layers, diff_ids
+from .layout import (
+    BUILT_HERE,
+    CONFIG,
+    MANIFEST,
+    PARENT,
+    REF_NAME,
+    Entry,
+    Index,
+    Layout,
+    dump,
+    is_name,
+)
+
+T = TypeVar("T")
+
+#: The largest document that is read; a limit above it does not matter.
+_LONGEST_DOCUMENT = 64 << 20
+
+
+class OciLayout:
+    """The images of an OCI image layout; `lock_wait` is how many seconds another
+    writer is waited for.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], *, lock_wait: float = 10.0) -> None:
+        self._layout = Layout(root, lock_wait=lock_wait)
+        self._lock = threading.RLock()
+        self._catalog: Catalog | None = None
+        self._layers = Layers(self._layout)
+        self._layout.check()
+        self._read()
+
+    @classmethod
+    def create_at(cls, root: str | os.PathLike[str]) -> OciLayout:
+        """Makes an empty layout where nothing is yet, or opens the one there."""
+        Layout(root).create()
+        return cls(root)
+
+    def ids(self) -> list[str]:
+        """The ids of all images, in ascending order."""
+        return sorted(self._read().images)
+
+    def tag(self, image: str, name: str) -> None:
+        """Gives an image a name, taking it from another one."""
+        if not is_name(name):
+            message = f"{quote(name)} is not a name an image layout can hold"
+            raise Failure(FailureCode.INVALID, message)
+
+        def change(catalog: Catalog, index: Index) -> None:
+            known = self._known(catalog, image)
+            before = index.names()
+            for position, held in enumerate(before):
+                if held == name and position not in known.entries:
+                    index.annotate(position, REF_NAME, None)
+            if any(before[position] == name for position in known.entries):
+                return
+            free = [position for position in known.entries if before[position] is None]
+            position = free[0] if free else catalog.enter(index, known)
+            index.annotate(position, REF_NAME, name)
+
+        self._update(change)
+
+    def set_built_here(self, image: str, built_here: bool) -> None:
+        """Notes whether an image was built here, which only the program that builds
+        can know.
+        """
+        value = "true" if built_here else "false"
+        self._update(
+            lambda catalog, index: catalog.note(
+                index, self._known(catalog, image), BUILT_HERE, value
+            )
+        )
+
+    def get(self, ids: Sequence[str], want: Facts, limit: int) -> Sequence[Image | Failure]:
+        """See `ImageStore.get`."""
+        catalog = self._read()
+
+        def size(image: str) -> int:
+            known = catalog.images.get(image) if Facts.DOCUMENT in want else None
+            return known.size if known else 0
+
+        return within(
+            ids,
+            limit,
+            size,
+            lambda image: self._image(image, self._known(catalog, image), want, limit),
+        )
+
+    def resolve(self, references: Sequence[str], limit: int) -> Sequence[Image | Failure]:
+        """See `ImageStore.resolve`."""
+        catalog = self._read()
+
+        def one(reference: str) -> Image:
+            known = self._find(catalog, reference)
+            return self._image(known.id, known, Facts.DOCUMENT, limit)
+
+        return [_caught(one, reference) for reference in references]
+
+    def children(self, parent: str | None) -> Sequence[str]:
+        """See `ImageStore.children`."""
+        return self._read().children(parent)
+
+    def set_parent(self, target: str, parent: str) -> None:
+        """See `ImageStore.set_parent`."""
+
+        def change(catalog: Catalog, index: Index) -> None:
+            known = self._known(catalog, target)
+            self._known(catalog, parent)
+            catalog.note(index, known, PARENT, parent)
+
+        self._update(change)
+
+    def create(self, parent: str | None, document: str, layer: str | None) -> str:
+        """See `ImageStore.create`.
+
+        Writes the config, a manifest with layers the layout has, and then the entry
+        with the link. A crash before the last of them leaves two blobs that nobody
+        refers to.
+        """
+        content = document.encode()
+        image = sha256(content)
+        wanted = diff_ids(content)
+        if layer is not None and (not wanted or wanted[-1] != layer):
+            message = f"the layer {quote(layer)} is not the last one of the document"
+            raise Failure(FailureCode.INVALID, message)
+
+        def change(catalog: Catalog, index: Index) -> None:
+            parent_image = None if parent is None else self._known(catalog, parent)
+            known = catalog.images.get(image)
+            if known is not None:
+                self._layout.store(content)
+                if parent is not None:
+                    catalog.note(index, known, PARENT, parent)
+                return
+            layers = self._layers.find(catalog, parent_image, wanted)
+            digest, size = self._store_manifest(content, layers)
+            # An entry whose blobs were collected becomes this image's again.
+            positions = index.positions(digest) or [index.push(MANIFEST, digest, size)]
+            for position in positions:
+                index.note(position, image, PARENT, parent)
+                index.note(position, image, BUILT_HERE, "false")
+
+        self._update(change)
+        return image
+
+    def _store_manifest(self, config: bytes, layers: list[dict[str, object]]) -> tuple[str, int]:
+        manifest = dump(
+            {
+                "schemaVersion": 2,
+                "mediaType": MANIFEST,
+                "config": {
+                    "mediaType": CONFIG,
+                    "digest": self._layout.store(config),
+                    "size": len(config),
+                },
+                "layers": layers,
+            }
+        )
+        return self._layout.store(manifest), len(manifest)
+
+    def _read(self) -> Catalog:
+        """The images `index.json` leads to now."""
+        with self._lock:
+            text = self._layout.index_text()
+            if self._catalog is None or not self._catalog.is_of(text):
+                self._catalog = Catalog(self._layout, text, self._catalog)
+            return self._catalog
+
+    def _update(self, change: Callable[[Catalog, Index], T]) -> T:
+        with self._lock:
+            return self._layout.update(lambda index: change(self._read(), index))
+
+    def _image(self, image: str, known: Known, want: Facts, limit: int) -> Image:
+        document = None
+        if Facts.DOCUMENT in want:
+            document = self._document(known, limit)
+        return Image(
+            image,
+            document=document,
+            parent=known.checked_parent() if Facts.PARENT in want else None,
+            built=known.built if Facts.BUILT in want else Provenance.UNKNOWN,
+        )
+
+    def _document(self, known: Known, limit: int) -> str:
+        content = self._layout.read_blob(known.id, known.size, min(limit, _LONGEST_DOCUMENT))
+        try:
+            return content.decode()
+        except UnicodeDecodeError as error:
+            path = quote(str(self._layout.blob_path(known.id)))
+            message = f"{path} is not utf-8 at byte {error.start}"
+            raise Failure(FailureCode.CORRUPT, message) from None
+
+    def _find(self, catalog: Catalog, text: str) -> Known:
+        """A whole digest is an id or that of a manifest; then come names as they
+        are, names as Docker completes them, and beginnings of ids.
+        """
+        digest = names.as_id(text)
+        if digest is not None:
+            known = catalog.images.get(digest)
+            return known or self._only(catalog, text, catalog.under_digest(digest))
+        named = catalog.names.get(text)
+        if named:
+            return self._only(catalog, text, named)
+        try:
+            named = catalog.full_names.get(names.parse(text).full())
+        except ValueError:
+            named = None
+        if named:
+            return self._only(catalog, text, named)
+        found = beginning(catalog.images, text)
+        if len(found) > 1:
+            message = f"several image ids begin with {quote(text)}"
+            raise Failure(FailureCode.INVALID, message)
+        if not found:
+            raise self._unknown(catalog, text)
+        return catalog.images[found[0]]
+
+    def _only(self, catalog: Catalog, text: str, entries: Sequence[Entry]) -> Known:
+        """The one image behind some descriptors."""
+        ids, failure = catalog.reached(entries)
+        if len(ids) == 1 and ids[0] in catalog.images:
+            return catalog.images[ids[0]]
+        if not ids:
+            raise failure or self._unknown(catalog, text)
+        if len(ids) == 1:
+            raise self._unknown(catalog, text)
+        message = f"{quote(text)} stands for {len(ids)} images: name one by its id"
+        raise Failure(FailureCode.INVALID, message)
+
+    def _known(self, catalog: Catalog, image: str) -> Known:
+        if not is_digest(image):
+            raise Failure(FailureCode.INVALID, f"{quote(image)} is not an image id")
+        known = catalog.images.get(image)
+        if known is None:
+            raise self._unknown(catalog, image)
+        return known
+
+    def _unknown(self, catalog: Catalog, text: str) -> Failure:
+        message = f"no image {quote(text)} in {quote(str(self._layout.root))}"
+        if catalog.passed:
+            count = len(catalog.passed)
+            message += f"; {count} of its entries cannot be read: {catalog.passed[0]}"
+        return Failure(FailureCode.NOT_FOUND, message)
+
+
+def within(
+    ids: Sequence[str],
+    limit: int,
+    size: Callable[[str], int],
+    read: Callable[[str], Image],
+) -> list[Image | Failure]:
+    """Answers as many of `ids` as fit into `limit` bytes of documents, at least
+    one. `size` tells the bytes of a document before it is read, or 0.
+    """
+    room = limit
+    answers: list[Image | Failure] = []
+    for image in ids:
+        wanted = size(image)
+        if wanted > limit:
+            answers.append(too_large(f"document of image {quote(image)}", wanted, limit))
+            continue
+        if wanted > room:
+            break
+        room -= wanted
+        answers.append(_caught(read, image))
+    return answers
+
+
+def beginning(ids: Iterable[str], text: str) -> list[str]:
+    """The ids that begin with `text`, with or without their algorithm, as Docker
+    completes them: lower-case hex, of any length.
+    """
+    algorithm, colon, digits = text.partition(":")
+    if not colon:
+        algorithm, digits = "", text
+    if not re.fullmatch("[0-9a-f]+", digits):
+        return []
+    found = []
+    for candidate in ids:
+        name, _, rest = candidate.partition(":")
+        if rest.startswith(digits) and (not colon or name == algorithm):
+            found.append(candidate)
+    return found
+
+
+def _caught(work: Callable[[str], Image], item: str) -> Image | Failure:
+    try:
+        return work(item)
+    except Failure as failure:
+        return failure

@@ -1,0 +1,566 @@
+"""The registry import over OCI registries and image layout directories.
+
+A reference is `oci:PATH[:NAME][@DIGEST]` for a layout, else the name of an image
+in a registry, with `docker://` in front of it or without.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from ..errors import Failure, quote
+from ..registry import (
+    Destination,
+    Presence,
+    Retrieval,
+    Retrieved,
+    Shelf,
+    SourceFile,
+    SourceProvider,
+    SourceRepository,
+    Stored,
+    Transfer,
+)
+from ..types import Annotation, Descriptor, FailureCode
+from . import layout
+from .archives import Hashed, Packed, Readable, compression, packed, unpacked
+from .blobs import Blob
+from .causes import cause_of, failure_of
+from .credentials import Keys
+from .files import Files
+from .hashing import algorithm, checked, sha256
+from .references import LATEST, Directory, Place, Remote, Target, parse, parse_place
+from .remote import Remotes, Retry, media_type_of
+from .unpacking import Stage
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+_CHUNK = 256 << 10
+#: How many indexes inside indexes are looked into before a blob is deleted.
+_MOST_INDEXES = 10_000
+_LONGEST_INDEX = 64 << 20
+
+#: Opens what a name stands for, from its beginning: the blob when the descriptor
+#: has a digest, else a tar file.
+Provider = Callable[[str, Descriptor], Readable]
+
+
+class Repositories:
+    """Registries and image layout directories. Contacts nothing until it is asked.
+
+    `files` are the directories that layers are read from and unpacked into, and
+    `provider` opens layers that only the caller knows; without them both are
+    `unsupported`. `layouts` are the directories that layouts may be in; without
+    them they may be anywhere. `plain_http` registries are spoken to without
+    encryption, as those on loopback are unless they are among `https`; `ca_file`
+    holds certificates to trust instead of the system's. Time-outs are in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        files: Files | None = None,
+        provider: Provider | None = None,
+        layouts: Iterable[str | os.PathLike[str]] | None = None,
+        plain_http: Iterable[str] = (),
+        https: Iterable[str] = (),
+        ca_file: str | None = None,
+        keys: Keys | None = None,
+        retry: Retry = Retry(),
+        connect_timeout: float = 30.0,
+        idle_timeout: float = 60.0,
+        lock_wait: float = 30.0,
+        at_once: int = 4,
+        largest_manifest: int = 4 << 20,
+        largest_layer: int = 64 << 30,
+        most_entries: int = 1_000_000,
+    ) -> None:
+        self._files = files
+        self._provider = provider
+        self._layouts = None if layouts is None else [Path(path) for path in layouts]
+        self._lock_wait = lock_wait
+        self._at_once = max(1, at_once)
+        self._largest_manifest = largest_manifest
+        self._largest_layer = largest_layer
+        self._most_entries = most_entries
+        self._remotes = Remotes(
+            keys=keys or Keys(),
+            plain_http=plain_http,
+            https=https,
+            ca_file=ca_file,
+            retry=retry,
+            connect_timeout=connect_timeout,
+            idle_timeout=idle_timeout,
+            largest_manifest=largest_manifest,
+        )
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self._remotes.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def locate(self, reference: str) -> str:
+        """See `Registry.locate`."""
+        return str(parse(reference)[0])
+
+    def resolve(self, references: Sequence[str]) -> Sequence[Sequence[Descriptor] | Failure]:
+        """See `Registry.resolve`."""
+
+        def one(reference: str) -> Sequence[Descriptor]:
+            place, target = parse(reference)
+            if isinstance(place, Remote):
+                return [self._remotes.resolve(place, target)]
+            return _resolve_in(self._layout(place), target)
+
+        return self._each(one, references)
+
+    def read(
+        self, repository: str, wanted: Sequence[Descriptor], limit: int
+    ) -> Sequence[str | Failure]:
+        """See `Registry.read`."""
+
+        def one(place: Place, descriptor: Descriptor) -> str:
+            digest = checked(descriptor.digest)
+            if descriptor.size > limit:
+                message = f"{digest} has {descriptor.size} bytes, more than the limit of {limit}"
+                raise Failure(FailureCode.TOO_LARGE, message)
+            content = self._content(place, descriptor)
+            try:
+                return content.decode()
+            except UnicodeDecodeError as error:
+                message = f"{digest} is not utf-8 at byte {error.start}"
+                raise Failure(FailureCode.CORRUPT, message) from None
+
+        return self._everywhere(repository, wanted, one)
+
+    def has(self, repository: str, digests: Sequence[str]) -> Sequence[Presence]:
+        """See `Registry.has`."""
+
+        def one(place: Place, digest: str) -> Presence:
+            checked(digest)
+            if isinstance(place, Remote):
+                return self._remotes.has(place, digest)
+            there = self._layout(place)
+            try:
+                there.check()
+            except Failure as failure:
+                # A layout that was not made yet has nothing.
+                if failure.code is FailureCode.NOT_FOUND:
+                    return Presence.ABSENT
+                raise
+            present = there.blob_path(digest).is_file()
+            return Presence.PRESENT if present else Presence.ABSENT
+
+        parse_place(repository)
+        answers = self._everywhere(repository, digests, one)
+        for answer in answers:
+            if isinstance(answer, Failure):
+                raise answer
+        return [answer for answer in answers if not isinstance(answer, Failure)]
+
+    def write(self, repository: str, shelf: Shelf, media_type: str, document: str) -> Descriptor:
+        """See `Registry.write`."""
+        place = parse_place(repository)
+        content = document.encode()
+        digest = sha256(content)
+        if shelf is Shelf.MANIFEST:
+            # What a manifest says of itself must be what it is stored as: otherwise
+            # it would be something else after it was read (CVE-2021-41190).
+            own = media_type_of(media_type, content)
+            if not media_type or own != media_type:
+                message = f"the manifest {digest} is {quote(own)}, and not {quote(media_type)}"
+                raise Failure(FailureCode.INVALID, message)
+        blob = Blob(digest, len(content), lambda: iter([content]))
+        if isinstance(place, Remote) and shelf is Shelf.MANIFEST:
+            self._remotes.put_manifest(place, digest, media_type, content)
+        else:
+            self._put(place, blob)
+        return Descriptor(media_type, digest, len(content))
+
+    def store(self, repository: str, layers: Sequence[Transfer]) -> Sequence[Stored | Failure]:
+        """See `Registry.store`."""
+        return self._everywhere(repository, layers, self._store_one)
+
+    def retrieve(
+        self, repository: str, layers: Sequence[Retrieval]
+    ) -> Sequence[Retrieved | Failure]:
+        """See `Registry.retrieve`."""
+        return self._everywhere(repository, layers, self._retrieve_one)
+
+    def tag(self, reference: str, digest: str) -> None:
+        """See `Registry.tag`."""
+        place, target = parse(reference)
+        checked(digest)
+        if target.tag is None:
+            message = f"{quote(reference)} names a digest: no tag can be set there"
+            raise Failure(FailureCode.INVALID, message)
+        if isinstance(place, Remote):
+            self._remotes.tag(place, target.tag, digest)
+        else:
+            _tag_in(self._layout(place), target.tag, digest, self._largest_manifest)
+
+    def delete(self, repository: str, digest: str) -> None:
+        """See `Registry.delete`."""
+        checked(digest)
+        place = parse_place(repository)
+        if isinstance(place, Remote):
+            self._remotes.delete(place, digest)
+        else:
+            _delete_in(self._layout(place), digest)
+
+    def _content(self, place: Place, descriptor: Descriptor) -> bytes:
+        if isinstance(place, Directory):
+            return self._blob(place, descriptor).content()
+        kinds = ["manifests", "blobs"]
+        if descriptor.media_type not in layout.MANIFESTS:
+            kinds.reverse()
+        digest, size = descriptor.digest, descriptor.size
+        try:
+            return self._remotes.content(place, kinds[0], digest, size).content()
+        except Failure as failure:
+            if failure.code is not FailureCode.NOT_FOUND:
+                raise
+            # Its media type tells where it should be, and it may be on the other
+            # shelf.
+            try:
+                return self._remotes.content(place, kinds[1], digest, size).content()
+            except Failure:
+                raise failure from None
+
+    def _blob(self, place: Place, wanted: Descriptor) -> Blob:
+        digest = checked(wanted.digest)
+        if isinstance(place, Remote):
+            return self._remotes.content(place, "blobs", digest, wanted.size)
+        there = self._layout(place)
+
+        def chunks() -> Iterator[bytes]:
+            there.check()
+            with there.open_blob(digest, wanted.size) as file:
+                while chunk := file.read(_CHUNK):
+                    yield chunk
+
+        return Blob(digest, wanted.size, chunks)
+
+    def _put(self, place: Place, blob: Blob, source: str | None = None) -> bool:
+        if isinstance(place, Remote):
+            return self._remotes.store(place, blob, source)
+        return self._layout(place).store_stream(blob.digest, blob.size, blob.chunks())
+
+    def _store_one(self, to: Place, layer: Transfer) -> Stored:
+        wanted = layer.descriptor
+        match layer.source:
+            case SourceRepository(name):
+                source = parse_place(name)
+                mount = None
+                if isinstance(source, Remote) and isinstance(to, Remote) and source.host == to.host:
+                    mount = source.path
+                written = self._put(to, self._blob(source, wanted), mount)
+                return Stored(wanted, written)
+            case SourceFile(path):
+                if self._files is None:
+                    raise Failure(FailureCode.UNSUPPORTED, "no files can be read")
+                files = self._files
+                return self._store_tar(to, wanted, path, lambda: files.open_file(path))
+            case SourceProvider(name):
+                return self._store_provided(to, wanted, name)
+
+    def _store_provided(self, to: Place, wanted: Descriptor, name: str) -> Stored:
+        if self._provider is None:
+            raise Failure(FailureCode.UNSUPPORTED, f"nothing provides the layer {quote(name)}")
+        provider = self._provider
+
+        @contextmanager
+        def opened() -> Iterator[Readable]:
+            yield provider(name, wanted)
+
+        if not wanted.digest:
+            return self._store_tar(to, wanted, name, opened)
+
+        def chunks() -> Iterator[bytes]:
+            with opened() as source:
+                while chunk := source.read(_CHUNK):
+                    yield chunk
+
+        blob = Blob(checked(wanted.digest), wanted.size, chunks)
+        return Stored(wanted, self._put(to, blob))
+
+    def _store_tar(
+        self, to: Place, wanted: Descriptor, name: str, opened: Callable[[], object]
+    ) -> Stored:
+        """Compresses a tar file and stores the result."""
+        gzip = compression(wanted.media_type)
+        if wanted.digest and self._is_there(to, wanted):
+            return Stored(wanted, False)
+        with opened() as tar, packed(tar, gzip) as layer:  # type: ignore[attr-defined]
+            return self._store_packed(to, wanted, name, layer)
+
+    def _store_packed(self, to: Place, wanted: Descriptor, name: str, layer: Packed) -> Stored:
+        blob = layer.blob
+        if wanted.digest and blob.digest != wanted.digest:
+            message = (
+                f"the layer from {quote(name)} has the digest {blob.digest}, "
+                f"and {quote(wanted.digest)} is wanted"
+            )
+            raise Failure(FailureCode.CONFLICT, message)
+        written = self._put(to, blob)
+        descriptor = Descriptor(
+            wanted.media_type, blob.digest, blob.size, annotations=wanted.annotations
+        )
+        return Stored(descriptor, written, diff_id=layer.diff_id)
+
+    def _is_there(self, place: Place, wanted: Descriptor) -> bool:
+        digest = checked(wanted.digest)
+        if isinstance(place, Remote):
+            return self._remotes.has(place, digest) is Presence.PRESENT
+        return self._layout(place).holds(digest, wanted.size)
+
+    def _retrieve_one(self, source: Place, layer: Retrieval) -> Retrieved:
+        wanted = None if layer.diff_id is None else checked(layer.diff_id)
+        stage = None if layer.into is None else self._stage(layer.into)
+        if stage is None:
+            return self._read_layer(source, layer, wanted, None)
+        with closing(stage):
+            retrieved = self._read_layer(source, layer, wanted, stage)
+            stage.finish()
+            return retrieved
+
+    def _read_layer(
+        self, source: Place, layer: Retrieval, wanted: str | None, stage: Stage | None
+    ) -> Retrieved:
+        """The blob is checked, decompressed, hashed and, where there is a
+        destination, unpacked, all in one pass.
+        """
+        descriptor = layer.descriptor
+        chunks = self._blob(source, descriptor).chunks()
+        content = Hashed(
+            unpacked(chunks, descriptor.media_type, descriptor.digest),
+            algorithm(wanted) if wanted else "sha256",
+            self._largest_layer,
+        )
+        try:
+            if stage is not None:
+                stage.read(content)
+            # Bytes after the end of the archive belong to the layer too.
+            diff_id = content.drain()
+        except Failure as failure:
+            # All of the blob is checked. When its bytes are wrong, then that is why
+            # anything else went wrong.
+            try:
+                for _ in chunks:
+                    pass
+            except Failure as cause:
+                raise cause from None
+            raise failure from None
+        if wanted and diff_id != wanted:
+            message = (
+                f"the uncompressed bytes of {descriptor.digest} have the digest {diff_id}, "
+                f"expected {wanted}"
+            )
+            raise Failure(FailureCode.CORRUPT, message)
+        return Retrieved(diff_id, content.size)
+
+    def _stage(self, into: Destination) -> Stage:
+        if self._files is None:
+            raise Failure(FailureCode.UNSUPPORTED, "no directory can be unpacked into")
+        root = self._files.open_directory(into.root)
+        try:
+            return Stage(root, into.root, into.prefix, self._most_entries)
+        except OSError as error:
+            what = f"cannot unpack into {quote(into.prefix)} in {quote(into.root)}"
+            cause = cause_of(error)
+            raise Failure(cause.code, f"{what}: {cause.words}") from None
+        finally:
+            os.close(root)
+
+    def _layout(self, place: Directory) -> layout.Layout:
+        """A layout directory, where layouts may be."""
+        if self._layouts is not None:
+            try:
+                real = place.path.resolve()
+                inside = any(
+                    real.is_relative_to(allowed.resolve(strict=True))
+                    for allowed in self._layouts
+                    if allowed.exists()
+                )
+            except (OSError, RuntimeError) as error:
+                why = error if isinstance(error, OSError) else OSError(40, "")
+                raise failure_of("open", place.path, why) from None
+            if not inside:
+                message = f"no layouts may be opened at {quote(str(place.path))}"
+                raise Failure(FailureCode.DENIED, message)
+        return layout.Layout(place.path, lock_wait=self._lock_wait)
+
+    def _everywhere(
+        self, repository: str, items: Sequence[A], work: Callable[[Place, A], T]
+    ) -> list[T | Failure]:
+        try:
+            place = parse_place(repository)
+        except Failure as failure:
+            return [failure for _ in items]
+        return self._each(lambda item: work(place, item), items)
+
+    def _each(self, work: Callable[[A], T], items: Sequence[A]) -> list[T | Failure]:
+        """Works on several at a time; what fails is the answer for its item."""
+
+        def one(item: A) -> T | Failure:
+            try:
+                return work(item)
+            except Failure as failure:
+                return failure
+
+        if len(items) < 2 or self._at_once < 2:
+            return [one(item) for item in items]
+        with ThreadPoolExecutor(max_workers=min(self._at_once, len(items))) as team:
+            return list(team.map(one, items))
+
+
+def _resolve_in(there: layout.Layout, target: Target) -> Sequence[Descriptor]:
+    """The entries with a name; with a digest, one of them."""
+    there.check()
+    entries = _entries(there.index())
+    root = quote(str(there.root))
+    if target.digest:
+        found = [entry for entry in entries if entry.digest == target.digest][:1]
+        missing = f"no {target.digest} in the index of {root}"
+    else:
+        name = target.tag
+        found = [entry for entry in entries if entry.annotations.get(layout.REF_NAME) == name]
+        missing = f"no {quote(name or LATEST)} in {root}"
+        if not found and target.name is None:
+            if len(entries) > 1:
+                message = f"{root} has {len(entries)} entries: name one of them"
+                raise Failure(FailureCode.INVALID, message)
+            found = entries
+    if not found:
+        raise Failure(FailureCode.NOT_FOUND, missing)
+    return [
+        Descriptor(
+            entry.media_type,
+            entry.checked_digest(),
+            entry.size,
+            annotations=[
+                Annotation(key, value) for key, value in sorted(entry.annotations.items())
+            ],
+        )
+        for entry in found
+    ]
+
+
+def _entries(index: layout.Index) -> list[layout.Entry]:
+    found = []
+    for entry in index.entries():
+        if isinstance(entry, Failure):
+            raise entry
+        found.append(entry)
+    return found
+
+
+def _tag_in(there: layout.Layout, name: str, digest: str, limit: int) -> None:
+    """Gives a stored manifest a name, taking it from other entries."""
+    if not layout.is_name(name):
+        message = f"{quote(name)} is not a name an image layout can hold"
+        raise Failure(FailureCode.INVALID, message)
+    there.check()
+    size = layout.file_size(there.blob_path(digest))
+    if size > limit:
+        message = f"{digest} has {size} bytes, more than the limit of {limit}"
+        raise Failure(FailureCode.TOO_LARGE, message)
+    media_type = _manifest_type(digest, there.read_blob(digest, size, limit))
+
+    def change(index: layout.Index) -> None:
+        names = index.names()
+        own = index.positions(digest)
+        for position, known in enumerate(names):
+            if known == name and position not in own:
+                index.annotate(position, layout.REF_NAME, None)
+        if any(names[position] == name for position in own):
+            return
+        free = [position for position in own if names[position] is None]
+        position = free[0] if free else index.push(media_type, digest, size)
+        index.annotate(position, layout.REF_NAME, name)
+
+    there.update(change)
+
+
+def _delete_in(there: layout.Layout, digest: str) -> None:
+    """Takes every entry of a manifest out of the index, and its blob away when
+    nothing else refers to it.
+    """
+    there.check()
+    path = there.blob_path(digest)
+    if not there.index().positions(digest) and not path.is_file():
+        message = f"no manifest {digest} in {quote(str(there.root))}"
+        raise Failure(FailureCode.NOT_FOUND, message)
+
+    def change(index: layout.Index) -> None:
+        for position in reversed(index.positions(digest)):
+            index.remove(position)
+
+    there.update(change)
+    with there.locked():
+        if path.is_file() and not _is_referred_to(there, digest):
+            there.remove_blob(digest)
+
+
+def _is_referred_to(there: layout.Layout, digest: str) -> bool:
+    """Whether the index, or one inside it, refers to a manifest. Says yes when that
+    cannot be told.
+    """
+    seen: set[str] = set()
+    try:
+        waiting = _entries(there.index())
+        looked = 0
+        while waiting:
+            entry = waiting.pop()
+            if entry.digest in seen:
+                continue
+            seen.add(entry.digest)
+            if entry.media_type not in (layout.INDEX, layout.DOCKER_LIST):
+                continue
+            looked += 1
+            if looked > _MOST_INDEXES:
+                return True
+            content = there.read_blob(entry.checked_digest(), entry.size, _LONGEST_INDEX)
+            waiting += [layout.Entry.read(item) for item in layout.load(content)["manifests"] or ()]
+    except (Failure, ValueError, KeyError, TypeError):
+        return True
+    return digest in seen
+
+
+def _manifest_type(digest: str, content: bytes) -> str:
+    """The media type of a manifest: what it says itself, else what its members say."""
+
+    def corrupt(why: str) -> Failure:
+        return Failure(FailureCode.CORRUPT, f"{digest} {why}")
+
+    try:
+        body = layout.load(content)
+        said = body.get("mediaType")
+        lists = body.get("manifests") is not None
+        holds = body.get("config") is not None or body.get("layers") is not None
+    except (ValueError, AttributeError):
+        raise corrupt("is not a manifest") from None
+    if lists and holds:
+        raise corrupt("is a manifest and an index at the same time")
+    if isinstance(said, str) and said:
+        return said
+    if not lists and not holds:
+        raise corrupt("is not a manifest")
+    return layout.INDEX if lists else layout.MANIFEST

@@ -1,0 +1,275 @@
+"""Replaying transcripts and running scenarios."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import REPOSITORY
+
+from layerwise import Engine
+from layerwise.__main__ import main
+from layerwise.scenario import Scenario
+from layerwise.transcript import Unreadable, first_difference, read, replay
+
+CALLS = REPOSITORY / "tests" / "calls"
+SCENARIOS = sorted((REPOSITORY / "tests" / "scenarios").glob("*.json"))
+
+LONG = "sha256:" + "1" * 64
+IMAGES = {
+    "call": "image-store#children",
+    "args": [{"$": 0}],
+    "result": {"err": {"code": "unavailable", "message": "not now"}},
+}
+STEP = {
+    "parent": {"$": 0},
+    "config": "{}",
+    "platform": {
+        "os": "linux",
+        "architecture": "amd64",
+        "variant": "",
+        "os-version": "",
+        "os-features": [],
+    },
+}
+OPTIONS = {
+    "semantics": {"reading": "guarded", "version": None},
+    "cache-from": [],
+    "policy": [],
+    "host-os": "",
+    "docker-version": "",
+    "limits": [],
+}
+
+
+def transcript() -> dict[str, Any]:
+    problem = {
+        "code": "docker/children-unreadable",
+        "operation": "list children",
+        "subject": {"$": 0},
+        "message": "not now",
+    }
+    calls = [
+        {"call": "docker#open", "args": [OPTIONS], "result": {"ok": {"resource": 0}}},
+        {
+            "call": "docker#[method]session.lookup",
+            "args": [{"resource": 0}, STEP],
+            "result": {"err": {"host": problem}},
+            "imports": [IMAGES],
+        },
+        {"call": "docker#[method]session.sources", "args": [{"resource": 0}], "result": []},
+        {"drop": 0},
+    ]
+    return {
+        "schema": "layerwise/transcript/1",
+        "component": "layerwise:cache@0.1.0",
+        "strings": [LONG],
+        "instances": [{"name": "by hand", "calls": calls}],
+    }
+
+
+def outcome(engine: Engine, tmp_path: Path, document: object) -> str | None:
+    path = tmp_path / "calls.json"
+    path.write_text(json.dumps(document))
+    [recording] = read(path)
+    return list(replay(engine, recording))[-1].difference
+
+
+def test_a_transcript_is_replayed(engine: Engine, tmp_path: Path) -> None:
+    assert outcome(engine, tmp_path, transcript()) is None
+    path = tmp_path / "calls.json.gz"
+    path.write_bytes(gzip.compress(json.dumps(transcript()).encode()))
+    assert [recording.name for recording in read(path)] == ["by hand"]
+
+
+def changed(*path: Any) -> dict[str, Any]:
+    """A transcript with something else at a place."""
+    document = copy.deepcopy(transcript())
+    at: Any = document["instances"][0]["calls"]
+    *way, last, value = path
+    for part in way:
+        at = at[part]
+    at[last] = value
+    return document
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (changed(2, "result", ["x"]), "the result at the top"),
+        (changed(1, "result", "err", "host", "message", "other"), "at .err.host.message"),
+        (changed(1, "imports", 0, "args", [None]), 'expected null, came "sha256:1111'),
+        (changed(1, "imports", 0, "call", "image-store#get"), "at .call expected"),
+        (changed(1, "imports", []), "expected null, came"),
+        (changed(1, "imports", [IMAGES, IMAGES]), "a call of an import at the top expected"),
+        (changed(1, "imports", 0, "result", {"ok": 7}), "expected a list, not int"),
+        (changed(1, "imports", 0, "result", {}), "expected an object with the name of a case"),
+        (changed(2, "call", "docker#nothing"), "does not export"),
+        (changed(2, "args", [{"resource": 1}]), "resource 1"),
+        (changed(2, "args", []), "takes 1 arguments"),
+        (changed(3, "drop", 5), "IndexError"),
+    ],
+)
+def test_every_difference_is_found(
+    engine: Engine, tmp_path: Path, document: object, words: str
+) -> None:
+    difference = outcome(engine, tmp_path, document)
+    assert difference is not None
+    assert words in difference
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        "[" * 100_000,
+        '{"schema":"layerwise/transcript/2"}',
+        '{"schema":"layerwise/transcript/1","component":"layerwise:cache@0.2.0"}',
+        '{"schema":"layerwise/transcript/1","component":"layerwise:cache@0.1.0"}',
+        "\x1f\x8bno gzip",
+    ],
+)
+def test_what_is_no_transcript_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "calls.json"
+    path.write_text(text)
+    with pytest.raises(Unreadable):
+        read(path)
+
+
+def test_differences_name_the_place() -> None:
+    words = first_difference({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]})
+    assert words == "at .a[1].b expected 2, came 3"
+    assert first_difference([1], [1, 2]) == "at the top expected [1], came [1, 2]"
+
+
+def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text(json.dumps(transcript()))
+    document = changed(2, "result", ["x"])
+    document["instances"][0]["name"] = "red\x1b[31m"
+    bad.write_text(json.dumps(document))
+    assert main(["replay", str(good)]) == 0
+    assert capsys.readouterr().out == "1 passed, 0 failed\n"
+    assert main(["conformance", str(good), str(bad)]) == 1
+    out = capsys.readouterr().out
+    assert out.endswith("1 passed, 1 failed\n")
+    assert "\x1b" not in out
+    assert "bad.json red\\u{1b}[31m: call 2 (docker#[method]session.sources)" in out
+    assert main(["replay", str(tmp_path / "no.json"), str(good)]) == 3
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert captured.out == "1 passed, 0 failed\n"
+    for usage in ([], ["nothing"], ["replay"]):
+        with pytest.raises(SystemExit) as left:
+            main(usage)
+        assert left.value.code == 2
+
+
+def test_vectors_have_their_calls_beside_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "calls").mkdir()
+    (tmp_path / "calls" / "x.json").write_text(json.dumps(transcript()))
+    assert main(["conformance", str(tmp_path / "vectors" / "x.json")]) == 0
+    assert capsys.readouterr().out == "1 passed, 0 failed\n"
+
+
+@pytest.mark.skipif(not CALLS.is_dir(), reason="not in the repository")
+def test_vectors_of_stacker(capsys: pytest.CaptureFixture[str]) -> None:
+    """One of the files here; `check` runs all."""
+    assert main(["conformance", str(CALLS.parent / "vectors" / "stacker.json.gz")]) == 0
+    passed, _, failed = capsys.readouterr().out.splitlines()[-1].partition(" passed, ")
+    assert int(passed) > 200
+    assert failed == "0 failed"
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_scenarios(engine: Engine, path: Path) -> None:
+    scenario = Scenario(path)
+    found = scenario.run(engine)
+    assert scenario.difference(found) is None
+    document = json.loads(path.read_text())
+    expected = {"after": document["after"], "results": document["results"]}
+    assert json.loads(found.line()) == expected
+    assert found.line().startswith('{"after":{"')
+
+
+def scenario() -> dict[str, Any]:
+    return {
+        "schema": "layerwise/scenario/1",
+        "title": "by hand",
+        "files": {
+            "images/oci-layout": '{"imageLayoutVersion":"1.0.0"}',
+            "images/index.json": '{"schemaVersion":2,"manifests":[]}',
+            "images/blobs": {"directory": True},
+            "run": {"text": "x", "mode": "0755"},
+            "link": {"link": "run"},
+            "bytes": {"base64": "AP8="},
+            "gone": "x",
+        },
+        "lend": {"images": "oci:images"},
+        "calls": [
+            {"call": "docker#open", "args": [OPTIONS]},
+            {"change": {"gone": None, "new": "y"}},
+            {"drop": 0},
+        ],
+        "results": [{"ok": {"resource": 0}}, None, None],
+        "after": {
+            "images": {"directory": True},
+            "images/oci-layout": (
+                "sha256:18f0797eab35a4597c1e9624aa4f15fd91f6254e5538c1e0d193b2a95dd4acc6"
+            ),
+            "images/index.json": {"json": {"schemaVersion": 2, "manifests": []}},
+            "images/blobs": {"directory": True},
+            "run": "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
+            "link": {"link": "run"},
+            "bytes": "sha256:" + "06eb7d6a69ee19e5fbdf749018d3d2abfa04bcbd1365db312eb86dc7169389b8",
+            "new": "sha256:a1fce4363854ff888cff4b8e7875d600c2682390412a8cf79b37d0b11148b0fa",
+        },
+    }
+
+
+def test_a_scenario_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "scenario.json"
+    path.write_text(json.dumps(scenario()))
+    assert main(["scenario", "--check", str(path)]) == 0
+    assert capsys.readouterr().out == "1 passed, 0 failed\n"
+    assert main(["scenario", str(path)]) == 0
+    line = capsys.readouterr().out
+    assert line == json.dumps(json.loads(line), sort_keys=True, separators=(",", ":")) + "\n"
+    other = scenario()
+    other["after"]["run"] = "x"
+    path.write_text(json.dumps(other))
+    assert main(["scenario", "--check", str(path)]) == 1
+    assert "after at .run" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("files", {"../x": "x"}),
+        ("files", {"/x": "x"}),
+        ("files", {"x": {"text": "x", "link": "y"}}),
+        ("files", {"x": {"base64": "!"}}),
+        ("files", {"x": 7}),
+        ("lend", {"images": "docker:x"}),
+        ("calls", [{"cal": "docker#open"}]),
+        ("calls", [{"call": "docker#no", "args": []}]),
+        ("more", 1),
+    ],
+)
+def test_what_is_no_scenario_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], member: str, value: object
+) -> None:
+    path = tmp_path / "scenario.json"
+    path.write_text(json.dumps({**scenario(), member: value}))
+    assert main(["scenario", "--check", str(path)]) == 3
+    assert "error: " in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,156 @@
+"""Values in both directions, and what is refused before the runtime sees it."""
+
+from __future__ import annotations
+
+import pytest
+
+from layerwise import (
+    Engine,
+    Failure,
+    FailureCode,
+    Lent,
+    Limit,
+    Mismatch,
+    Platform,
+    Semantics,
+    docker,
+    stacker,
+)
+from layerwise.buildkit import Alternative, Entry
+
+
+def test_records_enums_flags_and_options_come_back(engine: Engine) -> None:
+    with engine.instance() as instance:
+        time = instance.docker.parse_time("2020-01-01T00:00:00.5+01:00")
+        assert time == docker.Timestamp(
+            1577833200, 500_000_000, 3600, False, text="2020-01-01T00:00:00.5+01:00"
+        )
+        platform = instance.docker.normalize_platform(Platform("Linux", "x86_64"), "")
+        assert platform == Platform("linux", "amd64")
+        assert instance.docker.newest([None, "2020-01-01T00:00:00Z", None]) == 1
+        assert instance.docker.newest([]) is None
+        assert instance.docker.match_platforms([platform], [platform], "") == [[True]]
+
+
+def test_a_variant_without_its_name_is_found_again(engine: Engine) -> None:
+    """`result<option<finding>, error>` arrives as nothing, a record or a variant."""
+    with engine.instance() as instance:
+        assert instance.docker.compare_command('{"created_by":"a"}', '{"Cmd":["a"]}') is None
+        finding = instance.docker.compare_command('{"created_by":"a"}', '{"Cmd":["b"]}')
+        assert finding is not None
+        assert finding.code == "docker/command-mismatch"
+        args = ['{"created_by":"a"}', '{"Cmd":["a"]}', {"reading": "guarded", "version": None}]
+        assert instance.call_json("docker#compare-command", args) == {"ok": None}
+        args[0] = "["
+        refused = instance.call_json("docker#compare-command", args)
+        assert list(refused["err"]) == ["invalid"]
+
+
+def test_json_is_as_transcripts_have_it(engine: Engine) -> None:
+    with engine.instance() as instance:
+        time = instance.call_json("docker#parse-time", ["2020-01-01T00:00:00Z"])
+        assert time == {
+            "ok": {
+                "seconds": "1577836800",
+                "nanoseconds": 0,
+                "offset": 0,
+                "zulu": True,
+                "text": "2020-01-01T00:00:00Z",
+            }
+        }
+        opened = instance.call_json("docker#open", [OPTIONS])
+        assert opened == {"ok": {"resource": 0}}
+        assert instance.call_json("docker#open", [OPTIONS]) == {"ok": {"resource": 1}}
+        assert instance.call_json("docker#[method]session.sources", [{"resource": 0}]) == []
+
+
+OPTIONS = {
+    "semantics": {"reading": "guarded", "version": None},
+    "cache-from": [],
+    "policy": ["dry-run", "opaque-ids"],
+    "host-os": "",
+    "docker-version": "",
+    "limits": [{"name": "depth", "value": "18446744073709551615"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"limits": [{"name": "depth", "value": 1}]}, "limits[0].value: expected a decimal"),
+        ({"limits": [{"name": "depth", "value": "01"}]}, "limits[0].value: expected a decimal"),
+        ({"limits": [{"name": "depth", "value": str(2**64)}]}, "is not between 0 and"),
+        ({"policy": ["dryrun"]}, "policy: 'dryrun' is not one of"),
+        ({"policy": "dry-run"}, "policy: expected a list, not str"),
+        ({"semantics": {"reading": "strict", "version": None}}, "reading: 'strict' is not one of"),
+        ({"semantics": {"reading": "guarded"}}, "semantics: members that are missing"),
+        ({"host-os": 7}, "host-os: expected a string, not int"),
+        ({"host-os": "\ud800"}, "host-os: the string is no unicode text at 0"),
+        ({"more": 1}, "members that are missing or too many: more"),
+    ],
+)
+def test_wrong_json_is_refused(engine: Engine, change: dict[str, object], why: str) -> None:
+    with engine.instance() as instance:
+        with pytest.raises(Mismatch) as refused:
+            instance.call_json("docker#open", [{**OPTIONS, **change}])
+        assert why in str(refused.value)
+        assert str(refused.value).startswith("docker#open: options")
+        # Nothing has happened to the instance.
+        assert instance.call_json("docker#open", [OPTIONS]) == {"ok": {"resource": 0}}
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (docker.Options(limits=[Limit("depth", -1)]), "limits[0].value: -1 is not between"),
+        (docker.Options(limits=[Limit("depth", 2**64)]), "is not between"),
+        (docker.Options(limits=[Limit("depth", True)]), "expected an integer, not bool"),
+        (docker.Options(host_os="\udc80"), "no unicode text"),
+        (docker.Options(policy=1), "policy: expected Policy, not int"),  # type: ignore[arg-type]
+        (docker.Options(cache_from="app"), "expected a list, not str"),  # type: ignore[arg-type]
+        (docker.Options(cache_from=["app"]), "expected Source, not str"),  # type: ignore[list-item]
+        (docker.Options(semantics=Semantics("x")), "is not one of"),  # type: ignore[arg-type]
+    ],
+)
+def test_wrong_values_are_refused(engine: Engine, options: docker.Options, why: str) -> None:
+    with engine.instance() as instance:
+        with pytest.raises(Mismatch) as refused:
+            instance.docker.open(options)
+        assert why in str(refused.value)
+        assert instance.usable
+
+
+def test_enums_may_be_given_by_their_text(engine: Engine) -> None:
+    semantics = Semantics("compatible", version="20.10")  # type: ignore[arg-type]
+    with engine.instance() as instance:
+        assert instance.docker.encode_config('{"Cmd":["a"]}', semantics).startswith("{")
+
+
+def test_unions_need_one_of_their_classes(engine: Engine) -> None:
+    places = stacker.Places("/s", "/r", "/o")
+    with engine.instance() as instance, pytest.raises(Mismatch, match="epoch: expected one of"):
+        instance.stacker.open(stacker.Options(places, epoch=7))  # type: ignore[arg-type]
+
+
+def test_numbers_of_32_bits_do_not_wrap(engine: Engine) -> None:
+    from layerwise import buildkit
+
+    options = buildkit.Options(oci=True, image=True)
+    with engine.instance() as instance, instance.buildkit.export_to(options) as exporter:
+        entry = Entry("sha256:" + "a" * 64, inputs=[[Alternative("", record=2**32)]])
+        with pytest.raises(Mismatch, match=r"inputs\[0\]\[0\].record: 4294967296 is not"):
+            exporter.add(entry)
+
+
+def test_failures_are_values() -> None:
+    failure = Failure("not-found", "no x")
+    assert failure == Failure(FailureCode.NOT_FOUND, "no x")
+    assert failure != Failure(FailureCode.DENIED, "no x")
+    assert len({failure, Failure("not-found", "no x")}) == 1
+    with pytest.raises(ValueError, match="strange"):
+        Failure("strange", "x")
+
+
+def test_the_wrong_number_of_arguments_is_refused(engine: Engine) -> None:
+    with engine.instance(Lent()) as instance, pytest.raises(Mismatch, match="takes 1 arguments"):
+        instance.call_json("docker#parse-time", [])
