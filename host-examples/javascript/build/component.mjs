@@ -72,7 +72,7 @@ function mended(glue) {
   const asked = replaced(glue, 'WebAssembly.promising(', 'promising(');
   // Resources are closed by their owners. A finalizer that traps, as it may
   // after the component was stopped, would end the process.
-  const owned = replaced(asked, "typeof FinalizationRegistry === 'undefined'", 'true');
+  const owned = replaced(asked, 'new FinalizationRegistry(unregister)', '{ register() {}, unregister() {} }');
   return `const promising = WebAssembly.promising ?? ((f) => f);\n${owned}`;
 }
 
