@@ -1,12 +1,11 @@
 // `scenario`: calls over real stores on disk. What they answer, and what is on
 // disk afterwards, is one canonical JSON document, the same from every host.
-import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import type { Engine } from '../engine.js';
 import type { Lent } from '../lent.js';
-import { byBytes } from '../node/bytes.js';
+import { byBytes, sha256 } from '../node/bytes.js';
 import { Directories } from '../node/directory.js';
 import { LayoutImages } from '../node/images.js';
 import { Repositories } from '../node/repositories.js';
@@ -17,14 +16,15 @@ import { escape } from './text.js';
 interface Scenario {
   schema: string;
   title: string;
-  files?: Record<string, FileText | FileObject>;
+  files?: Files;
   lend?: { images?: string; registry?: boolean; files?: { name: string; directory: string; writable?: boolean }[] };
-  calls: ({ call: string; args: unknown[] } | { drop: number })[];
+  calls: ({ call: string; args: unknown[] } | { drop: number } | { change: Files })[];
   results?: unknown[];
   after?: Record<string, unknown>;
 }
 
-type FileText = string;
+/** Files by their paths; null takes one away. */
+type Files = Record<string, string | FileObject | null>;
 type FileObject = { text?: string; base64?: string; link?: string; directory?: true; mode?: string };
 
 /** Runs scenarios; prints each one's document, or with `check` what differs from the file. */
@@ -58,22 +58,40 @@ function told(what: string, expected: unknown, actual: unknown): string[] {
 function run(engine: Engine, scenario: Scenario): { results: unknown[]; after: Record<string, unknown> } {
   const root = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), 'layerwise-')));
   try {
-    for (const [path, content] of Object.entries(scenario.files ?? {})) make(root, path, content);
+    change(root, scenario.files ?? {});
     return { results: calls(engine, scenario, root), after: after(root) };
   } finally {
     fs.rmSync(root, { recursive: true, force: true });
   }
 }
 
-function make(root: string, path: string, content: FileText | FileObject): void {
+/** Makes, replaces or removes files, with modes that do not depend on the user's. */
+function change(root: string, files: Files): void {
+  for (const [path, content] of Object.entries(files)) {
+    const place = join(root, path);
+    if (relative(root, place).startsWith('..')) throw new TypeError(`${path} leads out of the scenario's directory`);
+    makeDirectory(root, dirname(path), 0o755);
+    if (content === null) {
+      fs.unlinkSync(place);
+      continue;
+    }
+    const { text = '', base64, link, directory, mode }: FileObject = typeof content === 'string' ? { text: content } : content;
+    const bits = (usual: number) => (mode === undefined ? usual : Number.parseInt(mode, 8));
+    if (directory) makeDirectory(root, path, bits(0o755));
+    else if (link !== undefined) fs.symlinkSync(link, place);
+    else {
+      fs.writeFileSync(place, base64 === undefined ? text : Buffer.from(base64, 'base64'));
+      fs.chmodSync(place, bits(0o644));
+    }
+  }
+}
+
+function makeDirectory(root: string, path: string, mode: number): void {
   const place = join(root, path);
-  if (relative(root, place).startsWith('..')) throw new TypeError(`${path} leads out of the scenario's directory`);
-  const { text, base64, link, directory, mode }: FileObject = typeof content === 'string' ? { text: content } : content;
-  fs.mkdirSync(dirname(place), { recursive: true });
-  if (directory) fs.mkdirSync(place, { recursive: true });
-  else if (link !== undefined) fs.symlinkSync(link, place);
-  else fs.writeFileSync(place, base64 === undefined ? (text ?? '') : Buffer.from(base64, 'base64'));
-  if (mode !== undefined && link === undefined) fs.chmodSync(place, Number.parseInt(mode, 8));
+  if (place === root || fs.existsSync(place)) return;
+  makeDirectory(root, dirname(path), 0o755);
+  fs.mkdirSync(place);
+  fs.chmodSync(place, mode);
 }
 
 function calls(engine: Engine, { lend = {}, calls }: Scenario, root: string): unknown[] {
@@ -87,6 +105,10 @@ function calls(engine: Engine, { lend = {}, calls }: Scenario, root: string): un
     return calls.map((call) => {
       if ('drop' in call) {
         instance.drop(handles.resource(call.drop));
+        return null;
+      }
+      if ('change' in call) {
+        change(root, call.change);
         return null;
       }
       const { func, place, name } = functionOf(engine, call.call);
@@ -107,17 +129,30 @@ function after(root: string): Record<string, unknown> {
   const look = (directory: string) => {
     for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
       const path = join(directory, entry.name);
-      if (entry.name.startsWith('.layerwise-') || entry.name.startsWith('.layerwise.')) continue;
+      if (entry.name.startsWith('.layerwise')) continue;
       const name = relative(root, path);
       if (entry.isSymbolicLink()) found[name] = { link: fs.readlinkSync(path) };
       else if (entry.isDirectory()) {
         found[name] = { directory: true };
         look(path);
-      } else if (entry.isFile()) found[name] = `sha256:${createHash('sha256').update(fs.readFileSync(path)).digest('hex')}`;
+      } else found[name] = entry.isFile() ? contentOf(path) : { special: true };
     }
   };
   look(root);
   return found;
+}
+
+/** The digest of a file; an index of a layout as JSON, because its bytes depend on who writes it. */
+function contentOf(path: string): unknown {
+  const bytes = fs.readFileSync(path);
+  if (basename(path) === 'index.json') {
+    try {
+      return { json: JSON.parse(bytes.toString('utf8')) as unknown };
+    } catch {
+      // Then it is a file like others.
+    }
+  }
+  return sha256(bytes);
 }
 
 /** JSON with sorted members and without spaces. */

@@ -37,6 +37,9 @@ export interface Index {
 
 /** A layout directory. */
 export class Layout {
+  /** This layout's lock is held: what holds it may write more. */
+  #held = false;
+
   constructor(readonly root: string) {}
 
   /** Checks that there is a layout of the known version. */
@@ -178,10 +181,15 @@ export class Layout {
   }
 
   #locked<T>(work: () => T): T {
+    if (this.#held) return work();
     const directory = attempt(`open ${quoted(this.root)}`, () => Directory.open(this.root));
     try {
-      return locked(directory, work);
+      return locked(directory, () => {
+        this.#held = true;
+        return work();
+      });
     } finally {
+      this.#held = false;
       directory.close();
     }
   }
