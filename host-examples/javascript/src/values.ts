@@ -145,7 +145,7 @@ export class Values {
       case 'list':
         if (value === undefined) return [];
         if (!Array.isArray(value)) return wrong(at, 'a list', value);
-        return value.map((item, index) => this.complete(of(0), required(item, `${at}[${index}]`), `${at}[${index}]`));
+        return value.map((item, index) => this.complete(of(0), required(of(0), item, `${at}[${index}]`), `${at}[${index}]`));
       case 'tuple':
         if (!Array.isArray(value) || value.length !== args.length) return wrong(at, `a list of ${args.length}`, value);
         return value.map((item, index) => this.complete(of(index), item, `${at}[${index}]`));
@@ -291,8 +291,9 @@ function members(value: unknown, at: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-function required(value: unknown, at: string): unknown {
-  return value === undefined ? wrong(at, 'a value', value) : value;
+/** An item of a list; only options can be absent. */
+function required(type: Type, value: unknown, at: string): unknown {
+  return value === undefined && type[0] !== 'option' ? wrong(at, 'a value', value) : value;
 }
 
 function wrong(at: string, wanted: string, value: unknown): never {

@@ -166,10 +166,10 @@ function cache(instance, text) {
     ['with a result', String(usable)],
     ['without a result of their own', String(verdicts.filter(({ standing }) => standing === 'key').length)],
     ['that no lookup reaches', String(verdicts.filter(({ standing }) => standing === 'dead').length)],
-    ['layers', String(statistics.blobs)],
   ];
   const text_ = 'What the manifest lists is taken to be what the config names.';
   const refused = statistics.records === 0n && verdicts.length > 0;
+  if (!refused) facts.push(['layers', String(statistics.blobs)]);
   if (refused) return miss('Readers refuse this cache', `Nothing of it can be used. ${text_}`, findings, facts);
   if (verdicts.some(({ standing }) => standing === 'dead')) return miss('Some records can never hit', text_, findings, facts);
   return { ...hit('This cache can be used', `${count(usable, 'record offers', 'records offer')} a result. ${text_}`, facts), findings };

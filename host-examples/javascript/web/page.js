@@ -167,23 +167,24 @@ function item({ code, subject, differences, meaning, advice, good, cascade }) {
     made('p', { class: 'meta' }, made('span', { class: 'code' }, code), ` · ${subject}${cascade ? ' · a consequence' : ''}`),
   ];
   if (differences.length > 0) {
-    const head = made('tr', {}, ...['Field', 'The cache has', 'The build wants'].map((name) => made('th', { scope: 'col' }, name)));
-    parts.push(made('table', {}, made('thead', {}, head), made('tbody', {}, ...differences.slice(0, SHOWN).map(row))));
+    // What is found in one document by itself has one side only.
+    const sides = differences.some(({ want }) => want !== undefined) || (have.text.value && want.text.value) ? ['The cache has', 'The build wants'] : ['Found'];
+    const head = made('tr', {}, ...['Field', ...sides].map((name) => made('th', { scope: 'col' }, name)));
+    const rows = differences.slice(0, SHOWN).map((difference) => row(difference, sides.length));
+    parts.push(made('table', {}, made('thead', {}, head), made('tbody', {}, ...rows)));
   }
   if (advice && !advice.startsWith('nothing to do')) parts.push(made('p', { class: 'advice' }, `${advice}.`));
   return made('li', { class: `finding ${kind}`.trim() }, ...parts);
 }
 
-/** @param {{ path: string, have?: string | undefined, want?: string | undefined }} difference */
-function row({ path, have, want }) {
-  const [before, after] = around(have, want);
-  return made(
-    'tr',
-    {},
-    made('td', {}, made('span', { class: 'value' }, path)),
-    made('td', {}, value('have', have, before, after)),
-    made('td', {}, value('want', want, before, after)),
-  );
+/**
+ * @param {{ path: string, have?: string | undefined, want?: string | undefined }} difference
+ * @param {number} sides
+ */
+function row({ path, have, want }, sides) {
+  const [before, after] = sides === 1 ? [have?.length ?? 0, 0] : around(have, want);
+  const cells = [made('span', { class: 'value' }, path), value('have', have, before, after), value('want', want, before, after)];
+  return made('tr', {}, ...cells.slice(0, sides + 1).map((cell) => made('td', {}, cell)));
 }
 
 /**

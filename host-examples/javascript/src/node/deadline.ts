@@ -18,7 +18,10 @@ export function withDeadline<Output>(milliseconds: number, module: URL | string,
     const timer = setTimeout(() => {
       finish(() => reject(new DeadlineExceeded(milliseconds)));
     }, milliseconds);
+    let finished = false;
     const finish = (settle: () => void) => {
+      if (finished) return;
+      finished = true;
       clearTimeout(timer);
       void worker.terminate().then(settle);
     };
