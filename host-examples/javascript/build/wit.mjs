@@ -1,0 +1,215 @@
+// Reads WIT files into one description of all types and functions: what maps
+// values to JSON and back, checks arguments, and documents the .d.ts files.
+//
+// A type is written as a primitive's name, as `INTERFACE/NAME`, or as a list:
+// ["list", T], ["option", T], ["tuple", T…], ["result", T | null, E | null],
+// ["borrow", "INTERFACE/NAME"].
+
+const PRIMITIVES = new Set(['bool', 'u8', 'u16', 'u32', 'u64', 's8', 's16', 's32', 's64', 'f32', 'f64', 'char', 'string']);
+
+/** The description of the package in these WIT texts. */
+export function describe(texts) {
+  const wit = { package: '', imports: [], exports: [], interfaces: {}, types: {} };
+  for (const text of texts) new Reader(text, wit).file();
+  return wit;
+}
+
+class Reader {
+  constructor(text, wit) {
+    this.wit = wit;
+    this.tokens = [];
+    const lexeme = /\/\/\/ ?([^\n]*)|\/\/[^\n]*|\/\*[^]*?\*\/|->|%?[A-Za-z][A-Za-z0-9-]*|[0-9][0-9A-Za-z.+-]*|[^\s]/g;
+    let doc = [];
+    for (const [word, comment] of text.matchAll(lexeme)) {
+      if (comment !== undefined) doc.push(comment);
+      else if (!word.startsWith('//') && !word.startsWith('/*')) {
+        this.tokens.push({ word: word.replace(/^%/, ''), doc: doc.join('\n') });
+        doc = [];
+      }
+    }
+    this.at = 0;
+  }
+
+  peek(ahead = 0) {
+    return this.tokens[this.at + ahead]?.word;
+  }
+
+  next() {
+    const token = this.tokens[this.at++];
+    if (!token) throw new Error('the WIT text ends early');
+    return token.word;
+  }
+
+  take(word) {
+    if (this.peek() !== word) return false;
+    this.at++;
+    return true;
+  }
+
+  expect(word) {
+    const found = this.next();
+    if (found !== word) throw new Error(`expected ${word} in the WIT text, found ${found}`);
+  }
+
+  /** The documentation in front of the next item; its gates are passed over. */
+  start() {
+    const doc = this.tokens[this.at]?.doc ?? '';
+    while (this.take('@')) {
+      this.next();
+      if (this.take('(')) while (this.next() !== ')');
+    }
+    return doc;
+  }
+
+  list(close, item) {
+    const items = [];
+    while (!this.take(close)) {
+      items.push(item());
+      if (!this.take(',')) {
+        this.expect(close);
+        break;
+      }
+    }
+    return items;
+  }
+
+  file() {
+    while (this.peek() !== undefined) {
+      const doc = this.start();
+      const what = this.next();
+      if (what === 'package') {
+        let name = '';
+        while (!this.take(';')) name += this.next();
+        this.wit.package = name;
+      } else if (what === 'interface') this.interface(doc);
+      else if (what === 'world') this.world();
+      else throw new Error(`cannot read ${what} in WIT`);
+    }
+  }
+
+  world() {
+    this.next();
+    this.expect('{');
+    while (!this.take('}')) {
+      this.start();
+      const side = this.next() === 'import' ? this.wit.imports : this.wit.exports;
+      side.push(this.next());
+      this.expect(';');
+    }
+  }
+
+  interface(doc) {
+    this.name = this.next();
+    this.scope = new Map();
+    const described = { doc, functions: {}, resources: [] };
+    this.wit.interfaces[this.name] = described;
+    this.expect('{');
+    this.declareAll();
+    while (!this.take('}')) {
+      const doc = this.start();
+      const word = this.next();
+      if (word === 'use') this.use();
+      else if (word === 'type') {
+        const name = this.next();
+        this.expect('=');
+        this.define(name, { alias: this.type(), doc });
+        this.expect(';');
+      } else if (word === 'resource') this.resource(described, doc);
+      else if (word === 'record') this.members(doc, 'record', () => [this.named(), (this.expect(':'), this.type())]);
+      else if (word === 'variant')
+        this.members(doc, 'variant', () => [this.named(), this.take('(') ? this.closing(this.type()) : null]);
+      else if (word === 'enum' || word === 'flags') this.members(doc, word, () => [this.named()]);
+      else this.func(described, word, word, [], doc);
+    }
+  }
+
+  /** Names can be used before their definition: finds them all first. */
+  declareAll() {
+    const kinds = new Set(['record', 'variant', 'enum', 'flags', 'type', 'resource']);
+    let depth = 1;
+    for (let i = this.at; depth > 0; i++) {
+      const word = this.tokens[i].word;
+      if (word === '{') depth++;
+      else if (word === '}') depth--;
+      else if (depth === 1 && kinds.has(word) && ['{', '=', ';'].includes(this.tokens[i + 2]?.word)) {
+        const name = this.tokens[i + 1].word;
+        this.scope.set(name, `${this.name}/${name}`);
+      }
+    }
+  }
+
+  use() {
+    const from = this.next();
+    this.expect('.');
+    this.expect('{');
+    this.list('}', () => {
+      const name = this.next();
+      this.scope.set(this.take('as') ? this.next() : name, `${from}/${name}`);
+    });
+    this.expect(';');
+  }
+
+  define(name, definition) {
+    this.wit.types[`${this.name}/${name}`] = definition;
+  }
+
+  named() {
+    const doc = this.start();
+    this.docs.push(doc);
+    return this.next();
+  }
+
+  members(doc, kind, member) {
+    const name = this.next();
+    this.docs = [];
+    this.expect('{');
+    const members = this.list('}', member);
+    this.define(name, { [kind]: kind === 'enum' || kind === 'flags' ? members.flat() : members, doc, docs: this.docs });
+  }
+
+  closing(value) {
+    this.expect(')');
+    return value;
+  }
+
+  resource(described, doc) {
+    const name = this.next();
+    described.resources.push(name);
+    this.define(name, { resource: true, doc });
+    if (this.take(';')) return;
+    this.expect('{');
+    while (!this.take('}')) {
+      const doc = this.start();
+      const method = this.next();
+      const self = [['self', ['borrow', `${this.name}/${name}`]]];
+      this.func(described, `[method]${name}.${method}`, method, self, doc);
+    }
+  }
+
+  func(described, name, word, first, doc) {
+    this.expect(':');
+    this.expect('func');
+    this.expect('(');
+    const params = this.list(')', () => {
+      const param = this.next();
+      this.expect(':');
+      return [param, this.type()];
+    });
+    const result = this.take('->') ? this.type() : null;
+    this.expect(';');
+    described.functions[name] = { name: word, params: [...first, ...params], result, doc };
+  }
+
+  type() {
+    const word = this.next();
+    if (PRIMITIVES.has(word)) return word;
+    if (this.peek() === '<' || word === 'result') {
+      const args = this.take('<') ? this.list('>', () => (this.take('_') ? null : this.type())) : [];
+      if (word === 'result') return ['result', args[0] ?? null, args[1] ?? null];
+      return [word, ...args];
+    }
+    const known = this.scope.get(word);
+    if (!known) throw new Error(`the WIT interface ${this.name} uses the unknown type ${word}`);
+    return known;
+  }
+}

@@ -1,0 +1,90 @@
+// The engine: the component compiled once, and instances and sessions made of it.
+import { wit as described } from '../gen/wit.js';
+import { lending, type Import } from './imports.js';
+import { type Buildkit, type Buildpacks, type Closing, type Docker, type Given, Instance, type Stacker } from './instance.js';
+import type { Lent } from './lent.js';
+import { capped } from './memory.js';
+import { Values, type Wit } from './values.js';
+
+const wit = described as Wit;
+
+/** How the component is compiled. */
+export interface EngineOptions {
+  /** The most bytes of memory an instance may have; 512 MiB unless told otherwise. */
+  memory?: number;
+  /** Gives the bytes of a core module; read from beside this module unless told otherwise. */
+  read?: (name: string) => Promise<BufferSource>;
+}
+
+const MODULES = ['layerwise.core.wasm', 'layerwise.core2.wasm', 'layerwise.core3.wasm'];
+
+/** The component, compiled. Sessions that it opens are independent of each other. */
+export class Engine {
+  /** The version of the component's package. */
+  readonly version = wit.package.split('@')[1] as string;
+  readonly values = new Values(wit);
+  readonly #modules: ReadonlyMap<string, WebAssembly.Module>;
+
+  private constructor(modules: ReadonlyMap<string, WebAssembly.Module>) {
+    this.#modules = modules;
+  }
+
+  /** Compiles the component. */
+  static async load(options: EngineOptions = {}): Promise<Engine> {
+    const read = options.read ?? readBeside;
+    const modules = await Promise.all(
+      MODULES.map(async (name) => {
+        const bytes = await read(name);
+        return [name, await WebAssembly.compile(options.memory === undefined ? bytes : capped(bytes, options.memory))] as const;
+      }),
+    );
+    return new Engine(new Map(modules));
+  }
+
+  /** A fresh instance, for functions that need no session, or several sessions at once. */
+  instance(lent: Lent = {}): Instance {
+    return this.answering(lending(this.values, lent));
+  }
+
+  /** A fresh instance whose imports are answered one by one. */
+  answering(answer: Import): Instance {
+    return new Instance(this.values, (path) => this.#modules.get(path) as WebAssembly.Module, answer);
+  }
+
+  /** Opens a session over the images of a classic builder, in an instance of its own. */
+  docker(lent: Lent, options: Given<Docker.Options> = {}): Closing<Docker.Session> {
+    return this.instance(lent).docker.open(options);
+  }
+
+  /** Opens the cache image behind a name. */
+  cacheImage(lent: Lent, options: Given<Buildpacks.ImageOptions>): Closing<Buildpacks.CacheImage> {
+    return this.instance(lent).buildpacks.openImage(options);
+  }
+
+  /** Opens a restorer of layer metadata. */
+  restorer(lent: Lent, options: Given<Buildpacks.RestoreOptions>): Closing<Buildpacks.Restorer> {
+    return this.instance(lent).buildpacks.openRestorer(options);
+  }
+
+  /** Opens an export of a BuildKit cache. */
+  exporter(lent: Lent, options: Given<Buildkit.Options> = {}): Closing<Buildkit.Exporter> {
+    return this.instance(lent).buildkit.exportTo(options);
+  }
+
+  /** Opens the BuildKit cache whose manifest a descriptor names. */
+  cache(lent: Lent, repository: string, descriptor: Given<Buildkit.Descriptor>): Closing<Buildkit.Cache> {
+    return this.instance(lent).buildkit.open(repository, descriptor, {}, []);
+  }
+
+  /** Opens the build cache of stacker. */
+  stacker(lent: Lent, options: Given<Stacker.Options>): Closing<Stacker.Session> {
+    return this.instance(lent).stacker.open(options);
+  }
+}
+
+async function readBeside(name: string): Promise<BufferSource> {
+  const url = new URL(`../gen/${name}`, import.meta.url);
+  if (url.protocol !== 'file:') return (await fetch(url)).arrayBuffer();
+  const { readFile } = await import('node:fs/promises');
+  return readFile(url);
+}
