@@ -1,0 +1,3 @@
+module layerwise.dev/layerwise
+
+go 1.25.0
