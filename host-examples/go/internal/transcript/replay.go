@@ -90,8 +90,16 @@ func (p *player) call(ctx context.Context, engine *wasmtime.Engine, in *wasmtime
 	}
 	p.imports = call.Imports
 	answer, err := in.Call(ctx, call.Call, args)
+	var trap *wasmtime.Trap
+	if call.Stopped != "" {
+		if err == nil {
+			return fmt.Errorf("expected to be stopped (%s), came %s", call.Stopped, p.json.Append(nil, function.Result, answer))
+		}
+		if errors.As(err, &trap) && trap.Reason != wasmtime.ImportFailed {
+			return nil
+		}
+	}
 	if err != nil {
-		var trap *wasmtime.Trap
 		if errors.As(err, &trap) && trap.Cause != nil {
 			return trap.Cause
 		}

@@ -30,10 +30,12 @@ type Instance struct {
 
 // Call is a call of an export, or the drop of a resource.
 type Call struct {
-	Call    string `json:"call"`
-	Drop    *int   `json:"drop"`
-	Args    []any  `json:"args"`
-	Result  any    `json:"result"`
+	Call   string `json:"call"`
+	Drop   *int   `json:"drop"`
+	Args   []any  `json:"args"`
+	Result any    `json:"result"`
+	// Stopped says what stopped the call, which ended the instance then.
+	Stopped string `json:"stopped"`
 	Imports []Call `json:"imports"`
 }
 
