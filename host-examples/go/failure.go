@@ -63,9 +63,13 @@ func FailureOf(err error) *Failure {
 	return &Failure{Code: FailureCodeOther, Message: err.Error()}
 }
 
-// failureValue is a failure as the component gets it. Its words may come from
-// anywhere, so what is not text is replaced.
+// failureValue is a failure as the component gets it.
 func failureValue(_ *wit.Type, err error) (any, error) {
-	failure := FailureOf(err)
-	return []any{string(failure.Code), strings.ToValidUTF8(failure.Message, "\uFFFD")}, nil
+	return []any{string(FailureOf(err).Code), failureWords(err)}, nil
+}
+
+// failureWords are the words of a failure. They may come from anywhere, so what
+// is not text is replaced.
+func failureWords(err error) string {
+	return strings.ToValidUTF8(FailureOf(err).Message, "\uFFFD")
 }

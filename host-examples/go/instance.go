@@ -88,16 +88,19 @@ func (in *Instance) ended(err error) error {
 	return err
 }
 
-// refused is what the component refused. The error of what was lent goes with
-// it, so that callers find it in the chain.
+// refused is what the component refused. Where it says the words of what was
+// lent, that error goes with it, so that callers find it in the chain.
 func (in *Instance) refused(t *wit.Type, v any) error {
 	err, unread := refusal(t, v)
 	if unread != nil {
 		return unread
 	}
 	var problem *Problem
-	if errors.As(err, &problem) && problem.Kind != ErrInvalid {
-		problem.cause = in.host.lastFailure()
+	if errors.As(err, &problem) {
+		failed := in.host.lastFailure()
+		if failed != nil && strings.Contains(problem.Message, failureWords(failed)) {
+			problem.cause = failed
+		}
 	}
 	return err
 }
