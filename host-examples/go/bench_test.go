@@ -35,8 +35,7 @@ func BenchmarkLookupAmong1000(b *testing.B) {
 	}
 }
 
-// A call without an import, and the same with one: what is between them is the
-// cost of one import.
+// The smallest call: no arguments, no imports.
 func BenchmarkCall(b *testing.B) {
 	in := open(b, false, layerwise.Lent{}, layerwise.Limits{})
 	session := session(b, in)
@@ -47,8 +46,9 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
+// Opening a session without an import, and with one: what is between them is the
+// cost of one import.
 func BenchmarkImport(b *testing.B) {
-	// 1,000 names are resolved in one import; each open makes one.
 	images, _ := sample.New()
 	in := open(b, false, layerwise.Lent{Images: images}, layerwise.Limits{})
 	without, with := docker.Options{}, docker.Options{CacheFrom: []docker.Source{{Reference: "none"}}}
