@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/internal/transcript"
+	"layerwise.dev/layerwise/internal/wasmtime"
+)
+
+// longest is how much of a difference is printed.
+const longest = 2000
+
+// conformance replays the calls of vector files: for vectors/X the transcript
+// calls/X beside that folder.
+func conformance(ctx context.Context, paths []string, out io.Writer) error {
+	calls := make([]string, len(paths))
+	for i, path := range paths {
+		calls[i] = path
+		folder := filepath.Dir(path)
+		if absolute, err := filepath.Abs(folder); err == nil && filepath.Base(absolute) == "vectors" {
+			calls[i] = filepath.Join(folder, "..", "calls", filepath.Base(path))
+		}
+	}
+	return replay(ctx, calls, out)
+}
+
+func replay(ctx context.Context, paths []string, out io.Writer) error {
+	engine, err := wasmtime.NewEngine(layerwise.Component(), wasmtime.Config{})
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	passed, failed := 0, 0
+	for _, path := range paths {
+		file, err := transcript.Read(path)
+		if err != nil {
+			return err
+		}
+		same, differences := transcript.Replay(ctx, engine, file)
+		for _, difference := range differences {
+			what := difference.What
+			if len(what) > longest {
+				what = what[:longest] + "…"
+			}
+			fmt.Fprintln(out, printable(difference.Instance+": "+what))
+		}
+		passed, failed = passed+same, failed+len(differences)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(out, "%d passed, %d failed\n", passed, failed)
+	if failed > 0 {
+		return errDiffers
+	}
+	return nil
+}

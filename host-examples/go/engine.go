@@ -1,0 +1,115 @@
+package layerwise
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime"
+	"time"
+
+	"layerwise.dev/layerwise/internal/wasmtime"
+)
+
+// EngineOptions says how the component is compiled; the zero value is fine.
+type EngineOptions struct {
+	// Component is another component to run than the one of this package.
+	Component []byte
+	// Fuel counts work, so that [Limits].Fuel has a meaning. It makes calls up to
+	// a third slower.
+	Fuel bool
+	// Code is a file that compiled code is kept in: it is loaded when it fits
+	// and is written otherwise, which saves the time of compiling. Whoever can
+	// write the file can do anything this process can.
+	Code string
+}
+
+// Engine is the compiled component. It may be used from several goroutines.
+type Engine struct{ engine *wasmtime.Engine }
+
+// NewEngine compiles the component, or loads its compiled form.
+func NewEngine(options EngineOptions) (*Engine, error) {
+	wasm := options.Component
+	if wasm == nil {
+		wasm = component
+	}
+	inner, err := wasmtime.NewEngine(wasm, wasmtime.Config{Fuel: options.Fuel, Code: options.Code})
+	if err != nil {
+		return nil, fmt.Errorf("set the engine up: %w", err)
+	}
+	engine := &Engine{engine: inner}
+	runtime.AddCleanup(engine, func(inner *wasmtime.Engine) { inner.Close() }, inner)
+	return engine, nil
+}
+
+// Close gives the engine back once its last instance is closed. An engine that
+// is not closed is when it is not used any more.
+func (e *Engine) Close() error {
+	e.engine.Close()
+	return nil
+}
+
+// Interfaces answers the full names of the interfaces that the component
+// imports and exports.
+func (e *Engine) Interfaces() (imports, exports []string) {
+	return e.engine.ImportNames, e.engine.ExportNames
+}
+
+// Limits are what an instance may use. A zero member is its default.
+type Limits struct {
+	// Memory in bytes; 512 MiB by default, which is also the most.
+	Memory int64
+	// Time of one call, without that which the imports take; one minute by
+	// default. The context of a call limits all of its time.
+	Time time.Duration
+	// Fuel for one call, about one for each instruction; without a limit by
+	// default. It needs [EngineOptions].Fuel.
+	Fuel uint64
+}
+
+// Defaults of [Limits].
+const (
+	DefaultMemory = 512 << 20
+	DefaultTime   = time.Minute
+)
+
+// Lent is what an instance may use of its host. What is nil is answered with
+// the failure unsupported; a nil Observer hears nothing.
+//
+// Imports are called on the goroutine of the call, with its context. What they
+// panic with ends the instance and not the process. They must not end their
+// goroutine (runtime.Goexit, as testing.T.Fatal does).
+type Lent struct {
+	Images   ImageStore
+	Registry Registry
+	Files    Filesystem
+	Observer Observer
+}
+
+// NewInstance makes a fresh instance. Sessions that are opened in it share its
+// memory and its end.
+func (e *Engine) NewInstance(ctx context.Context, lent Lent, limits Limits) (*Instance, error) {
+	if limits.Memory == 0 {
+		limits.Memory = DefaultMemory
+	}
+	if limits.Time == 0 {
+		limits.Time = DefaultTime
+	}
+	host := newHost(lent)
+	inner, err := e.engine.NewInstance(ctx, host, wasmtime.Limits(limits))
+	if err != nil {
+		return nil, fmt.Errorf("start the component: %w", stopped(err, host))
+	}
+	instance := &Instance{engine: e, inner: inner, host: host}
+	runtime.AddCleanup(instance, func(inner *wasmtime.Instance) { _ = inner.Close() }, inner)
+	return instance, nil
+}
+
+// implementations are what was lent, by the interface's name in the WIT.
+func (l Lent) implementations() map[string]reflect.Value {
+	return map[string]reflect.Value{
+		"image-store": reflect.ValueOf(l.Images),
+		"registry":    reflect.ValueOf(l.Registry),
+		"filesystem":  reflect.ValueOf(l.Files),
+		"observer":    reflect.ValueOf(l.Observer),
+	}
+}

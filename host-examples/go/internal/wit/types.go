@@ -1,0 +1,89 @@
+// Package wit holds values of the component model, directed by their types: as
+// dynamic values, as the JSON of transcripts, and as Go values.
+//
+// Dynamic values are bool, the sized integers, float32, float64, string (also
+// for enums), []string for flags, []any for lists, tuples and records (fields
+// in declared order), nil or the value for options, Variant, Result and
+// whatever the runtime uses for resources.
+package wit
+
+// Kind says what a type is.
+type Kind int
+
+// The kinds of types.
+const (
+	Bool Kind = iota
+	S8
+	U8
+	S16
+	U16
+	S32
+	U32
+	S64
+	U64
+	F32
+	F64
+	Char
+	String
+	List
+	Record
+	Tuple
+	VariantKind
+	Enum
+	Option
+	ResultKind
+	Flags
+	Own
+	Borrow
+)
+
+// Type is a type of the component model.
+type Type struct {
+	Kind Kind
+	// Elem is the element of a list or an option, or the success of a result;
+	// nil where a result has none.
+	Elem *Type
+	// Err is the failure of a result; nil where it has none.
+	Err *Type
+	// Fields are the fields of a record, the elements of a tuple (without
+	// names), the cases of a variant (Type is nil without a payload), an enum or
+	// flags.
+	Fields []Field
+}
+
+// Field is a named part of a type.
+type Field struct {
+	Name string
+	Type *Type
+}
+
+// Func is the type of a function, under its name in transcripts:
+// the last part of the interface's name, "#" and the function's own name.
+type Func struct {
+	Name   string
+	Params []Field
+	// Result is nil for a function without one.
+	Result *Type
+}
+
+// Variant is a dynamic value of a variant; Value is nil without a payload.
+type Variant struct {
+	Case  string
+	Value any
+}
+
+// Result is a dynamic value of a result; Value is nil without a payload.
+type Result struct {
+	OK    bool
+	Value any
+}
+
+// Case finds a case by its name.
+func (t *Type) Case(name string) (*Field, bool) {
+	for i := range t.Fields {
+		if t.Fields[i].Name == name {
+			return &t.Fields[i], true
+		}
+	}
+	return nil, false
+}

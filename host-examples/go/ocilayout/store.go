@@ -1,0 +1,384 @@
+// Package ocilayout is an image store over an OCI image layout directory.
+//
+// An image is a manifest that index.json leads to, directly or through nested
+// indexes, and whose config is an image config; its id is the digest of the
+// config. What a layout cannot say is kept in annotations of the image's
+// entries: dev.layerwise.parent and dev.layerwise.built-here, with
+// dev.layerwise.image, the id they are about. Where an entry was copied to
+// another image, as some tools do, the notes mean nothing.
+package ocilayout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/internal/layout"
+	"layerwise.dev/layerwise/internal/reference"
+)
+
+// The annotations of this project.
+const (
+	noteImage  = "dev.layerwise.image"
+	noteParent = "dev.layerwise.parent"
+	noteBuilt  = "dev.layerwise.built-here"
+	fullName   = "io.containerd.image.name"
+)
+
+// Store is the images of a layout directory. It may be used from several
+// goroutines.
+type Store struct{ layout *layout.Layout }
+
+var _ layerwise.ImageStore = (*Store)(nil)
+
+// Open opens a layout.
+func Open(directory string) (*Store, error) {
+	opened, err := layout.Open(directory)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{layout: opened}, nil
+}
+
+// Init makes an empty layout where nothing is yet, or opens the one there.
+func Init(ctx context.Context, directory string) (*Store, error) {
+	opened, err := layout.Create(ctx, directory)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{layout: opened}, nil
+}
+
+// Close closes the directory.
+func (s *Store) Close() error { return s.layout.Close() }
+
+// IDs answers the ids of all images, in ascending order.
+func (s *Store) IDs() ([]string, error) {
+	images, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	return images.order, nil
+}
+
+// Tag gives an image a name, taking it from another one.
+func (s *Store) Tag(ctx context.Context, id, name string) error {
+	if !reference.IsName(name) {
+		return layerwise.Failed(layerwise.FailureCodeInvalid, "%q is not a name an image layout can hold", name)
+	}
+	return s.update(ctx, func(images *catalog) error {
+		image, err := images.get(id)
+		if err != nil {
+			return err
+		}
+		images.index.Name(name, image.entries, func() int { return images.enter(image) })
+		return nil
+	})
+}
+
+// SetBuiltHere notes whether an image was built here, which only the program
+// that builds can know.
+func (s *Store) SetBuiltHere(ctx context.Context, id string, built bool) error {
+	value := "false"
+	if built {
+		value = "true"
+	}
+	return s.update(ctx, func(images *catalog) error {
+		image, err := images.get(id)
+		if err == nil {
+			images.note(image, noteBuilt, value)
+		}
+		return err
+	})
+}
+
+// Get implements [layerwise.ImageStore].
+func (s *Store) Get(ctx context.Context, ids []string, want layerwise.ImageFacts, limit uint64) []layerwise.Result[layerwise.Image] {
+	answers := make([]layerwise.Result[layerwise.Image], 0, len(ids))
+	images, err := s.read()
+	room := limit
+	for _, id := range ids {
+		answer := layerwise.Result[layerwise.Image]{Err: err}
+		if err == nil {
+			var image *image
+			if image, answer.Err = images.get(id); answer.Err == nil {
+				size := uint64(0)
+				if want.Document {
+					size = image.config.Size
+				}
+				if size <= limit && size > room {
+					return answers
+				}
+				if size <= limit {
+					room -= size
+				}
+				answer.Value, answer.Err = s.image(ctx, image, want, limit)
+			}
+		}
+		answers = append(answers, answer)
+	}
+	return answers
+}
+
+// Resolve implements [layerwise.ImageStore].
+func (s *Store) Resolve(ctx context.Context, references []string, limit uint64) []layerwise.Result[layerwise.Image] {
+	answers := make([]layerwise.Result[layerwise.Image], len(references))
+	images, err := s.read()
+	for i, text := range references {
+		if answers[i].Err = err; err != nil {
+			continue
+		}
+		var found *image
+		if found, answers[i].Err = images.find(text); answers[i].Err == nil {
+			answers[i].Value, answers[i].Err = s.image(ctx, found, layerwise.ImageFacts{Document: true}, limit)
+		}
+	}
+	return answers
+}
+
+// Children implements [layerwise.ImageStore].
+func (s *Store) Children(_ context.Context, parent *string) ([]string, error) {
+	images, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	children := []string{}
+	for _, id := range images.order {
+		recorded := images.images[id].parent
+		if (parent == nil && recorded == "") || (parent != nil && recorded == *parent && recorded != "") {
+			children = append(children, id)
+		}
+	}
+	return children, nil
+}
+
+// SetParent implements [layerwise.ImageStore].
+func (s *Store) SetParent(ctx context.Context, target, parent string) error {
+	return s.update(ctx, func(images *catalog) error {
+		image, err := images.get(target)
+		if err != nil {
+			return err
+		}
+		if _, err := images.get(parent); err != nil {
+			return err
+		}
+		images.note(image, noteParent, parent)
+		return nil
+	})
+}
+
+// Create implements [layerwise.ImageStore]. A crash leaves at most two blobs
+// that nobody refers to.
+func (s *Store) Create(ctx context.Context, parent *string, document string, layer *string) (string, error) {
+	id := layout.DigestOf([]byte(document))
+	diffs, err := diffIDs([]byte(document))
+	if err != nil {
+		return "", err
+	}
+	if layer != nil && (len(diffs) == 0 || diffs[len(diffs)-1] != *layer) {
+		return "", layerwise.Failed(layerwise.FailureCodeInvalid, "the layer %q is not the last one of the document", *layer)
+	}
+	// Blobs are stored before the index is locked: the lock is one of all
+	// writers, and blobs that turn out not to be needed are harmless.
+	images, err := s.read()
+	if err != nil {
+		return "", err
+	}
+	var above *image
+	if parent != nil {
+		if above, err = images.get(*parent); err != nil {
+			return "", err
+		}
+	}
+	if _, err := s.layout.StoreBytes(ctx, []byte(document)); err != nil {
+		return "", err
+	}
+	var entry layout.Descriptor
+	if _, there := images.images[id]; !there {
+		if entry, err = s.manifest(ctx, images, above, id, document, diffs); err != nil {
+			return "", err
+		}
+	}
+	return id, s.update(ctx, func(images *catalog) error {
+		if parent != nil {
+			if _, err := images.get(*parent); err != nil {
+				return err
+			}
+		}
+		if there, ok := images.images[id]; ok {
+			if parent != nil {
+				images.note(there, noteParent, *parent)
+			}
+			return nil
+		}
+		if entry.Digest == "" {
+			return layerwise.Failed(layerwise.FailureCodeConflict, "image %s was taken away meanwhile", id)
+		}
+		positions := images.index.Positions(entry.Digest)
+		if len(positions) == 0 {
+			positions = []int{images.index.Push(entry.MediaType, entry.Digest, entry.Size)}
+		}
+		for _, position := range positions {
+			about(images.index, position, id)
+			if parent != nil {
+				images.index.Annotate(position, noteParent, *parent)
+			} else {
+				images.index.Unannotate(position, noteParent)
+			}
+			images.index.Annotate(position, noteBuilt, "false")
+		}
+		return nil
+	})
+}
+
+// manifest stores the manifest of a new image: its layers are those the layout
+// has under the diff ids, in the parent first.
+func (s *Store) manifest(ctx context.Context, images *catalog, parent *image, id, document string, diffs []string) (layout.Descriptor, error) {
+	layers, err := s.layers(images, parent, diffs)
+	if err != nil {
+		return layout.Descriptor{}, err
+	}
+	text := []byte{}
+	text = append(text, `{"schemaVersion":2,"mediaType":"`+layout.Manifest+`","config":`...)
+	text = appendDescriptor(text, layout.Descriptor{MediaType: layout.Config, Digest: id, Size: uint64(len(document))})
+	text = append(text, `,"layers":[`...)
+	for i, layer := range layers {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = appendDescriptor(text, layer)
+	}
+	text = append(text, "]}"...)
+	digest, err := s.layout.StoreBytes(ctx, text)
+	return layout.Descriptor{MediaType: layout.Manifest, Digest: digest, Size: uint64(len(text))}, err
+}
+
+func (s *Store) image(ctx context.Context, from *image, want layerwise.ImageFacts, limit uint64) (layerwise.Image, error) {
+	answer := layerwise.Image{ID: from.id, Built: layerwise.ProvenanceUnknown}
+	if err := ctx.Err(); err != nil {
+		return answer, err
+	}
+	if want.Document {
+		data, err := s.layout.ReadBlob(from.id, from.config.Size, limit)
+		if err != nil {
+			return answer, err
+		}
+		if !utf8.Valid(data) {
+			return answer, layerwise.Failed(layerwise.FailureCodeCorrupt, "the document of image %s is not utf-8", from.id)
+		}
+		text := string(data)
+		answer.Document = &text
+	}
+	if want.Parent && from.parent != "" {
+		if !layout.IsDigest(from.parent) {
+			return answer, layerwise.Failed(layerwise.FailureCodeCorrupt, "image %s has %q for its parent, which is not an image id", from.id, from.parent)
+		}
+		answer.Parent = &from.parent
+	}
+	if want.Built {
+		answer.Built = from.built
+	}
+	return answer, nil
+}
+
+func (s *Store) read() (*catalog, error) {
+	index, _, err := s.layout.Index()
+	if err != nil {
+		return nil, err
+	}
+	return readCatalog(s.layout, index)
+}
+
+func (s *Store) update(ctx context.Context, change func(*catalog) error) error {
+	return s.layout.Update(ctx, func(index *layout.Index) error {
+		images, err := readCatalog(s.layout, index)
+		if err != nil {
+			return err
+		}
+		return change(images)
+	})
+}
+
+// diffIDs are the diff ids of a config document.
+func diffIDs(document []byte) ([]string, error) {
+	var config struct {
+		RootFS *struct {
+			DiffIDs []string `json:"diff_ids"`
+		} `json:"rootfs"`
+	}
+	if err := json.Unmarshal(document, &config); err != nil || config.RootFS == nil {
+		if err == nil {
+			err = errors.New("it has no rootfs")
+		}
+		return nil, layerwise.Failed(layerwise.FailureCodeInvalid, "the document is not an image config: %v", err)
+	}
+	for _, diff := range config.RootFS.DiffIDs {
+		if !layout.IsDigest(diff) {
+			return nil, layerwise.Failed(layerwise.FailureCodeInvalid, "the document has %q for a diff id", diff)
+		}
+	}
+	return config.RootFS.DiffIDs, nil
+}
+
+// find finds an image by its id, the digest of a manifest, a name as it is, a
+// name as Docker completes it, or the beginning of its id.
+func (c *catalog) find(text string) (*image, error) {
+	named, err := reference.Parse(text)
+	if err == nil && named.ID != "" {
+		if found, ok := c.images[named.ID]; ok {
+			return found, nil
+		}
+		return c.only(text, func(from pointer) bool { return from.digest == named.ID })
+	}
+	for _, wanted := range []struct{ key, name string }{{layout.RefName, text}, {fullName, named.Full()}} {
+		positions := []int{}
+		for position := range c.index.Len() {
+			if name, ok := c.index.Annotation(position, wanted.key); ok && name == wanted.name && name != "" {
+				positions = append(positions, position)
+			}
+		}
+		if len(positions) > 0 {
+			return c.behind(text, positions)
+		}
+	}
+	return c.complete(text)
+}
+
+// complete finds the one image whose id begins like a text.
+func (c *catalog) complete(text string) (*image, error) {
+	algorithm, digits, given := strings.Cut(text, ":")
+	if !given {
+		algorithm, digits = "", text
+	}
+	if digits == "" || strings.Trim(digits, "0123456789abcdef") != "" {
+		return nil, c.unknown(text)
+	}
+	var found *image
+	for _, id := range c.order {
+		of, rest, _ := strings.Cut(id, ":")
+		if (given && algorithm != of) || !strings.HasPrefix(rest, digits) {
+			continue
+		}
+		if found != nil {
+			return nil, layerwise.Failed(layerwise.FailureCodeInvalid, "several image ids begin with %q", text)
+		}
+		found = c.images[id]
+	}
+	if found == nil {
+		return nil, c.unknown(text)
+	}
+	return found, nil
+}
+
+func sortedKeys[V any](of map[string]V) []string {
+	keys := make([]string, 0, len(of))
+	for key := range of {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
+}
