@@ -119,6 +119,12 @@ const CLASSES = {
   host: HostFailed,
 } as const;
 
+/** The class of errors of a kind. */
+export function classOf(kind: Kind): { prototype: LayerwiseError } {
+  const others = { 'limit-exceeded': LimitExceeded, other: Other, stopped: Stopped, closed: Closed, deadline: DeadlineExceeded };
+  return { ...CLASSES, ...others }[kind];
+}
+
 /** The exception for an error of the component. */
 export function errorOf(error: Types.Error): LayerwiseError {
   if (error.tag === 'limit-exceeded') return new LimitExceeded(error.val);

@@ -131,7 +131,7 @@ test('a deadline ends work that does not end, and the process goes on', async ()
   assert.equal(await withDeadline(60_000, job, { loops: false }), 'hit-local');
   await assert.rejects(withDeadline(500, job, { loops: true }), DeadlineExceeded);
   await assert.rejects(withDeadline(60_000, job, { fails: true }), (/** @type {LayerwiseError} */ error) => {
-    return error instanceof LayerwiseError && error.kind === 'invalid' && error.code !== '';
+    return error instanceof Invalid && error.kind === 'invalid' && error.code !== '';
   });
 });
 

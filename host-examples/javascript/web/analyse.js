@@ -7,7 +7,7 @@ import { KINDS } from './documents.js';
  * @typedef {import('./documents.js').Entry} Entry
  * @typedef {import('../dist/index.js').Instance} Instance
  * @typedef {{ path: string, have?: string | undefined, want?: string | undefined }} Difference
- * @typedef {{ code: string, subject: string, differences: Difference[], cascade?: boolean, hint?: string | undefined }} Finding
+ * @typedef {{ code: string, subject: string, differences: Difference[], cascade?: boolean, other?: boolean, hint?: string | undefined }} Finding
  * @typedef {Finding & { meaning: string, advice: string, good: boolean }} Told
  * @typedef {{ verdict: 'hit' | 'miss' | 'note', title: string, text: string, facts: [string, string][], findings: Told[] }} Answer
  */
@@ -150,7 +150,11 @@ function inHistory(instance, { history }, config) {
   if (findings.length === 0) return miss('Miss: the history is empty', 'There is nothing that could be used.', [{ code: 'docker/no-history', subject: 'history', differences: [] }]);
   const near = (/** @type {Finding} */ finding) => Number(finding.differences.find(({ path }) => path === 'first-differing-byte')?.have ?? 0);
   findings.sort((a, b) => near(b) - near(a));
-  return miss('Miss: no entry was made by this command', `The nearest of ${count(history.length, 'entry', 'entries')} comes first.`, findings.map((finding, index) => ({ ...finding, cascade: index > 0 })));
+  return miss('Miss: no entry was made by this command', `The nearest of ${count(history.length, 'entry', 'entries')} comes first.`, findings.map((finding, index) => {
+    // Where they part is marked in the texts themselves.
+    const differences = finding.differences.filter(({ path }) => path !== 'first-differing-byte');
+    return { ...finding, differences, other: index > 0 };
+  }));
 }
 
 /**

@@ -141,14 +141,14 @@ function problem(title, text) {
 
 /** @param {Answer} answer */
 function show({ verdict, title, text, facts, findings }) {
-  const roots = findings.filter(({ cascade, good }) => !cascade && !(good && verdict !== 'hit'));
+  const roots = findings.filter(({ cascade, other, good }) => !cascade && !other && !(good && verdict !== 'hit'));
   const others = findings.filter((finding) => !roots.includes(finding));
   const parts = [made('div', { class: `verdict ${verdict}` }, made('h3', {}, title), made('p', {}, text))];
   if (facts.length > 0) {
     parts.push(made('ul', { class: 'facts' }, ...facts.map(([name, value]) => made('li', {}, made('b', {}, value), ` ${name}`))));
   }
   if (roots.length > 0) parts.push(list(roots));
-  if (others.length > 0) parts.push(made('details', {}, made('summary', {}, `${others.length} more: consequences, and what need not worry you`), list(others)));
+  if (others.length > 0) parts.push(made('details', {}, made('summary', {}, `${others.length} more: consequences, other candidates, and what need not worry you`), list(others)));
   byId('told').replaceChildren(...parts);
 }
 
@@ -160,11 +160,11 @@ function list(findings) {
 }
 
 /** @param {Told} finding */
-function item({ code, subject, differences, meaning, advice, good, cascade }) {
-  const kind = good ? 'good' : cascade ? 'quiet' : '';
+function item({ code, subject, differences, meaning, advice, good, cascade, other }) {
+  const kind = good ? 'good' : cascade || other ? 'quiet' : '';
   const parts = [
     made('h4', {}, meaning.charAt(0).toUpperCase() + meaning.slice(1)),
-    made('p', { class: 'meta' }, made('span', { class: 'code' }, code), ` · ${subject}${cascade ? ' · a consequence' : ''}`),
+    made('p', { class: 'meta' }, made('span', { class: 'code' }, code), ` · ${subject}${cascade ? ' · a consequence' : other ? ' · another candidate' : ''}`),
   ];
   if (differences.length > 0) {
     // What is found in one document by itself has one side only.

@@ -1,7 +1,7 @@
 // A deadline: JavaScript cannot stop a component that runs on the same thread,
 // so the work is done in a worker, and the worker is ended when time is up.
 import { Worker } from 'node:worker_threads';
-import { DeadlineExceeded, Failure, LayerwiseError } from '../errors.js';
+import { classOf, DeadlineExceeded, Failure, type Kind } from '../errors.js';
 
 /** What the worker answers. */
 export type Done = { value: unknown } | { error: { message: string; name: string } & Record<string, unknown> };
@@ -34,6 +34,6 @@ export function withDeadline<Output>(milliseconds: number, module: URL | string,
 /** An error that was copied, with its class's members again. */
 function revived(error: Record<string, unknown> & { message: string }): Error {
   const { message, ...members } = error;
-  const prototype = 'kind' in members ? LayerwiseError.prototype : members['name'] === 'Failure' ? Failure.prototype : Error.prototype;
+  const prototype = 'kind' in members ? classOf(members['kind'] as Kind).prototype : members['name'] === 'Failure' ? Failure.prototype : Error.prototype;
   return Object.assign(Object.create(prototype, { message: { value: message } }) as Error, members);
 }
