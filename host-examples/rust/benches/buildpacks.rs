@@ -1,14 +1,14 @@
 //! The Buildpacks rows of the budget, natively and through the component in one
 //! run: `cargo bench -p layerwise-host --bench buildpacks`.
 //!
-//! Prints medians, the component's ratio to native, and how the cost grows: ten
-//! times the layers should cost about ten times as much.
+//! Prints processor time, the component's ratio to native, and how the cost grows:
+//! ten times the layers should cost about ten times as much.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a benchmark")]
 #![allow(missing_docs, reason = "a benchmark")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use layerwise::buildpacks::{
@@ -55,10 +55,8 @@ fn plan(engine: &Engine, layers: usize) -> (Duration, Duration) {
     let mut component = component(engine, MemoryFiles::default());
     let decided = |count: usize| assert_eq!(count, 2 * layers, "every layer is decided");
     (
-        median(layers, || {
-            decided(native.plan(&request).expect("plan").decisions.len())
-        }),
-        median(layers, || {
+        cost(|| decided(native.plan(&request).expect("plan").decisions.len())),
+        cost(|| {
             decided(component.plan(&request).expect("plan").decisions.len());
         }),
     )
@@ -71,10 +69,8 @@ fn restore(engine: &Engine, layers: usize) -> (Duration, Duration) {
     let mut component = component(engine, MemoryFiles::default());
     let written = |count: usize| assert_eq!(count, layers, "every layer is restored");
     (
-        median(layers, || {
-            written(native.restore(&request).expect("restore").files.len())
-        }),
-        median(layers, || {
+        cost(|| written(native.restore(&request).expect("restore").files.len())),
+        cost(|| {
             written(component.restore(&request).expect("restore").files.len());
         }),
     )
@@ -102,10 +98,8 @@ fn contents(engine: &Engine, layers: usize) -> (Duration, Duration) {
         .expect("instance");
     let decided = |count: usize| assert_eq!(count, layers, "every layer is decided");
     (
-        median(layers, || decided(plan_data(&request).expect("plan").len())),
-        median(layers, || {
-            decided(plans.plan_data(&request).expect("plan").len())
-        }),
+        cost(|| decided(plan_data(&request).expect("plan").len())),
+        cost(|| decided(plans.plan_data(&request).expect("plan").len())),
     )
 }
 
@@ -131,10 +125,8 @@ fn export(engine: &Engine, layers: usize) -> (Duration, Duration) {
         .expect("instance");
     let decided = |count: usize| assert_eq!(count, layers, "every layer is decided");
     (
-        median(layers, || {
-            decided(plan_export(&request).expect("plan").steps.len())
-        }),
-        median(layers, || {
+        cost(|| decided(plan_export(&request).expect("plan").steps.len())),
+        cost(|| {
             decided(plans.plan_export(&request).expect("plan").steps.len());
         }),
     )
@@ -150,7 +142,7 @@ fn image(engine: &Engine, layers: usize) -> (Duration, Duration) {
         ..ImageOptions::default()
     };
     let reused = |count: usize| assert_eq!(count, layers, "every layer is reused");
-    let native = median(layers, || {
+    let native = cost(|| {
         let opened = CacheImage::open(registry.clone(), Silent, options.clone());
         let mut image = opened.expect("opens");
         let found = image.metadata();
@@ -158,7 +150,7 @@ fn image(engine: &Engine, layers: usize) -> (Duration, Duration) {
         image.reuse(&ids).expect("reuse");
         reused(image.plan().expect("plan").layers.len());
     });
-    let component = median(layers, || {
+    let component = cost(|| {
         let lent = Lent {
             registry: registry.clone(),
             ..Lent::default()
@@ -281,17 +273,31 @@ fn row(
     println!("{name:<36} {native:>11.1?} {component:>11.1?} {ratio:>7.2} {first:>9} {second:>9}");
 }
 
-/// The median of several runs, fewer where each takes long.
-fn median(layers: usize, mut run: impl FnMut()) -> Duration {
+/// What one run costs on average: time on the processor, because others may use
+/// it too.
+fn cost(mut run: impl FnMut()) -> Duration {
+    const ENOUGH: Duration = Duration::from_millis(300);
     run();
-    let times = if layers >= 1_000 { 9 } else { 31 };
-    let mut taken: Vec<Duration> = (0..times)
-        .map(|_| {
-            let begin = Instant::now();
-            run();
-            begin.elapsed()
-        })
-        .collect();
-    taken.sort_unstable();
-    taken.get(times / 2).copied().unwrap_or_default()
+    let begin = spent();
+    let mut times = 0_u32;
+    loop {
+        run();
+        times += 1;
+        let taken = spent().saturating_sub(begin);
+        if taken >= ENOUGH && times >= 3 {
+            return taken / times;
+        }
+    }
+}
+
+/// Time that this thread was on a processor; where the system does not say it,
+/// time that went by.
+fn spent() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let said = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = said.split_whitespace().next().map(str::parse);
+    match nanos {
+        Some(Ok(nanos)) => Duration::from_nanos(nanos),
+        _ => START.get_or_init(Instant::now).elapsed(),
+    }
 }
