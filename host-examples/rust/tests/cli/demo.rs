@@ -17,7 +17,7 @@ fn shows_a_hit_and_a_miss_of_every_system() {
     // Every system has a hit, and a miss that is explained.
     for system in ["docker", "buildpacks", "buildkit", "stacker"] {
         let explained = of(system).filter(|scene| !scene["explanation"].is_null());
-        assert_eq!(explained.count(), 1, "{system}");
+        assert!(explained.count() > 0, "{system}");
         assert!(of(system).count() > 1, "{system}");
     }
 }
