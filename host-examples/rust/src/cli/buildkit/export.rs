@@ -269,7 +269,12 @@ fn too_large(plan: &Plan) -> Option<String> {
 /// What should be known before anything is pushed.
 fn warnings(findings: &[Finding]) -> String {
     let mut text = String::new();
-    for code in [Reason::TooLarge, Reason::NearLimit, Reason::ResultDropped] {
+    for code in [
+        Reason::TooLarge,
+        Reason::NearLimit,
+        Reason::LayerBlobMissing,
+        Reason::ResultDropped,
+    ] {
         let mut same = findings.iter().filter(|f| f.code == code.as_str());
         if let Some(first) = same.next() {
             let rule = code.rule();

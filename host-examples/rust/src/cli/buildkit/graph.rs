@@ -72,8 +72,8 @@ pub fn run(global: &Global, args: &GraphArgs, style: Style) -> Result<Reply, Fai
         .unwrap_or(Format::Dot);
     let opened = Opened::reading(global, &args.registry, &args.limits)?;
     let found = opened.find(&args.cache)?;
-    let checked = inspect::check(&opened, &found, &args.cache)?;
-    let config = config::read(&opened, &found, &checked, &args.cache)?;
+    let mut checked = inspect::check(&opened, &found, &args.cache)?;
+    let config = config::read(&opened, &found, &mut checked, &args.cache)?;
     let wanted = Wanted {
         boxes: args.boxes.max(1),
         collapse: !args.no_collapse,

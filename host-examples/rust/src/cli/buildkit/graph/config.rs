@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use layerwise::buildkit::IMPORT_LIMIT;
 use layerwise::oci::Descriptor;
 use layerwise::semantics::Semantics;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::cli::buildkit::inspect::Checked;
 use crate::cli::buildkit::{Found, Opened, about};
@@ -55,6 +55,9 @@ struct Chain {
     layers: Vec<i64>,
     created_at: String,
 }
+
+/// The longest config that is drawn; importers read less.
+const LONGEST: u64 = 64 << 20;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -110,11 +113,12 @@ pub enum Top<'a> {
     Chain(&'a [i64]),
 }
 
-/// Reads the config of a cache.
+/// Reads the config of a cache. Where importers do not even read it, its records are
+/// judged all the same.
 pub fn read(
     opened: &Opened,
     found: &Found,
-    checked: &Checked,
+    checked: &mut Checked,
     cache: &str,
 ) -> Result<Config, Failed> {
     let session = &opened.session;
@@ -133,6 +137,7 @@ pub fn read(
         return Err(Failed::new("corrupt", message).about(cache));
     }
     let manifest = document(opened, found, &found.manifest, cache)?;
+    let listing = listing(&manifest).map_err(wrong)?;
     let manifest: Manifest = serde_json::from_str(&manifest).map_err(wrong)?;
     let listed = [manifest.layers, manifest.manifests];
     let listed: Vec<Entry> = listed
@@ -149,8 +154,27 @@ pub fn read(
         ..Descriptor::default()
     };
     let text = document(opened, found, &wanted, cache)?;
+    if checked.report.verdicts.is_empty() {
+        let judged = session.verify(&text, &listing, limits)?;
+        checked.report.verdicts = judged.verdicts;
+        checked.report.statistics = judged.statistics;
+        checked.report.findings.extend(judged.findings);
+    }
     let sizes = listed.into_iter().map(|entry| (entry.digest, entry.size));
     parse(&text, sizes.collect())
+}
+
+/// What a manifest lists, as it is written there.
+fn listing(manifest: &str) -> Result<String, serde_json::Error> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Lists {
+        layers: Option<Vec<Value>>,
+        manifests: Option<Vec<Value>>,
+    }
+    let Lists { layers, manifests } = serde_json::from_str(manifest)?;
+    let all = layers.into_iter().chain(manifests).flatten();
+    Ok(Value::from(all.collect::<Vec<_>>()).to_string())
 }
 
 fn document(
@@ -159,11 +183,10 @@ fn document(
     wanted: &Descriptor,
     cache: &str,
 ) -> Result<String, Failed> {
-    let mut answers = opened.registry.read(
-        &found.repository,
-        std::slice::from_ref(wanted),
-        IMPORT_LIMIT,
-    );
+    let mut answers =
+        opened
+            .registry
+            .read(&found.repository, std::slice::from_ref(wanted), LONGEST);
     answers
         .pop()
         .unwrap_or(Ok(String::new()))
