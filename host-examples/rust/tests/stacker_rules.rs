@@ -2,6 +2,8 @@
 //! what a chain costs, broken cache files, other writers, and that each
 //! deviation from upstream is said.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 use std::sync::{Arc, LazyLock};
 
 use layerwise::error::Error;
