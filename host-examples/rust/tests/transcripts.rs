@@ -4,6 +4,7 @@
 mod transcripts {
     mod changed;
     mod recorded;
+    mod scenarios;
     mod secrets;
     mod vectors;
 }

@@ -72,17 +72,25 @@ pub fn run_text(text: &str, subject: &dyn Subject) -> Result<Report, FileError> 
     .map_err(FileError::Form)
 }
 
+/// No vector file or transcript has more bytes, unpacked.
+const LONGEST: u64 = 1 << 30;
+
 /// Reads a vector file, plain or gzip.
 ///
 /// # Errors
-/// When it cannot be read, or is not UTF-8 after decompression.
+/// When it cannot be read, is not UTF-8 after decompression, or has more than
+/// 1 GiB then.
 pub fn load(path: &Path) -> std::io::Result<String> {
     let bytes = std::fs::read(path)?;
     let mut text = String::new();
     if bytes.starts_with(&[0x1f, 0x8b]) {
-        flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_string(&mut text)?;
+        let unpacked = flate2::read::MultiGzDecoder::new(bytes.as_slice());
+        unpacked.take(LONGEST + 1).read_to_string(&mut text)?;
     } else {
         bytes.as_slice().read_to_string(&mut text)?;
+    }
+    if text.len() as u64 > LONGEST {
+        return Err(std::io::Error::other("it has more than 1 GiB, unpacked"));
     }
     Ok(text)
 }

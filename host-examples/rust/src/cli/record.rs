@@ -30,6 +30,9 @@ pub fn run(global: &Global, args: &RecordArgs, style: Style) -> Result<Reply, Fa
         return Err(Failed::usage("a recorded command cannot be `record` again"));
     }
     let recorder = Recorder::new();
+    if let Some(command) = args.command.first() {
+        recorder.name(&command.to_string_lossy());
+    }
     cli.global.json |= global.json;
     cli.global.verbose |= global.verbose;
     cli.global.no_code_cache |= global.no_code_cache;

@@ -75,8 +75,7 @@ impl Directory {
     fn put_one(&self, name: &str, file: Option<&File>) -> io::Result<()> {
         let invalid = |why: &str| io::Error::new(ErrorKind::InvalidInput, why);
         let path = Path::new(name);
-        let inside = |part: Component<'_>| matches!(part, Component::Normal(_));
-        if name.is_empty() || !path.components().all(inside) {
+        if !is_below(path) {
             return Err(invalid("it does not lie below the directory"));
         }
         let place = self.0.join(path);
@@ -178,6 +177,12 @@ impl Drop for Directory {
         // What cannot be removed stays behind.
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Whether a path stays below the directory that it is relative to.
+pub fn is_below(path: &Path) -> bool {
+    let inside = |part: Component<'_>| matches!(part, Component::Normal(_));
+    !path.as_os_str().is_empty() && path.components().all(inside)
 }
 
 fn write(place: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {

@@ -12,6 +12,7 @@ use layerwise_registry::{Keys, Options, Repositories};
 use layerwise_stores::OciLayout;
 use serde::Deserialize;
 
+use super::directory::is_below;
 use crate::imports::Lent;
 use crate::places::Places;
 
@@ -46,7 +47,7 @@ impl Lend {
                 let message = format!("{images:?} is not a layout, `oci:DIRECTORY`");
                 Failure::new(FailureCode::Invalid, message)
             })?;
-            lent.images = Arc::new(OciLayout::open(&directory.join(layout))?);
+            lent.images = Arc::new(OciLayout::open(&below(directory, layout.as_ref())?)?);
         }
         let roots = self.files.iter().map(|opened| {
             let access = if opened.writable {
@@ -54,9 +55,10 @@ impl Lend {
             } else {
                 Access::ReadOnly
             };
-            Root::new(directory.join(&opened.directory), access).named(&opened.name)
+            let place = below(directory, &opened.directory)?;
+            Ok(Root::new(place, access).named(&opened.name))
         });
-        let files = Arc::new(Files::open(roots)?);
+        let files = Arc::new(Files::open(roots.collect::<Result<Vec<_>, Failure>>()?)?);
         if self.registry {
             let options = Options::default()
                 .keys(Keys::none())
@@ -73,6 +75,14 @@ impl Lend {
         }
         Ok(lent)
     }
+}
+
+fn below(directory: &Path, path: &Path) -> Result<PathBuf, Failure> {
+    if is_below(path) {
+        return Ok(directory.join(path));
+    }
+    let message = format!("{path:?} does not lie below the directory");
+    Err(Failure::new(FailureCode::Invalid, message))
 }
 
 /// Layouts below one directory, by names that do not tell where that is.
