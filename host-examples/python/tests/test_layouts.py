@@ -14,8 +14,9 @@ from conftest import need, run
 from layerwise import Engine, Failure, FailureCode, Platform, docker
 from layerwise.image_store import Facts, Image, Provenance
 from layerwise.stores import OciLayout
+from layerwise.stores.documents import is_name
 from layerwise.stores.hashing import sha256
-from layerwise.stores.layout import Layout, is_name
+from layerwise.stores.layout import Layout
 from layerwise.stores.names import parse
 
 EMPTY = '{"rootfs":{"type":"layers"}}'

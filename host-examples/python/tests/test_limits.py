@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 import wasmtime
@@ -16,7 +17,6 @@ from layerwise import (
     EngineError,
     Fuel,
     LayerwiseError,
-    Lent,
     Limit,
     LimitExceeded,
     Limits,
@@ -24,6 +24,7 @@ from layerwise import (
     Platform,
     Stopped,
     Trap,
+    buildkit,
     docker,
 )
 from layerwise.image_store import Provenance
@@ -220,24 +221,40 @@ def test_a_session_is_not_entered_twice(engine: Engine) -> None:
 
 def test_threads_do_not_disturb_each_other(engine: Engine) -> None:
     """wasmtime-py works out the cases of variants in a set of all threads."""
-    import sys
-
     wrong: list[BaseException] = []
+    times = ["2020-01-01T00:00:00Z"] * 2000
+    inputs = [[buildkit.Alternative("", record=0)] * 2000]
+    options = buildkit.Options(oci=True, image=True)
 
-    def work() -> None:
-        try:
+    def texts() -> None:
+        with engine.instance() as instance:
             for _ in range(20):
-                with engine.docker(images=store(5, 1)) as session:
-                    assert session.lookup(STEP).outcome is docker.Outcome.HIT_LOCAL
-                with engine.instance(Lent()) as instance:
-                    assert instance.docker.newest([None, "2020-01-01T00:00:00Z"] * 20) == 1
+                assert instance.docker.newest(times) is not None
+
+    def numbers() -> None:
+        with engine.instance() as instance, instance.buildkit.export_to(options) as exporter:
+            exporter.add(buildkit.Entry("sha256:" + "a" * 64))
+            for _ in range(10):
+                exporter.add(buildkit.Entry("sha256:" + "b" * 64, inputs=inputs))
+
+    def lookups() -> None:
+        for _ in range(10):
+            with engine.docker(images=store(5, 1)) as session:
+                assert session.lookup(STEP).outcome is docker.Outcome.HIT_LOCAL
+
+    def noted(work: Callable[[], None]) -> None:
+        try:
+            work()
         except BaseException as error:
             wrong.append(error)
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        threads = [threading.Thread(target=work) for _ in range(4)]
+        threads = [
+            threading.Thread(target=noted, args=[work])
+            for work in (texts, numbers, lookups, texts, numbers)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

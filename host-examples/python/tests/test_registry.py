@@ -23,9 +23,9 @@ from layerwise.registry import (
     Transfer,
 )
 from layerwise.stores import Bearer, Identity, Keys, Password, Repositories, Retry
+from layerwise.stores.answers import challenges_in
+from layerwise.stores.documents import MANIFEST
 from layerwise.stores.hashing import sha256
-from layerwise.stores.layout import MANIFEST
-from layerwise.stores.remote import challenges_in
 
 DIGEST = "sha256:" + "0" * 64
 TAR = "application/vnd.oci.image.layer.v1.tar"

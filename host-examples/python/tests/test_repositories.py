@@ -27,8 +27,9 @@ from layerwise.registry import (
     Transfer,
 )
 from layerwise.stores import Files, Keys, Repositories, Root
+from layerwise.stores.documents import MANIFEST
 from layerwise.stores.hashing import sha256
-from layerwise.stores.layout import MANIFEST, Layout
+from layerwise.stores.layout import Layout
 from layerwise.stores.references import parse, parse_place
 
 DIGEST = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

@@ -28,7 +28,8 @@ from .observer import Observer
 from .registry import Registry
 from .resource import Resource
 from .runtime import Signature, prepare
-from .values import Codec, Json, Mismatch, Typed, codec
+from .shapes import Json, Typed
+from .values import Codec, Mismatch, codec
 
 R = TypeVar("R", bound=Resource)
 

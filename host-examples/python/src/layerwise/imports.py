@@ -21,8 +21,9 @@ from .filesystem import Filesystem
 from .image_store import ImageStore
 from .observer import Level, Observer
 from .registry import Registry
+from .shapes import Json, Typed, python_name
 from .types import FailureCode
-from .values import Codec, Json, Mismatch, Typed, codec, python_name
+from .values import Codec, Mismatch, codec
 
 if TYPE_CHECKING:
     from .instance import Instance

@@ -15,8 +15,7 @@ from typing import Any
 from ..errors import Failure, quote
 from ..image_store import Provenance
 from ..types import FailureCode
-from .hashing import is_digest
-from .layout import (
+from .documents import (
     BUILT_HERE,
     CONFIG,
     DOCKER_CONFIG,
@@ -29,9 +28,10 @@ from .layout import (
     REF_NAME,
     Entry,
     Index,
-    Layout,
     load,
 )
+from .hashing import is_digest
+from .layout import Layout
 
 #: The largest manifest or index, as registries have it.
 _LONGEST_DOCUMENT = 4 << 20

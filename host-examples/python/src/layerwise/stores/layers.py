@@ -13,8 +13,9 @@ from ..errors import Failure, quote
 from ..image_store import Provenance
 from ..types import FailureCode
 from .catalog import Catalog, Known
+from .documents import Entry, load
 from .hashing import is_digest
-from .layout import Entry, Layout, load
+from .layout import Layout
 
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
 _LONGEST_DOCUMENT = 64 << 20

@@ -23,20 +23,10 @@ from ..types import FailureCode
 from . import names
 from .catalog import Catalog, Known
 from .causes import too_large
+from .documents import BUILT_HERE, CONFIG, MANIFEST, PARENT, REF_NAME, Entry, Index, dump, is_name
 from .hashing import is_digest, sha256
 from .layers import Layers, diff_ids
-from .layout import (
-    BUILT_HERE,
-    CONFIG,
-    MANIFEST,
-    PARENT,
-    REF_NAME,
-    Entry,
-    Index,
-    Layout,
-    dump,
-    is_name,
-)
+from .layout import Layout
 
 T = TypeVar("T")
 

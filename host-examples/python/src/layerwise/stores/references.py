@@ -8,8 +8,8 @@ from pathlib import Path
 from ..errors import Failure, quote
 from ..types import FailureCode
 from . import names
+from .documents import is_name
 from .hashing import is_digest
-from .layout import is_name
 
 #: What a reference without a tag or digest stands for.
 LATEST = "latest"

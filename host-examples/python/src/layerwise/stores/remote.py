@@ -20,16 +20,16 @@ from urllib3.response import BaseHTTPResponse
 from ..errors import Failure, quote
 from ..registry import Presence
 from ..types import Descriptor, FailureCode
+from .answers import Trouble, challenges_in, ended_early, media_type_of, refused, trouble
 from .blobs import Blob
 from .credentials import Bearer, Credential, Identity, Keys, Password
+from .documents import MANIFESTS
 from .hashing import sha256, verifies
-from .layout import MANIFESTS
 from .references import Remote as At
 from .references import Target
 
 #: Docker Hub answers under another name than the one in references.
 _HUB = {"docker.io": "registry-1.docker.io"}
-_LONGEST_WORDS = 200
 _LONGEST_TOKEN = 1 << 20
 _CHUNK = 256 << 10
 _REDIRECTS = 5
@@ -48,15 +48,6 @@ class Retry:
     attempts: int = 4
     first_pause: float = 0.25
     longest_pause: float = 10.0
-
-
-class Trouble(Exception):
-    """Why a request has no answer that can be used, although it may have one later."""
-
-    def __init__(self, failure: Failure, pause: float = 0.0) -> None:
-        super().__init__(failure)
-        self.failure = failure
-        self.pause = pause
 
 
 class _Tries:
@@ -162,7 +153,7 @@ class Remotes:
             return Presence.ABSENT
         if response.status in (400, 405):
             return Presence.UNKNOWN
-        raise _refused(f"cannot look for {digest}", response)
+        raise refused(f"cannot look for {digest}", response)
 
     def put_manifest(self, at: At, name: str, media_type: str, content: bytes) -> None:
         """Stores a manifest under a tag or its digest."""
@@ -170,7 +161,7 @@ class Remotes:
         headers = {"Content-Type": media_type}
         response = self._send(_Scope(at, "pull,push"), "PUT", url, headers, content)
         if not 200 <= response.status < 300:
-            raise _refused(f'cannot store the manifest {quote(name)} in "{at}"', response)
+            raise refused(f'cannot store the manifest {quote(name)} in "{at}"', response)
 
     def tag(self, at: At, tag: str, digest: str) -> None:
         """Makes a tag stand for a manifest that is there."""
@@ -185,7 +176,7 @@ class Remotes:
         # The answer to an earlier try may have been lost.
         gone = response.status == 404 and tries.repeated
         if not 200 <= response.status < 300 and not gone:
-            raise _refused(f"cannot delete the manifest {digest}", response)
+            raise refused(f"cannot delete the manifest {digest}", response)
 
     def store(self, at: At, blob: Blob, source: str | None) -> bool:
         """Stores a blob unless it is there; answers whether it was not. `source` is
@@ -198,8 +189,8 @@ class Remotes:
             try:
                 self._upload(at, blob, source)
                 return True
-            except Trouble as trouble:
-                tries.again(trouble)
+            except Trouble as passing:
+                tries.again(passing)
             source = None
             # The answer to an earlier try may have been lost.
             if self.has(at, blob.digest) is Presence.PRESENT:
@@ -215,7 +206,7 @@ class Remotes:
         if source and response.status == 201:
             return
         if response.status != 202:
-            raise _refused(what, response)
+            raise refused(what, response)
         location = response.headers.get("Location")
         if not location:
             raise Failure(FailureCode.OTHER, f"{what}: the registry does not say where")
@@ -232,9 +223,9 @@ class Remotes:
             response = self._once(own, "PUT", to, headers, blob)
             if response.status == 404:
                 # The session is gone: another one may last longer.
-                raise Trouble(_refused(what, response))
+                raise Trouble(refused(what, response))
             if not 200 <= response.status < 300:
-                raise _refused(what, response)
+                raise refused(what, response)
         except (Failure, Trouble):
             self._give_up(own, session)
             raise
@@ -256,7 +247,7 @@ class Remotes:
             response = self._send(_Scope(at, "pull"), "GET", url, headers, tries=tries)
             try:
                 if not 200 <= response.status < 300:
-                    raise _refused(what, response)
+                    raise refused(what, response)
                 content = response.read(self._largest + 1, decode_content=False)
                 declared = int(response.headers.get("Content-Length") or len(content))
                 if max(len(content), declared) > self._largest:
@@ -265,12 +256,12 @@ class Remotes:
                 if len(content) == declared:
                     said = response.headers.get("Content-Type", "")
                     return media_type_of(said, content), content
-                trouble = _ended_early(what, len(content))
+                again = ended_early(what, len(content))
             except (HTTPError, OSError, ValueError) as error:
-                trouble = _trouble(what, error)
+                again = trouble(what, error)
             finally:
                 response.release_conn()
-            tries.again(trouble)
+            tries.again(again)
 
     def _pull(self, at: At, kind: str, digest: str, size: int) -> Iterator[bytes]:
         """The bytes of a manifest or blob; not checked. Goes on after an
@@ -290,7 +281,7 @@ class Remotes:
             ):
                 over = 0
             elif response.status != 200:
-                raise _refused(f"cannot read {url}", response)
+                raise refused(f"cannot read {url}", response)
             try:
                 for chunk in response.stream(_CHUNK, decode_content=False):
                     skipped = min(over, len(chunk))
@@ -300,17 +291,17 @@ class Remotes:
                         yield chunk[skipped:]
                     if done > size:
                         return
-                trouble = _ended_early(f"cannot read {url}", done)
+                again = ended_early(f"cannot read {url}", done)
                 if done >= size or response.headers.get("Content-Length"):
                     return
             except (HTTPError, OSError) as error:
-                trouble = _trouble(f"cannot read {url}", error)
+                again = trouble(f"cannot read {url}", error)
             finally:
                 response.close()
             if done - stuck >= _PROGRESS:
                 tries.renew()
             stuck = done
-            tries.again(trouble)
+            tries.again(again)
 
     def _send(
         self,
@@ -327,8 +318,8 @@ class Remotes:
         while True:
             try:
                 return self._once(scope, method, url, headers, body)
-            except Trouble as trouble:
-                tries.again(trouble)
+            except Trouble as passing:
+                tries.again(passing)
 
     def _once(
         self,
@@ -357,7 +348,7 @@ class Remotes:
         if response.status == 429 or (response.status >= 500 and response.status != 501):
             after = response.headers.get("Retry-After", "")
             pause = float(after) if re.fullmatch("[0-9]{1,6}", after.strip()) else 0.0
-            raise Trouble(_refused(f"{method} {url}", response), pause)
+            raise Trouble(refused(f"{method} {url}", response), pause)
         return response
 
     def _follow(
@@ -393,7 +384,7 @@ class Remotes:
                 if isinstance(error, LocationParseError):
                     message = f"{quote(url)} is not an address"
                     raise Failure(FailureCode.INVALID, message) from None
-                raise _trouble(f"{method} {url}", error) from None
+                raise trouble(f"{method} {url}", error) from None
             location = response.headers.get("Location")
             moved = response.status in (301, 302, 303, 307, 308) and location
             if not moved or method not in ("GET", "HEAD"):
@@ -457,18 +448,18 @@ class Remotes:
         with response:
             what = f"no token for {quote(host)} from {service}"
             if response.status == 429 or response.status >= 500:
-                raise Trouble(_refused(what, response))
+                raise Trouble(refused(what, response))
             if not 200 <= response.status < 300:
-                refused = _refused(what, response)
-                denied = refused.code is FailureCode.DENIED
+                failure = refused(what, response)
+                denied = failure.code is FailureCode.DENIED
                 code = FailureCode.DENIED if denied else FailureCode.UNAUTHORIZED
-                raise Failure(code, refused.message)
+                raise Failure(code, failure.message)
             try:
                 answer = json.loads(response.read(_LONGEST_TOKEN, decode_content=False))
                 token = answer.get("token") or answer.get("access_token")
                 life = answer.get("expires_in")
             except (HTTPError, OSError) as error:
-                raise _trouble(service, error) from None
+                raise trouble(service, error) from None
             except (ValueError, AttributeError):
                 token = life = None
         if not isinstance(token, str) or not re.fullmatch("[!-~]+", token):
@@ -498,101 +489,6 @@ class Remotes:
     def _is_plain(self, host: str) -> bool:
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         return host in self._plain or (_is_loopback(name) and host not in self._encrypted)
-
-
-def media_type_of(said: str, content: bytes) -> str:
-    """The media type of a document: what it says itself, so that the same bytes are
-    never two things, else what the header says.
-    """
-    try:
-        own = json.loads(content)["mediaType"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        own = None
-    return own if isinstance(own, str) and own else said.partition(";")[0].strip()
-
-
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105
-_PARAMETER = re.compile(rf'({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))')
-_SCHEME = re.compile(rf"({_TOKEN})(?=\s|,|$)")
-
-
-def challenges_in(header: str) -> list[tuple[str, dict[str, str]]]:
-    """The ways to authenticate in a `WWW-Authenticate` header (RFC 9110, section
-    11.6.1), each with its parameters; what cannot be read is passed over.
-    """
-    found: list[tuple[str, dict[str, str]]] = []
-    at = 0
-    while at < len(header):
-        if header[at] in " \t,":
-            at += 1
-            continue
-        parameter = _PARAMETER.match(header, at)
-        if parameter and found:
-            name, quoted, plain = parameter.groups()
-            value = plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
-            found[-1][1].setdefault(name.lower(), value)
-            at = parameter.end()
-            continue
-        scheme = _SCHEME.match(header, at)
-        if not scheme:
-            break
-        found.append((scheme[1].lower(), {}))
-        at = scheme.end()
-    return found
-
-
-def _refused(what: str, response: BaseHTTPResponse) -> Failure:
-    """The failure for a status that is no success, with the registry's words."""
-    try:
-        body = response.read(16 << 10, decode_content=False)
-        errors = json.loads(body)["errors"]
-        words = [str(errors[0].get(name) or "") for name in ("code", "message")]
-    except (HTTPError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError):
-        words = ["", ""]
-    finally:
-        response.close()
-    message = f"{what}: the registry answers {response.status}"
-    message += "".join(f", {quote(text[:_LONGEST_WORDS])}" for text in words if text)
-    return Failure(_code(response.status, words[0]), message)
-
-
-_CODES = {
-    400: FailureCode.INVALID,
-    401: FailureCode.UNAUTHORIZED,
-    403: FailureCode.DENIED,
-    404: FailureCode.NOT_FOUND,
-    405: FailureCode.UNSUPPORTED,
-    408: FailureCode.UNAVAILABLE,
-    409: FailureCode.CONFLICT,
-    412: FailureCode.CONFLICT,
-    413: FailureCode.TOO_LARGE,
-    429: FailureCode.UNAVAILABLE,
-    501: FailureCode.UNSUPPORTED,
-    507: FailureCode.FULL,
-}
-
-
-def _code(status: int, reason: str) -> FailureCode:
-    if status == 400 and reason in ("DIGEST_INVALID", "SIZE_INVALID"):
-        return FailureCode.CORRUPT
-    if status == 400 and reason == "MANIFEST_BLOB_UNKNOWN":
-        return FailureCode.NOT_FOUND
-    server = FailureCode.UNAVAILABLE if 500 <= status < 600 else FailureCode.OTHER
-    return _CODES.get(status, server)
-
-
-def _trouble(what: str, error: Exception) -> Trouble:
-    reason = getattr(error, "reason", None) or error
-    if isinstance(reason, ssl.SSLError):
-        message = f"{what}: the connection is not safe: {reason.reason or reason}"
-        raise Failure(FailureCode.UNAVAILABLE, message.replace("_", " ")) from None
-    words = "it takes too long" if isinstance(error, urllib3.exceptions.TimeoutError) else reason
-    text = str(words).rpartition("Error: ")[2] or type(error).__name__
-    return Trouble(Failure(FailureCode.UNAVAILABLE, f"{what}: {text[:1].lower()}{text[1:]}"))
-
-
-def _ended_early(what: str, count: int) -> Trouble:
-    return Trouble(Failure(FailureCode.TRUNCATED, f"{what}: it ends after {count} bytes"))
 
 
 def _unauthorized(host: str, why: str) -> Failure:

@@ -27,25 +27,25 @@ from ..registry import (
     Stored,
     Transfer,
 )
-from ..types import Annotation, Descriptor, FailureCode
-from . import layout
+from ..types import Descriptor, FailureCode
+from .answers import media_type_of
 from .archives import Hashed, Packed, Readable, compression, packed, unpacked
 from .blobs import Blob
 from .causes import cause_of, failure_of
 from .credentials import Keys
+from .documents import MANIFESTS
 from .files import Files
 from .hashing import algorithm, checked, sha256
-from .references import LATEST, Directory, Place, Remote, Target, parse, parse_place
-from .remote import Remotes, Retry, media_type_of
+from .layout import Layout
+from .references import Directory, Place, Remote, parse, parse_place
+from .remote import Remotes, Retry
+from .tags import delete_in, resolve_in, tag_in
 from .unpacking import Stage
 
 A = TypeVar("A")
 T = TypeVar("T")
 
 _CHUNK = 256 << 10
-#: How many indexes inside indexes are looked into before a blob is deleted.
-_MOST_INDEXES = 10_000
-_LONGEST_INDEX = 64 << 20
 
 #: Opens what a name stands for, from its beginning: the blob when the descriptor
 #: has a digest, else a tar file.
@@ -127,7 +127,7 @@ class Repositories:
             place, target = parse(reference)
             if isinstance(place, Remote):
                 return [self._remotes.resolve(place, target)]
-            return _resolve_in(self._layout(place), target)
+            return resolve_in(self._layout(place), target)
 
         return self._each(one, references)
 
@@ -214,7 +214,7 @@ class Repositories:
         if isinstance(place, Remote):
             self._remotes.tag(place, target.tag, digest)
         else:
-            _tag_in(self._layout(place), target.tag, digest, self._largest_manifest)
+            tag_in(self._layout(place), target.tag, digest, self._largest_manifest)
 
     def delete(self, repository: str, digest: str) -> None:
         """See `Registry.delete`."""
@@ -223,13 +223,13 @@ class Repositories:
         if isinstance(place, Remote):
             self._remotes.delete(place, digest)
         else:
-            _delete_in(self._layout(place), digest)
+            delete_in(self._layout(place), digest)
 
     def _content(self, place: Place, descriptor: Descriptor) -> bytes:
         if isinstance(place, Directory):
             return self._blob(place, descriptor).content()
         kinds = ["manifests", "blobs"]
-        if descriptor.media_type not in layout.MANIFESTS:
+        if descriptor.media_type not in MANIFESTS:
             kinds.reverse()
         digest, size = descriptor.digest, descriptor.size
         try:
@@ -389,7 +389,7 @@ class Repositories:
         finally:
             os.close(root)
 
-    def _layout(self, place: Directory) -> layout.Layout:
+    def _layout(self, place: Directory) -> Layout:
         """A layout directory, where layouts may be."""
         if self._layouts is not None:
             try:
@@ -405,7 +405,7 @@ class Repositories:
             if not inside:
                 message = f"no layouts may be opened at {quote(str(place.path))}"
                 raise Failure(FailureCode.DENIED, message)
-        return layout.Layout(place.path, lock_wait=self._lock_wait)
+        return Layout(place.path, lock_wait=self._lock_wait)
 
     def _everywhere(
         self, repository: str, items: Sequence[A], work: Callable[[Place, A], T]
@@ -429,138 +429,3 @@ class Repositories:
             return [one(item) for item in items]
         with ThreadPoolExecutor(max_workers=min(self._at_once, len(items))) as team:
             return list(team.map(one, items))
-
-
-def _resolve_in(there: layout.Layout, target: Target) -> Sequence[Descriptor]:
-    """The entries with a name; with a digest, one of them."""
-    there.check()
-    entries = _entries(there.index())
-    root = quote(str(there.root))
-    if target.digest:
-        found = [entry for entry in entries if entry.digest == target.digest][:1]
-        missing = f"no {target.digest} in the index of {root}"
-    else:
-        name = target.tag
-        found = [entry for entry in entries if entry.annotations.get(layout.REF_NAME) == name]
-        missing = f"no {quote(name or LATEST)} in {root}"
-        if not found and target.name is None:
-            if len(entries) > 1:
-                message = f"{root} has {len(entries)} entries: name one of them"
-                raise Failure(FailureCode.INVALID, message)
-            found = entries
-    if not found:
-        raise Failure(FailureCode.NOT_FOUND, missing)
-    return [
-        Descriptor(
-            entry.media_type,
-            entry.checked_digest(),
-            entry.size,
-            annotations=[
-                Annotation(key, value) for key, value in sorted(entry.annotations.items())
-            ],
-        )
-        for entry in found
-    ]
-
-
-def _entries(index: layout.Index) -> list[layout.Entry]:
-    found = []
-    for entry in index.entries():
-        if isinstance(entry, Failure):
-            raise entry
-        found.append(entry)
-    return found
-
-
-def _tag_in(there: layout.Layout, name: str, digest: str, limit: int) -> None:
-    """Gives a stored manifest a name, taking it from other entries."""
-    if not layout.is_name(name):
-        message = f"{quote(name)} is not a name an image layout can hold"
-        raise Failure(FailureCode.INVALID, message)
-    there.check()
-    size = layout.file_size(there.blob_path(digest))
-    if size > limit:
-        message = f"{digest} has {size} bytes, more than the limit of {limit}"
-        raise Failure(FailureCode.TOO_LARGE, message)
-    media_type = _manifest_type(digest, there.read_blob(digest, size, limit))
-
-    def change(index: layout.Index) -> None:
-        names = index.names()
-        own = index.positions(digest)
-        for position, known in enumerate(names):
-            if known == name and position not in own:
-                index.annotate(position, layout.REF_NAME, None)
-        if any(names[position] == name for position in own):
-            return
-        free = [position for position in own if names[position] is None]
-        position = free[0] if free else index.push(media_type, digest, size)
-        index.annotate(position, layout.REF_NAME, name)
-
-    there.update(change)
-
-
-def _delete_in(there: layout.Layout, digest: str) -> None:
-    """Takes every entry of a manifest out of the index, and its blob away when
-    nothing else refers to it.
-    """
-    there.check()
-    path = there.blob_path(digest)
-    if not there.index().positions(digest) and not path.is_file():
-        message = f"no manifest {digest} in {quote(str(there.root))}"
-        raise Failure(FailureCode.NOT_FOUND, message)
-
-    def change(index: layout.Index) -> None:
-        for position in reversed(index.positions(digest)):
-            index.remove(position)
-
-    there.update(change)
-    with there.locked():
-        if path.is_file() and not _is_referred_to(there, digest):
-            there.remove_blob(digest)
-
-
-def _is_referred_to(there: layout.Layout, digest: str) -> bool:
-    """Whether the index, or one inside it, refers to a manifest. Says yes when that
-    cannot be told.
-    """
-    seen: set[str] = set()
-    try:
-        waiting = _entries(there.index())
-        looked = 0
-        while waiting:
-            entry = waiting.pop()
-            if entry.digest in seen:
-                continue
-            seen.add(entry.digest)
-            if entry.media_type not in (layout.INDEX, layout.DOCKER_LIST):
-                continue
-            looked += 1
-            if looked > _MOST_INDEXES:
-                return True
-            content = there.read_blob(entry.checked_digest(), entry.size, _LONGEST_INDEX)
-            waiting += [layout.Entry.read(item) for item in layout.load(content)["manifests"] or ()]
-    except (Failure, ValueError, KeyError, TypeError):
-        return True
-    return digest in seen
-
-
-def _manifest_type(digest: str, content: bytes) -> str:
-    """The media type of a manifest: what it says itself, else what its members say."""
-
-    def corrupt(why: str) -> Failure:
-        return Failure(FailureCode.CORRUPT, f"{digest} {why}")
-
-    try:
-        body = layout.load(content)
-        said = body.get("mediaType")
-        lists = body.get("manifests") is not None
-        holds = body.get("config") is not None or body.get("layers") is not None
-    except (ValueError, AttributeError):
-        raise corrupt("is not a manifest") from None
-    if lists and holds:
-        raise corrupt("is a manifest and an index at the same time")
-    if isinstance(said, str) and said:
-        return said
-    if not lists and not holds:
-        raise corrupt("is not a manifest")
-    return layout.INDEX if lists else layout.MANIFEST
