@@ -1,6 +1,7 @@
 package layerwise_test
 
 import (
+	"context"
 	"os"
 	"runtime"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"layerwise.dev/layerwise"
 	"layerwise.dev/layerwise/docker"
 	"layerwise.dev/layerwise/internal/sample"
+	"layerwise.dev/layerwise/stacker"
 )
 
 // One step that was built before, in a session that knows the image.
@@ -46,25 +48,42 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// Opening a session without an import, and with one: what is between them is the
-// cost of one import.
-func BenchmarkImport(b *testing.B) {
-	images, _ := sample.New()
-	in := open(b, false, layerwise.Lent{Images: images}, layerwise.Limits{})
-	without, with := docker.Options{}, docker.Options{CacheFrom: []docker.Source{{Reference: "none"}}}
-	for name, options := range map[string]docker.Options{"open without": without, "open with one": with} {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				session, err := docker.Open(b.Context(), in, options)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if err := session.Close(); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+// hashing is a file system that costs nothing.
+type hashing struct {
+	layerwise.Filesystem
+	calls int
+}
+
+func (h *hashing) Stat(_ context.Context, paths []string, _ bool, _ layerwise.FileFacts) []layerwise.Result[layerwise.FileEntry] {
+	h.calls++
+	return []layerwise.Result[layerwise.FileEntry]{{Value: layerwise.FileEntry{Path: paths[0], Kind: layerwise.FileKindFile, Mode: 0o644}}}
+}
+
+func (h *hashing) Hash(context.Context, []layerwise.FileHashing) []layerwise.Result[string] {
+	h.calls++
+	return []layerwise.Result[string]{{Value: "sha256:" + strings.Repeat("0", 64)}}
+}
+
+// A call with a text for an argument, and one that makes imports besides: what is
+// between them is the cost of the imports.
+func BenchmarkWithoutImports(b *testing.B) {
+	in := open(b, false, layerwise.Lent{}, layerwise.Limits{})
+	for b.Loop() {
+		if _, err := stacker.Vis(b.Context(), in, "/a"); err != nil {
+			b.Fatal(err)
+		}
 	}
+}
+
+func BenchmarkWithImports(b *testing.B) {
+	files := &hashing{}
+	in := open(b, false, layerwise.Lent{Files: files}, layerwise.Limits{})
+	for b.Loop() {
+		if _, err := stacker.HashFile(b.Context(), in, "/a"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(files.calls)/float64(b.N), "imports/op")
 }
 
 func BenchmarkInstance(b *testing.B) {
