@@ -68,7 +68,7 @@ fn killed_puts_lose_nothing() {
         recorded = now;
     }
     println!("{killed} killed, {while_writing} of them or more while writing; {ended} had ended");
-    assert!(killed > TIMES / 3, "{killed} of {TIMES} were killed");
+    assert!(killed > TIMES / 10, "{killed} of {TIMES} were killed");
     assert!(while_writing > TIMES / 10, "{while_writing} while writing");
 
     // The next put works, and what was recorded is found.
