@@ -44,6 +44,7 @@ type Engine struct {
 
 	mutex   sync.Mutex
 	running atomic.Int64
+	ticking atomic.Bool
 	users   int
 	closed  bool
 }
@@ -210,7 +211,8 @@ func (e *Engine) leave() {
 
 // run moves the engine's clock on while a call runs.
 func (e *Engine) run() (stop func()) {
-	if e.running.Add(1) == 1 {
+	e.running.Add(1)
+	if e.ticking.CompareAndSwap(false, true) {
 		e.mutex.Lock()
 		e.users++
 		e.mutex.Unlock()
@@ -219,8 +221,10 @@ func (e *Engine) run() (stop func()) {
 	return func() { e.running.Add(-1) }
 }
 
-// tick ends some time after the last call did, so that many short calls do not
-// start it anew.
+// idleTicks is how long the clock goes on after the last call, so that many short
+// calls do not start it anew.
+const idleTicks = 100
+
 func (e *Engine) tick() {
 	clock := time.NewTicker(Tick)
 	defer clock.Stop()
@@ -229,9 +233,20 @@ func (e *Engine) tick() {
 		defer e.mutex.Unlock()
 		e.leave()
 	}()
+	idle := 0
 	for range clock.C {
 		C.wasmtime_engine_increment_epoch(e.engine)
-		if e.running.Load() == 0 {
+		if e.running.Load() > 0 {
+			idle = 0
+			continue
+		}
+		if idle++; idle < idleTicks {
+			continue
+		}
+		e.ticking.Store(false)
+		// A call that came meanwhile starts the clock itself, unless it found it
+		// going.
+		if e.running.Load() == 0 || !e.ticking.CompareAndSwap(false, true) {
 			return
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"runtime/cgo"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"layerwise.dev/layerwise/internal/wit"
@@ -82,7 +81,6 @@ type Instance struct {
 	start  time.Time
 	waited time.Duration
 	stop   *Trap
-	broken atomic.Bool
 }
 
 // Resource is a handle to a resource of the component.
