@@ -130,13 +130,21 @@ pub fn read(
             .map_err(|error| about(error, cache))?;
         return parse(&cache.encode()?, BTreeMap::new());
     }
-    if checked.report.config.is_empty() {
+    let manifest = document(opened, found, &found.manifest, cache)?;
+    let mut digest = checked.report.config.clone();
+    if digest.is_empty() {
+        // Importers do not even look into a manifest that is too large.
+        digest = session
+            .detect(&manifest)
+            .map_err(|error| about(error, cache))?
+            .1;
+    }
+    if digest.is_empty() {
         let message = format!(
-            "cannot draw the cache {cache:?}: no cache config was found; `layerwise buildkit verify` says why"
+            "cannot draw the cache {cache:?}: it has no cache config; `layerwise buildkit verify` says more"
         );
         return Err(Failed::new("corrupt", message).about(cache));
     }
-    let manifest = document(opened, found, &found.manifest, cache)?;
     let listing = listing(&manifest).map_err(wrong)?;
     let manifest: Manifest = serde_json::from_str(&manifest).map_err(wrong)?;
     let listed = [manifest.layers, manifest.manifests];
@@ -146,8 +154,7 @@ pub fn read(
         .flatten()
         .chain(manifest.config)
         .collect();
-    let digest = &checked.report.config;
-    let size = listed.iter().rev().find(|entry| entry.digest == *digest);
+    let size = listed.iter().rev().find(|entry| entry.digest == digest);
     let wanted = Descriptor {
         digest: digest.clone(),
         size: size.map_or(0, |entry| entry.size),

@@ -30,7 +30,7 @@ dl{display:flex;flex-wrap:wrap;gap:8px 28px;margin:12px 0 0}dt{color:var(--soft)
 .picture{overflow:auto;border-block:1px solid var(--edge);max-height:80vh;padding:0}\
 .picture svg{display:block;margin:auto}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:5px 12px 5px 0;border-bottom:1px solid var(--edge)}\
-th{color:var(--soft);font-weight:500;font-size:12px}a{color:var(--link)}.warning{color:var(--warn);font-weight:600}.error{color:var(--bad);font-weight:600}\
+th{color:var(--soft);font-weight:500;font-size:12px}a{color:var(--link)}td.warning{color:var(--warn);font-weight:600}td.error{color:var(--bad);font-weight:600}\
 .note{background:var(--panel);border-left:4px solid var(--warn);padding:8px 12px;margin:12px 0 0}.bad{border-color:var(--bad)}";
 
 /// The page of a cache.

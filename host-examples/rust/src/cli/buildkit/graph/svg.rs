@@ -185,9 +185,12 @@ fn boxed(svg: &mut String, model: &Model, one: &Box, (x, y): (f64, f64)) {
     if one.hidden > 0 {
         let _ = writeln!(
             svg,
-            r#"<text x="{:.1}" y="-5" text-anchor="middle" class="soft">{} sources not drawn</text>"#,
+            r#"<text x="{:.1}" y="-5" text-anchor="middle" class="soft">{}</text>"#,
             WIDTH / 2.0,
-            one.hidden
+            match one.hidden {
+                1 => "a source is not drawn".to_owned(),
+                n => format!("{n} sources are not drawn"),
+            }
         );
     }
     if one.inputs > 1 {
@@ -243,12 +246,13 @@ fn state(one: &Box) -> String {
         Standing::Dead => "dead",
     };
     match &one.created {
-        Some(created) => {
+        // Findings need the room.
+        Some(created) if one.findings.is_empty() => {
             // To the minute; hovering tells the rest.
             let minute: String = created.chars().take(16).collect();
             format!("{standing}, {}", minute.replace('T', " "))
         }
-        None => standing.to_owned(),
+        _ => standing.to_owned(),
     }
 }
 
