@@ -423,6 +423,14 @@ impl<'a> Reader<'a> {
         &mut self,
         mut item: impl FnMut(&mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.each_item(&mut item)
+    }
+
+    /// Compiled once, whatever the items are.
+    fn each_item<E: From<Error>>(
+        &mut self,
+        item: &mut dyn FnMut(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
         if self.peek()? != Shape::List {
             return Err(self.mismatch("a list").into());
         }
@@ -445,6 +453,14 @@ impl<'a> Reader<'a> {
     pub fn object<E: From<Error>>(
         &mut self,
         mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.each_member(&mut member)
+    }
+
+    /// Compiled once, whatever the members are.
+    fn each_member<E: From<Error>>(
+        &mut self,
+        member: &mut dyn FnMut(&mut Self, Cow<'a, str>) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.peek()? != Shape::Object {
             return Err(self.mismatch("an object").into());
