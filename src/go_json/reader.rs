@@ -96,6 +96,9 @@ pub struct Text<'a> {
     pub escaped: bool,
 }
 
+/// What reads a member of an object, given its name.
+type Member<'f, 'a, E> = dyn FnMut(&mut Reader<'a>, Cow<'a, str>) -> Result<(), E> + 'f;
+
 /// Reads one document from front to back; nothing is built that the caller
 /// does not ask for. Cost is linear in the text.
 #[derive(Clone, Debug)]
@@ -458,10 +461,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Compiled once, whatever the members are.
-    fn each_member<E: From<Error>>(
-        &mut self,
-        member: &mut dyn FnMut(&mut Self, Cow<'a, str>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    fn each_member<E: From<Error>>(&mut self, member: &mut Member<'_, 'a, E>) -> Result<(), E> {
         if self.peek()? != Shape::Object {
             return Err(self.mismatch("an object").into());
         }

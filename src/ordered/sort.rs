@@ -102,10 +102,7 @@ fn merge(places: &mut Vec<u32>, compare: &mut dyn FnMut(u32, u32) -> Ordering) {
 fn arrange(places: &mut [u32], swap: &mut dyn FnMut(usize, usize)) {
     for start in 0..places.len() {
         let mut at = start;
-        loop {
-            let Some(place) = places.get_mut(at) else {
-                break;
-            };
+        while let Some(place) = places.get_mut(at) {
             let from = core::mem::replace(place, u32::try_from(at).unwrap_or(0)) as usize;
             if from == start || from == at {
                 break;
