@@ -14,6 +14,7 @@ extern crate alloc;
 
 #[cfg(target_family = "wasm")]
 mod component;
+mod ordered;
 mod prelude;
 
 pub mod buildkit;

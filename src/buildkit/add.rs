@@ -142,7 +142,7 @@ impl Graph {
             .map(|group| group.iter().flat_map(|link| self.candidates(digest, *link)))
             .collect();
         let mut found = fewest(&mut walks);
-        found.sort_unstable();
+        sort(&mut found);
         found.dedup();
         found.retain(|record| {
             groups

@@ -153,7 +153,7 @@ impl Cache {
                 });
             }
         }
-        links.sort_unstable();
+        sort(&mut links);
         Ok(links)
     }
 
@@ -185,7 +185,7 @@ impl Cache {
                 });
             }
         }
-        offers.sort_unstable();
+        sort(&mut offers);
         Ok(offers)
     }
 

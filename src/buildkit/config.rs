@@ -80,7 +80,7 @@ fn write_inputs(text: &mut String, layout: &Layout, quoted: &Quoted<'_>, record:
         .map(|link| (link.input, layout.index.at(link.source), link.selector))
         .collect();
     // Links come sorted by selector, so a stable sort keeps that order.
-    links.sort_by_key(|(input, index, _)| (*input, *index));
+    sort_by_key(&mut links, |(input, index, _)| (*input, *index));
     let mut links = links.iter().peekable();
     comma(text);
     text.push_str("\"inputs\":[");

@@ -157,7 +157,7 @@ impl<'a> Side<'a> {
             .iter()
             .map(|link| (link.input, self.hash(link.source)))
             .collect();
-        sources.sort_unstable();
+        sort(&mut sources);
         let mut hasher = Sha256::new();
         hasher.update(b"layerwise/buildkit/place/1");
         for (input, source) in sources {

@@ -52,7 +52,7 @@ impl Cache {
             .into_iter()
             .map(|record| self.names.text(graph, record))
             .collect();
-        names.sort_unstable();
+        sort(&mut names);
         Ok(names)
     }
 
@@ -136,7 +136,7 @@ impl Cache {
                 (differences.len(), record, differences)
             })
             .collect();
-        near.sort_by_key(|(count, record, _)| (*count, *record));
+        sort_by_key(&mut near, |(count, record, _)| (*count, *record));
         near.into_iter()
             .map(|(_, record, differences)| {
                 Finding::new(Reason::LinkDiffers, self.names.text(graph, record)).with(differences)

@@ -74,7 +74,7 @@ impl Names {
                     (source, ranks.at(link.selector), link.selector)
                 })
                 .collect();
-            sources.sort_unstable();
+            sort(&mut sources);
             for (source, _, selector) in sources {
                 bytes.extend(source);
                 bytes.push(0);

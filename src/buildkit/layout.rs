@@ -82,7 +82,7 @@ pub(super) fn lay_out(
     }
 
     let mut records = walk;
-    records.sort_by(|a, b| compare(&web, &ranks, *a, *b));
+    sort_by(&mut records, |a, b| compare(&web, &ranks, *a, *b));
     let mut index = Dense::filled(web.len(), NONE);
     for (at, record) in records.iter().enumerate() {
         index.set(*record, number(at));
@@ -215,7 +215,7 @@ fn sort_layers(layers: &mut Vec<Layer>, ranks: &Dense<u32>) -> Dense<u32> {
             .get(place(*at))
             .map(|layer| (ranks.at(layer.digest), layer.parent))
     };
-    order.sort_by_key(key);
+    sort_by_key(&mut order, key);
     let mut index = Dense::filled(layers.len(), NONE);
     for (new, old) in order.iter().enumerate() {
         index.set(*old, number(new));

@@ -217,7 +217,7 @@ impl Seed {
         }
         let mut kept_web = Web::default();
         for (record, links) in links.iter_mut().enumerate() {
-            links.sort_unstable();
+            sort(links);
             let record = number(record);
             let links = links.iter().copied();
             kept_web.push(web.digest.at(record), web.arity.at(record), links);

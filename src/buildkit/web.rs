@@ -69,8 +69,8 @@ impl Web {
         let mut ties = self.sort_links(ranks, |_| ());
         if starts {
             let digest = &self.digest;
-            self.starts
-                .sort_unstable_by_key(|record| (ranks.at(digest.at(*record)), *record));
+            let key = |record: &u32| (ranks.at(digest.at(*record)), *record);
+            sort_by_key(&mut self.starts, key);
             ties |= self
                 .starts
                 .windows(2)
@@ -84,9 +84,8 @@ impl Web {
         self.sort_links(ranks, hash);
         if starts {
             let digest = &self.digest;
-            self.starts.sort_unstable_by_key(|record| {
-                (ranks.at(digest.at(*record)), hash(*record), *record)
-            });
+            let key = |record: &u32| (ranks.at(digest.at(*record)), hash(*record), *record);
+            sort_by_key(&mut self.starts, key);
         }
     }
 
@@ -104,7 +103,7 @@ impl Web {
                 return ties;
             };
             if links.len() > 1 {
-                links.sort_unstable_by_key(|link| (key(link), more(link.source), link.source));
+                sort_by_key(links, |link| (key(link), more(link.source), link.source));
                 ties |= links
                     .windows(2)
                     .any(|pair| matches!(pair, [a, b] if key(a) == key(b)));
@@ -126,7 +125,7 @@ impl Web {
                     (link.input, ranks.at(link.selector), above, link.selector)
                 })
                 .collect();
-            links.sort_unstable();
+            sort(&mut links);
             let mut hasher = Sha256::new();
             hasher.update(b"layerwise/buildkit/record/1");
             framed(&mut hasher, texts.get(self.digest.at(record)));

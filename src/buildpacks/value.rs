@@ -231,7 +231,7 @@ impl Open {
         match self {
             Self::List(items) => Node::List(items),
             Self::Map(mut members, _) => {
-                members.sort_by(|(a, _), (b, _)| a.cmp(b));
+                sort_by(&mut members, |(a, _), (b, _)| a.cmp(b));
                 let mut last: Vec<(String, usize)> = Vec::with_capacity(members.len());
                 for member in members {
                     match last.last_mut() {

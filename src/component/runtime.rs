@@ -69,6 +69,41 @@ unsafe impl GlobalAlloc for Libc {
     }
 }
 
+/// Compares memory. The one of wasi-libc goes byte by byte, and comparing ids is
+/// most of what a lookup does.
+///
+/// # Safety
+/// As C's: both lead to `count` bytes.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
+    const WORD: usize = size_of::<u64>();
+    let mut at = 0;
+    while count.wrapping_sub(at) >= WORD {
+        // SAFETY: a whole word is left of both.
+        let (x, y) = unsafe {
+            let word = |from: *const u8| from.add(at).cast::<u64>().read_unaligned();
+            (word(a), word(b))
+        };
+        if x != y {
+            return if x.swap_bytes() < y.swap_bytes() {
+                -1
+            } else {
+                1
+            };
+        }
+        at = at.wrapping_add(WORD);
+    }
+    while at < count {
+        // SAFETY: at least one byte is left of both.
+        let (x, y) = unsafe { (a.add(at).read(), b.add(at).read()) };
+        if x != y {
+            return i32::from(x).wrapping_sub(i32::from(y));
+        }
+        at = at.wrapping_add(1);
+    }
+    0
+}
+
 /// Where the host puts what it passes in.
 ///
 /// # Safety

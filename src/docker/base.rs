@@ -1,6 +1,6 @@
 //! What is kept of an image that a step stands on.
 
-use core::cell::RefCell;
+use core::cell::{Ref, RefCell};
 
 use super::compare::Frames;
 use super::history::Entry;
@@ -180,9 +180,11 @@ impl Prefix {
         }
     }
 
-    /// Hands the text to `read`.
-    pub fn read<T>(&self, read: impl FnOnce(&str) -> T) -> T {
-        read(self.buffer.borrow().get(..self.length).unwrap_or_default())
+    /// The text.
+    pub fn text(&self) -> Ref<'_, str> {
+        Ref::map(self.buffer.borrow(), |buffer| {
+            buffer.get(..self.length).unwrap_or_default()
+        })
     }
 
     /// This text with a comma and one piece more.
@@ -191,7 +193,7 @@ impl Prefix {
         let buffer = if shared {
             Rc::clone(&self.buffer)
         } else {
-            Rc::new(RefCell::new(self.read(ToOwned::to_owned)))
+            Rc::new(RefCell::new(self.text().to_owned()))
         };
         let length = {
             let mut text = buffer.borrow_mut();
@@ -236,7 +238,7 @@ mod tests {
         let two = root.with("2");
         let three = two.with("3");
         let other = two.with("4");
-        let text = |prefix: &Prefix| prefix.read(ToOwned::to_owned);
+        let text = |prefix: &Prefix| prefix.text().to_owned();
         assert_eq!(text(&root), "1");
         assert_eq!(text(&two), "1,2");
         assert_eq!(text(&three), "1,2,3");

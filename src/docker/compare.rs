@@ -56,10 +56,11 @@ impl Key {
             framed.text(key);
             framed.text(value);
         }
+        let has_empty = labels.values().any(String::is_empty);
         Self {
             rest: digest_rest(config, compared),
             labels: framed.finish(),
-            empty: labels.values().any(String::is_empty).then_some(labels),
+            empty: has_empty.then_some(labels),
             never: compared == Compared::Early && config.open_stdin,
         }
     }

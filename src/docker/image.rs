@@ -133,6 +133,21 @@ impl ImageDocument {
             os_version,
             os_features,
         } = self;
+        let mut ids = Writer::new(rules.escapes);
+        for (index, id) in rootfs
+            .iter()
+            .flat_map(|rootfs| &rootfs.diff_ids)
+            .enumerate()
+        {
+            if index > 0 {
+                ids.raw(",");
+            }
+            ids.string(id);
+        }
+        let mut entries = String::new();
+        for entry in history.iter().flatten() {
+            entry.append_to(&mut entries, rules)?;
+        }
         let mut members = Members::new(rules);
         members.text("id", id);
         members.text("comment", comment);
@@ -151,21 +166,10 @@ impl ImageDocument {
             members.put("Size", |w| w.integer(*size));
         }
         members.text("parent", parent);
-        if let Some(RootFs { kind, diff_ids }) = rootfs {
-            let mut ids = Writer::new(rules.escapes);
-            for (index, id) in diff_ids.iter().enumerate() {
-                if index > 0 {
-                    ids.raw(",");
-                }
-                ids.string(id);
-            }
-            members.rootfs(kind, ids.as_str());
+        if let Some(rootfs) = rootfs {
+            members.rootfs(&rootfs.kind, ids.as_str());
         }
-        if let Some(history) = history.as_ref().filter(|list| !list.is_empty()) {
-            let mut entries = String::new();
-            for entry in history {
-                entry.append_to(&mut entries, rules)?;
-            }
+        if !entries.is_empty() {
             members.history(&entries);
         }
         members.text("os.version", os_version);
@@ -177,7 +181,15 @@ impl ImageDocument {
 /// The members of a document being written, in declared order.
 pub struct Members<'r> {
     rules: &'r Rules,
-    list: Vec<(&'static str, String)>,
+    list: Vec<(&'static str, Value<'r>)>,
+}
+
+/// The JSON of a member: its parts joined. What is long is in the middle, so
+/// that it is copied once, into the document.
+struct Value<'r> {
+    before: String,
+    middle: &'r str,
+    after: &'static str,
 }
 
 impl<'r> Members<'r> {
@@ -193,7 +205,16 @@ impl<'r> Members<'r> {
     pub fn put(&mut self, name: &'static str, write: impl FnOnce(&mut Writer)) {
         let mut writer = Writer::new(self.rules.escapes);
         write(&mut writer);
-        self.list.push((name, writer.finish()));
+        self.push(name, writer.finish(), "", "");
+    }
+
+    fn push(&mut self, name: &'static str, before: String, middle: &'r str, after: &'static str) {
+        let value = Value {
+            before,
+            middle,
+            after,
+        };
+        self.list.push((name, value));
     }
 
     /// A text, left out when empty.
@@ -217,46 +238,45 @@ impl<'r> Members<'r> {
             None => writer.null(),
             Some(time) => time.encode(&mut writer).then_some(())?,
         }
-        self.list.push((name, writer.finish()));
+        self.push(name, writer.finish(), "", "");
         Some(())
     }
 
     /// `rootfs` from diff ids that are JSON already, joined with commas.
-    pub fn rootfs(&mut self, kind: &str, diff_ids: &str) {
-        self.put("rootfs", |w| {
-            w.object(|w| {
-                w.member("type").string(kind);
-                if !diff_ids.is_empty() {
-                    w.member("diff_ids").raw("[");
-                    w.raw(diff_ids);
-                    w.raw("]");
-                }
-            });
-        });
+    pub fn rootfs(&mut self, kind: &str, diff_ids: &'r str) {
+        let mut writer = Writer::new(self.rules.escapes);
+        writer.raw("{");
+        writer.member("type").string(kind);
+        let after = if diff_ids.is_empty() {
+            "}"
+        } else {
+            writer.member("diff_ids").raw("[");
+            "]}"
+        };
+        self.push("rootfs", writer.finish(), diff_ids, after);
     }
 
     /// `history` from entries that are JSON already, joined with commas.
-    pub fn history(&mut self, entries: &str) {
-        let mut text = String::with_capacity(entries.len() + 2);
-        text.push('[');
-        text.push_str(entries);
-        text.push(']');
-        self.list.push(("history", text));
+    pub fn history(&mut self, entries: &'r str) {
+        self.push("history", "[".to_owned(), entries, "]");
     }
 
     /// The document.
     pub fn join(mut self, order: Order) -> String {
         if order == Order::Sorted {
-            self.list.sort_by_key(|(name, _)| *name);
+            sort_by_key(&mut self.list, |(name, _)| *name);
         }
-        let length: usize = self.list.iter().map(|(n, t)| n.len() + t.len() + 4).sum();
+        let parts = |value: &Value<'r>| value.before.len() + value.middle.len() + value.after.len();
+        let length: usize = self.list.iter().map(|(n, v)| n.len() + parts(v) + 4).sum();
         let mut text = String::with_capacity(length + 2);
         for (index, (name, value)) in self.list.iter().enumerate() {
             text.push(if index == 0 { '{' } else { ',' });
             text.push('"');
             text.push_str(name);
             text.push_str("\":");
-            text.push_str(value);
+            text.push_str(&value.before);
+            text.push_str(value.middle);
+            text.push_str(value.after);
         }
         text.push('}');
         text

@@ -260,7 +260,7 @@ pub fn normalize(platform: &Platform, host_os: &str) -> Platform {
         (architecture, variant) => (architecture, variant),
     };
     let mut os_features = platform.os_features.clone();
-    os_features.sort();
+    sort(&mut os_features);
     os_features.dedup();
     Platform {
         os,

@@ -38,6 +38,7 @@ pub fn restore(
 ) -> Option<Restored> {
     let entry = source.history.get(index)?;
     let base = base.grown(entry, layer.as_deref(), rules)?;
+    let (diff_ids, entries) = (base.layers_json.text(), base.history_json.as_ref()?.text());
     let mut members = Members::new(rules);
     members.time("created", entry.created)?;
     members.put("container_config", |w| {
@@ -50,15 +51,14 @@ pub fn restore(
     members.put("config", |w| config.encode(w, rules));
     members.text("architecture", &source.platform.architecture);
     members.text("os", &source.platform.os);
-    base.layers_json
-        .read(|diff_ids| members.rootfs(&base.kind, diff_ids));
-    base.history_json
-        .as_ref()?
-        .read(|entries| members.history(entries));
+    members.rootfs(&base.kind, &diff_ids);
+    members.history(&entries);
     members.text("os.version", &source.platform.os_version);
     members.texts("os.features", &source.platform.os_features);
+    let document = members.join(rules.order);
+    drop((diff_ids, entries));
     Some(Restored {
-        document: members.join(rules.order),
+        document,
         layer,
         base,
         platform: Platform {

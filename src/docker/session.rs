@@ -196,7 +196,7 @@ impl<H: ImageStore> Session<H> {
             super::explain::explain(&mut self.store, &self.sources, &request, self.mode)?;
         explanation.findings.extend(self.skipped.iter().cloned());
         explanation.findings.extend(self.dropped.iter().cloned());
-        explanation.findings.sort_by_key(|finding| finding.cascade);
+        sort_by_key(&mut explanation.findings, |finding| finding.cascade);
         Ok(explanation)
     }
 

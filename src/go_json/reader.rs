@@ -96,6 +96,9 @@ pub struct Text<'a> {
     pub escaped: bool,
 }
 
+/// What reads a member of an object, given its name.
+type Member<'f, 'a, E> = dyn FnMut(&mut Reader<'a>, Cow<'a, str>) -> Result<(), E> + 'f;
+
 /// Reads one document from front to back; nothing is built that the caller
 /// does not ask for. Cost is linear in the text.
 #[derive(Clone, Debug)]
@@ -423,6 +426,14 @@ impl<'a> Reader<'a> {
         &mut self,
         mut item: impl FnMut(&mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.each_item(&mut item)
+    }
+
+    /// Compiled once, whatever the items are.
+    fn each_item<E: From<Error>>(
+        &mut self,
+        item: &mut dyn FnMut(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
         if self.peek()? != Shape::List {
             return Err(self.mismatch("a list").into());
         }
@@ -446,6 +457,11 @@ impl<'a> Reader<'a> {
         &mut self,
         mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.each_member(&mut member)
+    }
+
+    /// Compiled once, whatever the members are.
+    fn each_member<E: From<Error>>(&mut self, member: &mut Member<'_, 'a, E>) -> Result<(), E> {
         if self.peek()? != Shape::Object {
             return Err(self.mismatch("an object").into());
         }

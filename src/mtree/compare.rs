@@ -103,7 +103,7 @@ pub fn compare(old: &Spec<'_>, new: &Tree, budget: u64) -> Result<Vec<Change>, S
         budget.spend(path.len())?;
         changes.push((path, kind, keys));
     }
-    changes.sort_by(|a, b| a.0.cmp(&b.0));
+    sort_by(&mut changes, |a, b| a.0.cmp(&b.0));
     let change = |(path, kind, keys): (Vec<u8>, ChangeKind, Vec<KeyChange>)| Change {
         path: paths::encode(&path),
         kind,
@@ -167,7 +167,7 @@ fn compare_keys(old: &Keys<'_>, new: &Keys<'_>) -> Vec<KeyChange> {
             });
         }
     }
-    changes.sort();
+    sort(&mut changes);
     changes
 }
 

@@ -138,10 +138,10 @@ fn order(nodes: &mut [Node]) -> Result<(), InvalidTree> {
         };
         let mut children = core::mem::take(&mut node.children);
         let key = |child: &usize| nodes.get(*child).map(|n| (n.directory, n.name.as_slice()));
-        children.sort_by(|a, b| key(a).cmp(&key(b)));
+        sort_by(&mut children, |a, b| key(a).cmp(&key(b)));
         let name = |child: &usize| nodes.get(*child).map(|n| n.name.as_slice());
         let mut names: Vec<_> = children.iter().map(name).collect();
-        names.sort_unstable();
+        sort(&mut names);
         let twice = names.windows(2).find_map(|pair| match pair {
             [a, b] if a == b => Some(paths::encode(a.unwrap_or_default())),
             _ => None,

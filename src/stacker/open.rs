@@ -238,7 +238,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 self.opened.pruned.push(Pruned { key, name, reason });
             }
         }
-        self.opened.pruned.sort_by(|a, b| a.key.cmp(&b.key));
+        sort_by(&mut self.opened.pruned, |a, b| a.key.cmp(&b.key));
         let without =
             |entry: &super::entry::Entry| !entry.build_only() && entry.manifests().next().is_none();
         let kept: Vec<_> = self

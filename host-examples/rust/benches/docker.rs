@@ -31,8 +31,10 @@ fn main() {
     for (sources, upstream) in [(10, 3_420), (100, 20_200)] {
         from(&engine, sources, 1_000, Duration::from_micros(upstream));
     }
-    for (steps, upstream) in [(10, 600), (100, 24_000), (1_000, 2_000_000)] {
-        replay(&engine, steps, Duration::from_micros(upstream));
+    for dry_run in [true, false] {
+        for (steps, upstream) in [(10, 600), (100, 24_000), (1_000, 2_000_000)] {
+            replay(&engine, steps, dry_run, Duration::from_micros(upstream));
+        }
     }
 }
 
@@ -129,10 +131,18 @@ fn from(engine: &Engine, sources: usize, entries: usize, upstream: Duration) {
     );
 }
 
-/// All steps of one source, from scratch: restores, then the exact hit.
-fn replay(engine: &Engine, entries: usize, upstream: Duration) {
-    let store = Memory::new(Order::Sorted);
-    let source = store.add(&document(entries, "x"), None, Provenance::Elsewhere);
+/// All steps of one source, from scratch: restores, then the exact hit. In a dry
+/// run the session hashes the documents and answers them, otherwise the store
+/// does and keeps them. Either way every document has the whole history before
+/// it, so that the bytes grow with the square of the steps.
+fn replay(engine: &Engine, entries: usize, dry_run: bool, upstream: Duration) {
+    let text = document(entries, "x");
+    let fresh = || -> (Store, String) {
+        let store = Memory::new(Order::Sorted);
+        let source = store.add(&text, None, Provenance::Elsewhere);
+        (Arc::new(store), source)
+    };
+    let (_, source) = fresh();
     let steps: Vec<Step> = (0..entries)
         .map(|entry| step(None, &command(entry, entries, "x")))
         .collect();
@@ -143,24 +153,24 @@ fn replay(engine: &Engine, entries: usize, upstream: Duration) {
             trusted: true,
         }],
         policy: Policy {
-            dry_run: true,
+            dry_run,
             ..Policy::default()
         },
         ..Options::default()
     };
-    let store: Store = Arc::new(store);
     let times = if entries >= 1_000 { 5 } else { 20 };
     let hits = |count: usize| assert_eq!(count, entries, "every step hits");
     let native = median(times, || {
-        let mut session = Native::open(Arc::clone(&store), options.clone()).expect("session");
+        let mut session = Native::open(fresh().0, options.clone()).expect("session");
         hits(session.replay(&steps).expect("answers").len());
     });
     let component = median(times, || {
-        let (_, mut session) = open(engine, Arc::clone(&store), &options);
+        let (_, mut session) = open(engine, fresh().0, &options);
         hits(session.replay(&steps).expect("answers").len());
     });
+    let kind = if dry_run { "dry replay" } else { "replay" };
     row(
-        &format!("replay of {entries} steps"),
+        &format!("{kind} of {entries} steps"),
         (native, component),
         Some(upstream),
     );

@@ -137,10 +137,11 @@ fn parent_chain<H: ImageStore>(
 ) -> Option<(Vec<Entry>, Vec<String>)> {
     let image = match &base.history_json {
         Some(history) if base.restored => {
-            let diff_ids = base.layers_json.read(ToOwned::to_owned);
-            let text = history.read(|history| {
-                format!(r#"{{"rootfs":{{"diff_ids":[{diff_ids}]}},"history":[{history}]}}"#)
-            });
+            let (diff_ids, history) = (base.layers_json.text(), history.text());
+            let text = format!(
+                r#"{{"rootfs":{{"diff_ids":[{}]}},"history":[{}]}}"#,
+                &*diff_ids, &*history
+            );
             ImageDocument::read(&text, &store.rules, u32::MAX).ok()?
         }
         _ => {

@@ -9,6 +9,7 @@
 )]
 
 mod buildpacks;
+mod docker;
 mod transcript;
 
 use std::path::Path;
