@@ -17,10 +17,13 @@ use crate::draw::Draw;
 /// how it grows.
 const ITEMS: usize = 400;
 
+/// The fuel that so many items take.
+type Shape = fn(Draw, usize) -> Option<u64>;
+
 /// The first byte chooses the shape, the others what its items look like.
 pub fn cost(bytes: &[u8]) {
     let mut draw = Draw::new(bytes);
-    let shapes: [(&str, fn(Draw, usize) -> Option<u64>); 6] = [
+    let shapes: [(&str, Shape); 6] = [
         ("a document's history", history),
         ("children of an image", children),
         ("records of a cache config", records),
@@ -42,7 +45,7 @@ fn history(mut draw: Draw, items: usize) -> Option<u64> {
     let texts: Vec<String> = draw.several(8, Draw::anything);
     let entry = |index: usize| {
         let text = texts.get(index.checked_rem(texts.len())?)?;
-        Some(json!({ "created_by": text, "empty_layer": index % 3 == 0 }))
+        Some(json!({ "created_by": text, "empty_layer": index.is_multiple_of(3) }))
     };
     let history: Vec<_> = (0..items).map(entry).collect();
     let document = json!({ "history": history, "rootfs": { "type": "layers" } }).to_string();
