@@ -27,12 +27,14 @@ pub fn engine(global: &Global) -> Result<Engine, Failed> {
     } else {
         code_cache(env::var_os("XDG_CACHE_HOME"), env::var_os("HOME"))
     };
-    let options = EngineOptions {
+    let mut options = EngineOptions {
         component,
         code_cache,
-        record: global.record.clone(),
         ..EngineOptions::default()
     };
+    if global.record.is_some() {
+        options.record.clone_from(&global.record);
+    }
     Engine::new(&options).map_err(|error| {
         let mut failed = Failed::from(error);
         if let Some(path) = &global.component {

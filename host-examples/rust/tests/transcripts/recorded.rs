@@ -17,6 +17,13 @@ fn lent() -> Lent {
     }
 }
 
+fn step() -> Step {
+    Step {
+        config: Some(r#"{"Cmd":["make"]}"#.to_owned()),
+        ..Step::default()
+    }
+}
+
 fn engine(record: Option<Recorder>, net: Net) -> Engine {
     let options = EngineOptions {
         record,
@@ -38,7 +45,7 @@ fn names_and_instances() {
         recorder.name(name);
         let limits = SessionLimits::default();
         let mut session = engine.docker(lent(), Options::default(), limits).unwrap();
-        session.lookup(&Step::default()).unwrap();
+        session.lookup(&step()).unwrap();
     }
     let document = document(&recorder);
     let names: Vec<&str> = document["instances"]
@@ -96,7 +103,7 @@ fn a_file_for_each_instance() {
     for _ in 0..2 {
         let limits = SessionLimits::default();
         let mut session = engine.docker(lent(), Options::default(), limits).unwrap();
-        session.lookup(&Step::default()).unwrap();
+        session.lookup(&step()).unwrap();
     }
     let files: Vec<_> = fs::read_dir(&directory).unwrap().collect();
     assert_eq!(files.len(), 2);
