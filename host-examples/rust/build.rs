@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fs};
 
+use sha2::{Digest as _, Sha256};
+
 const TARGET: &str = "wasm32-wasip2";
 
 fn main() -> ExitCode {
@@ -56,7 +58,14 @@ fn build() -> Result<(), String> {
         ));
     }
     let component = built.join(TARGET).join("component/layerwise.wasm");
-    fs::copy(&component, out.join("layerwise.wasm"))
-        .map_err(|error| format!("copy {}: {error}", component.display()))?;
+    let failed = |error| format!("copy {}: {error}", component.display());
+    let bytes = fs::read(&component).map_err(failed)?;
+    fs::write(out.join("layerwise.wasm"), &bytes).map_err(failed)?;
+    // Hashed here, so that a start need not.
+    let digest: String = Sha256::digest(&bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    println!("cargo::rustc-env=LAYERWISE_COMPONENT_SHA256={digest}");
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::error::Error;
 /// Loads the compiled form of `wasm` out of `directory`, or compiles it and
 /// keeps it there. A directory that cannot be used costs time, never an error.
 pub fn load_or_compile(engine: &Engine, wasm: &[u8], directory: &Path) -> Result<Component, Error> {
-    let path = path(engine, wasm, directory);
+    let path = path(engine, &hex(wasm), directory);
     if let Some(component) = load(engine, &path) {
         return Ok(component);
     }
@@ -31,15 +31,22 @@ pub fn compile(engine: &Engine, wasm: &[u8]) -> Result<Component, Error> {
         .map_err(|error| Error::Engine(format!("the component cannot be compiled: {error:#}")))
 }
 
-fn path(engine: &Engine, wasm: &[u8], directory: &Path) -> PathBuf {
+/// The SHA-256 of a component. That of the one inside is known.
+fn hex(wasm: &[u8]) -> String {
+    if std::ptr::eq(wasm, crate::COMPONENT) {
+        return env!("LAYERWISE_COMPONENT_SHA256").to_owned();
+    }
+    sha256(wasm).hex().to_owned()
+}
+
+fn path(engine: &Engine, component: &str, directory: &Path) -> PathBuf {
     let mut settings = Settings(Vec::new());
     engine.precompile_compatibility_hash().hash(&mut settings);
-    let digest = sha256(wasm);
     let settings = sha256(&settings.0);
     let short = |hex: &str| hex.chars().take(32).collect::<String>();
     directory.join(format!(
         "{}-{}.cwasm",
-        short(digest.hex()),
+        short(component),
         short(settings.hex())
     ))
 }
@@ -83,5 +90,15 @@ fn keep(component: &Component, path: &Path) {
         .and_then(|()| fs::rename(&partial, path));
     if written.is_err() {
         let _ = fs::remove_file(&partial);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_known_digest_is_that_of_the_component() {
+        assert_eq!(hex(crate::COMPONENT), sha256(crate::COMPONENT).hex());
     }
 }

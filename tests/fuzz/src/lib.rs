@@ -27,8 +27,11 @@ pub use cost::cost;
 pub use model::model;
 pub use parsers::parsers;
 
+/// A function of bytes that panics when a law is broken.
+pub type Target = fn(&[u8]);
+
 /// Every target by its name.
-pub const TARGETS: [(&str, fn(&[u8])); 9] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("component", component),
     ("differential", differential),
     ("docker", docker),
@@ -79,7 +82,7 @@ pub fn stacker(bytes: &[u8]) {
 
 /// Runs a target on the files named on the command line: what a fuzzer found,
 /// without a fuzzer.
-pub fn run_files(target: fn(&[u8])) {
+pub fn run_files(target: Target) {
     for path in std::env::args_os().skip(1) {
         let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
         target(&bytes);
