@@ -2,6 +2,10 @@
 //! is installed, with upstream's own package in the same run:
 //! `cargo bench -p layerwise-host --bench buildkit`.
 //!
+//! Natively and upstream get records that were read before; the component reads them
+//! from one document. Marshal is everything up to the bytes of the config, and with us
+//! also the manifest and both digests.
+//!
 //! Prints the best of some rounds in milliseconds, upstream's time over ours, and
 //! what a doubling of the records costs. Ratios are what counts: machines differ.
 
@@ -23,8 +27,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use layerwise::buildkit::{self as native, Exporter, Options};
+use layerwise::buildkit::{self as native, Alternative, Exporter, Options, Outcome, Record};
 use layerwise::host::Silent;
+use layerwise::oci::Descriptor;
 use layerwise::semantics::Semantics;
 use layerwise_conformance::buildkit::Host;
 use layerwise_host::{Engine, EngineOptions, Lent, SessionLimits};
@@ -53,7 +58,8 @@ fn main() {
         for count in [100, 1_000, 10_000, 100_000] {
             let document = shapes::shape(kind, count);
             let rounds = (200_000 / count).clamp(3, 50);
-            let ours = best(rounds, || measure_native(&document));
+            let records = records(&document);
+            let ours = best(rounds, || measure_native(&records));
             let through = best(rounds.min(10), || measure_component(&engine, &document));
             let theirs = oracle
                 .as_ref()
@@ -142,10 +148,12 @@ fn again(engine: &Engine, oracle: Option<&Oracle>, count: u32, before: &mut Opti
     *before = Some(ours);
 }
 
-fn measure_native(document: &str) -> Times {
+fn measure_native(records: &[Record]) -> Times {
     let mut exporter = exporter();
     let start = Instant::now();
-    exporter.add_all(document).expect("added");
+    for record in records {
+        exporter.add(record).expect("added");
+    }
     let added = start.elapsed();
     let start = Instant::now();
     let plan = exporter.plan().expect("a plan");
@@ -156,6 +164,65 @@ fn measure_native(document: &str) -> Times {
     let read = start.elapsed();
     drop(cache);
     [added, planned, read]
+}
+
+/// The records of a document that were read before, as upstream gets them. No two
+/// of them merge, so that their handles are their positions.
+fn records(document: &str) -> Vec<Record> {
+    #[derive(Deserialize)]
+    struct Given {
+        digest: String,
+        inputs: Vec<Vec<Item>>,
+        results: Vec<Made>,
+    }
+    #[derive(Deserialize)]
+    struct Item {
+        item: u32,
+    }
+    #[derive(Deserialize)]
+    struct Made {
+        created: String,
+        layers: Vec<Blob>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Blob {
+        media_type: String,
+        digest: String,
+        size: u64,
+        annotations: BTreeMap<String, String>,
+    }
+    let link = |link: &Item| Alternative {
+        record: Some(link.item),
+        ..Alternative::default()
+    };
+    let layer = |blob: Blob| Descriptor {
+        media_type: blob.media_type,
+        digest: blob.digest,
+        size: blob.size,
+        annotations: blob.annotations.into_iter().collect(),
+    };
+    let given: Vec<Given> = serde_json::from_str(document).expect("records");
+    given
+        .into_iter()
+        .map(|given| Record {
+            digest: given.digest,
+            inputs: given
+                .inputs
+                .iter()
+                .map(|links| links.iter().map(link).collect())
+                .collect(),
+            results: given
+                .results
+                .into_iter()
+                .map(|made| Outcome {
+                    created: made.created,
+                    layers: made.layers.into_iter().map(layer).collect(),
+                    source: None,
+                })
+                .collect(),
+        })
+        .collect()
 }
 
 fn measure_component(engine: &Engine, document: &str) -> Times {
