@@ -25,7 +25,7 @@ const CODES: [FailureCode; 6] = [
 ];
 
 /// Exports ask for every layer.
-const SMALL: usize = 8;
+const SMALL: usize = 4;
 
 #[test]
 fn every_vector_in_both_readings() {

@@ -18,7 +18,7 @@ use super::{SMALL, broken, typed, vectors};
 
 #[test]
 fn moby() {
-    let subject = Faulty::new(&CODES);
+    let subject = Faulty::new(&CODES, SMALL);
     run_moby(&vectors("moby.json.gz"), &subject).expect("format");
     eprintln!("{} lookups with a fault", subject.runs.get());
     assert!(subject.runs.get() > 10_000);
@@ -26,12 +26,15 @@ fn moby() {
 
 #[test]
 fn docker_real() {
-    let subject = Faulty::new(&[
-        FailureCode::NotFound,
-        FailureCode::Corrupt,
-        FailureCode::Unavailable,
-        FailureCode::Deadline,
-    ]);
+    let subject = Faulty::new(
+        &[
+            FailureCode::NotFound,
+            FailureCode::Corrupt,
+            FailureCode::Unavailable,
+            FailureCode::Deadline,
+        ],
+        SMALL / 8,
+    );
     run_real(&vectors("docker-real.json.gz"), &subject).expect("format");
     eprintln!("{} lookups with a fault", subject.runs.get());
     assert!(subject.runs.get() > 10_000);
@@ -39,13 +42,15 @@ fn docker_real() {
 
 struct Faulty<'a> {
     codes: &'a [FailureCode],
+    small: usize,
     runs: std::rc::Rc<Cell<u64>>,
 }
 
 impl<'a> Faulty<'a> {
-    fn new(codes: &'a [FailureCode]) -> Self {
+    fn new(codes: &'a [FailureCode], small: usize) -> Self {
         Self {
             codes,
+            small,
             runs: std::rc::Rc::default(),
         }
     }
@@ -56,6 +61,7 @@ struct FaultySession {
     store: SharedStore,
     options: Options,
     codes: Vec<FailureCode>,
+    small: usize,
     runs: std::rc::Rc<Cell<u64>>,
     inner: docker::Session<SharedStore>,
 }
@@ -65,7 +71,7 @@ impl FaultySession {
         let mut clean = None;
         let mut good = Vec::new();
         let mut then = None;
-        let runs = each(&self.codes, SMALL, |fault| {
+        let runs = each(&self.codes, self.small, |fault| {
             let images = Images::over(&self.store);
             let failing = Failing::new(&images, fault);
             let answer = look(&failing, &self.options, step);
@@ -164,6 +170,7 @@ impl Subject for Faulty<'_> {
             store,
             options,
             codes: self.codes.to_vec(),
+            small: self.small,
             runs: std::rc::Rc::clone(&self.runs),
             inner,
         }))

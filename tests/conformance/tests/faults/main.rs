@@ -5,10 +5,12 @@
 //! host has: once as it is, to count what is asked, then once for each thing
 //! asked and each failure code, the thing failing with that code. A batch counts
 //! as its items. What changes something fails twice: before it happened, and
-//! after, as when the answer is lost. Of an operation that asks for more than 32
-//! things (BuildKit: 8) each fails in one way, the ways in turn. The codes are all 14, but for
-//! BuildKit and the large recorded builds of Docker, where they are the ones that
-//! the code tells apart.
+//! after, as when the answer is lost.
+//!
+//! The codes are all 14, but for BuildKit and the recorded builds of Docker, where
+//! they are those that the code tells apart. An operation that asks for many
+//! things (32; 8 of stacker, 4 of BuildKit and the recorded builds) is not done
+//! with every code for each: each fails in one way, the ways in turn.
 //!
 //! The law: no panic; an error names itself; a hit is a hit without the fault
 //! too, if only when something else is not there; and a clean session over what
