@@ -235,3 +235,56 @@ fn sessions_do_not_see_each_other() {
     answers.dedup();
     assert_eq!(answers.len(), 4, "every tenant has another image");
 }
+
+/// Bytes of this process that are in memory.
+#[cfg(target_os = "linux")]
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("the process");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let words = line.and_then(|line| line.split_whitespace().nth(1));
+    let kib: usize = words.and_then(|text| text.parse().ok()).expect("a number");
+    kib << 10
+}
+
+/// The sessions of one engine with a pool are as many as the pool has places;
+/// one more is an error, and a place that becomes free can be taken.
+#[cfg(target_os = "linux")]
+#[test]
+fn thousands_of_sessions_live_at_once_under_a_cap() {
+    const SESSIONS: u32 = 2_000;
+    const CAP: usize = 1 << 30;
+    let engine = Engine::new(&EngineOptions {
+        pool: Some(SESSIONS),
+        ..EngineOptions::default()
+    })
+    .expect("engine");
+    let images = store(1, 10);
+    let open = || {
+        let lent = Lent {
+            images: images.clone(),
+            ..Lent::default()
+        };
+        engine.docker(lent, Options::default(), SessionLimits::default())
+    };
+    let before = resident();
+    let mut live = Vec::new();
+    for _ in 0..SESSIONS {
+        let mut session = open().expect("a session");
+        let answer = session.lookup(&step()).expect("an answer");
+        assert_eq!(answer.outcome, Outcome::HitLocal);
+        live.push(session);
+    }
+    let grown = resident().saturating_sub(before);
+    eprintln!("{} KiB a session", (grown >> 10) / live.len());
+    assert!(grown < CAP, "{grown} bytes for {SESSIONS} sessions");
+    match open().err() {
+        Some(Error::Engine(words)) => assert!(words.contains("cannot be started"), "{words}"),
+        other => panic!("one more than the pool has: {other:?}"),
+    }
+    for session in live.iter_mut().step_by(100) {
+        let answer = session.lookup(&step()).expect("an answer");
+        assert_eq!(answer.outcome, Outcome::HitLocal, "it still lives");
+    }
+    live.pop();
+    open().expect("a place that became free");
+}

@@ -185,6 +185,15 @@ impl MemoryFs {
             .collect()
     }
 
+    /// Another file system that holds the same.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self(Mutex::new(State {
+            objects: self.state().objects.clone(),
+            calls: Calls::default(),
+        }))
+    }
+
     /// How often each method was called.
     pub fn calls(&self) -> Calls {
         self.state().calls
