@@ -153,11 +153,17 @@ mod tests {
         assert_eq!(again.records, guard.records);
         assert_eq!(again.base("c", &digest(2)), Some(digest(102).as_str()));
         assert_eq!(again.base("c", &digest(1)), None);
+        let with = |entry: &str, base: &str| {
+            format!(r#"{{"version":1,"layers":{{"a":[{{"entry":"{entry}","base":"{base}"}}]}}}}"#)
+        };
+        assert!(Guard::read(&with(&digest(1), &digest(2))).is_some());
         for text in [
             "",
             "{}",
             r#"{"version":2,"layers":{}}"#,
-            r#"{"version":1,"layers":{"a":[{"entry":"x","base":"y"}]}}"#,
+            &with("x", "y"),
+            &with(&digest(1), "y"),
+            &with("x", &digest(2)),
         ] {
             assert!(Guard::read(text).is_none(), "{text}");
         }

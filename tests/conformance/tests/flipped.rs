@@ -28,7 +28,10 @@ fn flip(answers: Vec<Result<Image, Failure>>) -> Vec<Result<Image, Failure>> {
         }
         image
     };
-    answers.into_iter().map(|answer| answer.map(other)).collect()
+    answers
+        .into_iter()
+        .map(|answer| answer.map(other))
+        .collect()
 }
 
 impl ImageStore for Flipping {

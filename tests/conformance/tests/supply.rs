@@ -35,11 +35,20 @@ fn within() -> BTreeSet<String> {
     let run = Command::new(env!("CARGO"))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
         .args(["tree", "--locked", "--offline", "--package", "layerwise"])
-        .args(["--target", "wasm32-wasip2", "--edges", "normal,no-proc-macro"])
+        .args([
+            "--target",
+            "wasm32-wasip2",
+            "--edges",
+            "normal,no-proc-macro",
+        ])
         .args(["--prefix", "none", "--format", "{p}"])
         .output()
         .expect("cargo runs");
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    assert!(
+        run.status.success(),
+        "{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
     let text = String::from_utf8_lossy(&run.stdout).into_owned();
     let names = text.lines().filter_map(|line| line.split(' ').next());
     names
@@ -60,6 +69,9 @@ fn each_of_them_is_justified() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../SECURITY.md");
     let page = fs::read_to_string(page).expect("the page");
     for name in WITHIN {
-        assert!(page.contains(&format!("`{name}`")), "{name} is not in SECURITY.md");
+        assert!(
+            page.contains(&format!("`{name}`")),
+            "{name} is not in SECURITY.md"
+        );
     }
 }

@@ -18,7 +18,7 @@ mod tests {
     };
     use layerwise::oci::{Descriptor, sha256};
     use layerwise::semantics::Semantics;
-    use layerwise_registry::{Options as Places, Repositories};
+    use layerwise_registry::{Options as Places, Repositories, Rooted};
     use serde_json::{Value, json};
 
     use super::support::*;
@@ -109,7 +109,8 @@ mod tests {
     }
 
     fn places(path: &Path) -> Places {
-        options().scratch(path)
+        let paths = Arc::new(Rooted::open(path).unwrap());
+        options().paths(paths).scratch(path)
     }
 
     /// A record for each of the layers, which the source layout has.
@@ -148,7 +149,11 @@ mod tests {
             inner: Repositories::new(places(&path)).unwrap(),
             left: AtomicUsize::new(left),
         };
-        export(registry, &path, &std::fs::read_to_string(path.join("new.json")).unwrap());
+        export(
+            registry,
+            &path,
+            &std::fs::read_to_string(path.join("new.json")).unwrap(),
+        );
     }
 
     fn killed(path: &Path, changes: usize) -> bool {
@@ -158,7 +163,10 @@ mod tests {
             .env(CHANGES, changes.to_string())
             .output()
             .unwrap();
-        assert!(run.status.success() || run.status.code() == Some(KILLED), "{run:?}");
+        assert!(
+            run.status.success() || run.status.code() == Some(KILLED),
+            "{run:?}"
+        );
         !run.status.success()
     }
 
@@ -167,14 +175,20 @@ mod tests {
     fn read_back(all: &Repositories, path: &Path) -> u32 {
         let target = at(path, "target");
         let found = resolve(all, &format!("{target}:cache")).unwrap();
-        let manifest: Value = serde_json::from_str(&read(all, &target, &found[0]).unwrap()).unwrap();
+        let manifest: Value =
+            serde_json::from_str(&read(all, &target, &found[0]).unwrap()).unwrap();
         let digests: Vec<String> = manifest["layers"]
             .as_array()
             .unwrap()
             .iter()
             .map(|layer| layer["digest"].as_str().unwrap().to_owned())
             .collect();
-        assert!(all.has(&target, &digests).unwrap().iter().all(|have| *have == Presence::Present));
+        assert!(
+            all.has(&target, &digests)
+                .unwrap()
+                .iter()
+                .all(|have| *have == Presence::Present)
+        );
         let cache = buildkit::open(all, &Silent, &target, &found[0], &Semantics::default(), &[]);
         cache.unwrap().records().unwrap()
     }
@@ -197,9 +211,16 @@ mod tests {
             write(&dir.path().join("new.json"), records(&layers));
             let was_killed = killed(dir.path(), died);
             let have = read_back(&all, dir.path());
-            assert!(have == if was_killed { 1 } else { 3 }, "{have} after {died} changes");
+            assert!(
+                have == if was_killed { 1 } else { 3 },
+                "{have} after {died} changes"
+            );
             export(Arc::clone(&all), dir.path(), &records(&layers));
-            assert_eq!(read_back(&all, dir.path()), 3, "the next export after {died} changes");
+            assert_eq!(
+                read_back(&all, dir.path()),
+                3,
+                "the next export after {died} changes"
+            );
             if !was_killed {
                 break;
             }

@@ -128,7 +128,10 @@ mod tests {
             .env(CHANGES, changes.to_string())
             .output()
             .unwrap();
-        assert!(run.status.success() || run.status.code() == Some(KILLED), "{run:?}");
+        assert!(
+            run.status.success() || run.status.code() == Some(KILLED),
+            "{run:?}"
+        );
         !run.status.success()
     }
 
@@ -136,7 +139,10 @@ mod tests {
     fn a_lookup_that_is_killed_between_any_two_changes_is_finished_by_the_next() {
         let whole = layout();
         let images = |answers: Vec<Answer>| -> Vec<_> {
-            answers.into_iter().map(|answer| answer.image.unwrap()).collect()
+            answers
+                .into_iter()
+                .map(|answer| answer.image.unwrap())
+                .collect()
         };
         let wanted = images(build(OciLayout::open(whole.path()).unwrap()));
         let mut died = 0;

@@ -65,7 +65,11 @@ impl Subject for Faulty {
         options: RestoreOptions,
     ) -> Result<Box<dyn RestoreSession>, Error> {
         Ok(Box::new(Metadata {
-            inner: Native.open_restorer(SharedFilesystem::clone(&files), observer, options.clone())?,
+            inner: Native.open_restorer(
+                SharedFilesystem::clone(&files),
+                observer,
+                options.clone(),
+            )?,
             files,
             options,
             runs: Rc::clone(&self.0),
@@ -141,7 +145,11 @@ impl Image {
     }
 
     fn open(&self, registry: &SharedRegistry) -> Result<Session, Error> {
-        CacheImage::open(SharedRegistry::clone(registry), Silent, self.options.clone())
+        CacheImage::open(
+            SharedRegistry::clone(registry),
+            Silent,
+            self.options.clone(),
+        )
     }
 
     /// What the name stands for now is an image of which every layer is there:
@@ -304,9 +312,9 @@ impl Metadata {
         let runs = each(&CODES, SMALL, |fault| {
             let files = std::sync::Arc::new(Files::over(&self.files));
             let failing = std::sync::Arc::new(Failing::new(files.clone(), fault));
-            let open = |files: SharedFilesystem| Restorer::open(files, Silent, self.options.clone());
-            let restored =
-                open(failing.clone()).and_then(|mut session| session.restore(request));
+            let open =
+                |files: SharedFilesystem| Restorer::open(files, Silent, self.options.clone());
+            let restored = open(failing.clone()).and_then(|mut session| session.restore(request));
             let asked = failing.asked();
             let written = files.written(&self.options.directory);
             let Some((clean, all)) = &clean else {
@@ -324,7 +332,9 @@ impl Metadata {
                 }
                 (Err(_), Ok(_)) => {}
             }
-            let other = written.iter().find(|(path, text)| all.get(*path) != Some(text));
+            let other = written
+                .iter()
+                .find(|(path, text)| all.get(*path) != Some(text));
             if let (Ok(_), Some(other)) = (clean, other) {
                 broken(&fault, "files as without the fault", &other);
             }

@@ -109,7 +109,9 @@ impl FaultySession {
         let mut next = clean.as_ref().ok().cloned();
         while let Some(hidden) = without.pop() {
             let images = Images::without(&self.store, hidden);
-            let answer = next.take().map_or_else(|| look(&images, &self.options, step), Ok);
+            let answer = next
+                .take()
+                .map_or_else(|| look(&images, &self.options, step), Ok);
             let Ok(hit) = answer else { continue };
             if hit.outcome == Outcome::Miss {
                 continue;

@@ -242,9 +242,8 @@ impl<T: Filesystem> Filesystem for Failing<T> {
     }
 
     fn remove(&self, paths: &[String]) -> Vec<Result<(), Failure>> {
-        let one = |path: &String| {
-            self.change(|inner| only(inner.remove(std::slice::from_ref(path))))
-        };
+        let one =
+            |path: &String| self.change(|inner| only(inner.remove(std::slice::from_ref(path))));
         paths.iter().map(one).collect()
     }
 }

@@ -55,7 +55,9 @@ fn typed(fault: &failing::Fault, error: &Error) {
         Error::LimitExceeded(excess) => !excess.limit.is_empty(),
         Error::Other(words) => !words.is_empty(),
         _ => error.problem().is_some_and(|problem| {
-            problem.code.contains('/') && !problem.operation.is_empty() && !problem.message.is_empty()
+            problem.code.contains('/')
+                && !problem.operation.is_empty()
+                && !problem.message.is_empty()
         }),
     };
     if !named {

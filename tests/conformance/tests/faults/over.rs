@@ -59,7 +59,10 @@ impl Images {
             },
             None => {
                 let answers = self.below.get(std::slice::from_ref(id), want, limit);
-                answers.into_iter().next().unwrap_or_else(|| Err(missing()))?
+                answers
+                    .into_iter()
+                    .next()
+                    .unwrap_or_else(|| Err(missing()))?
             }
         };
         if let (true, Some(parent)) = (want.parent, made.parents.get(id)) {

@@ -9,8 +9,7 @@ use layerwise::explain::{Explanation, Finding};
 use layerwise::host::Silent;
 use layerwise::stacker::{
     Answer, BaseTag, Change, Effect, Equality, FileHash, HostFacts, LayerDefinition, LayerText,
-    LayerType, Opened, Options, Outcome, Reading, Semantics, Session, State,
-    Stored,
+    LayerType, Opened, Options, Outcome, Reading, Semantics, Session, State, Stored,
 };
 use layerwise_conformance::memory_fs::MemoryFs;
 use layerwise_conformance::stacker::{Cache, Native, Subject, run};
@@ -88,46 +87,55 @@ impl FaultyCache<'_> {
         let put = |failing: &Failing<Arc<MemoryFs>>, options: &Options| {
             let opened = Session::open(failing, &Silent, options.clone());
             let dropped = dropped(&opened);
-            (opened.and_then(|mut session| session.put(name, manifests, host)), dropped)
+            (
+                opened.and_then(|mut session| session.put(name, manifests, host)),
+                dropped,
+            )
         };
         let [guarded, compatible] = READINGS.map(|reading| {
             let mut options = self.options.clone();
             options.semantics.reading = reading;
-            hit(&look(&Failing::new(Arc::new(self.fs.copy()), Fault::NONE), &options, name).0)
+            hit(&look(
+                &Failing::new(Arc::new(self.fs.copy()), Fault::NONE),
+                &options,
+                name,
+            )
+            .0)
         });
         let before = |reading| match reading {
             Reading::Guarded => guarded,
             Reading::Compatible => compatible,
         };
-        self.each_fault(
-            put,
-            |fault, clean, (answer, dropped), fs, options| {
-                if let Err(error) = answer {
-                    typed(fault, error);
-                }
-                if let (Ok(clean), Ok(answer)) = (clean, answer)
-                    && clean.hash != answer.hash
-                {
-                    broken(fault, "what is put is what is put without", &(clean, answer));
-                }
-                // Nothing that is there is a hit that would not be one of the old
-                // or the new state.
-                let (now, _) = look(&Failing::new(Arc::clone(fs), Fault::NONE), options, name);
-                let before = before(options.semantics.reading);
-                let put_hash = clean.as_ref().ok().map(|stored| stored.hash);
-                if hit(&now).is_some() && hit(&now) != before && hit(&now) != put_hash {
-                    broken(fault, "the old or the new entry", &(before, now));
-                }
-                if before.is_some() && hit(&now).is_none() && !dropped {
-                    broken(fault, "what was there is not lost", &(before, now));
-                }
-                let (again, _) = put(&Failing::new(Arc::clone(fs), Fault::NONE), options);
-                let hash = |put: &Result<Stored, Error>| put.as_ref().ok().map(|put| put.hash);
-                if hash(clean) != hash(&again) && !dropped {
-                    broken(fault, "afterwards it can be put", &(clean, again));
-                }
-            },
-        );
+        self.each_fault(put, |fault, clean, (answer, dropped), fs, options| {
+            if let Err(error) = answer {
+                typed(fault, error);
+            }
+            if let (Ok(clean), Ok(answer)) = (clean, answer)
+                && clean.hash != answer.hash
+            {
+                broken(
+                    fault,
+                    "what is put is what is put without",
+                    &(clean, answer),
+                );
+            }
+            // Nothing that is there is a hit that would not be one of the old
+            // or the new state.
+            let (now, _) = look(&Failing::new(Arc::clone(fs), Fault::NONE), options, name);
+            let before = before(options.semantics.reading);
+            let put_hash = clean.as_ref().ok().map(|stored| stored.hash);
+            if hit(&now).is_some() && hit(&now) != before && hit(&now) != put_hash {
+                broken(fault, "the old or the new entry", &(before, now));
+            }
+            if before.is_some() && hit(&now).is_none() && !dropped {
+                broken(fault, "what was there is not lost", &(before, now));
+            }
+            let (again, _) = put(&Failing::new(Arc::clone(fs), Fault::NONE), options);
+            let hash = |put: &Result<Stored, Error>| put.as_ref().ok().map(|put| put.hash);
+            if hash(clean) != hash(&again) && !dropped {
+                broken(fault, "afterwards it can be put", &(clean, again));
+            }
+        });
     }
 }
 
@@ -157,7 +165,11 @@ fn held(fault: &Fault, clean: &Result<Answer, Error>, answer: &Result<Answer, Er
         typed(fault, error);
     }
     if hit(answer).is_some() && hit(clean) != hit(answer) {
-        broken(fault, "a hit is the hit without the fault", &(clean, answer));
+        broken(
+            fault,
+            "a hit is the hit without the fault",
+            &(clean, answer),
+        );
     }
 }
 
