@@ -2,8 +2,6 @@
 //! again, so that they are never used. Of Buildpacks that is in
 //! `buildpacks_faults.rs`.
 
-#![expect(clippy::expect_used, reason = "the helpers of tests may panic")]
-
 use layerwise::buildkit;
 use layerwise::docker::{CacheFrom, Options, Outcome, Session, Step};
 use layerwise::host::{Facts, Failure, Image, ImageStore, Provenance, Shelf, Silent};

@@ -1,7 +1,5 @@
 //! The pages of threats and of limits name tests that exist.
 
-#![expect(clippy::expect_used, reason = "the helpers of tests may panic")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
