@@ -30,6 +30,14 @@ impl Writer {
         }
     }
 
+    /// An empty document with room for some bytes.
+    pub fn with_capacity(escapes: Escapes, bytes: usize) -> Self {
+        Self {
+            text: String::with_capacity(bytes),
+            escapes,
+        }
+    }
+
     /// What was written.
     pub fn finish(self) -> String {
         self.text
