@@ -18,6 +18,6 @@ pub use fold::same_name;
 pub use number::{integer, write_float};
 pub use reader::{Error, ErrorKind, Reader, Shape, Text};
 pub use time::{Timestamp, Zone};
-pub use writer::{Escapes, Writer};
+pub use writer::{Escapes, Writer, is_plain};
 
 pub(crate) use decode::object;

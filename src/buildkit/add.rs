@@ -136,6 +136,9 @@ impl Graph {
     /// Only the candidates of the input that has the fewest are looked at: the
     /// inputs are walked side by side until one of them ends.
     fn matches(&self, digest: Text, links: &[Link]) -> Vec<u32> {
+        if !self.occurs(digest) {
+            return Vec::new();
+        }
         let groups: Vec<&[Link]> = links.chunk_by(|a, b| a.input == b.input).collect();
         let mut walks: Vec<_> = groups
             .iter()

@@ -1,7 +1,7 @@
 //! Layer chains as a tree: each chain is its top node, and chains with a common
 //! beginning share it (spec section 9, H10 and H14).
 
-use super::dense::{NONE, number, place};
+use super::dense::{Dense, NONE, Pairs, number, place};
 use super::descriptor::{self, Descriptor};
 use super::text::{Text, Texts};
 use crate::oci;
@@ -48,61 +48,89 @@ impl Default for Node {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Blobs {
     blobs: Vec<Blob>,
-    known: BTreeMap<(Text, Text, i64, Text), u32>,
+    /// The first descriptor of each digest.
+    firsts: Dense<Option<u32>>,
+    /// The other ones of digests that have several.
+    others: BTreeMap<(Text, Text, i64, Text), u32>,
     nodes: Vec<Node>,
-    grown: BTreeMap<(u32, u32, Text), u32>,
-    paths: BTreeMap<(u32, Text), u32>,
+    /// By descriptor, parent and source.
+    grown: Pairs<(u32, Text)>,
+    /// By digest and path below.
+    paths: Pairs<u32>,
+    path_count: usize,
 }
 
 impl Blobs {
     /// The number of a descriptor.
     pub fn describe(&mut self, texts: &mut Texts, given: &Descriptor) -> u32 {
         let tail = descriptor::tail(given);
-        self.described(texts, &given.digest, &given.media_type, given.size, &tail)
+        let media = self.media(texts, &given.media_type);
+        let digest = texts.intern(&given.digest);
+        self.add(texts, digest, media, given.size, &tail)
     }
 
     /// The number of a descriptor that has nothing but annotations.
     pub fn describe_plain(&mut self, texts: &mut Texts, given: &oci::Descriptor) -> u32 {
-        let size = i64::try_from(given.size).unwrap_or(i64::MAX);
         let tail = descriptor::plain_tail(&given.annotations);
-        self.described(texts, &given.digest, &given.media_type, size, &tail)
+        let media = self.media(texts, &given.media_type);
+        let digest = texts.intern(&given.digest);
+        let size = i64::try_from(given.size).unwrap_or(i64::MAX);
+        self.add(texts, digest, media, size, &tail)
     }
 
-    fn described(
+    /// Neighbours mostly have the same media type.
+    fn media(&self, texts: &mut Texts, media: &str) -> Text {
+        let last = self.blobs.last().copied().unwrap_or_default();
+        if texts.get(last.media) == media {
+            last.media
+        } else {
+            texts.intern(media)
+        }
+    }
+
+    /// The number of a descriptor, where some of the texts are known.
+    ///
+    /// INVARIANT: two descriptors of one digest have equal tails if and only if
+    /// the tails have the same number.
+    pub fn add(
         &mut self,
         texts: &mut Texts,
-        digest: &str,
-        media: &str,
+        digest: Text,
+        media: Text,
         size: i64,
         tail: &str,
     ) -> u32 {
-        // Neighbours mostly have the same media type, and often no annotations.
-        let last = self.blobs.last().copied().unwrap_or_default();
-        let mut same = |text: &str, last: Text| {
-            if texts.get(last) == text {
-                last
-            } else {
-                texts.intern(text)
-            }
+        let next = number(self.blobs.len());
+        let Some(first) = self.firsts.at(digest) else {
+            self.firsts.put(digest, Some(next));
+            let tail = texts.keep(tail);
+            self.blobs.push(Blob {
+                digest,
+                media,
+                size,
+                tail,
+            });
+            return next;
         };
-        let media = same(media, last.media);
-        let tail = same(tail, last.tail);
-        let digest = texts.intern(digest);
-        self.add(Blob {
+        let known = self.blob(first);
+        let tail = if texts.get(known.tail) == tail {
+            known.tail
+        } else {
+            texts.intern(tail)
+        };
+        let blob = Blob {
             digest,
             media,
             size,
             tail,
-        })
-    }
-
-    /// The number of a descriptor made of known texts.
-    pub fn add(&mut self, blob: Blob) -> u32 {
-        let next = number(self.blobs.len());
+        };
+        if blob == known {
+            return first;
+        }
         let blobs = &mut self.blobs;
         *self
-            .known
-            .entry((blob.digest, blob.media, blob.size, blob.tail))
+            .others
+            .entry((digest, media, size, tail))
             .or_insert_with(|| {
                 blobs.push(blob);
                 next
@@ -112,14 +140,12 @@ impl Blobs {
     /// The node of `blob` on top of `parent` (`NONE` for the lowest layer).
     pub fn grow(&mut self, parent: u32, blob: u32, source: Text) -> u32 {
         let next = number(self.nodes.len());
-        let node = *self.grown.entry((parent, blob, source)).or_insert(next);
+        let node = self.grown.number(blob, (parent, source), next);
         if node == next {
             let below = self.node(parent);
-            let paths = number(self.paths.len());
-            let path = *self
-                .paths
-                .entry((below.path, self.blob(blob).digest))
-                .or_insert(paths);
+            let fresh = number(self.path_count);
+            let path = self.paths.number(self.blob(blob).digest, below.path, fresh);
+            self.path_count += usize::from(path == fresh);
             self.nodes.push(Node {
                 parent,
                 blob,
@@ -164,8 +190,8 @@ impl Blobs {
     }
 
     /// Number of paths.
-    pub fn paths(&self) -> usize {
-        self.paths.len()
+    pub const fn paths(&self) -> usize {
+        self.path_count
     }
 }
 

@@ -7,7 +7,9 @@ use super::dense::{NONE, place};
 use super::graph::Fruit;
 use super::layout::Layout;
 use super::text::{EMPTY, Text, Texts};
-use crate::go_json::{Decode, Error, Escapes, Reader, Timestamp, Writer, field_index, object};
+use crate::go_json::{
+    Decode, Error, Escapes, Reader, Timestamp, Writer, field_index, is_plain, object,
+};
 use crate::prelude::*;
 
 /// What Go answers for a time that has no RFC 3339 text.
@@ -123,21 +125,16 @@ impl<'a> Quoted<'a> {
     }
 }
 
-/// Appends a JSON string. Almost all are plain ASCII, which is told without a
-/// branch for each byte.
+/// Appends a JSON string.
 pub(super) fn quote(out: &mut String, text: &str) {
-    let odd = text.bytes().fold(false, |odd, b| {
-        let quoted = (b == b'"') | (b == b'\\') | (b == b'<') | (b == b'>') | (b == b'&');
-        odd | quoted | !(b' '..=b'~').contains(&b)
-    });
-    if odd {
-        let mut writer = Writer::new(Escapes::Short);
-        writer.string(text);
-        out.push_str(writer.as_str());
-    } else {
+    if is_plain(text) {
         out.push('"');
         out.push_str(text);
         out.push('"');
+    } else {
+        let mut writer = Writer::new(Escapes::Short);
+        writer.string(text);
+        out.push_str(writer.as_str());
     }
 }
 

@@ -87,7 +87,13 @@ pub(super) fn tail(descriptor: &Descriptor) -> String {
 /// The tail of a descriptor that has nothing but annotations, in any order; of a
 /// repeated key the last one counts.
 pub(super) fn plain_tail(annotations: &[(String, String)]) -> String {
-    let mut writer = Writer::new(Escapes::Short);
+    if annotations.is_empty() {
+        return String::new();
+    }
+    let texts = annotations.iter().flat_map(|(key, value)| [key, value]);
+    // Each with quotes and a colon or comma, and what is around all of them.
+    let length = texts.fold(20, |sum, text| sum + text.len() + 3);
+    let mut writer = Writer::with_capacity(Escapes::Short, length);
     if annotations.is_sorted_by(|(a, _), (b, _)| a < b) {
         write_annotations(&mut writer, annotations.iter().map(|(k, v)| (k, v)));
     } else {
@@ -130,7 +136,8 @@ pub(super) fn annotations(tail: &str) -> Vec<(String, String)> {
     let Some(members) = tail.strip_prefix(',') else {
         return Vec::new();
     };
-    crate::go_json::from_str::<Descriptor>(&format!("{{{members}}}"), 8)
+    let document = ["{", members, "}"].concat();
+    crate::go_json::from_str::<Descriptor>(&document, 8)
         .map(|descriptor| descriptor.annotations.into_iter().collect())
         .unwrap_or_default()
 }

@@ -1,7 +1,6 @@
 //! An export session: records in, a cache out.
 
 use super::add::{Given, Origin};
-use super::blobs::Blob;
 use super::cache::{Cache, Engine};
 use super::dense::{Dense, NONE, number, place};
 use super::graph::{Fruit, Graph, Link};
@@ -254,13 +253,10 @@ impl Copier {
         for at in 0..number(from.blobs.nodes()) {
             let node = from.blobs.node(at);
             let blob = from.blobs.blob(node.blob);
-            let blob = Blob {
-                digest: self.text(&from.texts, &mut into.texts, blob.digest),
-                media: self.text(&from.texts, &mut into.texts, blob.media),
-                size: blob.size,
-                tail: self.text(&from.texts, &mut into.texts, blob.tail),
-            };
-            let blob = into.blobs.add(blob);
+            let digest = self.text(&from.texts, &mut into.texts, blob.digest);
+            let media = self.text(&from.texts, &mut into.texts, blob.media);
+            let tail = from.texts.get(blob.tail);
+            let blob = (into.blobs).add(&mut into.texts, digest, media, blob.size, tail);
             let parent = some(node.parent).map_or(NONE, |parent| self.nodes.at(parent));
             let source = if node.source == EMPTY {
                 source

@@ -6,7 +6,7 @@
 
 use super::add::Key;
 use super::blobs::Blobs;
-use super::dense::{NONE, number, place};
+use super::dense::{Dense, NONE, number, place};
 use super::text::{Text, Texts};
 use super::{Caps, Policy};
 use crate::error::Error;
@@ -73,6 +73,8 @@ pub(super) struct Graph {
     pub notes: Vec<Note>,
     entries: Vec<Entry>,
     roots: BTreeMap<Text, u32>,
+    /// The digests that records have or had.
+    digests: Dense<bool>,
     /// Source, input, selector, digest of the record, record.
     index: BTreeSet<[u32; 5]>,
     /// The keys of the results of records that have many.
@@ -93,6 +95,7 @@ impl Graph {
             notes: Vec::new(),
             entries: Vec::new(),
             roots: BTreeMap::new(),
+            digests: Dense::default(),
             index: BTreeSet::new(),
             crowded: BTreeMap::new(),
             steps: 0,
@@ -143,6 +146,11 @@ impl Graph {
         self.roots.get(&digest).copied()
     }
 
+    /// Whether a record has or had this digest.
+    pub fn occurs(&self, digest: Text) -> bool {
+        self.digests.at(digest)
+    }
+
     /// Makes a record without links.
     pub fn make(&mut self, digest: Text, arity: u32, results: &[Fruit]) -> u32 {
         let record = number(self.entries.len());
@@ -153,6 +161,7 @@ impl Graph {
             alias: record,
             ..Entry::default()
         });
+        self.digests.put(digest, true);
         if arity == 0 {
             self.roots.insert(digest, record);
         }
@@ -284,6 +293,11 @@ impl Graph {
     /// Records are taken in the order of the levels they have, which is an order
     /// in which sources come first, so that each is raised once.
     fn raise(&mut self, record: u32, level: u64) {
+        let entry = self.entry_mut(record);
+        if entry.children == 0 {
+            entry.level = level.max(entry.level);
+            return;
+        }
         let mut open = BTreeMap::from([((self.entry(record).level, record), level)]);
         let mut raised = 0;
         while let Some(((level, at), wanted)) = open.pop_first() {

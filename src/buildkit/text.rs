@@ -1,5 +1,6 @@
 //! Texts by number: each distinct digest, selector and media type is kept once,
-//! so that everything else compares integers.
+//! so that everything else compares integers. Texts that nobody compares by number
+//! only have their place here.
 
 use alloc::sync::Arc;
 
@@ -50,7 +51,17 @@ impl Texts {
             })
     }
 
-    /// The number of a text that was seen before.
+    /// A number for a text that is not searched for, so that no equal text has it.
+    pub fn keep(&mut self, text: &str) -> Text {
+        if text.is_empty() {
+            return EMPTY;
+        }
+        let next = number(self.all.len());
+        self.all.push(Arc::from(text));
+        next
+    }
+
+    /// The number of a text that was interned before.
     pub fn find(&self, text: &str) -> Option<Text> {
         self.index.get(&(head(text), Arc::from(text))).copied()
     }
@@ -65,7 +76,7 @@ impl Texts {
         self.all.len()
     }
 
-    /// For each text its place in the order of bytes.
+    /// For each text that was interned its place in the order of bytes.
     pub fn ranks(&self) -> Dense<u32> {
         let mut ranks = Dense::filled(self.all.len(), 0);
         for (rank, text) in self.index.values().enumerate() {
@@ -76,6 +87,9 @@ impl Texts {
 }
 
 fn head(text: &str) -> u128 {
+    if let Some(head) = text.as_bytes().first_chunk() {
+        return u128::from_be_bytes(*head);
+    }
     let mut head = [0; 16];
     for (slot, byte) in head.iter_mut().zip(text.bytes()) {
         *slot = byte;

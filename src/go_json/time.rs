@@ -1,7 +1,5 @@
 //! Time stamps as Go reads and writes them (Moby spec, section 1.4).
 
-use core::fmt::Write as _;
-
 use super::reader::{Error, ErrorKind, Reader};
 use super::{Decode, Writer};
 use crate::prelude::*;
@@ -104,12 +102,14 @@ impl Timestamp {
             return None;
         }
         let time = wall.rem_euclid(DAY);
-        let mut text = format!(
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}",
-            time / 3600,
-            time / 60 % 60,
-            time % 60
-        );
+        let mut text = String::with_capacity("2006-01-02T15:04:05.000000000+00:00".len());
+        digits(&mut text, year / 100);
+        digits(&mut text, year % 100);
+        let rest = [month, day, time / 3600, time / 60 % 60, time % 60];
+        for (before, number) in ['-', '-', 'T', ':', ':'].into_iter().zip(rest) {
+            text.push(before);
+            digits(&mut text, number);
+        }
         if self.nanoseconds > 0 {
             let digits = format!("{:09}", self.nanoseconds);
             text.push('.');
@@ -118,9 +118,11 @@ impl Timestamp {
         if offset == 0 {
             text.push('Z');
         } else {
-            let sign = if offset < 0 { '-' } else { '+' };
-            let minutes = offset.abs() / 60;
-            let _ = write!(text, "{sign}{:02}:{:02}", minutes / 60, minutes % 60);
+            let minutes = i64::from(offset.abs() / 60);
+            text.push(if offset < 0 { '-' } else { '+' });
+            digits(&mut text, minutes / 60);
+            text.push(':');
+            digits(&mut text, minutes % 60);
         }
         Some(text)
     }
@@ -206,6 +208,14 @@ impl Scanner<'_> {
         let minutes = self.digits(2)?;
         let seconds = i32::try_from(hours * 3600 + minutes * 60).ok()?;
         (hours <= 24 && minutes <= 60).then_some(Zone::Offset(sign * seconds))
+    }
+}
+
+/// Two digits of a number below 100.
+fn digits(text: &mut String, number: i64) {
+    for digit in [number / 10, number % 10] {
+        let digit = u32::try_from(digit).unwrap_or_default();
+        text.push(char::from_digit(digit, 10).unwrap_or('0'));
     }
 }
 

@@ -30,6 +30,14 @@ impl Writer {
         }
     }
 
+    /// An empty document with room for some bytes.
+    pub fn with_capacity(escapes: Escapes, bytes: usize) -> Self {
+        Self {
+            text: String::with_capacity(bytes),
+            escapes,
+        }
+    }
+
     /// What was written.
     pub fn finish(self) -> String {
         self.text
@@ -63,6 +71,11 @@ impl Writer {
     /// A string with Go's escapes, HTML ones included.
     pub fn string(&mut self, value: &str) {
         self.text.push('"');
+        if is_plain(value) {
+            self.text.push_str(value);
+            self.text.push('"');
+            return;
+        }
         let mut plain = 0;
         for (at, c) in value.char_indices() {
             let short = match c {
@@ -120,6 +133,15 @@ impl Writer {
         self.text.push(':');
         self
     }
+}
+
+/// Whether a string is written as it is. Almost all are plain ASCII, which is
+/// told without a branch for each byte.
+pub fn is_plain(text: &str) -> bool {
+    !text.bytes().fold(false, |odd, b| {
+        let quoted = (b == b'"') | (b == b'\\') | (b == b'<') | (b == b'>') | (b == b'&');
+        odd | quoted | !(b' '..=b'~').contains(&b)
+    })
 }
 
 #[cfg(test)]
