@@ -28,7 +28,6 @@ const CODES: [FailureCode; 6] = [
 const SMALL: usize = 4;
 
 #[test]
-#[ignore = "takes minutes in a development build: run it by name"]
 fn every_vector() {
     let subject = Faulty::default();
     run(&vectors("buildkit.json.gz"), &subject).expect("format");
