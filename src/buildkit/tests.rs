@@ -4,7 +4,6 @@
 mod host;
 mod hostile;
 mod laws;
-mod measure;
 mod reports;
 
 use super::*;
