@@ -23,11 +23,30 @@ func heavy(images, padding int) (*sample.Images, string) {
 	return store, base
 }
 
+// opened is a session; with twice the time until there is enough to open it, on a
+// busy machine.
+func opened(t *testing.T, fuel bool, lent layerwise.Lent, limits layerwise.Limits) (*layerwise.Instance, *docker.Session) {
+	t.Helper()
+	for {
+		in, err := engine(t, fuel).NewInstance(t.Context(), lent, limits)
+		if err == nil {
+			t.Cleanup(func() { _ = in.Close() })
+			var session *docker.Session
+			if session, err = docker.Open(t.Context(), in, docker.Options{}); err == nil {
+				return in, session
+			}
+		}
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		limits.Time *= 2
+	}
+}
+
 func stop(t *testing.T, fuel bool, limits layerwise.Limits, images, padding int) *layerwise.Stopped {
 	t.Helper()
 	store, base := heavy(images, padding)
-	in := open(t, fuel, layerwise.Lent{Images: store}, limits)
-	session := session(t, in)
+	in, session := opened(t, fuel, layerwise.Lent{Images: store}, limits)
 	_, err := session.Lookup(t.Context(), step(base, sample.Make))
 	var stopped *layerwise.Stopped
 	if !errors.As(err, &stopped) {
@@ -72,6 +91,14 @@ func TestFuel(t *testing.T) {
 	in := open(t, true, layerwise.Lent{Images: store}, layerwise.Limits{})
 	if _, err := session(t, in).Lookup(t.Context(), step(base, sample.Make)); err != nil {
 		t.Errorf("without a limit: %v", err)
+	}
+}
+
+func TestLimitsHoldWhileAnInstanceStarts(t *testing.T) {
+	_, err := engine(t, true).NewInstance(t.Context(), layerwise.Lent{}, layerwise.Limits{Fuel: 1})
+	var stopped *layerwise.Stopped
+	if !errors.As(err, &stopped) || stopped.Reason != layerwise.StopFuel {
+		t.Errorf("%v", err)
 	}
 }
 

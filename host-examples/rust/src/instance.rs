@@ -127,9 +127,16 @@ impl Instance {
             let exports = engine.indices.load(&mut *store, &instance)?;
             Ok((instance, exports))
         };
-        let (instance, exports) = start(&mut store).map_err(|error: wasmtime::Error| {
-            Error::Engine(format!("the component cannot be started: {error:#}"))
-        })?;
+        let (instance, exports) =
+            start(&mut store).map_err(|error: wasmtime::Error| {
+                match stopped(&mut store, &error) {
+                    stop @ Error::Stopped {
+                        stop: Stop::Deadline | Stop::Fuel,
+                        ..
+                    } => stop,
+                    _ => Error::Engine(format!("the component cannot be started: {error:#}")),
+                }
+            })?;
         Ok(Self {
             store,
             exports,
@@ -152,7 +159,7 @@ impl Instance {
         arm(&mut self.store, self.net, self.limits);
         call(&self.exports, &mut self.store).map_err(|error| {
             self.dead = true;
-            self.stopped(&error)
+            stopped(&mut self.store, &error)
         })
     }
 
@@ -202,31 +209,32 @@ impl Instance {
         let left = self.store.get_fuel().ok()?;
         Some(self.limits.fuel.saturating_sub(left))
     }
+}
 
-    fn stopped(&mut self, error: &wasmtime::Error) -> Error {
-        let trap = error.downcast_ref::<Trap>();
-        let panic = self.store.data_mut().last_error.take();
-        let stop = match trap {
-            Some(Trap::Interrupt) => Stop::Deadline,
-            Some(Trap::OutOfFuel) => Stop::Fuel,
-            // An allocation that the limit refuses ends in `unreachable`, with
-            // no words or those of the allocation error.
-            Some(Trap::UnreachableCodeReached)
-                if panic
-                    .as_ref()
-                    .is_none_or(|words| words.contains("allocation")) =>
-            {
-                Stop::Memory
-            }
-            _ => Stop::Trap,
-        };
-        let message = match (panic, trap) {
-            (Some(words), _) => words,
-            (None, Some(trap)) => trap.to_string(),
-            (None, None) => error.to_string(),
-        };
-        Error::Stopped { stop, message }
-    }
+/// What it means that a call did not answer.
+fn stopped(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
+    let trap = error.downcast_ref::<Trap>();
+    let panic = store.data_mut().last_error.take();
+    let stop = match trap {
+        Some(Trap::Interrupt) => Stop::Deadline,
+        Some(Trap::OutOfFuel) => Stop::Fuel,
+        // An allocation that the limit refuses ends in `unreachable`, with
+        // no words or those of the allocation error.
+        Some(Trap::UnreachableCodeReached)
+            if panic
+                .as_ref()
+                .is_none_or(|words| words.contains("allocation")) =>
+        {
+            Stop::Memory
+        }
+        _ => Stop::Trap,
+    };
+    let message = match (panic, trap) {
+        (Some(words), _) => words,
+        (None, Some(trap)) => trap.to_string(),
+        (None, None) => error.to_string(),
+    };
+    Error::Stopped { stop, message }
 }
 
 fn memory(limits: SessionLimits) -> StoreLimits {

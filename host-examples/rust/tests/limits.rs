@@ -8,6 +8,7 @@ use std::time::Duration;
 use layerwise::docker::{CacheFrom, Options, Outcome, Step};
 use layerwise::error::Error as Refusal;
 use layerwise::host::{Facts, Failure, Image, ImageStore, Provenance};
+use layerwise_host::docker::Session;
 use layerwise_host::{Engine, EngineOptions, Error, Lent, Net, SessionLimits, Stop};
 use layerwise_stores::{Memory, Order};
 
@@ -47,9 +48,7 @@ fn lookup(net: Net, limits: SessionLimits, images: Arc<dyn ImageStore + Send + S
         images,
         ..Lent::default()
     };
-    let mut session = engine
-        .docker(lent, Options::default(), limits)
-        .expect("session");
+    let mut session = opened(&engine, lent, limits);
     let error = session.lookup(&step()).expect_err("a stop");
     assert!(
         matches!(session.lookup(&step()), Err(Error::Dead)),
@@ -60,6 +59,17 @@ fn lookup(net: Net, limits: SessionLimits, images: Arc<dyn ImageStore + Send + S
         "for every call"
     );
     error
+}
+
+/// A session; with twice the time until there is enough to open it, on a busy
+/// machine.
+fn opened(engine: &Engine, lent: Lent, mut limits: SessionLimits) -> Session {
+    loop {
+        match engine.docker(lent.clone(), Options::default(), limits) {
+            Err(error) if stop(&error) == Some(Stop::Deadline) => limits.deadline *= 2,
+            other => return other.expect("session"),
+        }
+    }
 }
 
 fn stop(error: &Error) -> Option<Stop> {
@@ -77,6 +87,23 @@ fn fuel() {
     };
     let error = lookup(Net::Fuel, limits, store(50, 10_000));
     assert_eq!(stop(&error), Some(Stop::Fuel), "{error}");
+}
+
+#[test]
+fn limits_hold_while_an_instance_starts() {
+    let options = EngineOptions {
+        net: Net::Fuel,
+        ..EngineOptions::default()
+    };
+    let engine = Engine::new(&options).expect("engine");
+    let limits = SessionLimits {
+        fuel: 1,
+        ..SessionLimits::default()
+    };
+    let error = engine
+        .docker(Lent::default(), Options::default(), limits)
+        .err();
+    assert_eq!(error.as_ref().and_then(stop), Some(Stop::Fuel), "{error:?}");
 }
 
 #[test]

@@ -76,6 +76,9 @@ class Instance:
                 self._instance = engine.linker.instantiate(store, engine.component)
         except WasmtimeError as error:
             self.close()
+            meaning = self._died(error)
+            if isinstance(meaning, errors.Deadline | errors.Fuel):
+                raise meaning from error
             raise errors.EngineError(f"the component cannot be started: {error}") from error
 
     @property
