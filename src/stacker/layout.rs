@@ -66,8 +66,8 @@ impl Descriptor {
     }
 }
 
-/// What is wrong with a descriptor or its blob.
-type Unreadable = String;
+/// What is wrong with a descriptor or its blob, whose fault it is included.
+type Unreadable = Failure;
 
 /// A layout directory.
 pub(crate) struct Layout<'a, F> {
@@ -133,14 +133,14 @@ impl<F: Filesystem> Layout<'_, F> {
                 }
                 Need::Presence(path) => match stats.next().unwrap_or_else(unanswered) {
                     Ok(_) => Ok(None),
-                    Err(failure) => Err(format!("{path}: {failure}")),
+                    Err(failure) => Err(of(&path, &failure)),
                 },
                 Need::Content(path) => match reads.next().unwrap_or_else(unanswered) {
                     Ok(content) => {
                         self.verify(descriptor, &path, &content)?;
                         self.parse(descriptor, &content.text)
                     }
-                    Err(failure) => Err(format!("{path}: {failure}")),
+                    Err(failure) => Err(of(&path, &failure)),
                 },
             }));
         }
@@ -151,7 +151,7 @@ impl<F: Filesystem> Layout<'_, F> {
     fn need(&self, descriptor: &Descriptor) -> Result<Need, Unreadable> {
         if self.version == Version::V16 {
             if descriptor.size < 0 {
-                return Err(format!("negative size {}", descriptor.size));
+                return Err(wrong(format!("negative size {}", descriptor.size)));
             }
             if descriptor.media_type == EMPTY {
                 let data = descriptor.data.as_deref();
@@ -159,20 +159,23 @@ impl<F: Filesystem> Layout<'_, F> {
                     || descriptor.size != 2
                     || data.is_some_and(|data| data != b"{}")
                 {
-                    return Err("not the empty document".to_owned());
+                    return Err(wrong("not the empty document"));
                 }
             }
             if let Some(data) = &descriptor.data {
                 let size = i64::try_from(data.len()).unwrap_or(i64::MAX);
                 if sha256(data).as_str() != descriptor.digest || size != descriptor.size {
-                    return Err("the embedded data has another digest or size".to_owned());
+                    return Err(wrong("the embedded data has another digest or size"));
                 }
                 return Ok(Need::Nothing);
             }
         }
         let digest: Digest = match descriptor.digest.parse::<Digest>() {
             Ok(digest) if digest.algorithm() == "sha256" => digest,
-            _ => return Err(format!("{:?} is not a sha256 digest", descriptor.digest)),
+            _ => {
+                let words = format!("{:?} is not a sha256 digest", descriptor.digest);
+                return Err(wrong(words));
+            }
         };
         let path = paths::join(&[&self.root, "blobs/sha256", digest.hex()]);
         Ok(if descriptor.is_parsed(self.version) {
@@ -194,17 +197,19 @@ impl<F: Filesystem> Layout<'_, F> {
             let length = disk::stat(self.fs, path, true).map(|entry| entry.size);
             (
                 content.digest.clone(),
-                length.map_err(|failure| format!("{path}: {failure}"))?,
+                length.map_err(|failure| of(path, &failure))?,
             )
         } else {
             let length = u64::try_from(content.text.len()).unwrap_or(u64::MAX);
             (sha256(content.text.as_bytes()).to_string(), length)
         };
         if digest != descriptor.digest {
-            return Err(format!("{path} has the digest {digest}"));
+            return Err(wrong(format!("{path} has the digest {digest}")));
         }
         match u64::try_from(descriptor.size) {
-            Ok(size) if size != length => Err(format!("{path} has {length} bytes, not {size}")),
+            Ok(size) if size != length => {
+                Err(wrong(format!("{path} has {length} bytes, not {size}")))
+            }
             _ => Ok(()),
         }
     }
@@ -221,16 +226,16 @@ impl<F: Filesystem> Layout<'_, F> {
                 return if text == "{}" {
                     Ok(None)
                 } else {
-                    Err("not the empty document".to_owned())
+                    Err(wrong("not the empty document"))
                 };
             }
             _ => return Ok(None),
         };
         let value = Value::read_first(text, &Kind::Record(record), self.depth())
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| wrong(error.to_string()))?;
         for name in forbidden {
             if value.field(record, name).is_some_and(Value::is_true) {
-                return Err(format!("has members of another media type: {name}"));
+                return Err(wrong(format!("has members of another media type: {name}")));
             }
         }
         if !forbidden.is_empty() {
@@ -239,7 +244,7 @@ impl<F: Filesystem> Layout<'_, F> {
                 .map(Value::text)
                 .unwrap_or_default();
             if !stated.is_empty() && stated != descriptor.media_type {
-                return Err(format!("says that it is {stated:?}"));
+                return Err(wrong(format!("says that it is {stated:?}")));
             }
         }
         Ok(Some(value))
@@ -386,7 +391,7 @@ impl<F: Filesystem> Layout<'_, F> {
                 }
                 let children = self
                     .children(&child)
-                    .map_err(|message| Fault::new(Code::OciWalk, tag, message))?;
+                    .map_err(|failure| Fault::new(Code::OciWalk, tag, failure.message))?;
                 open.push((Some(child), children, 0, Results::default()));
             }
         }
@@ -396,8 +401,7 @@ impl<F: Filesystem> Layout<'_, F> {
     /// What a document that is no image leads to.
     fn children(&self, descriptor: &Descriptor) -> Result<Vec<Descriptor>, Unreadable> {
         let document = self.documents(core::slice::from_ref(descriptor)).pop();
-        let Some(value) = document.unwrap_or_else(|| Err("the host did not answer".to_owned()))?
-        else {
+        let Some(value) = document.unwrap_or_else(unanswered)? else {
             return Ok(Vec::new());
         };
         Ok(match descriptor.media_type.as_str() {
@@ -406,6 +410,16 @@ impl<F: Filesystem> Layout<'_, F> {
             _ => Vec::new(),
         })
     }
+}
+
+/// What the document itself is to blame for.
+fn wrong(words: impl Into<String>) -> Failure {
+    Failure::new(FailureCode::Corrupt, words)
+}
+
+/// What the host said of a path.
+fn of(path: &str, failure: &Failure) -> Failure {
+    Failure::new(failure.code, format!("{path}: {failure}"))
 }
 
 fn unanswered<T>() -> Result<T, Failure> {

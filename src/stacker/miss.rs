@@ -38,6 +38,9 @@ pub(crate) struct ChangedTree {
 pub(crate) enum Miss {
     LayerNotDefined,
     NoEntry,
+    ResultUnknown {
+        evidence: Vec<Difference>,
+    },
     DefinitionChanged {
         differences: Vec<Difference>,
         only_empty: bool,
@@ -98,6 +101,7 @@ impl Miss {
         match self {
             Self::LayerNotDefined => Code::LayerNotDefined,
             Self::NoEntry => Code::NoEntry,
+            Self::ResultUnknown { .. } => Code::ResultUnknown,
             Self::DefinitionChanged { .. } => Code::DefinitionChanged,
             Self::BaseChanged { .. } => Code::BaseChanged,
             Self::EpochChanged { .. } => Code::EpochChanged,
@@ -127,6 +131,7 @@ impl Miss {
         let seconds = |epoch: &Option<i64>| epoch.map(|seconds| seconds.to_string());
         match self {
             Self::LayerNotDefined | Self::NoEntry => finding,
+            Self::ResultUnknown { evidence } => finding.with(evidence.iter().cloned()),
             Self::DefinitionChanged {
                 differences,
                 only_empty,

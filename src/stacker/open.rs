@@ -224,14 +224,25 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
     }
 
     /// Drops the entries whose results are gone, and saves if there were any.
-    /// Each entry is judged alone (section 11, point 3).
+    /// Each entry is judged alone (section 11, point 3). In the guarded reading
+    /// an entry whose result cannot be looked at now is kept and does not hit.
     fn prune(&mut self) -> Result<bool, Fault> {
-        let mut reasons = self.missing_results();
-        reasons.extend(self.missing_manifests()?);
-        if reasons.is_empty() {
+        let mut judged = self.missing_results();
+        judged.extend(self.missing_manifests()?);
+        let (gone, unknown): (Vec<_>, Vec<_>) = judged
+            .into_iter()
+            .partition(|judged| judged.gone || self.reading == Reading::Compatible);
+        self.unknown.clear();
+        for Judged { key, reason, .. } in unknown {
+            self.opened
+                .notes
+                .push(Finding::new(Code::ResultUnknown, &key).with(reason.differences.clone()));
+            self.unknown.insert(key, reason.differences);
+        }
+        if gone.is_empty() {
             return Ok(true);
         }
-        for (key, reason) in reasons {
+        for Judged { key, reason, .. } in gone {
             if let Some(entry) = self.entries.remove(&key) {
                 self.guard.drop_name(&key);
                 let name = entry.name().to_owned();
@@ -270,7 +281,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
     }
 
     /// Build-only entries whose result cannot be looked at.
-    fn missing_results(&self) -> Vec<(String, Finding)> {
+    fn missing_results(&self) -> Vec<Judged> {
         let entries: Vec<_> = self
             .entries
             .iter()
@@ -283,10 +294,13 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         let stats = disk::stat_all(self.fs, &places);
         let missing = |(((key, _), path), stat): (((&String, _), String), Result<_, Failure>)| {
             let failure = stat.err()?;
-            let finding = Finding::new(Code::BuildOnlyRootfsMissing, key)
-                .with([Difference::fact("path", path)])
-                .hint(failure.message);
-            Some((key.clone(), finding))
+            Some(Judged {
+                key: key.clone(),
+                gone: is_gone(failure.code),
+                reason: Finding::new(Code::BuildOnlyRootfsMissing, key)
+                    .with([Difference::fact("path", path)])
+                    .hint(failure.message),
+            })
         };
         entries
             .into_iter()
@@ -297,7 +311,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
     }
 
     /// Other entries with a manifest that cannot be read.
-    fn missing_manifests(&self) -> Result<Vec<(String, Finding)>, Fault> {
+    fn missing_manifests(&self) -> Result<Vec<Judged>, Fault> {
         let mut owners = Vec::new();
         let mut descriptors = Vec::new();
         for (key, entry) in self.entries.iter().filter(|(_, entry)| !entry.build_only()) {
@@ -310,22 +324,26 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         if u64::try_from(descriptors.len()).unwrap_or(u64::MAX) > limit {
             return Err(excess("manifests", limit, &self.places.cache_file()).into());
         }
-        let mut missing: BTreeMap<&String, Vec<Difference>> = BTreeMap::new();
+        let mut missing: Vec<Judged> = Vec::new();
         let layout = self.layout(self.places.oci.clone());
         let answers = layout.readable(&descriptors);
         for ((key, layer_type), answer) in owners.into_iter().zip(answers) {
-            if let Err(why) = answer {
-                let differences = missing.entry(key).or_default();
-                differences.push(Difference::fact(layer_type, why));
+            let Err(why) = answer else { continue };
+            let difference = Difference::fact(layer_type, why.message);
+            // What is gone counts, whatever else cannot be said.
+            match missing.last_mut().filter(|judged| judged.key == *key) {
+                Some(judged) => {
+                    judged.gone |= is_gone(why.code);
+                    judged.reason.differences.push(difference);
+                }
+                None => missing.push(Judged {
+                    key: key.clone(),
+                    gone: is_gone(why.code),
+                    reason: Finding::new(Code::ManifestMissing, key).with([difference]),
+                }),
             }
         }
-        let finding = |(key, differences): (&String, Vec<Difference>)| {
-            (
-                key.clone(),
-                Finding::new(Code::ManifestMissing, key).with(differences),
-            )
-        };
-        Ok(missing.into_iter().map(finding).collect())
+        Ok(missing)
     }
 
     /// Reads the digests of bases. Without them layers on built bases miss once.
@@ -369,6 +387,28 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 .log(Level::Info, &pruned.reason.code, &[("layer", &pruned.key)]);
         }
     }
+}
+
+/// An entry whose result cannot be looked at.
+struct Judged {
+    key: String,
+    /// Whether the result is gone, or the host cannot say now.
+    gone: bool,
+    reason: Finding,
+}
+
+/// Whether a failure says something about the result, and not about the host.
+const fn is_gone(code: FailureCode) -> bool {
+    !matches!(
+        code,
+        FailureCode::Unauthorized
+            | FailureCode::Denied
+            | FailureCode::Unavailable
+            | FailureCode::TooLarge
+            | FailureCode::Full
+            | FailureCode::Cancelled
+            | FailureCode::Deadline
+    )
 }
 
 /// What a failed read of the cache file means. Bytes that the host calls

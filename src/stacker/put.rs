@@ -123,6 +123,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             self.guard.add(name, record, kept.as_deref());
         }
         self.entries.insert(name.to_owned(), prepared.entry);
+        self.unknown.remove(name);
         self.unsaved.insert(name.to_owned());
         self.invalidate(name);
         self.facts.insert(name.to_owned(), prepared.facts);

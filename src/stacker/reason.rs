@@ -9,120 +9,122 @@ use crate::prelude::*;
 catalogue! {
     /// The codes of this system.
     pub enum Code in "stacker" {
-        Hit = "hit", "6", "The entry is what building the layer again would give, as far as is checked.",
-            "base: hit (entry 17043217650231)", "Nothing.";
-        LayerNotDefined = "layer-not-defined", "6, 7", "No definition has this name.",
-            "lookup(\"app\") with definitions for base only", "Check the name, or give the definition.";
-        NoEntry = "no-entry", "6", "The cache has no entry of this name.",
-            "first build of the layer, or its entry was pruned", "Build the layer.";
-        DefinitionChanged = "definition-changed", "5, 6", "The definition is not the one the entry was made from.",
-            "run[0]: \"make\" became \"make all\"", "Build the layer; look at both sides if nothing was meant to change.";
-        BaseChanged = "base-changed", "6, 7", "What the layer is built on has another hash than when the entry was made.",
-            "base: 1061267177615371691 became 18156184974963739211", "Build the layer on the new base.";
-        EpochChanged = "source-date-epoch-changed", "6", "The entry was made with another SOURCE_DATE_EPOCH.",
-            "epoch: 0 became 1700000000", "Build the layer, or set the epoch of the last build.";
-        ImportNew = "import-new", "6", "The entry has no record of this import.",
-            "the cache file was edited", "Build the layer.";
-        ImportMissing = "import-missing", "6", "The copy of the import is not there.",
-            "imports/app/config.txt does not exist", "Copy the imports before the lookup.";
-        ImportTypeChanged = "import-type-changed", "6", "The import was a file and is a directory, or the reverse.",
-            "type: file became directory", "Build the layer.";
-        ImportDirChanged = "import-dir-changed", "6, 9.4", "The directory import is not what the entry was made from.",
-            "src/main.c: sha256digest differs", "Build the layer; the changes name the files.";
-        ImportFileChanged = "import-file-changed", "6, 9.1", "The file import has other bytes or another mode.",
-            "hash: sha256:37.. became sha256:9a..", "Build the layer.";
-        OverlayNew = "overlay-new", "6", "The entry has no record of this overlay directory.",
-            "the cache file was edited", "Build the layer.";
-        OverlayMissing = "overlay-missing", "6", "The copy of the overlay directory is not there.",
-            "roots/app/overlay_dirs/etc does not exist", "Build the layer.";
-        OverlayChanged = "overlay-changed", "6, 9.4", "An overlay directory is not what the entry was made from.",
-            "etc/passwd: mode differs", "Build the layer; the changes name the files.";
-        BaseUnguarded = "base-unguarded", "7, T6", "Only a 64-bit hash says what the layer was built on: no digest was kept beside the entry.",
-            "an entry written by stacker itself", "Build the layer once; the compatible reading would have used it.";
-        BaseForged = "base-forged", "7, T6", "The base has the recorded 64-bit hash but another SHA-256.",
-            "guard: 17ab.. became 90fe..", "Treat the cache as tampered with; the compatible reading would have used it.";
-        BuildOnlyRootfsMissing = "build-only-rootfs-missing", "4", "The result of a build-only layer is gone, so its entry was dropped.",
-            "roots/tools does not exist", "Build the layer.";
-        ManifestMissing = "manifest-missing", "4", "A manifest of the entry cannot be read from the image layout, so the entry was dropped.",
-            "tar+false: blob sha256:97.. not found", "Build the layer.";
-        VersionMismatch = "version-mismatch", "4", "The cache file is of another version; it was deleted and the cache starts empty.",
-            "version 15 found, 16 wanted", "Use one stacker version for one directory.";
-        CacheUnreadable = "cache-unreadable", "4, T20", "The cache file could not be read; it was kept under another name and the cache starts empty.",
-            "build.cache ends in the middle", "Build; the compatible reading fails until somebody deletes the file.";
-        GuardUnreadable = "guard-unreadable", "T6", "The file with the digests of bases could not be read and counts as empty.",
-            "build.cache.guard ends in the middle", "Build; layers on built bases miss once.";
-        CacheMemberMissing = "cache-member-missing", "11.4", "The cache file has no entries member; it counts as empty.",
-            "{\"version\":16}", "Nothing; upstream crashes at its next put.";
-        EntryWithoutManifests = "entry-without-manifests", "11.3", "An entry without manifests was kept while others were pruned.",
-            "one of three entries was pruned", "Nothing; upstream keeps or drops such an entry at random.";
-        Merged = "merged", "11.5, T21", "Somebody else wrote the cache file meanwhile; both sides' entries were kept.",
-            "entries app and base came from the other writer", "Nothing.";
-        ImportUnchecked = "import-unchecked", "11", "An import with a destination is neither recorded nor checked.",
-            "import /etc/motd with dest /etc/", "Give the import a hash, so that a change is one of the definition.";
-        BindsRebuild = "binds-rebuild", "13", "stacker rebuilds layers with binds whatever the cache says.",
-            "binds: /home/me/src", "Nothing, or drop the bind.";
-        WeakBase = "weak-base", "7, T6", "Only a 64-bit hash says what the layer was built on; the guarded reading also checks a SHA-256.",
-            "base: 1061267177615371691", "Open the cache with the guarded reading.";
-        InputMissing = "input-missing", "T5", "An input of the decision was not stated.",
-            "SOURCE_DATE_EPOCH is neither set nor said to be unset", "State it.";
-        ReadCache = "read-cache", "4", "The cache file could not be opened or read.",
-            "build.cache: permission denied", "Make it readable.";
-        ParseVersion = "parse-version", "4", "The cache file is no JSON, or its version is no integer.",
-            "an empty file after a crash", "Delete the file, or open with the guarded reading.";
-        ParseCache = "parse-cache", "4", "The cache file has the right version but not its structure.",
-            "Manifests is a list", "Delete the file, or open with the guarded reading.";
-        Io = "io", "9, 10", "A directory tree could not be read, or the cache file not written.",
-            "/src/etc: no such file or directory", "Look at the path.";
-        Conflict = "conflict", "11.5, T21", "Other writers changed the cache file at each try to save it.",
-            "eight tries", "Try again.";
-        BaseNotCached = "base-not-cached", "7", "The layer is built on one that misses.",
-            "app is built on base, whose import changed", "Build the base first.";
-        BaseCycle = "base-cycle", "11.2", "Layers are built on each other.",
-            "a is built on b, b on a", "Correct the definitions; upstream crashes here.";
-        UnknownLayerType = "unknown-layer-type", "7", "The version does not know this type of base.",
-            "from type zfs", "Correct the type.";
-        UnsupportedBaseType = "unsupported-base-type", "7", "This type of base is not looked up by a tag.",
-            "from type tar", "Ask for docker, oci or built bases only.";
-        HashFile = "hash-file", "9.1", "A file could not be hashed.",
-            "layer-bases/rootfs.tar: not found", "Fetch the base again, or make the file readable.";
-        BadOciTag = "bad-oci-tag", "7", "The url of an oci base has no colon.",
-            "oci:dir", "Write the url as directory:tag.";
-        InvalidReference = "invalid-reference", "7", "The tag is no valid reference name.",
-            "a//b", "Correct the tag.";
-        OciLayout = "oci-layout", "7", "The layout of base images cannot be opened.",
-            "layer-bases/oci/oci-layout: not found", "Fetch the base again.";
-        OciIndex = "oci-index", "7", "The index of the layout of base images cannot be read.",
-            "index.json ends in the middle", "Fetch the base again.";
-        OciWalk = "oci-walk", "7", "What a tag names in the layout of base images cannot be read.",
-            "an index whose blob is gone", "Fetch the base again.";
-        AmbiguousReference = "ambiguous-reference", "7", "A tag names no image, or several.",
-            "two manifests named centos", "Remove the other image from the layout of base images.";
-        Stat = "stat", "6, 10", "The copy of an import or overlay directory could not be looked at.",
-            "imports/app/a: not a directory", "Look at the path.";
-        WalkRootNotADirectory = "walk-root-not-a-directory", "9.2, 11.1", "What should be a directory tree is a file or a link.",
-            "overlay source /src/etc is a link", "Name the directory itself; upstream crashes here.";
-        BadBase64 = "bad-base64", "9.4", "A recorded tree is not base64.",
-            "the cache file was edited", "Delete the entry.";
-        SpecLineTooLong = "spec-line-too-long", "9.4", "A line of a recorded tree has 65,536 bytes or more.",
-            "a file with very long attributes", "Shorten the attributes.";
-        BadSpecName = "bad-spec-name", "9.4", "A name in a recorded tree is not a valid encoding.",
-            "a\\qb", "Delete the entry.";
-        BadLayerType = "bad-layer-type", "3.1", "A text is no layer type.",
-            "tar+true+x", "Correct it.";
-        BadDefinition = "bad-definition", "3", "A definition is not one of this version.",
-            "run is a number", "Correct the definition.";
+        Hit = "hit", "6", "the entry is what building the layer again would give, as far as is checked",
+            "base: hit (entry 17043217650231)", "nothing to do";
+        LayerNotDefined = "layer-not-defined", "6, 7", "no definition has this name",
+            "lookup(\"app\") with definitions for base only", "check the name, or give the definition";
+        NoEntry = "no-entry", "6", "the cache has no entry of this name",
+            "first build of the layer, or its entry was pruned", "build the layer";
+        DefinitionChanged = "definition-changed", "5, 6", "the definition is not the one the entry was made from",
+            "run[0]: \"make\" became \"make all\"", "build the layer; look at both sides if nothing was meant to change";
+        BaseChanged = "base-changed", "6, 7", "what the layer is built on has another hash than when the entry was made",
+            "base: 1061267177615371691 became 18156184974963739211", "build the layer on the new base";
+        EpochChanged = "source-date-epoch-changed", "6", "the entry was made with another SOURCE_DATE_EPOCH",
+            "epoch: 0 became 1700000000", "build the layer, or set the epoch of the last build";
+        ImportNew = "import-new", "6", "the entry has no record of this import",
+            "the cache file was edited", "build the layer";
+        ImportMissing = "import-missing", "6", "the copy of the import is not there",
+            "imports/app/config.txt does not exist", "copy the imports before the lookup";
+        ImportTypeChanged = "import-type-changed", "6", "the import was a file and is a directory, or the reverse",
+            "type: file became directory", "build the layer";
+        ImportDirChanged = "import-dir-changed", "6, 9.4", "the directory import is not what the entry was made from",
+            "src/main.c: sha256digest differs", "build the layer; the changes name the files";
+        ImportFileChanged = "import-file-changed", "6, 9.1", "the file import has other bytes or another mode",
+            "hash: sha256:37.. became sha256:9a..", "build the layer";
+        OverlayNew = "overlay-new", "6", "the entry has no record of this overlay directory",
+            "the cache file was edited", "build the layer";
+        OverlayMissing = "overlay-missing", "6", "the copy of the overlay directory is not there",
+            "roots/app/overlay_dirs/etc does not exist", "build the layer";
+        OverlayChanged = "overlay-changed", "6, 9.4", "an overlay directory is not what the entry was made from",
+            "etc/passwd: mode differs", "build the layer; the changes name the files";
+        BaseUnguarded = "base-unguarded", "7, T6", "only a 64-bit hash says what the layer was built on: no digest was kept beside the entry",
+            "an entry written by stacker itself", "build the layer once; the compatible reading would have used it";
+        BaseForged = "base-forged", "7, T6", "the base has the recorded 64-bit hash but another SHA-256",
+            "guard: 17ab.. became 90fe..", "treat the cache as tampered with; the compatible reading would have used it";
+        BuildOnlyRootfsMissing = "build-only-rootfs-missing", "4", "the result of a build-only layer is gone, so its entry was dropped",
+            "roots/tools does not exist", "build the layer";
+        ManifestMissing = "manifest-missing", "4", "a manifest of the entry cannot be read from the image layout, so the entry was dropped",
+            "tar+false: blob sha256:97.. not found", "build the layer";
+        ResultUnknown = "result-unknown", "4", "the result of the entry cannot be looked at now; the entry is kept, but is no hit",
+            "roots/tools: permission denied", "make it readable and open the cache again; the compatible reading would have dropped the entry";
+        VersionMismatch = "version-mismatch", "4", "the cache file is of another version; it was deleted and the cache starts empty",
+            "version 15 found, 16 wanted", "use one stacker version for one directory";
+        CacheUnreadable = "cache-unreadable", "4, T20", "the cache file could not be read; it was kept under another name and the cache starts empty",
+            "build.cache ends in the middle", "build; the compatible reading fails until somebody deletes the file";
+        GuardUnreadable = "guard-unreadable", "T6", "the file with the digests of bases could not be read and counts as empty",
+            "build.cache.guard ends in the middle", "build; layers on built bases miss once";
+        CacheMemberMissing = "cache-member-missing", "11.4", "the cache file has no entries member; it counts as empty",
+            "{\"version\":16}", "nothing to do; upstream crashes at its next put";
+        EntryWithoutManifests = "entry-without-manifests", "11.3", "an entry without manifests was kept while others were pruned",
+            "one of three entries was pruned", "nothing to do; upstream keeps or drops such an entry at random";
+        Merged = "merged", "11.5, T21", "somebody else wrote the cache file meanwhile; both sides' entries were kept",
+            "entries app and base came from the other writer", "nothing to do";
+        ImportUnchecked = "import-unchecked", "11", "an import with a destination is neither recorded nor checked",
+            "import /etc/motd with dest /etc/", "give the import a hash, so that a change is one of the definition";
+        BindsRebuild = "binds-rebuild", "13", "stacker rebuilds layers with binds whatever the cache says",
+            "binds: /home/me/src", "nothing to do, or drop the bind";
+        WeakBase = "weak-base", "7, T6", "only a 64-bit hash says what the layer was built on; the guarded reading also checks a SHA-256",
+            "base: 1061267177615371691", "open the cache with the guarded reading";
+        InputMissing = "input-missing", "T5", "an input of the decision was not stated",
+            "SOURCE_DATE_EPOCH is neither set nor said to be unset", "state it";
+        ReadCache = "read-cache", "4", "the cache file could not be opened or read",
+            "build.cache: permission denied", "make it readable";
+        ParseVersion = "parse-version", "4", "the cache file is no JSON, or its version is no integer",
+            "an empty file after a crash", "delete the file, or open with the guarded reading";
+        ParseCache = "parse-cache", "4", "the cache file has the right version but not its structure",
+            "Manifests is a list", "delete the file, or open with the guarded reading";
+        Io = "io", "9, 10", "a directory tree could not be read, or the cache file not written",
+            "/src/etc: no such file or directory", "look at the path";
+        Conflict = "conflict", "11.5, T21", "other writers changed the cache file at each try to save it",
+            "eight tries", "try again";
+        BaseNotCached = "base-not-cached", "7", "the layer is built on one that misses",
+            "app is built on base, whose import changed", "build the base first";
+        BaseCycle = "base-cycle", "11.2", "layers are built on each other",
+            "a is built on b, b on a", "correct the definitions; upstream crashes here";
+        UnknownLayerType = "unknown-layer-type", "7", "the version does not know this type of base",
+            "from type zfs", "correct the type";
+        UnsupportedBaseType = "unsupported-base-type", "7", "this type of base is not looked up by a tag",
+            "from type tar", "ask for docker, oci or built bases only";
+        HashFile = "hash-file", "9.1", "a file could not be hashed",
+            "layer-bases/rootfs.tar: not found", "fetch the base again, or make the file readable";
+        BadOciTag = "bad-oci-tag", "7", "the url of an oci base has no colon",
+            "oci:dir", "write the url as directory:tag";
+        InvalidReference = "invalid-reference", "7", "the tag is no valid reference name",
+            "a//b", "correct the tag";
+        OciLayout = "oci-layout", "7", "the layout of base images cannot be opened",
+            "layer-bases/oci/oci-layout: not found", "fetch the base again";
+        OciIndex = "oci-index", "7", "the index of the layout of base images cannot be read",
+            "index.json ends in the middle", "fetch the base again";
+        OciWalk = "oci-walk", "7", "what a tag names in the layout of base images cannot be read",
+            "an index whose blob is gone", "fetch the base again";
+        AmbiguousReference = "ambiguous-reference", "7", "a tag names no image, or several",
+            "two manifests named centos", "remove the other image from the layout of base images";
+        Stat = "stat", "6, 10", "the copy of an import or overlay directory could not be looked at",
+            "imports/app/a: not a directory", "look at the path";
+        WalkRootNotADirectory = "walk-root-not-a-directory", "9.2, 11.1", "what should be a directory tree is a file or a link",
+            "overlay source /src/etc is a link", "name the directory itself; upstream crashes here";
+        BadBase64 = "bad-base64", "9.4", "a recorded tree is not base64",
+            "the cache file was edited", "delete the entry";
+        SpecLineTooLong = "spec-line-too-long", "9.4", "a line of a recorded tree has 65,536 bytes or more",
+            "a file with very long attributes", "shorten the attributes";
+        BadSpecName = "bad-spec-name", "9.4", "a name in a recorded tree is not a valid encoding",
+            "a\\qb", "delete the entry";
+        BadLayerType = "bad-layer-type", "3.1", "a text is no layer type",
+            "tar+true+x", "correct it";
+        BadDefinition = "bad-definition", "3", "a definition is not one of this version",
+            "run is a number", "correct the definition";
         UnsafeName = "unsafe-name", "2, T11",
             "A name in a definition would lead out of the directory that is kept for it.",
             "layer ../other, import /src/.., overlay destination ../x",
             "Correct the name; the compatible reading takes it as stacker does.";
-        BadManifests = "bad-manifests", "3", "The manifests given for a layer are not ones of this version.",
-            "size is a text", "Correct them.";
-        BadValue = "bad-value", "8", "A value is not of the type it is said to be.",
-            "a Layer that is a list", "Correct it.";
-        BadTime = "bad-time", "9.2", "The wall-clock time is not YYYY-MM-DDThh:mm:ss.",
-            "2024-03-05", "Correct it.";
-        UnknownVersion = "unknown-version", "1", "Cache versions 12 and 16 are known.",
-            "version 14", "Name one of them.";
+        BadManifests = "bad-manifests", "3", "the manifests given for a layer are not ones of this version",
+            "size is a text", "correct them";
+        BadValue = "bad-value", "8", "a value is not of the type it is said to be",
+            "a Layer that is a list", "correct it";
+        BadTime = "bad-time", "9.2", "the wall-clock time is not YYYY-MM-DDThh:mm:ss",
+            "2024-03-05", "correct it";
+        UnknownVersion = "unknown-version", "1", "cache versions 12 and 16 are known",
+            "version 14", "name one of them";
     }
 }
 

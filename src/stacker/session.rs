@@ -62,6 +62,8 @@ pub struct Session<'a, F, O> {
     pub(super) caps: Caps,
     pub(super) definitions: BTreeMap<String, Rc<Definition>>,
     pub(super) entries: Entries,
+    /// Entries whose results could not be looked at, with the evidence.
+    pub(super) unknown: BTreeMap<String, Vec<Difference>>,
     /// Digest of the cache file as it was last read or written.
     pub(super) on_disk: Option<String>,
     /// Names that were put and are not saved yet.
@@ -110,6 +112,7 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
             caps,
             definitions: BTreeMap::new(),
             entries: BTreeMap::new(),
+            unknown: BTreeMap::new(),
             on_disk: None,
             unsaved: BTreeSet::new(),
             guard: Guard::default(),

@@ -108,6 +108,10 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
     fn compare_definition(&self, name: &str) -> Result<Rc<Definition>, Miss> {
         let definition = self.definitions.get(name).ok_or(Miss::LayerNotDefined)?;
         let entry = self.entries.get(name).ok_or(Miss::NoEntry)?;
+        if let Some(evidence) = self.unknown.get(name) {
+            let evidence = evidence.clone();
+            return Err(Miss::ResultUnknown { evidence });
+        }
         let recorded = entry.layer().ok_or(Miss::NoEntry)?;
         if *recorded == definition.layer {
             return Ok(definition.clone());

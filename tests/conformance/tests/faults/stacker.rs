@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use layerwise::error::Error;
 use layerwise::explain::{Explanation, Finding};
-use layerwise::host::Silent;
+use layerwise::host::{FailureCode, Silent};
 use layerwise::stacker::{
     Answer, BaseTag, Change, Effect, Equality, FileHash, HostFacts, LayerDefinition, LayerText,
     LayerType, Opened, Options, Outcome, Reading, Semantics, Session, State, Stored,
@@ -76,7 +76,8 @@ impl FaultyCache<'_> {
             |fault, clean, (answer, dropped), fs, options| {
                 held(fault, clean, answer);
                 let (again, _) = look(&Failing::new(Arc::clone(fs), Fault::NONE), options, name);
-                if hit(clean) != hit(&again) && !(*dropped && hit(&again).is_none()) {
+                let dropped = *dropped && may_drop(fault, options);
+                if hit(clean) != hit(&again) && !(dropped && hit(&again).is_none()) {
                     broken(fault, "afterwards the answer is right", &(clean, again));
                 }
             },
@@ -107,6 +108,7 @@ impl FaultyCache<'_> {
             Reading::Compatible => compatible,
         };
         self.each_fault(put, |fault, clean, (answer, dropped), fs, options| {
+            let dropped = *dropped && may_drop(fault, options);
             if let Err(error) = answer {
                 typed(fault, error);
             }
@@ -147,6 +149,22 @@ fn dropped(opened: &Result<Session<'_, Failing<Arc<MemoryFs>>, Silent>, Error>) 
         let opened = session.opened();
         opened.state == State::Unreadable || !opened.pruned.is_empty()
     })
+}
+
+/// Whether the fault says that something is gone. One that is about the host
+/// alone drops nothing in the guarded reading.
+fn may_drop(fault: &Fault, options: &Options) -> bool {
+    use FailureCode::{Cancelled, Deadline, Denied, Full, TooLarge, Unauthorized, Unavailable};
+    let of_the_host = [
+        Cancelled,
+        Deadline,
+        Denied,
+        Full,
+        TooLarge,
+        Unauthorized,
+        Unavailable,
+    ];
+    options.semantics.reading == Reading::Compatible || !of_the_host.contains(&fault.code)
 }
 
 fn look(fs: &Failing<Arc<MemoryFs>>, options: &Options, name: &str) -> Done<Answer> {
