@@ -59,6 +59,20 @@ fn start() -> Engine {
         opened.expect("session")
     };
     println!("open a session    {:>12.2?}", median(200, || drop(open())));
+    let pooled = Engine::new(&EngineOptions {
+        pool: Some(16),
+        ..options.clone()
+    });
+    let pooled = pooled.expect("engine");
+    let from_pool = median(200, || {
+        let opened = pooled.docker(
+            Lent::default(),
+            Options::default(),
+            SessionLimits::default(),
+        );
+        drop(opened.expect("session"));
+    });
+    println!("  from a pool     {from_pool:>12.2?}");
     let before = resident();
     let sessions: Vec<Component> = (0..1_000).map(|_| open()).collect();
     let each = resident().saturating_sub(before) / sessions.len();
@@ -165,7 +179,7 @@ fn replay(engine: &Engine, entries: usize, dry_run: bool, upstream: Duration) {
         hits(session.replay(&steps).expect("answers").len());
     });
     let component = median(times, || {
-        let (_, mut session) = open(engine, fresh().0, &options);
+        let mut session = through(engine, fresh().0, &options);
         hits(session.replay(&steps).expect("answers").len());
     });
     let kind = if dry_run { "dry replay" } else { "replay" };
@@ -178,12 +192,16 @@ fn replay(engine: &Engine, entries: usize, dry_run: bool, upstream: Duration) {
 
 fn open(engine: &Engine, images: Store, options: &Options) -> (Native<Store>, Component) {
     let native = Native::open(Arc::clone(&images), options.clone()).expect("session");
+    (native, through(engine, images, options))
+}
+
+fn through(engine: &Engine, images: Store, options: &Options) -> Component {
     let lent = Lent {
         images,
         ..Lent::default()
     };
     let opened = engine.docker(lent, options.clone(), SessionLimits::default());
-    (native, opened.expect("session"))
+    opened.expect("session")
 }
 
 fn row(name: &str, (native, component): (Duration, Duration), upstream: Option<Duration>) {
