@@ -27,8 +27,8 @@ pub enum Labels {
 pub struct Key {
     /// SHA-256 over every compared field but the labels, each framed.
     rest: [u8; 32],
-    /// SHA-256 over the labels, framed.
-    labels: [u8; 32],
+    /// SHA-256 over the labels, framed; none without labels.
+    labels: Option<[u8; 32]>,
     /// The labels themselves, where one is empty: only then can a different
     /// set be equal.
     empty: Option<BTreeMap<String, String>>,
@@ -50,17 +50,20 @@ pub struct Comparison {
 impl Key {
     /// The key of a config.
     pub fn of(config: &ContainerConfig, compared: Compared) -> Self {
-        let labels = config.labels.clone().unwrap_or_default();
-        let mut framed = Frames::new("layerwise/docker/config-labels/1");
-        for (key, value) in &labels {
-            framed.text(key);
-            framed.text(value);
-        }
-        let has_empty = labels.values().any(String::is_empty);
+        let labels = config.labels.as_ref().filter(|labels| !labels.is_empty());
+        let digest = |labels: &BTreeMap<String, String>| {
+            let mut framed = Frames::new("layerwise/docker/config-labels/1");
+            for (key, value) in labels {
+                framed.text(key);
+                framed.text(value);
+            }
+            framed.finish()
+        };
+        let has_empty = |labels: &&BTreeMap<_, String>| labels.values().any(String::is_empty);
         Self {
             rest: digest_rest(config, compared),
-            labels: framed.finish(),
-            empty: has_empty.then_some(labels),
+            labels: labels.map(digest),
+            empty: labels.filter(has_empty).cloned(),
             never: compared == Compared::Early && config.open_stdin,
         }
     }
@@ -419,12 +422,12 @@ fn digest_rest(config: &ContainerConfig, compared: Compared) -> [u8; 32] {
 
 /// SHA-256 over parts that are each preceded by their length, so that
 /// different parts never give the same bytes (threat T4).
-pub struct Frames(sha2::Sha256);
+pub struct Frames(Vec<u8>);
 
 impl Frames {
     /// Starts with a domain, which names what is hashed and its version.
     pub fn new(domain: &str) -> Self {
-        let mut frames = Self(sha2::Sha256::new());
+        let mut frames = Self(Vec::with_capacity(256));
         frames.text(domain);
         frames
     }
@@ -432,24 +435,22 @@ impl Frames {
     /// A text.
     pub fn text(&mut self, text: &str) {
         self.number(i64::try_from(text.len()).unwrap_or(i64::MAX));
-        self.0.update(text.as_bytes());
+        self.0.extend_from_slice(text.as_bytes());
     }
 
     /// An integer.
     pub fn number(&mut self, number: i64) {
-        self.0.update(number.to_le_bytes());
+        self.0.extend_from_slice(&number.to_le_bytes());
     }
 
     /// Some flags, always the same number of them.
     pub fn flags(&mut self, flags: &[bool]) {
-        for flag in flags {
-            self.0.update([u8::from(*flag)]);
-        }
+        self.0.extend(flags.iter().map(|flag| u8::from(*flag)));
     }
 
     /// A fixed number of bytes.
     pub fn bytes(&mut self, bytes: &[u8; 32]) {
-        self.0.update(bytes);
+        self.0.extend_from_slice(bytes);
     }
 
     fn words(&mut self, words: Option<&[String]>) {
@@ -468,6 +469,6 @@ impl Frames {
 
     /// The digest.
     pub fn finish(self) -> [u8; 32] {
-        self.0.finalize().into()
+        sha2::Sha256::digest(&self.0).into()
     }
 }

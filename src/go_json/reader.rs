@@ -281,46 +281,37 @@ impl<'a> Reader<'a> {
             return Err(self.mismatch("a string"));
         }
         self.at += 1;
-        let start = self.at;
+        let mut value = Cow::Borrowed(self.plain());
+        let mut escaped = false;
         loop {
             match self.byte() {
                 Some(b'"') => {
-                    let value = Cow::Borrowed(self.slice(start, self.at));
                     self.at += 1;
-                    return Ok(Text {
-                        value,
-                        escaped: false,
-                    });
-                }
-                Some(b'\\') => break,
-                Some(0..=0x1f) => return Err(self.error(ErrorKind::Syntax)),
-                Some(_) => self.at += 1,
-                None => return Err(self.error(ErrorKind::End)),
-            }
-        }
-        let mut value = self.slice(start, self.at).to_owned();
-        loop {
-            let plain = self.at;
-            while !matches!(self.byte(), Some(b'"' | b'\\' | 0..=0x1f) | None) {
-                self.at += 1;
-            }
-            value.push_str(self.slice(plain, self.at));
-            match self.byte() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(Text {
-                        value: Cow::Owned(value),
-                        escaped: true,
-                    });
+                    return Ok(Text { value, escaped });
                 }
                 Some(b'\\') => {
                     self.at += 1;
+                    escaped = true;
+                    let value = value.to_mut();
                     value.push(self.escape()?);
+                    value.push_str(self.plain());
                 }
                 Some(_) => return Err(self.error(ErrorKind::Syntax)),
                 None => return Err(self.error(ErrorKind::End)),
             }
         }
+    }
+
+    /// Passes over the characters of a string that stand for themselves.
+    fn plain(&mut self) -> &'a str {
+        let start = self.at;
+        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
+        let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+        self.at = rest
+            .iter()
+            .position(ends)
+            .map_or(self.text.len(), |length| start.saturating_add(length));
+        self.slice(start, self.at)
     }
 
     /// What stands after a backslash.

@@ -114,9 +114,9 @@ catalogue! {
         BadDefinition = "bad-definition", "3", "a definition is not one of this version",
             "run is a number", "correct the definition";
         UnsafeName = "unsafe-name", "2, T11",
-            "A name in a definition would lead out of the directory that is kept for it.",
+            "a name in a definition would lead out of the directory that is kept for it",
             "layer ../other, import /src/.., overlay destination ../x",
-            "Correct the name; the compatible reading takes it as stacker does.";
+            "correct the name; the compatible reading takes it as stacker does";
         BadManifests = "bad-manifests", "3", "the manifests given for a layer are not ones of this version",
             "size is a text", "correct them";
         BadValue = "bad-value", "8", "a value is not of the type it is said to be",
@@ -233,7 +233,7 @@ mod tests {
                 assert!(!text.is_empty(), "{}", rule.code);
             }
             assert!(
-                rule.meaning.ends_with('.') && rule.advice.ends_with('.'),
+                !rule.meaning.ends_with('.') && !rule.advice.ends_with('.'),
                 "{}",
                 rule.code
             );

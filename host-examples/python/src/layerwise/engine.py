@@ -48,10 +48,10 @@ class Engine:
     """The component, compiled once; sessions share nothing but its code.
 
     `component` is another component to run than the one in this package, as
-    bytes or the path of a file. Compiled code is kept in `code_cache`, by
-    default below the user's cache directory; `None` keeps none. `net` is what
-    stops a session that runs for too long: a `deadline`, or `fuel`, which is
-    exactly repeatable and up to a third slower.
+    bytes or the path of a file. Compiled code is kept in the directory
+    `code_cache`; `"user"` is one below the user's cache directory, `None` keeps
+    none. `net` is what stops a session that runs for too long: a `deadline`, or
+    `fuel`, which is exactly repeatable and up to a third slower.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Engine:
         component: bytes | os.PathLike[str] | None = None,
         *,
         net: Net = "deadline",
-        code_cache: Path | typing.Literal["user"] | None = "user",
+        code_cache: str | os.PathLike[str] | None = "user",
     ) -> None:
         if net not in typing.get_args(Net):
             raise ValueError(f"{net!r} is neither a deadline nor fuel")
@@ -72,7 +72,9 @@ class Engine:
             config.consume_fuel = True
         self.runtime = wasmtime.Engine(config)
         code = component_bytes() if component is None else _bytes(component)
-        directory = cache.user_directory() if code_cache == "user" else code_cache
+        directory = None if code_cache is None else Path(code_cache)
+        if code_cache == "user":
+            directory = cache.user_directory()
         try:
             self.component = cache.load_or_compile(self.runtime, code, directory, net)
         except WasmtimeError as error:
