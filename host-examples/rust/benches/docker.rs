@@ -58,6 +58,11 @@ fn start() -> Engine {
         );
         opened.expect("session")
     };
+    let instantiate = || engine.docker_predicates(SessionLimits::default());
+    println!(
+        "instantiate       {:>12.2?}",
+        median(200, || drop(instantiate().expect("instance")))
+    );
     println!("open a session    {:>12.2?}", median(200, || drop(open())));
     let pooled = Engine::new(&EngineOptions {
         pool: Some(16),

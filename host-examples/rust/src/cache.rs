@@ -13,30 +13,30 @@ use wasmtime::component::Component;
 
 use crate::error::Error;
 
-/// Loads the compiled form of `wasm` out of `directory`, or compiles it and
-/// keeps it there. A directory that cannot be used costs time, never an error.
-pub fn load_or_compile(engine: &Engine, wasm: &[u8], directory: &Path) -> Result<Component, Error> {
-    let path = path(engine, &hex(wasm), directory);
+/// Loads the compiled form of a component, by default the one inside, out of
+/// `directory`, or compiles it and keeps it there. A directory that cannot be used
+/// costs time, never an error.
+pub fn load_or_compile(
+    engine: &Engine,
+    other: Option<&[u8]>,
+    directory: &Path,
+) -> Result<Component, Error> {
+    let path = match other {
+        None => path(engine, env!("LAYERWISE_COMPONENT_SHA256"), directory),
+        Some(wasm) => path(engine, sha256(wasm).hex(), directory),
+    };
     if let Some(component) = load(engine, &path) {
         return Ok(component);
     }
-    let component = compile(engine, wasm)?;
+    let component = compile(engine, other)?;
     keep(&component, &path);
     Ok(component)
 }
 
-/// Compiles a component.
-pub fn compile(engine: &Engine, wasm: &[u8]) -> Result<Component, Error> {
-    Component::new(engine, wasm)
+/// Compiles a component, by default the one inside.
+pub fn compile(engine: &Engine, other: Option<&[u8]>) -> Result<Component, Error> {
+    Component::new(engine, other.unwrap_or(crate::COMPONENT))
         .map_err(|error| Error::Engine(format!("the component cannot be compiled: {error:#}")))
-}
-
-/// The SHA-256 of a component. That of the one inside is known.
-fn hex(wasm: &[u8]) -> String {
-    if std::ptr::eq(wasm, crate::COMPONENT) {
-        return env!("LAYERWISE_COMPONENT_SHA256").to_owned();
-    }
-    sha256(wasm).hex().to_owned()
 }
 
 fn path(engine: &Engine, component: &str, directory: &Path) -> PathBuf {
@@ -99,6 +99,7 @@ mod tests {
 
     #[test]
     fn the_known_digest_is_that_of_the_component() {
-        assert_eq!(hex(crate::COMPONENT), sha256(crate::COMPONENT).hex());
+        let known = env!("LAYERWISE_COMPONENT_SHA256");
+        assert_eq!(known, sha256(crate::COMPONENT).hex());
     }
 }

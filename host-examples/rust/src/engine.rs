@@ -86,10 +86,10 @@ impl Engine {
         }
         let engine = wasmtime::Engine::new(&config)
             .map_err(|error| Error::Engine(format!("wasmtime cannot be set up: {error:#}")))?;
-        let wasm = options.component.as_deref().unwrap_or(crate::COMPONENT);
+        let other = options.component.as_deref();
         let component = match &options.code_cache {
-            Some(directory) => cache::load_or_compile(&engine, wasm, directory)?,
-            None => cache::compile(&engine, wasm)?,
+            Some(directory) => cache::load_or_compile(&engine, other, directory)?,
+            None => cache::compile(&engine, other)?,
         };
         let mut linker: Linker<State> = Linker::new(&engine);
         let link =
