@@ -50,36 +50,23 @@ fn start() -> Engine {
     println!("compile           {:>12.2?}", begin.elapsed());
     let load = median(20, || drop(Engine::new(&options).expect("engine")));
     println!("load precompiled  {load:>12.2?}");
-    let open = || {
-        let opened = engine.docker(
-            Lent::default(),
-            Options::default(),
-            SessionLimits::default(),
-        );
-        opened.expect("session")
-    };
-    let instantiate = || engine.docker_predicates(SessionLimits::default());
-    println!(
-        "instantiate       {:>12.2?}",
-        median(200, || drop(instantiate().expect("instance")))
-    );
-    println!("open a session    {:>12.2?}", median(200, || drop(open())));
-    let pooled = Engine::new(&EngineOptions {
+    let pool = EngineOptions {
         pool: Some(16),
         ..options.clone()
-    });
-    let pooled = pooled.expect("engine");
-    let from_pool = median(200, || {
-        let opened = pooled.docker(
-            Lent::default(),
-            Options::default(),
-            SessionLimits::default(),
-        );
-        drop(opened.expect("session"));
-    });
-    println!("  from a pool     {from_pool:>12.2?}");
+    };
+    let pooled = Engine::new(&pool).expect("engine");
+    let limits = SessionLimits::default();
+    let open = |engine: &Engine| engine.docker(Lent::default(), Options::default(), limits);
+    for (engine, place) in [(&engine, ""), (&pooled, ", pooled")] {
+        let instantiate = || drop(engine.docker_predicates(limits).expect("instance"));
+        println!("instantiate{place:<8} {:>11.2?}", median(200, instantiate));
+        let open = || drop(open(engine).expect("session"));
+        println!("open a session{place:<8} {:>8.2?}", median(200, open));
+    }
     let before = resident();
-    let sessions: Vec<Component> = (0..1_000).map(|_| open()).collect();
+    let sessions: Vec<Component> = (0..1_000)
+        .map(|_| open(&engine).expect("session"))
+        .collect();
     let each = resident().saturating_sub(before) / sessions.len();
     println!("idle session      {:>9} KiB resident", each / 1024);
     drop(sessions);
