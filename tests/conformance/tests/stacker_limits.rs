@@ -55,6 +55,11 @@ fn a_cap_that_is_met_is_named() {
 #[test]
 fn a_definition_that_is_nested_too_deep_is_refused() {
     let refused = lookup("depth", 1).expect_err("depth");
-    assert!(refused.problem().is_some() || matches!(refused, Error::LimitExceeded(_)));
+    let problem = refused.problem().expect("a problem");
+    assert_eq!(problem.code, "stacker/bad-definition");
+    assert!(
+        problem.message.contains("nested deeper than 1"),
+        "{problem:?}"
+    );
     assert!(lookup("depth", 100).is_ok());
 }
