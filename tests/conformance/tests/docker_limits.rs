@@ -85,9 +85,9 @@ fn links_are_followed_as_far_as_the_cap() {
     let middle = add("m", Some(&child));
     let source = add("s", Some(&middle));
     for (cap, outcome, verdict) in [
-        (0, Outcome::HitRestored, "chain-end"),
-        (1, Outcome::HitRestored, "chain-end"),
-        (2, Outcome::HitLocal, "ancestor"),
+        (0, Outcome::HitRestored, "docker/chain-end"),
+        (1, Outcome::HitRestored, "docker/chain-end"),
+        (2, Outcome::HitLocal, "docker/ancestor"),
     ] {
         let options = Options {
             limits: vec![("ancestors".to_owned(), cap)],
