@@ -1,0 +1,448 @@
+//! What opening and saving the cache say and do when a file is odd or a host
+//! fails, and what keeps imports and overlays from being taken for unchanged.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failing test is meant to panic, in its helpers too"
+)]
+
+mod support;
+
+use std::cell::{Cell, RefCell};
+
+use layerwise::host::{
+    Change, Content, Entry, Failure, FailureCode, Filesystem, FsFacts, Hashing, Level, Observer,
+    Silent,
+};
+use layerwise::stacker::{Options, Outcome, Reading, Semantics, Session};
+use layerwise_conformance::memory_fs::{Body, MemoryFs, Object};
+use support::{Act, Hooked, definition, host, options, project};
+
+const CACHE: &str = "/w/state/build.cache";
+const GUARD: &str = "/w/state/build.cache.guard";
+
+fn put<F: Filesystem>(fs: &F, options: &Options, names: &[&str]) {
+    let mut session = Session::open(fs, &Silent, options.clone()).unwrap();
+    for name in names {
+        session.put(name, "null", &host()).unwrap();
+    }
+}
+
+/// The code and the subject of what opening fails with.
+fn refused<F: Filesystem>(fs: &F, options: &Options) -> (String, String) {
+    let error = Session::open(fs, &Silent, options.clone()).err().unwrap();
+    let problem = error.problem().unwrap();
+    (problem.code.clone(), problem.subject.clone())
+}
+
+/// `hit`, or the reason in one line.
+fn verdict<F: Filesystem>(fs: &F, options: &Options, name: &str) -> String {
+    let mut session = Session::open(fs, &Silent, options.clone()).unwrap();
+    match session.lookup(name) {
+        Ok(answer) if answer.outcome == Outcome::Hit => "hit".to_owned(),
+        Ok(answer) => {
+            let reason = answer.reason.unwrap();
+            let side = |text: &Option<String>| text.clone().unwrap_or_default();
+            let list: String = reason
+                .differences
+                .iter()
+                .map(|d| format!(" {}={}|{}", d.path, side(&d.have), side(&d.want)))
+                .collect();
+            format!("{}{list}", reason.code.replace("stacker/", ""))
+        }
+        Err(error) => error.problem().unwrap().code.clone(),
+    }
+}
+
+/// A file system whose cache file cannot be read, whatever is there.
+struct Damaged<'a>(&'a MemoryFs, FailureCode);
+
+impl Filesystem for Damaged<'_> {
+    fn stat(&self, paths: &[String], follow: bool, want: FsFacts) -> Vec<Result<Entry, Failure>> {
+        self.0.stat(paths, follow, want)
+    }
+
+    fn list_names(&self, directory: &str) -> Result<Vec<String>, Failure> {
+        self.0.list_names(directory)
+    }
+
+    fn read(&self, paths: &[String], limit: u64) -> Vec<Result<Content, Failure>> {
+        let read = |path: &String| match self.0.read(std::slice::from_ref(path), limit).remove(0) {
+            Ok(_) if path == CACHE => Err(Failure::new(self.1, "damaged")),
+            other => other,
+        };
+        paths.iter().map(read).collect()
+    }
+
+    fn walk(&self, root: &str, want: FsFacts, limit: u64) -> Result<Vec<Entry>, Failure> {
+        self.0.walk(root, want, limit)
+    }
+
+    fn hash(&self, files: &[Hashing]) -> Vec<Result<String, Failure>> {
+        self.0.hash(files)
+    }
+
+    fn write(&self, changes: &[Change]) -> Vec<Result<(), Failure>> {
+        self.0.write(changes)
+    }
+
+    fn rename(&self, old: &str, new: &str) -> Result<(), Failure> {
+        self.0.rename(old, new)
+    }
+
+    fn remove(&self, paths: &[String]) -> Vec<Result<(), Failure>> {
+        self.0.remove(paths)
+    }
+}
+
+#[test]
+fn a_damaged_cache_file_is_put_aside_once_and_never_lost() {
+    let options = options(1, Reading::Guarded);
+    let aside = format!("{CACHE}.unreadable-unread");
+    for code in [FailureCode::Corrupt, FailureCode::Truncated] {
+        let fs = project(1);
+        fs.put_file(CACHE, "one").unwrap();
+        put(&Damaged(&fs, code), &options, &[]);
+        assert_eq!(fs.text(aside.as_bytes()).as_deref(), Some("one"));
+        assert_eq!(fs.text(CACHE.as_bytes()), None);
+        // Nobody knows whether the next one is the same: both are kept.
+        fs.put_file(CACHE, "two").unwrap();
+        let said = refused(&Damaged(&fs, code), &options);
+        assert_eq!(said, ("stacker/read-cache".to_owned(), CACHE.to_owned()));
+        assert_eq!(fs.text(aside.as_bytes()).as_deref(), Some("one"));
+        assert_eq!(fs.text(CACHE.as_bytes()).as_deref(), Some("two"));
+    }
+    let fs = project(1);
+    fs.put_file(CACHE, "one").unwrap();
+    let said = refused(&Damaged(&fs, FailureCode::Denied), &options);
+    assert_eq!(said.0, "stacker/read-cache");
+    assert_eq!(fs.text(CACHE.as_bytes()).as_deref(), Some("one"));
+}
+
+#[test]
+fn an_unreadable_cache_file_that_somebody_else_took_is_looked_for_again() {
+    let options = options(1, Reading::Guarded);
+    for (times, code) in [
+        (7, FailureCode::NotFound),
+        (8, FailureCode::NotFound),
+        (1, FailureCode::Denied),
+    ] {
+        let fs = project(1);
+        fs.put_file(CACHE, "x").unwrap();
+        let left = Cell::new(times);
+        let hooked = Hooked::new(&fs, |_, act, _| {
+            let fails = matches!(act, Act::Write) && left.get() > 0;
+            left.set(left.get() - u32::from(fails));
+            fails.then_some(code)
+        });
+        let opened = Session::open(&hooked, &Silent, options.clone());
+        let said = opened
+            .err()
+            .map(|error| error.problem().unwrap().code.clone());
+        let want = match (times, code) {
+            (8, _) => Some("stacker/conflict"),
+            (_, FailureCode::Denied) => Some("stacker/read-cache"),
+            _ => None,
+        };
+        assert_eq!(said.as_deref(), want);
+    }
+}
+
+#[test]
+fn pruning_while_others_write_begins_again() {
+    let options = options(3, Reading::Guarded);
+    for (times, code, want) in [
+        (7, FailureCode::Conflict, None),
+        (8, FailureCode::Conflict, Some("stacker/conflict")),
+        (1, FailureCode::Full, Some("stacker/io")),
+    ] {
+        let fs = project(3);
+        let mut session = Session::open(&fs, &Silent, options.clone()).unwrap();
+        let manifests = r#"{"tar":{"mediaType":"x/y","digest":"sha256:0","size":1}}"#;
+        session.put("l0", "null", &host()).unwrap();
+        session.put("l1", manifests, &host()).unwrap();
+        let left = Cell::new(times);
+        let hooked = Hooked::new(&fs, |_, act, _| {
+            let fails = matches!(act, Act::Write) && left.get() > 0;
+            left.set(left.get() - u32::from(fails));
+            fails.then_some(code)
+        });
+        let opened = Session::open(&hooked, &Silent, options.clone());
+        match (opened, want) {
+            (Ok(session), None) => {
+                let opened = session.opened();
+                let keys: Vec<_> = opened.pruned.iter().map(|p| p.key.as_str()).collect();
+                assert!(keys.iter().all(|key| *key == "l1"), "{keys:?}");
+                let notes: Vec<_> = opened
+                    .notes
+                    .iter()
+                    .map(|n| (&*n.code, &*n.subject))
+                    .collect();
+                assert!(
+                    notes.contains(&("stacker/entry-without-manifests", "l0")),
+                    "{notes:?}"
+                );
+                assert!(
+                    !notes.contains(&("stacker/entry-without-manifests", "l1")),
+                    "{notes:?}"
+                );
+                assert_eq!(session.entries(), ["l0"]);
+                assert!(!fs.text(CACHE.as_bytes()).unwrap().contains("\"l1\""));
+            }
+            (Err(error), Some(code)) => assert_eq!(error.problem().unwrap().code, code),
+            (opened, want) => panic!("{:?}, not {want:?}", opened.err()),
+        }
+    }
+}
+
+#[test]
+fn what_is_pruned_leaves_the_guard_too() {
+    let options = options(2, Reading::Guarded);
+    let fs = project(2);
+    let mut session = Session::open(&fs, &Silent, options.clone()).unwrap();
+    let manifests = r#"{"tar":{"mediaType":"x/y","digest":"sha256:0","size":1}}"#;
+    session.put("l0", "null", &host()).unwrap();
+    session.put("l1", manifests, &host()).unwrap();
+    assert!(fs.text(GUARD.as_bytes()).unwrap().contains("\"l1\""));
+    put(&fs, &options, &["l0"]);
+    assert!(
+        !fs.text(GUARD.as_bytes())
+            .unwrap_or_default()
+            .contains("\"l1\"")
+    );
+}
+
+/// Keeps what it is told.
+#[derive(Debug, Default)]
+struct Heard(RefCell<Vec<String>>);
+
+impl Observer for Heard {
+    fn log(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
+        let line = format!("{level:?} {message} {fields:?}");
+        self.0.borrow_mut().push(line);
+    }
+
+    fn progress(&self, _: &str, _: &str, _: u64, _: u64) {}
+}
+
+#[test]
+fn observers_hear_what_opening_found() {
+    let options = options(1, Reading::Guarded);
+    let fs = project(1);
+    for (text, want) in [
+        (
+            r#"{"version":16}"#,
+            r#"Warn stacker/cache-member-missing [("path", "/w/state/build.cache")]"#,
+        ),
+        (
+            r#"{"version":16,"cache":{"x":{"Name":"x","Layer":{"build_only":true}}}}"#,
+            r#"Info stacker/build-only-rootfs-missing [("layer", "x")]"#,
+        ),
+        (r#"{"version":16,"cache":{}}"#, ""),
+    ] {
+        fs.put_file(CACHE, text).unwrap();
+        let heard = Heard::default();
+        drop(Session::open(&fs, &heard, options.clone()).unwrap());
+        assert_eq!(heard.0.into_inner().join("\n"), want, "{text}");
+    }
+}
+
+#[test]
+fn a_failed_save_names_the_file() {
+    let options = options(2, Reading::Guarded);
+    for (at, file) in [(1, GUARD), (2, CACHE)] {
+        let fs = project(2);
+        put(&fs, &options, &["l0"]);
+        let writes = Cell::new(0);
+        let hooked = Hooked::new(&fs, |_, act, _| {
+            writes.set(writes.get() + u32::from(matches!(act, Act::Write)));
+            (matches!(act, Act::Write) && writes.get() == at).then_some(FailureCode::Full)
+        });
+        let mut session = Session::open(&hooked, &Silent, options.clone()).unwrap();
+        let error = session.put("l1", "null", &host()).unwrap_err();
+        assert_eq!(error.problem().unwrap().subject, file);
+    }
+}
+
+/// One layer `a` that imports the files `f`, `g` and `h`, with a directory
+/// between them, and has an overlay.
+fn files() -> (MemoryFs, Options) {
+    let fs = project(0);
+    for name in ["f", "g", "d/x", "h"] {
+        fs.put_file(&format!("/w/state/imports/a/{name}"), name)
+            .unwrap();
+    }
+    fs.put_file("/overlay/o/x", "o").unwrap();
+    fs.put_file("/w/roots/a/overlay_dirs/o/to/x", "o").unwrap();
+    let mut options = options(0, Reading::Guarded);
+    let imports: Vec<_> = ["f", "g", "d", "h"]
+        .map(|name| format!(r#"{{"path":"/src/{name}"}}"#))
+        .into();
+    let text = format!(
+        r#"{{"from":{{"type":"scratch"}},"imports":[{}],"overlay_dirs":[{{"source":"/overlay/o","dest":"to"}}]}}"#,
+        imports.join(",")
+    );
+    options.definitions = vec![definition("a", &text)];
+    (fs, options)
+}
+
+#[test]
+fn every_import_is_compared() {
+    let (fs, options) = files();
+    put(&fs, &options, &["a"]);
+    assert_eq!(verdict(&fs, &options, "a"), "hit");
+    // All files in one call.
+    let calls = Cell::new(0);
+    let hooked = Hooked::new(&fs, |_, act, _| {
+        calls.set(calls.get() + u32::from(matches!(act, Act::Hash)));
+        None
+    });
+    assert_eq!(verdict(&hooked, &options, "a"), "hit");
+    let trees = 2;
+    assert_eq!(calls.get(), 1 + trees);
+    for name in ["f", "g", "h", "d/x"] {
+        let path = format!("/w/state/imports/a/{name}");
+        fs.put_file(&path, "other").unwrap();
+        let want = if name == "d/x" {
+            "import-dir-changed"
+        } else {
+            "import-file-changed"
+        };
+        assert!(verdict(&fs, &options, "a").starts_with(want), "{name}");
+        fs.put_file(&path, name).unwrap();
+        assert_eq!(verdict(&fs, &options, "a"), "hit", "{name}");
+    }
+    for (name, want) in [
+        (
+            "g",
+            "import-type-changed import=/src/g| disk=/w/state/imports/a/g| type=file|directory",
+        ),
+        (
+            "d",
+            "import-type-changed import=/src/d| disk=/w/state/imports/a/d| type=directory|file",
+        ),
+    ] {
+        let (fs, options) = files();
+        put(&fs, &options, &["a"]);
+        let path = format!("/w/state/imports/a/{name}");
+        fs.remove_all(path.as_bytes());
+        if name == "d" {
+            fs.put_file(&path, "").unwrap();
+        } else {
+            fs.put(path.as_bytes(), Object::new(Body::Directory, 0o755))
+                .unwrap();
+        }
+        assert_eq!(verdict(&fs, &options, "a"), want);
+    }
+}
+
+#[test]
+fn an_overlay_that_cannot_be_looked_at_is_not_a_missing_one() {
+    let (fs, options) = files();
+    put(&fs, &options, &["a"]);
+    let looked = Cell::new(0);
+    let at_overlay = |code: FailureCode| {
+        let fs = &fs;
+        looked.set(0);
+        let hooked = Hooked::new(fs, |_, act, _| {
+            looked.set(looked.get() + u32::from(matches!(act, Act::Stat)));
+            (matches!(act, Act::Stat) && looked.get() == 2).then_some(code)
+        });
+        verdict(&hooked, &options, "a")
+    };
+    assert_eq!(at_overlay(FailureCode::Unavailable), "stacker/stat");
+    assert_eq!(
+        at_overlay(FailureCode::NotFound),
+        "overlay-missing overlay=/overlay/o| disk=/w/roots/a/overlay_dirs/o/to|"
+    );
+}
+
+#[test]
+fn destinations_stay_inside() {
+    let (fs, mut options) = files();
+    let text = options.definitions[0].document.clone();
+    for (dest, safe) in [
+        ("to", true),
+        ("/to/deep", true),
+        ("..", false),
+        ("/to/../..", false),
+    ] {
+        let dest_text = format!(r#""dest":"{dest}""#);
+        options.definitions[0].document = text.replace(r#""dest":"to""#, &dest_text);
+        let opened = Session::open(&fs, &Silent, options.clone());
+        let code = opened
+            .err()
+            .map(|error| error.problem().unwrap().code.clone());
+        let want = (!safe).then_some("stacker/unsafe-name");
+        assert_eq!(code.as_deref(), want, "{dest}");
+    }
+}
+
+#[test]
+fn only_empty_members_have_the_hint_of_version_16() {
+    for (version, document, hint) in [
+        ("16", r#"{"from":{"type":"scratch"},"cmd":[]}"#, true),
+        (
+            "16",
+            r#"{"from":{"type":"scratch"},"cmd":[],"run":["x"]}"#,
+            false,
+        ),
+        ("16", r#"{"from":{"type":"scratch"},"cmd":["x"]}"#, false),
+        (
+            "16",
+            r#"{"from":{"type":"scratch"},"build_only":true}"#,
+            false,
+        ),
+        ("12", r#"{"from":{"type":"scratch"},"cmd":[]}"#, false),
+    ] {
+        let fs = project(0);
+        let mut options = options(0, Reading::Compatible);
+        options.semantics = Semantics {
+            version: Some(version.to_owned()),
+            ..options.semantics
+        };
+        options.definitions = vec![definition("a", r#"{"from":{"type":"scratch"}}"#)];
+        put(&fs, &options, &["a"]);
+        options.definitions[0].document = document.to_owned();
+        let mut session = Session::open(&fs, &Silent, options).unwrap();
+        let reason = session.lookup("a").unwrap().reason;
+        let reason = reason.unwrap();
+        assert_eq!(reason.code, "stacker/definition-changed");
+        assert_eq!(
+            reason.hint.is_some(),
+            hint,
+            "{version} {document}: {reason:?}"
+        );
+    }
+}
+
+#[test]
+fn a_cycle_is_shown() {
+    for (layers, want) in [
+        (1, r#"layers are built on each other: "l0" <- "l0""#.to_owned()),
+        (3, r#"layers are built on each other: "l0" <- "l2" <- "l1" <- "l0""#.to_owned()),
+        (
+            8,
+            r#"layers are built on each other: "l0" <- "l7" <- "l6" <- "l5" <- "l4" <- "l3" <- "l2" <- "l1" <- "l0""#
+                .to_owned(),
+        ),
+        (
+            9,
+            r#"layers are built on each other: "l0" <- "l8" <- "l7" <- "l6" <- "l5" <- "l4" <- "l3" <- "l2" <- ... <- "l0""#
+                .to_owned(),
+        ),
+    ] {
+        let fs = project(layers);
+        let mut options = options(layers, Reading::Guarded);
+        options.definitions.truncate(layers);
+        put(&fs, &options, &["l0"]);
+        let top = format!(r#"{{"type":"built","tag":"l{}"}}"#, layers - 1);
+        let first = &mut options.definitions[0].document;
+        *first = first.replace(r#"{"type":"scratch"}"#, &top);
+        // The entry says the same, so that its base is what is looked at next.
+        let mut session = Session::open(&fs, &Silent, options.clone()).unwrap();
+        let error = session.base_hash("l0").unwrap_err();
+        assert_eq!(error.problem().unwrap().message, want);
+    }
+}
