@@ -3,7 +3,10 @@
 
 mod host;
 mod hostile;
+mod inspections;
 mod laws;
+mod orders;
+mod plans;
 mod reports;
 
 use super::*;

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::codec::Unknown;
-use super::config::{Reading, Version};
+use super::config::Version;
 use super::definition::Definition;
 use super::disk;
 use super::document;

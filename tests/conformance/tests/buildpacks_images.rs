@@ -336,7 +336,7 @@ fn failures_of_layers_have_their_class() {
     };
     let said = |outcome, code: &str| Ok((outcome, code.to_owned()));
     let (store, retrieve) = (Call::Store, Call::Retrieve);
-    let first = Some("0.16.5");
+    let first = Some("0.13");
     for (call, code, guarded, newest, oldest) in [
         (
             store,

@@ -52,7 +52,7 @@ fn dropped(manifest: &str, blobs: &[&str]) -> String {
         return String::new();
     };
     assert_eq!(pruned.reason.code, "stacker/manifest-missing");
-    assert_eq!(pruned.reason.differences[0].path, "tar");
+    assert_eq!(pruned.reason.differences[0].path, "tar+false");
     pruned.reason.differences[0].have.clone().unwrap()
 }
 
@@ -77,7 +77,7 @@ fn blobs_are_what_their_descriptors_say() {
         ),
         (of(INDEX, both), both, ""),
         (of(MANIFEST, "{"), "{", "unexpected end of json"),
-        (of(MANIFEST, manifest), "", "not-found"),
+        (of(MANIFEST, manifest), "", "no such file"),
         (of(CONFIG, "{}"), "{}", ""),
         (of(CONFIG, "{"), "{", "unexpected end of json"),
         (of(DESCRIPTOR, "{}"), "{}", ""),
@@ -103,7 +103,7 @@ fn blobs_are_what_their_descriptors_say() {
             "is not a sha256 digest",
         ),
         (descriptor(EMPTY, &empty, 2, ""), "{}", ""),
-        (descriptor(EMPTY, &empty, 2, ""), "x", "not-found"),
+        (descriptor(EMPTY, &empty, 2, ""), "x", "no such file"),
         (descriptor(EMPTY, &empty, 2, e30), "x", ""),
         (
             descriptor(EMPTY, &empty, 3, ""),
@@ -116,7 +116,7 @@ fn blobs_are_what_their_descriptors_say() {
             "not the empty document",
         ),
         (
-            descriptor(EMPTY, &empty, 2, r#","data":"e31=""#),
+            descriptor(EMPTY, &empty, 2, r#","data":"e3s=""#),
             "{}",
             "not the empty document",
         ),
