@@ -210,6 +210,15 @@ fn sources_say_what_a_restore_loses_and_why_none_is_made() {
         let (answer, explained) = asked(&store, &options, &step(r#"{"Cmd":["a"]}"#));
         let answer = answer.unwrap();
         assert_eq!((answer.outcome, &*notes(&answer)), guarded, "{document}");
+        let restores = explained
+            .findings
+            .iter()
+            .any(|f| f.code == "docker/restore");
+        assert_eq!(
+            restores,
+            answer.outcome == Outcome::HitRestored,
+            "{document}"
+        );
         for note in &answer.notes {
             assert!(
                 explained.findings.iter().any(|f| f.code == note.code),
@@ -623,4 +632,69 @@ fn a_document_is_read_up_to_the_cap() {
         let want = format!("document of {bytes} bytes, limit document-bytes");
         assert_eq!(problem.message, want);
     }
+}
+
+#[test]
+fn an_image_without_a_platform_is_said_with_what_it_has() {
+    for (variant, want) in [("", "no-platform"), ("v7", "no-platform variant=v7|-")] {
+        let store = Memory::new(Order::Added);
+        let document = image("a", OLD, "").replace(
+            r#""os":"linux","architecture":"amd64""#,
+            &format!(r#""variant":"{variant}""#),
+        );
+        store.add(&document, None, BuiltHere);
+        let (_, explained) = asked(&store, &Options::default(), &step(r#"{"Cmd":["a"]}"#));
+        assert_eq!(lines(&explained.findings), [want]);
+    }
+}
+
+#[test]
+fn a_replay_stands_each_step_on_the_one_before_and_ends_at_a_miss() {
+    let store = Memory::new(Order::Added);
+    let a = store.add(&image("a", OLD, ""), None, BuiltHere);
+    let b = store.add(&image("b", OLD, ""), Some(&a), BuiltHere);
+    let steps = ["a", "b", "c", "a"].map(|name| step(&format!(r#"{{"Cmd":["{name}"]}}"#)));
+    let mut session = Session::open(&store, Options::default()).unwrap();
+    let answers = session.replay(&steps).unwrap();
+    let images: Vec<_> = answers.iter().map(|answer| answer.image.as_ref()).collect();
+    assert_eq!(images, [Some(&a), Some(&b), None]);
+}
+
+#[test]
+fn layers_that_decide_must_be_given() {
+    let document = |entries: usize, rootfs: bool| {
+        let history = vec![r#"{"created_by":"a"}"#; entries].join(",");
+        let rootfs = if rootfs {
+            r#","rootfs":{"type":"layers","diff_ids":["1"]}"#
+        } else {
+            ""
+        };
+        format!(r#"{{"history":[{history}]{rootfs}}}"#)
+    };
+    for (image, parent, refused) in [
+        (document(2, true), document(1, true), false),
+        (document(2, false), document(1, true), true),
+        (document(2, true), document(1, false), true),
+        // The histories have decided already.
+        (document(1, false), document(1, true), false),
+        (document(1, false), document(2, true), false),
+        (document(0, false), document(1, false), false),
+        (document(1, false), document(0, true), true),
+        (document(1, true), document(0, true), false),
+        (document(1, true), document(0, false), true),
+    ] {
+        let found = compare_parent(&image, Some(&parent), &Semantics::guarded());
+        assert_eq!(found.is_err(), refused, "{image} {parent}");
+    }
+}
+
+#[test]
+fn every_rule_is_listed_once() {
+    let codes: Vec<_> = layerwise::docker::rules()
+        .iter()
+        .map(|rule| rule.code)
+        .collect();
+    assert!(codes.contains(&"docker/tie"));
+    let distinct: std::collections::BTreeSet<_> = codes.iter().collect();
+    assert_eq!(distinct.len(), codes.len());
 }

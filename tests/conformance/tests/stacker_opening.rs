@@ -96,6 +96,63 @@ impl Filesystem for Damaged<'_> {
     }
 }
 
+/// A file system that leaves out the last answer of every call of one kind.
+struct Curt<'a>(&'a MemoryFs, Act);
+
+impl Curt<'_> {
+    fn cut<T>(&self, act: Act, mut answers: Vec<T>) -> Vec<T> {
+        if std::mem::discriminant(&act) == std::mem::discriminant(&self.1) {
+            answers.pop();
+        }
+        answers
+    }
+}
+
+impl Filesystem for Curt<'_> {
+    fn stat(&self, paths: &[String], follow: bool, want: FsFacts) -> Vec<Result<Entry, Failure>> {
+        self.cut(Act::Stat, self.0.stat(paths, follow, want))
+    }
+
+    fn list_names(&self, directory: &str) -> Result<Vec<String>, Failure> {
+        self.0.list_names(directory)
+    }
+
+    fn read(&self, paths: &[String], limit: u64) -> Vec<Result<Content, Failure>> {
+        self.0.read(paths, limit)
+    }
+
+    fn walk(&self, root: &str, want: FsFacts, limit: u64) -> Result<Vec<Entry>, Failure> {
+        self.0.walk(root, want, limit)
+    }
+
+    fn hash(&self, files: &[Hashing]) -> Vec<Result<String, Failure>> {
+        self.cut(Act::Hash, self.0.hash(files))
+    }
+
+    fn write(&self, changes: &[Change]) -> Vec<Result<(), Failure>> {
+        self.0.write(changes)
+    }
+
+    fn rename(&self, old: &str, new: &str) -> Result<(), Failure> {
+        self.0.rename(old, new)
+    }
+
+    fn remove(&self, paths: &[String]) -> Vec<Result<(), Failure>> {
+        self.0.remove(paths)
+    }
+}
+
+#[test]
+fn what_a_host_does_not_answer_is_not_taken_for_unchanged() {
+    let (fs, options) = files();
+    put(&fs, &options, &["a"]);
+    fs.put_file("/w/state/imports/a/h", "other").unwrap();
+    for act in [Act::Stat, Act::Hash] {
+        let said = verdict(&Curt(&fs, act), &options, "a");
+        assert!(said.starts_with("stacker/"), "{act:?}: {said}");
+    }
+}
+
 #[test]
 fn a_damaged_cache_file_is_put_aside_once_and_never_lost() {
     let options = options(1, Reading::Guarded);
@@ -472,4 +529,54 @@ fn a_cycle_is_shown() {
         let error = session.base_hash("l0").unwrap_err();
         assert_eq!(error.problem().unwrap().message, want);
     }
+}
+
+#[test]
+fn explanations_say_what_a_chain_is_and_what_nothing_checks() {
+    let said = |reading: Reading, change: Option<&str>| {
+        let (fs, options) = (project(2), options(2, reading));
+        put(&fs, &options, &["l0", "l1"]);
+        if let Some(name) = change {
+            fs.put_file(&format!("/w/state/imports/{name}/d/f"), "new")
+                .unwrap();
+        }
+        let mut session = Session::open(&fs, &Silent, options).unwrap();
+        let findings = session.explain("l1").findings;
+        let line = |f: &layerwise::explain::Finding| {
+            let code = f.code.replace("stacker/", "");
+            format!(
+                "{code} {}{}",
+                f.subject,
+                if f.cascade { " follows" } else { "" }
+            )
+        };
+        findings.iter().map(line).collect::<Vec<_>>()
+    };
+    let guarded = Reading::Guarded;
+    assert_eq!(said(guarded, None), ["hit l0", "hit l1"]);
+    assert_eq!(
+        said(Reading::Compatible, None),
+        ["hit l0", "hit l1", "weak-base l1"]
+    );
+    assert_eq!(said(guarded, Some("l1")), ["import-dir-changed l1"]);
+    assert_eq!(
+        said(guarded, Some("l0")),
+        ["import-dir-changed l0", "base-not-cached l1 follows"]
+    );
+}
+
+#[test]
+fn values_of_every_kind_have_a_hash() {
+    let hash = |name: &str, value: &str| {
+        layerwise::stacker::hash_value(name, value, &options(0, Reading::Compatible).semantics)
+    };
+    assert_ne!(hash("bytes", r#""aGk=""#), hash("string", r#""hi""#));
+    assert_eq!(hash("bytes", r#""aGk=""#), hash("bytes", r#""aGk=""#));
+    assert_ne!(hash("uint8", "7").unwrap(), hash("uint8", "8").unwrap());
+    for (name, value) in [("uint8", "256"), ("bytes", "7"), ("unknown", "7")] {
+        assert!(hash(name, value).is_err(), "{name} {value}");
+    }
+    let rules = layerwise::stacker::rules();
+    let codes: std::collections::BTreeSet<_> = rules.iter().map(|rule| rule.code).collect();
+    assert!(codes.contains("stacker/import-dir-changed") && codes.len() == rules.len());
 }
