@@ -260,3 +260,22 @@ fn directories_that_cannot_be_read_stop_the_restore() {
         assert_eq!(restored(there, fault), want, "{there:?} {fault:?}");
     }
 }
+
+#[test]
+fn a_malformed_label_says_where() {
+    for (label, offset) in [("oops", "0"), (r#"{"buildpacks":oops}"#, "14")] {
+        let mut broken = request(&["b"], "", "");
+        broken.cache = Some(label.to_owned());
+        let explained = explain(&broken, &[]);
+        let malformed = explained
+            .findings
+            .iter()
+            .find(|f| f.code == "buildpacks/label-malformed");
+        let facts = &malformed.expect("a finding").differences;
+        let said = facts
+            .iter()
+            .find(|d| d.path == "offset")
+            .and_then(|d| d.have.as_deref());
+        assert_eq!(said, Some(offset), "{label}");
+    }
+}

@@ -580,3 +580,32 @@ fn values_of_every_kind_have_a_hash() {
     let codes: std::collections::BTreeSet<_> = rules.iter().map(|rule| rule.code).collect();
     assert!(codes.contains("stacker/import-dir-changed") && codes.len() == rules.len());
 }
+
+#[test]
+fn a_changed_definition_shows_both_sides() {
+    let fs = project(0);
+    let mut options = options(0, Reading::Guarded);
+    let layer = |rest: &str| {
+        let text = format!(r#"{{"from":{{"type":"scratch"}},{rest}}}"#);
+        vec![definition("a", &text)]
+    };
+    options.definitions = layer(r#""labels":{"a":"1","b":"2"},"run":["x"]"#);
+    put(&fs, &options, &["a"]);
+    for (rest, want) in [
+        (
+            r#""labels":{"a":"1","b":"3","c":"4"},"run":["x"]"#,
+            r#"definition-changed labels["b"]="2"|"3" labels["c"]=|"4""#,
+        ),
+        (
+            r#""labels":{"a":"1","b":"2"},"run":["x","y"]"#,
+            r#"definition-changed run=["x"]|["x","y"]"#,
+        ),
+        (
+            r#""labels":{"a":"1","b":"2"},"run":["y"]"#,
+            r#"definition-changed run[0]="x"|"y""#,
+        ),
+    ] {
+        options.definitions = layer(rest);
+        assert_eq!(verdict(&fs, &options, "a"), want);
+    }
+}
