@@ -139,3 +139,24 @@ fn a_source_that_cannot_tell_is_trusted_and_one_that_fails_is_not() {
         assert_eq!(said.map(|problem| problem.code.as_str()), refused);
     }
 }
+
+#[test]
+fn a_result_that_is_set_aside_is_said_with_both_times() {
+    let mut exporter = exporter(newest());
+    let results = vec![outcome(1, &["old"]), outcome(2, &["old", "new"])];
+    exporter.add(&record("a", vec![], results)).unwrap();
+    exporter.registry.missing.borrow_mut().insert(digest("new"));
+    let plan = exporter.plan().unwrap();
+    let dropped = plan
+        .findings
+        .iter()
+        .find(|f| f.code == "buildkit/result-dropped");
+    let sides: Vec<_> = dropped
+        .unwrap()
+        .differences
+        .iter()
+        .map(|d| d.have.as_deref())
+        .collect();
+    let (new, old) = ("2023-11-14T22:13:22Z", "2023-11-14T22:13:21Z");
+    assert_eq!(sides, [Some(new), Some(old)]);
+}

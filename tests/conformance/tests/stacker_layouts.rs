@@ -145,17 +145,27 @@ fn blobs_are_what_their_descriptors_say() {
 
 #[test]
 fn bytes_behind_a_right_name_are_hashed() {
-    let (fs, options) = (project(1), options(1, Reading::Guarded));
-    let manifest = r#"{"schemaVersion":2}"#;
-    let mut session = Session::open(&fs, &Silent, options.clone()).unwrap();
-    let manifests = format!(r#"{{"tar":{}}}"#, of(MANIFEST, manifest));
-    session.put("l0", &manifests, &host()).unwrap();
-    let hex = sha256(manifest.as_bytes()).hex().to_owned();
-    let path = format!("/w/oci/blobs/sha256/{hex}");
-    fs.put_file(&path, r#"{"schemaVersion":3}"#).unwrap();
-    let session = Session::open(&fs, &Silent, options).unwrap();
-    let reason = &session.opened().pruned[0].reason.differences[0];
-    assert!(reason.have.as_ref().unwrap().contains("has the digest"));
+    for (media, text, kept) in [
+        (MANIFEST, r#"{"schemaVersion":2}"#, false),
+        (CONFIG, "{}", false),
+        (EMPTY, "{}", false),
+        (BLOB, "layer", true),
+    ] {
+        let (fs, options) = (project(1), options(1, Reading::Guarded));
+        let mut session = Session::open(&fs, &Silent, options.clone()).unwrap();
+        let manifests = format!(r#"{{"tar":{}}}"#, of(media, text));
+        session.put("l0", &manifests, &host()).unwrap();
+        let hex = sha256(text.as_bytes()).hex().to_owned();
+        let path = format!("/w/oci/blobs/sha256/{hex}");
+        fs.put_file(&path, &text.replace(['2', '{'], "3")).unwrap();
+        let session = Session::open(&fs, &Silent, options).unwrap();
+        let pruned = &session.opened().pruned;
+        assert_eq!(pruned.is_empty(), kept, "{media}");
+        for entry in pruned {
+            let reason = entry.reason.differences[0].have.as_ref().unwrap();
+            assert!(reason.contains("has the digest"), "{media}: {reason}");
+        }
+    }
 }
 
 const BASES: &str = "/w/state/layer-bases/oci";
