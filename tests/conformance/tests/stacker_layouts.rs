@@ -252,12 +252,16 @@ fn an_index_that_changed_is_read_again() {
         index(&[&named(&descriptor(MANIFEST, &digest, 1, ""))])
     };
     let (one, two) = ("1".repeat(64), "2".repeat(64));
-    let (fs, options) = layout(&at(&one));
+    let (fs, mut options) = layout(&at(&one));
+    let other = options.definitions[0].document.clone();
+    options.definitions.push(definition("b", &other));
     let mut session = Session::open(&fs, &Silent, options).unwrap();
     assert_eq!(base(&mut session), Ok(one.clone()));
-    assert_eq!(base(&mut session), Ok(one));
+    assert_eq!(session.base_hash("b"), Ok(one));
+    session.refresh();
+    let mut of = |name: &str| session.base_hash(name).unwrap();
+    of("a");
     fs.put_file(&format!("{BASES}/index.json"), &at(&two))
         .unwrap();
-    session.refresh();
-    assert_eq!(base(&mut session), Ok(two));
+    assert_eq!(of("b"), two);
 }
