@@ -13,8 +13,8 @@ use layerwise::buildpacks::{
 };
 use layerwise::error::Error;
 use layerwise::host::{
-    Destination, Failure, FailureCode, Presence, Registry, Retrieval, Retrieved, Shelf, Silent,
-    Source, Stored, Transfer,
+    Destination, Failure, FailureCode, Level, Observer, Presence, Registry, Retrieval, Retrieved,
+    Shelf, Silent, Source, Stored, Transfer,
 };
 use layerwise::oci::{Descriptor, sha256};
 use layerwise::semantics::Semantics;
@@ -422,4 +422,85 @@ fn the_first_missing_layer_is_the_nearest() {
         .map(|d| (&*d.path, d.have.as_deref()))
         .collect();
     assert_eq!(counts, [("buildpacks", Some("1")), ("layers", Some("3"))]);
+}
+
+#[test]
+fn what_was_just_saved_is_never_deleted() {
+    let other = Descriptor {
+        digest: id("somebody else's"),
+        ..Descriptor::default()
+    };
+    for options in [options(), compatible(None)] {
+        let registry = Arc::new(Odd::default());
+        let old = build(&registry, "a", options.clone());
+        let mut image = open(&registry, options);
+        image.reuse(&[id("a")]).expect("reused");
+        let before = registry.below.resolve(&[NAME.to_owned()]).remove(0);
+        // The same image again, and the name is taken right after.
+        *registry.resolved.lock().expect("lock") = vec![before, Ok(vec![other.clone()])];
+        let commit = image.commit().expect("commit");
+        assert_eq!(commit.digest, old);
+        let verdict = commit.notes.last().expect("a verdict");
+        assert_eq!(short(&verdict.code), "original-kept-same");
+        assert!(registry.below.manifest(&old).is_some());
+    }
+}
+
+#[test]
+fn only_versions_with_classes_have_words_of_their_own() {
+    for (options, words) in [(compatible(None), false), (compatible(Some("0.13")), true)] {
+        let registry = Arc::new(Odd::default());
+        build(&registry, "a", options.clone());
+        let image = open(&registry, options);
+        let failure = Failure::new(FailureCode::Unavailable, "words of the registry");
+        registry.below.fail(Call::Retrieve, 0, failure);
+        let wanted = WantedLayer {
+            diff_id: id("a"),
+            into: None,
+        };
+        let answer = image.retrieve(&[wanted]).expect("answers").remove(0);
+        assert_eq!(
+            answer.message == "words of the registry",
+            words,
+            "{}",
+            answer.message
+        );
+    }
+}
+
+/// Keeps what it is told about.
+#[derive(Debug, Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Observer for Heard {
+    fn log(&self, _: Level, _: &str, _: &[(&str, &str)]) {}
+
+    fn progress(&self, operation: &str, item: &str, done: u64, total: u64) {
+        let line = format!("{operation} {item} {done}/{total}");
+        self.0.lock().expect("lock").push(line);
+    }
+}
+
+#[test]
+fn a_commit_names_what_it_writes() {
+    let registry = Arc::new(Odd::default());
+    let heard = Arc::new(Heard::default());
+    let mut image = CacheImage::open(registry.clone(), heard.clone(), options()).expect("opens");
+    image.add(&[addition(&registry, "a")]).expect("added");
+    let commit = image.commit().expect("commit");
+    let lines = heard.0.lock().expect("lock");
+    let about = |digest: &str| lines.iter().any(|line| line.contains(digest));
+    let mut written = 0;
+    for effect in &commit.effects {
+        let digest = match effect {
+            Effect::WriteConfig(written) | Effect::WriteManifest(written) => {
+                &written.descriptor.digest
+            }
+            Effect::SetTag(digest) => digest,
+            _ => continue,
+        };
+        written += 1;
+        assert!(about(digest), "{digest} in {lines:?}");
+    }
+    assert_eq!(written, 3);
 }

@@ -1,11 +1,7 @@
 //! What the restorer says about each layer, in which order, and what it makes
 //! of directories that cannot be read.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "the helpers of tests may panic"
-)]
+#![expect(clippy::expect_used, reason = "the helpers of tests may panic")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
