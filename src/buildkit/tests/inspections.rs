@@ -73,8 +73,8 @@ fn what_a_manifest_calls_itself_is_compared() {
     let asked = ["manifest-mediatype-missing", "manifest-mediatype-unknown"];
     let untyped = format!(r#"{{"manifests":[{config}]}}"#);
     for (text, want) in [
-        (manifest(INDEX, &[config.clone()]), vec![]),
-        (manifest(DOCKER, &[config.clone()]), vec![]),
+        (manifest(INDEX, std::slice::from_ref(&config)), vec![]),
+        (manifest(DOCKER, std::slice::from_ref(&config)), vec![]),
         (untyped, vec!["manifest-mediatype-missing"]),
         (
             manifest("x/y", &[config]),
@@ -176,7 +176,7 @@ fn only_what_export_writes_is_canonical() {
     let mut exporter = exporter(newest());
     exporter.add(&record("a", vec![], vec![])).unwrap();
     let plan = exporter.plan().unwrap();
-    for (text, canonical) in [("{}".to_owned(), true), (format!("{{}} "), false)] {
+    for (text, canonical) in [("{}".to_owned(), true), ("{} ".to_owned(), false)] {
         let report = verify(&text, "[]", &[]).unwrap();
         let found = codes(&report.findings).contains(&"not-canonical");
         assert_eq!(found, !canonical, "{text} {}", plan.config);

@@ -111,7 +111,10 @@ fn each_layer_is_spoken_of_once() {
         annotations: vec![],
         ..layer("x")
     };
-    let plan = planned(newest(), &[&[bare.clone()], &[layer("y"), bare]]);
+    let plan = planned(
+        newest(),
+        &[std::slice::from_ref(&bare), &[layer("y"), bare.clone()]],
+    );
     let found = codes(&plan.findings);
     let missing = found
         .iter()

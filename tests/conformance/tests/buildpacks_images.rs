@@ -1,10 +1,6 @@
 //! Cache images over a registry that answers oddly, and what is asked of it.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "the helpers of tests may panic"
-)]
+#![expect(clippy::expect_used, reason = "the helpers of tests may panic")]
 
 use std::sync::{Arc, Mutex};
 

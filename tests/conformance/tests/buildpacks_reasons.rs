@@ -6,10 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use layerwise::buildpacks::{GroupElement, RestoreOptions, RestoreRequest, Restorer};
+use layerwise::buildpacks::{
+    GroupElement, RestoreOptions, RestorePolicy, RestoreRequest, Restorer,
+};
 use layerwise::error::Error;
 use layerwise::explain::{Explanation, Finding};
 use layerwise::host::{FailureCode, Silent};
+use layerwise::semantics::Semantics;
 use layerwise_conformance::buildpacks::MemoryFiles;
 
 fn opened(files: &Arc<MemoryFiles>, limits: &[(&str, u64)]) -> Restorer<Arc<MemoryFiles>, Silent> {
@@ -274,4 +277,68 @@ fn a_malformed_label_says_where() {
             .and_then(|d| d.have.as_deref());
         assert_eq!(said, Some(offset), "{label}");
     }
+}
+
+#[test]
+fn what_nobody_asks_for_is_nearer_than_what_cannot_be() {
+    let app = [
+        entry("b", r#""../x":{"launch":true}"#),
+        entry("elsewhere", r#""y":{"launch":true}"#),
+    ];
+    let explained = explain(&request(&["b"], &app.join(","), ""), &[]);
+    let nearest = explained.nearest.expect("a candidate");
+    assert_eq!(nearest.code, "buildpacks/buildpack-not-in-group");
+    let options = RestoreOptions {
+        directory: "/layers".to_owned(),
+        platform_api: "0.13".to_owned(),
+        policy: RestorePolicy {
+            skip_layers: true,
+            ..RestorePolicy::default()
+        },
+        ..RestoreOptions::default()
+    };
+    let session = Restorer::open(Arc::new(MemoryFiles::default()), Silent, options).expect("opens");
+    let layers = r#""l":{"launch":true}"#;
+    let app = [
+        entry("elsewhere", layers),
+        entry("b", layers),
+        entry("b", layers),
+    ];
+    let explained = session.explain(&request(&["b"], &app.join(","), ""));
+    assert_eq!(
+        explained.nearest.expect("a candidate").code,
+        "buildpacks/skip-layers"
+    );
+}
+
+#[test]
+fn a_label_that_is_believed_with_a_hint_is_no_malformed_one() {
+    let options = RestoreOptions {
+        directory: "/layers".to_owned(),
+        platform_api: "0.13".to_owned(),
+        semantics: Semantics::compatible(None),
+        ..RestoreOptions::default()
+    };
+    let session = Restorer::open(Arc::new(MemoryFiles::default()), Silent, options).expect("opens");
+    let mut hinted = request(
+        &["b"],
+        &entry("b", r#""l":{"launch":true,"cache":true}"#),
+        "",
+    );
+    hinted.cache = Some(r#"{"Buildpacks":[],"sbom":{},"sbom":{}}"#.to_owned());
+    hinted.retrieval = "buildpacks/hit".to_owned();
+    let explained = session.explain(&hinted);
+    let layer = explained
+        .findings
+        .iter()
+        .find(|f| f.subject == "b:l")
+        .expect("a finding");
+    let retrieval = layer
+        .differences
+        .iter()
+        .find(|d| d.path == "cache.retrieval");
+    assert_eq!(
+        retrieval.and_then(|d| d.have.as_deref()),
+        Some("buildpacks/hit")
+    );
 }

@@ -698,3 +698,50 @@ fn every_rule_is_listed_once() {
     let distinct: std::collections::BTreeSet<_> = codes.iter().collect();
     assert_eq!(distinct.len(), codes.len());
 }
+
+/// The children that a dry run makes or moves are seen by the steps after it.
+#[test]
+fn a_dry_run_is_explained_as_a_run() {
+    let two = r#""history":[{"created_by":"a"},{"created_by":"b","empty_layer":true}]"#;
+    let restorable = image("s", OLD, "").replace(r#""history":[{"created_by":"s"}]"#, two);
+    let explained = |dry_run: bool, on_parent: bool| {
+        let store = Memory::new(Order::Sorted);
+        let parent = store.add(&image("a", OLD, ""), None, BuiltHere);
+        let source = store.add(&restorable, None, BuiltHere);
+        let options = Options {
+            cache_from: trusted(&source),
+            policy: Policy {
+                dry_run,
+                ..Policy::default()
+            },
+            ..Options::default()
+        };
+        let mut session = Session::open(&store, options).unwrap();
+        let first = match on_parent {
+            true => Step {
+                parent: Some(parent.clone()),
+                ..step(r#"{"Cmd":["b"]}"#)
+            },
+            false => step(r#"{"Cmd":["a"]}"#),
+        };
+        let answer = session.lookup(&first).unwrap();
+        let other = r#"{"Cmd":["c"]}"#;
+        let mut seen = Vec::new();
+        for below in [None, Some(parent)] {
+            let step = Step {
+                parent: below,
+                ..step(other)
+            };
+            let mut found = session.explain(&step).unwrap().findings;
+            found.sort_by(|a, b| (&a.subject, &a.code).cmp(&(&b.subject, &b.code)));
+            seen.push(lines(&found));
+        }
+        assert_eq!(store.images().len() > 2, !dry_run && !on_parent);
+        (answer.outcome, answer.image, seen)
+    };
+    for (on_parent, outcome) in [(true, Outcome::HitSource), (false, Outcome::HitRestored)] {
+        let run = explained(false, on_parent);
+        assert_eq!(run.0, outcome);
+        assert_eq!(explained(true, on_parent), run);
+    }
+}
