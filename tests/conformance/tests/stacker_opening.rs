@@ -96,12 +96,12 @@ impl Filesystem for Damaged<'_> {
     }
 }
 
-/// A file system that leaves out the last answer of every call of one kind.
+/// A file system that leaves out the last of several answers of one kind.
 struct Curt<'a>(&'a MemoryFs, Act);
 
 impl Curt<'_> {
     fn cut<T>(&self, act: Act, mut answers: Vec<T>) -> Vec<T> {
-        if std::mem::discriminant(&act) == std::mem::discriminant(&self.1) {
+        if answers.len() > 1 && std::mem::discriminant(&act) == std::mem::discriminant(&self.1) {
             answers.pop();
         }
         answers
