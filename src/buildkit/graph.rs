@@ -197,7 +197,7 @@ impl Graph {
     }
 
     /// Records a child without touching its own links.
-    pub fn adopt(&mut self, record: u32, link: Link) -> bool {
+    pub fn adopt(&mut self, record: u32, link: Link) {
         let digest = self.entry(record).digest;
         let new = self
             .index
@@ -205,7 +205,6 @@ impl Graph {
         if new {
             self.entry_mut(link.source).children += 1;
         }
-        new
     }
 
     /// Whether a record has a link.

@@ -1,9 +1,13 @@
 //! Laws of exporting and reading, on small graphs drawn at random and on large
 //! ones made to hurt.
 
+mod comparisons;
 mod host;
 mod hostile;
+mod inspections;
 mod laws;
+mod orders;
+mod plans;
 mod reports;
 
 use super::*;

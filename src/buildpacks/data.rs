@@ -315,6 +315,22 @@ mod tests {
     }
 
     #[test]
+    fn versions_decide_at_their_borders() {
+        let sbom = |platform: &str, cache: &str| {
+            let mut request = request(cache, &[], "0.10");
+            request.platform_api = platform.to_owned();
+            plan_data(&request).unwrap().len()
+        };
+        assert_eq!((sbom("0.8", CACHE), sbom("0.7", CACHE)), (1, 0));
+        assert_eq!(sbom("0.8", r#"{"buildpacks":[]}"#), 0);
+        let kept = |api: &str| {
+            let present = [("same", "1", false)];
+            plan_data(&request(CACHE, &present, api)).unwrap()[0].action
+        };
+        assert_eq!((kept("0.6"), kept("0.5")), (Action::Retrieve, Action::Keep));
+    }
+
+    #[test]
     fn a_missing_layer_does_not_stop_the_build() {
         let decisions = plan_data(&request(CACHE, &[("same", "1", false)], "0.10")).unwrap();
         let answer = LayerAnswer {

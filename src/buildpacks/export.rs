@@ -309,6 +309,20 @@ mod tests {
                 ("", Add, "cached-added"),
             ]
         );
+        let why: Vec<_> = ["bad", "changed", "new"]
+            .into_iter()
+            .filter_map(|name| plan.steps.iter().find(|s| s.layer == name))
+            .flat_map(|step| step.finding.differences.iter())
+            .map(|d| (d.have.as_deref().unwrap_or_default(), d.want.as_deref()))
+            .collect();
+        assert_eq!(
+            why,
+            [
+                ("verification failed", None),
+                ("1", Some("2")),
+                ("first time", None)
+            ]
+        );
         assert!(plan.document.starts_with(
             r#"{"sbom":{"sha":"s"},"buildpacks":[{"key":"b","version":"2","layers":{"bad":{"sha":"1","data":{"n":9007199254740993},"build":false,"launch":false,"cache":true},"changed""#
         ));

@@ -90,6 +90,8 @@ mod tests {
             ("a\\b", Some("separator")),
             ("a\0b", Some("control")),
             ("a\u{7f}", Some("control")),
+            ("a\u{1f}", Some("control")),
+            ("a b", None),
             ("...", None),
             ("store", None),
             ("launch", None),

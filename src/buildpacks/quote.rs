@@ -71,5 +71,6 @@ mod tests {
             quoted("\"\\\n\u{1b}\u{7f}\u{202e}\u{feff}\u{e0001}\u{a0}"),
             r#""\"\\\n\x1b\x7f\u202e\ufeff\U000e0001\u00a0""#
         );
+        assert_eq!(quoted("\u{7}\u{8}\u{c}\r\t\u{b}"), r#""\a\b\f\r\t\v""#);
     }
 }

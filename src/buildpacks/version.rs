@@ -171,6 +171,7 @@ mod tests {
             let want = want.map(|(major, minor)| ApiVersion::new(major, minor));
             assert_eq!(text.parse().ok(), want, "{text:?}");
         }
+        assert_eq!(ApiVersion::new(0, 10).to_string(), "0.10");
         assert!(ApiVersion::new(0, 10) > ApiVersion::new(0, 9));
     }
 

@@ -9,19 +9,9 @@ use super::version::Rules;
 use crate::go_json::{Escapes, Writer, Zone};
 use crate::prelude::*;
 
-/// A running SHA-256 over a prefix of a history or of layers: two prefixes of
-/// one length are equal exactly when their digests are.
+/// A running SHA-256 over a prefix of a history or of layers, zeros for none:
+/// two prefixes of one length are equal exactly when their digests are.
 pub type Running = [u8; 32];
-
-/// The digest of no history.
-pub fn no_history() -> Running {
-    Frames::new("layerwise/docker/history/1").finish()
-}
-
-/// The digest of no layers.
-pub fn no_layers() -> Running {
-    Frames::new("layerwise/docker/layers/1").finish()
-}
 
 /// The digest of a history with one entry more.
 pub fn with_entry(before: &Running, entry: &Entry) -> Running {
@@ -91,12 +81,12 @@ impl Base {
     pub fn scratch() -> Self {
         Self {
             entries: 0,
-            history: no_history(),
-            rewritten: no_history(),
+            history: Running::default(),
+            rewritten: Running::default(),
             restored: false,
             history_json: Some(Prefix::default()),
             layers: 0,
-            chain: no_layers(),
+            chain: Running::default(),
             layers_json: Prefix::default(),
             kind: "layers".to_owned(),
         }
@@ -228,7 +218,7 @@ mod tests {
             created_by: format!("{}\u{1}\u{1}{}", nul(13), nul(9)),
             ..Entry::default()
         };
-        let digest = |entry| with_entry(&no_history(), entry);
+        let digest = |entry| with_entry(&Running::default(), entry);
         assert_ne!(digest(&timed), digest(&texted));
     }
 

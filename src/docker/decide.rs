@@ -328,14 +328,17 @@ pub fn newest(matching: &[Match], guarded: bool) -> Option<&Match> {
     })
 }
 
-/// Whether any of `heads` has `id` as a proper ancestor (4.2). Follows each link
-/// once, level by level, so that neither depth nor a cycle matters (H4).
+/// Whether any of `heads` has `id` as a proper ancestor (4.2), at most as many
+/// links away as the cap says. Follows each link once, level by level, so that
+/// neither depth nor a cycle matters (H4).
 fn descends<H: ImageStore>(store: &Store<H>, heads: &[String], id: &str) -> bool {
     let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut level: Vec<String> = heads.to_vec();
-    let most = usize::try_from(store.limits.get("ancestors")).unwrap_or(usize::MAX);
-    while !level.is_empty() && seen.len() <= most {
+    for _ in 0..store.limits.get("ancestors") {
         level.retain(|head| seen.insert(head.clone()));
+        if level.is_empty() {
+            break;
+        }
         let parents: Vec<String> = store
             .parents(&level)
             .into_iter()

@@ -1,6 +1,6 @@
 //! What is kept of an image named with `--cache-from`.
 
-use super::base::{Base, Running, no_history, no_layers, with_entry, with_layer};
+use super::base::{Base, Running, with_entry, with_layer};
 use super::history::Entry;
 use super::image::{ImageDocument, RootFs};
 use crate::oci::Platform;
@@ -52,18 +52,18 @@ impl Source {
         let diff_ids = image
             .rootfs
             .map_or_else(Vec::new, |RootFs { diff_ids, .. }| diff_ids);
-        let mut history_digests = vec![no_history()];
+        let mut history_digests = vec![Running::default()];
         let mut layers_before = vec![0];
         let mut layers = 0;
-        let mut digest = no_history();
+        let mut digest = Running::default();
         for entry in &history {
             digest = with_entry(&digest, entry);
             history_digests.push(digest);
             layers += usize::from(!entry.empty_layer);
             layers_before.push(layers);
         }
-        let mut layer_digests = vec![no_layers()];
-        let mut digest = no_layers();
+        let mut layer_digests = vec![Running::default()];
+        let mut digest = Running::default();
         for diff_id in &diff_ids {
             digest = with_layer(&digest, diff_id);
             layer_digests.push(digest);
@@ -81,7 +81,8 @@ impl Source {
         }
     }
 
-    /// Whether this image can continue `base` (5.3), none meaning no parent.
+    /// Whether this image begins as `base` does (5.3), none meaning no parent. It
+    /// continues it where there is an entry more.
     pub fn continues(&self, base: Option<&Base>) -> bool {
         if self.history.is_empty() {
             return false;
@@ -90,8 +91,7 @@ impl Source {
         if base.entries == 0 && base.layers == 0 {
             return true;
         }
-        base.entries < self.history.len()
-            && self.history_digests.get(base.entries) == Some(&base.history)
+        self.history_digests.get(base.entries) == Some(&base.history)
             && self.layer_digests.get(base.layers) == Some(&base.chain)
     }
 

@@ -100,6 +100,8 @@ mod tests {
         assert_eq!(sha256(b"").as_str(), EMPTY);
         let digest: Digest = EMPTY.parse().unwrap();
         assert_eq!(digest.to_string(), EMPTY);
+        assert_eq!(format!("{digest:?}"), EMPTY);
+        assert!(InvalidDigest.to_string().starts_with("not a digest"));
         assert_eq!(digest.algorithm(), "sha256");
         assert_eq!(digest.hex().len(), 64);
         assert_eq!(digest.verifies(b""), Some(true));

@@ -222,13 +222,6 @@ impl<F: Filesystem> Layout<'_, F> {
             INDEX => (&schema.index, &["Config", "Layers"]),
             CONFIG => (&schema.image, &[]),
             DESCRIPTOR => (&schema.descriptor, &[]),
-            EMPTY if self.version == Version::V16 => {
-                return if text == "{}" {
-                    Ok(None)
-                } else {
-                    Err(wrong("not the empty document"))
-                };
-            }
             _ => return Ok(None),
         };
         let value = Value::read_first(text, &Kind::Record(record), self.depth())

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::codec::Unknown;
-use super::config::{Reading, Version};
+use super::config::Version;
 use super::definition::Definition;
 use super::disk;
 use super::document;
@@ -200,13 +200,10 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         let overlays = reading.overlays(&definition)?;
         let facts = reading.facts;
         let entry = Rc::new(self.entry_of(name, &definition, manifests, imports, overlays, &base));
-        let guard = match base.identity {
-            Some(identity) if self.reading == Reading::Guarded => Some(GuardRecord {
-                entry: entry.digest().to_owned(),
-                base: identity,
-            }),
-            _ => None,
-        };
+        let guard = base.identity.map(|base| GuardRecord {
+            entry: entry.digest().to_owned(),
+            base,
+        });
         Ok(Prepared {
             entry,
             facts,

@@ -275,8 +275,8 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         let mut files = Vec::new();
         for (((_, import), disk), stat) in imports.iter().zip(&disks).zip(&stats) {
             match (entry.import(&import.path), stat) {
-                (Some((1, _)), Ok(there)) if there.kind == FileKind::Directory => {}
-                (Some((kind, _)), Ok(there)) if kind != 1 && there.kind != FileKind::Directory => {
+                (Some((1, _)), Ok(_)) => {}
+                (Some(_), Ok(there)) if there.kind != FileKind::Directory => {
                     if !facts.hashes.contains_key(disk) {
                         files.push((disk.as_str(), there));
                     }

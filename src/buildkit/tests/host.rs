@@ -16,6 +16,8 @@ pub(super) struct Memory {
     pub missing: Rc<RefCell<BTreeSet<String>>>,
     pub calls: Rc<RefCell<Vec<String>>>,
     pub refuse_writes: Rc<RefCell<bool>>,
+    /// What reading a digest, or `has`, fails with.
+    pub failing: Rc<RefCell<BTreeMap<String, FailureCode>>>,
 }
 
 impl Memory {
@@ -47,7 +49,11 @@ impl Registry for Memory {
 
     fn read(&self, _: &str, wanted: &[Descriptor], _: u64) -> Vec<Result<String, Failure>> {
         let documents = self.documents.borrow();
+        let failing = self.failing.borrow();
         let find = |item: &Descriptor| {
+            if let Some(code) = failing.get(&item.digest) {
+                return Err(Failure::new(*code, "a fault"));
+            }
             let missing = || Failure::new(FailureCode::NotFound, "not found");
             documents.get(&item.digest).cloned().ok_or_else(missing)
         };
@@ -56,6 +62,9 @@ impl Registry for Memory {
 
     fn has(&self, repository: &str, digests: &[String]) -> Result<Vec<Presence>, Failure> {
         self.call(format!("has {repository} {}", digests.len()));
+        if let Some(code) = self.failing.borrow().get("has") {
+            return Err(Failure::new(*code, "a fault"));
+        }
         let missing = self.missing.borrow();
         let there = |digest| {
             if missing.contains(digest) {

@@ -382,5 +382,9 @@ fn caps_are_errors_with_their_name() {
     let error = parse("{}", "[]", &Semantics::guarded(), &limits).unwrap_err();
     assert_eq!(error.problem().unwrap().code, "limits/unknown");
     let limits = [("document-bytes".to_owned(), 1)];
-    assert!(parse("{}", "[]", &Semantics::guarded(), &limits).is_err());
+    let Err(Error::LimitExceeded(excess)) = parse("{}", "[]", &Semantics::guarded(), &limits)
+    else {
+        panic!("no limit document-bytes");
+    };
+    assert_eq!((excess.limit.as_str(), excess.value), ("document-bytes", 1));
 }

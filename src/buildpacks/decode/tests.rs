@@ -180,3 +180,22 @@ fn name_of(name: &str) -> &'static str {
         .find(|known| *known == name)
         .unwrap()
 }
+
+#[test]
+fn null_is_what_is_not_there() {
+    let entry = |members: &str| format!(r#"{{"buildpacks":[{{"key":"b",{members}}}]}}"#);
+    let without = read(&entry(r#""layers":{}"#), true).unwrap();
+    for members in [
+        r#""layers":{},"store":null"#,
+        r#""layers":{},"store":{"metadata":{"a":1}},"store":null"#,
+    ] {
+        assert_eq!(
+            read(&entry(members), false).as_ref(),
+            Ok(&without),
+            "{members}"
+        );
+    }
+    let empty = read(&entry(r#""layers":{},"store":{}"#), true).unwrap();
+    let null = read(&entry(r#""layers":{},"store":{"metadata":null}"#), true).unwrap();
+    assert_eq!(null, empty);
+}

@@ -295,11 +295,21 @@ mod tests {
             Ok(Manifest::Index)
         ));
         let both = image.replace("\"layers\"", "\"manifests\":[],\"layers\"");
+        let schema = r#"{"schemaVersion":2"#;
+        let part = |member: &str, media_type: &str| {
+            format!(r#"{schema},"mediaType":"{media_type}",{member}}}"#)
+        };
+        let (only_layers, with_layers) = (
+            part(r#""layers":[]"#, INDEX),
+            part(r#""layers":[],"manifests":[]"#, INDEX),
+        );
         for (text, media_type) in [
             (image.as_str(), INDEX),
             (image.as_str(), DOCKER_MANIFEST),
             (index.as_str(), MANIFEST),
             (both.as_str(), MANIFEST),
+            (only_layers.as_str(), INDEX),
+            (with_layers.as_str(), INDEX),
             ("{}", MANIFEST),
             ("{\"schemaVersion\":2}", MANIFEST),
             ("null", MANIFEST),
@@ -309,6 +319,19 @@ mod tests {
             (&image.replace(MANIFEST, "text/plain"), "text/plain"),
         ] {
             assert!(read_manifest(text, media_type, 9).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn layers_of_docker_become_layers_of_this_format() {
+        let text = manifest(&layer("c").descriptor, &[layer("a")], None);
+        for (before, after) in [(LAYER, LAYER), (DOCKER_LAYER, LAYER), ("x/y", "x/y")] {
+            let Ok(Manifest::Image { layers, .. }) =
+                read_manifest(&text.replace(LAYER, before), MANIFEST, 9)
+            else {
+                panic!("{before}")
+            };
+            assert_eq!(layers[0].media_type, after);
         }
     }
 

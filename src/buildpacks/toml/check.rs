@@ -398,6 +398,17 @@ mod tests {
     }
 
     #[test]
+    fn depth_is_counted_exactly() {
+        for text in ["a.b.c = 1", "a = [[[1]]]", "a = {b = {c = {d = 1}}}"] {
+            assert_eq!(check(text, 3), Ok(()), "{text}");
+            assert!(check(text, 2).is_err(), "{text}");
+            assert!(check(text, 1).is_err(), "{text}");
+        }
+        let refusal = check("= 1", 3).unwrap_err().to_string();
+        assert!(refusal.contains("expected a key"), "{refusal}");
+    }
+
+    #[test]
     fn refuses_what_is_not() {
         for (text, line) in [
             ("not toml [", 1),

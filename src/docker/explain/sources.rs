@@ -21,25 +21,28 @@ pub fn explain_ancestry<H: ImageStore>(
     mode: Mode,
     verdicts: &mut Verdicts,
 ) {
-    let most = usize::try_from(store.limits.get("ancestors")).unwrap_or(usize::MAX);
+    let most = store.limits.get("ancestors");
     for source in given {
         if mode.guarded && !source.trusted {
             continue;
         }
         let mut seen = BTreeSet::new();
         let mut at = source.id.clone();
+        let mut links = 0..most;
         let finding = loop {
             if !seen.insert(at.clone()) {
                 let ids = seen.iter().map(|id| Difference::fact("image", id));
                 break Finding::new(Reason::AncestryCycle, &source.id).with(ids);
             }
-            let parent = store.parents(&[at.clone()]).pop();
+            let parent = links
+                .next()
+                .and_then(|_| store.parents(&[at.clone()]).pop());
             match parent.unwrap_or(Ok(None)) {
                 Ok(Some(parent)) if parent == id => {
                     break Finding::new(Reason::Ancestor, &source.id);
                 }
-                Ok(Some(parent)) if seen.len() < most => at = parent,
-                Ok(_) => {
+                Ok(Some(parent)) => at = parent,
+                Ok(None) => {
                     break Finding::new(Reason::ChainEnd, &source.id)
                         .with([Difference::fact("last", at)]);
                 }

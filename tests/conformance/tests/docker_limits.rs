@@ -2,6 +2,7 @@
 
 use layerwise::docker::{CacheFrom, Options, Outcome, Session, Step};
 use layerwise::error::Error;
+use layerwise::explain::Finding;
 use layerwise::host::Provenance;
 use layerwise_stores::{Memory, Order};
 
@@ -23,15 +24,19 @@ fn lookup(cap: &str, value: u64) -> Result<Outcome, Error> {
             trusted: true,
         }];
     }
+    Session::open(store, options)?
+        .lookup(&step())
+        .map(|answer| answer.outcome)
+}
+
+fn step() -> Step {
     let mut step = Step {
         config: Some(r#"{"Cmd":["a"]}"#.to_owned()),
         ..Step::default()
     };
     step.platform.os = "linux".to_owned();
     step.platform.architecture = "amd64".to_owned();
-    Session::open(store, options)?
-        .lookup(&step)
-        .map(|answer| answer.outcome)
+    step
 }
 
 #[test]
@@ -54,58 +59,52 @@ fn a_cap_that_is_met_is_named() {
 
 #[test]
 fn a_document_beyond_a_cap_is_an_image_that_cannot_be_read() {
-    for (cap, enough, too_little) in [
-        ("entries", 2, 1),
-        ("depth", 128, 1),
-        ("answer-bytes", 1_000, 1),
+    for (cap, enough, too_little, why) in [
+        ("entries", 2, 1, "limit entries"),
+        ("depth", 3, 2, "nested deeper than 2"),
+        ("answer-bytes", 1_000, 1, "more than the limit of 1"),
     ] {
         let refused = lookup(cap, too_little).expect_err(cap);
-        assert!(
-            refused.problem().is_some() || matches!(refused, Error::LimitExceeded(_)),
-            "{refused}"
-        );
+        let Some(problem) = refused.problem() else {
+            panic!("{cap}: {refused}");
+        };
+        assert_eq!(problem.code, "docker/child-unreadable", "{cap}");
+        assert!(problem.message.contains(why), "{cap}: {refused}");
         assert_eq!(lookup(cap, enough).expect(cap), Outcome::HitLocal);
     }
 }
 
 #[test]
 fn links_are_followed_as_far_as_the_cap() {
-    let outcome = |value: u64| {
-        let store = Memory::new(Order::Sorted);
-        let child = store.add(CHILD, None, Provenance::BuiltHere);
-        let middle = store.add(
-            &CHILD.replace("[\"a\"]", "[\"m\"]"),
-            Some(&child),
-            Provenance::BuiltHere,
-        );
-        let source = store.add(
-            &CHILD.replace("[\"a\"]", "[\"s\"]"),
-            Some(&middle),
-            Provenance::BuiltHere,
-        );
+    let store = Memory::new(Order::Sorted);
+    let add = |command: &str, parent: Option<&str>| {
+        let text = CHILD.replace("[\"a\"]", &format!("[\"{command}\"]"));
+        store.add(&text, parent, Provenance::BuiltHere)
+    };
+    let child = add("a", None);
+    let middle = add("m", Some(&child));
+    let source = add("s", Some(&middle));
+    for (cap, outcome, verdict) in [
+        (0, Outcome::HitRestored, "docker/chain-end"),
+        (1, Outcome::HitRestored, "docker/chain-end"),
+        (2, Outcome::HitLocal, "docker/ancestor"),
+    ] {
         let options = Options {
-            limits: vec![("ancestors".to_owned(), value)],
+            limits: vec![("ancestors".to_owned(), cap)],
             cache_from: vec![CacheFrom {
-                reference: source,
+                reference: source.clone(),
                 trusted: true,
             }],
             ..Options::default()
         };
-        let mut step = Step {
-            config: Some(r#"{"Cmd":["a"]}"#.to_owned()),
-            ..Step::default()
-        };
-        step.platform.os = "linux".to_owned();
-        step.platform.architecture = "amd64".to_owned();
-        let mut session = Session::open(store, options).expect("session");
-        session
-            .lookup(&step)
-            .map(|answer| (answer.outcome, answer.image == Some(child)))
-    };
-    assert_eq!(outcome(10).expect("an answer"), (Outcome::HitLocal, true));
-    assert!(
-        !matches!(outcome(0), Ok((Outcome::HitLocal, _))),
-        "{:?}",
-        outcome(0)
-    );
+        let mut session = Session::open(&store, options).expect("session");
+        let answer = session.lookup(&step()).expect("an answer");
+        assert_eq!(answer.outcome, outcome, "{cap}");
+        let explained = session.explain(&step()).expect("an explanation");
+        let said = |f: &&Finding| f.subject == source && f.code == verdict;
+        assert!(
+            explained.findings.iter().any(|f| said(&f)),
+            "{cap}: {explained:?}"
+        );
+    }
 }

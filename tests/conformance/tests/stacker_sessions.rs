@@ -12,6 +12,7 @@ mod support;
 use std::cell::Cell;
 use std::fmt::Write as _;
 
+use layerwise::error::Error;
 use layerwise::host::{FailureCode, Silent};
 use layerwise::stacker::{
     self, Effect, Epoch, Options, Outcome, Reading, Semantics, Session, State,
@@ -715,7 +716,20 @@ fn indexes_of_indexes_are_read_once() {
     );
     assert!(fs.calls().read - reads < 20);
     options.limits = vec![("documents".into(), 11)];
-    assert_eq!(base(&options), Err(None));
+    match open(&fs, &options).base_hash("a") {
+        Err(Error::LimitExceeded(excess)) => {
+            assert_eq!((excess.limit.as_str(), excess.value), ("documents", 11));
+        }
+        other => panic!("{other:?}"),
+    }
+    options.limits = vec![("documents".into(), 12)];
+    assert_eq!(
+        base(&options),
+        Err(Some("stacker/ambiguous-reference".into()))
+    );
     options.limits = vec![("document".into(), 11)];
-    assert!(Session::open(&fs, &Silent, options).is_err());
+    match Session::open(&fs, &Silent, options) {
+        Err(Error::Invalid(problem)) => assert_eq!(problem.code, "limits/unknown"),
+        other => panic!("{:?}", other.err()),
+    }
 }

@@ -159,6 +159,7 @@ fn guarded_laws() {
             broken(laws::one_change_is_a_miss(&case, field, &Native), &case)?;
             broken(laws::hits_are_justified(&case, &Native), &case)?;
             broken(laws::plan_is_lookup(&case, &Native), &case)?;
+            broken(laws::a_dry_run_is_a_run(&case, &Native), &case)?;
             let mut shuffled = case.clone();
             shuffled.store.images = images;
             broken(

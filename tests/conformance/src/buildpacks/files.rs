@@ -11,6 +11,7 @@ use layerwise::oci::sha256;
 pub struct MemoryFiles {
     files: Mutex<BTreeMap<String, String>>,
     allowed: Mutex<Option<usize>>,
+    faults: Mutex<BTreeMap<String, FailureCode>>,
 }
 
 impl MemoryFiles {
@@ -22,7 +23,7 @@ impl MemoryFiles {
             .collect();
         Self {
             files: Mutex::new(files),
-            allowed: Mutex::default(),
+            ..Self::default()
         }
     }
 
@@ -41,6 +42,18 @@ impl MemoryFiles {
         *self.allowed.lock().unwrap_or_else(PoisonError::into_inner) = count;
     }
 
+    /// Makes listing or reading a path fail.
+    pub fn fail(&self, path: &str, code: FailureCode) {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        faults.insert(path.to_owned(), code);
+    }
+
+    fn check(&self, path: &str) -> Result<(), Failure> {
+        let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let failure = |code: &FailureCode| Failure::new(*code, "a fault");
+        faults.get(path).map_or(Ok(()), |code| Err(failure(code)))
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -53,6 +66,7 @@ impl Filesystem for MemoryFiles {
 
     fn list_names(&self, directory: &str) -> Result<Vec<String>, Failure> {
         let directory = plain(directory);
+        self.check(&directory)?;
         let files = self.lock();
         if files.contains_key(&directory) {
             return Err(Failure::new(FailureCode::Invalid, "not a directory"));
@@ -74,6 +88,7 @@ impl Filesystem for MemoryFiles {
     fn read(&self, paths: &[String], limit: u64) -> Vec<Result<Content, Failure>> {
         let files = self.lock();
         let read = |path: &String| {
+            self.check(&plain(path))?;
             let missing = || Failure::new(FailureCode::NotFound, "no such file");
             let text = files.get(&plain(path)).ok_or_else(missing)?;
             if u64::try_from(text.len()).unwrap_or(u64::MAX) > limit {

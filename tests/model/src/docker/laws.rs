@@ -292,6 +292,26 @@ pub fn plan_is_lookup(case: &Case, subject: &dyn Subject) -> Verdict {
     same("store", &plain.images(), &planned.images())
 }
 
+/// The guarded reading: a dry run answers every step as a run does, and leaves
+/// the store as it was.
+///
+/// # Errors
+/// The first difference.
+pub fn a_dry_run_is_a_run(case: &Case, subject: &dyn Subject) -> Verdict {
+    let mut case = case.clone();
+    case.store.faults = Faults::default();
+    let (real, dry) = (case.memory(), case.memory());
+    let untouched = dry.images();
+    let asking = Asking {
+        dry_run: true,
+        ..Asking::default()
+    };
+    let run = ask(&case, &real, subject, Asking::default());
+    let dry_run = ask(&case, &dry, subject, asking);
+    same("in a dry run", &run, &dry_run)?;
+    same("store", &untouched, &dry.images())
+}
+
 /// How to ask.
 #[derive(Clone, Debug, Default)]
 struct Asking {
@@ -300,6 +320,8 @@ struct Asking {
     /// Explains and plans every step before it is looked up, and carries the
     /// plan out in a copy of the store.
     plan: bool,
+    /// Opens a dry run.
+    dry_run: bool,
 }
 
 /// What came of asking all steps.
@@ -326,7 +348,9 @@ fn ask(case: &Case, memory: &Arc<Memory>, subject: &dyn Subject, asking: Asking)
         names.insert(place % (names.len() + 1), source(name, false));
     }
     let store: SharedStore = Arc::<Memory>::clone(memory);
-    let mut session = match subject.open(store, options(Semantics::guarded(), names)) {
+    let mut options = options(Semantics::guarded(), names);
+    options.policy.dry_run = asking.dry_run;
+    let mut session = match subject.open(store, options) {
         Ok(session) => session,
         Err(error) => {
             asked.opened = Err(code(&error));
