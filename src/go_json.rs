@@ -15,7 +15,7 @@ mod writer;
 
 pub use decode::{Decode, Ignored, field_index, from_str};
 pub use fold::same_name;
-pub use number::{integer, write_float};
+pub use number::{integer, scientific, write_float, write_plain};
 pub use reader::{Error, ErrorKind, Reader, Shape, Text};
 pub use time::{Timestamp, Zone};
 pub use writer::{Escapes, Writer, is_plain};

@@ -121,6 +121,7 @@ const STORE: &[&str] = &["metadata"];
 const LAYER: &[&str] = &["sha", "data", "build", "launch", "cache"];
 const RUN_IMAGE: &[&str] = &["topLayer", "reference", "image", "mirrors"];
 const STACK: &[&str] = &["runImage"];
+const STACK_RUN_IMAGE: &[&str] = &["image", "mirrors"];
 
 struct Decoder<'a> {
     reading: Reading<'a>,
@@ -149,8 +150,8 @@ impl Decoder<'_> {
             "sbom" => this.sha(r, &mut sbom),
             "buildpacks" => this.buildpacks(r, &mut list),
             "app" => this.list(r, |this, r| this.sha(r, &mut String::new())),
-            "runImage" => this.run_image(r),
-            "stack" => this.object(r, STACK, |this, r, _| this.run_image(r)),
+            "runImage" => this.run_image(r, RUN_IMAGE),
+            "stack" => this.object(r, STACK, |this, r, _| this.run_image(r, STACK_RUN_IMAGE)),
             _ => this.sha(r, &mut String::new()),
         })?;
         let Slice {
@@ -226,8 +227,12 @@ impl Decoder<'_> {
         self.object(r, SHA, |_, r, _| Self::text(r, into))
     }
 
-    fn run_image(&mut self, r: &mut Reader<'_>) -> Result<(), Fault> {
-        self.object(r, RUN_IMAGE, |this, r, name| match name {
+    fn run_image(
+        &mut self,
+        r: &mut Reader<'_>,
+        fields: &'static [&'static str],
+    ) -> Result<(), Fault> {
+        self.object(r, fields, |this, r, name| match name {
             "mirrors" => this.list(r, |_, r| Self::text(r, &mut String::new())),
             _ => Self::text(r, &mut String::new()),
         })

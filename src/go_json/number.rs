@@ -18,14 +18,54 @@ pub fn write_float(out: &mut String, value: f64) -> bool {
     }
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
-        let text = format!("{value:e}");
-        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let sign = if exponent.starts_with('-') { "" } else { "+" };
+        let (digits, exponent) = scientific(value);
+        let sign = if exponent < 0 { "" } else { "+" };
         let _ = write!(out, "{digits}e{sign}{exponent}");
     } else {
-        let _ = write!(out, "{value}");
+        write_plain(out, value);
     }
     true
+}
+
+/// Writes a finite float without an exponent, and without a point where it is an
+/// integer.
+pub fn write_plain(out: &mut String, value: f64) {
+    let (mantissa, exponent) = scientific(value);
+    let digits = mantissa.replace(['-', '.'], "");
+    if mantissa.starts_with('-') {
+        out.push('-');
+    }
+    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
+    let length = i32::try_from(digits.len()).unwrap_or(i32::MAX);
+    let whole = exponent.saturating_add(1);
+    if whole <= 0 {
+        let _ = write!(out, "0.{}{digits}", zeros(whole.saturating_neg()));
+    } else if whole < length {
+        let point = usize::try_from(whole).unwrap_or(0);
+        let (whole, fraction) = digits.split_at_checked(point).unwrap_or((&digits, ""));
+        let _ = write!(out, "{whole}.{fraction}");
+    } else {
+        let _ = write!(out, "{digits}{}", zeros(whole.saturating_sub(length)));
+    }
+}
+
+/// A finite float as `d.ddd` and the exponent of ten: the fewest digits that
+/// read back as the same value, the nearest of these, and of two that are
+/// equally near the even one, where Rust takes the larger.
+pub fn scientific(value: f64) -> (String, i32) {
+    // Fewer digits than this are never equally near.
+    const DIGITS: usize = 16;
+    let mut text = format!("{value:e}");
+    let mantissa = text.split('e').next().unwrap_or_default();
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    if digits >= DIGITS {
+        let even = format!("{value:.*e}", digits.saturating_sub(1));
+        if even.parse() == Ok(value) {
+            text = even;
+        }
+    }
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    (digits.to_owned(), exponent.parse().unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -47,6 +87,13 @@ mod tests {
             (5e-324, "5e-324"),
             (-2.5e-9, "-2.5e-9"),
             (9_007_199_254_740_992.0, "9007199254740992"),
+            (1_152_921_504_606_846_976.0, "1152921504606847000"),
+            (0.1, "0.1"),
+            (0.012, "0.012"),
+            (746_328_091_485_581.25, "746328091485581.2"),
+            (746_328_091_485_581.75, "746328091485581.8"),
+            (-562_949_953_421_312.25, "-562949953421312.2"),
+            (123_456_789_012.345_67, "123456789012.34567"),
         ] {
             let mut out = String::new();
             assert!(write_float(&mut out, value));

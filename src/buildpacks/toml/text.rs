@@ -3,6 +3,7 @@
 use core::fmt::Write as _;
 
 use crate::buildpacks::version::Floats;
+use crate::go_json::{scientific, write_plain};
 use crate::prelude::*;
 
 /// A basic string on one line.
@@ -29,16 +30,14 @@ pub fn write_text(out: &mut String, text: &str) {
 /// A finite float: the shortest digits that read back as the same value, always
 /// recognisable as a float.
 pub fn write_float(out: &mut String, value: f64, style: Floats) {
-    let scientific = format!("{value:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let (digits, exponent) = scientific(value);
     if style == Floats::Exponent && value != 0.0 && !(-4..6).contains(&exponent) {
         let sign = if exponent < 0 { '-' } else { '+' };
         let _ = write!(out, "{digits}e{sign}{:02}", exponent.unsigned_abs());
         return;
     }
     let start = out.len();
-    let _ = write!(out, "{value}");
+    write_plain(out, value);
     if !out.get(start..).unwrap_or_default().contains('.') {
         out.push_str(".0");
     }
@@ -62,6 +61,11 @@ mod tests {
             (0.0001, "0.0001", "0.0001"),
             (0.000_012, "1.2e-05", "0.000012"),
             (1e-7, "1e-07", "0.0000001"),
+            (
+                -746_328_091_485_581.25,
+                "-7.463280914855812e+14",
+                "-746328091485581.2",
+            ),
             (1e100, "1e+100", &format!("1{}.0", "0".repeat(100))),
         ] {
             for (style, want) in [(Floats::Exponent, exponent), (Floats::Plain, plain)] {

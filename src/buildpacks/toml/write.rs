@@ -279,7 +279,7 @@ impl<'a> Encoder<'a> {
                     }
                     Node::Map(members) => {
                         self.out.push('{');
-                        open.push(("}", self.inline_members(members)));
+                        open.push(self.inline_members(members));
                         next = self.first(&mut open);
                         continue;
                     }
@@ -316,23 +316,28 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// The members of an inline table, last first: those that are not null,
-    /// tables after the others.
-    fn inline_members(&self, members: &'a [(String, usize)]) -> Vec<Named<'a>> {
+    /// The end of an inline table and its members, last first: those that are
+    /// not null, tables after the others. The comma before a null that would be
+    /// the last line is written all the same.
+    fn inline_members(
+        &self,
+        members: &'a [(String, usize)],
+    ) -> (&'static str, Vec<Named<'a>>) {
+        let is_null = |id: usize| matches!(self.value.node(id), Node::Null);
         let is_table = |id: usize| match self.value.node(id) {
             Node::Map(_) => true,
             _ => self.is_table_list(id),
         };
-        let present = members
-            .iter()
-            .filter(|(_, id)| !matches!(self.value.node(*id), Node::Null));
-        let (tables, lines): (Vec<_>, Vec<_>) = present.partition(|(_, id)| is_table(*id));
-        lines
-            .into_iter()
-            .chain(tables)
-            .rev()
-            .map(|(name, id)| (Some(name.as_str()), *id))
-            .collect()
+        let (tables, mut lines): (Vec<_>, Vec<_>) =
+            members.iter().partition(|(_, id)| is_table(*id));
+        let null_last = tables.is_empty() && lines.last().is_some_and(|(_, id)| is_null(*id));
+        lines.retain(|(_, id)| !is_null(*id));
+        let comma = null_last && !lines.is_empty();
+        let present = lines.into_iter().chain(tables).rev();
+        (
+            if comma { ", }" } else { "}" },
+            present.map(|(name, id)| (Some(name.as_str()), *id)).collect(),
+        )
     }
 
     /// Looks at every list once.

@@ -46,6 +46,11 @@ fn lays_tables_out_as_upstream_does() {
             "[metadata]\n  \"a b\" = 1.0\n  [metadata.\"\"]\n    \
                  \"a.b\" = [{b = 2.0, c = {}, d = [{}]}, 1.0]\n    \"é\" = \"x\"\n",
         ),
+        // A comma for a null after the last line, but not after tables.
+        (
+            r#"[1,{"a":1,"b":null},{"a":null},{"a":1,"c":null,"b":{}},{"a":null,"b":1}]"#,
+            "metadata = [1.0, {a = 1.0, }, {}, {a = 1.0, b = {}}, {b = 1.0}]\n",
+        ),
     ] {
         assert_eq!(write(json), want, "{json}");
     }
