@@ -1,9 +1,10 @@
 //! Whether a text is TOML: syntax, and no name given twice (section 5.2, step
-//! 3a). What TOML 1.0 or 1.1 allows is allowed. Nothing recurses.
+//! 3a). What upstream's parser allows is allowed: TOML 1.1, and in a few places
+//! more or less than that. Nothing recurses.
 
 use core::fmt;
 
-use super::names::Names;
+use super::names::{Ended, Names};
 use super::scalar::is_scalar;
 use crate::prelude::*;
 
@@ -27,7 +28,14 @@ impl fmt::Display for Refusal {
 /// # Errors
 /// The first thing that is wrong.
 pub fn check(text: &str, depth: u64) -> Result<(), Refusal> {
-    let mut scan = Scan { text, at: 0, depth };
+    // Upstream passes over a byte order mark.
+    let at = if text.starts_with('\u{feff}') { 3 } else { 0 };
+    let mut scan = Scan {
+        text,
+        at,
+        depth,
+        names: Names::new(depth),
+    };
     scan.document().map_err(|what| {
         let before = text.get(..scan.at).unwrap_or(text);
         Refusal {
@@ -47,17 +55,17 @@ struct Scan<'a> {
     text: &'a str,
     at: usize,
     depth: u64,
+    names: Names,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
     List,
-    /// An inline table, with the names in it.
-    Table(Names),
+    Table,
 }
 
 impl<'a> Scan<'a> {
     fn document(&mut self) -> Check {
-        let mut names = Names::new();
         loop {
             self.blank();
             match self.peek() {
@@ -71,12 +79,12 @@ impl<'a> Scan<'a> {
                         if list { "]]" } else { "]" },
                         "expected the end of a header",
                     )?;
-                    names.header(&key, list)?;
+                    self.names.header(&key, list)?;
                 }
                 Some(_) => {
                     let key = self.key()?;
                     self.expect("=", "expected '=' after a key")?;
-                    names.line(&key)?;
+                    self.names.begin(&key)?;
                     self.value()?;
                 }
             }
@@ -180,27 +188,32 @@ impl<'a> Scan<'a> {
         loop {
             self.blank();
             // Exactly one value starts here.
+            let mut ended = Ended::Scalar;
             match self.peek() {
                 Some(b'[') => {
                     self.at += 1;
                     open.push(Open::List);
+                    self.names.list();
                     self.filler()?;
                     if !self.take("]") {
                         self.nested(&open)?;
                         continue;
                     }
                     open.pop();
+                    ended = Ended::List;
                 }
                 Some(b'{') => {
                     self.at += 1;
-                    open.push(Open::Table(Names::new()));
+                    self.names.open(open.last() == Some(&Open::List))?;
+                    open.push(Open::Table);
                     self.filler()?;
                     if !self.take("}") {
                         self.nested(&open)?;
-                        self.member(&mut open)?;
+                        self.member()?;
                         continue;
                     }
                     open.pop();
+                    ended = self.names.close();
                 }
                 Some(b'"') => {
                     let multi = self.rest().starts_with("\"\"\"");
@@ -214,10 +227,13 @@ impl<'a> Scan<'a> {
             }
             // It ended; what it stood in goes on or ends too.
             loop {
+                if open.last() != Some(&Open::List) {
+                    self.names.end(ended)?;
+                }
                 let close = match open.last() {
                     None => return Ok(()),
                     Some(Open::List) => "]",
-                    Some(Open::Table(_)) => "}",
+                    Some(Open::Table) => "}",
                 };
                 self.filler()?;
                 let more = self.take(",");
@@ -225,10 +241,13 @@ impl<'a> Scan<'a> {
                     self.filler()?;
                 }
                 if self.take(close) {
-                    open.pop();
+                    ended = match open.pop() {
+                        Some(Open::Table) => self.names.close(),
+                        _ => Ended::List,
+                    };
                 } else if more {
                     if close == "}" {
-                        self.member(&mut open)?;
+                        self.member()?;
                     }
                     break;
                 } else {
@@ -246,13 +265,10 @@ impl<'a> Scan<'a> {
     }
 
     /// A key and the sign after it, inside an inline table.
-    fn member(&mut self, open: &mut [Open]) -> Check {
+    fn member(&mut self) -> Check {
         let key = self.key()?;
         self.expect("=", "expected '=' after a key")?;
-        match open.last_mut() {
-            Some(Open::Table(names)) => names.line(&key),
-            _ => Ok(()),
-        }
+        self.names.begin(&key)
     }
 
     fn word(&mut self) -> Check {
@@ -392,6 +408,13 @@ mod tests {
             "[[a]]\n[a.b]\nx=1\n[[a]]\n[a.b]\nx=1\n[[a.c]]\n[[a.c]]\n",
             "metadata = 3\n",
             "a = {\n b = 1\n}\n",
+            // What upstream allows beyond TOML.
+            "\u{feff}a = 1",
+            "a.b = 1\n[a]",
+            "a = []\na.b = []\n",
+            "a = {b = {c = 1}, b.d = 2}",
+            "a.b = {}\na = 1\n",
+            "a = {}\n[[a.b]]\n",
         ] {
             assert_eq!(check(text, 128), Ok(()), "{text}");
         }
@@ -442,12 +465,16 @@ mod tests {
             ("a = 1\na = 2", 2),
             ("[a]\n[a]", 2),
             ("a = 1\n[a.b]", 2),
-            ("a.b = 1\n[a]", 2),
+            ("a.b = 1\na.c = 1\n[a]", 3),
+            ("a = {b = [], b.c = 1}", 1),
+            ("a = {b = 1, b.c = 1}", 1),
+            ("a = []\n[[a]]", 2),
+            ("a = \"\"\na.c = 1", 2),
+            ("a = 1e999", 1),
             ("[a]\n[[a]]", 2),
             ("[[a]]\n[a]", 2),
             ("a = {}\n[a]", 2),
-            ("a = {}\na.b = 1", 2),
-            ("\u{feff}a = 1", 1),
+            ("a\u{feff} = 1", 1),
         ] {
             let found = check(text, 128).map_err(|refusal| refusal.line);
             assert_eq!(found, Err(line), "{text}");

@@ -1,142 +1,296 @@
 //! Which names a document has defined, so that none is defined twice.
+//!
+//! Upstream's parser is more patient than TOML: a table that a dotted key has
+//! made may get a header, and a list may be extended. What it accepts must not
+//! stop a build here, so this keeps the same books: what each name stands for,
+//! and by path, no matter in which element of a list of tables, whether a table
+//! is only implied and whether the value is a list.
 
 use crate::prelude::*;
 
-/// Every name that was defined, as a tree: each part of a key is kept once.
-pub struct Names {
-    nodes: Vec<Named>,
-    children: BTreeMap<(usize, String), usize>,
-    /// The table that lines belong to.
-    table: usize,
+/// What a name stands for; also what just ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// A scalar or a list.
+    Value,
+    /// A list of tables, and its last element.
+    Tables(usize),
+    /// A table.
+    Table,
 }
 
+/// The value of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// A scalar.
+    Scalar,
+    /// A list.
+    List,
+    /// An inline table, as [`Names::close`] answered it.
+    Table(usize),
+}
+
+/// Every name that was defined.
+pub struct Names {
+    nodes: Vec<Name>,
+    children: BTreeMap<(usize, String), usize>,
+    paths: BTreeMap<(usize, String), usize>,
+    marks: Vec<Mark>,
+    /// Where the next line belongs.
+    context: Vec<String>,
+    /// The lines that have begun, around one another.
+    lines: Vec<Line>,
+    /// What is in each open inline table by itself.
+    inline: Vec<usize>,
+    depth: usize,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Mark {
+    implied: bool,
+    list: bool,
+}
+
+struct Line {
+    key: String,
+    /// How many parts of the key are above the last.
+    above: usize,
+}
+
+type Check<T = ()> = Result<T, &'static str>;
+
+const TWICE: &str = "a name that is defined already";
+const NO_TABLE: &str = "a key that is not a table";
+
 impl Names {
-    /// None.
-    pub fn new() -> Self {
-        let mut names = Self {
-            nodes: Vec::new(),
+    /// None; no more than `depth` names stand around a line.
+    pub fn new(depth: u64) -> Self {
+        Self {
+            nodes: vec![Name::Table],
             children: BTreeMap::new(),
-            table: 0,
-        };
-        names.make(Name::Table);
-        names
+            paths: BTreeMap::new(),
+            marks: vec![Mark::default()],
+            context: Vec::new(),
+            lines: Vec::new(),
+            inline: Vec::new(),
+            depth: usize::try_from(depth).unwrap_or(usize::MAX),
+        }
     }
 
     /// A header; `list` for one of a list of tables.
     ///
     /// # Errors
     /// When it defines a table that is defined already.
-    pub fn header(&mut self, key: &[Cow<'_, str>], list: bool) -> Result<(), &'static str> {
-        const TWICE: &str = "a table that is defined already";
-        let Some((last, above)) = key.split_last() else {
-            return Ok(());
-        };
-        let mut at = 0;
-        for part in above {
-            let (id, _) = self.child(at, part, Name::Implied);
-            at = match self.nodes.get(id) {
-                Some(Named {
-                    name: Name::List,
-                    element,
-                }) => *element,
-                Some(Named {
-                    name: Name::Value, ..
-                }) => return Err("a key that is not a table"),
-                _ => id,
-            };
-        }
-        let (id, new) = self.child(at, last, if list { Name::List } else { Name::Table });
-        let name = self.nodes.get(id).map(|node| node.name);
-        self.table = match (list, name) {
-            (true, Some(Name::List)) => {
-                let element = self.make(Name::Table);
-                self.set(
-                    id,
-                    Named {
-                        name: Name::List,
-                        element,
-                    },
-                );
-                element
-            }
-            (false, Some(Name::Implied)) => {
-                self.set(
-                    id,
-                    Named {
-                        name: Name::Table,
-                        element: 0,
-                    },
-                );
-                id
-            }
-            (false, _) if new => id,
-            _ => return Err(TWICE),
-        };
+    pub fn header(&mut self, key: &[Cow<'_, str>], list: bool) -> Check {
+        self.context = key.iter().map(|part| part.clone().into_owned()).collect();
+        self.enter(list)?;
+        self.mark(&[], |mark| mark.list = false);
         Ok(())
     }
 
-    /// A key of a line.
+    /// The key of a line; its value comes next.
     ///
     /// # Errors
-    /// When it is defined already, or stands for something that is no table.
-    pub fn line(&mut self, key: &[Cow<'_, str>]) -> Result<(), &'static str> {
+    /// When it stands for something that is no table.
+    pub fn begin(&mut self, key: &[Cow<'_, str>]) -> Check {
         let Some((last, above)) = key.split_last() else {
             return Ok(());
         };
-        let mut at = self.table;
         for part in above {
-            (at, _) = self.child(at, part, Name::Dotted);
-            let name = self.nodes.get(at).map(|node| node.name);
-            if !matches!(name, Some(Name::Dotted | Name::Implied)) {
-                return Err("a key that cannot be extended");
+            self.imply(part)?;
+            self.enter(false)?;
+        }
+        self.lines.push(Line {
+            key: last.clone().into_owned(),
+            above: above.len(),
+        });
+        Ok(())
+    }
+
+    /// The value of the line, or a part of it, is a list.
+    pub fn list(&mut self) {
+        self.mark_line(true);
+    }
+
+    /// The value of the line, or an element of its list, is an inline table.
+    ///
+    /// # Errors
+    /// When the name is defined already.
+    pub fn open(&mut self, in_list: bool) -> Check {
+        let key = self.lines.last().map(|line| line.key.clone());
+        self.imply(&key.unwrap_or_default())?;
+        self.enter(in_list)?;
+        let table = self.make(Name::Table);
+        self.inline.push(table);
+        Ok(())
+    }
+
+    /// The inline table has ended.
+    pub fn close(&mut self) -> Ended {
+        self.context.pop();
+        self.inline.pop().map_or(Ended::Scalar, Ended::Table)
+    }
+
+    /// The line has ended.
+    ///
+    /// # Errors
+    /// When its name is defined already.
+    pub fn end(&mut self, value: Ended) -> Check {
+        let node = match value {
+            Ended::Table(node) => node,
+            Ended::Scalar | Ended::List => self.make(Name::Value),
+        };
+        let key = self.lines.last().map(|line| line.key.clone());
+        let key = key.unwrap_or_default();
+        self.set(self.context.len(), &key, node)?;
+        self.mark_line(value == Ended::List);
+        let above = self.lines.pop().map_or(0, |line| line.above);
+        let outer = self.context.len().saturating_sub(above);
+        if let Some(mut table) = self.inline.last().copied() {
+            for part in self.context.get(outer..).unwrap_or_default() {
+                let place = (table, part.clone());
+                table = match self.children.get(&place) {
+                    Some(node) => *node,
+                    None => {
+                        self.nodes.push(Name::Table);
+                        let node = self.nodes.len().saturating_sub(1);
+                        self.children.insert(place, node);
+                        node
+                    }
+                };
+                if self.nodes.get(table) != Some(&Name::Table) {
+                    return Err(NO_TABLE);
+                }
+            }
+            self.children.insert((table, key), node);
+        }
+        self.context.truncate(outer);
+        Ok(())
+    }
+
+    /// Goes into a table that may be implied only.
+    fn imply(&mut self, name: &str) -> Check {
+        if self.context.len() >= self.depth {
+            return Err("nested too deep");
+        }
+        self.context.push(name.to_owned());
+        self.mark(&[], |mark| mark.implied = true);
+        Ok(())
+    }
+
+    /// Defines the table of the context, or an element of its list, and those
+    /// above it where they are not there.
+    fn enter(&mut self, list: bool) -> Check {
+        let above = self.context.len().saturating_sub(1);
+        let mut at = 0;
+        let mut path = 0;
+        for part in self.context.get(..above).unwrap_or_default() {
+            path = step(&mut self.paths, &mut self.marks, path, part);
+            let place = (at, part.clone());
+            at = match self.children.get(&place) {
+                Some(node) => *node,
+                None => {
+                    if let Some(mark) = self.marks.get_mut(path) {
+                        mark.implied = true;
+                    }
+                    self.nodes.push(Name::Table);
+                    let node = self.nodes.len().saturating_sub(1);
+                    self.children.insert(place, node);
+                    node
+                }
+            };
+            at = self.table(at).ok_or(NO_TABLE)?;
+        }
+        let name = self.context.last().cloned().unwrap_or_default();
+        let element = self.make(Name::Table);
+        if !list {
+            return self.set(above, &name, element);
+        }
+        let place = (at, name);
+        match self.children.get(&place).copied() {
+            Some(node) => match self.nodes.get_mut(node) {
+                Some(Name::Tables(last)) => *last = element,
+                _ => return Err(TWICE),
+            },
+            None => {
+                let node = self.make(Name::Tables(element));
+                self.children.insert(place, node);
             }
         }
-        match self.child(at, last, Name::Value) {
-            (_, true) => Ok(()),
-            _ => Err("a key that is defined already"),
+        Ok(())
+    }
+
+    /// Gives a name in the first `depth` tables of the context a value.
+    fn set(&mut self, depth: usize, name: &str, value: usize) -> Check {
+        let mut at = 0;
+        let mut path = 0;
+        for part in self.context.get(..depth).unwrap_or_default() {
+            path = step(&mut self.paths, &mut self.marks, path, part);
+            let node = self.children.get(&(at, part.clone())).copied();
+            at = node.and_then(|node| self.table(node)).ok_or(NO_TABLE)?;
+        }
+        path = step(&mut self.paths, &mut self.marks, path, name);
+        let place = (at, name.to_owned());
+        if !self.children.contains_key(&place) {
+            self.children.insert(place, value);
+            return Ok(());
+        }
+        let Some(mark) = self.marks.get_mut(path).filter(|mark| mark.implied) else {
+            return Err(TWICE);
+        };
+        mark.implied = false;
+        if mark.list {
+            self.children.insert(place, value);
+        }
+        Ok(())
+    }
+
+    /// The table that a node is: itself, or the last of its list.
+    fn table(&self, node: usize) -> Option<usize> {
+        match self.nodes.get(node)? {
+            Name::Table => Some(node),
+            Name::Tables(last) => Some(*last),
+            Name::Value => None,
         }
     }
 
-    /// The node of a part below another, made as `name` when it is new.
-    fn child(&mut self, above: usize, part: &str, name: Name) -> (usize, bool) {
-        let key = (above, part.to_owned());
-        if let Some(id) = self.children.get(&key) {
-            return (*id, false);
+    fn mark_line(&mut self, list: bool) {
+        let key = self.lines.last().map(|line| line.key.clone());
+        let key = key.filter(|key| !key.is_empty());
+        let key: Vec<String> = key.into_iter().collect();
+        self.mark(&key, |mark| mark.list = list);
+    }
+
+    /// Changes what is known about a path below the context. The path of no
+    /// names at all is that of the empty name.
+    fn mark(&mut self, below: &[String], change: impl FnOnce(&mut Mark)) {
+        let mut path = 0;
+        for part in self.context.iter().chain(below) {
+            path = step(&mut self.paths, &mut self.marks, path, part);
         }
-        let id = self.make(name);
-        self.children.insert(key, id);
-        (id, true)
+        if path == 0 {
+            path = step(&mut self.paths, &mut self.marks, path, "");
+        }
+        if let Some(mark) = self.marks.get_mut(path) {
+            change(mark);
+        }
     }
 
     fn make(&mut self, name: Name) -> usize {
-        self.nodes.push(Named { name, element: 0 });
+        self.nodes.push(name);
         self.nodes.len().saturating_sub(1)
     }
-
-    fn set(&mut self, id: usize, named: Named) {
-        if let Some(node) = self.nodes.get_mut(id) {
-            *node = named;
-        }
-    }
 }
 
-struct Named {
-    name: Name,
-    /// The current element of a list of tables.
-    element: usize,
-}
-
-/// What a name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Name {
-    /// A value, or an inline table: closed.
-    Value,
-    /// A table that only a longer header or dotted key implies.
-    Implied,
-    /// A table that dotted keys made; no header may open it.
-    Dotted,
-    /// A table with its own header.
-    Table,
-    /// A list of tables.
-    List,
+/// The path one name further.
+fn step(
+    paths: &mut BTreeMap<(usize, String), usize>,
+    marks: &mut Vec<Mark>,
+    path: usize,
+    name: &str,
+) -> usize {
+    *paths.entry((path, name.to_owned())).or_insert_with(|| {
+        marks.push(Mark::default());
+        marks.len().saturating_sub(1)
+    })
 }

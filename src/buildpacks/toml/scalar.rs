@@ -31,9 +31,11 @@ fn is_number(word: &str) -> bool {
     {
         return false;
     }
+    // A float must not be out of range.
+    let finite = || plain(body).parse().is_ok_and(f64::is_finite);
     match mantissa.split_once('.') {
-        Some((whole, fraction)) => decimal(whole, false) && decimal(fraction, true),
-        None if exponent.is_some() => decimal(mantissa, false),
+        Some((whole, fraction)) => decimal(whole, false) && decimal(fraction, true) && finite(),
+        None if exponent.is_some() => decimal(mantissa, false) && finite(),
         None => {
             let negative = word.starts_with('-');
             let text = plain(body);
@@ -80,7 +82,7 @@ fn is_date_time(word: &str) -> bool {
     {
         Some((time, offset)) => {
             let offset = offset.get(1..).unwrap_or_default();
-            is_time(time) && offset.len() == 5 && clock(offset, 2).is_some_and(|n| n == 2)
+            is_time(time) && offset.len() == 5 && clock(offset, [25, 61, 0]) == Some(2)
         }
         None => is_time(time),
     }
@@ -109,7 +111,7 @@ fn is_time(text: &str) -> bool {
         Some((clock_text, fraction)) => (clock_text, Some(fraction)),
         None => (text, None),
     };
-    let Some(parts) = clock(clock_text, 3) else {
+    let Some(parts) = clock(clock_text, [24, 60, 60]) else {
         return false;
     };
     match fraction {
@@ -120,14 +122,14 @@ fn is_time(text: &str) -> bool {
     }
 }
 
-/// How many parts a clock has, when each is in range.
-fn clock(text: &str, most: usize) -> Option<usize> {
+/// How many parts a clock has, two or three, when each is below its limit.
+fn clock(text: &str, limits: [u32; 3]) -> Option<usize> {
     let mut parts = 0_usize;
-    for (part, limit) in text.split(':').zip([24, 60, 61]) {
+    for (part, limit) in text.split(':').zip(limits) {
         fixed(part, 2).filter(|value| *value < limit)?;
         parts = parts.saturating_add(1);
     }
-    (parts == text.split(':').count() && (2..=most).contains(&parts)).then_some(parts)
+    (parts == text.split(':').count() && parts >= 2).then_some(parts)
 }
 
 fn fixed(text: &str, digits: usize) -> Option<u32> {
@@ -168,6 +170,9 @@ mod tests {
             "1979-05-27t07:32:00.5-07:00",
             "1979-05-27 07:32:00",
             "2024-02-29",
+            "1e-400",
+            // As Go reads offsets.
+            "1979-05-27T07:32:00+24:60",
         ] {
             assert!(is_scalar(word), "{word}");
         }
@@ -199,7 +204,11 @@ mod tests {
             "7:32:00",
             "07:32:00.",
             "1979-05-27T07:32:00+0700",
-            "1979-05-27T07:32:00+24:00",
+            "1979-05-27T07:32:00+25:00",
+            "1979-05-27T07:32:00-00:61",
+            "23:59:60",
+            "1e400",
+            "-1.0e309",
             "07:32:00Z",
             "infinity",
             "07",

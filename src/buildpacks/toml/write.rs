@@ -26,7 +26,7 @@ pub struct Style {
 pub enum Refused {
     /// A null inside a list, at this path.
     NullInList(String),
-    /// Tables and other values in one list, at this path.
+    /// Another value in a list of tables, at this path.
     MixedList(String),
     /// The file would be larger than the limit.
     TooLarge,
@@ -56,7 +56,7 @@ struct Encoder<'a> {
     value: &'a Value,
     style: Style,
     out: String,
-    /// The lists that are not empty and hold only tables, by position.
+    /// Which lists are written as tables, by position.
     table_lists: Vec<bool>,
 }
 
@@ -164,6 +164,9 @@ impl<'a> Encoder<'a> {
                     let Some(item) = items.get(next) else {
                         continue;
                     };
+                    if !matches!(value.node(*item), Node::Map(_)) {
+                        return Err(Refused::MixedList(short(format!("{}[{next}]", path.name))));
+                    }
                     blocks.push(Block::List {
                         id,
                         path: Rc::clone(&path),
@@ -319,10 +322,7 @@ impl<'a> Encoder<'a> {
     /// The end of an inline table and its members, last first: those that are
     /// not null, tables after the others. The comma before a null that would be
     /// the last line is written all the same.
-    fn inline_members(
-        &self,
-        members: &'a [(String, usize)],
-    ) -> (&'static str, Vec<Named<'a>>) {
+    fn inline_members(&self, members: &'a [(String, usize)]) -> (&'static str, Vec<Named<'a>>) {
         let is_null = |id: usize| matches!(self.value.node(id), Node::Null);
         let is_table = |id: usize| match self.value.node(id) {
             Node::Map(_) => true,
@@ -336,7 +336,9 @@ impl<'a> Encoder<'a> {
         let present = lines.into_iter().chain(tables).rev();
         (
             if comma { ", }" } else { "}" },
-            present.map(|(name, id)| (Some(name.as_str()), *id)).collect(),
+            present
+                .map(|(name, id)| (Some(name.as_str()), *id))
+                .collect(),
         )
     }
 
@@ -354,14 +356,16 @@ impl<'a> Encoder<'a> {
                     }
                     let table = is(|node| matches!(node, Node::Map(_)));
                     let other = is(|node| !matches!(node, Node::Map(_)));
-                    if let (Some(_), Some(_), false) = (table, other, self.style.mixed_lists) {
-                        return Err(Refused::MixedList(path));
-                    }
+                    let as_tables = if self.style.mixed_lists {
+                        table.is_some() && other.is_none()
+                    } else {
+                        table == Some(0)
+                    };
                     if self.table_lists.len() <= id {
                         self.table_lists.resize(id.saturating_add(1), false);
                     }
                     if let Some(flag) = self.table_lists.get_mut(id) {
-                        *flag = table.is_some() && other.is_none();
+                        *flag = as_tables;
                     }
                     for (index, id) in items.iter().enumerate().rev() {
                         if self.nests(*id) {

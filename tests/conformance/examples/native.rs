@@ -10,9 +10,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let compatible = args.next().as_deref() == Some("compatible");
     for file in args {
         let text = load(Path::new(&file))?;
-        let report = if compatible { run_compatible(&text, &Native) } else { run(&text, &Native) }?;
+        let report = if compatible {
+            run_compatible(&text, &Native)
+        } else {
+            run(&text, &Native)
+        }?;
         for m in &report.mismatches {
-            println!("{}\n  expected {}\n  actual   {}", m.name, m.expected, m.actual);
+            println!(
+                "{}\n  expected {}\n  actual   {}",
+                m.name, m.expected, m.actual
+            );
         }
         println!("{file}: {} passed, {} failed", report.passed, report.failed);
     }

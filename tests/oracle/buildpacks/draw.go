@@ -73,7 +73,7 @@ func (d draw) quote(s string) string {
 		}
 	}
 	if d.folded && d.chance(2) {
-		b.WriteString(pick(d, []string{`\ud800`, `\udc00`, `\ud800\ud800`, `\ud83dx`, `\udc00\ud800`, `\ud800\n`, `\ud800\udbff\udc00`}))
+		b.WriteString(pick(d, []string{`\ud800`, `\udc00`, `\ud800\ud800`, `\ud83dx`, `\udc00\ud800`, `\ud800\u0041`, `\ud800\udbff\udc00`}))
 	}
 	b.WriteByte('"')
 	return b.String()
@@ -95,9 +95,12 @@ var numbers = []string{
 }
 
 func (d draw) number() string {
-	switch d.Intn(4) {
+	switch d.Intn(6) {
 	case 0:
 		return strconv.Itoa(d.Intn(2000) - 1000)
+	case 2:
+		// Often two shortest texts are equally near.
+		return strconv.FormatUint(d.Uint64()>>(d.Intn(18)), 10) + pick(d, []string{"", ".25", ".75", ".125", ".5"})
 	case 1:
 		f := math.Float64frombits(d.Uint64())
 		if math.IsNaN(f) || math.IsInf(f, 0) {

@@ -10,6 +10,7 @@ package main
 
 import (
 	"fmt"
+	"math/rand"
 	"os"
 	"strconv"
 )
@@ -36,6 +37,9 @@ func run(args []string) error {
 	var cases []any
 	for n := seed; n < seed+count; n++ {
 		c := drawRestore(n, args[0] == "restore-folded")
+		if args[0] == "toml" {
+			c = draw{rand.New(rand.NewSource(n)), false}.drawToml(c)
+		}
 		if err := runRestore(&c); err != nil {
 			fmt.Fprintf(os.Stderr, "case %d: %v\n", n, err)
 			continue

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand"
 	"os"
@@ -192,6 +193,9 @@ func runRestore(c *restoreCase) error {
 	if c.CacheLabel != nil && json.Unmarshal([]byte(*c.CacheLabel), &cache) != nil {
 		cache = platform.CacheMetadata{}
 	}
+	if unsafe(app.Buildpacks) || unsafe(cache.Buildpacks) {
+		return errors.New("a layer's name is refused here")
+	}
 	var group []buildpack.GroupElement
 	for _, e := range c.Group {
 		group = append(group, buildpack.GroupElement{ID: e.ID, Version: e.Version, API: e.API})
@@ -235,6 +239,19 @@ func runRestore(c *restoreCase) error {
 	}
 	c.decide(app, cache, !version.LessThan("0.14"))
 	return nil
+}
+
+// unsafe tells the names that are refused in every reading.
+func unsafe(entries []buildpack.LayersMetadata) bool {
+	for _, entry := range entries {
+		for name := range entry.Layers {
+			control := strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f })
+			if control || name == "" || name == "." || name == ".." || name == "store" || strings.ContainsAny(name, `/\\`) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 type layers = map[string]buildpack.LayerMetadata

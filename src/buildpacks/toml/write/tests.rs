@@ -82,7 +82,13 @@ fn refuses_what_toml_cannot_say() {
     };
     assert_eq!(
         refused(r#"{"a":[{},1]}"#, early),
-        Refused::MixedList("a".to_owned())
+        Refused::MixedList("a[1]".to_owned())
+    );
+    // The first element says what the list is.
+    let written = layer_file(&layer(r#"{"a":[1,{}],"b":[[{},1]]}"#), false, early);
+    assert_eq!(
+        written.unwrap(),
+        "[metadata]\n  a = [1.0, {}]\n  b = [[{}, 1.0]]\n"
     );
     let name = "k".repeat(1000);
     let tables = vec![r#""t":{"#; 100].join("");
