@@ -35,16 +35,40 @@ func run(args []string) error {
 		return err
 	}
 	var cases []any
+	drawn, err := drawer(args[0])
+	if err != nil {
+		return err
+	}
 	for n := seed; n < seed+count; n++ {
-		c := drawRestore(n, args[0] == "restore-folded")
-		if args[0] == "toml" {
-			c = draw{rand.New(rand.NewSource(n)), false}.drawToml(c)
-		}
-		if err := runRestore(&c); err != nil {
+		c, err := drawn(n)
+		if err != nil {
+			// What upstream fails at in a way the format cannot say.
 			fmt.Fprintf(os.Stderr, "case %d: %v\n", n, err)
 			continue
 		}
 		cases = append(cases, c)
 	}
 	return write(os.Stdout, args[0], cases)
+}
+
+func drawer(kind string) (func(int64) (any, error), error) {
+	switch kind {
+	case "restore", "restore-folded", "toml":
+		return func(n int64) (any, error) {
+			c := drawRestore(n, kind == "restore-folded")
+			if kind == "toml" {
+				c = draw{rand.New(rand.NewSource(n)), false}.drawToml(c)
+			}
+			err := runRestore(&c)
+			return c, err
+		}, nil
+	case "image", "image-folded":
+		w, err := newWorkshop()
+		return func(n int64) (any, error) {
+			c := drawImage(n, w, kind == "image-folded")
+			err := w.run(&c)
+			return c, err
+		}, err
+	}
+	return nil, fmt.Errorf("unknown kind %q", kind)
 }

@@ -32,6 +32,7 @@ pub fn run(case: &Image, semantics: &Semantics, subject: &dyn Subject, r: &mut C
     let log = Arc::new(LogBook::default());
     let original = case.original.as_ref().filter(|original| original.exists);
     let digest = original.map(|original| put_original(&registry, case, original, semantics));
+    let mut there = original.map_or_else(Vec::new, |original| diff_ids(case, original));
     let options = ImageOptions {
         semantics: semantics.clone(),
         reference: case.image_name.clone(),
@@ -45,18 +46,36 @@ pub fn run(case: &Image, semantics: &Semantics, subject: &dyn Subject, r: &mut C
     };
     let shared: SharedRegistry = registry.clone();
     let observer: SharedObserver = log.clone();
-    let mut session = match subject.open_image(shared, observer, options) {
+    let mut session = match subject.open_image(shared, observer, options.clone()) {
         Ok(session) => session,
         Err(error) => {
             r.fail("open", "a session", error.to_string());
             return;
         }
     };
+    let mut committed = false;
     for (index, (operation, expected)) in case.operations.iter().zip(&case.expect).enumerate() {
+        let what = format!("operation {index}");
+        if let Some(id) = elsewhere(operation, &there, committed) {
+            match fail_elsewhere(case, operation, id, options.clone(), subject, r) {
+                Ok(actual) => {
+                    r.equal(&what, expected, &actual);
+                }
+                Err(error) => r.fail(&what, "a session", error.to_string()),
+            }
+            continue;
+        }
         arrange(&registry, case, operation, digest.as_deref());
         let planned = (operation.op == Op::Commit).then(|| session.plan());
         let actual = perform(session.as_mut(), operation, planned, r);
-        r.equal(&format!("operation {index}"), expected, &actual);
+        r.equal(&what, expected, &actual);
+        if operation.op == Op::Commit
+            && actual.ok == Some(true)
+            && let Ok(state) = session.state()
+        {
+            committed = true;
+            there = state.layers.into_iter().map(|l| l.diff_id).collect();
+        }
         registry.clear_faults();
         registry.report(&case.image_name, None);
     }
@@ -81,6 +100,67 @@ pub fn run(case: &Image, semantics: &Semantics, subject: &dyn Subject, r: &mut C
     r.equal("final", &case.expect_final, &actual);
 }
 
+/// A layer that something is to happen to and that the image at hand does not
+/// have: nobody would ask the registry for it.
+fn elsewhere<'a>(operation: &'a Operation, there: &[String], committed: bool) -> Option<&'a str> {
+    let asked = match operation.op {
+        Op::ReuseLayer => !committed,
+        op => op == Op::RetrieveLayer,
+    };
+    let id = operation.diff_id.as_deref().filter(|_| asked)?;
+    let faulty = operation.fault.is_some() && is_diff_id(id);
+    (faulty && there.iter().all(|other| other != id)).then_some(id)
+}
+
+/// Lets it happen to an image of the same name that has this layer only.
+fn fail_elsewhere(
+    case: &Image,
+    operation: &Operation,
+    id: &str,
+    options: ImageOptions,
+    subject: &dyn Subject,
+    r: &mut Case<'_>,
+) -> Result<Expected, Error> {
+    let registry = Arc::new(MemoryRegistry::default());
+    let original = Original {
+        exists: true,
+        valid: true,
+        label: None,
+        layers: vec![id.to_owned()],
+        digest: sha256(b"an image with one layer").to_string(),
+    };
+    put_original(&registry, case, &original, &options.semantics);
+    let observer: SharedObserver = Arc::new(LogBook::default());
+    let mut session = subject.open_image(registry.clone(), observer, options)?;
+    arrange(&registry, case, operation, None);
+    Ok(perform(session.as_mut(), operation, None, r))
+}
+
+fn is_diff_id(text: &str) -> bool {
+    let lower = |b: u8| b.is_ascii_digit() || matches!(b, b'a'..=b'f');
+    let hex = text.strip_prefix("sha256:");
+    hex.is_some_and(|hex| hex.len() == 64 && hex.bytes().all(lower))
+}
+
+/// The layers of the image: those that the case names, and those that something
+/// is to happen to, where nothing else asks for them.
+fn diff_ids(case: &Image, original: &Original) -> Vec<String> {
+    let mut diff_ids = original.layers.clone();
+    let asking =
+        |operation: &&Operation| matches!(operation.op, Op::ReuseLayer | Op::RetrieveLayer);
+    for operation in case.operations.iter().filter(asking) {
+        let Some(id) = operation.diff_id.as_ref().filter(|id| is_diff_id(id)) else {
+            continue;
+        };
+        let mut others = case.operations.iter().filter(asking);
+        let only_faults = others.all(|o| o.fault.is_some() || o.diff_id.as_ref() != Some(id));
+        if only_faults && !diff_ids.contains(id) {
+            diff_ids.push(id.clone());
+        }
+    }
+    diff_ids
+}
+
 /// Builds the image the name stands for; answers its digest.
 fn put_original(
     registry: &MemoryRegistry,
@@ -89,23 +169,7 @@ fn put_original(
     semantics: &Semantics,
 ) -> String {
     let repository = registry.locate(&case.image_name).unwrap_or_default();
-    let mut diff_ids = original.layers.clone();
-    // A fault needs a layer it can happen to.
-    for operation in case
-        .operations
-        .iter()
-        .filter(|operation| operation.fault.is_some())
-    {
-        let asked = matches!(operation.op, Op::ReuseLayer | Op::RetrieveLayer);
-        if let Some(id) = operation.diff_id.as_ref().filter(|_| asked)
-            && !diff_ids.contains(id)
-            && id
-                .strip_prefix("sha256:")
-                .is_some_and(|hex| hex.len() == 64)
-        {
-            diff_ids.push(id.clone());
-        }
-    }
+    let mut diff_ids = diff_ids(case, original);
     let mut layers: Vec<Descriptor> = diff_ids
         .iter()
         .map(|diff_id| registry.put_layer(&repository, diff_id))
@@ -244,8 +308,8 @@ fn perform(
             let document = operation
                 .metadata
                 .as_ref()
-                .map_or("null", |value| value.get());
-            answer(session.set_metadata(document), |()| ok())
+                .map_or_else(|| "null".to_owned(), |value| as_go_reads(value.get()));
+            answer(session.set_metadata(&document), |()| ok())
         }
         Op::AddLayer => {
             let addition = Addition {
@@ -274,6 +338,29 @@ fn perform(
             answer(commit, |_| ok())
         }
     }
+}
+
+/// A document with the numbers that Go would have read it with: floats, so that
+/// large integers are rounded.
+fn as_go_reads(document: &str) -> String {
+    fn round(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Number(number) => {
+                let float = number.as_f64().filter(|float| float.abs() > 1e15);
+                if let Some(float) = float.and_then(serde_json::Number::from_f64) {
+                    *number = float;
+                }
+            }
+            serde_json::Value::Array(items) => items.iter_mut().for_each(round),
+            serde_json::Value::Object(members) => members.values_mut().for_each(round),
+            _ => {}
+        }
+    }
+    let Ok(mut value) = serde_json::from_str(document) else {
+        return document.to_owned();
+    };
+    round(&mut value);
+    value.to_string()
 }
 
 fn ok() -> Expected {
