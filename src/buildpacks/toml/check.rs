@@ -313,9 +313,12 @@ impl<'a> Scan<'a> {
         self.take(quote);
         let mut text = String::new();
         loop {
+            let before = self.text.get(..self.at).unwrap_or_default();
             if self.take(quote) {
                 if multi {
                     self.closing_quotes("\"");
+                    // Upstream takes the backslash for one before a quote.
+                    let _ = before.ends_with('\\') && self.take("\"");
                 }
                 return Ok(text);
             }
@@ -415,6 +418,7 @@ mod tests {
             "a = {b = {c = 1}, b.d = 2}",
             "a.b = {}\na = 1\n",
             "a = {}\n[[a.b]]\n",
+            r#"a = """\\"""""""#,
         ] {
             assert_eq!(check(text, 128), Ok(()), "{text}");
         }
@@ -471,6 +475,9 @@ mod tests {
             ("a = []\n[[a]]", 2),
             ("a = \"\"\na.c = 1", 2),
             ("a = 1e999", 1),
+            (r#"a = """x"""""""#, 1),
+            (r#"a = """\""""""""#, 1),
+            (r#"a = """\\""""""""#, 1),
             ("[a]\n[[a]]", 2),
             ("[[a]]\n[a]", 2),
             ("a = {}\n[a]", 2),

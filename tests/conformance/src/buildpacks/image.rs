@@ -343,24 +343,31 @@ fn perform(
 /// A document with the numbers that Go would have read it with: floats, so that
 /// large integers are rounded.
 fn as_go_reads(document: &str) -> String {
-    fn round(value: &mut serde_json::Value) {
+    /// Answers whether there was anything to round.
+    fn round(value: &mut serde_json::Value) -> bool {
         match value {
             serde_json::Value::Number(number) => {
                 let float = number.as_f64().filter(|float| float.abs() > 1e15);
-                if let Some(float) = float.and_then(serde_json::Number::from_f64) {
-                    *number = float;
-                }
+                let float = float.and_then(serde_json::Number::from_f64);
+                let integer = !number.is_f64() && float.is_some();
+                *number = float.filter(|_| integer).unwrap_or_else(|| number.clone());
+                integer
             }
-            serde_json::Value::Array(items) => items.iter_mut().for_each(round),
-            serde_json::Value::Object(members) => members.values_mut().for_each(round),
-            _ => {}
+            serde_json::Value::Array(items) => {
+                items.iter_mut().fold(false, |any, item| round(item) || any)
+            }
+            serde_json::Value::Object(members) => members
+                .values_mut()
+                .fold(false, |any, item| round(item) || any),
+            _ => false,
         }
     }
-    let Ok(mut value) = serde_json::from_str(document) else {
-        return document.to_owned();
-    };
-    round(&mut value);
-    value.to_string()
+    let mut value = serde_json::from_str(document).unwrap_or_default();
+    if round(&mut value) {
+        value.to_string()
+    } else {
+        document.to_owned()
+    }
 }
 
 fn ok() -> Expected {
