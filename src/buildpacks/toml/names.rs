@@ -84,7 +84,7 @@ impl Names {
     pub fn header(&mut self, key: &[Cow<'_, str>], list: bool) -> Check {
         self.context = key.iter().map(|part| part.clone().into_owned()).collect();
         self.enter(list)?;
-        self.mark(&[], |mark| mark.list = false);
+        self.mark("", |mark| mark.list = false);
         Ok(())
     }
 
@@ -147,17 +147,8 @@ impl Names {
         let above = self.lines.pop().map_or(0, |line| line.above);
         let outer = self.context.len().saturating_sub(above);
         if let Some(mut table) = self.inline.last().copied() {
-            for part in self.context.get(outer..).unwrap_or_default() {
-                let place = (table, part.clone());
-                table = match self.children.get(&place) {
-                    Some(node) => *node,
-                    None => {
-                        self.nodes.push(Name::Table);
-                        let node = self.nodes.len().saturating_sub(1);
-                        self.children.insert(place, node);
-                        node
-                    }
-                };
+            for part in self.context.split_off(outer) {
+                (table, _) = self.below(table, part);
                 if self.nodes.get(table) != Some(&Name::Table) {
                     return Err(NO_TABLE);
                 }
@@ -174,7 +165,7 @@ impl Names {
             return Err("nested too deep");
         }
         self.context.push(name.to_owned());
-        self.mark(&[], |mark| mark.implied = true);
+        self.mark("", |mark| mark.implied = true);
         Ok(())
     }
 
@@ -184,22 +175,14 @@ impl Names {
         let above = self.context.len().saturating_sub(1);
         let mut at = 0;
         let mut path = 0;
-        for part in self.context.get(..above).unwrap_or_default() {
-            path = step(&mut self.paths, &mut self.marks, path, part);
-            let place = (at, part.clone());
-            at = match self.children.get(&place) {
-                Some(node) => *node,
-                None => {
-                    if let Some(mark) = self.marks.get_mut(path) {
-                        mark.implied = true;
-                    }
-                    self.nodes.push(Name::Table);
-                    let node = self.nodes.len().saturating_sub(1);
-                    self.children.insert(place, node);
-                    node
-                }
-            };
-            at = self.table(at).ok_or(NO_TABLE)?;
+        for index in 0..above {
+            let part = self.context.get(index).cloned().unwrap_or_default();
+            path = self.step(path, &part);
+            let (node, new) = self.below(at, part);
+            if let Some(mark) = self.marks.get_mut(path).filter(|_| new) {
+                mark.implied = true;
+            }
+            at = self.table(node).ok_or(NO_TABLE)?;
         }
         let name = self.context.last().cloned().unwrap_or_default();
         let element = self.make(Name::Table);
@@ -207,11 +190,13 @@ impl Names {
             return self.set(above, &name, element);
         }
         let place = (at, name);
-        match self.children.get(&place).copied() {
-            Some(node) => match self.nodes.get_mut(node) {
-                Some(Name::Tables(last)) => *last = element,
-                _ => return Err(TWICE),
-            },
+        match self
+            .children
+            .get(&place)
+            .and_then(|node| self.nodes.get_mut(*node))
+        {
+            Some(Name::Tables(last)) => *last = element,
+            Some(_) => return Err(TWICE),
             None => {
                 let node = self.make(Name::Tables(element));
                 self.children.insert(place, node);
@@ -224,23 +209,23 @@ impl Names {
     fn set(&mut self, depth: usize, name: &str, value: usize) -> Check {
         let mut at = 0;
         let mut path = 0;
-        for part in self.context.get(..depth).unwrap_or_default() {
-            path = step(&mut self.paths, &mut self.marks, path, part);
-            let node = self.children.get(&(at, part.clone())).copied();
+        for index in 0..depth {
+            let part = self.context.get(index).cloned().unwrap_or_default();
+            path = self.step(path, &part);
+            let node = self.children.get(&(at, part)).copied();
             at = node.and_then(|node| self.table(node)).ok_or(NO_TABLE)?;
         }
-        path = step(&mut self.paths, &mut self.marks, path, name);
+        path = self.step(path, name);
         let place = (at, name.to_owned());
-        if !self.children.contains_key(&place) {
+        let Some(node) = self.children.get_mut(&place) else {
             self.children.insert(place, value);
             return Ok(());
-        }
-        let Some(mark) = self.marks.get_mut(path).filter(|mark| mark.implied) else {
-            return Err(TWICE);
         };
+        let mark = self.marks.get_mut(path).filter(|mark| mark.implied);
+        let mark = mark.ok_or(TWICE)?;
         mark.implied = false;
         if mark.list {
-            self.children.insert(place, value);
+            *node = value;
         }
         Ok(())
     }
@@ -254,43 +239,53 @@ impl Names {
         }
     }
 
-    fn mark_line(&mut self, list: bool) {
-        let key = self.lines.last().map(|line| line.key.clone());
-        let key = key.filter(|key| !key.is_empty());
-        let key: Vec<String> = key.into_iter().collect();
-        self.mark(&key, |mark| mark.list = list);
+    /// The node of a name in a table, a new table where it has none.
+    fn below(&mut self, table: usize, name: String) -> (usize, bool) {
+        let place = (table, name);
+        if let Some(node) = self.children.get(&place) {
+            return (*node, false);
+        }
+        let node = self.make(Name::Table);
+        self.children.insert(place, node);
+        (node, true)
     }
 
-    /// Changes what is known about a path below the context. The path of no
-    /// names at all is that of the empty name.
-    fn mark(&mut self, below: &[String], change: impl FnOnce(&mut Mark)) {
+    /// Whether the value of the line is a list.
+    fn mark_line(&mut self, list: bool) {
+        let key = self.lines.last().map(|line| line.key.clone());
+        self.mark(&key.unwrap_or_default(), |mark| mark.list = list);
+    }
+
+    /// Changes what is known about a name in the context. The empty name stands
+    /// for the context itself, unless there is none.
+    fn mark(&mut self, name: &str, change: impl FnOnce(&mut Mark)) {
         let mut path = 0;
-        for part in self.context.iter().chain(below) {
-            path = step(&mut self.paths, &mut self.marks, path, part);
+        for index in 0..self.context.len() {
+            let part = self.context.get(index).cloned().unwrap_or_default();
+            path = self.step(path, &part);
         }
-        if path == 0 {
-            path = step(&mut self.paths, &mut self.marks, path, "");
+        if path == 0 || !name.is_empty() {
+            path = self.step(path, name);
         }
         if let Some(mark) = self.marks.get_mut(path) {
             change(mark);
         }
     }
 
+    /// The path one name further.
+    fn step(&mut self, path: usize, name: &str) -> usize {
+        let marks = &mut self.marks;
+        *self
+            .paths
+            .entry((path, name.to_owned()))
+            .or_insert_with(|| {
+                marks.push(Mark::default());
+                marks.len().saturating_sub(1)
+            })
+    }
+
     fn make(&mut self, name: Name) -> usize {
         self.nodes.push(name);
         self.nodes.len().saturating_sub(1)
     }
-}
-
-/// The path one name further.
-fn step(
-    paths: &mut BTreeMap<(usize, String), usize>,
-    marks: &mut Vec<Mark>,
-    path: usize,
-    name: &str,
-) -> usize {
-    *paths.entry((path, name.to_owned())).or_insert_with(|| {
-        marks.push(Mark::default());
-        marks.len().saturating_sub(1)
-    })
 }

@@ -95,6 +95,9 @@ var numbers = []string{
 }
 
 func (d draw) number() string {
+	if d.Intn(400) == 0 {
+		return pick(d, []string{"1e400", "-1e309", "1.7976931348623158e308", "1.797693134862315808e308", "1.7976931348623159e308"})
+	}
 	switch d.Intn(6) {
 	case 0:
 		return strconv.Itoa(d.Intn(2000) - 1000)

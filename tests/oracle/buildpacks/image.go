@@ -121,9 +121,12 @@ func drawImage(seed int64, w *workshop, folded bool) imageCase {
 			}
 		}
 		c.Original = o
-	} else if !folded {
-		// Upstream would delete what it has just saved.
-		c.DeletionEnabled = false
+	} else {
+		if d.chance(50) {
+			c.Original = &original{false, d.chance(50), pointer(d.cache([]string{"a"})), layers[:d.Intn(3)], "sha256:" + strings.Repeat("1", 64)}
+		}
+		// Upstream would ask for the deletion of an image that is not there.
+		c.DeletionEnabled = c.DeletionEnabled && folded
 	}
 	staged := map[string]bool{}
 	for n := 1 + d.Intn(8); n > 0; n-- {
@@ -146,7 +149,8 @@ func drawImage(seed int64, w *workshop, folded bool) imageCase {
 		case "set-metadata":
 			plain := draw{d.Rand, false}
 			op.Metadata = json.RawMessage(plain.cache([]string{"a", "b"}))
-			if !json.Valid(op.Metadata) || json.Unmarshal(op.Metadata, &platform.CacheMetadata{}) != nil {
+			var anything any
+			if json.Unmarshal(op.Metadata, &anything) != nil || json.Unmarshal(op.Metadata, &platform.CacheMetadata{}) != nil {
 				continue
 			}
 		case "add-layer", "reuse-layer":
@@ -321,7 +325,8 @@ func (w *workshop) put(c *imageCase, repository string) error {
 // run lets upstream run a case and writes down what it did.
 func (w *workshop) run(c *imageCase) error {
 	repository, _, _ := strings.Cut(strings.TrimPrefix(c.ImageName, w.host+"/"), ":")
-	if c.Original != nil {
+	exists := c.Original != nil && c.Original.Exists
+	if exists {
 		if err := w.put(c, repository); err != nil {
 			return err
 		}
@@ -423,7 +428,7 @@ func (w *workshop) run(c *imageCase) error {
 		set = text
 	}
 	deleted := false
-	if c.Original != nil {
+	if exists {
 		status, err := w.request(http.MethodHead, repository, "manifests/"+c.Original.Digest)
 		if err != nil {
 			return err

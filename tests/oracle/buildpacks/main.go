@@ -1,18 +1,27 @@
 // Command buildpacks draws cases at random, lets upstream's own packages run
-// them and prints them as a vector file, to compare ours with it.
+// them and prints them as a vector file, to compare ours with it:
 //
-//	buildpacks restore SEED COUNT         what both readings share
-//	buildpacks restore-folded SEED COUNT  also what only the compatible one allows
+//	buildpacks KIND SEED COUNT...
+//
+// Kinds: `restore`, `toml` (a store.toml that is there already) and `image` have
+// what both readings share; `restore-folded` and `image-folded` also have what
+// only the compatible one allows. The program in v0.13 answers the restore cases
+// of such a file as that version does.
 //
 // The module's path is below upstream's because Go lets nobody else import its
 // internal packages; nothing of upstream is copied here.
 package main
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 func main() {
@@ -23,32 +32,34 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) != 3 {
-		return fmt.Errorf("usage: buildpacks restore | restore-folded SEED COUNT")
-	}
-	seed, err := strconv.ParseInt(args[1], 10, 64)
-	if err != nil {
-		return err
-	}
-	count, err := strconv.ParseInt(args[2], 10, 64)
-	if err != nil {
-		return err
+	if len(args) == 0 || len(args)%3 != 0 {
+		return errors.New("usage: buildpacks KIND SEED COUNT...; kinds: restore, toml, image, restore-folded, image-folded")
 	}
 	var cases []any
-	drawn, err := drawer(args[0])
-	if err != nil {
-		return err
-	}
-	for n := seed; n < seed+count; n++ {
-		c, err := drawn(n)
+	for part := range slices.Chunk(args, 3) {
+		drawn, err := drawer(part[0])
 		if err != nil {
-			// What upstream fails at in a way the format cannot say.
-			fmt.Fprintf(os.Stderr, "case %d: %v\n", n, err)
-			continue
+			return err
 		}
-		cases = append(cases, c)
+		seed, err := strconv.ParseInt(part[1], 10, 64)
+		if err != nil {
+			return err
+		}
+		count, err := strconv.ParseInt(part[2], 10, 64)
+		if err != nil {
+			return err
+		}
+		for n := seed; n < seed+count; n++ {
+			c, err := drawn(n)
+			if err != nil {
+				// What upstream fails at in a way the format cannot say.
+				fmt.Fprintf(os.Stderr, "%s %d: %v\n", part[0], n, err)
+				continue
+			}
+			cases = append(cases, c)
+		}
 	}
-	return write(os.Stdout, args[0], cases)
+	return write(os.Stdout, strings.Join(args, " "), cases)
 }
 
 func drawer(kind string) (func(int64) (any, error), error) {
@@ -66,8 +77,11 @@ func drawer(kind string) (func(int64) (any, error), error) {
 		w, err := newWorkshop()
 		return func(n int64) (any, error) {
 			c := drawImage(n, w, kind == "image-folded")
-			err := w.run(&c)
-			return c, err
+			if err := w.run(&c); err != nil {
+				return nil, err
+			}
+			document, err := json.Marshal(c)
+			return json.RawMessage(bytes.ReplaceAll(document, []byte(w.host), []byte("registry.example"))), err
 		}, err
 	}
 	return nil, fmt.Errorf("unknown kind %q", kind)

@@ -150,6 +150,9 @@ func (d draw) cache(ids []string) string {
 
 // spoil damages one label in twenty.
 func (d draw) spoil(s string) *string {
+	if d.chance(3) {
+		s = pick(d, []string{"null", "{}", "[]", "3", "true", "\"x\"", " ", "\n", " null ", "\ufeff{}", "{} {}", "{},", "//", "nul", "NaN", "'a'", "{\"buildpacks\":{}}"})
+	}
 	if !d.chance(5) {
 		return &s
 	}

@@ -175,6 +175,7 @@ func (d draw) tomlString() string {
 func (d draw) drawToml(c restoreCase) restoreCase {
 	c.Group = []element{{"b", "1", "0.8"}}
 	c.AppLabel, c.CacheLabel, c.SkipLayers = nil, nil, false
+	c.ID = strings.Replace(c.ID, "restore", "toml", 1)
 	c.ExistingFiles = map[string]string{"b/store.toml": d.toml()}
 	return c
 }

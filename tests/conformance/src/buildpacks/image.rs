@@ -353,14 +353,15 @@ fn as_go_reads(document: &str) -> String {
                 *number = float.filter(|_| integer).unwrap_or_else(|| number.clone());
                 integer
             }
-            serde_json::Value::Array(items) => {
-                items.iter_mut().fold(false, |any, item| round(item) || any)
+            serde_json::Value::Array(items) => items.iter_mut().filter_map(rounded).count() > 0,
+            serde_json::Value::Object(members) => {
+                members.values_mut().filter_map(rounded).count() > 0
             }
-            serde_json::Value::Object(members) => members
-                .values_mut()
-                .fold(false, |any, item| round(item) || any),
             _ => false,
         }
+    }
+    fn rounded(value: &mut serde_json::Value) -> Option<()> {
+        round(value).then_some(())
     }
     let mut value = serde_json::from_str(document).unwrap_or_default();
     if round(&mut value) {

@@ -1,7 +1,9 @@
 // Command old lets lifecycle v0.13.0 run the restore cases of the vector file on
 // standard input, in both of its stores for shas by turns, and prints the file
 // with what that version did. What the newest version decided by a rule that
-// v0.13.0 does not have is decided anew.
+// v0.13.0 does not have is decided anew. Left out is where its TOML parser fails
+// at what the newest one takes: U+FFFD, and what TOML 1.1 added; and labels with
+// wrong types where it does not look.
 package main
 
 import (
@@ -81,6 +83,15 @@ func restore(c object) (err error) {
 	if label, there := c["app_label"].(string); there && json.Unmarshal([]byte(label), &app) != nil {
 		app = platform.LayersMetadata{}
 	}
+	var later struct {
+		RunImage struct {
+			Image   string   `json:"image"`
+			Mirrors []string `json:"mirrors"`
+		} `json:"runImage"`
+	}
+	if label, there := c["app_label"].(string); there && json.Unmarshal([]byte(label), &later) != nil && app.Buildpacks != nil {
+		return fmt.Errorf("the newest version cannot read the label")
+	}
 	var cache platform.CacheMetadata
 	if label, there := c["cache_label"].(string); there && json.Unmarshal([]byte(label), &cache) != nil {
 		cache = platform.CacheMetadata{}
@@ -98,7 +109,7 @@ func restore(c object) (err error) {
 	before := c["expect"].(object)
 	c["expect"], c["verified_by"] = expect, []string{"v0.13.0"}
 	if err := lifecycle.NewLayerMetadataRestorer(logger, root, c["skip_layers"].(bool)).Restore(group, app, cache, shas); err != nil {
-		if !strings.Contains(err.Error(), "failed decoding store.toml") {
+		if !strings.Contains(err.Error(), "failed decoding store.toml") || before["error"] == nil {
 			return err
 		}
 		expect["error"] = "store-toml-decode"
