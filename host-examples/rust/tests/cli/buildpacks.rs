@@ -209,7 +209,7 @@ fn metadata_comes_from_an_analysis_an_image_or_a_directory() {
         "analyzed.toml",
         "[image]\nreference = \"app@sha256:1\"\n[[metadata.buildpacks]]\nkey = \"example/node\"\n\
          [metadata.buildpacks.layers.env]\nsha = \"sha256:1\"\nlaunch = true\n\
-         [metadata.buildpacks.layers.env.data]\nat = 1979-05-27T07:32:00Z\n\
+         [metadata.buildpacks.layers.env.metadata]\nat = 1979-05-27T07:32:00Z\n\
          [metadata.buildpacks.store.metadata]\ntoken = \"t\"\n",
     );
     let run = build.again("restore", &["--analyzed", &analyzed, "--shas", "files"]);

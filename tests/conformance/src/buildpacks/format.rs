@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// A case of the restorer.
@@ -74,7 +73,7 @@ pub struct RestoreExpected {
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Content {
     Text(String),
-    Toml(Value),
+    Toml(Box<RawValue>),
 }
 
 #[derive(Debug, Deserialize, PartialEq, Eq)]

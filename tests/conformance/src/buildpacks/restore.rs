@@ -8,7 +8,6 @@ use layerwise::buildpacks::{
 };
 use layerwise::error::Error;
 use layerwise::semantics::Semantics;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::format::{self, Content, Decision, Restore};
@@ -138,26 +137,38 @@ fn compare_files(
     }
 }
 
-/// Whether two values are the same; numbers compare by value.
-fn same(want: &Value, have: &toml::Value) -> bool {
-    match (want, have) {
-        (Value::Bool(want), toml::Value::Boolean(have)) => want == have,
-        (Value::String(want), toml::Value::String(have)) => want == have,
-        (Value::Number(want), toml::Value::Float(have)) => want.as_f64() == Some(*have),
-        (Value::Number(want), toml::Value::Integer(have)) => {
-            want.as_i64() == Some(*have)
-                || want.as_f64().is_some_and(|want| exact(want) == Some(*have))
+/// Whether two values are the same; numbers compare by value, to the last bit.
+fn same(want: &RawValue, have: &toml::Value) -> bool {
+    let want = want.get();
+    match have {
+        toml::Value::Boolean(have) => want == have.to_string(),
+        toml::Value::String(have) => {
+            serde_json::from_str::<String>(want).is_ok_and(|want| want == *have)
         }
-        (Value::Array(want), toml::Value::Array(have)) => {
-            want.len() == have.len() && want.iter().zip(have).all(|(want, have)| same(want, have))
+        toml::Value::Float(have) => want.parse() == Ok(*have),
+        toml::Value::Integer(have) => {
+            want.parse() == Ok(*have)
+                || want
+                    .parse()
+                    .is_ok_and(|want: f64| exact(want) == Some(*have))
         }
-        (Value::Object(want), toml::Value::Table(have)) => {
-            want.len() == have.len()
-                && want
-                    .iter()
-                    .all(|(name, want)| have.get(name).is_some_and(|have| same(want, have)))
+        toml::Value::Array(have) => {
+            let want: Option<Vec<Box<RawValue>>> = serde_json::from_str(want).ok();
+            want.is_some_and(|want| {
+                let mut pairs = want.iter().zip(have);
+                want.len() == have.len() && pairs.all(|(want, have)| same(want, have))
+            })
         }
-        _ => false,
+        toml::Value::Table(have) => {
+            let want: Option<BTreeMap<String, Box<RawValue>>> = serde_json::from_str(want).ok();
+            want.is_some_and(|want| {
+                let found = |(name, want): (&String, &Box<RawValue>)| {
+                    have.get(name).is_some_and(|have| same(want, have))
+                };
+                want.len() == have.len() && want.iter().all(found)
+            })
+        }
+        toml::Value::Datetime(_) => false,
     }
 }
 

@@ -35,8 +35,9 @@ pub struct Export<'a> {
 struct Layer {
     #[serde(default)]
     types: Flags,
-    #[serde(flatten)]
-    old: Flags,
+    build: Option<bool>,
+    launch: Option<bool>,
+    cache: Option<bool>,
     metadata: Option<Toml>,
 }
 
@@ -48,6 +49,35 @@ struct Flags {
     launch: bool,
     #[serde(default)]
     cache: bool,
+}
+
+impl Layer {
+    /// Its flags, or why the lifecycle cannot read them.
+    fn flags(&self, api: ApiVersion) -> (Flags, Option<String>) {
+        let Self {
+            build,
+            launch,
+            cache,
+            ..
+        } = *self;
+        let outside = Flags {
+            build: build.unwrap_or_default(),
+            launch: launch.unwrap_or_default(),
+            cache: cache.unwrap_or_default(),
+        };
+        if api < TYPES {
+            return (outside, None);
+        }
+        if build.or(launch).or(cache).is_none() {
+            return (self.types, None);
+        }
+        let flags = Flags {
+            cache: outside.cache || self.types.cache,
+            ..self.types
+        };
+        let why = "the launch, cache and build flags should be in the types table";
+        (flags, Some(why.to_owned()))
+    }
 }
 
 impl Export<'_> {
@@ -90,7 +120,7 @@ impl Export<'_> {
                 let path = format!("{}.toml", join(&inside, &name));
                 let bad = |why: String| Failed::unreadable("the layer", Path::new(&path), &why);
                 let layer: Layer = inputs::parse(&directory.text(&path)?).map_err(bad)?;
-                let flags = if api < TYPES { layer.old } else { layer.types };
+                let (flags, misplaced) = layer.flags(api);
                 let data = layer.metadata.map(inputs::json).transpose().map_err(bad)?;
                 let content = self.content(&element.id, &name);
                 let (diff_id, error) = match flags.cache.then(|| content.is_dir()) {
@@ -109,7 +139,7 @@ impl Export<'_> {
                     launch: flags.launch,
                     cache: flags.cache,
                     unverified: false,
-                    error,
+                    error: misplaced.or(error),
                 });
             }
         }
@@ -193,5 +223,25 @@ pub fn addition(path: &Path, diff_id: &str) -> Addition {
     Addition {
         source: AdditionSource::Provider(path.display().to_string()),
         diff_id: diff_id.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_belong_into_a_table_of_their_own() {
+        let flags = |text: &str, api: &str| {
+            let layer: Layer = inputs::parse(text).unwrap();
+            let (flags, why) = layer.flags(api.parse().unwrap());
+            (flags.cache, flags.launch, why.is_some())
+        };
+        let both = "launch = true\n[types]\ncache = true\n";
+        assert_eq!(flags(both, "0.5"), (false, true, false));
+        assert_eq!(flags(both, "0.6"), (true, false, true));
+        assert_eq!(flags("cache = true", "0.10"), (true, false, true));
+        let inside = "[types]\ncache = true\n[metadata]\nlaunch = 1\n";
+        assert_eq!(flags(inside, "0.6"), (true, false, false));
     }
 }

@@ -6,6 +6,7 @@ use layerwise::buildpacks::GroupElement;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use toml::Value as Toml;
+use toml::value::{Datetime, Offset, Time};
 
 use crate::cli::edges;
 use crate::cli::failed::Failed;
@@ -53,7 +54,8 @@ pub fn group(path: &Path, api: Option<&str>) -> Result<Vec<GroupElement>, Failed
 /// none without an image.
 pub fn analyzed(path: &Path) -> Result<Option<String>, Failed> {
     let analyzed: Analyzed = read("the analysis", path)?;
-    let label = |metadata| {
+    let label = |mut metadata| {
+        name_as_label(&mut metadata);
         json(metadata)
             .map(|value| value.to_string())
             .map_err(|why| Failed::unreadable("the analysis", path, &why))
@@ -61,7 +63,24 @@ pub fn analyzed(path: &Path) -> Result<Option<String>, Failed> {
     analyzed.metadata.map(label).transpose()
 }
 
-/// A TOML value as JSON; date-times become text.
+/// What buildpacks recorded about a layer is `metadata` in TOML, and `data` in
+/// the label. The other members that matter have the same name.
+fn name_as_label(metadata: &mut Toml) {
+    let buildpacks = metadata.get_mut("buildpacks").and_then(Toml::as_array_mut);
+    let layers = buildpacks
+        .into_iter()
+        .flatten()
+        .filter_map(|buildpack| buildpack.get_mut("layers")?.as_table_mut())
+        .flat_map(|layers| layers.iter_mut());
+    for layer in layers.filter_map(|(_, layer)| layer.as_table_mut()) {
+        layer.remove("data");
+        if let Some(data) = layer.remove("metadata") {
+            layer.insert("data".to_owned(), data);
+        }
+    }
+}
+
+/// A TOML value as JSON; dates and times become text.
 pub fn json(value: Toml) -> Result<Json, String> {
     Ok(match value {
         Toml::String(text) => Json::String(text),
@@ -70,7 +89,7 @@ pub fn json(value: Toml) -> Result<Json, String> {
             .map(Json::Number)
             .ok_or_else(|| format!("{number} is not a number that a label can hold"))?,
         Toml::Boolean(on) => Json::Bool(on),
-        Toml::Datetime(time) => Json::String(time.to_string()),
+        Toml::Datetime(time) => Json::String(date_time(time)),
         Toml::Array(items) => Json::Array(items.into_iter().map(json).collect::<Result<_, _>>()?),
         Toml::Table(members) => Json::Object(
             members
@@ -79,6 +98,32 @@ pub fn json(value: Toml) -> Result<Json, String> {
                 .collect::<Result<_, String>>()?,
         ),
     })
+}
+
+/// A date or time as Go writes it into JSON: in UTC where it has no zone, at
+/// midnight without a time, in the year 0 without a date.
+fn date_time(value: Datetime) -> String {
+    let (year, month, day) = value.date.map_or((0, 1, 1), |d| (d.year, d.month, d.day));
+    let time = |t: Time| {
+        (
+            t.hour,
+            t.minute,
+            t.second.unwrap_or(0),
+            t.nanosecond.unwrap_or(0),
+        )
+    };
+    let (hour, minute, second, nanosecond) = value.time.map_or((0, 0, 0, 0), time);
+    let nanosecond = format!(".{nanosecond:09}");
+    let fraction = nanosecond.trim_end_matches('0').trim_end_matches('.');
+    let zone = match value.offset {
+        Some(Offset::Custom { minutes }) if minutes != 0 => {
+            let sign = if minutes < 0 { '-' } else { '+' };
+            let minutes = minutes.unsigned_abs();
+            format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+        }
+        _ => "Z".to_owned(),
+    };
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}{zone}")
 }
 
 fn read<T: for<'de> Deserialize<'de>>(what: &str, path: &Path) -> Result<T, Failed> {
@@ -117,19 +162,43 @@ mod tests {
             [metadata.buildpacks.layers.node]
             sha = "1"
             launch = true
-            data = { n = 1.0, big = 9007199254740993 }
+            [metadata.buildpacks.layers.node.metadata]
+            n = 1.0
+            big = 9007199254740993
+            [metadata.buildpacks.store.metadata]
+            k = "v"
         "#;
         let analyzed: Analyzed = parse(text).unwrap();
+        let mut metadata = analyzed.metadata.unwrap();
+        name_as_label(&mut metadata);
         assert_eq!(
-            json(analyzed.metadata.unwrap()).unwrap(),
+            json(metadata).unwrap(),
             serde_json::json!({
                 "at": "1979-05-27T07:32:00Z",
                 "buildpacks": [{"key": "a/b", "layers": {"node": {
                     "sha": "1", "launch": true, "data": {"n": 1.0, "big": 9_007_199_254_740_993_i64},
-                }}}],
+                }}, "store": {"metadata": {"k": "v"}}}],
             })
         );
         assert!(json(Toml::Float(f64::INFINITY)).is_err());
+    }
+
+    #[test]
+    fn times_are_written_as_go_does() {
+        for (text, want) in [
+            ("1979-05-27T07:32:00Z", "1979-05-27T07:32:00Z"),
+            ("1979-05-27 07:32:00.500000z", "1979-05-27T07:32:00.5Z"),
+            ("1979-05-27T07:32:00-00:00", "1979-05-27T07:32:00Z"),
+            (
+                "1979-05-27T07:32:00.25-07:30",
+                "1979-05-27T07:32:00.25-07:30",
+            ),
+            ("1979-05-27T07:32", "1979-05-27T07:32:00Z"),
+            ("1979-05-27", "1979-05-27T00:00:00Z"),
+            ("07:32:00.10", "0000-01-01T07:32:00.1Z"),
+        ] {
+            assert_eq!(date_time(text.parse().unwrap()), want, "{text}");
+        }
     }
 
     #[test]
