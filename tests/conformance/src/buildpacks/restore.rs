@@ -162,10 +162,12 @@ fn same(want: &RawValue, have: &toml::Value) -> bool {
         toml::Value::Table(have) => {
             let want: Option<BTreeMap<String, Box<RawValue>>> = serde_json::from_str(want).ok();
             want.is_some_and(|want| {
-                let found = |(name, want): (&String, &Box<RawValue>)| {
-                    have.get(name).is_some_and(|have| same(want, have))
-                };
-                want.len() == have.len() && want.iter().all(found)
+                let mut members = want.iter();
+                let found = members.all(|(name, want)| {
+                    let have = have.get(name);
+                    have.is_some_and(|have| same(want, have))
+                });
+                want.len() == have.len() && found
             })
         }
         toml::Value::Datetime(_) => false,
