@@ -84,14 +84,10 @@ impl ImageDocument {
     /// # Errors
     /// As [`ImageDocument::read`].
     pub fn read_partial(text: &str, rules: &Rules, depth: u32) -> Result<Self, Error> {
-        let mut reader = Reader::new(text, depth);
+        let mut reader = Reader::new(text, depth).marked(rules.reading);
         let mut image = Self::default();
         image.decode(&mut reader)?;
         reader.end()?;
-        image.container_config = image.container_config.settle(rules, 0)?;
-        if let Some(config) = image.config.take() {
-            image.config = Some(Box::new(config.settle(rules, 0)?));
-        }
         if rules.zero_time {
             image.created.get_or_insert_default();
             for entry in image.history.iter_mut().flatten() {
