@@ -2,7 +2,7 @@
 //! (Moby spec, sections 1.2, 1.3 and 1.5).
 
 use super::version::{Rules, marks};
-use crate::go_json::{Decode, Error, ErrorKind, Ignored, Reader, Shape, Writer, object};
+use crate::go_json::{Decode, Error, ErrorKind, Ignored, List, Reader, Shape, Writer, object};
 use crate::prelude::*;
 
 /// A container config. Lists and maps keep null and empty apart, which shows in
@@ -20,7 +20,7 @@ pub struct ContainerConfig {
     pub tty: bool,
     pub open_stdin: bool,
     pub stdin_once: bool,
-    pub env: Option<Vec<String>>,
+    pub env: Option<List<String>>,
     pub cmd: Option<Words>,
     pub healthcheck: Option<Healthcheck>,
     pub args_escaped: bool,
@@ -30,7 +30,7 @@ pub struct ContainerConfig {
     pub entrypoint: Option<Words>,
     pub network_disabled: bool,
     pub mac_address: MacAddress,
-    pub on_build: Option<Vec<String>>,
+    pub on_build: Option<List<String>>,
     pub labels: Option<BTreeMap<String, String>>,
     pub stop_signal: String,
     pub stop_timeout: Option<i64>,
@@ -41,7 +41,7 @@ pub struct ContainerConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 
 pub struct Healthcheck {
-    pub test: Option<Vec<String>>,
+    pub test: Option<List<String>>,
     pub interval: i64,
     pub timeout: i64,
     pub start_period: i64,
@@ -51,7 +51,7 @@ pub struct Healthcheck {
 
 /// A list of words that some versions also accept as one bare string.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Words(Vec<String>);
+pub struct Words(List<String>);
 
 /// Ports by their text, which some versions bring into one form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,9 +102,9 @@ impl Decode for Words {
     fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
         if reader.has_mark(marks::BARE_WORDS) {
             // Those versions read every list anew.
-            self.0.clear();
+            self.0 = List::default();
             if reader.peek()? == Shape::String {
-                self.0.push(reader.string()?.into_owned());
+                self.0 = vec![reader.string()?.into_owned()].into();
                 return Ok(());
             }
         }
@@ -259,7 +259,7 @@ impl Healthcheck {
 
 /// The words of an optional list.
 pub fn list(words: &Option<Words>) -> Option<&[String]> {
-    words.as_ref().map(|words| words.0.as_slice())
+    words.as_ref().map(|words| &*words.0)
 }
 
 fn strings(w: &mut Writer, list: Option<&[String]>) {

@@ -232,8 +232,8 @@ impl Partial {
         let image = ImageDocument::read_partial(text, rules, DEPTH)
             .map_err(|error| invalid("read image", "document", error.to_string()))?;
         Ok(Self {
-            history: image.history.unwrap_or_default(),
-            diff_ids: image.rootfs.map(|rootfs| rootfs.diff_ids),
+            history: image.history.unwrap_or_default().into_vec(),
+            diff_ids: image.rootfs.map(|rootfs| rootfs.diff_ids.into_vec()),
         })
     }
 
