@@ -15,7 +15,8 @@ fn semantics(version: Option<&str>) -> Semantics {
 fn member(version: Option<&str>, name: &str, config: &str) -> Option<String> {
     let text = encode_config(config, &semantics(version)).ok()?;
     let members: serde_json::Value = serde_json::from_str(&text).ok()?;
-    Some(members.get(name)?.to_string())
+    // What is left out counts as null.
+    Some(members.get(name).cloned().unwrap_or_default().to_string())
 }
 
 #[test]
