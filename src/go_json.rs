@@ -13,7 +13,7 @@ mod reader;
 mod time;
 mod writer;
 
-pub use decode::{Decode, Ignored, field_index, from_str};
+pub use decode::{Decode, Ignored, List, field_index, from_str};
 pub use fold::same_name;
 pub use number::{integer, scientific, write_float, write_plain};
 pub use reader::{Error, ErrorKind, Reader, Shape, Text};

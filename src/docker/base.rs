@@ -96,7 +96,7 @@ impl Base {
     pub fn of(image: &ImageDocument, rules: &Rules) -> Self {
         let mut base = Self::scratch();
         let mut json = Some(String::new());
-        for entry in image.history.iter().flatten() {
+        for entry in image.history.as_deref().unwrap_or_default() {
             base.entries += 1;
             let same = base.history == base.rewritten;
             let rewritten = entry.rewritten();
@@ -112,7 +112,7 @@ impl Base {
         if let Some(rootfs) = &image.rootfs {
             base.kind.clone_from(&rootfs.kind);
             let mut json = String::new();
-            for id in &rootfs.diff_ids {
+            for id in rootfs.diff_ids.iter() {
                 base.layers += 1;
                 base.chain = with_layer(&base.chain, id);
                 append_string(&mut json, id, rules.escapes);

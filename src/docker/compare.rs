@@ -167,8 +167,8 @@ pub fn compare(
     keys(
         list_of,
         "ExposedPorts",
-        exposed_ports.as_ref(),
-        want.exposed_ports.as_ref(),
+        exposed_ports.as_ref().map(|ports| &ports.0),
+        want.exposed_ports.as_ref().map(|ports| &ports.0),
     );
     flag(list_of, "Tty", *tty, want.tty);
     if all {
@@ -381,7 +381,7 @@ fn digest_rest(config: &ContainerConfig, compared: Compared) -> [u8; 32] {
     let mut f = Frames::new("layerwise/docker/config/1");
     f.text(user);
     f.flags(&[*attach_stdout, *attach_stderr, *tty]);
-    f.keys(exposed_ports.as_ref());
+    f.keys(exposed_ports.as_ref().map(|ports| &ports.0));
     f.words(env.as_deref());
     f.words(list(cmd));
     f.keys(volumes.as_ref());

@@ -1,8 +1,8 @@
 //! The container config object: reading and writing it as Go does
 //! (Moby spec, sections 1.2, 1.3 and 1.5).
 
-use super::version::Rules;
-use crate::go_json::{Decode, Error, ErrorKind, Ignored, Reader, Shape, Writer, object};
+use super::version::{Rules, marks};
+use crate::go_json::{Decode, Error, ErrorKind, Ignored, List, Reader, Shape, Writer, object};
 use crate::prelude::*;
 
 /// A container config. Lists and maps keep null and empty apart, which shows in
@@ -16,11 +16,11 @@ pub struct ContainerConfig {
     pub attach_stdin: bool,
     pub attach_stdout: bool,
     pub attach_stderr: bool,
-    pub exposed_ports: Option<BTreeMap<String, Ignored>>,
+    pub exposed_ports: Option<Ports>,
     pub tty: bool,
     pub open_stdin: bool,
     pub stdin_once: bool,
-    pub env: Option<Vec<String>>,
+    pub env: Option<List<String>>,
     pub cmd: Option<Words>,
     pub healthcheck: Option<Healthcheck>,
     pub args_escaped: bool,
@@ -29,8 +29,8 @@ pub struct ContainerConfig {
     pub working_dir: String,
     pub entrypoint: Option<Words>,
     pub network_disabled: bool,
-    pub mac_address: Loose,
-    pub on_build: Option<Vec<String>>,
+    pub mac_address: MacAddress,
+    pub on_build: Option<List<String>>,
     pub labels: Option<BTreeMap<String, String>>,
     pub stop_signal: String,
     pub stop_timeout: Option<i64>,
@@ -41,7 +41,7 @@ pub struct ContainerConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 
 pub struct Healthcheck {
-    pub test: Option<Vec<String>>,
+    pub test: Option<List<String>>,
     pub interval: i64,
     pub timeout: i64,
     pub start_period: i64,
@@ -51,24 +51,15 @@ pub struct Healthcheck {
 
 /// A list of words that some versions also accept as one bare string.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Words {
-    /// The words.
-    pub words: Vec<String>,
-    /// It was a bare string.
-    pub bare: bool,
-}
+pub struct Words(List<String>);
 
-/// A member that is a field in some versions and unknown in others.
+/// Ports by their text, which some versions bring into one form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Loose {
-    /// Absent or null.
-    #[default]
-    Absent,
-    /// A string.
-    Text(String),
-    /// Something that is not a string.
-    Other,
-}
+pub struct Ports(pub BTreeMap<String, Ignored>);
+
+/// A member that is a field in some versions and unknown, thus empty, in others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MacAddress(String);
 
 object!(ContainerConfig {
     "Hostname" => hostname,
@@ -109,60 +100,46 @@ object!(Healthcheck {
 
 impl Decode for Words {
     fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
-        self.bare = reader.peek()? == Shape::String;
-        if self.bare {
-            self.words = vec![reader.string()?.into_owned()];
-            return Ok(());
+        if reader.has_mark(marks::BARE_WORDS) {
+            // Those versions read every list anew.
+            self.0 = List::default();
+            if reader.peek()? == Shape::String {
+                self.0 = vec![reader.string()?.into_owned()].into();
+                return Ok(());
+            }
         }
-        self.words.decode(reader)
+        self.0.decode(reader)
     }
 }
 
-impl Decode for Loose {
+impl Decode for Ports {
     fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
-        match reader.peek()? {
-            Shape::Null => {}
-            Shape::String if *self != Self::Other => {
-                *self = Self::Text(reader.string()?.into_owned());
-                return Ok(());
-            }
-            _ => *self = Self::Other,
+        let canonical = reader.has_mark(marks::CANONICAL_PORTS);
+        reader.object(|reader, key| {
+            let port = if canonical {
+                let refused = reader.error(ErrorKind::Text("a port"));
+                canonical_port(&key).ok_or(refused)?
+            } else {
+                key.into_owned()
+            };
+            Ignored.decode(reader)?;
+            self.0.insert(port, Ignored);
+            Ok(())
+        })
+    }
+}
+
+impl Decode for MacAddress {
+    fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
+        if reader.has_mark(marks::MAC_ADDRESS) {
+            self.0.decode(reader)
+        } else {
+            reader.skip()
         }
-        reader.skip()
     }
 }
 
 impl ContainerConfig {
-    /// Checks and normalises what depends on the version, once, right after
-    /// reading. `offset` is where the object starts, for the error.
-    ///
-    /// # Errors
-    /// When this version would not have read the document.
-    pub fn settle(mut self, rules: &Rules, offset: usize) -> Result<Self, Error> {
-        let refuse = |what| Error {
-            offset,
-            kind: ErrorKind::Text(what),
-        };
-        let bare = [&self.cmd, &self.entrypoint, &self.shell]
-            .into_iter()
-            .flatten()
-            .any(|words| words.bare);
-        if bare && !rules.bare_words {
-            return Err(refuse("a list of words in Cmd, Entrypoint and Shell"));
-        }
-        if rules.mac_address && self.mac_address == Loose::Other {
-            return Err(refuse("a string in MacAddress"));
-        }
-        if let Some(ports) = self.exposed_ports.take_if(|_| rules.canonical_ports) {
-            let canonical: Option<BTreeMap<_, _>> = ports
-                .into_keys()
-                .map(|port| Some((canonical_port(&port)?, Ignored)))
-                .collect();
-            self.exposed_ports = Some(canonical.ok_or_else(|| refuse("a port in ExposedPorts"))?);
-        }
-        Ok(self)
-    }
-
     /// Writes the object, members in the order of the spec's table.
     pub fn encode(&self, w: &mut Writer, rules: &Rules) {
         // Every field is named, so that a new one cannot be forgotten.
@@ -200,11 +177,10 @@ impl ContainerConfig {
             w.member("AttachStdin").bool(*attach_stdin);
             w.member("AttachStdout").bool(*attach_stdout);
             w.member("AttachStderr").bool(*attach_stderr);
-            if exposed_ports
-                .as_ref()
-                .is_some_and(|ports| !ports.is_empty())
+            if let Some(Ports(ports)) = exposed_ports
+                && !ports.is_empty()
             {
-                set(w.member("ExposedPorts"), exposed_ports.as_ref());
+                set(w.member("ExposedPorts"), Some(ports));
             }
             w.member("Tty").bool(*tty);
             w.member("OpenStdin").bool(*open_stdin);
@@ -224,11 +200,8 @@ impl ContainerConfig {
             if *network_disabled {
                 w.member("NetworkDisabled").bool(true);
             }
-            if let Loose::Text(address) = mac_address
-                && rules.mac_address
-                && !address.is_empty()
-            {
-                w.member("MacAddress").string(address);
+            if !mac_address.0.is_empty() {
+                w.member("MacAddress").string(&mac_address.0);
             }
             if rules.write_on_build || on_build.as_ref().is_some_and(|list| !list.is_empty()) {
                 strings(w.member("OnBuild"), on_build.as_deref());
@@ -286,7 +259,7 @@ impl Healthcheck {
 
 /// The words of an optional list.
 pub fn list(words: &Option<Words>) -> Option<&[String]> {
-    words.as_ref().map(|words| words.words.as_slice())
+    words.as_ref().map(|words| &*words.0)
 }
 
 fn strings(w: &mut Writer, list: Option<&[String]>) {

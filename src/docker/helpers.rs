@@ -9,7 +9,6 @@ use super::platform::{Matcher, normalize};
 use super::reason::Reason;
 use super::session::read_config;
 use super::source::{EntryLayer, Source};
-use super::store::LIMITS;
 use super::version::{Order, Rules};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding, Rule};
@@ -17,6 +16,9 @@ use crate::go_json::{Timestamp, Writer, from_str};
 use crate::oci::Platform;
 use crate::prelude::*;
 use crate::semantics::Semantics;
+
+/// How deep Go reads; these functions have no options that could limit it.
+const DEPTH: u32 = 10_000;
 
 /// Compares an image's container config with a requested one (5.1).
 ///
@@ -30,7 +32,7 @@ pub fn compare_configs(
     let rules = Rules::of(semantics)?;
     let read = |text: Option<&str>| match text {
         None => Ok(None),
-        Some(text) => read_config(text, &rules, depth()),
+        Some(text) => read_config(text, &rules, DEPTH),
     };
     let labels = if semantics.is_guarded() {
         Labels::Exact
@@ -110,7 +112,7 @@ pub fn compare_command(
 ) -> Result<Option<Finding>, Error> {
     let rules = Rules::of(semantics)?;
     let entry = read_entry(entry)?;
-    let config = read_config(config, &rules, depth())?.ok_or_else(|| {
+    let config = read_config(config, &rules, DEPTH)?.ok_or_else(|| {
         Error::Invalid(Problem::new(
             Reason::ConfigMissing,
             "compare command",
@@ -190,7 +192,7 @@ pub fn parse_time(text: &str) -> Result<Timestamp, Error> {
 /// `invalid` for a text that is not a config.
 pub fn encode_config(text: &str, semantics: &Semantics) -> Result<String, Error> {
     let rules = Rules::of(semantics)?;
-    let config = read_config(text, &rules, depth())?.unwrap_or_default();
+    let config = read_config(text, &rules, DEPTH)?.unwrap_or_default();
     let mut writer = Writer::new(rules.escapes);
     config.encode(&mut writer, &rules);
     Ok(writer.finish())
@@ -219,10 +221,6 @@ pub fn rules() -> Vec<Rule> {
     Reason::ALL.iter().map(|reason| reason.rule()).collect()
 }
 
-fn depth() -> u32 {
-    u32::try_from(LIMITS.get("depth")).unwrap_or(u32::MAX)
-}
-
 /// An image document that may lack `rootfs`.
 struct Partial {
     history: Vec<Entry>,
@@ -231,11 +229,11 @@ struct Partial {
 
 impl Partial {
     fn read(text: &str, rules: &Rules) -> Result<Self, Error> {
-        let image = ImageDocument::read_partial(text, rules, depth())
+        let image = ImageDocument::read_partial(text, rules, DEPTH)
             .map_err(|error| invalid("read image", "document", error.to_string()))?;
         Ok(Self {
-            history: image.history.unwrap_or_default(),
-            diff_ids: image.rootfs.map(|rootfs| rootfs.diff_ids),
+            history: image.history.unwrap_or_default().into_vec(),
+            diff_ids: image.rootfs.map(|rootfs| rootfs.diff_ids.into_vec()),
         })
     }
 
@@ -264,13 +262,12 @@ impl Partial {
 }
 
 fn read_image(text: &str, rules: &Rules) -> Result<ImageDocument, Error> {
-    ImageDocument::read(text, rules, depth())
+    ImageDocument::read(text, rules, DEPTH)
         .map_err(|error| invalid("read image", "document", error.to_string()))
 }
 
 fn read_entry(text: &str) -> Result<Entry, Error> {
-    from_str(text, depth())
-        .map_err(|error| invalid("read history entry", "entry", error.to_string()))
+    from_str(text, DEPTH).map_err(|error| invalid("read history entry", "entry", error.to_string()))
 }
 
 fn read_time(text: &str) -> Result<Timestamp, Error> {

@@ -4,7 +4,7 @@
 use super::config::ContainerConfig;
 use super::history::Entry;
 use super::version::{Order, Rules};
-use crate::go_json::{Decode, Error, ErrorKind, Reader, Timestamp, Writer, object};
+use crate::go_json::{Decode, Error, ErrorKind, List, Reader, Timestamp, Writer, object};
 use crate::oci::Platform;
 use crate::prelude::*;
 
@@ -26,9 +26,9 @@ pub struct ImageDocument {
     pub size: i64,
     pub parent: String,
     pub rootfs: Option<RootFs>,
-    pub history: Option<Vec<Entry>>,
+    pub history: Option<List<Entry>>,
     pub os_version: String,
-    pub os_features: Option<Vec<String>>,
+    pub os_features: Option<List<String>>,
 }
 
 /// The layers of an image. Digests are compared as text and not checked.
@@ -37,7 +37,7 @@ pub struct RootFs {
     /// `layers`.
     pub kind: String,
     /// Digests of the uncompressed layers, lowest first.
-    pub diff_ids: Vec<String>,
+    pub diff_ids: List<String>,
 }
 
 object!(ImageDocument {
@@ -84,17 +84,13 @@ impl ImageDocument {
     /// # Errors
     /// As [`ImageDocument::read`].
     pub fn read_partial(text: &str, rules: &Rules, depth: u32) -> Result<Self, Error> {
-        let mut reader = Reader::new(text, depth);
+        let mut reader = Reader::new(text, depth).marked(rules.reading);
         let mut image = Self::default();
         image.decode(&mut reader)?;
         reader.end()?;
-        image.container_config = image.container_config.settle(rules, 0)?;
-        if let Some(config) = image.config.take() {
-            image.config = Some(Box::new(config.settle(rules, 0)?));
-        }
         if rules.zero_time {
             image.created.get_or_insert_default();
-            for entry in image.history.iter_mut().flatten() {
+            for entry in image.history.as_deref_mut().unwrap_or_default() {
                 entry.created.get_or_insert_default();
             }
         }
@@ -108,7 +104,7 @@ impl ImageDocument {
             architecture: self.architecture.clone(),
             variant: self.variant.clone(),
             os_version: self.os_version.clone(),
-            os_features: self.os_features.clone().unwrap_or_default(),
+            os_features: self.os_features.as_deref().unwrap_or_default().to_vec(),
         }
     }
 
@@ -136,7 +132,7 @@ impl ImageDocument {
         let mut ids = Writer::new(rules.escapes);
         for (index, id) in rootfs
             .iter()
-            .flat_map(|rootfs| &rootfs.diff_ids)
+            .flat_map(|rootfs| &*rootfs.diff_ids)
             .enumerate()
         {
             if index > 0 {
@@ -145,7 +141,7 @@ impl ImageDocument {
             ids.string(id);
         }
         let mut entries = String::new();
-        for entry in history.iter().flatten() {
+        for entry in history.as_deref().unwrap_or_default() {
             entry.append_to(&mut entries, rules)?;
         }
         let mut members = Members::new(rules);

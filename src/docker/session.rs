@@ -340,11 +340,11 @@ pub fn read_config(
     depth: u32,
 ) -> Result<Option<ContainerConfig>, Error> {
     let read = || -> Result<Option<ContainerConfig>, JsonError> {
-        let mut reader = Reader::new(text, depth);
+        let mut reader = Reader::new(text, depth).marked(rules.reading);
         let mut config: Option<ContainerConfig> = None;
         config.decode(&mut reader)?;
         reader.end()?;
-        config.map(|config| config.settle(rules, 0)).transpose()
+        Ok(config)
     };
     read().map_err(|error| {
         Error::Invalid(Problem::new(

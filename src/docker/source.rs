@@ -48,10 +48,10 @@ impl Source {
     /// The facts in a document.
     pub fn of(id: String, trusted: bool, image: ImageDocument) -> Self {
         let platform = image.platform();
-        let history = image.history.unwrap_or_default();
+        let history = image.history.unwrap_or_default().into_vec();
         let diff_ids = image
             .rootfs
-            .map_or_else(Vec::new, |RootFs { diff_ids, .. }| diff_ids);
+            .map_or_else(Vec::new, |RootFs { diff_ids, .. }| diff_ids.into_vec());
         let mut history_digests = vec![Running::default()];
         let mut layers_before = vec![0];
         let mut layers = 0;

@@ -152,7 +152,7 @@ impl<H: ImageStore> Store<H> {
                 format!("invalid image document: {error}"),
             )
         })?;
-        let entries = image.history.as_ref().map_or(0, Vec::len);
+        let entries = image.history.as_ref().map_or(0, |list| list.len());
         let layers = image
             .rootfs
             .as_ref()

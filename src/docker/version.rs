@@ -25,6 +25,16 @@ pub enum Order {
     Sorted,
 }
 
+/// What a reader of documents does in some versions only.
+pub mod marks {
+    /// `Cmd`, `Entrypoint` and `Shell` may be a bare string, one element.
+    pub const BARE_WORDS: u8 = 1;
+    /// Port keys are normalised and ranges refused; otherwise any text.
+    pub const CANONICAL_PORTS: u8 = 2;
+    /// `MacAddress` is a field; never compared.
+    pub const MAC_ADDRESS: u8 = 4;
+}
+
 /// The rules of one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -34,14 +44,10 @@ pub struct Rules {
     pub docker_version: Option<String>,
     /// How U+0008 and U+000C are written.
     pub escapes: Escapes,
-    /// `Cmd`, `Entrypoint` and `Shell` may be a bare string, one element.
-    pub bare_words: bool,
-    /// Port keys are normalised and ranges refused; otherwise any text.
-    pub canonical_ports: bool,
+    /// How documents are read: [`marks`].
+    pub reading: u8,
     /// `OnBuild` is written even when it is empty.
     pub write_on_build: bool,
-    /// `MacAddress` is a field; never compared.
-    pub mac_address: bool,
     /// An absent time is 0001-01-01T00:00:00Z, in documents and comparisons.
     pub zero_time: bool,
     /// History entries are written with `author` before `created_by`.
@@ -95,10 +101,8 @@ impl Rules {
             order: Order::Declared,
             docker_version: None,
             escapes: Escapes::Short,
-            bare_words: false,
-            canonical_ports: true,
+            reading: marks::CANONICAL_PORTS,
             write_on_build: false,
-            mac_address: false,
             zero_time: false,
             author_first: false,
             compared: Compared::All,
@@ -114,10 +118,8 @@ impl Rules {
         Self {
             docker_version: Some("26.0.0".to_owned()),
             escapes: Escapes::Long,
-            bare_words: true,
-            canonical_ports: false,
+            reading: marks::BARE_WORDS | marks::MAC_ADDRESS,
             write_on_build: true,
-            mac_address: true,
             arm64_ladder: false,
             os_features: false,
             windows_everywhere: false,

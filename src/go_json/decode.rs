@@ -1,6 +1,8 @@
 //! Decoding *into* a value, as Go does: a member that comes twice is applied
 //! twice.
 
+use core::ops::{Deref, DerefMut};
+
 use super::reader::{Error, ErrorKind, Reader, Shape};
 use super::{integer, same_name};
 use crate::prelude::*;
@@ -89,8 +91,83 @@ impl<T: Decode + Default> Decode for Option<T> {
     }
 }
 
-/// A list: a later one replaces an earlier one, its elements being read over
-/// the earlier elements.
+/// A list. A later one replaces an earlier one, its elements being read over
+/// the earlier elements, and over those that an even earlier, longer one left.
+#[derive(Clone, Debug)]
+pub struct List<T> {
+    items: Vec<T>,
+    /// What longer lists left behind, the next one last.
+    spare: Vec<T>,
+}
+
+impl<T> List<T> {
+    /// The elements.
+    pub fn into_vec(self) -> Vec<T> {
+        self.items
+    }
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self::from(Vec::new())
+    }
+}
+
+impl<T> From<Vec<T>> for List<T> {
+    fn from(items: Vec<T>) -> Self {
+        let spare = Vec::new();
+        Self { items, spare }
+    }
+}
+
+impl<T> Deref for List<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.items
+    }
+}
+
+impl<T> DerefMut for List<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.items
+    }
+}
+
+impl<T: PartialEq> PartialEq for List<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.items == other.items
+    }
+}
+
+impl<T: Eq> Eq for List<T> {}
+
+impl<T: Decode + Default> Decode for List<T> {
+    fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
+        if reader.null()? {
+            *self = Self::default();
+            return Ok(());
+        }
+        let mut count = 0;
+        reader.list(|reader| {
+            if count == self.items.len() {
+                self.items.push(self.spare.pop().unwrap_or_default());
+            }
+            let item = self.items.get_mut(count);
+            count += 1;
+            item.map_or(Ok(()), |item| item.decode(reader))
+        })?;
+        if count == 0 {
+            *self = Self::default();
+        } else {
+            self.spare.extend(self.items.drain(count..).rev());
+        }
+        Ok(())
+    }
+}
+
+/// A list that forgets what longer ones left behind: enough where a third list
+/// in one place is nothing to be exact about, and smaller than [`List`].
 impl<T: Decode + Default> Decode for Vec<T> {
     fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
         if reader.null()? {
@@ -168,7 +245,7 @@ mod tests {
     #[derive(Debug, Default, PartialEq)]
     struct Thing {
         name: String,
-        tags: Option<Vec<String>>,
+        tags: Option<List<String>>,
         map: BTreeMap<String, String>,
         inner: Option<Box<Inner>>,
     }
@@ -194,7 +271,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(thing.name, "b");
-        assert_eq!(thing.tags, Some(vec!["z".into(), "y".into()]));
+        assert_eq!(thing.tags, Some(vec!["z".into(), "y".into()].into()));
         assert_eq!(thing.map["a"], "1");
         assert_eq!(thing.map["b"], "");
         let inner = thing.inner.unwrap();
@@ -203,10 +280,27 @@ mod tests {
     }
 
     #[test]
+    fn lists_are_read_over_what_earlier_ones_left() {
+        let tags = |text: &str| read(text).unwrap().tags.unwrap().into_vec();
+        assert_eq!(
+            tags(r#"{"tags":["a","b","c"],"tags":["d"],"tags":[null,null,"e",null]}"#),
+            ["d", "b", "e", ""]
+        );
+        assert_eq!(
+            tags(r#"{"tags":["a","b"],"tags":[],"tags":[null,null]}"#),
+            ["", ""]
+        );
+        assert_eq!(
+            tags(r#"{"tags":["a","b"],"tags":null,"tags":[null]}"#),
+            [""]
+        );
+    }
+
+    #[test]
     fn null_clears_lists_and_pointers_only() {
         let thing = read(r#"{"name":null,"tags":["x"],"tags":null,"inner":{},"inner":null}"#);
         assert_eq!(thing.unwrap(), Thing::default());
-        assert_eq!(read(r#"{"tags":[]}"#).unwrap().tags, Some(vec![]));
+        assert_eq!(read(r#"{"tags":[]}"#).unwrap().tags, Some(List::default()));
     }
 
     #[test]

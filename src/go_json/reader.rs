@@ -107,6 +107,7 @@ pub struct Reader<'a> {
     at: usize,
     depth: u32,
     limit: u32,
+    marks: u8,
 }
 
 impl<'a> Reader<'a> {
@@ -117,7 +118,21 @@ impl<'a> Reader<'a> {
             at: 0,
             depth: 0,
             limit,
+            marks: 0,
         }
+    }
+
+    /// The reader with marks, bits that types ask for which are read in more
+    /// than one way.
+    #[must_use]
+    pub const fn marked(mut self, marks: u8) -> Self {
+        self.marks = marks;
+        self
+    }
+
+    /// Whether it has a mark.
+    pub const fn has_mark(&self, mark: u8) -> bool {
+        self.marks & mark != 0
     }
 
     /// Where the reader is, in bytes.

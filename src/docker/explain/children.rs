@@ -40,7 +40,9 @@ pub fn explain_children<H: ImageStore>(
     let winner = newest(&matches, mode.guarded).filter(|_| !fails).cloned();
     let documents = documents(store, &all);
     for (id, built) in all.iter().zip(provenance) {
-        if verdicts.failed {
+        // From scratch, only what was built here is a child at all.
+        let child = request.parent.is_some() || built == Provenance::BuiltHere;
+        if verdicts.failed && child {
             verdicts.add(Finding::new(Reason::NotReached, id).cascade());
             continue;
         }

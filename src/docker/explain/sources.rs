@@ -152,6 +152,8 @@ fn parent_chain<H: ImageStore>(
             documents(store, &[id]).pop_first()?.1.ok()?
         }
     };
-    let diff_ids = image.rootfs.map_or_else(Vec::new, |rootfs| rootfs.diff_ids);
-    Some((image.history.unwrap_or_default(), diff_ids))
+    let diff_ids = image
+        .rootfs
+        .map_or_else(Vec::new, |rootfs| rootfs.diff_ids.into_vec());
+    Some((image.history.unwrap_or_default().into_vec(), diff_ids))
 }

@@ -120,12 +120,20 @@ pub fn run(text: &str, subject: &dyn Subject) -> Result<Report, serde_json::Erro
         return Err(serde_json::Error::custom(message));
     }
     let mut report = Report::default();
-    for mut case in file.cases {
+    for (index, mut case) in file.cases.into_iter().enumerate() {
         let mut head = Map::new();
         for name in ["id", "kind", "about", "version", "upstream", "expect"] {
             head.extend(case.remove(name).map(|value| (name.to_owned(), value)));
         }
-        let head: Head = serde_json::from_value(Value::Object(head))?;
+        let head: Head = match serde_json::from_value(Value::Object(head)) {
+            Ok(head) => head,
+            Err(error) => {
+                report.case(&format!("cases[{index}]"), |check| {
+                    check.fail("format", "a case", error.to_string());
+                });
+                continue;
+            }
+        };
         report.case(&head.id, |check| {
             let outcome = if head.kind == "scenario" {
                 scenario::run(subject, &head, case, check)

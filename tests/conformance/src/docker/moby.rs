@@ -16,11 +16,18 @@ use crate::Report;
 pub fn run(text: &str, subject: &dyn Subject) -> Result<Report, serde_json::Error> {
     let file: format::File<'_> = serde_json::from_str(text)?;
     let mut report = Report::default();
-    for case in &file.cases {
-        for reading in cases::Reading::ALL {
-            report.case(&format!("{} ({reading:?})", case.name), |check| {
-                cases::run(case, reading, subject, check);
-            });
+    for (index, raw) in file.cases.iter().enumerate() {
+        match serde_json::from_str::<format::Case<'_>>(raw.get()) {
+            Ok(case) => {
+                for reading in cases::Reading::ALL {
+                    report.case(&format!("{} ({reading:?})", case.name), |check| {
+                        cases::run(&case, reading, subject, check);
+                    });
+                }
+            }
+            Err(error) => report.case(&format!("cases[{index}]"), |check| {
+                check.fail("format", "a case", error.to_string());
+            }),
         }
     }
     pure::run(&file.pure, subject, &mut report);

@@ -33,10 +33,19 @@ pub fn run(text: &str, subject: &dyn Subject) -> Result<Report, serde_json::Erro
         ..Platform::default()
     };
     let mut report = Report::default();
-    for scenario in &file.scenarios {
+    for (index, raw) in file.scenarios.iter().enumerate() {
+        let scenario: Scenario<'_> = match serde_json::from_str(raw.get()) {
+            Ok(scenario) => scenario,
+            Err(error) => {
+                report.case(&format!("scenarios[{index}]"), |check| {
+                    check.fail("format", "a scenario", error.to_string());
+                });
+                continue;
+            }
+        };
         for daemon in &scenario.daemons {
             let mut timeline = Timeline {
-                scenario,
+                scenario: &scenario,
                 version: &file.engine.version,
                 platform: &platform,
                 subject,

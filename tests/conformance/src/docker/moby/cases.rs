@@ -29,9 +29,11 @@ impl Reading {
 
 /// What the guarded reading must refuse although the vectors, which know
 /// upstream only, name no `safe` answer (spec section 8, H13, H10 and H6: a child
-/// that was not built here and cannot be read stops nothing).
-const REFUSED: [&str; 4] = [
+/// that was not built here and cannot be read stops nothing; H3 where upstream
+/// fails later).
+const REFUSED: [&str; 5] = [
     "docker/time-not-encodable",
+    "docker/layer-index-disagrees",
     "docker/empty-layer-digest",
     "docker/config-mismatch",
     "docker/unreadable-skipped",

@@ -1,4 +1,5 @@
-//! The file as types; unknown members are refused.
+//! The file as types; unknown members are refused. Cases and entries are read
+//! one by one, so that one of an unknown form fails alone.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ pub struct File<'a> {
     #[serde(rename = "upstream")]
     pub _upstream: IgnoredAny,
     #[serde(borrow)]
-    pub cases: Vec<Case<'a>>,
+    pub cases: Vec<&'a RawValue>,
     #[serde(borrow)]
     pub pure: Pure<'a>,
 }
@@ -200,26 +201,35 @@ pub struct Verdict {
     pub have: Option<String>,
 }
 
+/// Entries of one kind, not read yet.
+pub type Entries<'a> = Vec<&'a RawValue>;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pure<'a> {
     #[serde(borrow)]
-    pub compare: Vec<Compare<'a>>,
-    pub compare_platform: Vec<ComparePlatform>,
+    pub compare: Entries<'a>,
+    #[serde(borrow)]
+    pub compare_platform: Entries<'a>,
     pub compare_platform_matrix: Vec<Matrix>,
-    pub normalize_platform: Vec<Normalize>,
     #[serde(borrow)]
-    pub is_valid_parent: Vec<ValidParent<'a>>,
+    pub normalize_platform: Entries<'a>,
     #[serde(borrow)]
-    pub is_valid_config: Vec<ValidConfig<'a>>,
+    pub is_valid_parent: Entries<'a>,
     #[serde(borrow)]
-    pub layer_for_history_index: Vec<LayerFor<'a>>,
+    pub is_valid_config: Entries<'a>,
     #[serde(borrow)]
-    pub history_equal: Vec<HistoryEqual<'a>>,
-    pub time_json: Vec<Time>,
-    pub config_json: Vec<ConfigJson>,
-    pub image_json: Vec<ImageJson>,
-    pub newest: Vec<Newest>,
+    pub layer_for_history_index: Entries<'a>,
+    #[serde(borrow)]
+    pub history_equal: Entries<'a>,
+    #[serde(borrow)]
+    pub time_json: Entries<'a>,
+    #[serde(borrow)]
+    pub config_json: Entries<'a>,
+    #[serde(borrow)]
+    pub image_json: Entries<'a>,
+    #[serde(borrow)]
+    pub newest: Entries<'a>,
 }
 
 #[derive(Deserialize)]
@@ -293,7 +303,7 @@ pub struct ValidConfig<'a> {
 pub struct LayerFor<'a> {
     #[serde(borrow)]
     pub image: &'a RawValue,
-    pub index: u32,
+    pub index: i64,
     pub diff_id: Option<String>,
     #[serde(default)]
     pub panic: bool,

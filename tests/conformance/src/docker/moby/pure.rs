@@ -5,12 +5,13 @@ use layerwise::error::Error;
 use layerwise::go_json::{Timestamp, Zone};
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::Subject;
 use super::format::{
-    Compare, ComparePlatform, ConfigJson, HistoryEqual, ImageJson, LayerFor, Matrix, Newest,
-    Normalize, Pure, Time, ValidConfig, ValidParent,
+    Compare, ComparePlatform, ConfigJson, Entries, HistoryEqual, ImageJson, LayerFor, Matrix,
+    Newest, Normalize, Pure, Time, ValidConfig, ValidParent,
 };
 use crate::{Case, Report};
 
@@ -24,7 +25,7 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
                 body: &dyn Fn(&mut Case<'_>)| {
         report.case(&format!("{kind}[{index}] {name}"), body);
     };
-    for (i, Compare { name, a, b, equal }) in pure.compare.iter().enumerate() {
+    for (i, Compare { name, a, b, equal }) in at(&read(report, "compare", &pure.compare)) {
         each(report, "compare", i, name, &|check| {
             let got = subject.compare_configs(a.map(RawValue::get), b.map(RawValue::get), &newest);
             check.equal("equal", &Ok(*equal), &got.map(|c| c.equal));
@@ -37,7 +38,7 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
             image,
             matches,
         },
-    ) in pure.compare_platform.iter().enumerate()
+    ) in at(&read(report, "compare_platform", &pure.compare_platform))
     {
         each(report, "compare_platform", i, "", &|check| {
             let got = subject.match_platforms(&[builder.into()], &[image.into()], "linux", &newest);
@@ -47,7 +48,11 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
     for matrix in &pure.compare_platform_matrix {
         run_matrix(matrix, subject, &newest, report);
     }
-    for (i, Normalize { input, out }) in pure.normalize_platform.iter().enumerate() {
+    for (i, Normalize { input, out }) in at(&read(
+        report,
+        "normalize_platform",
+        &pure.normalize_platform,
+    )) {
         each(report, "normalize_platform", i, "", &|check| {
             let got = subject.normalize_platform(&input.into(), "linux");
             check.equal("out", &Ok(Platform::from(out)), &got);
@@ -62,7 +67,7 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
             valid,
             panic,
         },
-    ) in pure.is_valid_parent.iter().enumerate()
+    ) in at(&read(report, "is_valid_parent", &pure.is_valid_parent))
     {
         each(report, "is_valid_parent", i, name, &|check| {
             let got = subject.compare_parent(image.get(), parent.map(RawValue::get), &newest);
@@ -77,7 +82,7 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
             valid,
             panic,
         },
-    ) in pure.is_valid_config.iter().enumerate()
+    ) in at(&read(report, "is_valid_config", &pure.is_valid_config))
     {
         each(report, "is_valid_config", i, "", &|check| {
             let config = config.map_or("null", RawValue::get);
@@ -93,10 +98,15 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
             diff_id,
             panic,
         },
-    ) in pure.layer_for_history_index.iter().enumerate()
-    {
+    ) in at(&read(
+        report,
+        "layer_for_history_index",
+        &pure.layer_for_history_index,
+    )) {
         each(report, "layer_for_history_index", i, "", &|check| {
-            let got = subject.layer_of(image.get(), *index, &newest);
+            // Every place that is none means the same, negative ones too.
+            let index = u32::try_from(*index).unwrap_or(u32::MAX);
+            let got = subject.layer_of(image.get(), index, &newest);
             let want = diff_id.clone().filter(|id| !id.is_empty());
             expect_or_refuse(check, *panic, want, got);
         });
@@ -109,7 +119,7 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
             equal,
             fields,
         },
-    ) in pure.history_equal.iter().enumerate()
+    ) in at(&read(report, "history_equal", &pure.history_equal))
     {
         each(report, "history_equal", i, "", &|check| {
             let got = subject.compare_history(a.get(), b.get());
@@ -123,7 +133,7 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
             check.equal("fields", &Ok(want), &got);
         });
     }
-    for (i, time) in pure.time_json.iter().enumerate() {
+    for (i, time) in at(&read::<Time>(report, "time_json", &pure.time_json)) {
         each(report, "time_json", i, &time.input, &|check| {
             run_time(time, subject, check)
         });
@@ -133,7 +143,7 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
         ConfigJson {
             name, input, out, ..
         },
-    ) in pure.config_json.iter().enumerate()
+    ) in at(&read(report, "config_json", &pure.config_json))
     {
         each(report, "config_json", i, name, &|check| {
             check.equal("out", out, &subject.encode_config(input, &newest).ok());
@@ -148,7 +158,7 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
             out,
             out_sorted,
         },
-    ) in pure.image_json.iter().enumerate()
+    ) in at(&read(report, "image_json", &pure.image_json))
     {
         each(report, "image_json", i, name, &|check| {
             let encode = |order| subject.encode_image(input, order, &newest);
@@ -158,7 +168,7 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
             check.equal("out_sorted", out_sorted, &encode(Order::Sorted).ok());
         });
     }
-    for (i, Newest { created, winner }) in pure.newest.iter().enumerate() {
+    for (i, Newest { created, winner }) in at(&read(report, "newest", &pure.newest)) {
         each(report, "newest", i, "", &|check| {
             let got = subject
                 .newest(created, &newest)
@@ -166,6 +176,28 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
             check.equal("winner", &Ok(*winner), &got);
         });
     }
+}
+
+/// Reads the entries of a kind; each that cannot be read is a failed case.
+fn read<'a, T: Deserialize<'a>>(
+    report: &mut Report,
+    kind: &str,
+    entries: &Entries<'a>,
+) -> Vec<(usize, T)> {
+    let mut list = Vec::new();
+    for (index, raw) in entries.iter().enumerate() {
+        match serde_json::from_str(raw.get()) {
+            Ok(entry) => list.push((index, entry)),
+            Err(error) => report.case(&format!("{kind}[{index}]"), |check| {
+                check.fail("format", "an entry", error.to_string());
+            }),
+        }
+    }
+    list
+}
+
+fn at<T>(entries: &[(usize, T)]) -> impl Iterator<Item = (usize, &T)> {
+    entries.iter().map(|(index, entry)| (*index, entry))
 }
 
 fn run_matrix(matrix: &Matrix, subject: &dyn Subject, newest: &Semantics, report: &mut Report) {

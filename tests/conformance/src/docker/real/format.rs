@@ -14,8 +14,9 @@ pub struct File<'a> {
     pub _format: String,
     pub engine: Engine,
     pub platform: Target,
+    /// Read one by one, so that one of an unknown form fails alone.
     #[serde(borrow)]
-    pub scenarios: Vec<Scenario<'a>>,
+    pub scenarios: Vec<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
