@@ -60,7 +60,8 @@ fn config(text: &str, semantics: &Semantics) {
     };
     let again = docker::encode_config(&printed, semantics);
     assert_eq!(again.as_ref(), Ok(&printed), "a config, printed and read");
-    if !semantics.is_guarded() {
+    // No config, which `null` is, equals nothing.
+    if !semantics.is_guarded() || printed == "null" {
         return;
     }
     let compared = docker::compare_configs(Some(text), Some(text), semantics);

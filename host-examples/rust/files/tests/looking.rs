@@ -32,7 +32,10 @@ mod tests {
         let files = Files::open([process]).unwrap();
         let mem = "/self/mem".to_owned();
         let real = fs::read("/proc/self/mem").unwrap_err();
-        assert_eq!(rustix::io::Errno::from_io_error(&real), Some(rustix::io::Errno::IO));
+        assert_eq!(
+            rustix::io::Errno::from_io_error(&real),
+            Some(rustix::io::Errno::IO)
+        );
         let failure = files.read(&[mem.clone()], 1 << 20).remove(0).unwrap_err();
         assert_eq!(failure.code, FailureCode::Other);
         let words = r#"cannot read "/self/mem": input or output failed"#;
