@@ -36,12 +36,15 @@ mod tests {
             rustix::io::Errno::from_io_error(&real),
             Some(rustix::io::Errno::IO)
         );
-        let failure = files.read(&[mem.clone()], 1 << 20).remove(0).unwrap_err();
-        assert_eq!(failure.code, FailureCode::Other);
+        let failure = files
+            .read(std::slice::from_ref(&mem), 1 << 20)
+            .remove(0)
+            .unwrap_err();
+        assert_eq!(failure.code, FailureCode::Unavailable);
         let words = r#"cannot read "/self/mem": input or output failed"#;
         assert_eq!(failure.message, words);
-        assert_eq!(hash(&files, &mem, ""), Err(FailureCode::Other));
-        assert_eq!(stat(&files, &mem, true, ALL), Err(FailureCode::Other));
+        assert_eq!(hash(&files, &mem, ""), Err(FailureCode::Unavailable));
+        assert_eq!(stat(&files, &mem, true, ALL), Err(FailureCode::Unavailable));
     }
 
     #[test]
