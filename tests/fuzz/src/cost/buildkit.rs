@@ -239,10 +239,10 @@ fn export(draw: &mut Draw, items: usize) -> Option<u64> {
 }
 
 /// Records of one digest that stand on a root each; then one that stands on any
-/// of the roots. All have one child, or one each, or are merged two at a time.
+/// of the roots. All have one child, or one each.
 fn merged(draw: &mut Draw, items: usize) -> Option<u64> {
     let semantics = semantics(draw);
-    let (children, inputs) = (draw.below(4), 1 + draw.below(2));
+    let (children, inputs) = (draw.below(3), 1 + draw.below(2));
     let root = |index: usize| json!({ "digest": digest(index) });
     let on = |to: Vec<usize>| {
         let links: Vec<_> = to.iter().map(|to| json!({ "item": to })).collect();
@@ -256,20 +256,6 @@ fn merged(draw: &mut Draw, items: usize) -> Option<u64> {
     records.extend((0..items).map(twin));
     match children {
         0 => {}
-        // Two at a time, the newest first, and then links to that one.
-        3 => {
-            let pair = |index: usize| {
-                json!({
-                    "digest": "sha256:twin",
-                    "inputs": on(vec![index, index - 1]),
-                })
-            };
-            records.extend((1..items).rev().map(pair));
-            let newest = 2 * items - 1;
-            records.extend((0..items).map(
-                |index| json!({ "digest": digest(items + index), "inputs": on(vec![newest]) }),
-            ));
-        }
         1 => records.push(json!({
             "digest": "sha256:child",
             "inputs": on((items..2 * items).collect()),
