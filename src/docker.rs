@@ -16,6 +16,7 @@ mod explain;
 mod helpers;
 mod history;
 mod image;
+mod lineage;
 mod platform;
 mod reason;
 mod restore;

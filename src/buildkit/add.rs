@@ -68,24 +68,23 @@ impl Graph {
             [record] => record,
             _ => self.merge(&matches)?,
         };
-        let mut wanted = Vec::new();
-        for mut link in links {
+        let mut wanted = links;
+        for link in &mut wanted {
             // A source may be one of the records that were just merged.
             link.source = self.resolve(link.source).unwrap_or(NONE);
-            if self.has(record, link) {
-                continue;
-            }
-            if link.source == record || self.descends(link.source, record)? {
+        }
+        wanted.retain(|link| !self.has(record, *link));
+        let sources = wanted.iter().map(|link| link.source);
+        let below = self.descendants(record, sources)?;
+        for link in wanted {
+            if link.source == record || below.contains(&link.source) {
                 self.note(Note::Loop {
                     record,
                     source: link.source,
                 });
             } else {
-                wanted.push(link);
+                self.attach(record, link);
             }
-        }
-        for link in wanted {
-            self.attach(record, link);
         }
         self.add_results(record, results);
         Ok(Some(record))
@@ -147,12 +146,23 @@ impl Graph {
         let mut found = fewest(&mut walks);
         sort(&mut found);
         found.dedup();
-        found.retain(|record| {
-            groups
-                .iter()
-                .all(|group| group.iter().any(|link| self.has(*record, *link)))
-        });
+        for group in groups {
+            self.keep(&mut found, digest, group);
+        }
         found
+    }
+
+    /// Keeps the records that have a link of a group: each link of each record is
+    /// looked up, or everything that the links lead to, whichever is less.
+    fn keep(&self, found: &mut Vec<u32>, digest: Text, group: &[Link]) {
+        let most = found.len().saturating_mul(group.len());
+        let mut walk = group.iter().flat_map(|link| self.candidates(digest, *link));
+        let reached: BTreeSet<u32> = walk.by_ref().take(most).collect();
+        if walk.next().is_none() {
+            found.retain(|record| reached.contains(record));
+        } else {
+            found.retain(|record| group.iter().any(|link| self.has(*record, *link)));
+        }
     }
 
     /// Step 7: makes one record out of several and answers it.
@@ -171,12 +181,18 @@ impl Graph {
             .find(|record| !below.contains(record))
             .or_else(|| matches.first().copied())
             .unwrap_or(NONE);
+        // The links that records lose, taken out of each at once: a record may
+        // stand on all that are merged.
+        let mut lost: BTreeMap<u32, Vec<(Link, Link)>> = BTreeMap::new();
         for other in matches.iter().copied().filter(|record| *record != main) {
             let children: Vec<_> = self.children(other).collect();
             for (link, child) in children {
-                self.move_child(child, link, main);
+                let moved = self.move_child(child, link, main);
+                lost.entry(child).or_default().push((link, moved));
             }
             if !self.compatible {
+                let links = lost.remove(&other).unwrap_or_default();
+                self.unlink(other, &links);
                 self.dissolve(other, main, matches, &below);
             }
             let results = self.entry(other).results.clone();
@@ -186,28 +202,55 @@ impl Graph {
                 into: main,
             });
         }
+        for (child, links) in lost {
+            if self.compatible {
+                self.redirect(child, &links);
+            } else {
+                self.unlink(child, &links);
+            }
+        }
         Ok(main)
     }
 
-    /// Lets a child of a record that is merged away stand on `main` instead.
-    fn move_child(&mut self, child: u32, link: Link, main: u32) {
+    /// Lets a child of a record that is merged away stand on `main` instead, and
+    /// answers its new link. The old one is still among its links.
+    fn move_child(&mut self, child: u32, link: Link, main: u32) -> Link {
         let moved = Link {
             source: main,
             ..link
         };
-        if !self.compatible {
+        if self.compatible {
+            self.adopt(child, moved);
+        } else {
             self.forget(child, link);
-            self.entry_mut(child).links.retain(|known| *known != link);
             self.attach(child, moved);
-            return;
         }
-        self.adopt(child, moved);
-        let links = &mut self.entry_mut(child).links;
-        if links.contains(&moved) {
-            links.retain(|known| *known != link);
-        } else if let Some(known) = links.iter_mut().find(|known| **known == link) {
-            *known = moved;
+        moved
+    }
+
+    /// Takes the old ones of moved links away.
+    fn unlink(&mut self, record: u32, moved: &[(Link, Link)]) {
+        let old: BTreeSet<Link> = moved.iter().map(|(link, _)| *link).collect();
+        let links = &mut self.entry_mut(record).links;
+        links.retain(|link| !old.contains(link));
+    }
+
+    /// Puts moved links in the place of the old ones, each once: the first that
+    /// was moved keeps its place.
+    fn redirect(&mut self, record: u32, moved: &[(Link, Link)]) {
+        let links = core::mem::take(&mut self.entry_mut(record).links);
+        let mut present: BTreeSet<Link> = links.iter().copied().collect();
+        let mut becomes: BTreeMap<Link, Option<Link>> = BTreeMap::new();
+        for (link, moved) in moved {
+            if present.remove(link) {
+                let new = present.insert(*moved);
+                becomes.insert(*link, new.then_some(*moved));
+            }
         }
+        self.entry_mut(record).links = links
+            .into_iter()
+            .filter_map(|link| becomes.get(&link).copied().unwrap_or(Some(link)))
+            .collect();
     }
 
     /// Guarded merging: nothing of the record stays, and its links go to `main`
@@ -223,7 +266,9 @@ impl Graph {
         }
         self.entry_mut(other).alias = main;
         for link in links {
-            let loops = matches.contains(&link.source) || below.contains(&link.source);
+            // Matches are sorted.
+            let merged = matches.binary_search(&link.source).is_ok();
+            let loops = merged || below.contains(&link.source);
             if loops {
                 self.note(Note::Loop {
                     record: main,

@@ -251,17 +251,22 @@ impl Graph {
         self.candidates(digest, link).collect()
     }
 
-    /// Whether `record` stands below `ancestor`.
+    /// What stands below `ancestor`, as far as any of some records does.
     ///
     /// # Errors
     /// `limit-exceeded` when the session has looked at too many records.
-    pub fn descends(&mut self, record: u32, ancestor: u32) -> Result<bool, Error> {
-        let bound = self.entry(record).level;
+    pub fn descendants(
+        &mut self,
+        ancestor: u32,
+        records: impl Iterator<Item = u32>,
+    ) -> Result<BTreeSet<u32>, Error> {
+        let Some(bound) = records.map(|record| self.entry(record).level).max() else {
+            return Ok(BTreeSet::new());
+        };
         if !self.compatible && bound <= self.entry(ancestor).level {
-            return Ok(false);
+            return Ok(BTreeSet::new());
         }
         self.below(&[ancestor], bound)
-            .map(|below| below.contains(&record))
     }
 
     /// What stands below any of some records. In guarded merging only as far as

@@ -313,14 +313,25 @@ impl Merger<'_> {
             self.index
                 .contains(&[link.source, link.input, link.selector, digest, record])
         };
-        let any_of = any.iter().flat_map(candidates);
-        let mut walks: Vec<Box<dyn Iterator<Item = u32> + '_>> = vec![Box::new(any_of)];
+        let any_of = || any.iter().flat_map(candidates);
+        let mut walks: Vec<Box<dyn Iterator<Item = u32> + '_>> = vec![Box::new(any_of())];
         for link in all {
             walks.push(Box::new(candidates(link)));
         }
-        fewest(&mut walks)
+        let found = fewest(&mut walks);
+        // What the alternatives lead to, unless that is more than it is to look
+        // each of them up.
+        let mut walk = any_of();
+        let most = found.len().saturating_mul(any.len());
+        let reached: BTreeSet<u32> = walk.by_ref().take(most).collect();
+        let whole = walk.next().is_none();
+        let reaches = |record: &u32| match whole {
+            true => reached.contains(record),
+            false => any.iter().any(|link| has(*record, link)),
+        };
+        found
             .into_iter()
-            .filter(|record| any.iter().any(|link| has(*record, link)))
+            .filter(reaches)
             .filter(|record| all.iter().all(|link| has(*record, link)))
             .min_by_key(|record| self.keys.get(place(*record)))
     }

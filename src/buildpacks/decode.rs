@@ -162,6 +162,9 @@ impl Decoder<'_> {
             sbom,
             buildpacks: length.map(|length| {
                 elements.truncate(length);
+                for element in &mut elements {
+                    element.store.iter_mut().for_each(Store::settle);
+                }
                 elements
             }),
         })
@@ -319,21 +322,18 @@ impl Decoder<'_> {
             }
             _ => {
                 let store = into.get_or_insert_default();
-                self.object(r, STORE, |this, r, _| this.map(r, &mut store.metadata))
+                self.object(r, STORE, |this, r, _| this.metadata(r, store))
             }
         }
     }
 
-    fn map(&mut self, r: &mut Reader<'_>, into: &mut Option<Value>) -> Result<(), Fault> {
+    fn metadata(&mut self, r: &mut Reader<'_>, into: &mut Store) -> Result<(), Fault> {
         match r.peek()? {
             Shape::Null => {
-                *into = None;
+                *into = Store::default();
                 r.null()?;
             }
-            Shape::Object => {
-                let value = self.value(r)?;
-                into.get_or_insert_default().overlay(value);
-            }
+            Shape::Object => into.add(self.value(r)?),
             _ => return Err(r.mismatch("an object").into()),
         }
         Ok(())

@@ -33,6 +33,28 @@ pub struct Buildpack {
 pub struct Store {
     /// An object; none when it was never set.
     pub metadata: Option<Value>,
+    /// Objects that came after it and are not merged into it yet.
+    later: Vec<Value>,
+}
+
+impl Store {
+    /// Sets the metadata, or lays another object over it.
+    pub fn add(&mut self, value: Value) {
+        if self.metadata.is_none() {
+            self.metadata = Some(value);
+        } else {
+            self.later.push(value);
+        }
+    }
+
+    /// Merges everything that was added, all at once: one after the other would
+    /// sort the members each time.
+    pub fn settle(&mut self) {
+        let later = core::mem::take(&mut self.later);
+        if let Some(metadata) = self.metadata.as_mut().filter(|_| !later.is_empty()) {
+            metadata.overlay(later);
+        }
+    }
 }
 
 /// One layer.

@@ -146,23 +146,25 @@ impl Value {
         self.node(0)
     }
 
-    /// Adds the members of another object to this one; members of the same name
+    /// Adds the members of other objects to this one; members of the same name
     /// are replaced.
-    pub fn overlay(&mut self, other: Self) {
-        let base = self.nodes.len();
-        let (Node::Map(mut members), Node::Map(added)) =
-            (self.root().clone(), other.root().clone())
-        else {
-            *self = other;
+    pub fn overlay(&mut self, others: Vec<Self>) {
+        let Node::Map(mut members) = self.root().clone() else {
             return;
         };
-        members.extend(
-            added
-                .into_iter()
-                .map(|(name, id)| (name, id.saturating_add(base))),
-        );
-        self.nodes
-            .extend(other.nodes.into_iter().map(|node| node.moved(base)));
+        for other in others {
+            let base = self.nodes.len();
+            let Node::Map(added) = other.root().clone() else {
+                continue;
+            };
+            members.extend(
+                added
+                    .into_iter()
+                    .map(|(name, id)| (name, id.saturating_add(base))),
+            );
+            self.nodes
+                .extend(other.nodes.into_iter().map(|node| node.moved(base)));
+        }
         if let Some(root) = self.nodes.first_mut() {
             *root = Open::Map(members, None).close();
         }
@@ -360,9 +362,13 @@ mod tests {
     #[test]
     fn overlay_merges_objects() {
         let mut value = read(r#"{"a":[1],"c":{"x":1}}"#).unwrap();
-        value.overlay(read(r#"{"b":[2,[3]],"a":[4]}"#).unwrap());
+        let others = [r#"{"b":[2,[3]],"a":[4]}"#, r#"{"d":{"y":[5]},"b":[6]}"#];
+        value.overlay(others.map(|text| read(text).unwrap()).into());
         let mut writer = Writer::default();
         value.write(&mut writer);
-        assert_eq!(writer.finish(), r#"{"a":[4],"b":[2,[3]],"c":{"x":1}}"#);
+        assert_eq!(
+            writer.finish(),
+            r#"{"a":[4],"b":[6],"c":{"x":1},"d":{"y":[5]}}"#
+        );
     }
 }

@@ -3,6 +3,7 @@
 use super::compare::{Key, Labels};
 use super::config::{ContainerConfig, list};
 use super::history::joined;
+use super::lineage::Lineage;
 use super::platform::{Matcher, Part};
 use super::reason::Reason;
 use super::restore::{Restored, restore};
@@ -111,7 +112,7 @@ pub fn decide<H: ImageStore>(
     let trusted = |source: &&Rc<Source>| source.trusted || !mode.guarded;
     if let Some(id) = local {
         let heads: Vec<String> = given.iter().filter(trusted).map(|s| s.id.clone()).collect();
-        if descends(store, &heads, &id) {
+        if descends(store, heads, &id) {
             let verdict = Verdict::Local(id);
             return Ok(Decision { verdict, notes });
         }
@@ -328,28 +329,16 @@ pub fn newest(matching: &[Match], guarded: bool) -> Option<&Match> {
     })
 }
 
-/// Whether any of `heads` has `id` as a proper ancestor (4.2), at most as many
-/// links away as the cap says. Follows each link once, level by level, so that
-/// neither depth nor a cycle matters (H4).
-fn descends<H: ImageStore>(store: &Store<H>, heads: &[String], id: &str) -> bool {
-    let mut seen: BTreeSet<String> = BTreeSet::new();
-    let mut level: Vec<String> = heads.to_vec();
-    for _ in 0..store.limits.get("ancestors") {
-        level.retain(|head| seen.insert(head.clone()));
-        if level.is_empty() {
-            break;
-        }
-        let parents: Vec<String> = store
-            .parents(&level)
-            .into_iter()
-            .filter_map(|parent| parent.ok().flatten())
-            .collect();
-        if parents.iter().any(|parent| parent == id) {
-            return true;
-        }
-        level = parents;
+/// Whether any of `heads` has `id` as a proper ancestor (4.2). The steps of a
+/// replay follow each link once.
+fn descends<H: ImageStore>(store: &mut Store<H>, heads: Vec<String>, id: &str) -> bool {
+    let known = store.lineage.take().filter(|known| known.is_of(&heads));
+    let mut lineage = known.unwrap_or_else(|| Lineage::new(heads));
+    let found = lineage.reaches(store, id);
+    if store.replaying {
+        store.lineage = Some(lineage);
     }
-    false
+    found
 }
 
 /// Why a source is not used at all, if so.

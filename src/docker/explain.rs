@@ -57,12 +57,10 @@ pub fn explain<H: ImageStore>(
     let checked = store.rules.checked;
     let summary = summary(&decision, sources, request, &verdicts, checked);
     if let Ok(Decision { notes, .. }) = decision {
+        let known = |finding: &Finding| (finding.code.clone(), finding.subject.clone());
+        let mut told: BTreeSet<_> = verdicts.findings.iter().map(known).collect();
         for note in notes {
-            if !verdicts
-                .findings
-                .iter()
-                .any(|f| f.code == note.code && f.subject == note.subject)
-            {
+            if told.insert(known(&note)) {
                 verdicts.findings.push(note);
             }
         }

@@ -197,7 +197,8 @@ impl Matcher {
                 spared = true;
                 return true;
             }
-            self.normal.os_features.contains(feature)
+            // Sorted in a normal platform.
+            self.normal.os_features.binary_search(feature).is_ok()
         })
     }
 }

@@ -169,6 +169,14 @@ impl<H: ImageStore> Session<H> {
     /// As [`Session::lookup`], for the step that failed; the changes of the
     /// steps before it were made.
     pub fn replay(&mut self, steps: &[Step]) -> Result<Vec<Answer>, Error> {
+        self.store.replaying = true;
+        let answers = self.replay_all(steps);
+        self.store.replaying = false;
+        self.store.lineage = None;
+        answers
+    }
+
+    fn replay_all(&mut self, steps: &[Step]) -> Result<Vec<Answer>, Error> {
         let mut answers: Vec<Answer> = Vec::with_capacity(steps.len());
         for step in steps {
             let parent = match answers.last() {

@@ -4,6 +4,7 @@
 use super::base::Base;
 use super::child::{Child, Platforms};
 use super::image::ImageDocument;
+use super::lineage::Lineage;
 use super::reason::Reason;
 use super::restore::Restored;
 use super::version::Rules;
@@ -69,6 +70,10 @@ pub struct Store<H> {
     adopted: BTreeMap<String, BTreeSet<String>>,
     /// Images made in a dry run.
     made: BTreeSet<String>,
+    /// A replay is under way.
+    pub replaying: bool,
+    /// Links that were followed in this replay, unless one was changed since.
+    pub lineage: Option<Lineage>,
 }
 
 /// The children of a parent that can answer, as they were listed.
@@ -105,6 +110,8 @@ impl<H: ImageStore> Store<H> {
             links: BTreeMap::new(),
             adopted: BTreeMap::new(),
             made: BTreeSet::new(),
+            replaying: false,
+            lineage: None,
         }
     }
 
@@ -414,6 +421,7 @@ impl<H: ImageStore> Store<H> {
     /// # Errors
     /// What the host answers.
     pub fn set_parent(&mut self, target: &str, parent: &str) -> Result<(), Failure> {
+        self.lineage = None;
         if self.dry_run {
             self.adopt(target, parent);
             return Ok(());
@@ -438,6 +446,7 @@ impl<H: ImageStore> Store<H> {
             platform,
             created,
         } = restored;
+        self.lineage = None;
         let (id, kept) = if self.dry_run {
             let id = sha256(document.as_bytes()).to_string();
             self.made.insert(id.clone());

@@ -29,6 +29,8 @@ pub(super) fn explain<F: Filesystem, O: Observer>(
     let considered = u64::try_from(chain.len()).unwrap_or(u64::MAX);
     let hit = matches!(verdict, Verdict::Hit);
     let mut findings: Vec<Finding> = Vec::new();
+    // Causes that several layers share are told once.
+    let mut told = BTreeSet::new();
     for layer in chain.into_iter().rev() {
         match session.verdict(&layer) {
             Verdict::Hit if hit => {
@@ -37,21 +39,17 @@ pub(super) fn explain<F: Filesystem, O: Observer>(
                 findings.extend(session.notes(&layer));
             }
             Verdict::Hit => {}
-            Verdict::Miss(miss) => findings.push(miss.finding(&layer, true)),
+            Verdict::Miss(miss) => {
+                let finding = miss.finding(&layer, true);
+                told.insert(about(&finding));
+                findings.push(finding);
+            }
             Verdict::Failed(fault) => {
-                for mut finding in fault.findings() {
-                    let known =
-                        |old: &Finding| old.code == finding.code && old.subject == finding.subject;
-                    if !findings.iter().any(known) {
+                let cascade = consequence(&fault, &layer);
+                for mut finding in fault.findings().into_iter().chain(cascade) {
+                    if told.insert(about(&finding)) {
                         finding.cascade |= !findings.is_empty();
                         findings.push(finding);
-                    }
-                }
-                if let Some(cascade) = consequence(&fault, &layer) {
-                    let known =
-                        |old: &Finding| old.code == cascade.code && old.subject == cascade.subject;
-                    if !findings.iter().any(known) {
-                        findings.push(cascade);
                     }
                 }
             }
@@ -77,6 +75,11 @@ pub(super) fn explain<F: Filesystem, O: Observer>(
         nearest,
         considered,
     }
+}
+
+/// What a finding says of what.
+fn about(finding: &Finding) -> (Cow<'static, str>, String) {
+    (finding.code.clone(), finding.subject.clone())
 }
 
 /// For a layer that fails because one further below misses.

@@ -2,9 +2,7 @@
 
 use super::{Verdicts, documents, weight};
 use crate::docker::compare::compare;
-use crate::docker::decide::{
-    Match, Mode, Request, Requested, built_here, matching, newest, unreadable,
-};
+use crate::docker::decide::{Mode, Request, Requested, built_here, matching, newest, unreadable};
 use crate::docker::image::ImageDocument;
 use crate::docker::reason::Reason;
 use crate::docker::store::Store;
@@ -38,6 +36,8 @@ pub fn explain_children<H: ImageStore>(
         .collect();
     let fails = failures.values().any(|(_, stops)| *stops);
     let winner = newest(&matches, mode.guarded).filter(|_| !fails).cloned();
+    let created: BTreeMap<&str, (i64, u32)> =
+        matches.iter().map(|m| (m.id.as_str(), m.created)).collect();
     let documents = documents(store, &all);
     for (id, built) in all.iter().zip(provenance) {
         // From scratch, only what was built here is a child at all.
@@ -60,7 +60,6 @@ pub fn explain_children<H: ImageStore>(
         let document = documents.get(id).and_then(|read| read.as_ref().ok());
         let against = speaks_against(store, request, requested, mode, built, document);
         let first = against.first().map(|(reason, _)| *reason);
-        let instant = |m: &Match| show_instant(m.created);
         match (first, &winner) {
             (Some(reason), _) => {
                 let finding = Finding::new(reason, id);
@@ -77,15 +76,19 @@ pub fn explain_children<H: ImageStore>(
                 verdicts.winner = Some(id.clone());
                 verdicts.add(Finding::new(Reason::Selected, id).with([Difference::new(
                     "created",
-                    instant(winner),
+                    show_instant(winner.created),
                     None,
                 )]));
             }
             (None, Some(winner)) => {
-                let own = matches.iter().find(|m| m.id == *id);
-                let tie = own.is_some_and(|m| m.created == winner.created);
+                let own = created.get(id.as_str()).copied();
+                let tie = own == Some(winner.created);
                 verdicts.add(Finding::new(Reason::NotNewest, id).with([
-                    Difference::new("created", own.and_then(instant), instant(winner)),
+                    Difference::new(
+                        "created",
+                        own.and_then(show_instant),
+                        show_instant(winner.created),
+                    ),
                     Difference::fact("winner", &winner.id),
                     Difference::fact("tie", tie),
                 ]));

@@ -2,7 +2,7 @@
 #![cfg_attr(fuzzing, no_main)]
 
 #[cfg(fuzzing)]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| layerwise_fuzz::differential(bytes));
+libfuzzer_sys::fuzz_target!(init: layerwise_fuzz::start(), |bytes: &[u8]| layerwise_fuzz::differential(bytes));
 
 #[cfg(not(fuzzing))]
 fn main() {

@@ -60,7 +60,9 @@ fn config(text: &str, semantics: &Semantics) {
     };
     let again = docker::encode_config(&printed, semantics);
     assert_eq!(again.as_ref(), Ok(&printed), "a config, printed and read");
-    if !semantics.is_guarded() {
+    // No config, which `null` is, equals nothing.
+    let null = text.trim_matches([' ', '\t', '\r', '\n']) == "null";
+    if null || !semantics.is_guarded() {
         return;
     }
     let compared = docker::compare_configs(Some(text), Some(text), semantics);

@@ -23,6 +23,30 @@ mod tests {
 
     use super::support::*;
 
+    /// A device that cannot be read: nothing is mapped where the memory of a
+    /// process begins, so that Linux answers `EIO`.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn input_that_fails_is_a_failure() {
+        let process = Root::new("/proc/self", Access::ReadOnly).named("/self");
+        let files = Files::open([process]).unwrap();
+        let mem = "/self/mem".to_owned();
+        let real = fs::read("/proc/self/mem").unwrap_err();
+        assert_eq!(
+            rustix::io::Errno::from_io_error(&real),
+            Some(rustix::io::Errno::IO)
+        );
+        let failure = files
+            .read(std::slice::from_ref(&mem), 1 << 20)
+            .remove(0)
+            .unwrap_err();
+        assert_eq!(failure.code, FailureCode::Unavailable);
+        let words = r#"cannot read "/self/mem": input or output failed"#;
+        assert_eq!(failure.message, words);
+        assert_eq!(hash(&files, &mem, ""), Err(FailureCode::Unavailable));
+        assert_eq!(stat(&files, &mem, true, ALL), Err(FailureCode::Unavailable));
+    }
+
     #[test]
     fn facts_are_the_systems() {
         let dir = Scratch::new();

@@ -38,6 +38,11 @@ macro_rules! function {
 }
 
 impl Plans {
+    /// The fuel that the last call took; none where time is what counts.
+    pub fn spent(&self) -> Option<u64> {
+        self.instance.spent()
+    }
+
     /// Decides for each layer that is there when its data is to be restored.
     ///
     /// # Errors
