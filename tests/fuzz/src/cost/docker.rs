@@ -217,7 +217,11 @@ fn children(draw: &mut Draw, items: usize) -> Option<u64> {
     let scratch = draw.below(2) == 0;
     let (count, entries) = *draw.one(&[(items, 1), (FEW, items)]);
     let text = texts(draw);
-    let parent = store.add(r#"{"os":"linux"}"#, None, Provenance::BuiltHere);
+    let parent = store.add(
+        r#"{"os":"linux","rootfs":{"type":"layers"}}"#,
+        None,
+        Provenance::BuiltHere,
+    );
     let parent = if scratch { None } else { Some(parent) };
     for index in 0..count {
         let mut document = long(&text, entries, index);
@@ -266,7 +270,11 @@ fn ancestors(draw: &mut Draw, items: usize) -> Option<u64> {
         });
     }
     // The base of the chain itself, or an image that no source stands on.
-    let stray = store.add(r#"{"os":"linux"}"#, None, Provenance::BuiltHere);
+    let stray = store.add(
+        r#"{"os":"linux","rootfs":{"type":"layers"}}"#,
+        None,
+        Provenance::BuiltHere,
+    );
     let parent = if astray { &stray } else { ids.first()? };
     if astray {
         let mut document = long(&|_| String::new(), 1, items);
