@@ -146,6 +146,31 @@ impl Improvised {
         draw.perhaps_spoiled(text)
     }
 
+    /// Mostly a tree: its root first, and each path below a directory before it.
+    fn tree(&self, draw: &mut Draw) -> Vec<Entry> {
+        let mut root = self.entry(draw, ".".to_owned());
+        if !draw.rarely(24) {
+            root.kind = Kind::Directory;
+        }
+        let mut above = vec![String::new()];
+        let mut entries = vec![root];
+        for _ in 0..draw.below(6) {
+            let path = match draw.rarely(24) {
+                true => draw.anything(),
+                false => {
+                    let name = self.name(draw).replace('/', "_");
+                    format!("{}{name}", draw.one(&above))
+                }
+            };
+            let entry = self.entry(draw, path);
+            if entry.kind == Kind::Directory {
+                above.push(format!("{}/", entry.path));
+            }
+            entries.push(entry);
+        }
+        entries
+    }
+
     fn name(&self, draw: &mut Draw) -> String {
         if self.material.names.is_empty() || draw.rarely(24) {
             return draw.anything();
@@ -357,17 +382,7 @@ impl Filesystem for Improvised {
 
     fn walk(&self, root: &str, want: FsFacts, limit: u64) -> Result<Vec<Entry>, Failure> {
         self.say("walk", (root, want, limit), |draw| {
-            draw.answer(|draw| {
-                draw.several(5, |draw| {
-                    let name = self.name(draw);
-                    let path = match draw.below(8) {
-                        0 => name,
-                        1 => root.to_owned(),
-                        _ => format!("{root}/{name}"),
-                    };
-                    self.entry(draw, path)
-                })
-            })
+            draw.answer(|draw| self.tree(draw))
         })
     }
 

@@ -90,13 +90,26 @@ fn a_wrong_expectation_is_reported() {
     assert!(mismatch["expected"].as_str().unwrap().contains(&wrong));
 }
 
+/// A case that this version does not know fails; the others of its file still run.
+#[test]
+fn a_case_of_an_unknown_form_fails_alone() {
+    let dir = Dir::new();
+    let mut file = small();
+    file["cases"][0]["surprise"] = json!(1);
+    let path = dir.file("unknown.json", file.to_string());
+    let run = layerwise(&["conformance", &path]);
+    assert_eq!((run.exit, &*run.stderr), (1, ""), "{run:?}");
+    let start = format!("{path}: cases[0]: format: expected a case, got unknown field `surprise`");
+    assert!(run.stdout.starts_with(&start), "{}", run.stdout);
+}
+
 /// A file that cannot be run is an error; the others still run.
 #[test]
 fn files_that_cannot_be_run() {
     let dir = Dir::new();
     let good = dir.file("good.json", small().to_string());
     let mut unknown = small();
-    unknown["cases"][0]["surprise"] = json!(1);
+    unknown["surprise"] = json!(1);
     let unknown = dir.file("unknown.json", unknown.to_string());
     let whole = fs::read(vectors("moby.json.gz")).unwrap();
     let damaged = dir.file("damaged.json.gz", &whole[..whole.len() / 2]);
