@@ -7,59 +7,23 @@
     reason = "the helpers of tests may panic"
 )]
 
+mod support;
+
 use std::sync::Arc;
 
 use layerwise::buildpacks::{
     Addition, AdditionSource, CACHE_LABEL, CacheImage, Commit, Effect, GroupElement, ImageOptions,
-    ImagePolicy, LayerAnswer, Outcome, RestoreOptions, RestoreRequest, Restorer, ShaStore,
-    WantedLayer,
+    LayerAnswer, Outcome, RestoreOptions, RestoreRequest, Restorer, ShaStore, WantedLayer,
 };
 use layerwise::error::Error;
 use layerwise::host::{Destination, Failure, FailureCode, Registry as _, Shelf, Silent};
-use layerwise::oci::sha256;
-use layerwise::semantics::Semantics;
 use layerwise_conformance::buildpacks::MemoryFiles;
 use layerwise_conformance::memory_registry::{Call, MemoryRegistry, blob_of};
+use support::cache_image::{NAME, addition, compatible, id, open, options};
 
 type Image = CacheImage<Arc<MemoryRegistry>, Silent>;
 
-const NAME: &str = "registry.example/team/app:cache";
 const REPOSITORY: &str = "registry.example/team/app";
-
-fn options() -> ImageOptions {
-    ImageOptions {
-        reference: NAME.to_owned(),
-        scope: "team/app".to_owned(),
-        policy: ImagePolicy {
-            delete_original: true,
-            ..ImagePolicy::default()
-        },
-        ..ImageOptions::default()
-    }
-}
-
-fn compatible(version: Option<&str>) -> ImageOptions {
-    ImageOptions {
-        semantics: Semantics::compatible(version),
-        ..options()
-    }
-}
-
-fn open(registry: &Arc<MemoryRegistry>, options: ImageOptions) -> Image {
-    CacheImage::open(registry.clone(), Silent, options).expect("opens")
-}
-
-fn id(name: &str) -> String {
-    sha256(name.as_bytes()).to_string()
-}
-
-fn addition(registry: &MemoryRegistry, name: &str) -> Addition {
-    registry.put_source(name, &id(name));
-    Addition {
-        source: AdditionSource::File(name.to_owned()),
-        diff_id: id(name),
-    }
-}
 
 fn metadata(layers: &[&str]) -> String {
     let layers: Vec<_> = layers

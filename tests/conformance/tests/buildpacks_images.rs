@@ -2,21 +2,19 @@
 
 #![expect(clippy::expect_used, reason = "the helpers of tests may panic")]
 
+mod support;
+
 use std::sync::{Arc, Mutex};
 
-use layerwise::buildpacks::{
-    Addition, AdditionSource, CacheImage, Effect, ImageOptions, ImagePolicy, Outcome, WantedLayer,
-};
+use layerwise::buildpacks::{CacheImage, Effect, ImageOptions, Outcome, WantedLayer};
 use layerwise::error::Error;
 use layerwise::host::{
     Destination, Failure, FailureCode, Level, Observer, Presence, Registry, Retrieval, Retrieved,
     Shelf, Silent, Source, Stored, Transfer,
 };
-use layerwise::oci::{Descriptor, sha256};
-use layerwise::semantics::Semantics;
+use layerwise::oci::Descriptor;
 use layerwise_conformance::memory_registry::{Call, MemoryRegistry};
-
-const NAME: &str = "registry.example/team/app:cache";
+use support::cache_image::{NAME, addition, compatible, id, open, options};
 
 type Resolved = Result<Vec<Descriptor>, Failure>;
 type Read = Result<String, Failure>;
@@ -90,45 +88,12 @@ impl Registry for Odd {
     }
 }
 
-fn options() -> ImageOptions {
-    ImageOptions {
-        reference: NAME.to_owned(),
-        scope: "team/app".to_owned(),
-        policy: ImagePolicy {
-            delete_original: true,
-            ..ImagePolicy::default()
-        },
-        ..ImageOptions::default()
-    }
-}
-
-fn compatible(version: Option<&str>) -> ImageOptions {
-    ImageOptions {
-        semantics: Semantics::compatible(version),
-        ..options()
-    }
-}
-
-fn open(registry: &Arc<Odd>, options: ImageOptions) -> CacheImage<Arc<Odd>, Silent> {
-    CacheImage::open(registry.clone(), Silent, options).expect("opens")
-}
-
-fn id(name: &str) -> String {
-    sha256(name.as_bytes()).to_string()
-}
-
-fn addition(registry: &Odd, name: &str) -> Addition {
-    registry.below.put_source(name, &id(name));
-    Addition {
-        source: AdditionSource::File(name.to_owned()),
-        diff_id: id(name),
-    }
-}
-
 /// An image with one layer, committed; answers its digest.
 fn build(registry: &Arc<Odd>, layer: &str, options: ImageOptions) -> String {
     let mut image = open(registry, options);
-    image.add(&[addition(registry, layer)]).expect("added");
+    image
+        .add(&[addition(&registry.below, layer)])
+        .expect("added");
     image.commit().expect("commit").digest
 }
 
@@ -186,7 +151,7 @@ fn only_what_the_name_stood_for_all_along_is_deleted() {
             let registry = Arc::new(Odd::default());
             let old = build(&registry, "a", options.clone());
             let mut image = open(&registry, options);
-            image.add(&[addition(&registry, "b")]).expect("added");
+            image.add(&[addition(&registry.below, "b")]).expect("added");
             let resolved = registry.below.resolve(&[NAME.to_owned()]).remove(0);
             let first = before.clone().unwrap_or(resolved);
             let mut planned = vec![first];
@@ -283,9 +248,9 @@ fn documents_are_read_up_to_the_limit() {
 fn a_layer_is_stored_once_and_under_its_media_type() {
     let registry = Arc::new(Odd::default());
     let mut image = open(&registry, options());
-    let a = addition(&registry, "a");
+    let a = addition(&registry.below, "a");
     let answers = image
-        .add(&[a.clone(), a.clone(), addition(&registry, "b")])
+        .add(&[a.clone(), a.clone(), addition(&registry.below, "b")])
         .expect("added");
     let codes: Vec<_> = answers
         .iter()
@@ -316,7 +281,7 @@ fn failures_of_layers_have_their_class() {
         let mut image = open(&registry, options);
         registry.below.fail(call, 0, Failure::new(code, "words"));
         let answers = match call {
-            Call::Store => image.add(&[addition(&registry, "b")]),
+            Call::Store => image.add(&[addition(&registry.below, "b")]),
             _ => image.retrieve(&[WantedLayer {
                 diff_id: id("a"),
                 into: Some(Destination {
@@ -394,7 +359,7 @@ fn failures_of_layers_have_their_class() {
 fn the_first_missing_layer_is_the_nearest() {
     let registry = Arc::new(Odd::default());
     let mut image = open(&registry, options());
-    image.add(&[addition(&registry, "a")]).expect("added");
+    image.add(&[addition(&registry.below, "a")]).expect("added");
     let layer = |name: &str| format!(r#""{name}":{{"sha":"{}","cache":true}}"#, id(name));
     let label = format!(
         r#"{{"buildpacks":[{{"key":"b","layers":{{{},{},{}}}}}]}}"#,
@@ -482,7 +447,7 @@ fn a_commit_names_what_it_writes() {
     let registry = Arc::new(Odd::default());
     let heard = Arc::new(Heard::default());
     let mut image = CacheImage::open(registry.clone(), heard.clone(), options()).expect("opens");
-    image.add(&[addition(&registry, "a")]).expect("added");
+    image.add(&[addition(&registry.below, "a")]).expect("added");
     let commit = image.commit().expect("commit");
     let lines = heard.0.lock().expect("lock");
     let about = |digest: &str| lines.iter().any(|line| line.contains(digest));

@@ -3,90 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod support;
+
 use layerwise::docker::{
-    Answer, CacheFrom, Options, Outcome, Policy, Session, Step, compare_command, compare_configs,
-    compare_history, compare_parent, encode_config, match_platforms, newest,
+    Answer, Options, Outcome, Session, compare_command, compare_configs, compare_history,
+    compare_parent, encode_config, newest,
 };
-use layerwise::error::Error;
-use layerwise::explain::{Difference, Explanation, Finding};
+use layerwise::explain::{Difference, Finding};
 use layerwise::host::Provenance::{BuiltHere, Elsewhere};
-use layerwise::oci::Platform;
-use layerwise::semantics::{Reading, Semantics};
+use layerwise::semantics::Semantics;
 use layerwise_stores::{Memory, Order};
-
-/// An image of one command, made at `created`.
-fn image(command: &str, created: &str, more: &str) -> String {
-    format!(
-        r#"{{"created":"{created}","os":"linux","architecture":"amd64","container_config":{{"Cmd":["{command}"]{more}}},
-        "config":{{}},"history":[{{"created_by":"{command}"}}],"rootfs":{{"type":"layers","diff_ids":["sha256:1"]}}}}"#
-    )
-}
-
-const OLD: &str = "2024-01-01T00:00:00Z";
-const NEW: &str = "2024-01-02T00:00:00Z";
-
-fn step(config: &str) -> Step {
-    Step {
-        parent: None,
-        config: Some(config.to_owned()),
-        platform: platform("linux/amd64"),
-    }
-}
-
-/// `os/architecture/variant`.
-fn platform(name: &str) -> Platform {
-    let mut parts = name.split('/').map(ToOwned::to_owned);
-    let mut next = || parts.next().unwrap_or_default();
-    Platform {
-        os: next(),
-        architecture: next(),
-        variant: next(),
-        ..Platform::default()
-    }
-}
-
-fn windows(version: &str) -> Platform {
-    Platform {
-        os_version: version.to_owned(),
-        ..platform("windows/amd64")
-    }
-}
-
-/// The guarded reading of a version.
-fn guarded(version: &str) -> Semantics {
-    Semantics {
-        reading: Reading::Guarded,
-        version: Some(version.to_owned()),
-    }
-}
-
-fn trusted(reference: &str) -> Vec<CacheFrom> {
-    vec![CacheFrom {
-        reference: reference.to_owned(),
-        trusted: true,
-    }]
-}
-
-/// The answer about a step, and its explanation.
-fn asked(store: &Memory, options: &Options, step: &Step) -> (Result<Answer, Error>, Explanation) {
-    let mut session = Session::open(store, options.clone()).unwrap();
-    let explained = session.explain(step).unwrap();
-    (session.lookup(step), explained)
-}
-
-/// A finding as one line.
-fn line(finding: &Finding) -> String {
-    let code = finding.code.trim_start_matches("docker/");
-    let side = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-    let difference = |d: &Difference| format!(" {}={}|{}", d.path, side(&d.have), side(&d.want));
-    let list: String = finding.differences.iter().map(difference).collect();
-    let hint = finding.hint.as_ref().map(|hint| format!(" ({hint})"));
-    format!("{code}{list}{}", hint.unwrap_or_default())
-}
-
-fn lines<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Vec<String> {
-    findings.into_iter().map(line).collect()
-}
+use support::docker::{NEW, OLD, asked, guarded, image, line, lines, step, trusted};
 
 #[test]
 fn a_tie_is_noted_and_the_smallest_id_wins() {
@@ -232,141 +159,6 @@ fn sources_say_what_a_restore_loses_and_why_none_is_made() {
             .as_deref()
             .map_err(|error| &*error.problem().unwrap().code);
         assert_eq!(said, compatible, "{document}");
-    }
-}
-
-#[test]
-fn a_source_for_another_platform_is_noted_or_refused() {
-    let store = Memory::new(Order::Added);
-    let document = image("a", OLD, "").replace("amd64", "arm64");
-    let id = store.add(&document, None, Elsewhere);
-    let evidence = "source-platform-mismatch platform=linux/arm64|linux/amd64 \
-                    platform.normalized=linux/arm64|linux/amd64 part=architecture|- accepted=amd64, 386|-";
-    for (same_platform, outcome) in [(false, Outcome::HitSource), (true, Outcome::Miss)] {
-        let options = Options {
-            cache_from: trusted(&id),
-            policy: Policy {
-                same_platform,
-                ..Policy::default()
-            },
-            ..Options::default()
-        };
-        let (answer, explained) = asked(&store, &options, &step(r#"{"Cmd":["a"]}"#));
-        let answer = answer.unwrap();
-        assert_eq!(answer.outcome, outcome);
-        assert_eq!(lines(&answer.notes), [evidence]);
-        assert!(lines(&explained.findings).contains(&evidence.to_owned()));
-    }
-}
-
-#[test]
-fn a_platform_that_does_not_fit_is_shown() {
-    let builder = |os_version: &str, variant: &str| Platform {
-        os_version: os_version.to_owned(),
-        ..platform(&format!("linux/arm64/{variant}"))
-    };
-    for (platform, want) in [
-        (
-            builder("1.2", "v8.1"),
-            "platform-mismatch platform=linux/amd64|linux/arm64/v8.1 version 1.2 \
-             platform.normalized=linux/amd64|linux/arm64/v8.1 version 1.2 part=architecture|- \
-             accepted=arm64/v8.1, arm64/v8, arm/v8, arm/v7, arm/v6, arm/v5|-",
-        ),
-        (
-            Platform {
-                os_features: vec!["f".to_owned()],
-                ..windows("10.0.20348")
-            },
-            "platform-mismatch platform=linux/amd64|windows/amd64 version 10.0.20348 features f \
-             platform.normalized=linux/amd64|windows/amd64 version 10.0.20348 features f part=os|- \
-             accepted=amd64, 386|-",
-        ),
-    ] {
-        let store = Memory::new(Order::Added);
-        store.add(&image("a", OLD, ""), None, BuiltHere);
-        let step = Step {
-            platform,
-            ..step(r#"{"Cmd":["a"]}"#)
-        };
-        let (_, explained) = asked(&store, &Options::default(), &step);
-        assert_eq!(lines(&explained.nearest), [want]);
-        assert_eq!(lines(&explained.findings), [want]);
-    }
-}
-
-#[test]
-fn an_arm64_variant_that_accepts_nothing_is_said() {
-    let said = |name: &str, semantics: Semantics| {
-        let options = Options {
-            semantics,
-            ..Options::default()
-        };
-        let step = Step {
-            platform: platform(name),
-            ..step("{}")
-        };
-        let (_, explained) = asked(&Memory::new(Order::Added), &options, &step);
-        let found = explained
-            .findings
-            .iter()
-            .find(|f| f.code == "docker/unknown-arm64-variant");
-        found.map(|finding| finding.subject.clone())
-    };
-    let strange = "linux/arm64/v10";
-    assert_eq!(
-        said(strange, Semantics::guarded()).as_deref(),
-        Some(strange)
-    );
-    assert_eq!(said(strange, guarded("26.0")), None);
-    assert_eq!(said("linux/arm64/v9", Semantics::guarded()), None);
-    assert_eq!(said("linux/amd64/v10", Semantics::guarded()), None);
-}
-
-#[test]
-fn versions_differ_in_the_platforms_they_accept() {
-    let features = |list: &[&str]| Platform {
-        os_features: list.iter().map(|f| (*f).to_owned()).collect(),
-        ..platform("linux/amd64")
-    };
-    let linux = |version: &str| Platform {
-        os_version: version.to_owned(),
-        ..platform("linux/amd64")
-    };
-    let p = platform;
-    for (builder, image, newest, before) in [
-        (p("linux/arm64/v8.2"), p("linux/arm64/v8.1"), true, false),
-        (p("linux/arm64/v8.2"), p("linux/arm64"), true, false),
-        (p("linux/arm64/v8.2"), p("linux/arm64/v8.2"), true, true),
-        (p("linux/arm64/v8.2"), p("linux/arm/v7"), true, false),
-        (p("linux/arm64/v8.2"), p("linux/amd64/v7"), false, false),
-        (p("linux/arm64"), p("linux/arm64"), true, true),
-        (p("linux/arm64"), p("linux/arm64/v9"), false, false),
-        (p("linux/arm64"), p("linux/arm/v8"), true, true),
-        (p("linux/arm64"), p("linux/arm/v5"), true, true),
-        (p("linux/arm64"), p("linux/arm/v4"), false, false),
-        (p("linux/arm64"), p("linux/amd64"), false, false),
-        (p("linux/arm64"), p("linux/386/v7"), false, false),
-        (p("linux/arm64/v7"), p("linux/arm/v7"), false, true),
-        (p("linux/arm64/v7"), p("linux/arm/v8"), false, false),
-        (p("linux/riscv64"), p("linux/amd64"), false, false),
-        // The first variant of amd64 is written without its number.
-        (p("linux/amd64/1"), p("linux/amd64"), false, false),
-        (p("linux/amd64/2"), p("linux/amd64"), true, true),
-        (features(&[]), features(&["f"]), false, true),
-        (features(&["f"]), features(&["f"]), true, true),
-        (linux("10.0.1"), linux("10.0.2"), true, true),
-        (windows("10.0.17763"), windows("10.1.17763"), false, true),
-        (windows("10.0.17763"), windows("10.0.17763"), true, true),
-    ] {
-        let accepts = |semantics: &Semantics| {
-            let pair = (std::slice::from_ref(&builder), std::slice::from_ref(&image));
-            match_platforms(pair.0, pair.1, "linux", semantics).unwrap()[0][0]
-        };
-        let name = format!("{builder:?} {image:?}");
-        assert_eq!(accepts(&Semantics::guarded()), newest, "{name}");
-        for version in ["26.0", "20.10"] {
-            assert_eq!(accepts(&guarded(version)), before, "{version} {name}");
-        }
     }
 }
 
@@ -594,73 +386,6 @@ fn parents_say_where_they_differ() {
 }
 
 #[test]
-fn what_changes_between_lookups_is_seen() {
-    let store = Memory::new(Order::Added);
-    let mut session = Session::open(&store, Options::default()).unwrap();
-    let mut outcome = || session.lookup(&step(r#"{"Cmd":["a"]}"#)).unwrap().outcome;
-    let other = store.add(&image("b", OLD, ""), None, BuiltHere);
-    assert_eq!(outcome(), Outcome::Miss);
-    assert_eq!(outcome(), Outcome::Miss);
-    let child = store.add(&image("a", OLD, ""), None, BuiltHere);
-    assert_eq!(outcome(), Outcome::HitLocal);
-    assert_eq!(outcome(), Outcome::HitLocal);
-    store.remove(&other);
-    assert_eq!(outcome(), Outcome::HitLocal);
-    store.remove(&child);
-    assert_eq!(outcome(), Outcome::Miss);
-}
-
-#[test]
-fn a_document_is_read_up_to_the_cap() {
-    let document = image("a", OLD, "");
-    let bytes = document.len() as u64;
-    let asked = |cap: u64| {
-        let store = Memory::new(Order::Added);
-        store.add(&document, None, BuiltHere);
-        let options = Options {
-            limits: vec![("document-bytes".to_owned(), cap)],
-            ..Options::default()
-        };
-        let (answer, _) = asked(&store, &options, &step(r#"{"Cmd":["a"]}"#));
-        answer.map(|answer| answer.outcome)
-    };
-    assert_eq!(asked(bytes), Ok(Outcome::HitLocal));
-    assert_eq!(asked(bytes + 1), Ok(Outcome::HitLocal));
-    for cap in [bytes - 1, bytes - 2] {
-        let refused = asked(cap).unwrap_err();
-        let problem = refused.problem().unwrap();
-        let want = format!("document of {bytes} bytes, limit document-bytes");
-        assert_eq!(problem.message, want);
-    }
-}
-
-#[test]
-fn an_image_without_a_platform_is_said_with_what_it_has() {
-    for (variant, want) in [("", "no-platform"), ("v7", "no-platform variant=v7|-")] {
-        let store = Memory::new(Order::Added);
-        let document = image("a", OLD, "").replace(
-            r#""os":"linux","architecture":"amd64""#,
-            &format!(r#""variant":"{variant}""#),
-        );
-        store.add(&document, None, BuiltHere);
-        let (_, explained) = asked(&store, &Options::default(), &step(r#"{"Cmd":["a"]}"#));
-        assert_eq!(lines(&explained.findings), [want]);
-    }
-}
-
-#[test]
-fn a_replay_stands_each_step_on_the_one_before_and_ends_at_a_miss() {
-    let store = Memory::new(Order::Added);
-    let a = store.add(&image("a", OLD, ""), None, BuiltHere);
-    let b = store.add(&image("b", OLD, ""), Some(&a), BuiltHere);
-    let steps = ["a", "b", "c", "a"].map(|name| step(&format!(r#"{{"Cmd":["{name}"]}}"#)));
-    let mut session = Session::open(&store, Options::default()).unwrap();
-    let answers = session.replay(&steps).unwrap();
-    let images: Vec<_> = answers.iter().map(|answer| answer.image.as_ref()).collect();
-    assert_eq!(images, [Some(&a), Some(&b), None]);
-}
-
-#[test]
 fn layers_that_decide_must_be_given() {
     let document = |entries: usize, rootfs: bool| {
         let history = vec![r#"{"created_by":"a"}"#; entries].join(",");
@@ -697,51 +422,4 @@ fn every_rule_is_listed_once() {
     assert!(codes.contains(&"docker/tie"));
     let distinct: std::collections::BTreeSet<_> = codes.iter().collect();
     assert_eq!(distinct.len(), codes.len());
-}
-
-/// The children that a dry run makes or moves are seen by the steps after it.
-#[test]
-fn a_dry_run_is_explained_as_a_run() {
-    let two = r#""history":[{"created_by":"a"},{"created_by":"b","empty_layer":true}]"#;
-    let restorable = image("s", OLD, "").replace(r#""history":[{"created_by":"s"}]"#, two);
-    let explained = |dry_run: bool, on_parent: bool| {
-        let store = Memory::new(Order::Sorted);
-        let parent = store.add(&image("a", OLD, ""), None, BuiltHere);
-        let source = store.add(&restorable, None, BuiltHere);
-        let options = Options {
-            cache_from: trusted(&source),
-            policy: Policy {
-                dry_run,
-                ..Policy::default()
-            },
-            ..Options::default()
-        };
-        let mut session = Session::open(&store, options).unwrap();
-        let first = match on_parent {
-            true => Step {
-                parent: Some(parent.clone()),
-                ..step(r#"{"Cmd":["b"]}"#)
-            },
-            false => step(r#"{"Cmd":["a"]}"#),
-        };
-        let answer = session.lookup(&first).unwrap();
-        let other = r#"{"Cmd":["c"]}"#;
-        let mut seen = Vec::new();
-        for below in [None, Some(parent)] {
-            let step = Step {
-                parent: below,
-                ..step(other)
-            };
-            let mut found = session.explain(&step).unwrap().findings;
-            found.sort_by(|a, b| (&a.subject, &a.code).cmp(&(&b.subject, &b.code)));
-            seen.push(lines(&found));
-        }
-        assert_eq!(store.images().len() > 2, !dry_run && !on_parent);
-        (answer.outcome, answer.image, seen)
-    };
-    for (on_parent, outcome) in [(true, Outcome::HitSource), (false, Outcome::HitRestored)] {
-        let run = explained(false, on_parent);
-        assert_eq!(run.0, outcome);
-        assert_eq!(explained(true, on_parent), run);
-    }
 }

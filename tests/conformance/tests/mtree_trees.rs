@@ -12,7 +12,7 @@ use layerwise::host::{Filesystem as _, FsFacts, Kind};
 use layerwise::mtree::{ChangeKind, Header, Spec, SpecError, Tree, base64, compare};
 use layerwise::{paths, stacker};
 use layerwise_conformance::memory_fs::{Body, MemoryFs, Object};
-use support::{host, small_stack};
+use support::stacker::{host, small_stack};
 
 /// A generator of numbers that is the same everywhere.
 struct Random(u64);

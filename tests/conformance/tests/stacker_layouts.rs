@@ -12,7 +12,7 @@ use layerwise::host::Silent;
 use layerwise::oci::sha256;
 use layerwise::stacker::{Options, Reading, Session};
 use layerwise_conformance::memory_fs::{Body, MemoryFs, Object};
-use support::{definition, host, options, project};
+use support::stacker::{definition, host, options, project};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";

@@ -7,7 +7,7 @@ mod support;
 use layerwise::error::Error;
 use layerwise::host::Silent;
 use layerwise::stacker::{Outcome, Reading, Session};
-use support::{host, options, project};
+use support::stacker::{host, options, project};
 
 /// Puts three layers without the cap, then opens and looks at the last with it.
 fn lookup(cap: &str, value: u64) -> Result<Outcome, Error> {

@@ -17,7 +17,7 @@ use layerwise::host::{
 };
 use layerwise::stacker::{Options, Outcome, Reading, Semantics, Session};
 use layerwise_conformance::memory_fs::{Body, MemoryFs, Object};
-use support::{Act, Hooked, definition, host, options, project};
+use support::stacker::{Act, Hooked, definition, host, options, project};
 
 const CACHE: &str = "/w/state/build.cache";
 const GUARD: &str = "/w/state/build.cache.guard";

@@ -8,7 +8,7 @@ use layerwise::host::{FailureCode, Silent};
 use layerwise::oci::sha256;
 use layerwise::stacker::{Outcome, Reading, Session};
 use layerwise_conformance::memory_fs::MemoryFs;
-use support::{Act, Hooked, host, options, project};
+use support::stacker::{Act, Hooked, host, options, project};
 
 const MANIFEST: &str = r#"{"schemaVersion":2,"layers":[]}"#;
 

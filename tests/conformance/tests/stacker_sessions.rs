@@ -9,41 +9,15 @@
 
 mod support;
 
-use std::cell::Cell;
 use std::fmt::Write as _;
 
 use layerwise::error::Error;
-use layerwise::host::{FailureCode, Silent};
-use layerwise::stacker::{
-    self, Effect, Epoch, Options, Outcome, Reading, Semantics, Session, State,
-};
+use layerwise::host::Silent;
+use layerwise::stacker::{self, Effect, Epoch, Options, Reading, Semantics, Session, State};
 use layerwise_conformance::memory_fs::{Body, MemoryFs, Object};
-use support::{Act, Hooked, host, options, project, small_stack};
-
-const CACHE: &[u8] = b"/w/state/build.cache";
-const GUARD: &[u8] = b"/w/state/build.cache.guard";
-
-fn open<'a>(fs: &'a MemoryFs, options: &Options) -> Session<'a, MemoryFs, Silent> {
-    Session::open(fs, &Silent, options.clone()).unwrap()
-}
-
-/// `hit`, or the code of the miss or error without the name of the system.
-fn verdict<F: layerwise::host::Filesystem>(
-    session: &mut Session<'_, F, Silent>,
-    name: &str,
-) -> String {
-    match session.lookup(name) {
-        Ok(answer) if answer.outcome == Outcome::Hit => "hit".to_owned(),
-        Ok(answer) => answer.reason.unwrap().code.replace("stacker/", ""),
-        Err(error) => error.problem().unwrap().code.replace("stacker/", ""),
-    }
-}
-
-fn put_all(session: &mut Session<'_, MemoryFs, Silent>, names: &[&str]) {
-    for name in names {
-        session.put(name, "null", &host()).unwrap();
-    }
-}
+use support::stacker::{
+    CACHE, GUARD, host, open, options, options_like, project, put_all, small_stack, verdict,
+};
 
 #[test]
 fn every_input_must_be_stated_in_the_guarded_reading() {
@@ -102,7 +76,7 @@ fn every_input_must_be_stated_in_the_guarded_reading() {
             r#"{"from":{"type":"scratch"},"overlay_dirs":[{"Source":"/s","Dest":"/../../x"}]}"#,
         ),
     ] {
-        let definitions = vec![support::definition(name, document)];
+        let definitions = vec![support::stacker::definition(name, document)];
         let mut named = guarded.clone();
         named.definitions = definitions;
         let error = Session::open(&fs, &Silent, named.clone()).err().unwrap();
@@ -120,12 +94,6 @@ fn every_input_must_be_stated_in_the_guarded_reading() {
     assert!(Session::open(&fs, &Silent, twelve.clone()).is_ok());
     twelve.semantics.version = Some("14".into());
     assert!(Session::open(&fs, &Silent, twelve).is_err());
-}
-
-fn options_like(options: &Options, reading: Reading) -> Options {
-    let mut options = options.clone();
-    options.semantics.reading = reading;
-    options
 }
 
 #[test]
@@ -199,196 +167,6 @@ fn the_guard_never_touches_the_cache_file_and_builds_up_by_itself() {
     assert_eq!(verdict(&mut session, "l1"), "base-unguarded");
     put_all(&mut session, &["l1"]);
     assert_eq!(verdict(&mut open(&plain, &guarded), "l1"), "hit");
-}
-
-#[test]
-fn an_unreadable_cache_file_is_a_fresh_start_with_the_bytes_kept() {
-    let guarded = options(2, Reading::Guarded);
-    let whole = {
-        let fs = project(2);
-        put_all(&mut open(&fs, &guarded), &["l0", "l1"]);
-        fs.text(CACHE).unwrap()
-    };
-    for text in [
-        "",
-        "{",
-        &whole[..whole.len() / 2],
-        r#"{"cache":[],"version":16}"#,
-        "[]",
-    ] {
-        let fs = project(2);
-        fs.put_file("/w/state/build.cache", text).unwrap();
-        let error = Session::open(&fs, &Silent, options_like(&guarded, Reading::Compatible)).err();
-        assert!(
-            error
-                .unwrap()
-                .problem()
-                .unwrap()
-                .code
-                .starts_with("stacker/parse-"),
-            "{text}"
-        );
-        assert_eq!(fs.text(CACHE).as_deref(), Some(text));
-        let mut dry = guarded.clone();
-        dry.dry_run = true;
-        assert_eq!(open(&fs, &dry).opened().state, State::Unreadable);
-        assert_eq!(fs.text(CACHE).as_deref(), Some(text));
-        let mut session = open(&fs, &guarded);
-        assert_eq!(session.opened().state, State::Unreadable);
-        let note = &session.opened().notes[0];
-        assert_eq!(note.code, "stacker/cache-unreadable");
-        let kept = note.differences[0].have.clone().unwrap();
-        assert_eq!(fs.text(kept.as_bytes()).as_deref(), Some(text));
-        assert!(
-            matches!(&session.opened().effects[..], [Effect::Rename(renaming)] if renaming.new == kept)
-        );
-        put_all(&mut session, &["l0", "l1"]);
-        assert_eq!(verdict(&mut open(&fs, &guarded), "l1"), "hit");
-        // The same bytes once more: they are kept already.
-        fs.put_file("/w/state/build.cache", text).unwrap();
-        assert_eq!(open(&fs, &guarded).opened().state, State::Unreadable);
-        assert!(fs.text(CACHE).is_none());
-    }
-    // A file that cannot be reached now is no such file.
-    let fs = project(2);
-    put_all(&mut open(&fs, &guarded), &["l0"]);
-    let hooked = Hooked::new(&fs, |_, act, _| {
-        matches!(act, Act::Read).then_some(FailureCode::Unavailable)
-    });
-    let error = Session::open(&hooked, &Silent, guarded).err().unwrap();
-    assert_eq!(error.problem().unwrap().code, "stacker/read-cache");
-    assert!(fs.text(CACHE).is_some());
-}
-
-#[test]
-fn a_crash_between_any_two_changes_loses_nothing() {
-    for reading in [Reading::Guarded, Reading::Compatible] {
-        let options = options(3, reading);
-        for crash in 0..12 {
-            let fs = project(3);
-            put_all(&mut open(&fs, &options), &["l0", "l1"]);
-            fs.put_file("/w/state/imports/l1/d/f", "changed").unwrap();
-            let mut changes = 0;
-            let hooked = Hooked::new(&fs, move |_, act, _| {
-                changes += u32::from(matches!(act, Act::Write));
-                (matches!(act, Act::Write) && changes > crash).then_some(FailureCode::Full)
-            });
-            let mut session = Session::open(&hooked, &Silent, options.clone()).unwrap();
-            for name in ["l1", "l2"] {
-                let stored = session.put(name, "null", &host());
-                assert!(
-                    stored.is_ok() || stored.unwrap_err().problem().unwrap().code == "stacker/io"
-                );
-            }
-            let mut after = open(&fs, &options);
-            assert_eq!(after.opened().state, State::Loaded);
-            assert_eq!(verdict(&mut after, "l0"), "hit", "{reading:?} {crash}");
-            // l1 was saved or misses for its own change, never for the guard.
-            let l1 = verdict(&mut after, "l1");
-            assert!(
-                ["hit", "import-dir-changed"].contains(&l1.as_str()),
-                "{reading:?} {crash} {l1}"
-            );
-        }
-    }
-}
-
-#[test]
-fn a_failed_save_keeps_the_entry_for_the_next_one() {
-    let (fs, options) = (project(2), options(2, Reading::Guarded));
-    let mut writes = 0;
-    let hooked = Hooked::new(&fs, move |_, act, _| {
-        writes += u32::from(matches!(act, Act::Write));
-        (matches!(act, Act::Write) && writes == 1).then_some(FailureCode::Full)
-    });
-    let mut session = Session::open(&hooked, &Silent, options.clone()).unwrap();
-    let error = session.put("l0", "null", &host()).unwrap_err();
-    assert_eq!(error.problem().unwrap().code, "stacker/io");
-    assert!(fs.text(CACHE).is_none());
-    assert_eq!(verdict(&mut session, "l0"), "hit");
-    session.put("l1", "null", &host()).unwrap();
-    assert_eq!(open(&fs, &options).entries(), ["l0", "l1"]);
-}
-
-#[test]
-fn two_writers_lose_nothing() {
-    for reading in [Reading::Guarded, Reading::Compatible] {
-        let options = options(4, reading);
-        let fs = project(4);
-        put_all(&mut open(&fs, &options), &["l0"]);
-        let (mut one, mut other) = (open(&fs, &options), open(&fs, &options));
-        put_all(&mut one, &["l1"]);
-        assert_eq!(verdict(&mut other, "l1"), "no-entry");
-        // The other has not seen l1, and writes the base again.
-        fs.put_file("/w/state/imports/l3/d/f", "own").unwrap();
-        let stored = other.put("l0", "null", &host()).unwrap();
-        assert_eq!(stored.notes[0].code, "stacker/merged");
-        assert_eq!(stored.notes[0].differences[0].have.as_deref(), Some("l1"));
-        assert_eq!(verdict(&mut other, "l1"), "hit");
-        put_all(&mut one, &["l2"]);
-        let mut fresh = open(&fs, &options);
-        assert_eq!(fresh.entries(), ["l0", "l1", "l2"]);
-        for name in ["l0", "l1", "l2"] {
-            assert_eq!(verdict(&mut fresh, name), "hit", "{reading:?} {name}");
-        }
-    }
-}
-
-#[test]
-fn a_writer_at_each_step_of_another_loses_nothing() {
-    for reading in [Reading::Guarded, Reading::Compatible] {
-        let options = options(5, reading);
-        let mut times = 0;
-        for step in 0..12 {
-            let fs = project(5);
-            put_all(&mut open(&fs, &options), &["l0", "l1"]);
-            let came = Cell::new(false);
-            let hooked = Hooked::new(&fs, |fs, _, number| {
-                if number == step {
-                    put_all(&mut open(fs, &options), &["l2"]);
-                    came.set(true);
-                }
-                None
-            });
-            let mut session = Session::open(&hooked, &Silent, options.clone()).unwrap();
-            session.put("l1", "null", &host()).unwrap();
-            drop(session);
-            let mut fresh = open(&fs, &options);
-            let wanted: &[&str] = if came.get() {
-                &["l0", "l1", "l2"]
-            } else {
-                &["l0", "l1"]
-            };
-            times += u32::from(came.get());
-            assert_eq!(fresh.entries(), wanted);
-            for name in wanted {
-                assert_eq!(
-                    verdict(&mut fresh, name),
-                    "hit",
-                    "{reading:?} {step} {name}"
-                );
-            }
-        }
-        assert!(times >= 6, "{times}");
-    }
-}
-
-#[test]
-fn other_writers_without_end_are_a_conflict() {
-    let (fs, options) = (project(2), options(2, Reading::Compatible));
-    let mut number = 0;
-    let hooked = Hooked::new(&fs, move |fs, act, _| {
-        if matches!(act, Act::Write) {
-            number += 1;
-            let text = format!(r#"{{"cache":{{"x{number}":{{"Name":"x"}}}},"version":16}}"#);
-            fs.put_file("/w/state/build.cache", &text).unwrap();
-        }
-        None
-    });
-    let mut session = Session::open(&hooked, &Silent, options).unwrap();
-    let error = session.put("l0", "null", &host()).unwrap_err();
-    assert_eq!(error.problem().unwrap().code, "stacker/conflict");
-    assert_eq!(session.entries(), ["l0", "x8"]);
 }
 
 #[test]
@@ -554,43 +332,6 @@ fn notes_say_what_nothing_checks() {
 }
 
 #[test]
-fn failing_hosts_give_no_wrong_hit() {
-    for reading in [Reading::Guarded, Reading::Compatible] {
-        let options = options(3, reading);
-        let ready = || {
-            let fs = project(3);
-            put_all(&mut open(&fs, &options), &["l0", "l1", "l2"]);
-            fs.put_file("/w/state/imports/l1/d/f", "changed").unwrap();
-            fs
-        };
-        for code in [
-            FailureCode::NotFound,
-            FailureCode::Other,
-            FailureCode::Corrupt,
-            FailureCode::Denied,
-        ] {
-            for call in 0..40 {
-                let fs = ready();
-                let hooked = Hooked::new(&fs, move |_, _, number| (number == call).then_some(code));
-                let Ok(mut session) = Session::open(&hooked, &Silent, options.clone()) else {
-                    continue;
-                };
-                for name in ["l2", "l1"] {
-                    let got = verdict(&mut session, name);
-                    assert_ne!(got, "hit", "{reading:?} {code:?} at call {call}");
-                }
-                let _ = session.put("l1", "null", &host());
-                let _ = session.explain("l2");
-                drop(session);
-                if let Some(text) = fs.text(CACHE) {
-                    assert!(text.ends_with(r#","version":16}"#));
-                }
-            }
-        }
-    }
-}
-
-#[test]
 fn long_chains_and_cycles_need_no_stack() {
     const N: usize = 3_000;
     let compatible = Semantics {
@@ -619,7 +360,7 @@ fn long_chains_and_cycles_need_no_stack() {
     fs.put_file("/w/state/build.cache", &text).unwrap();
     let mut options = options(0, Reading::Compatible);
     options.definitions = (0..N)
-        .map(|n| support::definition(&format!("l{n}"), &definition(n)))
+        .map(|n| support::stacker::definition(&format!("l{n}"), &definition(n)))
         .collect();
     small_stack(|| {
         let top = format!("l{}", N - 1);
@@ -694,7 +435,7 @@ fn indexes_of_indexes_are_read_once() {
         .unwrap();
     };
     let mut options = options(0, Reading::Guarded);
-    options.definitions = vec![support::definition(
+    options.definitions = vec![support::stacker::definition(
         "a",
         r#"{"from":{"type":"docker","url":"docker://h/t:1"}}"#,
     )];
