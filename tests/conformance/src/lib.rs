@@ -13,6 +13,7 @@ pub mod memory_fs;
 pub mod memory_registry;
 mod report;
 pub mod stacker;
+pub mod upstream;
 
 pub use file::{FileError, Subject, load, run_file, run_text};
 pub use report::{Case, Mismatch, Report, current_case};

@@ -11,11 +11,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -32,16 +32,10 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) != 2 {
-		return fmt.Errorf("usage: moby SEED COUNT")
-	}
-	seed, err := strconv.ParseUint(args[0], 10, 64)
-	if err != nil {
-		return err
-	}
-	count, err := strconv.Atoi(args[1])
-	if err != nil {
-		return err
+	var seed uint64
+	var count int
+	if n, _ := fmt.Sscan(strings.Join(args, " "), &seed, &count); n != 2 {
+		return errors.New("usage: moby SEED COUNT")
 	}
 	g := generator{rand.New(rand.NewPCG(seed, 0))}
 	pure := map[string][]any{}

@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -41,16 +42,10 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) != 2 {
-		return fmt.Errorf("usage: stacker SEED COUNT")
-	}
-	seed, err := strconv.ParseUint(args[0], 10, 64)
-	if err != nil {
-		return err
-	}
-	count, err := strconv.Atoi(args[1])
-	if err != nil {
-		return err
+	var seed uint64
+	var count int
+	if n, _ := fmt.Sscan(strings.Join(args, " "), &seed, &count); n != 2 {
+		return errors.New("usage: stacker SEED COUNT")
 	}
 	dir, err := os.MkdirTemp("", "layerwise-oracle-")
 	if err != nil {
