@@ -32,6 +32,23 @@ impl Child {
         }
     }
 
+    /// How many bytes are kept of a document, about.
+    pub fn held(image: &ImageDocument) -> usize {
+        /// What it costs beside texts.
+        const CHILD: usize = 256;
+        let features = image.os_features.iter().flat_map(|list| list.iter());
+        let platform = [
+            &image.os,
+            &image.architecture,
+            &image.variant,
+            &image.os_version,
+        ];
+        let texts = platform.into_iter().chain(features);
+        let platform: usize = texts.map(|text| text.len() + size_of::<String>()).sum();
+        // A platform is kept in a list and in an index.
+        CHILD + 2 * platform + Key::held(&image.container_config)
+    }
+
     /// The facts of an image that was restored: its container config is empty.
     pub fn restored(
         platform: Platform,

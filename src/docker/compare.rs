@@ -59,13 +59,27 @@ impl Key {
             }
             framed.finish()
         };
-        let has_empty = |labels: &&BTreeMap<_, String>| labels.values().any(String::is_empty);
         Self {
             rest: digest_rest(config, compared),
             labels: labels.map(digest),
             empty: labels.filter(has_empty).cloned(),
             never: compared == Compared::Early && config.open_stdin,
         }
+    }
+
+    /// What equal configs share: everything but their labels, digested.
+    pub const fn rest(&self) -> &[u8; 32] {
+        &self.rest
+    }
+
+    /// How many bytes of labels the key of a config keeps, about.
+    pub fn held(config: &ContainerConfig) -> usize {
+        /// What a label costs beside its texts.
+        const LABEL: usize = 64;
+        let labels = config.labels.iter().filter(has_empty).flatten();
+        labels
+            .map(|(key, value)| LABEL + key.len() + value.len())
+            .sum()
     }
 
     /// Whether an image with this key is the result of a request.
@@ -90,6 +104,10 @@ impl Key {
     pub fn overlooks(&self, request: &Self) -> bool {
         self.labels != request.labels
     }
+}
+
+fn has_empty(labels: &&BTreeMap<String, String>) -> bool {
+    labels.values().any(String::is_empty)
 }
 
 /// The quirk: same size, and each of `have` is in `want`, where a missing one

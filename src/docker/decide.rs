@@ -92,8 +92,8 @@ pub enum Verdict {
     Miss,
 }
 
-/// Decides about a step. Linear in the children and the sources, with one
-/// comparison of digests each.
+/// Decides about a step. Linear in the number of children, which the host lists anew,
+/// and of sources, with one comparison of digests each.
 ///
 /// # Errors
 /// When a child or the parent cannot be read, or a restore cannot be written.
@@ -112,7 +112,7 @@ pub fn decide<H: ImageStore>(
     let trusted = |source: &&Rc<Source>| source.trusted || !mode.guarded;
     if let Some(id) = local {
         let heads: Vec<String> = given.iter().filter(trusted).map(|s| s.id.clone()).collect();
-        if descends(store, heads, &id) {
+        if descends(store, heads, &id, &mut notes)? {
             let verdict = Verdict::Local(id);
             return Ok(Decision { verdict, notes });
         }
@@ -202,7 +202,7 @@ fn local<H: ImageStore>(
     let Some(requested) = &request.config else {
         return Ok(None);
     };
-    let listing = store.candidates(request.parent.as_deref())?;
+    let listing = store.candidates(request.parent.as_deref(), mode.guarded)?;
     for (id, failure, stops) in unreadable(store, &listing, mode) {
         if stops {
             let problem = Problem::new(
@@ -272,7 +272,8 @@ pub struct Match {
     pub overlooked: bool,
 }
 
-/// The children that match the platform and the config.
+/// The children that match the platform and the config. Only those with the same
+/// config are looked at.
 pub fn matching<H: ImageStore>(
     store: &Store<H>,
     listing: &Listing,
@@ -286,10 +287,12 @@ pub fn matching<H: ImageStore>(
         .map(|platform| request.matcher.mismatch(platform).is_none())
         .collect();
     let labels = requested.config.labels.as_ref();
-    let children = listing.ids.iter().zip(&listing.facts);
-    children
-        .filter_map(|(id, facts)| {
-            let child = store.child(*facts.as_ref().ok()?)?;
+    let same = listing.configs.get(requested.key.rest());
+    same.into_iter()
+        .flatten()
+        .filter_map(|place| {
+            let id = listing.ids.get(*place)?;
+            let child = store.child(*listing.facts.get(*place)?.as_ref().ok()?)?;
             let fits = child.has_platform && fits.get(child.platform) == Some(&true);
             ((fits || !store.rules.checked)
                 && child.key.answers(&requested.key, labels, mode.labels()))
@@ -331,14 +334,22 @@ pub fn newest(matching: &[Match], guarded: bool) -> Option<&Match> {
 
 /// Whether any of `heads` has `id` as a proper ancestor (4.2). The steps of a
 /// replay follow each link once.
-fn descends<H: ImageStore>(store: &mut Store<H>, heads: Vec<String>, id: &str) -> bool {
+fn descends<H: ImageStore>(
+    store: &mut Store<H>,
+    heads: Vec<String>,
+    id: &str,
+    notes: &mut Vec<Finding>,
+) -> Result<bool, Error> {
     let known = store.lineage.take().filter(|known| known.is_of(&heads));
     let mut lineage = known.unwrap_or_else(|| Lineage::new(heads));
-    let found = lineage.reaches(store, id);
+    let found = lineage.reaches(store, id)?;
+    if !found {
+        notes.extend(lineage.cycles());
+    }
     if store.replaying {
         store.lineage = Some(lineage);
     }
-    found
+    Ok(found)
 }
 
 /// Why a source is not used at all, if so.

@@ -6,14 +6,13 @@ mod sources;
 use self::children::explain_children;
 use self::sources::{explain_ancestry, explain_sources};
 use super::decide::{Decision, Mode, Request, Verdict, decide};
-use super::image::ImageDocument;
 use super::reason::Reason;
 use super::session::Sources;
 use super::source::Source;
 use super::store::Store;
 use crate::error::Error;
 use crate::explain::{Difference, Explanation, Finding};
-use crate::host::{Failure, ImageStore};
+use crate::host::ImageStore;
 use crate::prelude::*;
 
 /// Explains a step without changing anything.
@@ -30,14 +29,14 @@ pub fn explain<H: ImageStore>(
     if let Err(Error::LimitExceeded(excess)) = decision {
         return Err(Error::LimitExceeded(excess));
     }
-    let mut verdicts = Verdicts::default();
+    let mut verdicts = Verdicts::new(store.limits.get("session-bytes"));
     if let Some(requested) = &request.config {
         explain_children(store, request, requested, mode, &mut verdicts)?;
     }
     let used = matches!(&decision, Ok(d) if matches!(d.verdict, Verdict::Local(_)));
     if let Sources::Given(given) = sources {
         if let Some(id) = verdicts.winner.clone() {
-            explain_ancestry(store, given, &id, mode, &mut verdicts);
+            explain_ancestry(store, given, &id, mode, &mut verdicts)?;
             if !used {
                 verdicts.discard_winner();
             }
@@ -54,22 +53,25 @@ pub fn explain<H: ImageStore>(
             }
         }
     }
-    let checked = store.rules.checked;
-    let summary = summary(&decision, sources, request, &verdicts, checked);
+    let summary = summary(store, &decision, sources, request, &verdicts);
     if let Ok(Decision { notes, .. }) = decision {
         let known = |finding: &Finding| (finding.code.clone(), finding.subject.clone());
         let mut told: BTreeSet<_> = verdicts.findings.iter().map(known).collect();
         for note in notes {
             if told.insert(known(&note)) {
-                verdicts.findings.push(note);
+                verdicts.note(note);
             }
         }
     }
     if request.matcher.accepts_nothing() {
         let platform = super::platform::show(request.matcher.builder());
-        verdicts
-            .findings
-            .push(Finding::new(Reason::UnknownArm64Variant, platform));
+        verdicts.note(Finding::new(Reason::UnknownArm64Variant, platform));
+    }
+    if let Some(subject) = verdicts.left_out {
+        let all = verdicts.bytes;
+        store
+            .limits
+            .check("session-bytes", all, "explain", &subject)?;
     }
     let missed = !summary.code.starts_with("docker/hit");
     Ok(Explanation {
@@ -84,9 +86,15 @@ pub fn explain<H: ImageStore>(
 }
 
 /// What was found out so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Verdicts {
     findings: Vec<Finding>,
+    /// About how many bytes the findings are, and how many they may be.
+    bytes: u64,
+    most: u64,
+    /// What the first finding is about that was too much. It was not kept, nor any
+    /// after it.
+    left_out: Option<String>,
     /// The local match, before the ancestor test.
     winner: Option<String>,
     /// An unreadable child ended the lookup.
@@ -97,9 +105,34 @@ struct Verdicts {
 }
 
 impl Verdicts {
+    const fn new(most: u64) -> Self {
+        Self {
+            findings: Vec::new(),
+            bytes: 0,
+            most,
+            left_out: None,
+            winner: None,
+            failed: false,
+            nearest: None,
+            considered: 0,
+        }
+    }
+
+    /// Adds a verdict on a candidate.
     fn add(&mut self, finding: Finding) {
         self.considered += 1;
-        self.findings.push(finding);
+        self.note(finding);
+    }
+
+    /// Adds what is no verdict on a candidate.
+    fn note(&mut self, finding: Finding) {
+        let bytes = u64::try_from(bytes(&finding)).unwrap_or(u64::MAX);
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes <= self.most {
+            self.findings.push(finding);
+        } else if self.left_out.is_none() {
+            self.left_out = Some(finding.subject);
+        }
     }
 
     /// Adds a rejection that stands `distance` differences away from a hit.
@@ -114,6 +147,12 @@ impl Verdicts {
             self.nearest = Some((distance, nearest));
         }
         self.add(finding);
+    }
+
+    /// The same of a rejection whose evidence is all that speaks against it.
+    fn reject_whole(&mut self, finding: Finding, distance: usize) {
+        let all = finding.differences.clone();
+        self.reject(finding, distance, all);
     }
 
     fn discard_winner(&mut self) {
@@ -131,6 +170,17 @@ impl Verdicts {
     }
 }
 
+/// About how many bytes a finding is.
+fn bytes(finding: &Finding) -> usize {
+    let texts = |difference: &Difference| {
+        let sides = [&difference.have, &difference.want];
+        let sides = sides.into_iter().flatten().map(String::len);
+        size_of::<Difference>() + difference.path.len() + sides.sum::<usize>()
+    };
+    let evidence: usize = finding.differences.iter().map(texts).sum();
+    size_of::<Finding>() + finding.subject.len() + evidence
+}
+
 /// How many differences a rejection stands for.
 fn weight(reason: Reason, differences: &[Difference]) -> usize {
     match reason {
@@ -139,24 +189,12 @@ fn weight(reason: Reason, differences: &[Difference]) -> usize {
     }
 }
 
-fn documents<H: ImageStore>(
-    store: &mut Store<H>,
-    ids: &[String],
-) -> BTreeMap<String, Result<ImageDocument, Failure>> {
-    let mut read = BTreeMap::new();
-    store.documents(ids, |store, id, answer| {
-        let image = answer.and_then(|text| store.read(id, &text));
-        read.insert(id.to_owned(), image);
-    });
-    read
-}
-
-fn summary(
+fn summary<H: ImageStore>(
+    store: &Store<H>,
     decision: &Result<Decision, Error>,
     sources: &Sources,
     request: &Request,
     verdicts: &Verdicts,
-    checked: bool,
 ) -> Finding {
     let parent = request
         .parent
@@ -179,7 +217,7 @@ fn summary(
             return Finding::new(Reason::Failed, subject).with(evidence);
         }
     };
-    let compared = if checked {
+    let compared = if store.rules.checked {
         "platform, container config, provenance"
     } else {
         "container config"
@@ -191,8 +229,10 @@ fn summary(
         Verdict::Exact(place) => Finding::new(Reason::HitSourceExact, source_at(*place))
             .with([Difference::fact("compared", "history, layers, command")]),
         Verdict::Restored(place, restored) => {
-            let made = crate::oci::sha256(restored.document.as_bytes());
-            Finding::new(Reason::HitSourceRestored, made.as_str()).with([
+            // Where only the store can tell the id, it is about the source.
+            let made = store.id_of(&restored.document);
+            let subject = made.unwrap_or_else(|| source_at(*place).to_owned());
+            Finding::new(Reason::HitSourceRestored, subject).with([
                 Difference::fact("source", source_at(*place)),
                 Difference::fact("compared", "history, layers, command"),
             ])
@@ -209,7 +249,12 @@ fn summary(
                 _ if verdicts.considered == 0 => Reason::MissNoCandidates,
                 _ => Reason::MissAllRejected,
             };
-            Finding::new(reason, parent).with(local)
+            let sources = match sources {
+                Sources::Given(given) if local.is_some() => given.as_slice(),
+                _ => &[],
+            };
+            let sources = sources.iter().map(|s| Difference::fact("source", &s.id));
+            Finding::new(reason, parent).with(local).with(sources)
         }
     }
 }

@@ -151,7 +151,7 @@ pub fn parent_mismatch(
             Finding::new(Reason::HistoryNotLonger, subject).with([counts(
                 "history",
                 image.history.len(),
-                entries + 1,
+                entries,
             )]),
         );
     }

@@ -1,7 +1,10 @@
 //! The ancestors of sources, as far as they were followed (section 4.2 of the Moby
 //! spec).
 
+use super::reason::Reason;
 use super::store::Store;
+use crate::error::Error;
+use crate::explain::{Difference, Finding};
 use crate::host::ImageStore;
 use crate::prelude::*;
 
@@ -13,8 +16,8 @@ pub struct Lineage {
     heads: Vec<String>,
     /// Proper ancestors of the heads.
     found: BTreeSet<String>,
-    /// Images whose links were followed.
-    seen: BTreeSet<String>,
+    /// Images whose links were followed, and where to.
+    links: BTreeMap<String, Option<String>>,
     /// Images whose links are followed next.
     level: Vec<String>,
     /// How many links the level is away from the heads.
@@ -28,7 +31,7 @@ impl Lineage {
             level: heads.clone(),
             heads,
             found: BTreeSet::new(),
-            seen: BTreeSet::new(),
+            links: BTreeMap::new(),
             distance: 0,
         }
     }
@@ -38,19 +41,61 @@ impl Lineage {
         self.heads == heads
     }
 
-    /// Whether an image is a proper ancestor of one of the heads, at most as many
-    /// links away as the cap says. A link that cannot be read ends its chain.
-    pub fn reaches<H: ImageStore>(&mut self, store: &Store<H>, id: &str) -> bool {
+    /// Whether an image is a proper ancestor of one of the heads. A link that cannot
+    /// be read ends its chain.
+    ///
+    /// # Errors
+    /// `limit-exceeded` for `ancestors` when more links than that lead away from a
+    /// head and the image is not among those before.
+    pub fn reaches<H: ImageStore>(&mut self, store: &Store<H>, id: &str) -> Result<bool, Error> {
         while !self.found.contains(id) {
-            if self.level.is_empty() || self.distance >= store.limits.get("ancestors") {
-                return false;
-            }
-            self.distance += 1;
-            self.level.retain(|image| self.seen.insert(image.clone()));
+            self.level.retain(|image| !self.links.contains_key(image));
+            let Some(next) = self.level.first() else {
+                return Ok(false);
+            };
+            let distance = self.distance.saturating_add(1);
+            let limits = &store.limits;
+            limits.check("ancestors", distance, "follow parents", next)?;
+            self.distance = distance;
             let parents = store.parents(&self.level).into_iter();
-            self.level = parents.filter_map(|parent| parent.ok().flatten()).collect();
-            self.found.extend(self.level.iter().cloned());
+            let level = core::mem::take(&mut self.level);
+            for (image, parent) in level.into_iter().zip(parents) {
+                let parent = parent.ok().flatten();
+                self.found.extend(parent.clone());
+                self.level.extend(parent.clone());
+                self.links.insert(image, parent);
+            }
         }
-        true
+        Ok(true)
+    }
+
+    /// The heads whose links end in a loop (hazard H4), when all were followed. Each
+    /// image is looked at once.
+    pub fn cycles(&self) -> Vec<Finding> {
+        // Whether the links of an image end in a loop.
+        let mut known: BTreeMap<&str, bool> = BTreeMap::new();
+        let mut findings = Vec::new();
+        for head in &self.heads {
+            let mut path: BTreeSet<&str> = BTreeSet::new();
+            let mut at = Some(head.as_str());
+            let loops = loop {
+                let Some(image) = at else { break false };
+                if let Some(loops) = known.get(image) {
+                    break *loops;
+                }
+                if !path.insert(image) {
+                    break true;
+                }
+                at = self.links.get(image).and_then(Option::as_deref);
+            };
+            known.extend(path.into_iter().map(|image| (image, loops)));
+            if loops {
+                findings.push(
+                    Finding::new(Reason::AncestryCycle, head)
+                        .with(at.map(|image| Difference::fact("image", image))),
+                );
+            }
+        }
+        findings
     }
 }

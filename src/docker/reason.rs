@@ -226,6 +226,10 @@ catalogue! {
             "the host cancelled while names were resolved",
             "an interrupted build",
             "open again";
+        OpenDeadline = "open-deadline", "3",
+            "the host's deadline passed while names were resolved",
+            "a registry that answers slowly",
+            "open again with more time";
         ChildUnreadable = "child-unreadable", "4.1",
             "the document of a child cannot be read",
             "a damaged file in the image database",

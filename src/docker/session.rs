@@ -36,6 +36,8 @@ pub struct Session<H> {
     skipped: Vec<Finding>,
     /// Sources dropped by a restore from another one.
     dropped: Vec<Finding>,
+    /// How many lookups were asked for.
+    asked: u64,
     /// The platform of the last step, prepared.
     matcher: Option<Matcher>,
 }
@@ -74,6 +76,7 @@ impl<H: ImageStore> Session<H> {
             sources: Sources::LocalOnly,
             skipped: Vec::new(),
             dropped: Vec::new(),
+            asked: 0,
             matcher: None,
         };
         if !cache_from.is_empty() {
@@ -114,13 +117,14 @@ impl<H: ImageStore> Session<H> {
 
     /// Passes over a name, or stops when the host was told to.
     fn skip(&mut self, name: &str, failure: &Failure) -> Result<(), Error> {
-        if matches!(failure.code, FailureCode::Cancelled | FailureCode::Deadline) {
-            return Err(Error::Host(Problem::new(
-                Reason::OpenCancelled,
-                "resolve",
-                name,
-                failure.message.clone(),
-            )));
+        let stopped = match failure.code {
+            FailureCode::Cancelled => Some(Reason::OpenCancelled),
+            FailureCode::Deadline => Some(Reason::OpenDeadline),
+            _ => None,
+        };
+        if let Some(reason) = stopped {
+            let message = failure.message.clone();
+            return Err(Error::Host(Problem::new(reason, "resolve", name, message)));
         }
         self.skipped.push(
             Finding::new(Reason::Unresolved, name)
@@ -138,6 +142,7 @@ impl<H: ImageStore> Session<H> {
     /// config that is not one. Nothing was changed then.
     pub fn lookup(&mut self, step: &Step) -> Result<Answer, Error> {
         let request = self.request(step)?;
+        self.asked = self.asked.saturating_add(1);
         let decision = decide(&mut self.store, &self.sources, &request, self.mode)?;
         self.apply(&request, decision)
     }
@@ -202,6 +207,13 @@ impl<H: ImageStore> Session<H> {
         let request = self.request(step)?;
         let mut explanation =
             super::explain::explain(&mut self.store, &self.sources, &request, self.mode)?;
+        if explanation.summary.code == Reason::MissNoUsableSource.as_str() {
+            for skipped in &self.skipped {
+                let evidence = &mut explanation.summary.differences;
+                evidence.push(Difference::fact("name", &skipped.subject));
+                evidence.extend(skipped.differences.iter().cloned());
+            }
+        }
         explanation.findings.extend(self.skipped.iter().cloned());
         explanation.findings.extend(self.dropped.iter().cloned());
         sort_by_key(&mut explanation.findings, |finding| finding.cascade);
@@ -319,7 +331,8 @@ impl<H: ImageStore> Session<H> {
         Ok(answer)
     }
 
-    /// Drops all sources but one ("stick to one target").
+    /// Drops all sources but one ("stick to one target"). The lookups of the session
+    /// are its steps, counted from 1.
     fn stick_to(&mut self, place: usize) {
         let Sources::Given(given) = &mut self.sources else {
             return;
@@ -330,7 +343,10 @@ impl<H: ImageStore> Session<H> {
         for source in given.iter().filter(|source| source.id != kept.id) {
             self.dropped.push(
                 Finding::new(Reason::DroppedByStick, &source.id)
-                    .with([Difference::fact("source", &kept.id)])
+                    .with([
+                        Difference::fact("step", self.asked),
+                        Difference::fact("source", &kept.id),
+                    ])
                     .cascade(),
             );
         }

@@ -64,6 +64,10 @@ pub struct Store<H> {
     built: BTreeSet<String>,
     /// Bytes of the documents whose facts are kept.
     held: u64,
+    /// Bytes that are kept of children, and of those of them that the guarded reading
+    /// does not let answer: they must not use up what the others need.
+    held_children: u64,
+    held_foreign: u64,
     /// Links made in a dry run: child to parent.
     links: BTreeMap<String, String>,
     /// The same the other way round.
@@ -83,6 +87,11 @@ pub struct Listing {
     pub ids: Vec<String>,
     /// For each its facts, by index, or why it cannot be read.
     pub facts: Vec<Result<usize, Failure>>,
+    /// The places in these lists of children whose configs are the same but for
+    /// labels, by [`Key::rest`].
+    ///
+    /// [`Key::rest`]: super::compare::Key::rest
+    pub configs: BTreeMap<[u8; 32], Vec<usize>>,
 }
 
 impl<H: ImageStore> Store<H> {
@@ -107,6 +116,8 @@ impl<H: ImageStore> Store<H> {
             bases: BTreeMap::new(),
             built: BTreeSet::new(),
             held: 0,
+            held_children: 0,
+            held_foreign: 0,
             links: BTreeMap::new(),
             adopted: BTreeMap::new(),
             made: BTreeSet::new(),
@@ -192,7 +203,11 @@ impl<H: ImageStore> Store<H> {
     ///
     /// # Errors
     /// When the children cannot be listed, or are too many.
-    pub fn candidates(&mut self, parent: Option<&str>) -> Result<Rc<Listing>, Error> {
+    pub fn candidates(
+        &mut self,
+        parent: Option<&str>,
+        guarded: bool,
+    ) -> Result<Rc<Listing>, Error> {
         let mut ids = self.children(parent)?;
         if parent.is_none() && self.rules.checked {
             let mut built = self.provenance(&ids).into_iter();
@@ -210,28 +225,65 @@ impl<H: ImageStore> Store<H> {
             .filter(|id| !self.index.contains_key(*id))
             .cloned()
             .collect();
+        let foreign: BTreeSet<String> = if guarded && self.rules.checked {
+            let built = self.provenance(&unknown);
+            let both = unknown.iter().zip(built);
+            both.filter(|(_, built)| *built != Provenance::BuiltHere)
+                .map(|(id, _)| id.clone())
+                .collect()
+        } else {
+            BTreeSet::new()
+        };
         let mut failures = BTreeMap::new();
         self.documents(&unknown, |store, id, answer| {
-            match answer.and_then(|text| store.read(id, &text)) {
-                Ok(image) => {
-                    let child = Child::of(&image, &store.rules, &mut store.platforms);
-                    store.remember(id, child);
-                }
-                Err(failure) => {
-                    failures.insert(id.to_owned(), failure);
-                }
+            let read = answer.and_then(|text| store.read(id, &text));
+            let kept = read.and_then(|image| store.keep(id, &image, foreign.contains(id)));
+            if let Err(failure) = kept {
+                failures.insert(id.to_owned(), failure);
             }
         });
-        let facts = ids
-            .iter()
-            .map(|id| match self.index.get(id) {
-                Some(index) => Ok(*index),
-                None => Err(failures.get(id).cloned().unwrap_or_else(no_answer)),
-            })
-            .collect();
-        let listing = Rc::new(Listing { ids, facts });
+        let mut facts = Vec::with_capacity(ids.len());
+        let mut configs: BTreeMap<[u8; 32], Vec<usize>> = BTreeMap::new();
+        for (place, id) in ids.iter().enumerate() {
+            let Some(index) = self.index.get(id) else {
+                facts.push(Err(failures.get(id).cloned().unwrap_or_else(no_answer)));
+                continue;
+            };
+            facts.push(Ok(*index));
+            if let Some(child) = self.facts.get(*index) {
+                configs.entry(*child.key.rest()).or_default().push(place);
+            }
+        }
+        let listing = Rc::new(Listing {
+            ids,
+            facts,
+            configs,
+        });
         self.listings.insert(key, Rc::clone(&listing));
         Ok(listing)
+    }
+
+    /// Keeps the facts of a child, unless more would be kept of children than
+    /// `session-bytes` allows.
+    fn keep(&mut self, id: &str, image: &ImageDocument, foreign: bool) -> Result<(), Failure> {
+        let bytes = Child::held(image).saturating_add(id.len());
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let held = if foreign {
+            &mut self.held_foreign
+        } else {
+            &mut self.held_children
+        };
+        let all = held.saturating_add(bytes);
+        if all > self.limits.get("session-bytes") {
+            return Err(Failure::new(
+                FailureCode::TooLarge,
+                format!("{bytes} bytes to keep of it, limit session-bytes"),
+            ));
+        }
+        *held = all;
+        let child = Child::of(image, &self.rules, &mut self.platforms);
+        self.remember(id, child);
+        Ok(())
     }
 
     fn remember(&mut self, id: &str, child: Child) {
@@ -332,6 +384,18 @@ impl<H: ImageStore> Store<H> {
         }
     }
 
+    /// Reads one document; answers its length, too.
+    ///
+    /// # Errors
+    /// As [`Store::read`], and what the host answers.
+    pub fn document(&mut self, id: &str) -> Result<(ImageDocument, usize), Failure> {
+        let mut read = Err(no_answer());
+        self.documents(&[id.to_owned()], |store, id, answer| {
+            read = answer.and_then(|text| Ok((store.read(id, &text)?, text.len())));
+        });
+        read
+    }
+
     /// Whether images were built here. What was built here once stays so.
     pub fn provenance(&mut self, ids: &[String]) -> Vec<Provenance> {
         let asked: Vec<String> = ids
@@ -397,11 +461,7 @@ impl<H: ImageStore> Store<H> {
         if let Some(base) = self.bases.get(id) {
             return Ok(Rc::clone(base));
         }
-        let mut read = Err(no_answer());
-        self.documents(&[id.to_owned()], |store, id, answer| {
-            read = answer.and_then(|text| Ok((store.read(id, &text)?, text.len())));
-        });
-        let (image, bytes) = read.map_err(|failure| {
+        let (image, bytes) = self.document(id).map_err(|failure| {
             Problem::new(
                 Reason::ParentUnreadable,
                 "read parent",

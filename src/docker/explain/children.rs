@@ -1,6 +1,6 @@
 //! Verdicts on the children of the parent.
 
-use super::{Verdicts, documents, weight};
+use super::{Verdicts, weight};
 use crate::docker::compare::compare;
 use crate::docker::decide::{Mode, Request, Requested, built_here, matching, newest, unreadable};
 use crate::docker::image::ImageDocument;
@@ -21,7 +21,7 @@ pub fn explain_children<H: ImageStore>(
     mode: Mode,
     verdicts: &mut Verdicts,
 ) -> Result<(), Error> {
-    let listing = store.candidates(request.parent.as_deref())?;
+    let listing = store.candidates(request.parent.as_deref(), mode.guarded)?;
     let all = store.children(request.parent.as_deref())?;
     let provenance = if store.rules.checked {
         store.provenance(&all)
@@ -30,21 +30,23 @@ pub fn explain_children<H: ImageStore>(
     };
     let matches = matching(store, &listing, request, requested, mode);
     let matches = built_here(store, matches);
-    let failures: BTreeMap<&String, (&Failure, bool)> = unreadable(store, &listing, mode)
+    let failures: BTreeMap<&str, (&Failure, bool)> = unreadable(store, &listing, mode)
         .into_iter()
-        .map(|(id, failure, stops)| (id, (failure, stops)))
+        .map(|(id, failure, stops)| (id.as_str(), (failure, stops)))
         .collect();
     let fails = failures.values().any(|(_, stops)| *stops);
     let winner = newest(&matches, mode.guarded).filter(|_| !fails).cloned();
     let created: BTreeMap<&str, (i64, u32)> =
         matches.iter().map(|m| (m.id.as_str(), m.created)).collect();
-    let documents = documents(store, &all);
-    for (id, built) in all.iter().zip(provenance) {
+    let mut provenance = provenance.into_iter();
+    // Each document is let go before the next one is read.
+    store.documents(&all, |store, id, answer| {
+        let built = provenance.next().unwrap_or_default();
         // From scratch, only what was built here is a child at all.
         let child = request.parent.is_some() || built == Provenance::BuiltHere;
         if verdicts.failed && child {
             verdicts.add(Finding::new(Reason::NotReached, id).cascade());
-            continue;
+            return;
         }
         if let Some((failure, stops)) = failures.get(id) {
             verdicts.failed = *stops;
@@ -55,10 +57,10 @@ pub fn explain_children<H: ImageStore>(
             };
             verdicts
                 .add(Finding::new(reason, id).with([Difference::fact("cause", &failure.message)]));
-            continue;
+            return;
         }
-        let document = documents.get(id).and_then(|read| read.as_ref().ok());
-        let against = speaks_against(store, request, requested, mode, built, document);
+        let read = answer.and_then(|text| store.read(id, &text)).ok();
+        let against = speaks_against(store, request, requested, mode, built, read.as_ref());
         let first = against.first().map(|(reason, _)| *reason);
         match (first, &winner) {
             (Some(reason), _) => {
@@ -73,7 +75,7 @@ pub fn explain_children<H: ImageStore>(
                 verdicts.reject(finding, distance, every);
             }
             (None, Some(winner)) if winner.id == *id => {
-                verdicts.winner = Some(id.clone());
+                verdicts.winner = Some(id.to_owned());
                 verdicts.add(Finding::new(Reason::Selected, id).with([Difference::new(
                     "created",
                     show_instant(winner.created),
@@ -81,7 +83,7 @@ pub fn explain_children<H: ImageStore>(
                 )]));
             }
             (None, Some(winner)) => {
-                let own = created.get(id.as_str()).copied();
+                let own = created.get(id).copied();
                 let tie = own == Some(winner.created);
                 verdicts.add(Finding::new(Reason::NotNewest, id).with([
                     Difference::new(
@@ -96,7 +98,7 @@ pub fn explain_children<H: ImageStore>(
             // The lookup fails at a later child, so nothing is chosen.
             (None, None) => verdicts.add(Finding::new(Reason::NotNewest, id)),
         }
-    }
+    });
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Verdicts on the sources, and the ancestor test of a local match.
 
-use super::{Verdicts, documents, weight};
+use super::{Verdicts, weight};
 use crate::docker::base::Base;
 use crate::docker::decide::{Mode, Request, foreign, layer, refused};
 use crate::docker::history::{Chain, Entry, command_mismatch, parent_mismatch};
@@ -8,35 +8,39 @@ use crate::docker::image::ImageDocument;
 use crate::docker::reason::Reason;
 use crate::docker::source::Source;
 use crate::docker::store::Store;
+use crate::error::Error;
 use crate::explain::{Difference, Finding};
 use crate::host::ImageStore;
 use crate::prelude::*;
 
 /// For each source in use, how its parent links lead to the local match or not
 /// (4.2).
+///
+/// # Errors
+/// `limit-exceeded` for `ancestors`.
 pub fn explain_ancestry<H: ImageStore>(
     store: &Store<H>,
     given: &[Rc<Source>],
     id: &str,
     mode: Mode,
     verdicts: &mut Verdicts,
-) {
-    let most = store.limits.get("ancestors");
+) -> Result<(), Error> {
     for source in given {
         if mode.guarded && !source.trusted {
             continue;
         }
         let mut seen = BTreeSet::new();
         let mut at = source.id.clone();
-        let mut links = 0..most;
+        let mut links = 0;
         let finding = loop {
             if !seen.insert(at.clone()) {
                 let ids = seen.iter().map(|id| Difference::fact("image", id));
                 break Finding::new(Reason::AncestryCycle, &source.id).with(ids);
             }
-            let parent = links
-                .next()
-                .and_then(|_| store.parents(&[at.clone()]).pop());
+            links += 1;
+            let limits = &store.limits;
+            limits.check("ancestors", links, "follow parents", &at)?;
+            let parent = store.parents(&[at.clone()]).pop();
             match parent.unwrap_or(Ok(None)) {
                 Ok(Some(parent)) if parent == id => {
                     break Finding::new(Reason::Ancestor, &source.id);
@@ -54,8 +58,9 @@ pub fn explain_ancestry<H: ImageStore>(
                 }
             }
         };
-        verdicts.findings.push(finding);
+        verdicts.note(finding);
     }
+    Ok(())
 }
 
 /// One verdict a source: the first rule of sections 4 and 5.3 that fires.
@@ -94,8 +99,7 @@ pub fn explain_sources<H: ImageStore>(
                 Some(Reason::HistoryMismatch) => 1 + finding.differences.len(),
                 _ => 1_000,
             };
-            let all = finding.differences.clone();
-            verdicts.reject(finding, distance, all);
+            verdicts.reject_whole(finding, distance);
             continue;
         }
         let mut finding = Finding::new(Reason::Exact, &source.id);
@@ -103,7 +107,7 @@ pub fn explain_sources<H: ImageStore>(
             let layer = match layer(source, index, below, mode) {
                 Ok(layer) => layer,
                 Err(refusal) => {
-                    verdicts.add(refusal);
+                    verdicts.reject_whole(refusal, 1);
                     continue;
                 }
             };
@@ -111,7 +115,8 @@ pub fn explain_sources<H: ImageStore>(
             let written = base.is_none_or(|base| base.history_json.is_some())
                 && time.is_none_or(|time| time.to_text().is_some());
             if mode.guarded && !written {
-                verdicts.add(Finding::new(Reason::TimeNotEncodable, &source.id));
+                let refusal = Finding::new(Reason::TimeNotEncodable, &source.id);
+                verdicts.reject_whole(refusal.with([Difference::fact("index", index)]), 1);
                 continue;
             }
             finding = Finding::new(Reason::Restore, &source.id)
@@ -119,7 +124,9 @@ pub fn explain_sources<H: ImageStore>(
         }
         answered = true;
         verdicts.add(finding.with([Difference::fact("index", index)]));
-        verdicts.findings.extend(foreign(source, &request.matcher));
+        if let Some(note) = foreign(source, &request.matcher) {
+            verdicts.note(note);
+        }
     }
 }
 
@@ -148,8 +155,8 @@ fn parent_chain<H: ImageStore>(
             ImageDocument::read(&text, &store.rules, u32::MAX).ok()?
         }
         _ => {
-            let id = request.parent.clone()?;
-            documents(store, &[id]).pop_first()?.1.ok()?
+            let id = request.parent.as_deref()?;
+            store.document(id).ok()?.0
         }
     };
     let diff_ids = image

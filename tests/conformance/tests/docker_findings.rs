@@ -342,7 +342,7 @@ fn parents_say_where_they_differ() {
         (
             document(&[a], one),
             document(&[a], one),
-            "history-not-longer history.length=1|2",
+            "history-not-longer history.length=1|1",
         ),
         (
             document(&[a, b], "[]"),

@@ -4,6 +4,7 @@ use layerwise::docker::{CacheFrom, Options, Outcome, Session, Step};
 use layerwise::error::Error;
 use layerwise::explain::Finding;
 use layerwise::host::Provenance;
+use layerwise::semantics::Semantics;
 use layerwise_stores::{Memory, Order};
 
 const CHILD: &str = r#"{"created":"2024-01-01T00:00:00Z","os":"linux","architecture":"amd64",
@@ -84,11 +85,7 @@ fn links_are_followed_as_far_as_the_cap() {
     let child = add("a", None);
     let middle = add("m", Some(&child));
     let source = add("s", Some(&middle));
-    for (cap, outcome, verdict) in [
-        (0, Outcome::HitRestored, "docker/chain-end"),
-        (1, Outcome::HitRestored, "docker/chain-end"),
-        (2, Outcome::HitLocal, "docker/ancestor"),
-    ] {
+    let open = |cap| {
         let options = Options {
             limits: vec![("ancestors".to_owned(), cap)],
             cache_from: vec![CacheFrom {
@@ -97,14 +94,109 @@ fn links_are_followed_as_far_as_the_cap() {
             }],
             ..Options::default()
         };
-        let mut session = Session::open(&store, options).expect("session");
-        let answer = session.lookup(&step()).expect("an answer");
-        assert_eq!(answer.outcome, outcome, "{cap}");
-        let explained = session.explain(&step()).expect("an explanation");
-        let said = |f: &&Finding| f.subject == source && f.code == verdict;
-        assert!(
-            explained.findings.iter().any(|f| said(&f)),
-            "{cap}: {explained:?}"
-        );
+        Session::open(&store, options).expect("session")
+    };
+    for cap in [0, 1] {
+        let answers = [
+            open(cap).lookup(&step()).map(|_| ()),
+            open(cap).plan(&step()).map(|_| ()),
+            open(cap).explain(&step()).map(|_| ()),
+        ];
+        for answer in answers {
+            match answer.expect_err("links beyond the cap") {
+                Error::LimitExceeded(excess) => {
+                    assert_eq!((excess.limit.as_str(), excess.value), ("ancestors", cap));
+                }
+                other => panic!("{cap}: {other}"),
+            }
+        }
+    }
+    let answer = open(2).lookup(&step()).expect("an answer");
+    assert_eq!(answer.outcome, Outcome::HitLocal);
+    let explained = open(2).explain(&step()).expect("an explanation");
+    let said = |f: &Finding| f.subject == source && f.code == "docker/ancestor";
+    assert!(explained.findings.iter().any(said), "{explained:?}");
+}
+
+/// An image with this many labels of this value.
+fn labelled(name: &str, count: usize, value: &str) -> String {
+    let label = |n| format!(r#""{name}{n}":"{value}""#);
+    let labels: Vec<String> = (0..count).map(label).collect();
+    let config = format!(r#"{{"Cmd":["x"],"Labels":{{{}}}}}"#, labels.join(","));
+    CHILD.replace(r#"{"Cmd":["a"]}"#, &config)
+}
+
+/// Labels without a value are kept, since they may count as missing ones: not more
+/// of them than the cap says, and those of children that cannot answer never use up
+/// what the others need.
+#[test]
+fn what_is_kept_of_children_is_bounded() {
+    let parent = CHILD.replace("\"a\"]", "\"parent\"]");
+    let open = |built, compatible: bool| {
+        let store = Memory::new(Order::Added);
+        let parent = store.add(&parent, None, Provenance::BuiltHere);
+        for name in ["a", "b", "c"] {
+            store.add(&labelled(name, 50, ""), Some(&parent), built);
+        }
+        let child = store.add(CHILD, Some(&parent), Provenance::BuiltHere);
+        let mut options = Options {
+            limits: vec![("session-bytes".to_owned(), 10_000)],
+            ..Options::default()
+        };
+        if compatible {
+            options.semantics = Semantics::compatible(None);
+        }
+        let session = Session::open(store, options).expect("session");
+        let step = Step {
+            parent: Some(parent),
+            ..step()
+        };
+        (session, step, child)
+    };
+    let (mut session, step, child) = open(Provenance::Elsewhere, false);
+    let answer = session.lookup(&step).expect("an answer");
+    assert_eq!(answer.image, Some(child));
+    let skipped = |f: &Finding| f.code == "docker/unreadable-skipped";
+    assert!(answer.notes.iter().any(skipped), "{:?}", answer.notes);
+    for (built, compatible) in [
+        (Provenance::BuiltHere, false),
+        (Provenance::Elsewhere, true),
+    ] {
+        let (mut session, step, _) = open(built, compatible);
+        let refused = session.lookup(&step).expect_err("too much to keep");
+        let problem = refused.problem().expect("a problem");
+        assert_eq!(problem.code, "docker/child-unreadable");
+        assert!(problem.message.contains("limit session-bytes"), "{refused}");
+    }
+}
+
+#[test]
+fn what_an_explanation_says_is_bounded() {
+    let store = Memory::new(Order::Added);
+    for name in ["a", "b", "c"] {
+        store.add(&labelled(name, 50, "x"), None, Provenance::BuiltHere);
+    }
+    for (cap, enough) in [(10_000, false), (100_000, true)] {
+        let options = Options {
+            limits: vec![("session-bytes".to_owned(), cap)],
+            ..Options::default()
+        };
+        let explained = Session::open(&store, options)
+            .expect("session")
+            .explain(&step());
+        match explained {
+            Ok(explained) => {
+                assert!(enough, "{cap}");
+                assert_eq!(explained.considered, 3);
+            }
+            Err(Error::LimitExceeded(excess)) => {
+                assert!(!enough, "{cap}");
+                assert_eq!(
+                    (excess.limit.as_str(), excess.value),
+                    ("session-bytes", cap)
+                );
+            }
+            Err(other) => panic!("{other}"),
+        }
     }
 }
