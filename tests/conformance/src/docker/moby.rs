@@ -3,8 +3,11 @@
 //! guarded reading.
 
 mod cases;
+mod explain;
 mod format;
+mod guarded;
 mod pure;
+mod store;
 
 use super::Subject;
 use crate::Report;

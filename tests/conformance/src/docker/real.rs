@@ -8,16 +8,19 @@
 
 mod engine_store;
 mod format;
+mod later;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use layerwise::docker::{Answer, CacheFrom, Effect, Options, Outcome, Step};
 use layerwise::error::Error;
+use layerwise::explain::Finding;
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 
-use self::engine_store::EngineStore;
-use self::format::{Change, Event, File, Later, Op, Probe, Scenario};
+use self::engine_store::{EngineStore, chain_id};
+use self::format::{Change, Event, File, Op, Probe, Scenario};
 use super::{Session, Subject};
 use crate::{Case, Report};
 
@@ -60,6 +63,32 @@ pub fn run(text: &str, subject: &dyn Subject) -> Result<Report, serde_json::Erro
     Ok(report)
 }
 
+/// What is known of a stage from the searches before.
+#[derive(Default)]
+struct Stage {
+    /// The builder does not ask after a miss.
+    missed: bool,
+    sources: Option<Vec<String>>,
+}
+
+/// Whether a search tells nothing, as those do that were not made.
+const fn is_empty(probe: &Probe<'_>) -> bool {
+    let Probe {
+        local: None,
+        hit: None,
+        via: None,
+        error: false,
+        missing_chain: None,
+        newer: None,
+        newer_all_local: None,
+        ..
+    } = probe
+    else {
+        return false;
+    };
+    probe.during.is_empty() && probe.local_ties.is_empty()
+}
+
 struct Timeline<'a> {
     scenario: &'a Scenario<'a>,
     version: &'a str,
@@ -71,10 +100,15 @@ struct Timeline<'a> {
 impl Timeline<'_> {
     fn run(&mut self, op: &Op<'_>, name: &str, report: &mut Report) {
         let mut session = None;
+        let mut stage = Stage::default();
         for (index, event) in op.events.iter().enumerate() {
             let name = format!("{name} event {index}");
             match event {
                 Event::Stage { sources } => {
+                    stage = Stage {
+                        missed: false,
+                        sources: sources.clone(),
+                    };
                     report.case(&name, |check| {
                         session = self.open_stage(op, sources.as_deref(), check);
                     });
@@ -84,11 +118,19 @@ impl Timeline<'_> {
                     origin: origin.clone(),
                 }),
                 Event::Probe(probe) => {
-                    if probe.consulted {
+                    let asked = !op.no_cache && !stage.missed;
+                    if asked || probe.consulted || !is_empty(probe) {
                         report.case(&name, |check| {
+                            check.equal("consulted", &asked, &probe.consulted);
                             self.search(probe, op, session.as_deref_mut(), check);
                         });
+                    } else if probe.sources != stage.sources {
+                        report.case(&name, |check| {
+                            check.equal("sources", &probe.sources, &stage.sources);
+                        });
                     }
+                    stage.missed |= probe.hit.is_none();
+                    stage.sources.clone_from(&probe.sources);
                     for change in probe.during.iter().chain(&probe.after) {
                         self.apply(change);
                     }
@@ -131,7 +173,12 @@ impl Timeline<'_> {
     }
 
     fn open(&self, semantics: Semantics, names: &[String]) -> Result<Box<dyn Session>, Error> {
-        let options = Options {
+        let store = Arc::<EngineStore>::clone(&self.store);
+        self.subject.open(store, self.options(semantics, names))
+    }
+
+    fn options(&self, semantics: Semantics, names: &[String]) -> Options {
+        Options {
             semantics,
             cache_from: names
                 .iter()
@@ -142,9 +189,7 @@ impl Timeline<'_> {
                 .collect(),
             docker_version: self.version.to_owned(),
             ..Options::default()
-        };
-        self.subject
-            .open(Arc::<EngineStore>::clone(&self.store), options)
+        }
     }
 
     fn search(
@@ -169,13 +214,12 @@ impl Timeline<'_> {
         self.local(probe, &step, session, check);
         let planned = session.plan(&step);
         let answered = session.lookup(&step);
+        let during = self.store.take_written();
+        check.equal("during", &probe.during, &during);
         if probe.error {
-            let code = answered
-                .err()
-                .and_then(|e| e.problem().map(|p| p.code.clone()));
-            check.equal("error", &Some("docker/restore-failed".to_owned()), &code);
-            return;
+            return self.fails(probe, &planned, &answered, check);
         }
+        check.equal("missing chain", &None, &probe.missing_chain);
         let answer = match (answered, planned) {
             (Ok(answer), Ok(planned)) => {
                 self.compare_restored(&planned, check);
@@ -185,12 +229,10 @@ impl Timeline<'_> {
                 return check.fail("lookup", "an answer", error.to_string());
             }
         };
-        let tied = |id: &String| probe.local_ties.contains(id);
-        if answer.image.as_ref().is_some_and(tied) && probe.hit.as_ref().is_some_and(tied) {
-            return;
-        }
-        check.equal("hit", &probe.hit, &answer.image);
         check.equal("via", &probe.via.as_deref(), &via(&answer));
+        if !both_tied(probe, probe.hit.as_ref(), answer.image.as_ref()) {
+            check.equal("hit", &probe.hit, &answer.image);
+        }
         if let (Some("target" | "restore"), Some(hit)) = (probe.via.as_deref(), &probe.hit) {
             // The link is there afterwards, whether this search made it or an
             // earlier one did.
@@ -201,6 +243,27 @@ impl Timeline<'_> {
         }
     }
 
+    /// The search failed: the layers of the image to restore do not exist.
+    fn fails(
+        &self,
+        probe: &Probe<'_>,
+        planned: &Result<Answer, Error>,
+        answered: &Result<Answer, Error>,
+        check: &mut Case<'_>,
+    ) {
+        let problem = answered.as_ref().err().and_then(Error::problem);
+        let code = problem.map(|problem| problem.code.as_str());
+        check.equal("error", &Some("docker/restore-failed"), &code);
+        check.equal("hit", &None, &probe.hit);
+        check.equal("via", &None, &probe.via);
+        let effects = planned.iter().flat_map(|planned| &planned.effects);
+        let chain = effects.filter_map(|effect| match effect {
+            Effect::Create(creation) => chain_id(creation.document.as_deref()?),
+            Effect::SetParent(_) => None,
+        });
+        check.equal("missing chain", &probe.missing_chain, &chain.last());
+    }
+
     /// What the lookup along parent links alone finds.
     fn local(
         &self,
@@ -209,19 +272,30 @@ impl Timeline<'_> {
         session: &mut dyn Session,
         check: &mut Case<'_>,
     ) {
-        let found = session.explain(step).map(|explanation| {
-            let chosen = ["docker/selected", "docker/discarded-not-ancestor"];
-            let mut findings = explanation.findings.into_iter();
-            findings
-                .find(|finding| chosen.contains(&finding.code.as_ref()))
-                .map(|finding| finding.subject)
-        });
-        let tied = |id: &String| probe.local_ties.contains(id);
-        let tie =
-            matches!(&found, Ok(Some(id)) if tied(id)) && probe.local.as_ref().is_some_and(tied);
-        if !tie {
-            check.equal("local", &Ok(probe.local.clone()), &found);
+        let findings = match session.explain(step) {
+            Ok(explanation) => explanation.findings,
+            Err(error) => return check.fail("local", "an explanation", error.to_string()),
+        };
+        let chosen = ["docker/selected", "docker/discarded-not-ancestor"];
+        let mut chosen = findings
+            .iter()
+            .filter(|f| chosen.contains(&f.code.as_ref()));
+        let local = chosen.next().map(|finding| finding.subject.clone());
+        if !both_tied(probe, probe.local.as_ref(), local.as_ref()) {
+            check.equal("local", &probe.local, &local);
         }
+        let is_tie = |finding: &&Finding| {
+            let mut evidence = finding.differences.iter();
+            finding.code == "docker/not-newest"
+                && evidence.any(|d| d.path == "tie" && d.have.as_deref() == Some("true"))
+        };
+        let ties = findings.iter().filter(is_tie);
+        let mut ties: BTreeSet<String> = ties.map(|finding| finding.subject.clone()).collect();
+        if !ties.is_empty() {
+            ties.extend(local);
+        }
+        let want: BTreeSet<String> = probe.local_ties.iter().cloned().collect();
+        check.equal("local ties", &want, &ties);
     }
 
     /// A restored image has the bytes of the engine's.
@@ -239,56 +313,12 @@ impl Timeline<'_> {
             }
         }
     }
+}
 
-    /// The rules of later engines (those of 26.0: these files hold spellings that
-    /// the newest refuses), with the marks the file implies and with
-    /// every image taken as built here.
-    fn later(&self, probe: &Probe<'_>, op: &Op<'_>, step: &Step, check: &mut Case<'_>) {
-        if probe.error {
-            return;
-        }
-        let names = match &probe.sources {
-            None => Vec::new(),
-            Some(list) if list.is_empty() => op.cache_from.clone(),
-            Some(list) => list.clone(),
-        };
-        let cases = [
-            (
-                "newer",
-                false,
-                probe.newer.as_ref().map(|n| (&n.hit, &n.via)),
-            ),
-            (
-                "newer_all_local",
-                true,
-                probe
-                    .newer_all_local
-                    .as_ref()
-                    .map(|n: &Later| (&n.hit, &n.via)),
-            ),
-        ];
-        for (name, all_local, differs) in cases {
-            self.store.set_all_local(all_local);
-            let answer = self
-                .open(Semantics::compatible(Some("26.0")), &names)
-                .and_then(|mut session| session.plan(step));
-            self.store.set_all_local(false);
-            let (hit, via_) = differs.unwrap_or((&probe.hit, &probe.via));
-            match answer {
-                Ok(answer) => {
-                    let tied = |id: &String| probe.local_ties.contains(id);
-                    if answer.image.as_ref().is_some_and(tied) {
-                        continue;
-                    }
-                    check.equal(&format!("{name} via"), &via_.as_deref(), &via(&answer));
-                    if via_.as_deref() != Some("restore") {
-                        check.equal(&format!("{name} hit"), hit, &answer.image);
-                    }
-                }
-                Err(error) => check.fail(name, "an answer", error.to_string()),
-            }
-        }
-    }
+/// Whether two images are among those of which the engine chose one by chance.
+fn both_tied(probe: &Probe<'_>, a: Option<&String>, b: Option<&String>) -> bool {
+    let tied = |id: Option<&String>| id.is_some_and(|id| probe.local_ties.contains(id));
+    tied(a) && tied(b)
 }
 
 const fn via(answer: &Answer) -> Option<&'static str> {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use layerwise::docker::{Answer, CacheFrom, Effect, Options, Step};
 use layerwise::error::Error;
-use layerwise::explain::{Difference, Explanation, Finding};
-use layerwise::host::{Failure, FailureCode, Provenance};
+use layerwise::explain::Explanation;
 use layerwise::semantics::Semantics;
-use layerwise_stores::{Faults, Memory, Order};
+use layerwise_stores::Memory;
 
 use super::super::{Session, Subject};
-use super::format::{self, BuiltLocally, Case as Vector, Expect, Explain, Verdict};
+use super::format::{self, Case as Vector, Expect, Safe};
+use super::guarded::{Before, Refusals};
+use super::{explain, store};
 use crate::Case;
 
 /// Which reading a case runs in.
@@ -27,21 +28,9 @@ impl Reading {
     pub const ALL: [Self; 2] = [Self::Compatible, Self::Guarded];
 }
 
-/// What the guarded reading must refuse although the vectors, which know
-/// upstream only, name no `safe` answer (spec section 8, H13, H10 and H6: a child
-/// that was not built here and cannot be read stops nothing; H3 where upstream
-/// fails later).
-const REFUSED: [&str; 5] = [
-    "docker/time-not-encodable",
-    "docker/layer-index-disagrees",
-    "docker/empty-layer-digest",
-    "docker/config-mismatch",
-    "docker/unreadable-skipped",
-];
-
 /// Runs one case.
 pub fn run(vector: &Vector<'_>, reading: Reading, subject: &dyn Subject, check: &mut Case<'_>) {
-    let store = Arc::new(build(&vector.store));
+    let store = Arc::new(store::build(&vector.store));
     let options = Options {
         semantics: match reading {
             Reading::Compatible => Semantics::compatible(None),
@@ -57,15 +46,13 @@ pub fn run(vector: &Vector<'_>, reading: Reading, subject: &dyn Subject, check: 
             .collect(),
         ..Options::default()
     };
+    form(vector, check);
     let opened = subject.open(Arc::<Memory>::clone(&store), options);
-    let failed = opened.as_ref().err().and_then(Error::problem);
-    let cancelled = failed.is_some_and(|problem| problem.code == "docker/open-cancelled");
-    check.equal("open error", &vector.open.error_kind.is_some(), &cancelled);
     let mut session = match opened {
         Ok(session) => session,
-        Err(_) if cancelled => return,
-        Err(error) => return check.fail("open", "a session", error.to_string()),
+        Err(error) => return refused_to_open(vector, &error, check),
     };
+    check.equal("open error", &vector.open.error_kind, &None);
     check.equal(
         "sources",
         &Ok(vector.open.sources.clone().unwrap_or_default()),
@@ -81,6 +68,7 @@ pub fn run(vector: &Vector<'_>, reading: Reading, subject: &dyn Subject, check: 
     );
 
     let mut previous = String::new();
+    let mut sources = vector.open.sources.clone().unwrap_or_default();
     for (index, (step, expect)) in vector.steps.iter().zip(&vector.expect).enumerate() {
         let parent = if step.parent == "$prev" {
             &previous
@@ -92,21 +80,96 @@ pub fn run(vector: &Vector<'_>, reading: Reading, subject: &dyn Subject, check: 
             config: step.config.map(|raw| raw.get().to_owned()),
             platform: (&step.platform).into(),
         };
-        let explained = session.explain(&step);
-        let planned = session.plan(&step);
-        let answered = session.lookup(&step);
+        let images = store.images();
         let on = Checked {
             index,
             reading,
             expect,
-            order_dependent: vector.order_dependent,
+            before: Before {
+                vector,
+                sources: &sources,
+                images: &images,
+                step: &step,
+            },
+            explained: session.explain(&step),
+            planned: session.plan(&step),
+            answered: session.lookup(&step),
         };
-        let go_on = on.compare(check, &planned, &answered, &explained, session.as_mut());
-        if !go_on {
+        if !on.compare(check, session.as_mut()) {
             return;
         }
         previous = expect.id.clone().unwrap_or_default();
+        if let Some(after) = &expect.sources_after {
+            sources.clone_from(after);
+        }
     }
+}
+
+/// What the format says of a case, whatever the answers are.
+fn form(vector: &Vector<'_>, check: &mut Case<'_>) {
+    let (open, expect) = (&vector.open, &vector.expect);
+    check.equal(
+        "kind of the open error",
+        &open.error.is_some(),
+        &open.error_kind.is_some(),
+    );
+    let panics = expect.last().is_some_and(|last| last.panic);
+    if open.error_kind.is_none() && !panics {
+        check.equal(
+            "steps with expectations",
+            &vector.steps.len(),
+            &expect.len(),
+        );
+    }
+    for (index, expect) in expect.iter().enumerate() {
+        let name = |what: &str| format!("step {index} {what}");
+        check.equal(
+            &name("kind of the error"),
+            &expect.error.is_some(),
+            &expect.error_kind.is_some(),
+        );
+        let nothing = expect.id.as_deref().unwrap_or_default().is_empty()
+            && expect.effects.as_deref().unwrap_or_default().is_empty();
+        if expect.panic || expect.error.is_some() {
+            check.equal(&name("answers nothing"), &true, &nothing);
+        }
+        if expect.panic {
+            check.equal(&name("error"), &None, &expect.error);
+        }
+        // Verdicts are left out where upstream panics, and by those who write
+        // down what upstream's own package answered, without hazards.
+        if expect.panic || expect.safe.is_some() {
+            check.equal(&name("panic"), &expect.panic, &expect.explain.is_none());
+        }
+    }
+}
+
+/// Opening failed: it was cancelled, where and how the store said so. A session
+/// that was not opened has no sources and no skipped names, nor have vectors.
+fn refused_to_open(vector: &Vector<'_>, error: &Error, check: &mut Case<'_>) {
+    let open = &vector.open;
+    let Some(problem) = error.problem() else {
+        return check.fail("open", "a session", error.to_string());
+    };
+    if open.error_kind.is_none() {
+        return check.fail("open", "a session", error.to_string());
+    }
+    // The contract has one code for both kinds; the name at fault tells which.
+    let faults = &vector.store.faults.get_by_ref;
+    let kind = faults.get(&problem.subject).map(|fault| fault.kind.clone());
+    check.equal("open error", "docker/open-cancelled", problem.code.as_str());
+    check.equal("open error kind", &open.error_kind, &kind);
+    let cancels = |name: &&String| {
+        let fault = faults.get(*name);
+        fault.is_some_and(|fault| matches!(fault.kind.as_str(), "canceled" | "deadline"))
+    };
+    let first = vector.cache_from.iter().find(cancels);
+    check.equal("open error of", &first, &Some(&problem.subject));
+    let nothing: [String; 0] = [];
+    for (what, list) in [("sources", &open.sources), ("skipped", &open.skipped)] {
+        check.equal(what, list.as_deref().unwrap_or_default(), &nothing[..]);
+    }
+    check.equal("steps after the open error", &0, &vector.expect.len());
 }
 
 /// One step with what is known of it.
@@ -114,190 +177,149 @@ struct Checked<'a> {
     index: usize,
     reading: Reading,
     expect: &'a Expect,
-    order_dependent: bool,
+    before: Before<'a>,
+    explained: Result<Explanation, Error>,
+    planned: Result<Answer, Error>,
+    answered: Result<Answer, Error>,
 }
 
 impl Checked<'_> {
     /// Compares a step; answers whether the case goes on.
-    fn compare(
-        &self,
-        check: &mut Case<'_>,
-        planned: &Result<Answer, Error>,
-        answered: &Result<Answer, Error>,
-        explained: &Result<Explanation, Error>,
-        session: &mut dyn Session,
-    ) -> bool {
-        let name = |what: &str| format!("step {} {what}", self.index);
-        let expect = self.expect;
-        if let (Ok(planned), Ok(answered)) = (planned, answered) {
+    fn compare(&self, check: &mut Case<'_>, session: &mut dyn Session) -> bool {
+        if let (Ok(planned), Ok(answered)) = (&self.planned, &self.answered) {
             check.equal(
-                &name("plan"),
+                &self.name("plan"),
                 &without_documents(planned),
                 &without_documents(answered),
             );
         }
-        let safe = expect
-            .safe
-            .as_ref()
-            .filter(|_| expect.panic || self.reading == Reading::Guarded);
-        if let Some(safe) = safe {
-            let id = answered
-                .as_ref()
-                .map(|a| a.image.clone().unwrap_or_default());
+        let expect = self.expect;
+        if let Some(safe) = &expect.safe {
             check.equal(
-                &name("safe id"),
-                &Ok(safe.id.clone()),
-                &id.map_err(Clone::clone),
-            );
-            self.compare_effects(check, &safe.effects, planned);
-            let reason = safe.reason.replace('_', "-");
-            let said = explained.as_ref().is_ok_and(|explanation| {
-                explanation
-                    .findings
-                    .iter()
-                    .any(|f| f.code == format!("docker/{reason}"))
-            });
-            check.equal(&name("safe reason"), &true, &said);
-            check.equal(
-                &name("hazard"),
+                &self.name("hazard"),
                 &expect.hazard.as_deref(),
                 &Some(safe.reason.as_str()),
             );
-            return false;
+            if expect.panic || self.reading == Reading::Guarded {
+                self.compare_safe(safe, check);
+                return false;
+            }
         }
         if expect.panic {
-            check.fail(&name("panic"), "a safe answer in the vector", "none");
+            check.fail(&self.name("panic"), "a safe answer in the vector", "none");
             return false;
         }
-        if self.reading == Reading::Guarded && self.deviates(answered, explained) {
-            return false;
+        let kind = self.answered.as_ref().err().map(kind);
+        let id = self.answered.as_ref().ok().and_then(|a| a.image.clone());
+        let id = id.unwrap_or_default();
+        let want = expect.id.clone().unwrap_or_default();
+        if self.reading == Reading::Guarded && (kind != expect.error_kind || id != want) {
+            let order_dependent = self.before.vector.order_dependent;
+            let refusals = Refusals::of(expect, order_dependent, &self.answered, &self.explained);
+            if refusals.are_borne_out() {
+                self.compare_refused(refusals, check, session);
+                return false;
+            }
         }
-        let kind = answered.as_ref().err().map(|error| {
-            let code = error
-                .problem()
-                .map_or_else(|| error.to_string(), |p| p.code.clone());
-            code.trim_start_matches("docker/").replace('-', "_")
-        });
-        check.equal(&name("error kind"), &expect.error_kind, &kind);
-        let id = answered
-            .as_ref()
-            .map_or(None, |answer| answer.image.clone());
-        check.equal(
-            &name("id"),
-            &expect.id.clone().unwrap_or_default(),
-            &id.unwrap_or_default(),
-        );
-        if answered.is_ok() {
-            self.compare_effects(
-                check,
-                expect.effects.as_deref().unwrap_or_default(),
-                planned,
-            );
+        check.equal(&self.name("error kind"), &expect.error_kind, &kind);
+        check.equal(&self.name("id"), &want, &id);
+        if self.answered.is_ok() {
+            let effects = expect.effects.as_deref().unwrap_or_default();
+            self.compare_effects(check, effects);
         }
         if let Some(sources) = &expect.sources_after {
-            check.equal(
-                &name("sources after"),
-                &Ok(sources.clone()),
-                &session.sources(),
-            );
+            let name = self.name("sources after");
+            check.equal(&name, &Ok(sources.clone()), &session.sources());
         }
         if let (Some(want), Reading::Compatible) = (&expect.explain, self.reading) {
-            match explained {
-                Ok(explained) => compare_explanation(check, &name("explain"), want, explained),
-                Err(error) => check.fail(&name("explain"), "an explanation", error.to_string()),
+            let name = self.name("explain");
+            match &self.explained {
+                Ok(explained) => explain::compare(check, &name, want, explained),
+                Err(error) => check.fail(&name, "an explanation", error.to_string()),
             }
         }
         true
     }
 
-    fn compare_effects(
-        &self,
-        check: &mut Case<'_>,
-        want: &[format::Effect],
-        planned: &Result<Answer, Error>,
-    ) {
+    fn name(&self, what: &str) -> String {
+        format!("step {} {what}", self.index)
+    }
+
+    /// Compares with what the vector says that a safe implementation answers.
+    fn compare_safe(&self, safe: &Safe, check: &mut Case<'_>) {
+        let id = self.answered.as_ref();
+        let id = id.map(|answer| answer.image.clone().unwrap_or_default());
+        if safe.error.is_some() {
+            check.equal(&self.name("safe error"), &true, &id.is_err());
+        } else {
+            let want = Ok(safe.id.clone());
+            check.equal(&self.name("safe id"), &want, &id.map_err(Clone::clone));
+        }
+        self.compare_effects(check, &safe.effects);
+        let reason = format!("docker/{}", safe.reason.replace('_', "-"));
+        let said = self.explained.as_ref().is_ok_and(|explanation| {
+            let mut findings = explanation.findings.iter();
+            findings.any(|finding| finding.code == reason)
+        });
+        check.equal(&self.name("safe reason"), &true, &said);
+    }
+
+    /// Compares with what is answered without the candidates that were refused.
+    fn compare_refused(&self, refusals: Refusals, check: &mut Case<'_>, session: &mut dyn Session) {
+        let without = match refusals.without(&self.before) {
+            Ok(without) => without,
+            Err(error) => {
+                let name = self.name("without what was refused");
+                return check.fail(&name, "an answer", error.to_string());
+            }
+        };
+        let told = |answer: &Result<Answer, Error>| match answer {
+            Ok(answer) => {
+                let effects: Vec<_> = answer.effects.iter().map(show_effect).collect();
+                let Answer {
+                    outcome,
+                    image,
+                    source,
+                    ..
+                } = answer.clone();
+                Ok((outcome, image, source, effects))
+            }
+            Err(error) => Err(kind(error)),
+        };
+        for (what, want, have) in [
+            (
+                "plan without what was refused",
+                &without.planned,
+                &self.planned,
+            ),
+            (
+                "answer without what was refused",
+                &without.answered,
+                &self.answered,
+            ),
+        ] {
+            check.equal(&self.name(what), &told(want), &told(have));
+        }
+        let name = self.name("sources without what was refused");
+        check.equal(&name, &Ok(without.sources), &session.sources());
+    }
+
+    fn compare_effects(&self, check: &mut Case<'_>, want: &[format::Effect]) {
         let want: Vec<String> = want.iter().map(show_expected).collect();
+        let planned = self.planned.iter();
         let have: Vec<String> = planned
-            .iter()
             .flat_map(|answer| answer.effects.iter().map(show_effect))
             .collect();
-        check.equal(&format!("step {} effects", self.index), &want, &have);
-    }
-
-    /// Whether the guarded reading says that it refuses what upstream accepted.
-    fn deviates(
-        &self,
-        answered: &Result<Answer, Error>,
-        explained: &Result<Explanation, Error>,
-    ) -> bool {
-        let notes = answered.iter().flat_map(|answer| &answer.notes);
-        let verdicts = explained
-            .iter()
-            .flat_map(|explanation| &explanation.findings);
-        let refused = |finding: &Finding| match finding.code.as_ref() {
-            // Labels that only look equal are compared exactly.
-            "docker/config-mismatch" => finding.differences.iter().all(is_quirk),
-            code => REFUSED.contains(&code),
-        };
-        let differs = answered.as_ref().map_or(true, |answer| {
-            let id = answer.image.clone().unwrap_or_default();
-            self.expect.error_kind.is_some() || id != self.expect.id.clone().unwrap_or_default()
-        });
-        let tie = |finding: &Finding| finding.code == "docker/tie" && self.order_dependent;
-        differs
-            && notes
-                .chain(verdicts)
-                .any(|finding| refused(finding) || tie(finding))
+        check.equal(&self.name("effects"), &want, &have);
     }
 }
 
-/// Whether a difference is one that upstream's label comparison overlooks.
-fn is_quirk(difference: &Difference) -> bool {
-    difference.path.starts_with("Labels[")
-        && (difference.have.as_deref().unwrap_or_default().is_empty() || difference.have.is_none())
-}
-
-fn build(store: &format::Store<'_>) -> Memory {
-    let memory = Memory::new(Order::Added);
-    for image in &store.images {
-        let parent = Some(image.parent.as_str()).filter(|parent| !parent.is_empty());
-        let built = match &image.built_locally {
-            BuiltLocally::Known(true) => Provenance::BuiltHere,
-            BuiltLocally::Known(false) => Provenance::Elsewhere,
-            BuiltLocally::Text(_) => Provenance::Unknown,
-        };
-        memory.insert(&image.id, &image.raw, parent, built);
-    }
-    for (name, id) in &store.refs {
-        memory.set_reference(name, id);
-    }
-    let other = |(key, message): (&String, &String)| {
-        (key.clone(), Failure::new(FailureCode::Other, message))
-    };
-    memory.set_faults(Faults {
-        get: store.faults.get.iter().map(other).collect(),
-        resolve: store
-            .faults
-            .get_by_ref
-            .iter()
-            .map(|(name, fault)| {
-                let code = match fault.kind.as_str() {
-                    "canceled" => FailureCode::Cancelled,
-                    "deadline" => FailureCode::Deadline,
-                    _ => FailureCode::Other,
-                };
-                (name.clone(), Failure::new(code, &fault.msg))
-            })
-            .collect(),
-        set_parent: store.faults.set_parent.iter().map(other).collect(),
-        parent: store.faults.get_parent.iter().map(other).collect(),
-        create: store
-            .faults
-            .create
-            .as_ref()
-            .map(|m| Failure::new(FailureCode::Full, m)),
-    });
-    memory
+/// The kind of an error, as vectors call it.
+fn kind(error: &Error) -> String {
+    let code = error
+        .problem()
+        .map_or_else(|| error.to_string(), |p| p.code.clone());
+    code.trim_start_matches("docker/").replace('-', "_")
 }
 
 /// An answer as plan and lookup must agree on it.
@@ -338,124 +360,4 @@ fn show_effect(effect: &Effect) -> String {
             )
         }
     }
-}
-
-const SOURCE_VERDICTS: [&str; 9] = [
-    "exact",
-    "restore",
-    "source-not-reached",
-    "no-history",
-    "history-not-longer",
-    "parent-has-more-layers",
-    "history-mismatch",
-    "layer-mismatch",
-    "command-mismatch",
-];
-
-const LOCAL_VERDICTS: [&str; 11] = [
-    "selected",
-    "discarded-not-ancestor",
-    "unreadable",
-    "not-reached",
-    "local-check-failed",
-    "not-built-locally",
-    "no-platform",
-    "platform-mismatch",
-    "config-mismatch",
-    "created-missing",
-    "not-newest",
-];
-
-fn compare_explanation(check: &mut Case<'_>, name: &str, want: &Explain, have: &Explanation) {
-    let of = |codes: &[&str]| -> Vec<&Finding> {
-        let known = |f: &&Finding| codes.contains(&f.code.trim_start_matches("docker/"));
-        have.findings.iter().filter(known).collect()
-    };
-    let expected = want.local.as_deref().unwrap_or_default();
-    // Images that upstream's store leaves out for scratch are explained by ours.
-    let listed = |f: &&Finding| {
-        let left_out = ["docker/not-built-locally", "docker/local-check-failed"];
-        !left_out.contains(&f.code.as_ref()) || expected.iter().any(|v| v.id == f.subject)
-    };
-    let local: Vec<String> = of(&LOCAL_VERDICTS)
-        .into_iter()
-        .filter(listed)
-        .map(show)
-        .collect();
-    let discarded = !want.local_id.is_empty() && !want.local_used;
-    let expected: Vec<String> = expected
-        .iter()
-        .map(|v| show_verdict(v, discarded))
-        .collect();
-    check.equal(&format!("{name} local"), &expected, &local);
-    let sources: Vec<String> = of(&SOURCE_VERDICTS).into_iter().map(show).collect();
-    let expected = want.sources.as_deref().unwrap_or_default();
-    let expected: Vec<String> = expected
-        .iter()
-        .map(|v| show_verdict(v, false).replace(" not-reached", " source-not-reached"))
-        .collect();
-    check.equal(&format!("{name} sources"), &expected, &sources);
-    let hit = have.summary.code.starts_with("docker/hit");
-    check.equal(
-        &format!("{name} nearest"),
-        &false,
-        &(hit && have.nearest.is_some()),
-    );
-}
-
-fn show_verdict(verdict: &Verdict, discarded: bool) -> String {
-    let mut kind = verdict.verdict.replace('_', "-");
-    if discarded && kind == "selected" {
-        "discarded-not-ancestor".clone_into(&mut kind);
-    }
-    let mut fields = verdict.fields.clone().unwrap_or_default();
-    fields.sort();
-    // Where a verdict of a source is exact or restore, the vectors give no index.
-    format!(
-        "{} {kind} {:?} {:?} {:?} {:?}",
-        verdict.id, verdict.index, fields, verdict.have, verdict.want
-    )
-}
-
-fn show(finding: &Finding) -> String {
-    let kind = finding.code.trim_start_matches("docker/");
-    let mut index = None;
-    let mut fields = Vec::new();
-    let (mut have, mut want) = (None, None);
-    match kind {
-        "config-mismatch" => {
-            fields = finding.differences.iter().map(|d| field(&d.path)).collect();
-            fields.sort();
-            fields.dedup();
-        }
-        "history-mismatch" | "layer-mismatch" | "command-mismatch" => {
-            let first = finding.differences.first();
-            index = first.and_then(|d| indexed(&d.path));
-            if kind == "history-mismatch" {
-                let name =
-                    |d: &Difference| d.path.rsplit('.').next().unwrap_or_default().to_owned();
-                fields = finding.differences.iter().map(name).collect();
-                fields.sort();
-            }
-            if kind == "command-mismatch" {
-                have = first.and_then(|d| d.have.clone());
-                want = first.and_then(|d| d.want.clone());
-            }
-        }
-        _ => {}
-    }
-    format!(
-        "{} {kind} {index:?} {fields:?} {have:?} {want:?}",
-        finding.subject
-    )
-}
-
-/// `Env[2]` → `Env`
-fn field(path: &str) -> String {
-    path.split('[').next().unwrap_or_default().to_owned()
-}
-
-/// `history[3].created_by` → 3
-fn indexed(path: &str) -> Option<usize> {
-    path.split_once('[')?.1.split(']').next()?.parse().ok()
 }

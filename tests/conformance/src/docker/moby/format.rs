@@ -92,8 +92,7 @@ pub struct RefFault {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Open {
-    #[serde(rename = "error")]
-    pub _error: Option<String>,
+    pub error: Option<String>,
     pub error_kind: Option<String>,
     #[serde(default)]
     pub sources: Option<Vec<String>>,
@@ -137,8 +136,8 @@ impl From<&Platform> for oci::Platform {
 pub struct Expect {
     #[serde(default)]
     pub id: Option<String>,
-    #[serde(rename = "error", default)]
-    pub _error: Option<String>,
+    #[serde(default)]
+    pub error: Option<String>,
     pub error_kind: Option<String>,
     #[serde(default)]
     pub effects: Option<Vec<Effect>>,
@@ -158,8 +157,7 @@ pub struct Expect {
 #[serde(deny_unknown_fields)]
 pub struct Safe {
     pub id: String,
-    #[serde(rename = "error")]
-    pub _error: Option<String>,
+    pub error: Option<String>,
     pub effects: Vec<Effect>,
     pub reason: String,
 }

@@ -15,6 +15,8 @@ pub struct EngineStore {
     /// Every prefix of the layers of every image in the store, counted.
     chains: Mutex<BTreeMap<Vec<String>, usize>>,
     all_local: AtomicBool,
+    /// What searches changed.
+    written: Mutex<Vec<Change>>,
 }
 
 impl Default for EngineStore {
@@ -23,6 +25,7 @@ impl Default for EngineStore {
             images: Memory::new(Order::Sorted),
             chains: Mutex::default(),
             all_local: AtomicBool::new(false),
+            written: Mutex::default(),
         }
     }
 }
@@ -76,6 +79,27 @@ impl EngineStore {
         self.all_local.store(all, Ordering::Relaxed);
     }
 
+    /// What searches changed since this was asked last, as the file tells it:
+    /// an image that was there is not added, nor a link that was.
+    pub fn take_written(&self) -> Vec<Change> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *written)
+    }
+
+    fn note(&self, change: Change) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.push(change);
+    }
+
+    /// Notes a link that is another one than before.
+    fn note_link(&self, child: &str, before: Option<&str>, parent: Option<&str>) {
+        if parent.is_some() && before != parent {
+            self.note(Change::Parent {
+                parent: (child.to_owned(), parent.map(str::to_owned)),
+            });
+        }
+    }
+
     /// The recorded parent of an image.
     pub fn parent(&self, id: &str) -> Option<String> {
         let parent = Facts {
@@ -114,6 +138,14 @@ fn prefixes(document: &str) -> BTreeSet<Vec<String>> {
         .collect()
 }
 
+/// The chain id of all layers of a document: of one layer its diff id, of more
+/// the digest of the chain id before and the diff id.
+pub fn chain_id(document: &str) -> Option<String> {
+    let join =
+        |chain: String, id| layerwise::oci::sha256(format!("{chain} {id}").as_bytes()).to_string();
+    layers(document).into_iter().reduce(join)
+}
+
 fn layers(document: &str) -> Vec<String> {
     let value: serde_json::Value = serde_json::from_str(document).unwrap_or_default();
     let list = value
@@ -143,7 +175,10 @@ impl ImageStore for EngineStore {
     }
 
     fn set_parent(&self, target: &str, parent: &str) -> Result<(), Failure> {
-        self.images.set_parent(target, parent)
+        let before = self.parent(target);
+        self.images.set_parent(target, parent)?;
+        self.note_link(target, before.as_deref(), Some(parent));
+        Ok(())
     }
 
     fn create(
@@ -160,11 +195,17 @@ impl ImageStore for EngineStore {
                 return Err(Failure::new(FailureCode::NotFound, "layer does not exist"));
             }
         }
-        let known = self.known(layerwise::oci::sha256(document.as_bytes()).as_str());
+        let id = layerwise::oci::sha256(document.as_bytes());
+        let (known, before) = (self.known(id.as_str()), self.parent(id.as_str()));
         let id = self.images.create(parent, document, layer)?;
         if !known {
             self.count(document, 1);
+            self.note(Change::Add {
+                add: id.clone(),
+                origin: "restored".to_owned(),
+            });
         }
+        self.note_link(&id, before.as_deref(), parent);
         Ok(id)
     }
 }

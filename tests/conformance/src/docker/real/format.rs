@@ -73,8 +73,8 @@ pub struct Op<'a> {
     pub _dockerfile: IgnoredAny,
     #[serde(default)]
     pub cache_from: Vec<String>,
-    #[serde(rename = "no_cache", default)]
-    pub _no_cache: IgnoredAny,
+    #[serde(default)]
+    pub no_cache: bool,
     #[serde(rename = "build_args", default)]
     pub _build_args: IgnoredAny,
     #[serde(rename = "labels", default)]
@@ -159,8 +159,7 @@ pub struct Probe<'a> {
     pub after: Vec<Change>,
     #[serde(default)]
     pub error: bool,
-    #[serde(rename = "missing_chain", default)]
-    pub _missing_chain: IgnoredAny,
+    pub missing_chain: Option<String>,
     #[serde(default)]
     pub local_ties: Vec<String>,
     pub newer: Option<Newer>,
@@ -184,7 +183,7 @@ pub struct Later {
 }
 
 /// A change of the image store.
-#[derive(Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(untagged)]
 pub enum Change {
     #[serde(rename_all = "snake_case")]
