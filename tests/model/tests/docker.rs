@@ -120,6 +120,7 @@ fn agreement(seed: u64) {
     }
     for error in [
         Error::OpenCancelled,
+        Error::OpenDeadline,
         Error::ChildUnreadable,
         Error::ParentUnreadable,
         Error::SetParentFailed,

@@ -42,8 +42,10 @@ pub struct Found {
 /// How opening or a lookup fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Error {
-    /// Resolving a name was cancelled or ran out of time.
+    /// Resolving a name was cancelled.
     OpenCancelled,
+    /// Resolving a name ran out of time.
+    OpenDeadline,
     /// A child's document cannot be read.
     ChildUnreadable,
     /// The parent's document cannot be read.
@@ -59,6 +61,7 @@ impl Error {
     pub fn code(self) -> &'static str {
         match self {
             Self::OpenCancelled => "docker/open-cancelled",
+            Self::OpenDeadline => "docker/open-deadline",
             Self::ChildUnreadable => "docker/child-unreadable",
             Self::ParentUnreadable => "docker/parent-unreadable",
             Self::SetParentFailed => "docker/set-parent-failed",
@@ -80,9 +83,8 @@ pub fn open(store: &Store, names: &[String]) -> Result<Cache, Error> {
     for name in names {
         match store.get_by_ref(name) {
             Ok(image) => cache.sources.push(image),
-            Err(FailureCode::Cancelled | FailureCode::Deadline) => {
-                return Err(Error::OpenCancelled);
-            }
+            Err(FailureCode::Cancelled) => return Err(Error::OpenCancelled),
+            Err(FailureCode::Deadline) => return Err(Error::OpenDeadline),
             Err(_) => cache.skipped.push(name.clone()),
         }
     }

@@ -98,6 +98,7 @@ fn step(asked: &Asked) -> String {
 fn expect(told: &Told) -> Value {
     let kind = told.answer.as_ref().err().map(|error| match error {
         Error::OpenCancelled => "canceled",
+        Error::OpenDeadline => "deadline",
         Error::ChildUnreadable => "child_unreadable",
         Error::ParentUnreadable => "parent_unreadable",
         Error::SetParentFailed => "set_parent_failed",
