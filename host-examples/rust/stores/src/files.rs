@@ -171,3 +171,26 @@ fn lower(text: &str) -> String {
         first.to_lowercase().chain(chars).collect()
     })
 }
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What says nothing of the file must not count as damage of it.
+    #[test]
+    fn too_many_open_files_may_pass() {
+        for number in [23, 24] {
+            let error = io::Error::from_raw_os_error(number);
+            let failure = failure("read", Path::new("x"), &error);
+            assert_eq!(failure.code, FailureCode::Unavailable);
+            assert_eq!(
+                failure.message,
+                "cannot read \"x\": too many files are open"
+            );
+        }
+        let error = io::Error::from_raw_os_error(5);
+        let failure = failure("read", Path::new("x"), &error);
+        assert_eq!(failure.code, FailureCode::Other);
+    }
+}
