@@ -10,6 +10,14 @@
 //!   is the id of the recorded parent, without a line end; no file, or an empty
 //!   one, means no parent. Removing an image removes its directory here and the
 //!   `parent` files of its children.
+//! * An image whose `parent` is there and cannot be read (something else than a
+//!   file or than an id in it, no permission) has a link, to nobody knows whom.
+//!   The engine ignores such a file and takes the image for one without a parent.
+//!   Here it is none, or a step from scratch could reuse what was built on a base.
+//!   Nor is it listed under every parent it may be a child of: one damaged file
+//!   would stop all builds, or answer one it has nothing to do with. So it is in
+//!   no listing, which costs a miss at most, and the others are listed as ever.
+//!   Reading its parent fails and says why, and [`DockerRoot::passed`] tells of it.
 //! * `builtLocally` in the same place is one byte 1, written for every image
 //!   that a classic build step or a commit made. Engines 23.0.10, 24.0.9, 25.0.2
 //!   and later write it; older ones never do. An image without the file was not
@@ -33,6 +41,7 @@ use layerwise::oci::{Digest, sha256};
 use crate::batch;
 use crate::digests::{self, Completed};
 use crate::files;
+use crate::passed::Passed;
 use crate::reference::Reference;
 
 use names::Names;
@@ -81,6 +90,14 @@ impl DockerRoot {
         &self.driver
     }
 
+    /// The images that are in no listing because their parent link cannot be read.
+    ///
+    /// # Errors
+    /// When the image data base cannot be read.
+    pub fn passed(&self) -> Result<Vec<Passed>, Failure> {
+        Ok(self.scan()?.passed.clone())
+    }
+
     /// Forgets what was read of the parent links.
     pub fn refresh(&self) {
         *self.scan.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -121,7 +138,7 @@ impl DockerRoot {
             None
         };
         let parent = if want.parent {
-            self.parent(&digest)?
+            scan::parent(&self.fact(&digest, scan::PARENT))?
         } else {
             None
         };
@@ -149,24 +166,6 @@ impl DockerRoot {
             ));
         }
         files::text(&path, bytes)
-    }
-
-    fn parent(&self, id: &Digest) -> Result<Option<String>, Failure> {
-        let path = self.fact(id, "parent");
-        let Some(bytes) = scan::fact(&path)? else {
-            return Ok(None);
-        };
-        let text = files::text(&path, bytes)?;
-        if text.is_empty() {
-            return Ok(None);
-        }
-        image_id(&text).map_err(|_| {
-            Failure::new(
-                FailureCode::Corrupt,
-                format!("{path:?} does not hold an image id"),
-            )
-        })?;
-        Ok(Some(text))
     }
 
     fn built(&self, id: &Digest) -> Provenance {

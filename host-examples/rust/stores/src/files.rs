@@ -42,10 +42,30 @@ pub fn size(path: &Path) -> Result<u64, Failure> {
     }
 }
 
-/// Like [`read`], for files that need not be there.
+/// Whether names can be looked up in a directory. One that is not there is no
+/// failure: it holds nothing.
+///
+/// # Errors
+/// `denied`, `corrupt` for something else than a directory.
+pub fn searchable(directory: &Path) -> Result<(), Failure> {
+    match fs::metadata(directory.join(".")) {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(Failure::new(
+            FailureCode::Corrupt,
+            format!("{directory:?} is not a directory"),
+        )),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(failure("search", directory, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Like [`read`], for files that need not be there; the directory they would be
+/// in must not be something else.
 pub fn read_if_there(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
+    let absent = || fs::metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
     match read(path, limit) {
-        Err(error) if error.code == FailureCode::NotFound => Ok(None),
+        Err(failure) if failure.code == FailureCode::NotFound && absent() => Ok(None),
         other => other.map(Some),
     }
 }
@@ -109,12 +129,19 @@ pub fn failure(action: &str, path: &Path, error: &io::Error) -> Failure {
         io::ErrorKind::QuotaExceeded => (FailureCode::Full, "the quota is used up"),
         io::ErrorKind::FileTooLarge => (FailureCode::Full, "the filesystem holds no file so large"),
         io::ErrorKind::Unsupported => (FailureCode::Unsupported, "not supported there"),
+        _ if is_exhausted(error) => (FailureCode::Unavailable, "too many files are open"),
         _ => {
             let message = format!("cannot {action} {path:?}: {}", lower(&error.to_string()));
             return Failure::new(FailureCode::Other, message);
         }
     };
     Failure::new(code, format!("cannot {action} {path:?}: {reason}"))
+}
+
+/// Whether it says nothing of the file: the process or the system has too many
+/// open (`EMFILE` and `ENFILE`, which have these numbers on every Unix).
+fn is_exhausted(error: &io::Error) -> bool {
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }
 
 fn remove(path: &Path) -> Result<(), Failure> {
@@ -143,4 +170,27 @@ fn lower(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| {
         first.to_lowercase().chain(chars).collect()
     })
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What says nothing of the file must not count as damage of it.
+    #[test]
+    fn too_many_open_files_may_pass() {
+        for number in [23, 24] {
+            let error = io::Error::from_raw_os_error(number);
+            let failure = failure("read", Path::new("x"), &error);
+            assert_eq!(failure.code, FailureCode::Unavailable);
+            assert_eq!(
+                failure.message,
+                "cannot read \"x\": too many files are open"
+            );
+        }
+        let error = io::Error::from_raw_os_error(5);
+        let failure = failure("read", Path::new("x"), &error);
+        assert_eq!(failure.code, FailureCode::Other);
+    }
 }

@@ -18,10 +18,12 @@ pub mod layout;
 mod memory;
 mod oci_layout;
 mod open;
+mod passed;
 mod reference;
 
 pub use docker_root::DockerRoot;
 pub use memory::{Faults, Memory, Order};
-pub use oci_layout::{OciLayout, Passed};
+pub use oci_layout::OciLayout;
 pub use open::{OpenError, Store, open};
+pub use passed::Passed;
 pub use reference::{Named, Reference, ReferenceError};

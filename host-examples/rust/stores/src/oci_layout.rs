@@ -16,6 +16,11 @@
 //!   nothing. Nor do they inside nested indexes, because those come from elsewhere
 //!   as a whole; an image known from there only gets an entry of its own when
 //!   something is to be noted.
+//! * An entry that notes something of an image tells of that image even when its
+//!   manifest is missing or damaged, or its own members are: the image is listed
+//!   under its parent, and reading its document fails. Without such a note nothing
+//!   says that there is an image; the entry is passed over, and what cannot be
+//!   found names it. When the blobs cannot be looked up at all, all calls fail.
 //! * Names are `org.opencontainers.image.ref.name`, as skopeo and umoci use them,
 //!   and the full names in `io.containerd.image.name` that `docker save` writes.
 //! * Writers of this store hold an exclusive lock on `.layerwise.lock`, write
@@ -32,6 +37,7 @@ mod graph;
 mod index;
 mod layers;
 mod lock;
+mod notes;
 pub mod parts;
 mod schema;
 mod update;
@@ -46,13 +52,13 @@ use layerwise::oci::Digest;
 use crate::batch;
 use crate::digests::{self, Completed};
 use crate::files;
+use crate::passed::Passed;
 use crate::reference::Reference;
 
 use blobs::Blobs;
-use catalog::{Catalog, Known};
+use catalog::{Catalog, Config, Known, Target};
 use layers::Layers;
-
-pub use graph::Passed;
+use notes::Notes;
 
 /// How long another writer is waited for, unless told otherwise.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
@@ -117,11 +123,13 @@ impl OciLayout {
     /// # Errors
     /// When `index.json` cannot be read.
     pub fn ids(&self) -> Result<Vec<String>, Failure> {
-        Ok(self.catalog()?.images().map(|(id, _)| id.clone()).collect())
+        let mut ids: Vec<String> = self.catalog()?.ids().cloned().collect();
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     /// What was passed over because it cannot be read, such as an entry whose
-    /// manifest is missing.
+    /// manifest is missing. Failures to find something say how many there are.
     ///
     /// # Errors
     /// When `index.json` cannot be read.
@@ -148,14 +156,23 @@ impl OciLayout {
         Ok(catalog)
     }
 
-    fn read(&self, id: &str, known: &Known, want: Facts, limit: u64) -> Result<Image, Failure> {
+    /// Reads an image that is known; the facts beside its document are in
+    /// `index.json`, whatever became of its blobs.
+    fn read(
+        &self,
+        id: &str,
+        config: Result<&Config, &Failure>,
+        notes: &Notes,
+        want: Facts,
+        limit: u64,
+    ) -> Result<Image, Failure> {
         let document = if want.document {
-            Some(self.document(known, limit)?)
+            Some(self.document(config.map_err(Clone::clone)?, limit)?)
         } else {
             None
         };
         let parent = if want.parent {
-            known.checked_parent(id)?
+            notes.checked_parent(id)?
         } else {
             None
         };
@@ -164,15 +181,14 @@ impl OciLayout {
             document,
             parent,
             built: if want.built {
-                known.built
+                notes.built
             } else {
                 Provenance::Unknown
             },
         })
     }
 
-    fn document(&self, known: &Known, limit: u64) -> Result<String, Failure> {
-        let config = &known.config;
+    fn document(&self, config: &Config, limit: u64) -> Result<String, Failure> {
         let bytes = self
             .blobs
             .read(&config.digest, config.size, limit.min(LONGEST_DOCUMENT))?;
@@ -185,7 +201,7 @@ impl OciLayout {
             document: true,
             ..Facts::default()
         };
-        self.read(id, known, want, limit)
+        self.read(id, Ok(&known.config), &known.notes, want, limit)
     }
 
     /// A whole digest is an id or that of a manifest; then come names as they
@@ -193,24 +209,26 @@ impl OciLayout {
     fn find<'a>(&self, catalog: &'a Catalog, text: &str) -> Result<(&'a str, &'a Known), Failure> {
         let reference = text.parse();
         if let Ok(Reference::Id(digest)) = &reference {
-            return match catalog.get(digest.as_str()) {
+            return match catalog.find(digest.as_str())? {
                 Some(found) => Ok(found),
                 None => self.only(catalog, text, &catalog.under_digest(digest)),
             };
         }
         let named = catalog.under_name(text);
         if !named.is_empty() {
-            return self.only(catalog, text, &named);
+            return self.only(catalog, text, named);
         }
         if let Ok(Reference::Named(name)) = &reference {
             let named = catalog.under_full_name(&name.full());
             if !named.is_empty() {
-                return self.only(catalog, text, &named);
+                return self.only(catalog, text, named);
             }
         }
-        let ids = catalog.images().map(|(id, _)| id.as_str());
+        let ids = catalog.ids().map(String::as_str);
         match digests::complete(ids, text) {
-            Completed::One(id) => catalog.get(&id).ok_or_else(|| self.unknown(catalog, text)),
+            Completed::One(id) => catalog
+                .find(&id)?
+                .ok_or_else(|| self.unknown(catalog, text)),
             Completed::None => Err(self.unknown(catalog, text)),
             Completed::Several => Err(Failure::new(
                 FailureCode::Invalid,
@@ -219,14 +237,14 @@ impl OciLayout {
         }
     }
 
-    /// The one image behind some descriptors.
+    /// The one image behind some entries.
     fn only<'a>(
         &self,
         catalog: &'a Catalog,
         text: &str,
-        pointers: &[&schema::Pointer],
+        targets: &[Target],
     ) -> Result<(&'a str, &'a Known), Failure> {
-        let (ids, failure) = catalog.reached(pointers);
+        let (ids, failure) = catalog.reached(targets);
         if let [id] = ids.as_slice() {
             return catalog.get(id).ok_or_else(|| self.unknown(catalog, text));
         }
@@ -247,21 +265,15 @@ impl OciLayout {
             let message = format!("{id:?} is not an image id");
             return Err(Failure::new(FailureCode::Invalid, message));
         }
-        match catalog.get(id) {
+        match catalog.find(id)? {
             Some((_, known)) => Ok(known),
             None => Err(self.unknown(catalog, id)),
         }
     }
 
     fn unknown(&self, catalog: &Catalog, text: &str) -> Failure {
-        let mut message = format!("no image {text:?} in {:?}", self.root);
-        if let Some(first) = catalog.passed().first() {
-            let count = catalog.passed().len();
-            message.push_str(&format!(
-                "; {count} of its entries cannot be read: {}",
-                first.failure
-            ));
-        }
+        let (root, unread) = (&self.root, catalog.unread());
+        let message = format!("no image {text:?} in {root:?}{unread}");
         Failure::new(FailureCode::NotFound, message)
     }
 }
@@ -277,8 +289,11 @@ impl ImageStore for OciLayout {
             Some(known.config.size)
         };
         batch::answer(ids, limit, size, |id| {
+            if let Some(image) = catalog.unreadable(id) {
+                return self.read(id, Err(&image.failure), &image.notes, want, limit);
+            }
             let known = self.known(&catalog, id)?;
-            self.read(id, known, want, limit)
+            self.read(id, Ok(&known.config), &known.notes, want, limit)
         })
     }
 

@@ -115,8 +115,8 @@ mod tests {
         let store = OciLayout::open(layout.path()).unwrap();
         fails(
             one(&store, &id, ALL),
-            FailureCode::NotFound,
-            &["1 of its entries cannot be read"],
+            FailureCode::Unavailable,
+            &[&id, "index.json", "it does not exist"],
         );
         assert_eq!(
             store.passed().unwrap()[0].failure.code,

@@ -321,11 +321,7 @@ mod tests {
         let id = layout.add("image", "image", &[]);
         let path = layout.blob_path(&id);
         fs::remove_file(&path).unwrap();
-        let made = std::process::Command::new("mkfifo")
-            .arg(&path)
-            .status()
-            .unwrap();
-        assert!(made.success());
+        pipe(&path);
         let store = OciLayout::open(layout.path()).unwrap();
         fails(
             one(&store, &id, DOCUMENT),

@@ -7,8 +7,12 @@ use std::path::{Path, PathBuf};
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::Digest;
 
+use super::image_id;
 use crate::files;
+use crate::passed::Passed;
 
+/// The file with the recorded parent.
+pub const PARENT: &str = "parent";
 /// The file that marks an image as built here.
 pub const BUILT: &str = "builtLocally";
 
@@ -20,40 +24,67 @@ const LONGEST_FACT: u64 = 4096;
 pub struct Scan {
     /// Images without a recorded parent, in ascending order.
     pub roots: Vec<String>,
-    /// Recorded parent, whatever its text, to its children in ascending order.
+    /// Recorded parent, there or not, to its children in ascending order.
     pub children: BTreeMap<String, Vec<String>>,
+    /// Images whose link cannot be read: neither roots nor anyone's children.
+    pub passed: Vec<Passed>,
     /// Whether any image has a built-here mark.
     pub marked: bool,
 }
 
 impl Scan {
-    /// Reads it. Costs two file look-ups an image; no document is read.
+    /// Reads it. Costs three file look-ups an image at most; no document is read.
+    ///
+    /// # Errors
+    /// When a directory of the image data base cannot be read, and `unavailable`
+    /// when that may pass: it says nothing of an image then.
     pub fn read(images: &Path) -> Result<Self, Failure> {
         let metadata = metadata(images);
+        files::searchable(&metadata)?;
         let mut scan = Self::default();
         for id in ids(images)? {
             let facts = metadata.join(id.trim_start_matches("sha256:"));
-            let parent = match fact(&facts.join("parent"))? {
-                Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-                None => String::new(),
-            };
             scan.marked = scan.marked || facts.join(BUILT).exists();
-            if parent.is_empty() {
-                scan.roots.push(id);
-            } else {
-                scan.children.entry(parent).or_default().push(id);
+            match parent(&facts.join(PARENT)) {
+                Ok(None) => scan.roots.push(id),
+                Ok(Some(parent)) => scan.children.entry(parent).or_default().push(id),
+                Err(failure) if failure.code == FailureCode::Unavailable => return Err(failure),
+                Err(failure) => scan.passed.push(Passed {
+                    digest: id,
+                    failure,
+                }),
             }
         }
         Ok(scan)
     }
 }
 
-/// Reads the file of a fact, if it is there.
+/// Reads a recorded parent; an empty file records none.
+///
+/// # Errors
+/// `corrupt` when the file holds something else than an id; `denied`.
+pub fn parent(path: &Path) -> Result<Option<String>, Failure> {
+    let text = match fact(path)? {
+        Some(bytes) if !bytes.is_empty() => files::text(path, bytes)?,
+        _ => return Ok(None),
+    };
+    if image_id(&text).is_err() {
+        return Err(Failure::new(
+            FailureCode::Corrupt,
+            format!("{path:?} does not hold an image id"),
+        ));
+    }
+    Ok(Some(text))
+}
+
+/// Reads the file of a fact, if it is there. What stands in its way is damage:
+/// neither its image nor the answer is what is too large or not there.
 pub fn fact(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     match files::read_if_there(path, LONGEST_FACT) {
-        Err(failure) if failure.code == FailureCode::TooLarge => {
-            Err(Failure::new(FailureCode::Corrupt, failure.message))
-        }
+        Err(Failure {
+            code: FailureCode::TooLarge | FailureCode::NotFound,
+            message,
+        }) => Err(Failure::new(FailureCode::Corrupt, message)),
         other => other,
     }
 }

@@ -61,6 +61,14 @@ impl Blobs {
         }
     }
 
+    /// Whether the directory where a blob is can be looked into at all.
+    ///
+    /// # Errors
+    /// `denied`, `corrupt` when there is something else in its place.
+    pub fn reachable(&self, digest: &Digest) -> Result<(), Failure> {
+        files::searchable(&self.directory(digest))
+    }
+
     /// Whether a blob of this size is there; its content is not read.
     pub fn present(&self, digest: &Digest, size: u64) -> bool {
         files::size(&self.path(digest)).is_ok_and(|there| there == size)

@@ -8,9 +8,11 @@ use layerwise::host::{Failure, FailureCode, Provenance};
 use layerwise::oci::Digest;
 
 use super::blobs::Blobs;
-use super::graph::{Graph, Manifest, Node, Passed};
-use super::index::Index;
-use super::schema::{BUILT_HERE, Descriptor, FULL_NAME, IMAGE, PARENT, Pointer, REF_NAME};
+use super::graph::{Graph, Manifest, Node};
+use super::index::{self, Index};
+use super::notes::{Notes, Unreadable};
+use super::schema::{BUILT_HERE, FULL_NAME, IMAGE, PARENT, Pointer, REF_NAME};
+use crate::passed::Passed;
 
 /// Everything that is known without reading config documents.
 #[derive(Debug)]
@@ -19,10 +21,15 @@ pub struct Catalog {
     index: Index,
     graph: Graph,
     images: BTreeMap<String, Known>,
+    /// Images that entries tell of, of which no manifest can be read.
+    unreadable: BTreeMap<String, Unreadable>,
     children: BTreeMap<Option<String>, Vec<String>>,
-    names: BTreeMap<String, Vec<Pointer>>,
-    full_names: BTreeMap<String, Vec<Pointer>>,
+    names: BTreeMap<String, Vec<Target>>,
+    full_names: BTreeMap<String, Vec<Target>>,
 }
+
+/// What an entry leads to, or why it leads nowhere.
+pub type Target = Result<Pointer, Failure>;
 
 /// One image.
 #[derive(Debug)]
@@ -31,10 +38,8 @@ pub struct Known {
     pub config: Config,
     /// Manifests with this config, with the descriptors that lead to them.
     pub manifests: Vec<(Pointer, Arc<Manifest>)>,
-    /// The recorded parent, as it is written.
-    pub parent: Option<String>,
-    /// Whether it was built here, as far as it is noted.
-    pub built: Provenance,
+    /// What its own entries note of it.
+    pub notes: Notes,
     /// The positions of its own entries in `index.json`.
     pub entries: Vec<usize>,
 }
@@ -54,41 +59,37 @@ impl Catalog {
         before: Option<&Self>,
     ) -> Result<Self, Failure> {
         let index = Index::parse(root, &text)?;
-        let mut entries = Vec::new();
-        let mut broken = Vec::new();
-        for (position, entry) in index.entries().enumerate() {
-            match entry.map(|entry| (entry.pointer(), entry)) {
-                Ok((Ok(Some(pointer)), entry)) => entries.push((position, pointer, entry)),
-                Ok((Ok(None), _)) => {}
-                Ok((Err(failure), entry)) => broken.push((entry.digest, failure)),
-                Err(failure) => broken.push((String::new(), failure)),
-            }
-        }
-        let from = entries
-            .iter()
-            .map(|(_, pointer, _)| pointer.clone())
+        let targets: Vec<(usize, Target)> = index
+            .entries()
+            .enumerate()
+            .filter_map(|(position, entry)| {
+                let target = entry.and_then(|entry| entry.pointer()).transpose()?;
+                Some((position, target))
+            })
             .collect();
-        let mut graph = Graph::walk(blobs, from, before.map(|catalog| &catalog.graph))?;
-        for (digest, failure) in broken {
-            graph.pass(digest, failure);
+        let from = targets.iter().filter_map(|(_, to)| to.clone().ok());
+        let before = before.map(|catalog| &catalog.graph);
+        let mut graph = Graph::walk(blobs, from.collect(), before)?;
+        for (position, target) in &targets {
+            if let Err(failure) = target {
+                graph.pass(index.digest(*position).to_owned(), failure.clone());
+            }
         }
         let mut catalog = Self {
             text,
             index,
             graph,
             images: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
             children: BTreeMap::new(),
             names: BTreeMap::new(),
             full_names: BTreeMap::new(),
         };
         catalog.collect_images();
-        for (position, pointer, entry) in &entries {
-            catalog.take_entry(*position, pointer, entry);
+        for (position, target) in targets {
+            catalog.take_entry(root, position, target);
         }
-        for (id, known) in &catalog.images {
-            let siblings = catalog.children.entry(known.parent.clone()).or_default();
-            siblings.push(id.clone());
-        }
+        catalog.list_children();
         Ok(catalog)
     }
 
@@ -115,6 +116,26 @@ impl Catalog {
         Some((id, known))
     }
 
+    pub fn unreadable(&self, id: &str) -> Option<&Unreadable> {
+        self.unreadable.get(id)
+    }
+
+    /// An image, if there is one.
+    ///
+    /// # Errors
+    /// Why it cannot be read, although an entry tells of it.
+    pub fn find(&self, id: &str) -> Result<Option<(&str, &Known)>, Failure> {
+        match (self.get(id), self.unreadable(id)) {
+            (None, Some(image)) => Err(image.failure.clone()),
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// The ids of all images, readable or not.
+    pub fn ids(&self) -> impl Iterator<Item = &String> {
+        self.images.keys().chain(self.unreadable.keys())
+    }
+
     /// The images with this recorded parent, in ascending order.
     pub fn children(&self, parent: Option<&str>) -> Vec<String> {
         let listed = self.children.get(&parent.map(str::to_owned));
@@ -125,29 +146,42 @@ impl Catalog {
         self.graph.passed()
     }
 
-    pub fn under_name(&self, name: &str) -> Vec<&Pointer> {
-        self.names.get(name).into_iter().flatten().collect()
+    /// What the message of a failure ends with that may be due to something that
+    /// was passed over.
+    pub fn unread(&self) -> String {
+        let passed = self.passed();
+        passed.first().map_or_else(String::new, |first| {
+            let (count, failure) = (passed.len(), &first.failure);
+            format!("; {count} of its entries cannot be read: {failure}")
+        })
     }
 
-    pub fn under_full_name(&self, name: &str) -> Vec<&Pointer> {
-        self.full_names.get(name).into_iter().flatten().collect()
+    pub fn under_name(&self, name: &str) -> &[Target] {
+        self.names.get(name).map_or(&[], Vec::as_slice)
     }
 
-    pub fn under_digest(&self, digest: &Digest) -> Vec<&Pointer> {
-        self.graph.with_digest(digest)
+    pub fn under_full_name(&self, name: &str) -> &[Target] {
+        self.full_names.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// The ids of the images some descriptors lead to, in ascending order, and
-    /// the first failure on the way.
-    pub fn reached(&self, from: &[&Pointer]) -> (Vec<String>, Option<Failure>) {
-        let (manifests, failure) = self.graph.below(from);
+    pub fn under_digest(&self, digest: &Digest) -> Vec<Target> {
+        let pointers = self.graph.with_digest(digest).into_iter();
+        pointers.map(|pointer| Ok(pointer.clone())).collect()
+    }
+
+    /// The ids of the images some entries lead to, in ascending order, and the
+    /// first failure on the way.
+    pub fn reached(&self, from: &[Target]) -> (Vec<String>, Option<Failure>) {
+        let failure = from.iter().find_map(|target| target.as_ref().err());
+        let pointers: Vec<&Pointer> = from.iter().flatten().collect();
+        let (manifests, below) = self.graph.below(&pointers);
         let images = manifests
             .into_iter()
             .filter(|manifest| manifest.config.is_image_config());
         let ids: BTreeSet<String> = images
             .map(|manifest| manifest.config.digest.clone())
             .collect();
-        (ids.into_iter().collect(), failure)
+        (ids.into_iter().collect(), failure.cloned().or(below))
     }
 
     /// Notes something of an image in its entries; one that has none, because
@@ -178,10 +212,10 @@ impl Catalog {
         for (pointer, _) in known.manifests.iter().take(1) {
             index.push(&pointer.descriptor())?;
         }
-        if let Some(parent) = &known.parent {
+        if let Some(parent) = &known.notes.parent {
             index.note(position, id, PARENT, Some(parent));
         }
-        match known.built {
+        match known.notes.built {
             Provenance::BuiltHere => index.note(position, id, BUILT_HERE, Some("true")),
             Provenance::Elsewhere => index.note(position, id, BUILT_HERE, Some("false")),
             Provenance::Unknown => {}
@@ -212,8 +246,7 @@ impl Catalog {
                         size: config.size,
                     },
                     manifests: Vec::new(),
-                    parent: None,
-                    built: Provenance::Unknown,
+                    notes: Notes::default(),
                     entries: Vec::new(),
                 });
             known
@@ -225,54 +258,87 @@ impl Catalog {
         }
     }
 
-    fn take_entry(&mut self, position: usize, pointer: &Pointer, entry: &Descriptor) {
+    /// Takes what an entry says: its names, and what it notes of an image. Whether
+    /// the notes are about the image it leads to cannot be told when it leads
+    /// nowhere; they are then believed unless another entry leads to that image.
+    fn take_entry(&mut self, root: &Path, position: usize, target: Target) {
+        let about = self.index.annotation(position, IMAGE);
+        let target = match self.image_of(&target) {
+            Ok(id) => {
+                if let Some(known) = id.and_then(|id| self.images.get_mut(&id)) {
+                    known.entries.push(position);
+                    if about == Some(known.config.digest.as_str()) {
+                        known.notes.take(&self.index, position);
+                    }
+                }
+                target
+            }
+            Err(failure) => Err(match about {
+                Some(id) if is_id(id) && !self.images.contains_key(id) => {
+                    let failure = unreadable(root, id, failure);
+                    let entry = self.unreadable.entry(id.to_owned());
+                    let image = entry.or_insert_with(|| Unreadable {
+                        notes: Notes::default(),
+                        failure: failure.clone(),
+                    });
+                    image.notes.take(&self.index, position);
+                    failure
+                }
+                _ => failure,
+            }),
+        };
         for (key, names) in [
             (REF_NAME, &mut self.names),
             (FULL_NAME, &mut self.full_names),
         ] {
-            if let Some(name) = entry.annotation(key) {
-                names
-                    .entry(name.to_owned())
-                    .or_default()
-                    .push(pointer.clone());
+            if let Some(name) = self.index.annotation(position, key) {
+                let targets = names.entry(name.to_owned()).or_default();
+                targets.push(target.clone());
             }
         }
-        let Some(Node::Manifest(manifest)) = self.graph.get(pointer) else {
-            return;
-        };
-        let Some(known) = self.images.get_mut(&manifest.config.digest) else {
-            return;
-        };
-        known.entries.push(position);
-        if entry.annotation(IMAGE) != Some(known.config.digest.as_str()) {
-            return;
+    }
+
+    /// The id of the image whose manifest an entry leads to; nothing when it
+    /// leads to something else.
+    fn image_of(&self, target: &Target) -> Result<Option<String>, Failure> {
+        match self.graph.get(target.as_ref().map_err(Clone::clone)?) {
+            Some(Node::Manifest(manifest)) if manifest.config.is_image_config() => {
+                let digest = manifest.config.checked_digest()?;
+                Ok(Some(digest.to_string()))
+            }
+            Some(Node::Unreadable(failure)) => Err(failure.clone()),
+            _ => Ok(None),
         }
-        if known.parent.is_none() {
-            let parent = entry.annotation(PARENT).filter(|parent| !parent.is_empty());
-            known.parent = parent.map(str::to_owned);
+    }
+
+    fn list_children(&mut self) {
+        let readable = self.images.iter().map(|(id, known)| (id, &known.notes));
+        let others = self.unreadable.iter().map(|(id, image)| (id, &image.notes));
+        for (id, notes) in readable.chain(others) {
+            let siblings = self.children.entry(notes.parent.clone()).or_default();
+            siblings.push(id.clone());
         }
-        if known.built == Provenance::Unknown {
-            known.built = match entry.annotation(BUILT_HERE) {
-                Some("true") => Provenance::BuiltHere,
-                Some("false") => Provenance::Elsewhere,
-                _ => Provenance::Unknown,
-            };
+        for siblings in self.children.values_mut() {
+            siblings.sort_unstable();
         }
     }
 }
 
-impl Known {
-    /// The recorded parent.
-    ///
-    /// # Errors
-    /// `corrupt` when it is not an id.
-    pub fn checked_parent(&self, id: &str) -> Result<Option<String>, Failure> {
-        match &self.parent {
-            Some(parent) if parent.parse::<Digest>().is_err() => Err(Failure::new(
-                FailureCode::Corrupt,
-                format!("image {id:?} has {parent:?} for its parent, which is not an image id"),
-            )),
-            parent => Ok(parent.clone()),
-        }
-    }
+fn is_id(text: &str) -> bool {
+    text.parse::<Digest>().is_ok()
+}
+
+/// The failure of an image whose entry leads nowhere. The image is not unknown,
+/// so a blob that is missing makes it unavailable: layouts may lack blobs, which
+/// are then to be had from elsewhere (OCI image layout, "Blobs").
+fn unreadable(root: &Path, id: &str, failure: Failure) -> Failure {
+    let code = match failure.code {
+        FailureCode::NotFound => FailureCode::Unavailable,
+        code => code,
+    };
+    let path = index::path(root);
+    Failure::new(
+        code,
+        format!("the entry of image {id:?} in {path:?} cannot be read: {failure}"),
+    )
 }

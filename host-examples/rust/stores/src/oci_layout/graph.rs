@@ -11,6 +11,7 @@ use layerwise::host::{Failure, FailureCode};
 
 use super::blobs::Blobs;
 use super::schema::{Body, Descriptor, Pointer};
+use crate::passed::Passed;
 
 /// The largest manifest or index, as registries have it.
 const LONGEST_DOCUMENT: u64 = 4 << 20;
@@ -18,15 +19,6 @@ const LONGEST_DOCUMENT: u64 = 4 << 20;
 const MOST_DOCUMENTS: usize = 100_000;
 /// The most bytes of all of them.
 const MOST_BYTES: u64 = 256 << 20;
-
-/// Something that was passed over because it cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Passed {
-    /// The digest of the manifest or index; empty when the entry has none.
-    pub digest: String,
-    /// Why.
-    pub failure: Failure,
-}
 
 /// A document that was read.
 #[derive(Clone, Debug)]
@@ -57,7 +49,7 @@ impl Graph {
     /// content under a digest does not change.
     ///
     /// # Errors
-    /// `too-large` when a cap is met.
+    /// `too-large` when a cap is met, and what keeps all blobs from being read.
     pub fn walk(blobs: &Blobs, from: Vec<Pointer>, before: Option<&Self>) -> Result<Self, Failure> {
         let mut graph = Self::default();
         let mut bytes = 0_u64;
@@ -83,6 +75,11 @@ impl Graph {
             match &node {
                 Node::Index(inner) => waiting.extend(inner.iter().cloned()),
                 Node::Unreadable(failure) => {
+                    // One document is passed over, not all of them.
+                    blobs.reachable(&pointer.digest)?;
+                    if failure.code == FailureCode::Unavailable {
+                        return Err(failure.clone());
+                    }
                     graph.pass(pointer.digest.to_string(), failure.clone());
                 }
                 Node::Manifest(_) => {}

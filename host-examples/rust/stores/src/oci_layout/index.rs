@@ -123,10 +123,22 @@ impl Index {
 
     /// The name of each entry.
     pub fn names(&self) -> impl Iterator<Item = Option<String>> {
-        self.entries.iter().map(|entry| {
-            let name = entry.get("annotations")?.get(REF_NAME)?;
-            Some(name.as_str()?.to_owned())
+        (0..self.entries.len()).map(|position| {
+            let name = self.annotation(position, REF_NAME)?;
+            Some(name.to_owned())
         })
+    }
+
+    /// One annotation of an entry, also of one that is not a descriptor.
+    pub fn annotation(&self, position: usize, key: &str) -> Option<&str> {
+        let entry = self.entries.get(position)?;
+        entry.get("annotations")?.get(key)?.as_str()
+    }
+
+    /// The digest of an entry as it is written; empty when there is none.
+    pub fn digest(&self, position: usize) -> &str {
+        let digest = self.entries.get(position).and_then(|e| e.get("digest"));
+        digest.and_then(Value::as_str).unwrap_or_default()
     }
 
     /// How many entries there are.
@@ -142,9 +154,7 @@ impl Index {
     /// Sets or takes away what is noted of image `id` in one of its entries.
     /// Notes about another image, which came with a copied entry, go.
     pub fn note(&mut self, position: usize, id: &str, key: &str, value: Option<&str>) {
-        let entry = self.entries.get(position);
-        let about = entry.and_then(|entry| entry.get("annotations")?.get(IMAGE)?.as_str());
-        if about != Some(id) {
+        if self.annotation(position, IMAGE) != Some(id) {
             self.annotate(position, PARENT, None);
             self.annotate(position, BUILT_HERE, None);
             self.annotate(position, IMAGE, Some(id));

@@ -83,7 +83,7 @@ impl Layers {
         let built_here = |candidate: &Candidate| {
             candidate.images.iter().any(|id| {
                 let known = catalog.get(id);
-                known.is_some_and(|(_, known)| known.built == Provenance::BuiltHere)
+                known.is_some_and(|(_, known)| known.notes.built == Provenance::BuiltHere)
             })
         };
         let known = |candidate: &&Candidate| {
@@ -100,10 +100,11 @@ impl Layers {
             .min_by_key(|candidate| !built_here(candidate));
         best.map(|candidate| candidate.descriptor.clone())
             .ok_or_else(|| {
-                Failure::new(
-                    FailureCode::NotFound,
-                    format!("no image of the layout has a layer with the diff id {diff_id}"),
-                )
+                let message = format!(
+                    "no image of the layout has a layer with the diff id {diff_id}{}",
+                    catalog.unread()
+                );
+                Failure::new(FailureCode::NotFound, message)
             })
     }
 

@@ -125,15 +125,20 @@ impl Descriptor {
     /// What leads on to images: nothing for other kinds of content.
     ///
     /// # Errors
-    /// `corrupt` when the digest is not one.
+    /// `corrupt` when the digest is not one, or when something is noted of an
+    /// image and the media type is not one of images.
     pub fn pointer(&self) -> Result<Option<Pointer>, Failure> {
-        let known = [MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_LIST];
-        let Some(media_type) = known.into_iter().find(|known| *known == self.media_type) else {
-            return Ok(None);
-        };
         if self.annotation(ATTESTATION).is_some() {
             return Ok(None);
         }
+        let known = [MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_LIST];
+        let Some(media_type) = known.into_iter().find(|known| *known == self.media_type) else {
+            if self.annotation(IMAGE).is_none() {
+                return Ok(None);
+            }
+            let message = format!("a descriptor has {:?} for its media type", self.media_type);
+            return Err(Failure::new(FailureCode::Corrupt, message));
+        };
         Ok(Some(Pointer {
             digest: self.checked_digest()?,
             size: self.size,
