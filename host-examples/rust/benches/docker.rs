@@ -2,7 +2,8 @@
 //! `cargo bench -p layerwise-host`.
 //!
 //! Prints medians, the ratio to upstream's published cost (Moby spec, section
-//! 13) and how the cost grows. Ratios are what counts: machines differ.
+//! 13), and how the cost grows: what ten times as much takes, as a multiple.
+//! Ratios are what counts: machines differ.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a benchmark")]
 #![allow(missing_docs, reason = "a benchmark")]
@@ -26,14 +27,34 @@ fn main() {
         "\n{:<44} {:>11} {:>11} {:>7} {:>9}",
         "", "native", "component", "ratio", "upstream"
     );
-    local(&engine, 100, None);
-    local(&engine, 1_000, Some(Duration::from_micros(599)));
-    for (sources, upstream) in [(10, 3_420), (100, 20_200)] {
-        from(&engine, sources, 1_000, Duration::from_micros(upstream));
-    }
+    let children = [(100, None), (1_000, Some(Duration::from_micros(599)))];
+    let rows = children.map(|(count, upstream)| (count, local(&engine, count, upstream)));
+    growth("children", &rows);
+    let rows = [(10, 3_420), (100, 20_200)].map(|(sources, upstream)| {
+        let upstream = Duration::from_micros(upstream);
+        (sources, from(&engine, sources, 1_000, upstream))
+    });
+    growth("sources", &rows);
     for dry_run in [true, false] {
-        for (steps, upstream) in [(10, 600), (100, 24_000), (1_000, 2_000_000)] {
-            replay(&engine, steps, dry_run, Duration::from_micros(upstream));
+        let rows = [(10, 600), (100, 24_000), (1_000, 2_000_000)].map(|(steps, upstream)| {
+            let upstream = Duration::from_micros(upstream);
+            (steps, replay(&engine, steps, dry_run, upstream))
+        });
+        growth("steps", &rows);
+    }
+}
+
+/// What one row took, natively and through the component.
+type Times = (Duration, Duration);
+
+/// What each size of a kind takes against the size before it.
+fn growth(kind: &str, rows: &[(usize, Times)]) {
+    for pair in rows.windows(2) {
+        if let [(fewer, less), (count, more)] = pair {
+            let name = format!("  {count} {kind} against {fewer}");
+            let native = more.0.as_secs_f64() / less.0.as_secs_f64();
+            let component = more.1.as_secs_f64() / less.1.as_secs_f64();
+            println!("{name:<44} {native:>9.1} x {component:>9.1} x");
         }
     }
 }
@@ -75,7 +96,7 @@ fn start() -> Engine {
 }
 
 /// A step with children that were seen before and do not match.
-fn local(engine: &Engine, children: usize, upstream: Option<Duration>) {
+fn local(engine: &Engine, children: usize, upstream: Option<Duration>) -> Times {
     let store = Memory::new(Order::Sorted);
     let parent = store.add(&document(1, "base"), None, Provenance::BuiltHere);
     for child in 0..children {
@@ -102,11 +123,12 @@ fn local(engine: &Engine, children: usize, upstream: Option<Duration>) {
         ours,
         upstream,
     );
+    ours
 }
 
 /// A step against sources that share all of the parent's history and differ in
 /// the command.
-fn from(engine: &Engine, sources: usize, entries: usize, upstream: Duration) {
+fn from(engine: &Engine, sources: usize, entries: usize, upstream: Duration) -> Times {
     let store = Memory::new(Order::Sorted);
     let parent = store.add(&document(entries - 1, "x"), None, Provenance::Elsewhere);
     let mut cache_from = Vec::new();
@@ -135,13 +157,14 @@ fn from(engine: &Engine, sources: usize, entries: usize, upstream: Duration) {
         ours,
         Some(upstream),
     );
+    ours
 }
 
 /// All steps of one source, from scratch: restores, then the exact hit. In a dry
 /// run the session hashes the documents and answers them, otherwise the store
 /// does and keeps them. Either way every document has the whole history before
 /// it, so that the bytes grow with the square of the steps.
-fn replay(engine: &Engine, entries: usize, dry_run: bool, upstream: Duration) {
+fn replay(engine: &Engine, entries: usize, dry_run: bool, upstream: Duration) -> Times {
     let text = document(entries, "x");
     let fresh = || -> (Store, String) {
         let store = Memory::new(Order::Sorted);
@@ -180,6 +203,7 @@ fn replay(engine: &Engine, entries: usize, dry_run: bool, upstream: Duration) {
         (native, component),
         Some(upstream),
     );
+    (native, component)
 }
 
 fn open(engine: &Engine, images: Store, options: &Options) -> (Native<Store>, Component) {
@@ -196,7 +220,7 @@ fn through(engine: &Engine, images: Store, options: &Options) -> Component {
     opened.expect("session")
 }
 
-fn row(name: &str, (native, component): (Duration, Duration), upstream: Option<Duration>) {
+fn row(name: &str, (native, component): Times, upstream: Option<Duration>) {
     let ratio = component.as_secs_f64() / native.as_secs_f64();
     let gain = upstream.map_or(String::new(), |upstream| {
         format!(

@@ -36,11 +36,39 @@ pub fn main() -> ExitCode {
         Ok(cli) => reply(&cli),
         Err(error) => usage(&error, json),
     };
-    // A reader that went away, such as `head`, has what it wanted.
-    let _ = io::stderr().write_all(reply.stderr.as_bytes());
-    let _ = io::stdout().write_all(reply.stdout.as_bytes());
-    let _ = io::stdout().flush();
-    ExitCode::from(reply.exit.code())
+    let exit = print(&reply, io::stdout().lock(), io::stderr().lock());
+    ExitCode::from(exit.code())
+}
+
+/// Prints a reply and answers how the command ended. What was done is done, but
+/// nobody may take it for said when it was not.
+fn print(reply: &Reply, mut stdout: impl Write, mut stderr: impl Write) -> Exit {
+    let complained = put(&mut stderr, &reply.stderr);
+    let answered = put(&mut stdout, &reply.stdout);
+    let Err(error) = &answered else {
+        return if complained.is_ok() {
+            reply.exit
+        } else {
+            Exit::Error
+        };
+    };
+    let failed = Failed::unwritable("to standard output", error);
+    let complaint = Reply::failed(&failed, false);
+    // There is no further place to complain at; the exit code remains.
+    let _ = put(&mut stderr, &complaint.stderr);
+    complaint.exit
+}
+
+/// Writes all of a text. A reader that went away, such as `head`, has what it
+/// wanted.
+fn put(stream: &mut impl Write, text: &str) -> io::Result<()> {
+    match stream
+        .write_all(text.as_bytes())
+        .and_then(|()| stream.flush())
+    {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// What a command says, whether it could do its work or not.

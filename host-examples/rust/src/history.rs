@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use layerwise::docker::{Answer, Order, Reason, Step};
+use layerwise::error::Problem;
 use layerwise::explain::{Difference, Explanation, Finding};
 use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance};
 use layerwise::oci::Platform;
@@ -21,6 +22,9 @@ use crate::error::Error;
 
 /// The largest document that is read.
 const LONGEST_DOCUMENT: u64 = 64 << 20;
+
+/// The operation of errors about the image that steps begin at.
+pub const FIND_BASE: &str = "find base";
 
 /// Where the steps of an image begin.
 #[derive(Clone, Debug)]
@@ -45,7 +49,7 @@ pub struct Recorded {
     pub base: Option<Base>,
     /// Its steps after the base, in order.
     pub steps: Vec<RecordedStep>,
-    /// Why recorded parents could not be followed further.
+    /// Recorded parents that could not be read or followed.
     pub findings: Vec<Finding>,
 }
 
@@ -74,11 +78,14 @@ pub struct RecordedStep {
 }
 
 /// Reads the steps of an image and its recorded parents. Reads each document
-/// once.
+/// once. A parent whose document cannot be read is a finding, and its own parent
+/// is followed.
 ///
 /// # Errors
 /// `invalid` when the document of `image` or of the base cannot be read, or
-/// when the image does not continue the base.
+/// when the image does not continue the base. For [`Start::Recorded`] also when
+/// the oldest recorded parent cannot be found or read, by the code of the cause:
+/// nobody knows then where the steps begin.
 pub fn read(
     predicates: &mut Predicates,
     store: &dyn ImageStore,
@@ -87,12 +94,16 @@ pub fn read(
     semantics: &Semantics,
 ) -> Result<Recorded, Error> {
     let own = document(predicates, image, semantics)?;
-    let mut findings = Vec::new();
-    let parents = parents(predicates, store, &image.id, semantics, &mut findings);
-    let base = match start {
-        Start::Scratch => None,
-        Start::Base(base) => Some(given_base(predicates, image, base, semantics)?),
-        Start::Recorded => parents
+    let Chain {
+        parents,
+        findings,
+        unknown,
+    } = parents(predicates, store, &image.id, semantics)?;
+    let base = match (start, unknown) {
+        (Start::Scratch, _) => None,
+        (Start::Base(base), _) => Some(given_base(predicates, image, base, semantics)?),
+        (Start::Recorded, Some(error)) => return Err(error.into()),
+        (Start::Recorded, None) => parents
             .last()
             .filter(|(parent, document)| {
                 let one_step = document.history.len() == 1;
@@ -332,9 +343,9 @@ fn given_base(
             entries,
         }),
         Some(finding) => {
-            let problem = layerwise::error::Problem::new(
+            let problem = Problem::new(
                 finding.code.clone(),
-                "find base",
+                FIND_BASE,
                 &base.id,
                 format!("the image does not continue it ({})", finding.code),
             );
@@ -343,60 +354,91 @@ fn given_base(
     }
 }
 
-/// The recorded parents with their documents, nearest first.
+/// What the parent links of an image lead to.
+#[derive(Default)]
+struct Chain {
+    /// The parents whose documents can be read, nearest first.
+    parents: Vec<(Image, Document)>,
+    findings: Vec<Finding>,
+    /// Why the oldest parent is not among them.
+    unknown: Option<layerwise::error::Error>,
+}
+
+/// Follows the recorded parents. A link is a fact of its own, which is there also
+/// when the document beside it cannot be read.
 fn parents(
     predicates: &mut Predicates,
     store: &dyn ImageStore,
     image: &str,
     semantics: &Semantics,
-    findings: &mut Vec<Finding>,
-) -> Vec<(Image, Document)> {
-    let mut parents = Vec::new();
+) -> Result<Chain, Error> {
+    let mut chain = Chain::default();
     let mut seen = BTreeSet::from([image.to_owned()]);
-    let mut next = link(store, image);
+    let mut at = image.to_owned();
     loop {
-        let at = match next {
-            Ok(Some(id)) if seen.insert(id.clone()) => id,
-            Ok(Some(id)) => {
-                findings.push(Finding::new(Reason::AncestryCycle, id));
-                return parents;
-            }
-            Ok(None) => return parents,
-            Err((id, cause)) => {
-                let cause = Difference::fact("cause", cause);
-                findings.push(Finding::new(Reason::LinkUnreadable, id).with([cause]));
-                return parents;
+        let parent = match one(store, &at, LINK) {
+            Ok(linked) => linked.parent,
+            Err(failure) => {
+                // Of an image that is gone, the document was said to be.
+                if !chain.findings.iter().any(|said| said.subject == at) {
+                    chain.unread(Reason::LinkUnreadable, &at, &failure);
+                }
+                return Ok(chain);
             }
         };
-        let read = one(store, &at, true).map_err(|failure| failure.message);
-        let read = read.and_then(|image| {
+        at = match parent {
+            None => return Ok(chain),
+            Some(id) if seen.insert(id.clone()) => id,
+            Some(id) => {
+                let circle = Finding::new(Reason::AncestryCycle, id);
+                chain.findings.push(circle);
+                return Ok(chain);
+            }
+        };
+        let read = one(store, &at, DOCUMENT).map(|image| {
             let document = document(predicates, &image, semantics);
-            Ok((image, document.map_err(|error| error.to_string())?))
+            document.map(|document| (image, document))
         });
-        next = match read {
-            Ok((image, document)) => {
-                let parent = image.parent.clone();
-                parents.push((image, document));
-                Ok(parent)
+        match read {
+            Ok(Ok(parent)) => {
+                chain.parents.push(parent);
+                // Whatever could not be read before is not the oldest.
+                chain.unknown = None;
             }
-            Err(cause) => Err((at, cause)),
-        };
+            Ok(Err(Error::Refused(error))) => {
+                let words = error.problem().map(|problem| problem.message.clone());
+                let words = words.unwrap_or_else(|| error.to_string());
+                let failure = Failure::new(FailureCode::Corrupt, words);
+                chain.unread(Reason::ParentUnreadable, &at, &failure);
+            }
+            Ok(Err(stopped)) => return Err(stopped),
+            Err(failure) => chain.unread(Reason::ParentUnreadable, &at, &failure),
+        }
     }
 }
 
-/// The recorded parent of the image itself; its document is there already.
-fn link(store: &dyn ImageStore, id: &str) -> Result<Option<String>, (String, String)> {
-    one(store, id, false)
-        .map(|image| image.parent)
-        .map_err(|failure| (id.to_owned(), failure.message))
+impl Chain {
+    fn unread(&mut self, reason: Reason, id: &str, failure: &Failure) {
+        let cause = Difference::fact("cause", &failure.message);
+        self.findings.push(Finding::new(reason, id).with([cause]));
+        let problem = Problem::new(reason, FIND_BASE, id, &failure.message);
+        self.unknown = Some(problem.from_failure(failure));
+    }
 }
 
-fn one(store: &dyn ImageStore, id: &str, document: bool) -> Result<Image, Failure> {
-    let want = Facts {
-        document,
-        parent: true,
-        built: document,
-    };
+const LINK: Facts = Facts {
+    document: false,
+    parent: true,
+    built: false,
+};
+
+const DOCUMENT: Facts = Facts {
+    document: true,
+    parent: false,
+    built: true,
+};
+
+fn one(store: &dyn ImageStore, id: &str, want: Facts) -> Result<Image, Failure> {
     let mut answers = store.get(&[id.to_owned()], want, LONGEST_DOCUMENT);
     let none = || Failure::new(FailureCode::Other, "the store does not answer");
     answers.pop().unwrap_or_else(|| Err(none()))

@@ -13,6 +13,7 @@ mod cli {
     mod errors;
     mod history;
     mod json;
+    mod output;
     mod record;
     mod rule;
     mod stacker;

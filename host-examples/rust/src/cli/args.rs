@@ -219,7 +219,7 @@ pub struct LimitArgs {
     #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = limit)]
     pub named: Vec<(String, u64)>,
     /// How long one call of the component may take.
-    #[arg(long, value_name = "N", default_value_t = 60)]
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = seconds)]
     pub deadline_seconds: u64,
     /// How much memory the component may have.
     #[arg(long, value_name = "N", default_value_t = 512)]
@@ -298,6 +298,14 @@ fn limit(text: &str) -> Result<(String, u64), failed::BadArgument> {
         .ok_or(failed::BadArgument(
             "expected NAME=VALUE with a whole number",
         ))
+}
+
+/// No call ends in no time at all, so that 0 would stop every one.
+fn seconds(text: &str) -> Result<u64, failed::BadArgument> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
+    seconds.ok_or(failed::BadArgument(
+        "expected a whole number of seconds above 0",
+    ))
 }
 
 impl ReadingArgs {

@@ -1,10 +1,12 @@
 //! `layerwise conformance`: vector files through the component.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use layerwise_conformance::{FileError, Report};
+use layerwise_conformance::{FileError, Report, load};
 use layerwise_host::{Engine, conformance};
 use serde::Serialize;
+use serde::de::IgnoredAny;
 
 use super::args::{ConformanceArgs, Global};
 use super::edges;
@@ -55,19 +57,61 @@ struct Mismatch {
 
 /// Runs every file.
 pub fn run(global: &Global, args: &ConformanceArgs, style: Style) -> Result<Reply, Failed> {
-    each(
-        "layerwise/conformance/1",
-        conformance::run,
-        global,
-        &args.files,
-        style,
-    )
+    each("layerwise/conformance/1", one, global, &args.files, style)
+}
+
+fn one(engine: &Engine, path: &Path) -> Result<Report, Failed> {
+    conformance::run(engine, path).map_err(|error| not_run(&VECTORS, path, &error))
+}
+
+/// A kind of file whose cases are run.
+pub struct Kind {
+    /// One of them.
+    pub name: &'static str,
+    /// All that one holds.
+    pub whole: &'static str,
+    /// The member that says that it is one.
+    pub member: &'static str,
+}
+
+const VECTORS: Kind = Kind {
+    name: "vector file",
+    whole: "the vectors",
+    member: "format",
+};
+
+/// Why a file was not run.
+pub fn not_run(kind: &Kind, path: &Path, error: &FileError) -> Failed {
+    let why = match error {
+        FileError::Read(error) => return Failed::file(kind.whole, path, error),
+        FileError::Form(error) => form(kind, path, error),
+        FileError::Format(_) => error.to_string(),
+    };
+    Failed::new("file", format!("cannot run {path:?}: {why}")).about(path.display())
+}
+
+/// The parser speaks of what it wanted next. Of a file that is of another kind
+/// altogether, which is looked at again, that says little.
+fn form(kind: &Kind, path: &Path, error: &serde_json::Error) -> String {
+    let Kind { name, member, .. } = kind;
+    let text = load(path).unwrap_or_default();
+    if text.trim_ascii().is_empty() {
+        return format!("not a {name}: it is empty");
+    }
+    match serde_json::from_str::<BTreeMap<String, IgnoredAny>>(&text) {
+        Err(error) if error.is_data() => {}
+        Ok(members) if !members.contains_key(*member) => {}
+        // An error without a place is about what the file says, not its form.
+        _ if error.line() == 0 => return error.to_string(),
+        _ => return format!("not a {name}: {error}"),
+    }
+    format!("not a {name}: expected an object with the member {member:?}")
 }
 
 /// Runs every file in one way.
 pub fn each(
     schema: &'static str,
-    one: impl Fn(&Engine, &Path) -> Result<Report, FileError>,
+    one: impl Fn(&Engine, &Path) -> Result<Report, Failed>,
     global: &Global,
     files: &[PathBuf],
     style: Style,
@@ -90,7 +134,7 @@ pub fn each(
                 outcome.failed = report.failed;
                 outcome.mismatches = report.mismatches.into_iter().map(Into::into).collect();
             }
-            Err(error) => outcome.error = Some(Failed::vectors(path, &error)),
+            Err(failed) => outcome.error = Some(failed),
         }
         document.passed += outcome.passed;
         document.failed += outcome.failed;

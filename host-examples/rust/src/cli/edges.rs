@@ -19,7 +19,7 @@ const LONGEST: u64 = 64 << 20;
 /// The engine, with the component and the kept code that the options say.
 pub fn engine(global: &Global) -> Result<Engine, Failed> {
     let component = match &global.component {
-        Some(path) => Some(read("the component", path)?),
+        Some(path) => Some(component(path)?),
         None => None,
     };
     let code_cache = if global.no_code_cache {
@@ -38,10 +38,24 @@ pub fn engine(global: &Global) -> Result<Engine, Failed> {
     Engine::new(&options).map_err(|error| {
         let mut failed = Failed::from(error);
         if let Some(path) = &global.component {
-            failed.message = format!("cannot run {path:?}: {}", failed.message);
+            // The compiler's words may go over several lines.
+            let words: Vec<&str> = failed.message.split_whitespace().collect();
+            failed.message = format!("cannot run {path:?}: {}", words.join(" "));
         }
         failed
     })
+}
+
+/// The bytes of a component, as far as its first ones tell: the compiler has no
+/// plain words for files of other kinds.
+fn component(path: &Path) -> Result<Vec<u8>, Failed> {
+    let bytes = read("the component", path)?;
+    let why = match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => return Ok(bytes),
+        Some([0, b'a', b's', b'm', _, _, 0, 0]) => "it is a WebAssembly module, not a component",
+        _ => "it is not a WebAssembly component",
+    };
+    Err(Failed::new("file", format!("cannot run {path:?}: {why}")).about(path.display()))
 }
 
 /// The user's directory for things that can be made again. Paths that are not

@@ -1,10 +1,11 @@
 //! Why a command did not do what it was asked: one line, and the same as data.
 
 use std::fmt;
+use std::io;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 
-use layerwise_conformance::FileError;
+use layerwise::error::Problem;
 use layerwise_host::{Error, Stop};
 use layerwise_stores::OpenError;
 use serde::Serialize;
@@ -22,7 +23,8 @@ pub struct Failed(Box<Detail>);
 pub struct Detail {
     /// What kind: the cases of the component's errors (`invalid`, `not-found`,
     /// `corrupt`, …), `usage`, `file`, `store`, or how the component was stopped
-    /// (`deadline`, `memory`, `trap`, `engine`).
+    /// (`deadline`, `memory`, `trap`, `engine`). A version or a limit that the
+    /// component does not know is `usage`: both are named by arguments only.
     pub kind: String,
     /// The line that is printed, without `error: `.
     pub message: String,
@@ -65,7 +67,7 @@ impl Failed {
     }
 
     /// A file that cannot be read.
-    pub fn file(what: &str, path: &Path, error: &std::io::Error) -> Self {
+    pub fn file(what: &str, path: &Path, error: &io::Error) -> Self {
         Self::unreadable(what, path, &reason(error))
     }
 
@@ -75,13 +77,13 @@ impl Failed {
         Self::new("file", message).about(path.display())
     }
 
-    /// A vector file that was not run.
-    pub fn vectors(path: &Path, error: &FileError) -> Self {
-        let message = match error {
-            FileError::Read(error) => return Self::file("the vectors", path, error),
-            FileError::Form(_) | FileError::Format(_) => format!("cannot run {path:?}: {error}"),
+    /// Something that cannot be written.
+    pub fn unwritable(what: &str, error: &io::Error) -> Self {
+        let why = match error.kind() {
+            io::ErrorKind::NotFound => "its directory does not exist".to_owned(),
+            _ => reason(error),
         };
-        Self::new("file", message).about(path.display())
+        Self::new("file", format!("cannot write {what}: {why}"))
     }
 
     /// What a store said about a name.
@@ -169,6 +171,8 @@ impl std::error::Error for BadArgument {}
 fn kind(error: &layerwise::error::Error) -> &'static str {
     use layerwise::error::Error as E;
     match error {
+        E::Invalid(problem) if problem.code == UNKNOWN_LIMIT => "usage",
+        E::Unsupported(problem) if is_unknown_version(problem) => "usage",
         E::Invalid(_) => "invalid",
         E::NotFound(_) => "not-found",
         E::Corrupt(_) => "corrupt",
@@ -182,13 +186,27 @@ fn kind(error: &layerwise::error::Error) -> &'static str {
     }
 }
 
+/// The code of a limit that a system does not have.
+const UNKNOWN_LIMIT: &str = "limits/unknown";
+
+/// Every system has a code of this name.
+fn is_unknown_version(problem: &Problem) -> bool {
+    let name = problem.code.split_once('/').map(|(_, name)| name);
+    name == Some("unknown-version")
+}
+
 /// The system's words, in the style of all others.
-fn reason(error: &std::io::Error) -> String {
-    use std::io::ErrorKind;
-    match error.kind() {
-        ErrorKind::NotFound => "it does not exist".to_owned(),
-        ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        _ => error.to_string(),
-    }
+fn reason(error: &io::Error) -> String {
+    use io::ErrorKind;
+    let words = match error.kind() {
+        ErrorKind::NotFound => "it does not exist",
+        ErrorKind::NotADirectory => "a part of it is not a directory",
+        ErrorKind::PermissionDenied => "permission denied",
+        ErrorKind::IsADirectory => "it is a directory",
+        ErrorKind::ReadOnlyFilesystem => "the filesystem is read-only",
+        ErrorKind::StorageFull => "no room is left on the device",
+        ErrorKind::QuotaExceeded => "the quota is used up",
+        _ => return error.to_string(),
+    };
+    words.to_owned()
 }

@@ -8,7 +8,7 @@ use layerwise_host::Recorder;
 
 use super::args::{Cli, Command, Global, RecordArgs};
 use super::failed::Failed;
-use super::reply::{Reply, Style};
+use super::reply::{Exit, Reply, Style};
 
 /// What `--help` says.
 pub const HELP: &str = r#"Everything that COMMAND prints, and its exit code, are as without `layerwise record`. The transcript
@@ -40,9 +40,13 @@ pub fn run(global: &Global, args: &RecordArgs, style: Style) -> Result<Reply, Fa
         cli.global.component.clone_from(&global.component);
     }
     cli.global.record = Some(recorder.clone());
-    let reply = super::reply(&cli);
-    recorder
-        .save(&args.out)
-        .map_err(|error| Failed::new("file", format!("cannot write {:?}: {error}", args.out)))?;
+    let mut reply = super::reply(&cli);
+    if let Err(error) = recorder.save(&args.out) {
+        // The command has run and may have changed things: its answer is printed
+        // all the same.
+        let what = format!("the transcript {:?}", args.out);
+        reply.complain(&Failed::unwritable(&what, &error).about(args.out.display()));
+        reply.exit = Exit::Error;
+    }
     Ok(reply)
 }

@@ -6,7 +6,7 @@ use layerwise_conformance::{FileError, Report, load};
 use layerwise_host::Engine;
 
 use super::args::{Global, ReplayArgs};
-use super::conformance;
+use super::conformance::{self, Kind};
 use super::failed::Failed;
 use super::reply::{Reply, Style};
 
@@ -25,7 +25,16 @@ pub fn run(global: &Global, args: &ReplayArgs, style: Style) -> Result<Reply, Fa
     conformance::each("layerwise/replay/1", one, global, &args.files, style)
 }
 
-fn one(engine: &Engine, path: &Path) -> Result<Report, FileError> {
-    let text = load(path).map_err(FileError::Read)?;
-    layerwise_host::replay(engine, &text).map_err(FileError::Form)
+const TRANSCRIPT: Kind = Kind {
+    name: "transcript",
+    whole: "the transcript",
+    member: "schema",
+};
+
+fn one(engine: &Engine, path: &Path) -> Result<Report, Failed> {
+    let played = load(path).map_err(FileError::Read).and_then(|text| {
+        let played = layerwise_host::replay(engine, &text);
+        played.map_err(FileError::Form)
+    });
+    played.map_err(|error| conformance::not_run(&TRANSCRIPT, path, &error))
 }

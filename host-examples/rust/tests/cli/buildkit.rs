@@ -188,6 +188,10 @@ fn pictures_are_whole_documents() {
     let drawn = ask("graph", &dir, &["--output", &file]);
     assert_eq!(drawn.exit, 0);
     golden("buildkit-graph.txt", &drawn.stdout, Some(&dir));
+    fails(
+        &ask("graph", &dir, &["--output", "/nowhere/x.svg"]),
+        "cannot write the picture \"/nowhere/x.svg\": its directory does not exist",
+    );
     let html = std::fs::read_to_string(&file).unwrap();
     assert!(html.contains("&lt;script&gt;") && !html.contains("<script"));
     let json = ask("graph", &dir, &["--json"]);

@@ -140,3 +140,26 @@ fn files_that_cannot_be_run() {
     assert_eq!(document["files"][1]["error"], Value::Null);
     assert_eq!(document["passed"], 2);
 }
+
+#[test]
+fn files_that_are_something_else() {
+    let dir = Dir::new();
+    let want = "expected an object with the member \"format\"";
+    for (text, why) in [
+        ("", "it is empty"),
+        ("\n", "it is empty"),
+        ("[1]", want),
+        ("\"x\"", want),
+        (r#"{"a":1}"#, want),
+        ("{", "EOF while parsing an object at line 1 column 1"),
+        (
+            r#"{"format":1}"#,
+            "invalid type: integer `1`, expected a string at line 1 column 11",
+        ),
+    ] {
+        let file = dir.file("x.json", text);
+        let run = layerwise(&["conformance", &file]);
+        let line = format!("error: cannot run {file:?}: not a vector file: {why}\n");
+        assert_eq!((run.exit, run.stderr), (3, line));
+    }
+}

@@ -1,5 +1,8 @@
 //! `docker history`: what each step of an image would hit today.
 
+use std::fs;
+use std::path::PathBuf;
+
 use serde_json::Value;
 
 use super::support::*;
@@ -194,6 +197,111 @@ fn a_failing_step_is_exit_code_3() {
     let run = layerwise(&["docker", "history", "app:1", "--store", &root.spec()]);
     assert_eq!((run.exit, &*run.stderr), (3, ""));
     golden("history-failed.txt", &run.stdout, None);
+}
+
+/// A Docker root with three steps on a base, and the ids from the base on.
+fn rooted() -> (DataRoot, Vec<String>) {
+    let second = made().step(LABEL, "", Some(LABELLED));
+    let third = second.step("/bin/sh -c make test", "test layer", Some(TEST));
+    let root = DataRoot::new();
+    let mut ids = vec![root.add(&base(), None, false)];
+    for image in [made(), second, third] {
+        let parent = ids.last().cloned();
+        ids.push(root.add(&image, parent.as_deref(), true));
+    }
+    root.name("app", "1", &ids[3]);
+    (root, ids)
+}
+
+fn damage(root: &DataRoot, id: &str) -> String {
+    let path = content(root, id);
+    let text = fs::read_to_string(&path).unwrap() + "\n";
+    fs::write(&path, text).unwrap();
+    format!("{path:?} does not have the digest it is named after")
+}
+
+fn content(root: &DataRoot, id: &str) -> PathBuf {
+    let hex = id.trim_start_matches("sha256:");
+    root.images().join("imagedb/content/sha256").join(hex)
+}
+
+fn of_root(root: &DataRoot, more: &[&str]) -> Run {
+    let spec = root.spec();
+    layerwise(&[&["docker", "history", "app:1", "--store", &spec], more].concat())
+}
+
+/// The link beside a document is still followed, to the same base.
+#[test]
+fn a_parent_that_cannot_be_read_is_passed_over() {
+    let (root, ids) = rooted();
+    let whole = of_root(&root, &["--json"]).json();
+    assert_eq!(outcomes(&whole), ["hit-local", "hit-local", "hit-local"]);
+    let cause = damage(&root, &ids[2]);
+    let run = of_root(&root, &["--json"]);
+    let document = run.json();
+    assert_eq!(document["base"], whole["base"]);
+    assert_eq!(document["base"]["image"], ids[0]);
+    let [finding] = &document["findings"].as_array().unwrap()[..] else {
+        panic!("{document}");
+    };
+    assert_eq!(finding["code"], "docker/parent-unreadable");
+    assert_eq!(finding["subject"], ids[2]);
+    assert_eq!(finding["differences"][0]["have"], cause);
+    // What it made is a step that fails, because children are compared.
+    let unasked = "docker/not-asked-stage-already-missed";
+    assert_eq!(outcomes(&document), ["hit-local", "failed", unasked]);
+    assert_eq!(run.exit, 3);
+    let text = of_root(&root, &[]);
+    golden("history-unreadable.txt", &text.stdout, Some(root.dir()));
+}
+
+/// Nobody knows then where the build started; scratch would be a guess.
+#[test]
+fn a_chain_without_its_end_needs_a_base() {
+    let (root, ids) = rooted();
+    let hint = "give --base, the image that the build starts from";
+    let cause = damage(&root, &ids[0]);
+    fails(
+        &of_root(&root, &[]),
+        &format!("find base \"{}\": {cause}; {hint}", ids[0]),
+    );
+    let error = of_root(&root, &["--json"]).json()["error"].take();
+    assert_eq!(error["kind"], "corrupt", "{error}");
+    assert_eq!(error["code"], "docker/parent-unreadable", "{error}");
+    assert_eq!(error["subject"], ids[0], "{error}");
+
+    fs::remove_file(content(&root, &ids[0])).unwrap();
+    let gone = of_root(&root, &[]);
+    let start = format!("error: find base \"{}\": no image ", ids[0]);
+    assert!(gone.stderr.starts_with(&start), "{gone:?}");
+    assert!(gone.stderr.ends_with(&format!("{hint}\n")), "{gone:?}");
+    assert_eq!(gone.exit, 3);
+
+    let given = of_root(&root, &["--base", &ids[1], "--json"]);
+    assert_eq!(given.exit, 0, "{given:?}");
+    let document = given.json();
+    assert_eq!(outcomes(&document), ["hit-local", "hit-local"]);
+    let findings = document["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 1, "said once: {document}");
+    assert_eq!(findings[0]["subject"], ids[0]);
+}
+
+/// A link that cannot be read ends the chain, and is said.
+#[test]
+fn a_link_that_cannot_be_read_needs_a_base() {
+    let (root, ids) = rooted();
+    let facts = content(&root, &ids[1]);
+    let facts = facts.strip_prefix(root.dir().path()).unwrap();
+    let facts = facts.to_str().unwrap().replace("content", "metadata");
+    root.dir().file(&format!("{facts}/parent"), "nonsense");
+    let run = of_root(&root, &["--json"]);
+    let error = run.json()["error"].take();
+    assert_eq!((run.exit, &error["kind"]), (3, &"corrupt".into()));
+    assert_eq!(error["code"], "docker/link-unreadable", "{error}");
+    let run = of_root(&root, &["--base", &ids[0], "--json"]);
+    let document = run.json();
+    assert_eq!(document["findings"][0]["code"], "docker/link-unreadable");
+    assert_eq!(document["steps"][0]["image"], ids[1], "it was read");
 }
 
 #[test]

@@ -48,7 +48,8 @@ fn a_data_root_answers_and_is_never_written() {
     fails(
         &refused,
         &format!(
-            "restore \"{}\": cannot create an image in {:?}: this store is read-only",
+            "restore \"{}\": cannot create an image in {:?}: this store is read-only; \
+             --plan shows the answer without making its changes",
             app().id(),
             root.images()
         ),

@@ -100,8 +100,7 @@ pub fn run(global: &Global, args: &GraphArgs, style: Style) -> Result<Reply, Fai
         return Ok(Reply::new(Exit::Done, text));
     };
     fs::write(file, &text).map_err(|error| {
-        let message = format!("cannot write the picture {file:?}: {error}");
-        Failed::new("file", message).about(file.display())
+        Failed::unwritable(&format!("the picture {file:?}"), &error).about(file.display())
     })?;
     document.output = Some(Output {
         file: file.display().to_string(),

@@ -1,10 +1,11 @@
 //! `docker history`: what each step of an image would hit today.
 
-use layerwise::docker::Outcome;
+use layerwise::docker::{Outcome, Reason};
 use layerwise::explain::Finding;
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
-use layerwise_host::history::{Recorded, RecordedStep, Start, Verdict, ask, read};
+use layerwise_host::Error;
+use layerwise_host::history::{FIND_BASE, Recorded, RecordedStep, Start, Verdict, ask, read};
 use serde::Serialize;
 
 use super::{Opened, show};
@@ -21,6 +22,9 @@ nothing but the command (`approximate`). Sources are compared by the command alo
 of them answers is right, though not the id of an image made from it. Local children are compared
 in every field, so a miss may be due to the missing fields only.
 
+A recorded parent that cannot be read is passed over and said. If it is the oldest one, it is an
+error unless --base is given: the steps could begin anywhere.
+
 Nothing is changed. Exit codes: 0 all steps hit, 1 a step missed, 2 usage, 3 error.
 
 --json prints one document, absent members as null:
@@ -33,7 +37,7 @@ Nothing is changed. Exit codes: 0 all steps hit, 1 a step missed, 2 usage, 3 err
   steps      [{"index": place in the history, "command", "image": id of the image it made,
              "config": text, "exact": bool, "parent": id it was asked on, "answer",
              "explanation": of a miss or failure, "unasked": finding}]
-  findings   why recorded parents could not be followed"#;
+  findings   recorded parents that cannot be read or followed"#;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -81,7 +85,8 @@ pub fn run(global: &Global, args: &HistoryArgs, style: Style) -> Result<Reply, F
         &image,
         &start,
         &opened.semantics,
-    )?;
+    )
+    .map_err(failed)?;
     let platform = args.platform.as_ref().unwrap_or(&recorded.platform);
     let verdicts = ask(&mut session, &recorded, platform, args.all)?;
     let exit = verdicts.iter().map(exit).max().unwrap_or(Exit::Done);
@@ -110,6 +115,20 @@ pub fn run(global: &Global, args: &HistoryArgs, style: Style) -> Result<Reply, F
         skipped,
     };
     Reply::of(style, exit, &document, show)
+}
+
+/// The user may know what the store does not tell any more.
+fn failed(error: Error) -> Failed {
+    let mut failed = Failed::from(error);
+    let unread = [Reason::ParentUnreadable, Reason::LinkUnreadable]
+        .iter()
+        .any(|reason| failed.code.as_deref() == Some(reason.as_str()));
+    if unread && failed.operation.as_deref() == Some(FIND_BASE) {
+        failed
+            .message
+            .push_str("; give --base, the image that the build starts from");
+    }
+    failed
 }
 
 fn exit(verdict: &Verdict) -> Exit {

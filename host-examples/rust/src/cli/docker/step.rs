@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use layerwise::docker::{Answer, Outcome, Step};
+use layerwise::docker::{Answer, Outcome, Reason, Step};
 use layerwise::explain::{Explanation, Finding};
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
@@ -89,7 +89,7 @@ pub fn run(
     };
     let answer = answer
         .transpose()
-        .map_err(|error| failed(error, &args.config))?;
+        .map_err(|error| not_written(failed(error, &args.config)))?;
     let document = Document {
         schema: "layerwise/docker-step/1",
         command: verb,
@@ -117,6 +117,19 @@ fn failed(error: Error, config: &Path) -> Failed {
         let name = format!("{config:?}");
         failed.message = failed.message.replacen("\"config\"", &name, 1);
         failed.subject = Some(config.display().to_string());
+    }
+    failed
+}
+
+/// A store that does not take the changes of an answer may still be asked.
+fn not_written(mut failed: Failed) -> Failed {
+    let write = [Reason::SetParentFailed, Reason::RestoreFailed]
+        .iter()
+        .any(|reason| failed.code.as_deref() == Some(reason.as_str()));
+    if write && matches!(&*failed.kind, "unsupported" | "denied") {
+        failed
+            .message
+            .push_str("; --plan shows the answer without making its changes");
     }
     failed
 }
