@@ -4,6 +4,7 @@ mod history;
 mod show;
 mod step;
 
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use layerwise::docker::{CacheFrom, Options, Policy};
@@ -16,6 +17,7 @@ use super::args::{Global, HistoryArgs, LookupArgs, PlanArgs, SessionArgs, StepAr
 use super::edges;
 use super::failed::Failed;
 use super::reply::{Reply, Style};
+use super::text;
 use step::Verb;
 
 pub use history::HELP as HISTORY_HELP;
@@ -53,9 +55,22 @@ struct Opened<'a> {
 
 impl<'a> Opened<'a> {
     fn new(global: &Global, args: &'a SessionArgs) -> Result<Self, Failed> {
+        let opened = layerwise_stores::open(&args.store)?;
+        if let Some(first) = opened.passed.first() {
+            let why = text::escape(&first.failure.message);
+            let more = match opened.passed.len() {
+                1 => String::new(),
+                all => format!(", and {} more", all - 1),
+            };
+            // A warning that cannot be written must not end the command.
+            let _ = writeln!(
+                io::stderr(),
+                "warning: passed over in the store{more}: {why}"
+            );
+        }
         Ok(Self {
             args,
-            store: Arc::from(layerwise_stores::open(&args.store)?),
+            store: Arc::from(opened.images),
             engine: edges::engine(global)?,
             semantics: args.reading.semantics(),
         })

@@ -24,6 +24,6 @@ mod reference;
 pub use docker_root::DockerRoot;
 pub use memory::{Faults, Memory, Order};
 pub use oci_layout::OciLayout;
-pub use open::{OpenError, Store, open};
+pub use open::{OpenError, Opened, Store, open};
 pub use passed::Passed;
 pub use reference::{Named, Reference, ReferenceError};

@@ -5,13 +5,22 @@ use std::path::Path;
 
 use layerwise::host::{Failure, ImageStore};
 
-use crate::{DockerRoot, Memory, OciLayout, Order};
+use crate::{DockerRoot, Memory, OciLayout, Order, Passed};
 
 /// What is accepted, for messages.
 const ACCEPTED: &str = "oci:PATH, docker:PATH or memory:";
 
 /// Any image store that can be moved to another thread.
 pub type Store = Box<dyn ImageStore + Send + Sync>;
+
+/// A store that was opened.
+pub struct Opened {
+    /// Its images.
+    pub images: Store,
+    /// What is passed over in it because it cannot be read. Empty where that cannot
+    /// be told: whatever is asked of the images then says why.
+    pub passed: Vec<Passed>,
+}
 
 /// Why a store was not opened; prints as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,16 +39,28 @@ pub enum OpenError {
 ///
 /// # Errors
 /// When the text is none of these, or the store cannot be opened.
-pub fn open(spec: &str) -> Result<Store, OpenError> {
+pub fn open(spec: &str) -> Result<Opened, OpenError> {
     let (kind, path) = spec
         .split_once(':')
         .ok_or_else(|| OpenError::Kind(spec.to_owned()))?;
     let failed = |failure| OpenError::Store(spec.to_owned(), failure);
+    let opened = |images, passed: Result<Vec<Passed>, Failure>| Opened {
+        images,
+        passed: passed.unwrap_or_default(),
+    };
     match (kind, path) {
-        ("memory", "") => Ok(Box::new(Memory::new(Order::Sorted))),
+        ("memory", "") => Ok(opened(Box::new(Memory::new(Order::Sorted)), Ok(Vec::new()))),
         ("memory", _) | ("oci" | "docker", "") => Err(OpenError::Path(spec.to_owned())),
-        ("oci", path) => Ok(Box::new(OciLayout::open(Path::new(path)).map_err(failed)?)),
-        ("docker", path) => Ok(Box::new(DockerRoot::open(Path::new(path)).map_err(failed)?)),
+        ("oci", path) => {
+            let layout = OciLayout::open(Path::new(path)).map_err(failed)?;
+            let passed = layout.passed();
+            Ok(opened(Box::new(layout), passed))
+        }
+        ("docker", path) => {
+            let root = DockerRoot::open(Path::new(path)).map_err(failed)?;
+            let passed = root.passed();
+            Ok(opened(Box::new(root), passed))
+        }
         _ => Err(OpenError::Kind(spec.to_owned())),
     }
 }

@@ -397,9 +397,18 @@ mod tests {
     #[test]
     fn opens_by_specification() {
         let (root, [base, ..]) = family("overlay2");
-        let store = open(&format!("docker:{}", root.path().display())).unwrap();
+        let store = open(&format!("docker:{}", root.path().display()))
+            .unwrap()
+            .images;
         assert!(one(&*store, &base, DOCUMENT).is_ok());
-        assert!(open("memory:").unwrap().children(None).unwrap().is_empty());
+        assert!(
+            open("memory:")
+                .unwrap()
+                .images
+                .children(None)
+                .unwrap()
+                .is_empty()
+        );
         let layout = Layout::new();
         assert!(open(&format!("oci:{}", layout.path().display())).is_ok());
         for (spec, says) in [

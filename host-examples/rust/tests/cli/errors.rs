@@ -122,6 +122,23 @@ fn a_child_that_cannot_be_read() {
     golden("failed-explained.txt", &run.stdout, Some(root.dir()));
 }
 
+/// An image whose link cannot be read is in no listing, which is said.
+#[test]
+fn a_link_that_cannot_be_read() {
+    let root = DataRoot::new();
+    root.add(&base(), None, false);
+    let child = root.add(&made(), Some(&base().id()), true);
+    let hex = child.trim_start_matches("sha256:");
+    let link = root.images().join("imagedb/metadata/sha256").join(hex);
+    let link = link.join("parent");
+    fs::write(&link, "x").unwrap();
+    let run = lookup(&root.spec(), &base().id(), "-", &[]);
+    assert_eq!(run.exit, 1, "{run:?}");
+    let warning = format!("warning: passed over in the store: {link:?}");
+    assert!(run.stderr.starts_with(&warning), "{run:?}");
+    assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+}
+
 #[test]
 fn a_store_that_is_locked() {
     let layout = layout();
