@@ -130,6 +130,19 @@ fn agreement(seed: u64) {
     }
 }
 
+/// A case that is written down runs as a vector, in both readings: the guarded
+/// one answers otherwise only as the runner allows.
+#[test]
+fn a_case_runs_as_a_vector() {
+    on_random(SEED + 2, 1_500, generate::case(), |case| {
+        let text = vector(&case, "model/random");
+        let report =
+            run_moby(&text, &Native).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(report.passed, 2, "{:?}\n{}", report.mismatches, text);
+        Ok(())
+    });
+}
+
 #[test]
 fn guarded_laws() {
     let strange = (

@@ -9,6 +9,7 @@ use layerwise::explain::Explanation;
 use layerwise::semantics::Semantics;
 use layerwise_host::docker::Session;
 use layerwise_host::{EngineOptions, Lent, SessionLimits};
+use layerwise_stores::DockerRoot;
 use serde_json::Value;
 
 use super::context::{File, archive};
@@ -75,6 +76,16 @@ pub struct Done {
 
 /// A session over what an engine has now; nothing is changed.
 pub fn session(engine: &Engine, build: &Build, semantics: Semantics) -> Session {
+    session_over(engine.images(), engine, build, semantics)
+}
+
+/// A session over images that an engine could have.
+pub fn session_over(
+    images: DockerRoot,
+    engine: &Engine,
+    build: &Build,
+    semantics: Semantics,
+) -> Session {
     static COMPONENT: OnceLock<layerwise_host::Engine> = OnceLock::new();
     let component =
         COMPONENT.get_or_init(|| layerwise_host::Engine::new(&EngineOptions::default()).unwrap());
@@ -93,7 +104,7 @@ pub fn session(engine: &Engine, build: &Build, semantics: Semantics) -> Session 
         ..Options::default()
     };
     let lent = Lent {
-        images: Arc::new(engine.images()),
+        images: Arc::new(images),
         ..Lent::default()
     };
     component

@@ -1,7 +1,7 @@
 //! A Docker engine of its own, from start to end.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use layerwise::host::{Facts, Image, ImageStore};
 use layerwise::oci::Platform;
@@ -100,6 +100,26 @@ impl Engine {
     /// Its images as they are now.
     pub fn images(&self) -> DockerRoot {
         DockerRoot::open(&self.place.path().join("data")).unwrap()
+    }
+
+    /// A copy of its image database, in which exactly these images have the mark of
+    /// later engines for what was built here.
+    pub fn marked(&self, built_here: &[&str]) -> (Place, DockerRoot) {
+        let copy = Place::new();
+        let images = self.place.path().join("data/image");
+        let output = process::run("cp", [Path::new("-a"), &images, copy.path()], None);
+        assert!(output.success, "{}", output.stderr);
+        for id in built_here {
+            let hex = id.trim_start_matches("sha256:");
+            let facts = copy
+                .path()
+                .join("image/vfs/imagedb/metadata/sha256")
+                .join(hex);
+            fs::create_dir_all(&facts).unwrap();
+            fs::write(facts.join("builtLocally"), [1]).unwrap();
+        }
+        let root = DockerRoot::open(copy.path()).unwrap();
+        (copy, root)
     }
 
     /// The image behind a name, an id or the beginning of one, with its document

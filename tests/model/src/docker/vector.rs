@@ -16,7 +16,17 @@ pub fn vector(case: &Case, name: &str) -> String {
             json!({"error": null, "error_kind": null, "sources": sources, "skipped": cache.skipped})
         }
         Err(_) => {
-            json!({"error": "cancelled", "error_kind": "canceled", "sources": null, "skipped": null})
+            // The first name that ends the opening tells how.
+            let mut codes = case.cache_from.iter().filter_map(|name| {
+                let fault = case.store.faults.resolve.get(name)?;
+                let ends = [FailureCode::Cancelled, FailureCode::Deadline];
+                ends.contains(&fault.code).then_some(fault.code)
+            });
+            let kind = match codes.next() {
+                Some(FailureCode::Deadline) => "deadline",
+                _ => "canceled",
+            };
+            json!({"error": kind, "error_kind": kind, "sources": null, "skipped": null})
         }
     };
     let images: Vec<Value> = case.store.images.iter().map(image).collect();

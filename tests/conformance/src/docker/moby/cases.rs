@@ -113,8 +113,9 @@ fn form(vector: &Vector<'_>, check: &mut Case<'_>) {
         &open.error.is_some(),
         &open.error_kind.is_some(),
     );
-    let panics = expect.last().is_some_and(|last| last.panic);
-    if open.error_kind.is_none() && !panics {
+    // A panic ends a case, and with some writers an error does.
+    let ended = |last: &Expect| last.panic || last.error.is_some();
+    if open.error_kind.is_none() && !expect.last().is_some_and(ended) {
         check.equal(
             "steps with expectations",
             &vector.steps.len(),

@@ -202,8 +202,9 @@ pub struct Verdict {
 /// Entries of one kind, not read yet.
 pub type Entries<'a> = Vec<&'a RawValue>;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The predicates; a file with cases alone has none.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Pure<'a> {
     #[serde(borrow)]
     pub compare: Entries<'a>,
@@ -330,8 +331,8 @@ pub struct Time {
     pub offset_sec: Option<i32>,
     pub zulu: Option<bool>,
     pub out: Option<String>,
-    #[serde(rename = "encode_error", default)]
-    pub _encode_error: IgnoredAny,
+    #[serde(default)]
+    pub encode_error: bool,
 }
 
 #[derive(Deserialize)]
@@ -341,8 +342,8 @@ pub struct ConfigJson {
     pub name: String,
     #[serde(rename = "in")]
     pub input: String,
-    #[serde(rename = "error", default)]
-    pub _error: IgnoredAny,
+    #[serde(default)]
+    pub error: bool,
     pub out: Option<String>,
 }
 

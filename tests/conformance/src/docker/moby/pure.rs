@@ -141,12 +141,18 @@ pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
     for (
         i,
         ConfigJson {
-            name, input, out, ..
+            name,
+            input,
+            error,
+            out,
         },
     ) in at(&read(report, "config_json", &pure.config_json))
     {
         each(report, "config_json", i, name, &|check| {
-            check.equal("out", out, &subject.encode_config(input, &newest).ok());
+            let got = subject.encode_config(input, &newest);
+            let invalid = matches!(got, Err(Error::Invalid(_)));
+            check.equal("error", error, &invalid);
+            check.equal("out", out, &got.ok());
         });
     }
     for (
@@ -206,6 +212,15 @@ fn run_matrix(matrix: &Matrix, subject: &dyn Subject, newest: &Semantics, report
     let (builders, images) = (platforms(&matrix.builders), platforms(&matrix.images));
     report.about(&matrix.name);
     let got = subject.match_platforms(&builders, &images, "linux", newest);
+    let whole = matrix.rows.len() == builders.len()
+        && matrix.rows.iter().all(|row| {
+            row.len() == images.len() && row.bytes().all(|cell| matches!(cell, b'0' | b'1'))
+        });
+    if !whole {
+        report.case(&matrix.name, |check| {
+            check.fail("rows", "0 or 1 for each pair", format!("{:?}", matrix.rows));
+        });
+    }
     for (row, want) in matrix.rows.iter().enumerate() {
         for (column, want) in want.chars().enumerate() {
             report.case(&format!("{} [{row}][{column}]", matrix.name), |check| {
@@ -245,5 +260,11 @@ fn run_time(time: &Time, subject: &dyn Subject, check: &mut Case<'_>) {
     });
     let got = subject.parse_time(&time.input).ok();
     check.equal("time", &want, &got);
-    check.equal("out", &time.out, &got.and_then(Timestamp::to_text));
+    let out = got.and_then(Timestamp::to_text);
+    check.equal("out", &time.out, &out);
+    let refused = got.is_some() && out.is_none();
+    check.equal("encode error", &time.encode_error, &refused);
+    if time.zulu == Some(true) {
+        check.equal("offset of Z", &Some(0), &time.offset_sec);
+    }
 }
