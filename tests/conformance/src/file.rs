@@ -5,7 +5,6 @@ use std::io::Read as _;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::Error as _;
 
 use crate::{Report, buildkit, buildpacks, docker, stacker};
 
@@ -35,11 +34,6 @@ impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read(error) => error.fmt(f),
-            Self::Form(error) if error.is_eof() => write!(
-                f,
-                "not a vector file: it ends too early, in line {}",
-                error.line()
-            ),
             Self::Form(error) => write!(f, "not a vector file: {error}"),
             Self::Format(name) => write!(f, "unknown vector format {name:?}"),
         }
@@ -62,43 +56,20 @@ pub fn run_file(path: &Path, subject: &dyn Subject) -> Result<Report, FileError>
 /// # Errors
 /// When it is not of a known format. Cases that fail are in the report.
 pub fn run_text(text: &str, subject: &dyn Subject) -> Result<Report, FileError> {
-    let format = format_of(text)?;
-    match format.as_str() {
+    #[derive(Deserialize)]
+    struct Tag {
+        format: String,
+    }
+    let tag: Tag = serde_json::from_str(text).map_err(FileError::Form)?;
+    match tag.format.as_str() {
         "moby-image-cache-vectors/1" => docker::run_moby(text, subject),
         "buildkit-remote-cache-vectors/1" => buildkit::run(text, subject),
         "docker-real/1" => docker::run_real(text, subject),
         "buildpacks-lifecycle-vectors/1" => buildpacks::run_both(text, subject),
         "stacker-conformance/1" => stacker::run(text, subject),
-        _ => return Err(FileError::Format(format)),
+        _ => return Err(FileError::Format(tag.format)),
     }
     .map_err(FileError::Form)
-}
-
-/// What a file says that it is.
-fn format_of(text: &str) -> Result<String, FileError> {
-    #[derive(Deserialize)]
-    struct Tag {
-        format: String,
-    }
-    let not = |why| FileError::Form(serde_json::Error::custom(why));
-    let wanted = "an object with a member \"format\" is wanted";
-    let start = text.trim_start();
-    if start.is_empty() {
-        return Err(not("it is empty"));
-    }
-    // A list would be read as the members of `Tag` in order.
-    if !start.starts_with('{') {
-        return Err(not(wanted));
-    }
-    serde_json::from_str(text)
-        .map(|Tag { format }| format)
-        .map_err(|error| {
-            if error.is_data() {
-                not(wanted)
-            } else {
-                FileError::Form(error)
-            }
-        })
 }
 
 /// No vector file or transcript has more bytes, unpacked.
@@ -122,33 +93,4 @@ pub fn load(path: &Path) -> std::io::Result<String> {
         return Err(std::io::Error::other("it has more than 1 GiB, unpacked"));
     }
     Ok(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{FileError, format_of};
-
-    #[test]
-    fn what_is_no_vector_file_is_said_in_words() {
-        let said = |text: &str| format_of(text).unwrap_err().to_string();
-        let wanted = "not a vector file: an object with a member \"format\" is wanted";
-        for (text, words) in [
-            ("", "not a vector file: it is empty"),
-            (" \n", "not a vector file: it is empty"),
-            ("[1]", wanted),
-            (r#"["docker-real/1"]"#, wanted),
-            ("null", wanted),
-            ("hello", wanted),
-            ("{}", wanted),
-            (r#"{"format":1}"#, wanted),
-            (
-                r#"{"format":"docker-real/1","#,
-                "not a vector file: it ends too early, in line 1",
-            ),
-        ] {
-            assert_eq!(said(text), words, "{text:?}");
-        }
-        let unknown = FileError::Format("a/1".to_owned());
-        assert_eq!(unknown.to_string(), r#"unknown vector format "a/1""#);
-    }
 }
