@@ -15,16 +15,11 @@ pub fn vector(case: &Case, name: &str) -> String {
             let sources: Vec<&str> = cache.sources.iter().map(|source| &*source.id).collect();
             json!({"error": null, "error_kind": null, "sources": sources, "skipped": cache.skipped})
         }
-        Err(_) => {
-            // The first name that ends the opening tells how.
-            let mut codes = case.cache_from.iter().filter_map(|name| {
-                let fault = case.store.faults.resolve.get(name)?;
-                let ends = [FailureCode::Cancelled, FailureCode::Deadline];
-                ends.contains(&fault.code).then_some(fault.code)
-            });
-            let kind = match codes.next() {
-                Some(FailureCode::Deadline) => "deadline",
-                _ => "canceled",
+        Err(error) => {
+            let kind = if *error == Error::OpenDeadline {
+                "deadline"
+            } else {
+                "canceled"
             };
             json!({"error": kind, "error_kind": kind, "sources": null, "skipped": null})
         }
