@@ -257,11 +257,11 @@ impl Timeline<'_> {
         check.equal("hit", &None, &probe.hit);
         check.equal("via", &None, &probe.via);
         let effects = planned.iter().flat_map(|planned| &planned.effects);
-        let chain = effects.filter_map(|effect| match effect {
+        let mut chain = effects.filter_map(|effect| match effect {
             Effect::Create(creation) => chain_id(creation.document.as_deref()?),
             Effect::SetParent(_) => None,
         });
-        check.equal("missing chain", &probe.missing_chain, &chain.last());
+        check.equal("missing chain", &probe.missing_chain, &chain.next());
     }
 
     /// What the lookup along parent links alone finds.
