@@ -16,7 +16,7 @@ pub struct Lineage {
     heads: Vec<String>,
     /// Proper ancestors of the heads.
     found: BTreeSet<String>,
-    /// Images whose links were followed, and where to.
+    /// Images whose links were followed, and where to; none for an end.
     links: BTreeMap<String, Option<String>>,
     /// Images whose links are followed next.
     level: Vec<String>,
@@ -49,21 +49,29 @@ impl Lineage {
     /// head and the image is not among those before.
     pub fn reaches<H: ImageStore>(&mut self, store: &Store<H>, id: &str) -> Result<bool, Error> {
         while !self.found.contains(id) {
-            self.level.retain(|image| !self.links.contains_key(image));
-            let Some(next) = self.level.first() else {
+            let links = &mut self.links;
+            self.level.retain(|image| {
+                let new = !links.contains_key(image);
+                if new {
+                    links.insert(image.clone(), None);
+                }
+                new
+            });
+            if self.level.is_empty() {
                 return Ok(false);
-            };
-            let distance = self.distance.saturating_add(1);
-            let limits = &store.limits;
-            limits.check("ancestors", distance, "follow parents", next)?;
-            self.distance = distance;
+            }
+            self.distance = self.distance.saturating_add(1);
             let parents = store.parents(&self.level).into_iter();
             let level = core::mem::take(&mut self.level);
             for (image, parent) in level.into_iter().zip(parents) {
-                let parent = parent.ok().flatten();
-                self.found.extend(parent.clone());
-                self.level.extend(parent.clone());
-                self.links.insert(image, parent);
+                let Some(parent) = parent.ok().flatten() else {
+                    continue;
+                };
+                let limits = &store.limits;
+                limits.check("ancestors", self.distance, "follow parents", &image)?;
+                self.found.insert(parent.clone());
+                self.level.push(parent.clone());
+                self.links.insert(image, Some(parent));
             }
         }
         Ok(true)

@@ -37,11 +37,13 @@ pub fn explain_ancestry<H: ImageStore>(
                 let ids = seen.iter().map(|id| Difference::fact("image", id));
                 break Finding::new(Reason::AncestryCycle, &source.id).with(ids);
             }
-            links += 1;
-            let limits = &store.limits;
-            limits.check("ancestors", links, "follow parents", &at)?;
-            let parent = store.parents(&[at.clone()]).pop();
-            match parent.unwrap_or(Ok(None)) {
+            let parent = store.parents(&[at.clone()]).pop().unwrap_or(Ok(None));
+            if let Ok(Some(_)) = parent {
+                links += 1;
+                let limits = &store.limits;
+                limits.check("ancestors", links, "follow parents", &at)?;
+            }
+            match parent {
                 Ok(Some(parent)) if parent == id => {
                     break Finding::new(Reason::Ancestor, &source.id);
                 }
