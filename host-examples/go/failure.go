@@ -43,6 +43,8 @@ var codes = []struct {
 	{syscall.ENOSPC, FailureCodeFull},
 	{syscall.EDQUOT, FailureCodeFull},
 	{syscall.EROFS, FailureCodeDenied},
+	{syscall.EMFILE, FailureCodeUnavailable},
+	{syscall.ENFILE, FailureCodeUnavailable},
 	{io.ErrUnexpectedEOF, FailureCodeTruncated},
 	{errors.ErrUnsupported, FailureCodeUnsupported},
 }

@@ -3,6 +3,8 @@ package ocilayout
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"sort"
 
 	"layerwise.dev/layerwise"
 	"layerwise.dev/layerwise/internal/layout"
@@ -25,12 +27,20 @@ type image struct {
 	built     layerwise.Provenance
 	// entries are the positions of its own entries.
 	entries []int
+	// failure is why no manifest of it can be read, although an entry tells of it.
+	failure error
 }
 
 // pointer is a descriptor of a manifest or an index, checked.
 type pointer struct {
 	digest, kind string
 	size         uint64
+}
+
+// target is what an entry leads to, or why it leads nowhere.
+type target struct {
+	to  pointer
+	err error
 }
 
 // body is a manifest or an index that was read.
@@ -50,8 +60,13 @@ type reached struct {
 type catalog struct {
 	index  *layout.Index
 	images map[string]*image
-	order  []string
-	nodes  map[pointer]*body
+	// unreadable are the images that entries tell of and do not lead to.
+	unreadable map[string]*image
+	// order are the ids of both.
+	order []string
+	// targets are those of the entries, by position.
+	targets map[int]target
+	nodes   map[pointer]*body
 	// walked is in the order of the walk, breadth first.
 	walked []pointer
 	// broken is the first thing that could not be read.
@@ -61,17 +76,23 @@ type catalog struct {
 }
 
 func readCatalog(from *layout.Layout, index *layout.Index) (*catalog, error) {
-	c := &catalog{index: index, images: map[string]*image{}, nodes: map[pointer]*body{}, failed: map[pointer]error{}}
-	starts := map[int]pointer{}
+	c := &catalog{
+		index: index, images: map[string]*image{}, unreadable: map[string]*image{}, targets: map[int]target{},
+		nodes: map[pointer]*body{}, failed: map[pointer]error{},
+	}
 	var waiting []pointer
 	for position := range index.Len() {
 		entry, err := index.Entry(position)
-		if err != nil {
-			c.pass(err)
-			continue
+		to, leads := pointer{}, false
+		if err == nil {
+			to, leads, err = pointerOf(entry)
 		}
-		if to, ok := c.pointer(entry); ok {
-			starts[position] = to
+		switch {
+		case err != nil:
+			c.pass(err)
+			c.targets[position] = target{err: err}
+		case leads:
+			c.targets[position] = target{to: to}
 			waiting = append(waiting, to)
 		}
 	}
@@ -79,16 +100,17 @@ func readCatalog(from *layout.Layout, index *layout.Index) (*catalog, error) {
 		return nil, err
 	}
 	for _, at := range c.walked {
-		if read := c.nodes[at]; read != nil && read.Config != nil {
+		if read := c.nodes[at]; read.isImage() {
 			c.add(reached{from: at, body: *read})
 		}
 	}
-	c.order = sortedKeys(c.images)
 	for position := range index.Len() {
-		if at, ok := starts[position]; ok {
-			c.take(position, at)
+		if at, ok := c.targets[position]; ok {
+			c.take(position, at, from.Path())
 		}
 	}
+	c.order = append(sortedKeys(c.images), sortedKeys(c.unreadable)...)
+	sort.Strings(c.order)
 	return c, nil
 }
 
@@ -98,22 +120,47 @@ func (c *catalog) pass(err error) {
 	}
 }
 
-// pointer is what leads on to images: nothing for other kinds of content, and
-// for manifests that only tell something about others.
-func (c *catalog) pointer(of layout.Descriptor) (pointer, bool) {
+// pointerOf is what leads on to images: nothing for other kinds of content, and
+// for manifests that only tell something about others. It is an error when
+// something is noted of an image and the media type is not one of images.
+func pointerOf(of layout.Descriptor) (pointer, bool, error) {
+	if _, attestation := of.Annotations["vnd.docker.reference.type"]; attestation {
+		return pointer{}, false, nil
+	}
 	switch of.MediaType {
 	case layout.Manifest, layout.IndexOCI, layout.DockerManifest, layout.DockerList:
 	default:
-		return pointer{}, false
-	}
-	if _, attestation := of.Annotations["vnd.docker.reference.type"]; attestation {
-		return pointer{}, false
+		if _, noted := of.Annotations[noteImage]; noted {
+			return pointer{}, false, layerwise.Failed(layerwise.FailureCodeCorrupt, "a descriptor has %q for its media type", of.MediaType)
+		}
+		return pointer{}, false, nil
 	}
 	if !layout.IsDigest(of.Digest) {
-		c.pass(layerwise.Failed(layerwise.FailureCodeCorrupt, "a descriptor has %q for its digest", of.Digest))
-		return pointer{}, false
+		return pointer{}, false, badDigest(of)
 	}
-	return pointer{digest: of.Digest, kind: of.MediaType, size: of.Size}, true
+	return pointer{digest: of.Digest, kind: of.MediaType, size: of.Size}, true, nil
+}
+
+func badDigest(of layout.Descriptor) error {
+	return layerwise.Failed(layerwise.FailureCodeCorrupt, "a descriptor has %q for its digest", of.Digest)
+}
+
+// inner are what a nested index leads to.
+func (c *catalog) inner(read *body) (pointers []pointer) {
+	for _, entry := range *read.Manifests {
+		to, leads, err := pointerOf(entry)
+		if err != nil {
+			c.pass(err)
+		} else if leads {
+			pointers = append(pointers, to)
+		}
+	}
+	return pointers
+}
+
+// isImage tells whether something was read and is a manifest of an image.
+func (b *body) isImage() bool {
+	return b != nil && b.Config != nil && (b.Config.MediaType == layout.Config || b.Config.MediaType == layout.DockerConfig)
 }
 
 // walk reads everything once, so that cycles and nesting cost no more than the
@@ -132,14 +179,17 @@ func (c *catalog) walk(from *layout.Layout, waiting []pointer) error {
 		}
 		read, err := readBody(from, at)
 		if err != nil {
+			// One document is passed over, not all of them.
+			if err := from.Reachable(at.digest); err != nil {
+				return err
+			}
+			if layerwise.FailureOf(err).Code == layerwise.FailureCodeUnavailable {
+				return err
+			}
 			c.failed[at] = err
 			c.pass(err)
 		} else if read.Manifests != nil {
-			for _, inner := range *read.Manifests {
-				if to, ok := c.pointer(inner); ok {
-					waiting = append(waiting, to)
-				}
-			}
+			waiting = append(waiting, c.inner(read)...)
 		}
 		c.nodes[at] = read
 		c.walked = append(c.walked, at)
@@ -166,6 +216,9 @@ func readBody(from *layout.Layout, at pointer) (*body, error) {
 	if list == manifest || (list && (read.Config != nil || read.Layers != nil)) {
 		return nil, confused(at, errors.New("its members are not those of its media type"))
 	}
+	if read.isImage() && !layout.IsDigest(read.Config.Digest) {
+		return nil, badDigest(*read.Config)
+	}
 	return read, nil
 }
 
@@ -175,13 +228,6 @@ func confused(at pointer, why error) error {
 
 func (c *catalog) add(found reached) {
 	config := found.body.Config
-	if config.MediaType != layout.Config && config.MediaType != layout.DockerConfig {
-		return
-	}
-	if !layout.IsDigest(config.Digest) {
-		c.pass(layerwise.Failed(layerwise.FailureCodeCorrupt, "a descriptor has %q for its digest", config.Digest))
-		return
-	}
 	known, ok := c.images[config.Digest]
 	if !ok {
 		known = &image{id: config.Digest, config: *config, built: layerwise.ProvenanceUnknown}
@@ -190,20 +236,49 @@ func (c *catalog) add(found reached) {
 	known.manifests = append(known.manifests, found)
 }
 
-// take reads what is noted in an entry.
-func (c *catalog) take(position int, at pointer) {
-	read := c.nodes[at]
-	if read == nil || read.Config == nil {
+// take reads what is noted in an entry. Whether that is about the image it leads
+// to cannot be told when it leads nowhere; it is then believed unless another
+// entry leads to that image.
+func (c *catalog) take(position int, at target, root string) {
+	of, _ := c.index.Annotation(position, noteImage)
+	if at.err == nil {
+		at.err = c.failed[at.to]
+	}
+	if at.err != nil {
+		if _, ok := c.images[of]; !ok && layout.IsDigest(of) {
+			at.err = unreadable(of, root, at.err)
+			c.targets[position] = at
+			if c.unreadable[of] == nil {
+				c.unreadable[of] = &image{id: of, built: layerwise.ProvenanceUnknown, failure: at.err}
+			}
+			c.notes(c.unreadable[of], position)
+		}
 		return
 	}
-	known, ok := c.images[read.Config.Digest]
-	if !ok {
+	read := c.nodes[at.to]
+	if !read.isImage() {
 		return
 	}
+	known := c.images[read.Config.Digest]
 	known.entries = append(known.entries, position)
-	if of, _ := c.index.Annotation(position, noteImage); of != known.id {
-		return
+	if of == known.id {
+		c.notes(known, position)
 	}
+}
+
+// unreadable is the failure of an image whose entry leads nowhere. The image is
+// not unknown, so a blob that is missing makes it unavailable: layouts may lack
+// blobs, which are then to be had from elsewhere (OCI image layout, "Blobs").
+func unreadable(id, root string, why error) error {
+	code := layerwise.FailureOf(why).Code
+	if code == layerwise.FailureCodeNotFound {
+		code = layerwise.FailureCodeUnavailable
+	}
+	return layerwise.Failed(code, "the entry of image %q in index.json of %q cannot be read: %v", id, root, why)
+}
+
+// notes takes what an entry notes, unless another one has said it already.
+func (c *catalog) notes(known *image, position int) {
 	if known.parent == "" {
 		known.parent, _ = c.index.Annotation(position, noteParent)
 	}
@@ -217,40 +292,64 @@ func (c *catalog) take(position int, at pointer) {
 	}
 }
 
-func (c *catalog) get(id string) (*image, error) {
+// any is an image, readable or not; nil for an unknown one.
+func (c *catalog) any(id string) *image {
+	if found, ok := c.images[id]; ok {
+		return found
+	}
+	return c.unreadable[id]
+}
+
+// known is an image, readable or not.
+func (c *catalog) known(id string) (*image, error) {
 	if !layout.IsDigest(id) {
 		return nil, layerwise.Failed(layerwise.FailureCodeInvalid, "%q is not an image id", id)
 	}
-	if found, ok := c.images[id]; ok {
+	if found := c.any(id); found != nil {
 		return found, nil
 	}
 	return nil, c.unknown(id)
 }
 
-func (c *catalog) unknown(text string) error {
-	if c.broken != nil {
-		return layerwise.Failed(layerwise.FailureCodeNotFound, "no image %q in the layout; not all of its entries can be read: %v", text, c.broken)
+// get is an image that can be read.
+func (c *catalog) get(id string) (*image, error) {
+	found, err := c.known(id)
+	if err == nil && found.failure != nil {
+		return nil, found.failure
 	}
-	return layerwise.Failed(layerwise.FailureCodeNotFound, "no image %q in the layout", text)
+	return found, err
+}
+
+func (c *catalog) unknown(text string) error {
+	return layerwise.Failed(layerwise.FailureCodeNotFound, "no image %q in the layout%s", text, c.unread())
+}
+
+// unread is what the message of a failure ends with that may be due to something
+// that was passed over.
+func (c *catalog) unread() string {
+	if c.broken == nil {
+		return ""
+	}
+	return fmt.Sprintf("; not all of its entries can be read: %v", c.broken)
 }
 
 // behind is the one image that some entries lead to.
 func (c *catalog) behind(text string, positions []int) (*image, error) {
 	starts := map[pointer]bool{}
+	var failed error
 	for _, position := range positions {
-		entry, err := c.index.Entry(position)
-		if err != nil {
-			continue
-		}
-		if at, ok := c.pointer(entry); ok {
-			starts[at] = true
+		if at, ok := c.targets[position]; ok && at.err == nil {
+			starts[at.to] = true
+		} else if failed == nil {
+			failed = at.err
 		}
 	}
-	return c.only(text, func(from pointer) bool { return starts[from] })
+	return c.only(text, func(from pointer) bool { return starts[from] }, failed)
 }
 
-// only is the one image that some documents lead to.
-func (c *catalog) only(text string, start func(pointer) bool) (*image, error) {
+// only is the one image that some documents lead to; failed is what else there
+// was to be followed.
+func (c *catalog) only(text string, start func(pointer) bool, failed error) (*image, error) {
 	var waiting []pointer
 	for _, at := range c.walked {
 		if start(at) {
@@ -258,7 +357,6 @@ func (c *catalog) only(text string, start func(pointer) bool) (*image, error) {
 		}
 	}
 	found, seen := map[string]*image{}, map[pointer]bool{}
-	var failed error
 	for len(waiting) > 0 {
 		at := waiting[0]
 		waiting = waiting[1:]
@@ -273,15 +371,9 @@ func (c *catalog) only(text string, start func(pointer) bool) (*image, error) {
 				failed = c.failed[at]
 			}
 		case read.Manifests != nil:
-			for _, inner := range *read.Manifests {
-				if to, ok := c.pointer(inner); ok {
-					waiting = append(waiting, to)
-				}
-			}
-		case read.Config != nil:
-			if known, ok := c.images[read.Config.Digest]; ok {
-				found[known.id] = known
-			}
+			waiting = append(waiting, c.inner(read)...)
+		case read.isImage():
+			found[read.Config.Digest] = c.images[read.Config.Digest]
 		}
 	}
 	switch {

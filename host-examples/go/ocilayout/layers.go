@@ -55,7 +55,7 @@ func (s *Store) anywhere(images *catalog, diff string) (layout.Descriptor, error
 		built bool
 	}
 	candidates := map[string]*candidate{}
-	for _, id := range images.order {
+	for _, id := range sortedKeys(images.images) {
 		for _, pair := range s.pairs(images.images[id]) {
 			if pair.diff != diff || !layout.IsDigest(pair.layer.Digest) {
 				continue
@@ -75,7 +75,7 @@ func (s *Store) anywhere(images *catalog, diff string) (layout.Descriptor, error
 			}
 		}
 	}
-	return layout.Descriptor{}, layerwise.Failed(layerwise.FailureCodeNotFound, "no image of the layout has a layer with the diff id %s", diff)
+	return layout.Descriptor{}, layerwise.Failed(layerwise.FailureCodeNotFound, "no image of the layout has a layer with the diff id %s%s", diff, images.unread())
 }
 
 // pairs are the diff ids of an image with their blobs; none when it cannot be

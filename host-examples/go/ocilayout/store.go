@@ -6,6 +6,12 @@
 // entries: dev.layerwise.parent and dev.layerwise.built-here, with
 // dev.layerwise.image, the id they are about. Where an entry was copied to
 // another image, as some tools do, the notes mean nothing.
+//
+// An entry that notes something of an image tells of that image even when its
+// manifest is missing or damaged, or its own members are: the image is listed
+// under its parent, and reading its document fails. Without such a note nothing
+// says that there is an image; the entry is passed over, and what cannot be
+// found names it. When the blobs cannot be looked up at all, all calls fail.
 package ocilayout
 
 import (
@@ -105,7 +111,7 @@ func (s *Store) Get(ctx context.Context, ids []string, want layerwise.ImageFacts
 		answer := layerwise.Result[layerwise.Image]{Err: err}
 		if err == nil {
 			var image *image
-			if image, answer.Err = images.get(id); answer.Err == nil {
+			if image, answer.Err = images.known(id); answer.Err == nil {
 				size := uint64(0)
 				if want.Document {
 					size = image.config.Size
@@ -148,7 +154,7 @@ func (s *Store) Children(_ context.Context, parent *string) ([]string, error) {
 	}
 	children := []string{}
 	for _, id := range images.order {
-		recorded := images.images[id].parent
+		recorded := images.any(id).parent
 		if (parent == nil && recorded == "") || (parent != nil && recorded == *parent && recorded != "") {
 			children = append(children, id)
 		}
@@ -203,13 +209,15 @@ func (s *Store) Create(ctx context.Context, parent *string, document string, lay
 			return "", err
 		}
 	}
+	// An entry whose blobs were gone leads to this image again: its notes are old.
+	again := entry.Digest != "" && len(images.index.Positions(entry.Digest)) > 0
 	return id, s.update(ctx, func(images *catalog) error {
 		if parent != nil {
 			if _, err := images.get(*parent); err != nil {
 				return err
 			}
 		}
-		if there, ok := images.images[id]; ok {
+		if there, ok := images.images[id]; ok && !again {
 			if parent != nil {
 				images.note(there, noteParent, *parent)
 			}
@@ -263,6 +271,9 @@ func (s *Store) image(ctx context.Context, from *image, want layerwise.ImageFact
 		return answer, err
 	}
 	if want.Document {
+		if from.failure != nil {
+			return answer, from.failure
+		}
 		data, err := s.layout.ReadBlob(from.id, from.config.Size, limit)
 		if err != nil {
 			return answer, err
@@ -329,10 +340,10 @@ func diffIDs(document []byte) ([]string, error) {
 func (c *catalog) find(text string) (*image, error) {
 	named, err := reference.Parse(text)
 	if err == nil && named.ID != "" {
-		if found, ok := c.images[named.ID]; ok {
-			return found, nil
+		if c.any(named.ID) != nil {
+			return c.get(named.ID)
 		}
-		return c.only(text, func(from pointer) bool { return from.digest == named.ID })
+		return c.only(text, func(from pointer) bool { return from.digest == named.ID }, nil)
 	}
 	for _, wanted := range []struct{ key, name string }{{layout.RefName, text}, {fullName, named.Full()}} {
 		positions := []int{}
@@ -357,21 +368,21 @@ func (c *catalog) complete(text string) (*image, error) {
 	if digits == "" || strings.Trim(digits, "0123456789abcdef") != "" {
 		return nil, c.unknown(text)
 	}
-	var found *image
+	found := ""
 	for _, id := range c.order {
 		of, rest, _ := strings.Cut(id, ":")
 		if (given && algorithm != of) || !strings.HasPrefix(rest, digits) {
 			continue
 		}
-		if found != nil {
+		if found != "" {
 			return nil, layerwise.Failed(layerwise.FailureCodeInvalid, "several image ids begin with %q", text)
 		}
-		found = c.images[id]
+		found = id
 	}
-	if found == nil {
+	if found == "" {
 		return nil, c.unknown(text)
 	}
-	return found, nil
+	return c.get(found)
 }
 
 func sortedKeys[V any](of map[string]V) []string {

@@ -25,6 +25,7 @@ import (
 	"regexp"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"layerwise.dev/layerwise"
@@ -293,6 +294,26 @@ func (l *Layout) OpenBlob(digest string, size uint64) (io.ReadCloser, error) {
 		io.Reader
 		io.Closer
 	}{Verified(file, digest, there), file}, nil
+}
+
+// Reachable fails when blobs cannot be looked up where this one is. A directory
+// that is not there holds nothing.
+func (l *Layout) Reachable(digest string) error {
+	name, err := BlobPath(digest)
+	if err != nil {
+		return err
+	}
+	directory := path.Dir(name)
+	_, err = l.root.Stat(directory + "/.")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, syscall.ENOTDIR):
+		return layerwise.Failed(layerwise.FailureCodeCorrupt, "%q in %q is not a directory", directory, l.Path())
+	case err != nil:
+		return fmt.Errorf("cannot search %q in %q: %w", directory, l.Path(), err)
+	}
+	return nil
 }
 
 // ReadBlob reads a document of exactly size bytes.

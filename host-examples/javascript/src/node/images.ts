@@ -6,10 +6,18 @@
 // `dev.layerwise.image`, the id of the image they are about. On an entry that a
 // tool copied to another image they mean nothing, nor do they inside nested
 // indexes, which come from elsewhere as a whole.
+//
+// An entry that notes something of an image tells of that image even when its
+// manifest is missing or damaged, or its own members are: the image is listed
+// under its parent, and reading its document fails. Without such a note nothing
+// says that there is an image; the entry is passed over, and what cannot be found
+// names it. When the blobs cannot be looked up at all, all calls fail.
+import { join } from 'node:path';
 import { Failure, failureOf } from '../errors.js';
 import type { Each, Images, ImageStore } from '../lent.js';
 import { byBytes, parseDigest, quoted, sha256 } from './bytes.js';
-import { annotate, DOCKER_LIST, DOCKER_MANIFEST, type Entry, INDEX, type Index, isEntry, Layout, MANIFEST, parsed } from './layout.js';
+import { annotate, DOCKER_LIST, DOCKER_MANIFEST, type Entry, INDEX, type Index, Layout, MANIFEST, REF_NAME } from './layout.js';
+import { codeOf } from './places.js';
 import { parseReference } from './reference.js';
 
 const IMAGE = 'dev.layerwise.image';
@@ -35,21 +43,42 @@ interface Manifest {
   layers: Entry[];
 }
 
-interface Known {
-  config: Entry;
-  manifests: { pointer: Entry; manifest: Manifest }[];
+/** What the entries of an image note of it: facts that are in no blob. */
+interface Notes {
   parent: string | undefined;
   built: Images.Provenance;
+}
+
+/** An image that an entry tells of and does not lead to. */
+interface Unreadable extends Notes {
+  /** Why its manifest cannot be read. */
+  failure: Failure;
+}
+
+interface Known extends Notes {
+  config: Entry;
+  manifests: { pointer: Entry; manifest: Manifest }[];
   /** The positions of its own entries in `index.json`. */
   entries: number[];
 }
 
 interface Catalog {
   text: Buffer;
-  images: Map<string, Known>;
-  /** The ids that are reached from each entry of `index.json`. */
-  reached: string[][];
   index: Index;
+  nodes: Map<string, Node>;
+  images: Map<string, Known>;
+  /** Images that entries tell of, of which no manifest can be read. */
+  unreadable: Map<string, Unreadable>;
+  /** What is reached from each entry of `index.json`. */
+  reached: Reached[];
+  /** Why something was passed over. */
+  passed: Failure[];
+}
+
+interface Reached {
+  ids: string[];
+  /** The first on the way. */
+  failure: Failure | undefined;
 }
 
 /** The images of a layout directory, readable and writable. */
@@ -74,7 +103,7 @@ export class LayoutImages implements ImageStore {
       }
       if (size > room) break;
       room -= size;
-      answers.push(attempt(() => this.#image(id, this.#known(catalog, id), want, limit)));
+      answers.push(attempt(() => this.#image(id, catalog.unreadable.get(id) ?? this.#known(catalog, id), want, limit)));
     }
     return answers;
   }
@@ -90,7 +119,8 @@ export class LayoutImages implements ImageStore {
   }
 
   children(parent: string | undefined): readonly string[] {
-    return [...this.#now().images].flatMap(([id, known]) => (known.parent === parent ? [id] : []));
+    const { images, unreadable } = this.#now();
+    return [...images, ...unreadable].flatMap(([id, notes]) => (notes.parent === parent ? [id] : [])).sort(byBytes);
   }
 
   setParent(target: string, parent: string): void {
@@ -115,7 +145,7 @@ export class LayoutImages implements ImageStore {
       const layers = diffIds.map((diffId, at) => this.#layer(catalog, from, diffId, at));
       const config = this.#layout.document(CONFIG, document);
       const manifest = this.#layout.document(MANIFEST, JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST, config, layers }));
-      let own = index.manifests.filter(({ digest }) => digest === manifest.digest);
+      let own = index.manifests.filter((entry) => entry?.digest === manifest.digest);
       if (own.length === 0) {
         index.manifests.push(manifest);
         own = [manifest];
@@ -134,52 +164,62 @@ export class LayoutImages implements ImageStore {
     this.#update((catalog, index) => note(index, id, this.#known(catalog, id), BUILT_HERE, String(builtHere)));
   }
 
-  #image(id: string, known: Known, want: Images.Facts, limit: bigint): Images.Image {
-    const { digest, size } = known.config;
+  /** The facts beside the document are in `index.json`, whatever became of its blobs. */
+  #image(id: string, known: Known | Unreadable, want: Images.Facts, limit: bigint): Images.Image {
+    const document = want.document ? this.#document(known, limit) : undefined;
     if (want.parent && known.parent !== undefined && !parseDigest(known.parent)) {
       throw new Failure('corrupt', `image ${quoted(id)} has ${quoted(known.parent)} for its parent, which is not an image id`);
     }
-    const most = limit < BigInt(LONGEST_DOCUMENT) ? Number(limit) : LONGEST_DOCUMENT;
     return {
       id,
-      document: want.document ? utf8(digest, this.#layout.blob(digest, size, most)) : undefined,
+      document,
       parent: want.parent ? known.parent : undefined,
       built: want.built ? known.built : 'unknown',
     };
   }
 
+  #document(known: Known | Unreadable, limit: bigint): string {
+    if ('failure' in known) throw known.failure;
+    const { digest, size } = known.config;
+    const most = limit < BigInt(LONGEST_DOCUMENT) ? Number(limit) : LONGEST_DOCUMENT;
+    return utf8(digest, this.#layout.blob(digest, size, most));
+  }
+
   #known(catalog: Catalog, id: string): Known {
     if (!parseDigest(id)) throw new Failure('invalid', `${quoted(id)} is not an image id`);
+    const lost = catalog.unreadable.get(id);
+    if (lost) throw lost.failure;
     const known = catalog.images.get(id);
-    if (!known) throw this.#unknown(id);
+    if (!known) throw this.#unknown(catalog, id);
     return known;
   }
 
-  #unknown(text: string): Failure {
-    return new Failure('not-found', `no image ${quoted(text)} in ${quoted(this.#layout.root)}`);
+  #unknown(catalog: Catalog, text: string): Failure {
+    return new Failure('not-found', `no image ${quoted(text)} in ${quoted(this.#layout.root)}${unread(catalog)}`);
   }
 
   /** An id or the digest of a manifest, a name, a name as Docker completes it, the beginning of an id. */
   #find(catalog: Catalog, text: string): string {
     const id = parseDigest(text) ? text : parseDigest(`sha256:${text}`) ? `sha256:${text}` : undefined;
-    if (id) return catalog.images.has(id) ? id : this.#only(catalog, text, ({ digest }) => digest === id);
+    if (id) return catalog.images.has(id) || catalog.unreadable.has(id) ? id : this.#only(catalog, text, (entry) => entry?.digest === id);
     const full = parseReference(text)?.full;
-    for (const [key, name] of [['org.opencontainers.image.ref.name', text], [FULL_NAME, text], [FULL_NAME, full]] as const) {
-      const named = (entry: Entry) => name !== undefined && entry.annotations?.[key] === name;
+    for (const [key, name] of [[REF_NAME, text], [FULL_NAME, text], [FULL_NAME, full]] as const) {
+      const named = (entry: Entry) => name !== undefined && noted(entry, key) === name;
       if (catalog.index.manifests.some(named)) return this.#only(catalog, text, named);
     }
     const [, algorithm = '', hex = ''] = /^(?:([a-z0-9]+):)?([0-9a-f]+)$/.exec(text) ?? [];
-    const found = hex === '' ? [] : [...catalog.images.keys()].filter((id) => id.startsWith(`${algorithm}:${hex}`) || (algorithm === '' && id.split(':')[1]?.startsWith(hex)));
+    const found = hex === '' ? [] : [...catalog.images.keys(), ...catalog.unreadable.keys()].filter((id) => id.startsWith(`${algorithm}:${hex}`) || (algorithm === '' && id.split(':')[1]?.startsWith(hex)));
     if (found.length > 1) throw new Failure('invalid', `several image ids begin with ${quoted(text)}`);
-    if (!found[0]) throw this.#unknown(text);
+    if (!found[0]) throw this.#unknown(catalog, text);
     return found[0];
   }
 
   #only(catalog: Catalog, text: string, matches: (entry: Entry) => boolean): string {
-    const ids = new Set(catalog.index.manifests.flatMap((entry, at) => (matches(entry) ? (catalog.reached[at] ?? []) : [])));
+    const reached = catalog.reached.filter((_, at) => matches(catalog.index.manifests[at] as Entry));
+    const ids = new Set(reached.flatMap(({ ids }) => ids));
     if (ids.size > 1) throw new Failure('invalid', `${quoted(text)} stands for ${ids.size} images: name one by its id`);
     const [id] = ids;
-    if (!id) throw this.#unknown(text);
+    if (!id) throw reached.find(({ failure }) => failure)?.failure ?? this.#unknown(catalog, text);
     return id;
   }
 
@@ -188,7 +228,7 @@ export class LayoutImages implements ImageStore {
     const there = ({ diff, layer }: Pair) => diff === diffId && this.#layout.present(layer.digest, layer.size);
     const same = (from ? this.#pairs(from) : [])[at];
     const found = same && there(same) ? same : this.#all(catalog).find(there);
-    if (!found) throw new Failure('not-found', `no image of the layout has a layer with the diff id ${diffId}`);
+    if (!found) throw new Failure('not-found', `no image of the layout has a layer with the diff id ${diffId}${unread(catalog)}`);
     return asOci(found.layer);
   }
 
@@ -213,71 +253,116 @@ export class LayoutImages implements ImageStore {
     this.#layout.update((index) => change(this.#now(), index));
   }
 
+  /** What could not be read is tried again each time. */
   #now(): Catalog {
     const { text, index } = this.#layout.index();
-    if (!this.#catalog?.text.equals(text)) this.#catalog = this.#read(text, index);
-    return this.#catalog;
+    const before = this.#catalog;
+    if (before?.text.equals(text) && before.passed.length === 0) return before;
+    return (this.#catalog = this.#read(text, index, before?.nodes));
   }
 
-  #read(text: Buffer, index: Index): Catalog {
-    const nodes = new Map<string, Node>();
-    const images = new Map<string, Known>();
-    const reached = index.manifests.map((entry) => this.#walk(entry, nodes, images));
-    for (const [at, entry] of index.manifests.entries()) {
-      const node = isEntry(entry) ? nodes.get(keyOf(entry)) : undefined;
-      const known = node?.manifest && images.get(node.manifest.config.digest);
-      if (!known) continue;
-      known.entries.push(at);
-      if (entry.annotations?.[IMAGE] !== known.config.digest) continue;
-      known.parent ??= entry.annotations[PARENT] || undefined;
-      const built = entry.annotations[BUILT_HERE];
-      if (known.built === 'unknown' && built !== undefined) known.built = built === 'true' ? 'built-here' : built === 'false' ? 'elsewhere' : 'unknown';
+  #read(text: Buffer, index: Index, before: Map<string, Node> | undefined): Catalog {
+    const catalog: Catalog = { text, index, nodes: new Map(), images: new Map(), unreadable: new Map(), reached: [], passed: [] };
+    const targets = index.manifests.map((entry) => ({ entry, leads: attempt(() => leadsOn(entry)) }));
+    for (const { entry, leads } of targets) {
+      if (leads instanceof Failure) catalog.passed.push(leads);
+      catalog.reached.push(leads === true ? this.#walk(catalog, entry, before) : { ids: [], failure: leads || undefined });
     }
-    return { text, index, reached, images: new Map([...images].sort(([a], [b]) => byBytes(a, b))) };
+    for (const [at, { entry, leads }] of targets.entries()) {
+      if (leads !== false) this.#take(catalog, at, entry, leads === true ? catalog.nodes.get(keyOf(entry)) : { failure: leads });
+    }
+    catalog.images = new Map([...catalog.images].sort(([a], [b]) => byBytes(a, b)));
+    return catalog;
   }
 
-  /** Reads what an entry leads to, breadth first, each thing once; answers the ids of images. */
-  #walk(from: Entry, nodes: Map<string, Node>, images: Map<string, Known>): string[] {
+  /** Takes what an entry notes of an image. Whether that is the image it leads to cannot be told when it leads nowhere; it is then believed unless another entry leads to that image. */
+  #take({ images, unreadable, reached }: Catalog, at: number, entry: Entry, node: Node | undefined): void {
+    const about = noted(entry, IMAGE);
+    const known = node?.manifest && images.get(node.manifest.config.digest);
+    if (known) {
+      known.entries.push(at);
+      if (about === known.config.digest) take(known, entry);
+    }
+    if (!node?.failure || about === undefined || !parseDigest(about) || images.has(about)) return;
+    // The image is not unknown: layouts may lack blobs, which are then to be had from elsewhere (OCI image layout, "Blobs").
+    const code = node.failure.code === 'not-found' ? 'unavailable' : node.failure.code;
+    const path = quoted(join(this.#layout.root, 'index.json'));
+    const failure = new Failure(code, `the entry of image ${quoted(about)} in ${path} cannot be read: ${node.failure.message}`);
+    const lost = unreadable.get(about) ?? { failure, parent: undefined, built: 'unknown' };
+    take(lost, entry);
+    unreadable.set(about, lost);
+    reached[at] = { ids: [], failure };
+  }
+
+  /** Reads what an entry leads to, breadth first, each thing once, and nothing that was read before. */
+  #walk({ nodes, images, passed }: Catalog, from: Entry, before: Map<string, Node> | undefined): Reached {
     const ids = new Set<string>();
     const seen = new Set<string>();
+    let failure: Failure | undefined;
     const waiting: Entry[] = [from];
     for (let entry = waiting.shift(); entry; entry = waiting.shift()) {
-      if (!isPointer(entry) || seen.has(keyOf(entry))) continue;
-      seen.add(keyOf(entry));
-      let node = nodes.get(keyOf(entry));
+      const key = keyOf(entry);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      let node = nodes.get(key);
       if (!node) {
         if (nodes.size >= MOST_DOCUMENTS) throw new Failure('too-large', `the index leads to more than ${MOST_DOCUMENTS} manifests`);
-        node = this.#node(entry);
-        nodes.set(keyOf(entry), node);
+        node = before?.get(key);
+        if (!node || node.failure) node = this.#node(entry, passed);
+        nodes.set(key, node);
         if (node.manifest) remember(images, entry, node.manifest);
       }
-      if (node.manifest && images.has(node.manifest.config.digest)) ids.add(node.manifest.config.digest);
+      if (node.manifest) ids.add(node.manifest.config.digest);
+      failure ??= node.failure;
       waiting.push(...(node.inner ?? []));
     }
-    return [...ids];
+    return { ids: [...ids], failure };
+  }
+
+  /** One document is passed over, not all of them. */
+  #node(entry: Entry, passed: Failure[]): Node {
+    try {
+      return this.#told(entry, passed);
+    } catch (thrown) {
+      const failure = failureOf(thrown);
+      this.#layout.checkReachable(entry.digest);
+      if (['EMFILE', 'ENFILE'].includes(String(codeOf(failure.cause)))) throw failure;
+      passed.push(failure);
+      return { failure };
+    }
   }
 
   /** Descriptor, media type inside and members must agree on what a document is (CVE-2021-41190). */
-  #node({ mediaType, digest, size }: Entry): Node {
+  #told({ mediaType, digest, size }: Entry, passed: Failure[]): Node {
+    const confused = (why: string) => new Failure('corrupt', `blob ${digest} is not a ${mediaType}: ${why}`);
+    const bytes = this.#layout.blob(digest, size, LONGEST_MANIFEST);
+    let body: { mediaType?: unknown; config?: unknown; layers?: unknown; manifests?: unknown };
     try {
-      const body = parsed(digest, this.#layout.blob(digest, size, LONGEST_MANIFEST)) as Partial<Manifest> & { mediaType?: unknown; manifests?: unknown };
-      if (body.mediaType !== undefined && body.mediaType !== null && body.mediaType !== mediaType) return {};
-      const isIndex = mediaType === INDEX || mediaType === DOCKER_LIST;
-      const manifests = body.manifests ?? undefined;
-      if (isIndex && !body.config && !body.layers) return { inner: (Array.isArray(manifests) ? manifests : []) as Entry[] };
-      const layers = body.layers ?? [];
-      if (isIndex || manifests !== undefined || !isEntry(body.config) || !Array.isArray(layers)) return {};
-      return { manifest: { config: body.config, layers } };
-    } catch {
-      return {};
+      body = JSON.parse(bytes.toString('utf8')) ?? {};
+    } catch (thrown) {
+      throw confused((thrown as Error).message);
     }
+    if ((body.mediaType ?? mediaType) !== mediaType) throw confused('its media type is not that of its descriptor');
+    const { config, layers, manifests } = body;
+    const isIndex = mediaType === INDEX || mediaType === DOCKER_LIST;
+    const listed = (isIndex ? manifests : layers) ?? [];
+    if (Array.isArray(listed)) {
+      if (isIndex && !config && !layers) return { inner: listed.filter((entry) => followed(entry, passed)) };
+      if (!isIndex && !manifests && isDescriptor(config) && listed.every(isDescriptor)) {
+        if (!CONFIGS.includes(config.mediaType ?? '')) return {};
+        checkDigest(config);
+        return { manifest: { config, layers: listed } };
+      }
+    }
+    throw confused('its members are not those of its media type');
   }
 }
 
-/** A document that was read; nothing for one that is not to be used. */
+/** A document that was read; nothing for a manifest of something else than an image. */
 interface Node {
   manifest?: Manifest;
   inner?: Entry[];
+  failure?: Failure;
 }
 
 interface Pair {
@@ -287,15 +372,57 @@ interface Pair {
 
 function remember(images: Map<string, Known>, pointer: Entry, manifest: Manifest): void {
   const { config } = manifest;
-  if (!CONFIGS.includes(config.mediaType ?? '')) return;
   const known = images.get(config.digest) ?? { config, manifests: [], parent: undefined, built: 'unknown', entries: [] };
   known.manifests.push({ pointer, manifest });
   images.set(config.digest, known);
 }
 
-function isPointer(entry: Entry): boolean {
-  const attestation = entry?.annotations?.['vnd.docker.reference.type'] !== undefined;
-  return isEntry(entry) && !attestation && [MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_LIST].includes(entry.mediaType ?? '');
+/** Whether it leads on to images: other kinds of content do not. Fails for what should and cannot. */
+function leadsOn(entry: unknown): boolean {
+  if (!isDescriptor(entry)) throw new Failure('corrupt', 'an entry of the index is not a descriptor');
+  const { mediaType = '' } = entry;
+  if (noted(entry, 'vnd.docker.reference.type') !== undefined) return false;
+  if (![MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_LIST].includes(mediaType)) {
+    if (noted(entry, IMAGE) === undefined) return false;
+    throw new Failure('corrupt', `a descriptor has ${quoted(mediaType)} for its media type`);
+  }
+  checkDigest(entry);
+  return true;
+}
+
+/** The same for an entry of a nested index, which is passed over by itself. */
+function followed(entry: unknown, passed: Failure[]): boolean {
+  const answer = attempt(() => leadsOn(entry));
+  if (answer instanceof Failure) passed.push(answer);
+  return answer === true;
+}
+
+/** Whether it has the members of a descriptor; its digest is not checked yet. */
+function isDescriptor(value: unknown): value is Entry {
+  const { mediaType = '', digest, size } = (value ?? {}) as Partial<Entry>;
+  return typeof mediaType === 'string' && typeof digest === 'string' && Number.isSafeInteger(size) && (size as number) >= 0;
+}
+
+function checkDigest({ digest }: Entry): void {
+  if (!parseDigest(digest)) throw new Failure('corrupt', `a descriptor has ${quoted(digest)} for its digest`);
+}
+
+/** An annotation, also of something that is not a descriptor. */
+function noted(entry: Entry | undefined, key: string): string | undefined {
+  const text: unknown = entry?.annotations?.[key];
+  return typeof text === 'string' ? text : undefined;
+}
+
+/** Takes what an entry notes, unless another one has said it already. */
+function take(notes: Notes, entry: Entry): void {
+  notes.parent ??= noted(entry, PARENT) || undefined;
+  const built = noted(entry, BUILT_HERE);
+  if (notes.built === 'unknown' && built !== undefined) notes.built = built === 'true' ? 'built-here' : built === 'false' ? 'elsewhere' : 'unknown';
+}
+
+/** What the message of a failure ends with that may be due to something that was passed over. */
+function unread({ passed }: Catalog): string {
+  return passed[0] ? `; ${passed.length} of its entries cannot be read: ${passed[0].message}` : '';
 }
 
 function keyOf({ digest, size, mediaType }: Entry): string {

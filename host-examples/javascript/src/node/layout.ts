@@ -112,6 +112,17 @@ export class Layout {
     return stat.size;
   }
 
+  /** Fails when blobs cannot be looked up where this one is. A directory that is not there holds nothing. */
+  checkReachable(digest: string): void {
+    const directory = join(this.path(digest), '..');
+    try {
+      fs.statSync(`${directory}/.`);
+    } catch (thrown) {
+      if (codeOf(thrown) === 'ENOTDIR') throw new Failure('corrupt', `${quoted(directory)} is not a directory`);
+      if (codeOf(thrown) !== 'ENOENT') throw failureOf(thrown, `search ${quoted(directory)}`);
+    }
+  }
+
   /** The bytes of a blob, checked. */
   blob(digest: string, size: number, limit = Number.MAX_SAFE_INTEGER): Buffer {
     if (size > limit) throw new Failure('too-large', `blob ${digest} has ${size} bytes, more than the limit of ${limit}`);

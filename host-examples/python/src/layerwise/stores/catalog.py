@@ -42,6 +42,8 @@ _ATTESTATION = "vnd.docker.reference.type"
 
 #: What a document is reached by: digest, size and media type.
 Pointer = tuple[str, int, str]
+#: What an entry leads to, or why it leads nowhere.
+Target = Entry | Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,44 @@ class Manifest:
 
 
 @dataclass(slots=True)
+class Notes:
+    """What the entries of an image note of it: facts that are in no blob."""
+
+    #: The recorded parent, as it is written.
+    parent: str | None = None
+    built: Provenance = Provenance.UNKNOWN
+
+    def take(self, index: Index, position: int) -> None:
+        """Takes what an entry notes, unless another one has said it already."""
+        if self.parent is None:
+            self.parent = index.annotation(position, PARENT) or None
+        if self.built is Provenance.UNKNOWN:
+            self.built = {
+                "true": Provenance.BUILT_HERE,
+                "false": Provenance.ELSEWHERE,
+            }.get(index.annotation(position, BUILT_HERE) or "", Provenance.UNKNOWN)
+
+    def checked_parent(self, image: str) -> str | None:
+        """The recorded parent; `corrupt` when it is not an id."""
+        if self.parent is not None and not is_digest(self.parent):
+            message = (
+                f"image {quote(image)} has {quote(self.parent)} for its parent, "
+                "which is not an image id"
+            )
+            raise Failure(FailureCode.CORRUPT, message)
+        return self.parent
+
+
+@dataclass(slots=True)
+class Unreadable:
+    """An image that an entry tells of and does not lead to."""
+
+    #: Why its manifest cannot be read.
+    failure: Failure
+    notes: Notes = field(default_factory=Notes)
+
+
+@dataclass(slots=True)
 class Known:
     """One image."""
 
@@ -61,21 +101,9 @@ class Known:
     size: int
     #: Manifests with this config, with what leads to them.
     manifests: list[tuple[Pointer, Manifest]] = field(default_factory=list)
-    #: The recorded parent, as it is written.
-    parent: str | None = None
-    built: Provenance = Provenance.UNKNOWN
+    notes: Notes = field(default_factory=Notes)
     #: The positions of its own entries in `index.json`.
     entries: list[int] = field(default_factory=list)
-
-    def checked_parent(self) -> str | None:
-        """The recorded parent; `corrupt` when it is not an id."""
-        if self.parent is not None and not is_digest(self.parent):
-            message = (
-                f"image {quote(self.id)} has {quote(self.parent)} for its parent, "
-                "which is not an image id"
-            )
-            raise Failure(FailureCode.CORRUPT, message)
-        return self.parent
 
 
 class Catalog:
@@ -87,32 +115,31 @@ class Catalog:
         self._nodes: dict[Pointer, Manifest | list[Entry] | Failure] = {}
         self._known_nodes = before._nodes if before else {}
         self.images: dict[str, Known] = {}
-        self.names: dict[str, list[Entry]] = {}
-        self.full_names: dict[str, list[Entry]] = {}
+        #: Images that entries tell of, of which no manifest can be read.
+        self.unreadable: dict[str, Unreadable] = {}
+        self.names: dict[str, list[Target]] = {}
+        self.full_names: dict[str, list[Target]] = {}
         #: Why something was passed over.
         self.passed: list[Failure] = []
 
-        entries: list[tuple[int, Entry]] = []
-        broken: list[Failure] = []
-        for position, entry in enumerate(Index.parse(layout.root, text).entries()):
-            if isinstance(entry, Failure):
-                broken.append(entry)
-            elif _leads_on(entry):
-                try:
-                    entry.checked_digest()
-                except Failure as failure:
-                    broken.append(failure)
-                else:
-                    entries.append((position, entry))
-        self._walk([entry for _, entry in entries])
+        index = Index.parse(layout.root, text)
+        targets: list[tuple[int, Target]] = []
+        for position, entry in enumerate(index.entries()):
+            try:
+                if isinstance(entry, Failure) or _leads_on(entry):
+                    targets.append((position, entry))
+            except Failure as failure:
+                targets.append((position, failure))
+        self._walk([target for _, target in targets if isinstance(target, Entry)])
         self._known_nodes = {}
-        self.passed += broken
+        self.passed += [target for _, target in targets if isinstance(target, Failure)]
         self._collect()
-        for position, entry in entries:
-            self._take(position, entry)
+        for position, target in targets:
+            self._take(index, position, target)
         self._children: dict[str | None, list[str]] = {}
-        for image in sorted(self.images):
-            self._children.setdefault(self.images[image].parent, []).append(image)
+        for image in self.ids():
+            notes = (self.images.get(image) or self.unreadable[image]).notes
+            self._children.setdefault(notes.parent, []).append(image)
 
     def is_of(self, text: bytes) -> bool:
         """Whether this is what the bytes of `index.json` say. What could not be read
@@ -120,11 +147,31 @@ class Catalog:
         """
         return self._text == text and not self.passed
 
+    def ids(self) -> list[str]:
+        """The ids of all images, readable or not, in ascending order."""
+        return sorted([*self.images, *self.unreadable])
+
+    def find(self, image: str) -> Known | None:
+        """An image, if there is one; fails when an entry tells of it and it cannot be
+        read.
+        """
+        if image in self.unreadable:
+            raise self.unreadable[image].failure
+        return self.images.get(image)
+
+    def unread(self) -> str:
+        """What the message of a failure ends with that may be due to something that
+        was passed over.
+        """
+        if not self.passed:
+            return ""
+        return f"; {len(self.passed)} of its entries cannot be read: {self.passed[0]}"
+
     def children(self, parent: str | None) -> list[str]:
         """The images with this recorded parent, in ascending order."""
         return list(self._children.get(parent, ()))
 
-    def under_digest(self, digest: str) -> list[Entry]:
+    def under_digest(self, digest: str) -> list[Target]:
         """The descriptors that were reached with this digest."""
         return [
             Entry(media_type, known, size)
@@ -132,14 +179,14 @@ class Catalog:
             if known == digest
         ]
 
-    def reached(self, start: Sequence[Entry]) -> tuple[list[str], Failure | None]:
-        """The ids of the images some descriptors lead to, in ascending order, and
-        the first failure on the way.
+    def reached(self, start: Sequence[Target]) -> tuple[list[str], Failure | None]:
+        """The ids of the images some entries lead to, in ascending order, and the
+        first failure on the way.
         """
-        waiting = deque(start)
+        waiting = deque(target for target in start if isinstance(target, Entry))
         seen: set[Pointer] = set()
         ids: set[str] = set()
-        failure: Failure | None = None
+        failure = next((target for target in start if isinstance(target, Failure)), None)
         while waiting:
             pointer = _pointer(waiting.popleft())
             if pointer in seen:
@@ -165,10 +212,10 @@ class Catalog:
         """Adds one more entry for an image, with what is noted of it."""
         (digest, size, media_type), _ = known.manifests[0]
         position = index.push(media_type, digest, size)
-        if known.parent is not None:
-            index.note(position, known.id, PARENT, known.parent)
-        if known.built is not Provenance.UNKNOWN:
-            built = "true" if known.built is Provenance.BUILT_HERE else "false"
+        if known.notes.parent is not None:
+            index.note(position, known.id, PARENT, known.notes.parent)
+        if known.notes.built is not Provenance.UNKNOWN:
+            built = "true" if known.notes.built is Provenance.BUILT_HERE else "false"
             index.note(position, known.id, BUILT_HERE, built)
         return position
 
@@ -194,6 +241,10 @@ class Catalog:
                 except Failure as failure:
                     node = failure
             if isinstance(node, Failure):
+                # One document is passed over, not all of them.
+                self._layout.check_reachable(entry.digest)
+                if node.code is FailureCode.UNAVAILABLE:
+                    raise node
                 self.passed.append(node)
             elif isinstance(node, list):
                 waiting.extend(node)
@@ -230,25 +281,50 @@ class Catalog:
             known.manifests.append((pointer, node))
         self.passed += broken
 
-    def _take(self, position: int, entry: Entry) -> None:
+    def _take(self, index: Index, position: int, target: Target) -> None:
+        """Takes what an entry says: its names, and what it notes of an image. Whether
+        the notes are about the image it leads to cannot be told when it leads nowhere;
+        they are then believed unless another entry leads to that image.
+        """
+        about = index.annotation(position, IMAGE)
+        try:
+            known = self._image_of(target)
+        except Failure as failure:
+            target = failure
+            if about is not None and is_digest(about) and about not in self.images:
+                target = self._unreadable(about, failure)
+                image = self.unreadable.setdefault(about, Unreadable(target))
+                image.notes.take(index, position)
+        else:
+            if known is not None:
+                known.entries.append(position)
+                if about == known.id:
+                    known.notes.take(index, position)
         for key, into in ((REF_NAME, self.names), (FULL_NAME, self.full_names)):
-            name = entry.annotations.get(key)
+            name = index.annotation(position, key)
             if name is not None:
-                into.setdefault(name, []).append(entry)
-        node = self._nodes.get(_pointer(entry))
-        known = self.images.get(node.config.digest) if isinstance(node, Manifest) else None
-        if known is None:
-            return
-        known.entries.append(position)
-        if entry.annotations.get(IMAGE) != known.id:
-            return
-        if known.parent is None:
-            known.parent = entry.annotations.get(PARENT) or None
-        if known.built is Provenance.UNKNOWN:
-            known.built = {
-                "true": Provenance.BUILT_HERE,
-                "false": Provenance.ELSEWHERE,
-            }.get(entry.annotations.get(BUILT_HERE, ""), Provenance.UNKNOWN)
+                into.setdefault(name, []).append(target)
+
+    def _image_of(self, target: Target) -> Known | None:
+        """The image whose manifest an entry leads to; nothing when it leads to
+        something else.
+        """
+        node = target if isinstance(target, Failure) else self._nodes[_pointer(target)]
+        if isinstance(node, Failure):
+            raise node
+        if not isinstance(node, Manifest) or not _is_image_config(node.config):
+            return None
+        return self.images[node.config.checked_digest()]
+
+    def _unreadable(self, image: str, failure: Failure) -> Failure:
+        """The failure of an image whose entry leads nowhere. The image is not unknown,
+        so a blob that is missing makes it unavailable: layouts may lack blobs, which
+        are then to be had from elsewhere (OCI image layout, "Blobs").
+        """
+        missing = failure.code is FailureCode.NOT_FOUND
+        path = quote(str(self._layout.index_path))
+        message = f"the entry of image {quote(image)} in {path} cannot be read: {failure}"
+        return Failure(FailureCode.UNAVAILABLE if missing else failure.code, message)
 
 
 def _told_apart(
@@ -261,14 +337,11 @@ def _told_apart(
     if is_index and config is None and layers is None:
         inner = []
         for item in [Entry.read(item) for item in _listed(manifests)]:
-            if not _leads_on(item):
-                continue
             try:
-                item.checked_digest()
+                if _leads_on(item):
+                    inner.append(item)
             except Failure as failure:
                 passed.append(failure)
-            else:
-                inner.append(item)
         return inner
     raise ValueError("its members are not those of its media type")
 
@@ -282,8 +355,20 @@ def _listed(value: object) -> list[Any]:
 
 
 def _leads_on(entry: Entry) -> bool:
-    """Whether it leads on to images: nothing else does."""
-    return entry.media_type in MANIFESTS and _ATTESTATION not in entry.annotations
+    """Whether it leads on to images: other kinds of content do not.
+
+    `corrupt` when its digest is none, or when something is noted of an image and the
+    media type is not one of images.
+    """
+    if _ATTESTATION in entry.annotations:
+        return False
+    if entry.media_type not in MANIFESTS:
+        if IMAGE not in entry.annotations:
+            return False
+        message = f"a descriptor has {quote(entry.media_type)} for its media type"
+        raise Failure(FailureCode.CORRUPT, message)
+    entry.checked_digest()
+    return True
 
 
 def _is_image_config(entry: Entry) -> bool:

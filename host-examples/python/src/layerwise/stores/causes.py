@@ -61,6 +61,8 @@ def cause_of(error: OSError) -> Cause:
 _FAILURES = {
     errno.ENOENT: (FailureCode.NOT_FOUND, "it does not exist"),
     errno.ENOTDIR: (FailureCode.NOT_FOUND, "a part of it is not a directory"),
+    errno.EMFILE: (FailureCode.UNAVAILABLE, "too many files are open"),
+    errno.ENFILE: (FailureCode.UNAVAILABLE, "too many files are open"),
     errno.EACCES: (FailureCode.DENIED, "permission denied"),
     errno.EPERM: (FailureCode.DENIED, "permission denied"),
     errno.EROFS: (FailureCode.DENIED, "the filesystem is read-only"),

@@ -149,7 +149,7 @@ class Index:
 
     def names(self) -> list[str | None]:
         """The name of each entry."""
-        return [self._annotation(at, REF_NAME) for at in range(len(self))]
+        return [self.annotation(at, REF_NAME) for at in range(len(self))]
 
     def push(self, media_type: str, digest: str, size: int) -> int:
         """Adds an entry at the end and answers its position."""
@@ -165,7 +165,7 @@ class Index:
 
         Notes about another image, which came with a copied entry, go.
         """
-        if self._annotation(position, IMAGE) != image:
+        if self.annotation(position, IMAGE) != image:
             self.annotate(position, PARENT, None)
             self.annotate(position, BUILT_HERE, None)
             self.annotate(position, IMAGE, image)
@@ -186,7 +186,8 @@ class Index:
         else:
             annotations[key] = value
 
-    def _annotation(self, position: int, key: str) -> str | None:
+    def annotation(self, position: int, key: str) -> str | None:
+        """One annotation of an entry, also of one that is not a descriptor."""
         entry = self._entries[position]
         annotations = entry.get("annotations") if isinstance(entry, dict) else None
         text = annotations.get(key) if isinstance(annotations, dict) else None

@@ -84,10 +84,12 @@ class Layers:
         for digest, (entry, images) in sorted(self._blobs.get(diff_id, {}).items()):
             there = [catalog.images[image] for image in images if image in catalog.images]
             if there and self._is_there(entry):
-                built_here = any(known.built is Provenance.BUILT_HERE for known in there)
+                built_here = any(known.notes.built is Provenance.BUILT_HERE for known in there)
                 fitting.append((not built_here, digest, entry))
         if not fitting:
-            message = f"no image of the layout has a layer with the diff id {diff_id}"
+            message = (
+                f"no image of the layout has a layer with the diff id {diff_id}{catalog.unread()}"
+            )
             raise Failure(FailureCode.NOT_FOUND, message)
         return min(fitting, key=lambda item: item[:2])[2]
 

@@ -172,6 +172,21 @@ class Layout:
         name, _, digits = digest.partition(":")
         return self.root / "blobs" / name / digits
 
+    def check_reachable(self, digest: str) -> None:
+        """Whether blobs can be looked up where this one is: `denied`, `corrupt` when
+        something else is there. A directory that is not there holds nothing.
+        """
+        directory = self.blob_path(digest).parent
+        try:
+            with _io("search", directory), contextlib.suppress(FileNotFoundError):
+                # Not a `Path`, which leaves the dot away.
+                os.stat(f"{directory}/.")
+        except Failure as failure:
+            if failure.code is not FailureCode.NOT_FOUND:
+                raise
+            message = f"{_path(directory)} is not a directory"
+            raise Failure(FailureCode.CORRUPT, message) from None
+
     def read_blob(self, digest: str, size: int, limit: int) -> bytes:
         """Reads a blob of exactly `size` bytes and checks it.
 

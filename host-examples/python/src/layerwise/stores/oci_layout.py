@@ -7,6 +7,12 @@ entries in `index.json`, which other tools hand through: `dev.layerwise.parent`
 and `dev.layerwise.built-here`, with `dev.layerwise.image`, the id of the image
 they are about. Copied to an entry of another image they mean nothing, nor do they
 inside nested indexes, because those come from elsewhere as a whole.
+
+An entry that notes something of an image tells of that image even when its manifest
+is missing or damaged, or its own members are: the image is listed under its parent,
+and reading its document fails. Without such a note nothing says that there is an
+image; the entry is passed over, and what cannot be found names it. When the blobs
+cannot be looked up at all, all calls fail.
 """
 
 from __future__ import annotations
@@ -21,9 +27,9 @@ from ..errors import Failure, quote
 from ..image_store import Facts, Image, Provenance
 from ..types import FailureCode
 from . import names
-from .catalog import Catalog, Known
+from .catalog import Catalog, Known, Target, Unreadable
 from .causes import too_large
-from .documents import BUILT_HERE, CONFIG, MANIFEST, PARENT, REF_NAME, Entry, Index, dump, is_name
+from .documents import BUILT_HERE, CONFIG, MANIFEST, PARENT, REF_NAME, Index, dump, is_name
 from .hashing import is_digest, sha256
 from .layers import Layers, diff_ids
 from .layout import Layout
@@ -55,7 +61,7 @@ class OciLayout:
 
     def ids(self) -> list[str]:
         """The ids of all images, in ascending order."""
-        return sorted(self._read().images)
+        return self._read().ids()
 
     def tag(self, image: str, name: str) -> None:
         """Gives an image a name, taking it from another one."""
@@ -96,12 +102,11 @@ class OciLayout:
             known = catalog.images.get(image) if Facts.DOCUMENT in want else None
             return known.size if known else 0
 
-        return within(
-            ids,
-            limit,
-            size,
-            lambda image: self._image(image, self._known(catalog, image), want, limit),
-        )
+        def one(image: str) -> Image:
+            known = catalog.unreadable.get(image) or self._known(catalog, image)
+            return self._image(image, known, want, limit)
+
+        return within(ids, limit, size, one)
 
     def resolve(self, references: Sequence[str], limit: int) -> Sequence[Image | Failure]:
         """See `ImageStore.resolve`."""
@@ -187,15 +192,20 @@ class OciLayout:
         with self._lock:
             return self._layout.update(lambda index: change(self._read(), index))
 
-    def _image(self, image: str, known: Known, want: Facts, limit: int) -> Image:
+    def _image(self, image: str, known: Known | Unreadable, want: Facts, limit: int) -> Image:
+        """The facts beside the document are in `index.json`, whatever became of its
+        blobs.
+        """
         document = None
         if Facts.DOCUMENT in want:
+            if isinstance(known, Unreadable):
+                raise known.failure
             document = self._document(known, limit)
         return Image(
             image,
             document=document,
-            parent=known.checked_parent() if Facts.PARENT in want else None,
-            built=known.built if Facts.BUILT in want else Provenance.UNKNOWN,
+            parent=known.notes.checked_parent(image) if Facts.PARENT in want else None,
+            built=known.notes.built if Facts.BUILT in want else Provenance.UNKNOWN,
         )
 
     def _document(self, known: Known, limit: int) -> str:
@@ -213,7 +223,7 @@ class OciLayout:
         """
         digest = names.as_id(text)
         if digest is not None:
-            known = catalog.images.get(digest)
+            known = catalog.find(digest)
             return known or self._only(catalog, text, catalog.under_digest(digest))
         named = catalog.names.get(text)
         if named:
@@ -224,17 +234,18 @@ class OciLayout:
             named = None
         if named:
             return self._only(catalog, text, named)
-        found = beginning(catalog.images, text)
+        found = beginning(catalog.ids(), text)
         if len(found) > 1:
             message = f"several image ids begin with {quote(text)}"
             raise Failure(FailureCode.INVALID, message)
-        if not found:
+        known = catalog.find(found[0]) if found else None
+        if known is None:
             raise self._unknown(catalog, text)
-        return catalog.images[found[0]]
+        return known
 
-    def _only(self, catalog: Catalog, text: str, entries: Sequence[Entry]) -> Known:
-        """The one image behind some descriptors."""
-        ids, failure = catalog.reached(entries)
+    def _only(self, catalog: Catalog, text: str, targets: Sequence[Target]) -> Known:
+        """The one image behind some entries."""
+        ids, failure = catalog.reached(targets)
         if len(ids) == 1 and ids[0] in catalog.images:
             return catalog.images[ids[0]]
         if not ids:
@@ -247,16 +258,13 @@ class OciLayout:
     def _known(self, catalog: Catalog, image: str) -> Known:
         if not is_digest(image):
             raise Failure(FailureCode.INVALID, f"{quote(image)} is not an image id")
-        known = catalog.images.get(image)
+        known = catalog.find(image)
         if known is None:
             raise self._unknown(catalog, image)
         return known
 
     def _unknown(self, catalog: Catalog, text: str) -> Failure:
-        message = f"no image {quote(text)} in {quote(str(self._layout.root))}"
-        if catalog.passed:
-            count = len(catalog.passed)
-            message += f"; {count} of its entries cannot be read: {catalog.passed[0]}"
+        message = f"no image {quote(text)} in {quote(str(self._layout.root))}{catalog.unread()}"
         return Failure(FailureCode.NOT_FOUND, message)
 
 
