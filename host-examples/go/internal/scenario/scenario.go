@@ -103,8 +103,10 @@ func (s *Scenario) Run(ctx context.Context, engine *layerwise.Engine) (out []byt
 	defer in.Close()
 	calls := in.Dynamic()
 	results := []byte{'['}
+	answer := json.RawMessage("null")
 	for i, step := range s.Calls {
-		answer := json.RawMessage("null")
+		before := answer
+		answer = json.RawMessage("null")
 		switch {
 		case step.Drop != nil:
 			err = calls.Drop(ctx, *step.Drop)
@@ -114,7 +116,8 @@ func (s *Scenario) Run(ctx context.Context, engine *layerwise.Engine) (out []byt
 			answer, err = calls.Call(ctx, step.Call, step.Args)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("call %d: %w", i, err)
+			// A resource that is not there was not made by an earlier call.
+			return nil, fmt.Errorf("call %d: %w; the call before answered %s", i, err, before)
 		}
 		if i > 0 {
 			results = append(results, ',')
