@@ -5,8 +5,9 @@ Versions that `semantics.version` accepts: the newest rules (absent, or
 `29`), `26.0` and `20.10`.
 
 Limits and their defaults: `document-bytes` (4 MiB, one document), `answer-bytes`
-(16 MiB, documents of one import call), `session-bytes` (64 MiB, documents whose
-facts a session keeps), `children` (100,000 of one image),
+(16 MiB, documents of one import call), `session-bytes` (64 MiB: documents of
+sources and parents whose facts a session keeps, likewise what it keeps of
+children, and the verdicts of one explanation), `children` (100,000 of one image),
 `sources` (1,000), `entries` (100,000 history entries or layers of one
 image), `ancestors` (100,000 links followed from one image), `depth` (128,
 nesting of a document).
