@@ -5,7 +5,7 @@
 mod support;
 
 use layerwise::docker::{Options, Outcome, Policy, Session, Step};
-use layerwise::host::Provenance::BuiltHere;
+use layerwise::host::Provenance::{BuiltHere, Elsewhere};
 use layerwise_stores::{Memory, Order};
 use support::docker::{OLD, asked, image, lines, step, trusted};
 
@@ -107,4 +107,49 @@ fn a_dry_run_is_explained_as_a_run() {
         assert_eq!(run.0, outcome);
         assert_eq!(explained(true, on_parent), run);
     }
+}
+
+/// A source whose links lead back to it is no descendant of anything, which is said
+/// (hazard H4), and so is which sources kept a match from being used.
+#[test]
+fn a_cycle_of_links_is_noted() {
+    let store = Memory::new(Order::Added);
+    let local = store.add(&image("a", OLD, ""), None, BuiltHere);
+    let source = store.add(&image("s", OLD, ""), None, BuiltHere);
+    let other = store.add(&image("t", OLD, ""), Some(&source), BuiltHere);
+    assert!(store.link(&source, Some(&other)));
+    let options = Options {
+        cache_from: trusted(&source),
+        ..Options::default()
+    };
+    let (answer, explained) = asked(&store, &options, &step(r#"{"Cmd":["a"]}"#));
+    let noted = lines(&answer.unwrap().notes);
+    assert_eq!(noted, [format!("ancestry-cycle image={source}|-")]);
+    assert_eq!(
+        lines([&explained.summary]),
+        [format!(
+            "miss-local-not-ancestor local={local}|- source={source}|-"
+        )]
+    );
+}
+
+/// A source that is refused for its layers alone is nearer than a child that two
+/// things speak against.
+#[test]
+fn a_source_without_the_layer_may_be_nearest() {
+    let store = Memory::new(Order::Added);
+    store.add(&image("c", OLD, ""), None, Elsewhere);
+    let text = r#"{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]},
+        "history":[{"created_by":"a"},{"created_by":"b"}]}"#;
+    let source = store.add(text, None, BuiltHere);
+    let options = Options {
+        cache_from: trusted(&source),
+        ..Options::default()
+    };
+    let (_, explained) = asked(&store, &options, &step(r#"{"Cmd":["a"]}"#));
+    let nearest = explained.nearest.unwrap();
+    assert_eq!(
+        (nearest.code.as_ref(), &nearest.subject),
+        ("docker/layer-index-out-of-range", &source)
+    );
 }
