@@ -25,6 +25,18 @@ pub use real::run as run_real;
 pub type SharedStore = Arc<dyn ImageStore + Send + Sync>;
 
 /// An implementation of the `docker` interface.
+pub trait Subject {
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// Those of the interface.
+    fn open(&self, store: SharedStore, options: Options) -> Result<Box<dyn Session>, Error>;
+
+    /// The functions that need no session.
+    fn functions(&self) -> &dyn Functions;
+}
+
+/// The functions of the `docker` interface that need no session.
 ///
 /// # Errors
 /// Every method answers the errors of the interface.
@@ -33,8 +45,7 @@ pub type SharedStore = Arc<dyn ImageStore + Send + Sync>;
     reason = "the functions of wit/docker.wit, by their names"
 )]
 #[expect(clippy::missing_errors_doc, reason = "said above")]
-pub trait Subject {
-    fn open(&self, store: SharedStore, options: Options) -> Result<Box<dyn Session>, Error>;
+pub trait Functions {
     fn compare_configs(
         &self,
         have: Option<&str>,

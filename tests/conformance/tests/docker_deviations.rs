@@ -1,13 +1,11 @@
 //! Where the guarded reading may answer otherwise than a vector says, it has to
 //! give the answer that goes with its reason, not just any.
 
-use layerwise::docker::{Answer, Comparison, Options, Order, Outcome, Step};
+use layerwise::docker::{Answer, Options, Outcome, Step};
 use layerwise::error::Error;
-use layerwise::explain::{Difference, Explanation, Finding};
-use layerwise::go_json::Timestamp;
-use layerwise::oci::{Platform, sha256};
-use layerwise::semantics::Semantics;
-use layerwise_conformance::docker::{Native, Session, SharedStore, Subject, run_moby};
+use layerwise::explain::{Explanation, Finding};
+use layerwise::oci::sha256;
+use layerwise_conformance::docker::{Functions, Native, Session, SharedStore, Subject, run_moby};
 use serde_json::json;
 
 /// The library, but guarded it only ever misses, whatever it says.
@@ -62,83 +60,8 @@ impl Subject for AlwaysMisses {
         })
     }
 
-    fn compare_configs(
-        &self,
-        have: Option<&str>,
-        want: Option<&str>,
-        semantics: &Semantics,
-    ) -> Result<Comparison, Error> {
-        Native.compare_configs(have, want, semantics)
-    }
-
-    fn match_platforms(
-        &self,
-        builders: &[Platform],
-        images: &[Platform],
-        host_os: &str,
-        semantics: &Semantics,
-    ) -> Result<Vec<Vec<bool>>, Error> {
-        Native.match_platforms(builders, images, host_os, semantics)
-    }
-
-    fn normalize_platform(&self, platform: &Platform, host_os: &str) -> Result<Platform, Error> {
-        Native.normalize_platform(platform, host_os)
-    }
-
-    fn compare_parent(
-        &self,
-        document: &str,
-        parent: Option<&str>,
-        semantics: &Semantics,
-    ) -> Result<Option<Finding>, Error> {
-        Native.compare_parent(document, parent, semantics)
-    }
-
-    fn compare_command(
-        &self,
-        entry: &str,
-        config: &str,
-        semantics: &Semantics,
-    ) -> Result<Option<Finding>, Error> {
-        Native.compare_command(entry, config, semantics)
-    }
-
-    fn compare_history(&self, a: &str, b: &str) -> Result<Vec<Difference>, Error> {
-        Native.compare_history(a, b)
-    }
-
-    fn layer_of(
-        &self,
-        document: &str,
-        index: u32,
-        semantics: &Semantics,
-    ) -> Result<Option<String>, Error> {
-        Native.layer_of(document, index, semantics)
-    }
-
-    fn newest(
-        &self,
-        created: &[Option<String>],
-        semantics: &Semantics,
-    ) -> Result<Option<u32>, Error> {
-        Native.newest(created, semantics)
-    }
-
-    fn parse_time(&self, text: &str) -> Result<Timestamp, Error> {
-        Native.parse_time(text)
-    }
-
-    fn encode_config(&self, text: &str, semantics: &Semantics) -> Result<String, Error> {
-        Native.encode_config(text, semantics)
-    }
-
-    fn encode_image(
-        &self,
-        text: &str,
-        order: Order,
-        semantics: &Semantics,
-    ) -> Result<String, Error> {
-        Native.encode_image(text, order, semantics)
+    fn functions(&self) -> &dyn Functions {
+        &Native
     }
 }
 

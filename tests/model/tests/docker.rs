@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use layerwise::docker::Outcome;
 use layerwise::host::Provenance;
 use layerwise::semantics::Semantics;
-use layerwise_conformance::docker::{Native, Subject, run_moby};
+use layerwise_conformance::docker::{Functions as _, Native, run_moby};
 use layerwise_model::docker::case::Case;
 use layerwise_model::docker::document::{self, CONFIG, IMAGE};
 use layerwise_model::docker::laws::{self, Strange};

@@ -6,7 +6,7 @@ use layerwise::explain::{Difference, Explanation, Finding};
 use layerwise::go_json::Timestamp;
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
-use layerwise_conformance::docker::{Session, SharedStore, Subject};
+use layerwise_conformance::docker::{Functions, Session, SharedStore, Subject};
 
 use super::Component;
 use crate::docker::Predicates;
@@ -34,6 +34,12 @@ impl Subject for Component {
         Ok(Box::new(session))
     }
 
+    fn functions(&self) -> &dyn Functions {
+        self
+    }
+}
+
+impl Functions for Component {
     fn compare_configs(
         &self,
         have: Option<&str>,

@@ -33,6 +33,6 @@ pub fn run(text: &str, subject: &dyn Subject) -> Result<Report, serde_json::Erro
             }),
         }
     }
-    pure::run(&file.pure, subject, &mut report);
+    pure::run(&file.pure, subject.functions(), &mut report);
     Ok(report)
 }

@@ -7,7 +7,7 @@ use layerwise::go_json::Timestamp;
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 
-use super::{Session, SharedStore, Subject};
+use super::{Functions, Session, SharedStore, Subject};
 
 /// The native library, without a component in between.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,6 +18,12 @@ impl Subject for Native {
         Ok(Box::new(docker::Session::open(store, options)?))
     }
 
+    fn functions(&self) -> &dyn Functions {
+        self
+    }
+}
+
+impl Functions for Native {
     fn compare_configs(
         &self,
         have: Option<&str>,

@@ -10,7 +10,7 @@ use layerwise::go_json::Timestamp;
 use layerwise::host::{Facts, Failure, Image, ImageStore};
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
-use layerwise_conformance::docker::{Session, SharedStore, Subject};
+use layerwise_conformance::docker::{Functions, Session, SharedStore, Subject};
 
 use crate::transcript::{Heard, Transcript};
 
@@ -53,13 +53,22 @@ impl Subject for Recorded<'_> {
         }))
     }
 
+    fn functions(&self) -> &dyn Functions {
+        self
+    }
+}
+
+impl Functions for Recorded<'_> {
     fn compare_configs(
         &self,
         have: Option<&str>,
         want: Option<&str>,
         semantics: &Semantics,
     ) -> Result<Comparison, Error> {
-        let answer = self.subject.compare_configs(have, want, semantics);
+        let answer = self
+            .subject
+            .functions()
+            .compare_configs(have, want, semantics);
         let asked = (have, want, semantics);
         self.transcript.note("compare-configs", asked, answer)
     }
@@ -73,13 +82,17 @@ impl Subject for Recorded<'_> {
     ) -> Result<Vec<Vec<bool>>, Error> {
         let answer = self
             .subject
+            .functions()
             .match_platforms(builders, images, host_os, semantics);
         let asked = (builders, images, host_os, semantics);
         self.transcript.note("match-platforms", asked, answer)
     }
 
     fn normalize_platform(&self, platform: &Platform, host_os: &str) -> Result<Platform, Error> {
-        let answer = self.subject.normalize_platform(platform, host_os);
+        let answer = self
+            .subject
+            .functions()
+            .normalize_platform(platform, host_os);
         let asked = (platform, host_os);
         self.transcript.note("normalize-platform", asked, answer)
     }
@@ -90,7 +103,10 @@ impl Subject for Recorded<'_> {
         parent: Option<&str>,
         semantics: &Semantics,
     ) -> Result<Option<Finding>, Error> {
-        let answer = self.subject.compare_parent(document, parent, semantics);
+        let answer = self
+            .subject
+            .functions()
+            .compare_parent(document, parent, semantics);
         let asked = (document, parent, semantics);
         self.transcript.note("compare-parent", asked, answer)
     }
@@ -101,13 +117,16 @@ impl Subject for Recorded<'_> {
         config: &str,
         semantics: &Semantics,
     ) -> Result<Option<Finding>, Error> {
-        let answer = self.subject.compare_command(entry, config, semantics);
+        let answer = self
+            .subject
+            .functions()
+            .compare_command(entry, config, semantics);
         let asked = (entry, config, semantics);
         self.transcript.note("compare-command", asked, answer)
     }
 
     fn compare_history(&self, a: &str, b: &str) -> Result<Vec<Difference>, Error> {
-        let answer = self.subject.compare_history(a, b);
+        let answer = self.subject.functions().compare_history(a, b);
         self.transcript.note("compare-history", (a, b), answer)
     }
 
@@ -117,7 +136,10 @@ impl Subject for Recorded<'_> {
         index: u32,
         semantics: &Semantics,
     ) -> Result<Option<String>, Error> {
-        let answer = self.subject.layer_of(document, index, semantics);
+        let answer = self
+            .subject
+            .functions()
+            .layer_of(document, index, semantics);
         let asked = (document, index, semantics);
         self.transcript.note("layer-of", asked, answer)
     }
@@ -127,17 +149,17 @@ impl Subject for Recorded<'_> {
         created: &[Option<String>],
         semantics: &Semantics,
     ) -> Result<Option<u32>, Error> {
-        let answer = self.subject.newest(created, semantics);
+        let answer = self.subject.functions().newest(created, semantics);
         self.transcript.note("newest", (created, semantics), answer)
     }
 
     fn parse_time(&self, text: &str) -> Result<Timestamp, Error> {
-        let answer = self.subject.parse_time(text);
+        let answer = self.subject.functions().parse_time(text);
         self.transcript.note("parse-time", text, answer)
     }
 
     fn encode_config(&self, text: &str, semantics: &Semantics) -> Result<String, Error> {
-        let answer = self.subject.encode_config(text, semantics);
+        let answer = self.subject.functions().encode_config(text, semantics);
         self.transcript
             .note("encode-config", (text, semantics), answer)
     }
@@ -148,7 +170,10 @@ impl Subject for Recorded<'_> {
         order: Order,
         semantics: &Semantics,
     ) -> Result<String, Error> {
-        let answer = self.subject.encode_image(text, order, semantics);
+        let answer = self
+            .subject
+            .functions()
+            .encode_image(text, order, semantics);
         let asked = (text, order, semantics);
         self.transcript.note("encode-image", asked, answer)
     }

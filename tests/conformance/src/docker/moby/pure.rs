@@ -8,7 +8,7 @@ use layerwise::semantics::Semantics;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::Subject;
+use super::super::Functions;
 use super::format::{
     Compare, ComparePlatform, ConfigJson, Entries, HistoryEqual, ImageJson, LayerFor, Matrix,
     Newest, Normalize, Pure, Time, ValidConfig, ValidParent,
@@ -16,7 +16,7 @@ use super::format::{
 use crate::{Case, Report};
 
 /// Runs every entry; each cell of a matrix counts as a case.
-pub fn run(pure: &Pure<'_>, subject: &dyn Subject, report: &mut Report) {
+pub fn run(pure: &Pure<'_>, subject: &dyn Functions, report: &mut Report) {
     let newest = Semantics::compatible(None);
     let each = |report: &mut Report,
                 kind: &str,
@@ -206,7 +206,7 @@ fn at<T>(entries: &[(usize, T)]) -> impl Iterator<Item = (usize, &T)> {
     entries.iter().map(|(index, entry)| (*index, entry))
 }
 
-fn run_matrix(matrix: &Matrix, subject: &dyn Subject, newest: &Semantics, report: &mut Report) {
+fn run_matrix(matrix: &Matrix, subject: &dyn Functions, newest: &Semantics, report: &mut Report) {
     let platforms =
         |list: &[super::format::Platform]| list.iter().map(Platform::from).collect::<Vec<_>>();
     let (builders, images) = (platforms(&matrix.builders), platforms(&matrix.images));
@@ -248,7 +248,7 @@ fn expect_or_refuse<T: PartialEq + std::fmt::Debug>(
     }
 }
 
-fn run_time(time: &Time, subject: &dyn Subject, check: &mut Case<'_>) {
+fn run_time(time: &Time, subject: &dyn Functions, check: &mut Case<'_>) {
     let want = (!time.error).then(|| Timestamp {
         seconds: time.unix_sec.unwrap_or_default(),
         nanoseconds: time.nanos.unwrap_or_default(),
