@@ -12,7 +12,7 @@ use serde::Deserialize;
 use ureq::http::{Method, Uri, header};
 
 use super::challenge::{self, Challenge};
-use super::http::{Payload, Request, Sent};
+use super::http::{self, Payload, Request, Sent};
 use super::refusal::refused;
 use super::retry::Trouble;
 use super::{Remote, Repository, uri};
@@ -192,7 +192,7 @@ impl Remote {
             });
         }
         let mut text = Vec::new();
-        let reader = response.into_body().into_reader();
+        let reader = http::body(response);
         if let Err(error) = reader.take(LONGEST).read_to_end(&mut text) {
             return Err(super::pull::trouble(&service, &error));
         }
