@@ -4,21 +4,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use layerwise::buildpacks::{
-    Action, CACHE_LABEL, DataDecision, DataRequest, GroupElement, RestoreOptions, RestorePlan,
-    RestorePolicy, RestoreRequest, Retrieval,
+    DataDecision, DataRequest, GroupElement, RestoreOptions, RestorePlan, RestorePolicy,
+    RestoreRequest, Retrieval,
 };
 use layerwise::explain::{Explanation, Finding};
 use layerwise::semantics::Semantics;
 use layerwise_files::Access;
 use layerwise_host::buildpacks::{CacheImage, Restorer};
 use layerwise_host::{Engine, Lent};
-use layerwise_registry::{Links, Rooted};
+use layerwise_registry::Rooted;
 use serde::Serialize;
 
 use super::args::RestoreArgs;
 use super::data::Directory;
 use super::lent::{Ground, Held, directory};
-use super::{app, image_options, inputs, show};
+use super::{VOLUME, app, image_options, inputs, show, unpacking};
 use crate::cli::args::Global;
 use crate::cli::edges;
 use crate::cli::failed::Failed;
@@ -29,12 +29,12 @@ use crate::cli::reply::{Exit, Reply, Style};
 pub const HELP: &str = r#"Metadata of layers comes from the application image and from the cache; without either, nothing is
 restored. Paths in the answer are those that the build sees: below --root.
 
-With --data, cached layers whose metadata was restored get their content from the cache image, and
+With --data, cached layers whose metadata was restored get their content from the cache, and
 layers that the cache does not have are removed, as the lifecycle's restorer does. A layer that
 cannot be read is left without content; the build makes it again.
 
-Exit codes: 0 metadata of a layer is restored (or --skip-layers was given), 1 of none, 2 usage,
-3 error.
+Exit codes: 0 metadata of a layer is restored (or --skip-layers was given) and so is all content
+that was asked for, 1 of none, or content that the cache does not have, 2 usage, 3 error.
 
 --json prints one document, absent members as null:
   schema        "layerwise/buildpacks-restore/1"
@@ -57,9 +57,6 @@ Exit codes: 0 metadata of a layer is restored (or --skip-layers was given), 1 of
                 "nearest": finding, "considered": number}
 A finding is {"code", "subject", "differences": [{"path", "have", "want"}], "hint", "cascade"};
 `layerwise rule CODE` says what its code means. Errors are as in `layerwise docker lookup --help`."#;
-
-/// The metadata file of a volume cache.
-const COMMITTED: &str = "committed";
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -114,11 +111,18 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
         Verb::Restore => Access::Writable,
         Verb::Plan | Verb::Explain => Access::ReadOnly,
     };
-    let files = lend::files([ground.opened(access)], &bars)?;
+    let files = lend::walked(
+        [ground.opened(access)],
+        &args.session.registry.limits,
+        &bars,
+    )?;
     let engine = edges::engine(global)?;
     let semantics = args.session.reading.semantics();
     let mut cache = Opened::new(&engine, args, verb, &ground, &semantics, &bars)?;
-    let retrieval = cache.metadata()?;
+    let retrieval = cache
+        .as_mut()
+        .map(|opened| opened.image.metadata())
+        .transpose()?;
     let request = RestoreRequest {
         group,
         app: label,
@@ -144,7 +148,7 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
         Verb::Explain => None,
     };
     let data = match (&mut cache, &plan) {
-        (Opened::Image { image, .. }, Some(plan)) if args.data => {
+        (Some(Opened { image, .. }), Some(plan)) if args.data => {
             let directory = Directory {
                 files: &files,
                 inner: &ground.inner,
@@ -174,20 +178,21 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
         directory: &ground.inner,
         group: request.group,
         app,
-        cache: cache.describe(retrieval)?,
+        cache: match (&mut cache, retrieval) {
+            (Some(opened), Some(retrieval)) => Some(opened.describe(retrieval)?),
+            _ => None,
+        },
         plan: plan.filter(|_| verb != Verb::Explain),
         data,
         explanation,
     };
     let failures = failures(&document);
-    let exit = exit(&document, args.skip_layers);
-    let exit = if failures.is_empty() {
-        exit
-    } else {
-        Exit::Error
-    };
+    let exit = failures
+        .iter()
+        .map(|(exit, _)| *exit)
+        .fold(exit(&document, args.skip_layers), Exit::max);
     let mut reply = Reply::of(style, exit, &document, show::restore)?;
-    for failure in failures {
+    for (_, failure) in failures {
         reply.complain(&failure);
     }
     Ok(reply)
@@ -234,51 +239,32 @@ fn application(args: &RestoreArgs, bars: &Bars) -> Result<(Option<App>, Option<S
     Ok((Some(app), label))
 }
 
-/// The cache.
-enum Opened<'a> {
-    None,
-    Directory {
-        name: &'a Path,
-        text: String,
-    },
-    Image {
-        name: &'a str,
-        image: Box<CacheImage>,
-    },
+/// The cache, an image or a volume.
+struct Opened {
+    reference: String,
+    image: CacheImage,
 }
 
-impl<'a> Opened<'a> {
+impl Opened {
     fn new(
         engine: &Engine,
-        args: &'a RestoreArgs,
+        args: &RestoreArgs,
         verb: Verb,
         ground: &Ground,
         semantics: &Semantics,
         bars: &Bars,
-    ) -> Result<Self, Failed> {
-        if let Some(name) = &args.cache_dir {
-            let found = directory("the cache directory", name)?;
-            let file = found.join(COMMITTED).join(CACHE_LABEL);
-            let text = if file.exists() {
-                edges::text("the cache metadata", &file)?
-            } else {
-                String::new()
-            };
-            return Ok(Self::Directory { name, text });
-        }
-        let Some(name) = &args.cache_image else {
-            return Ok(Self::None);
+    ) -> Result<Option<Self>, Failed> {
+        let Some(reference) = args.cache.reference()? else {
+            return Ok(None);
         };
-        let options = image_options(name, &args.scope, &args.session, semantics)?;
+        let options = image_options(&reference, &args.scope, &args.session, semantics)?;
         let mut settings = lend::options(&args.session.registry, bars)?;
         let unpacks = args.data && verb == Verb::Restore;
         if unpacks {
             let root = Rooted::open(&directory("the root", &args.root.root)?);
             settings = settings.paths(Arc::new(root.map_err(lend::failed)?));
         }
-        if args.root.any_links {
-            settings = settings.links(Links::Any);
-        }
+        settings = unpacking(settings, args.keep_set_id, &args.session);
         let below = unpacks.then(|| ground.prefix());
         let lent = Lent {
             registry: Arc::new(Held::below(lend::repositories(settings)?, below)),
@@ -287,51 +273,21 @@ impl<'a> Opened<'a> {
         };
         let limits = args.session.limits.of_session();
         let image = engine.buildpacks_image(lent, options, limits)?;
-        Ok(Self::Image {
-            name,
-            image: Box::new(image),
-        })
+        Ok(Some(Self { reference, image }))
     }
 
-    /// What the restore is told; none when there is no cache.
-    fn metadata(&mut self) -> Result<Option<Retrieval>, Failed> {
-        Ok(match self {
-            Self::None => None,
-            Self::Directory { name, text } => Some(Retrieval {
-                finding: volume(text, name),
-                document: text.clone(),
-            }),
-            Self::Image { image, .. } => Some(image.metadata()?),
-        })
-    }
-
-    fn describe(&mut self, retrieval: Option<Retrieval>) -> Result<Option<Cache>, Failed> {
-        let Some(retrieval) = retrieval else {
-            return Ok(None);
-        };
-        let (from, name, digest) = match self {
-            Self::None => return Ok(None),
-            Self::Directory { name, .. } => ("directory", name.display().to_string(), None),
-            Self::Image { name, image } => ("image", (*name).to_owned(), image.state()?.digest),
-        };
-        Ok(Some(Cache {
-            from,
-            name,
-            digest,
+    fn describe(&mut self, retrieval: Retrieval) -> Result<Cache, Failed> {
+        let volume = self.reference.strip_prefix(VOLUME);
+        Ok(Cache {
+            from: match volume {
+                Some(_) => "directory",
+                None => "image",
+            },
+            name: volume.unwrap_or(&self.reference).to_owned(),
+            digest: self.image.state()?.digest,
             finding: retrieval.finding,
-        }))
+        })
     }
-}
-
-/// Whether a cache directory has metadata; what is in it the restore says.
-fn volume(text: &str, name: &Path) -> Finding {
-    use layerwise::buildpacks::Reason;
-    let reason = if text.is_empty() {
-        Reason::LabelMissing
-    } else {
-        Reason::Hit
-    };
-    Finding::new(reason, name.display().to_string())
 }
 
 fn exit(document: &Document<'_>, skip_layers: bool) -> Exit {
@@ -351,15 +307,17 @@ fn exit(document: &Document<'_>, skip_layers: bool) -> Exit {
     }
 }
 
-/// Layers whose content should have been restored and was not, for another
-/// reason than that the cache lacks it.
-fn failures(document: &Document<'_>) -> Vec<Failed> {
+/// Layers whose content should have been restored and was not: a miss when the
+/// cache does not have what it says, else an error.
+fn failures(document: &Document<'_>) -> Vec<(Exit, Failed)> {
     let decisions = document.data.iter().flatten();
     decisions
-        .filter(|decision| {
-            decision.action == Action::Keep && decision.finding.code == "buildpacks/data-failed"
+        .filter_map(|decision| match &*decision.finding.code {
+            "buildpacks/data-failed" => Some((Exit::Error, decision)),
+            "buildpacks/data-skipped-read-error" => Some((Exit::Miss, decision)),
+            _ => None,
         })
-        .map(|decision| {
+        .map(|(exit, decision)| {
             let finding = &decision.finding;
             let causes: Vec<&str> = finding
                 .differences
@@ -372,7 +330,8 @@ fn failures(document: &Document<'_>) -> Vec<Failed> {
                 finding.subject,
                 causes.join(": ")
             );
-            Failed::new("host", message).about(&finding.subject)
+            let failed = Failed::new("host", message);
+            (exit, failed.about(&finding.subject))
         })
         .collect()
 }
