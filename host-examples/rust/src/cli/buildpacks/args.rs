@@ -83,7 +83,7 @@ pub struct RestoreArgs {
     #[arg(long, value_name = "WHERE", default_value = "memory")]
     pub shas: Shas,
     /// Also restore the content of cached layers, and remove layers that the cache does not have.
-    #[arg(long, requires = "cache", conflicts_with = "skip_layers")]
+    #[arg(long, conflicts_with = "skip_layers")]
     pub data: bool,
     /// Keep set-user-id and set-group-id bits and the capabilities of files of cached layers.
     #[arg(long, requires = "data")]
