@@ -228,9 +228,6 @@ pub struct RootArgs {
     /// The directory that is `/` in layers.
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub root: PathBuf,
-    /// Unpack symbolic links that lead out of their layer too; they are never followed.
-    #[arg(long)]
-    pub any_links: bool,
 }
 
 /// How sessions are opened.

@@ -12,7 +12,7 @@ use layerwise::semantics::Semantics;
 use layerwise_files::Access;
 use layerwise_host::buildpacks::{CacheImage, Restorer};
 use layerwise_host::{Engine, Lent};
-use layerwise_registry::{Links, Rooted};
+use layerwise_registry::Rooted;
 use serde::Serialize;
 
 use super::args::RestoreArgs;
@@ -286,9 +286,6 @@ impl Opened {
         if unpacks {
             let root = Rooted::open(&directory("the root", &args.root.root)?);
             settings = settings.paths(Arc::new(root.map_err(lend::failed)?));
-        }
-        if args.root.any_links {
-            settings = settings.links(Links::Any);
         }
         let below = unpacks.then(|| ground.prefix());
         let lent = Lent {
