@@ -26,9 +26,9 @@ use crate::{retrieve, store};
 pub struct Repositories {
     pub(crate) options: Options,
     pub(crate) remote: Remote,
-    volumes: Volumes,
     /// Uncompressed bytes of layers that were read.
     pub(crate) unpacked: AtomicU64,
+    volumes: Volumes,
 }
 
 impl Repositories {

@@ -66,7 +66,9 @@ pub struct RestoreArgs {
     /// Take the application's layer metadata from an analyzed.toml.
     #[arg(long, value_name = "FILE", conflicts_with = "app_image")]
     pub analyzed: Option<PathBuf>,
-    /// Take it from the label of the previous application image.
+    /// Take it from the label of the previous application image: `HOST/NAME:TAG`,
+    /// `oci:DIR[:TAG]`, or `docker:[ROOT#]NAME` for an image of a Docker data root, which is
+    /// /var/lib/docker unless it is named.
     #[arg(long, value_name = "REFERENCE")]
     pub app_image: Option<String>,
     /// Which image of an index is the application's.
@@ -85,6 +87,9 @@ pub struct RestoreArgs {
     /// Also restore the content of cached layers, and remove layers that the cache does not have.
     #[arg(long, conflicts_with = "skip_layers")]
     pub data: bool,
+    /// Keep set-user-id and set-group-id bits and the capabilities of files of cached layers.
+    #[arg(long, requires = "data")]
+    pub keep_set_id: bool,
     #[command(flatten)]
     pub root: RootArgs,
     /// Also print the explanation.
@@ -122,6 +127,9 @@ pub struct RetrieveArgs {
     /// The directory in a layer that all of it must be in, such as layers/example_node/modules.
     #[arg(long, value_name = "PATH")]
     pub prefix: String,
+    /// Keep set-user-id and set-group-id bits and the capabilities of files.
+    #[arg(long)]
+    pub keep_set_id: bool,
     #[command(flatten)]
     pub root: RootArgs,
 }
