@@ -127,7 +127,7 @@ impl Options {
         self
     }
 
-    /// Where credentials come from; the usual Docker config file otherwise.
+    /// Where credentials come from; the usual places otherwise, see [`Keys`].
     #[must_use]
     pub fn keys(mut self, keys: Keys) -> Self {
         self.keys = keys;
@@ -229,7 +229,7 @@ impl Default for Options {
             plain: BTreeSet::new(),
             encrypted: BTreeSet::new(),
             certificates: Vec::new(),
-            keys: Keys::docker(),
+            keys: Keys::usual(),
             retry: Retry::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),

@@ -66,7 +66,9 @@ pub struct RestoreArgs {
     /// Take the application's layer metadata from an analyzed.toml.
     #[arg(long, value_name = "FILE", conflicts_with = "app_image")]
     pub analyzed: Option<PathBuf>,
-    /// Take it from the label of the previous application image.
+    /// Take it from the label of the previous application image: `HOST/NAME:TAG`,
+    /// `oci:DIR[:TAG]`, or `docker:[ROOT#]NAME` for an image of a Docker data root, which is
+    /// /var/lib/docker unless it is named.
     #[arg(long, value_name = "REFERENCE")]
     pub app_image: Option<String>,
     /// Which image of an index is the application's.
@@ -176,10 +178,9 @@ pub struct CommitArgs {
 
 /// The cache of a restore.
 #[derive(Args)]
-#[group(id = "cache", multiple = false)]
 pub struct CacheArgs {
     /// The cache image: `HOST/NAME:TAG`, or `oci:DIR[:TAG]` for a layout.
-    #[arg(long, value_name = "REFERENCE")]
+    #[arg(long, value_name = "REFERENCE", conflicts_with = "volume")]
     pub cache_image: Option<String>,
     #[command(flatten)]
     pub volume: VolumeArgs,
