@@ -109,20 +109,24 @@ impl Repositories {
 
     /// A layout directory, where layouts may be.
     pub(crate) fn layout(&self, path: &Path) -> Result<Directory, Failure> {
-        if let Some(allowed) = &self.options.layouts {
-            let real = real_path(path)
-                .map_err(|error| failures::of(format!("cannot open {path:?}"), &error))?;
-            let inside = |directory: &PathBuf| {
-                directory
-                    .canonicalize()
-                    .is_ok_and(|directory| real.starts_with(directory))
-            };
-            if !allowed.iter().any(inside) {
-                let message = format!("no layouts may be opened at {path:?}");
-                return Err(failures::new(FailureCode::Denied, message));
-            }
-        }
-        Ok(Directory::new(path, self.options.timeouts.lock))
+        let wait = self.options.timeouts.lock;
+        let Some(allowed) = &self.options.layouts else {
+            return Ok(Directory::new(path, wait));
+        };
+        let real = real_path(path)
+            .map_err(|error| failures::of(format!("cannot open {path:?}"), &error))?;
+        // From the allowed directory on, no link is followed: what was real when
+        // it was looked at may be one by now.
+        let inside = allowed.iter().find_map(|directory| {
+            let directory = directory.canonicalize().ok()?;
+            let names = real.strip_prefix(&directory).ok()?;
+            let names = names.iter().map(ToOwned::to_owned).collect();
+            Some(Directory::below(directory, names, wait))
+        });
+        inside.ok_or_else(|| {
+            let message = format!("no layouts may be opened at {path:?}");
+            failures::new(FailureCode::Denied, message)
+        })
     }
 
     fn everywhere<T: Sync, R: Send>(

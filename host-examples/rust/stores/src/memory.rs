@@ -220,7 +220,7 @@ impl State {
         let (id, slot) = self.find(reference)?;
         let size = bytes(&slot.document);
         if size > limit {
-            return Err(batch::too_large(
+            return Err(layerwise_files::too_large(
                 &format!("document of image {id:?}"),
                 size,
                 limit,

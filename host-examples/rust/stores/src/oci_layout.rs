@@ -27,6 +27,8 @@
 //!   blobs first, and then replace `index.json` by rename. skopeo and umoci know
 //!   nothing of the lock, so `index.json` is compared once more right before it
 //!   is replaced, and the change is made anew on what they wrote.
+//! * Nothing is reached through a link, and nothing that is not a regular file is
+//!   opened: who made the layout could have it point anywhere.
 //! * A blob is taken to be the layer with the diff id that a config says. Every
 //!   program that unpacks it checks that; nothing is unpacked here.
 
@@ -42,12 +44,13 @@ pub mod parts;
 mod schema;
 mod update;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance};
 use layerwise::oci::Digest;
+use layerwise_files::Tree;
 
 use crate::batch;
 use crate::digests::{self, Completed};
@@ -68,7 +71,7 @@ const LONGEST_DOCUMENT: u64 = 64 << 20;
 /// The images of an OCI image layout.
 #[derive(Debug)]
 pub struct OciLayout {
-    root: PathBuf,
+    root: Tree,
     blobs: Blobs,
     lock_wait: Duration,
     /// What the last reading of `index.json` found; used while its bytes stay
@@ -84,14 +87,18 @@ impl OciLayout {
     /// `not-found` when there is none, `unsupported` for another version of
     /// layouts, `corrupt`, `denied`.
     pub fn open(path: &Path) -> Result<Self, Failure> {
+        Self::at(Tree::open(path)?)
+    }
+
+    fn at(root: Tree) -> Result<Self, Failure> {
+        schema::check_layout(&root)?;
         let layout = Self {
-            root: path.to_owned(),
-            blobs: Blobs::new(path),
+            blobs: Blobs::new(root.again()?),
+            root,
             lock_wait: LOCK_WAIT,
             catalog: Mutex::new(None),
             layers: Mutex::default(),
         };
-        schema::check_layout(path)?;
         layout.catalog()?;
         Ok(layout)
     }
@@ -102,8 +109,9 @@ impl OciLayout {
     /// # Errors
     /// `conflict` when the directory holds other things; else as [`Self::open`].
     pub fn init(path: &Path) -> Result<Self, Failure> {
-        create::layout(path)?;
-        Self::open(path)
+        let root = Tree::create(path)?;
+        create::layout(&root)?;
+        Self::at(root)
     }
 
     /// The same store, waiting at most this long for another writer.
@@ -115,7 +123,7 @@ impl OciLayout {
 
     /// The directory.
     pub fn path(&self) -> &Path {
-        &self.root
+        self.root.path()
     }
 
     /// The ids of all images, in ascending order.
@@ -272,7 +280,7 @@ impl OciLayout {
     }
 
     fn unknown(&self, catalog: &Catalog, text: &str) -> Failure {
-        let (root, unread) = (&self.root, catalog.unread());
+        let (root, unread) = (self.path(), catalog.unread());
         let message = format!("no image {text:?} in {root:?}{unread}");
         Failure::new(FailureCode::NotFound, message)
     }

@@ -283,20 +283,31 @@ mod tests {
         fs::rename(&blobs, outside.path().join("moved")).unwrap();
         symlink(outside.path().join("moved"), &blobs).unwrap();
         let before = fs::read_dir(outside.path().join("moved")).unwrap().count();
-        let store = OciLayout::open(layout.path()).unwrap();
-        assert!(
-            one(&store, &id, DOCUMENT).is_ok(),
-            "reading is checked by digest"
+        fails(
+            OciLayout::open(layout.path()),
+            FailureCode::Corrupt,
+            &["blobs/sha256", "link"],
         );
+        fs::remove_file(&blobs).unwrap();
+        fs::create_dir(&blobs).unwrap();
+        for name in fs::read_dir(outside.path().join("moved")).unwrap() {
+            let name = name.unwrap();
+            fs::copy(name.path(), blobs.join(name.file_name())).unwrap();
+        }
+        let store = OciLayout::open(layout.path()).unwrap();
+        fs::remove_dir_all(&blobs).unwrap();
+        symlink(outside.path().join("moved"), &blobs).unwrap();
         fails(
             store.create(None, &document("new", &[]), None),
-            FailureCode::Denied,
-            &["leads out"],
+            FailureCode::Corrupt,
+            &["blobs/sha256", "link"],
         );
         assert_eq!(
             fs::read_dir(outside.path().join("moved")).unwrap().count(),
             before
         );
+        fs::remove_file(&blobs).unwrap();
+        fs::rename(outside.path().join("moved"), &blobs).unwrap();
 
         // A lock file or a leftover that is a link harms nothing outside.
         let victim = outside.path().join("victim");

@@ -1,11 +1,11 @@
 //! The images of one reading of `index.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use layerwise::host::{Failure, FailureCode, Provenance};
 use layerwise::oci::Digest;
+use layerwise_files::Tree;
 
 use super::blobs::Blobs;
 use super::graph::{Graph, Manifest, Node};
@@ -53,7 +53,7 @@ pub struct Config {
 
 impl Catalog {
     pub fn read(
-        root: &Path,
+        root: &Tree,
         blobs: &Blobs,
         text: Vec<u8>,
         before: Option<&Self>,
@@ -261,7 +261,7 @@ impl Catalog {
     /// Takes what an entry says: its names, and what it notes of an image. Whether
     /// the notes are about the image it leads to cannot be told when it leads
     /// nowhere; they are then believed unless another entry leads to that image.
-    fn take_entry(&mut self, root: &Path, position: usize, target: Target) {
+    fn take_entry(&mut self, root: &Tree, position: usize, target: Target) {
         let about = self.index.annotation(position, IMAGE);
         let target = match self.image_of(&target) {
             Ok(id) => {
@@ -331,7 +331,7 @@ fn is_id(text: &str) -> bool {
 /// The failure of an image whose entry leads nowhere. The image is not unknown,
 /// so a blob that is missing makes it unavailable: layouts may lack blobs, which
 /// are then to be had from elsewhere (OCI image layout, "Blobs").
-fn unreadable(root: &Path, id: &str, failure: Failure) -> Failure {
+fn unreadable(root: &Tree, id: &str, failure: Failure) -> Failure {
     let code = match failure.code {
         FailureCode::NotFound => FailureCode::Unavailable,
         code => code,

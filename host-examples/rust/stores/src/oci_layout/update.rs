@@ -8,7 +8,6 @@ use super::catalog::Catalog;
 use super::index::{self, Index};
 use super::lock::Lock;
 use super::schema::{BUILT_HERE, REF_NAME};
-use crate::files;
 
 /// How often a change is made anew when another program keeps writing.
 const ATTEMPTS: u32 = 10;
@@ -69,7 +68,6 @@ impl OciLayout {
         change: impl Fn(&Catalog, &mut Index) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let _lock = Lock::take(&self.root, self.lock_wait)?;
-        let path = index::path(&self.root);
         for _ in 0..ATTEMPTS {
             let catalog = self.catalog()?;
             let mut index = catalog.index().clone();
@@ -77,12 +75,14 @@ impl OciLayout {
             if index == *catalog.index() {
                 return Ok(answer);
             }
-            let unchanged = || Ok(files::read(&path, u64::MAX)? == catalog.text());
-            let temporary = self.root.join(TEMPORARY);
-            if files::replace(&path, &temporary, &index.to_text()?, unchanged)? {
+            let unchanged = || Ok(self.root.read(index::NAME, u64::MAX)? == catalog.text());
+            let text = index.to_text()?;
+            let root = &self.root;
+            if root.replace(root, index::NAME, TEMPORARY, &text, unchanged)? {
                 return Ok(answer);
             }
         }
+        let path = index::path(&self.root);
         Err(Failure::new(
             FailureCode::Conflict,
             format!("another program keeps changing {path:?}"),
@@ -122,7 +122,7 @@ mod tests {
         let store = OciLayout::init(&root).unwrap();
         let document = r#"{"rootfs":{"type":"layers"}}"#;
         let id = store.create(None, document, None).unwrap();
-        let path = index::path(&root);
+        let path = index::path(&store.root);
         let interfere = |text: &str| {
             let now = fs::read_to_string(&path).unwrap();
             fs::write(&path, now.replacen('{', &format!("{{\"{text}\":1,"), 1)).unwrap();

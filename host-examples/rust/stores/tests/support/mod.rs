@@ -73,6 +73,24 @@ pub fn write(path: &Path, bytes: impl AsRef<[u8]>) {
     fs::write(path, bytes).unwrap();
 }
 
+/// Everything below a directory, by path.
+pub fn tree(path: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut waiting = vec![path.to_owned()];
+    while let Some(next) = waiting.pop() {
+        if next.symlink_metadata().unwrap().is_dir() {
+            waiting.extend(
+                fs::read_dir(&next)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        }
+        found.push(next);
+    }
+    found.sort_unstable();
+    found
+}
+
 pub fn pipe(path: &Path) {
     let made = process::Command::new("mkfifo").arg(path).status().unwrap();
     assert!(made.success());
