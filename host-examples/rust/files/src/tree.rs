@@ -274,6 +274,20 @@ impl Tree {
         to.sync()
     }
 
+    /// Sets the permission bits of what is under a name, whatever the umask is.
+    ///
+    /// # Errors
+    /// As [`Self::enter`]; `denied`.
+    #[cfg(unix)]
+    pub fn set_mode(&self, name: impl AsRef<OsStr>, mode: u32) -> Result<(), Failure> {
+        use cap_std::fs::{Permissions, PermissionsExt as _};
+        let (name, path) = self.name(name.as_ref())?;
+        self.look(name, &path)?;
+        self.dir
+            .set_permissions(name, Permissions::from_mode(mode))
+            .map_err(|error| failure("write", &path, &error))
+    }
+
     /// Removes a file or link, if there is one.
     ///
     /// # Errors

@@ -266,7 +266,7 @@ impl Directory {
     fn tree(&self) -> Result<Tree, Failure> {
         let root = match &self.below {
             Some((directory, names)) => Tree::open(directory)?.descend(names)?,
-            None => Tree::open(&self.root)?,
+            None => return layout::open(&self.root),
         };
         layout::check_layout(&root)?;
         Ok(root)

@@ -43,6 +43,7 @@ use layerwise_files::Tree;
 use crate::batch;
 use crate::digests::{self, Completed};
 use crate::files;
+use crate::open::Images;
 use crate::passed::Passed;
 use crate::reference::Reference;
 
@@ -255,6 +256,21 @@ impl ImageStore for DockerRoot {
         _layer: Option<&str>,
     ) -> Result<String, Failure> {
         Err(self.read_only("create an image"))
+    }
+}
+
+impl Images for DockerRoot {
+    fn whole(&self, reference: &str) -> Result<String, Failure> {
+        let id = match reference.parse() {
+            Ok(Reference::Id(id)) => id.as_str().to_owned(),
+            Ok(Reference::Named(name)) => {
+                let id = Names::read(&self.images)?.look_up(&name)?;
+                id.ok_or_else(|| unknown(reference))?
+            }
+            Err(error) => return Err(Failure::new(FailureCode::Invalid, error.to_string())),
+        };
+        self.read(&id, Facts::default(), LONGEST_DOCUMENT)?;
+        Ok(id)
     }
 }
 

@@ -4,5 +4,5 @@
 pub use crate::files::read;
 pub use crate::oci_layout::parts::{
     BLOBS, Descriptor, INDEX_NAME, Index, Lock, REF_NAME, TEMPORARY, check_layout, create, is_name,
-    read_index,
+    open, read_index,
 };

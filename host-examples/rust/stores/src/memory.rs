@@ -12,6 +12,7 @@ use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance
 use layerwise::oci::sha256;
 
 use crate::batch;
+use crate::open::Images;
 use crate::reference::Reference;
 
 /// The order in which `children` lists images.
@@ -300,6 +301,14 @@ impl ImageStore for Memory {
 
 fn bytes(document: &str) -> u64 {
     u64::try_from(document.len()).unwrap_or(u64::MAX)
+}
+
+impl Images for Memory {
+    fn whole(&self, reference: &str) -> Result<String, Failure> {
+        let state = self.state();
+        let (id, _) = state.find(reference)?;
+        Ok(id.to_owned())
+    }
 }
 
 fn unknown(id: &str) -> Failure {

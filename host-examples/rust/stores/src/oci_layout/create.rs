@@ -9,6 +9,7 @@ use super::blobs::{Blobs, DIRECTORY, TEMPORARY};
 use super::index::{self, Index};
 use super::layers::diff_ids;
 use super::lock::Lock;
+use super::notes::ELSEWHERE;
 use super::schema::{
     BUILT_HERE, CONFIG, Descriptor, LAYOUT_FILE, MANIFEST, Manifest, PARENT, layout_file,
 };
@@ -37,7 +38,7 @@ impl OciLayout {
             if let Some((_, known)) = catalog.get(&id) {
                 self.blobs.store(document.as_bytes())?;
                 return match parent {
-                    Some(parent) => catalog.note(index, known, PARENT, parent),
+                    Some(parent) => self.link(catalog, index, known, parent),
                     None => Ok(()),
                 };
             }
@@ -52,7 +53,7 @@ impl OciLayout {
             }
             for position in entries {
                 index.note(position, &id, PARENT, parent);
-                index.note(position, &id, BUILT_HERE, Some("false"));
+                index.note(position, &id, BUILT_HERE, Some(ELSEWHERE));
             }
             Ok(())
         })?;

@@ -4,5 +4,5 @@ pub use super::blobs::{DIRECTORY as BLOBS, TEMPORARY};
 pub use super::create::layout as create;
 pub use super::index::{Index, NAME as INDEX_NAME, read as read_index};
 pub use super::lock::Lock;
-pub use super::schema::{Descriptor, REF_NAME, check_layout};
+pub use super::schema::{Descriptor, REF_NAME, check_layout, open};
 pub use super::update::is_name;

@@ -1,6 +1,7 @@
 //! The documents of a layout, and the names in them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::Digest;
@@ -190,6 +191,21 @@ impl Pointer {
     }
 }
 
+/// Opens a layout by the path that the user gave.
+///
+/// # Errors
+/// As [`check_layout`], which it passes.
+pub fn open(path: &Path) -> Result<Tree, Failure> {
+    let root = Tree::open(path).map_err(|failure| none(path, failure))?;
+    check_layout(&root)?;
+    Ok(root)
+}
+
+fn none(root: &Path, failure: Failure) -> Failure {
+    let message = format!("{root:?} is not an oci image layout: {failure}");
+    Failure::new(failure.code, message)
+}
+
 /// Checks that a directory is a layout of the version that is known here.
 ///
 /// # Errors
@@ -198,13 +214,7 @@ pub fn check_layout(root: &Tree) -> Result<(), Failure> {
     let path = root.path().join(LAYOUT_FILE);
     let bytes = root
         .read(LAYOUT_FILE, LONGEST_LAYOUT_FILE)
-        .map_err(|failure| {
-            let root = root.path();
-            Failure::new(
-                failure.code,
-                format!("{root:?} is not an oci image layout: {failure}"),
-            )
-        })?;
+        .map_err(|failure| none(root.path(), failure))?;
     let file: LayoutFile = serde_json::from_slice(&bytes)
         .map_err(|error| Failure::new(FailureCode::Corrupt, format!("{path:?}: {error}")))?;
     if file.image_layout_version != LAYOUT_VERSION {

@@ -1,13 +1,14 @@
 //! Changing `index.json`: under the lock, on fresh state, all or nothing.
 
-use layerwise::host::{Failure, FailureCode};
+use layerwise::host::{Failure, FailureCode, Provenance};
 
 use super::OciLayout;
 use super::blobs::TEMPORARY;
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Known};
 use super::index::{self, Index};
 use super::lock::Lock;
-use super::schema::{BUILT_HERE, REF_NAME};
+use super::notes::ELSEWHERE;
+use super::schema::{BUILT_HERE, PARENT, REF_NAME};
 
 /// How often a change is made anew when another program keeps writing.
 const ATTEMPTS: u32 = 10;
@@ -49,16 +50,48 @@ impl OciLayout {
     }
 
     /// Notes whether an image was built here, which only the program that
-    /// builds can know.
+    /// builds can know. The first image that was makes the key, where the marks
+    /// of this store have a place for one.
     ///
     /// # Errors
-    /// `not-found` for an unknown image; else as `create`.
+    /// `not-found` for an unknown image; `unsupported` without a key and a place
+    /// for one; else as `create`.
     pub fn set_built_here(&self, id: &str, built_here: bool) -> Result<(), Failure> {
-        let value = if built_here { "true" } else { "false" };
         self.update(|catalog, index| {
             let known = self.known(catalog, id)?;
-            catalog.note(index, known, BUILT_HERE, value)
+            if built_here {
+                self.mark(catalog, index, known, known.notes.parent.as_deref())
+            } else {
+                catalog.note(index, known, BUILT_HERE, ELSEWHERE)
+            }
         })
+    }
+
+    /// Notes the parent of an image, and for one that was built here that it was,
+    /// because its mark is about its parent too.
+    pub(super) fn link(
+        &self,
+        catalog: &Catalog,
+        index: &mut Index,
+        known: &Known,
+        parent: &str,
+    ) -> Result<(), Failure> {
+        catalog.note(index, known, PARENT, parent)?;
+        if known.notes.built == Provenance::BuiltHere {
+            self.mark(catalog, index, known, Some(parent))?;
+        }
+        Ok(())
+    }
+
+    fn mark(
+        &self,
+        catalog: &Catalog,
+        index: &mut Index,
+        known: &Known,
+        parent: Option<&str>,
+    ) -> Result<(), Failure> {
+        let mark = self.marks.make(known.config.digest.as_str(), parent)?;
+        catalog.note(index, known, BUILT_HERE, &mark)
     }
 
     /// Makes a change and writes it, unless it changes nothing. `change` runs
@@ -130,7 +163,7 @@ mod tests {
         let runs = Cell::new(0);
         let note = |catalog: &Catalog, index: &mut Index| {
             runs.set(runs.get() + 1);
-            catalog.note(index, store.known(catalog, &id)?, BUILT_HERE, "true")
+            catalog.note(index, store.known(catalog, &id)?, BUILT_HERE, "noted")
         };
 
         let mut answer = store.update(|catalog, index| {
@@ -141,7 +174,7 @@ mod tests {
         });
         assert_eq!((answer, runs.get()), (Ok(()), 2));
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.contains("theirs") && text.contains(r#""dev.layerwise.built-here":"true""#));
+        assert!(text.contains("theirs") && text.contains(r#""dev.layerwise.built-here":"noted""#));
 
         store.set_built_here(&id, false).unwrap();
         answer = store.update(|catalog, index| {
