@@ -61,7 +61,7 @@ mod tests {
         }
         let spec = format!("oci:{}", layout.path().display());
         let opened = open_with(&spec, || Marks::open(&here)).unwrap();
-        assert_eq!(opened.unproved, [child.clone()]);
+        assert_eq!(opened.unproved, [child.as_str()]);
         let opened = open_with(&spec, || Marks::open(&there)).unwrap();
         assert_eq!(opened.unproved, [""; 0]);
 
