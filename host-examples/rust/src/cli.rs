@@ -91,6 +91,7 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
             DockerCommand::Plan(args) => docker::plan(global, args, style),
             DockerCommand::Explain(args) => docker::explain(global, args, style),
             DockerCommand::History(args) => docker::history(global, args, style),
+            DockerCommand::Adopt(args) => docker::adopt(args, style),
         },
         Command::Buildpacks(command) => buildpacks::run(global, command, style),
         Command::Stacker(command) => stacker::run(global, command, style),

@@ -8,6 +8,7 @@ mod cli {
     mod buildkit;
     mod buildpacks;
     mod buildpacks_errors;
+    mod confined;
     mod conformance;
     mod demo;
     mod errors;
@@ -19,5 +20,6 @@ mod cli {
     mod stacker;
     mod step;
     mod support;
+    mod trust;
     mod unpacking;
 }

@@ -1,5 +1,6 @@
 //! The import `registry`: which kind of repository does what.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -143,8 +144,11 @@ impl Repositories {
 
     /// A layout directory, where layouts may be.
     pub(crate) fn layout(&self, path: &Path) -> Result<Directory, Failure> {
-        self.check_allowed(path)?;
-        Ok(Directory::new(path, self.options.timeouts.lock))
+        let wait = self.options.timeouts.lock;
+        Ok(match self.allowed(path)? {
+            None => Directory::new(path, wait),
+            Some((directory, names)) => Directory::below(directory, names, wait),
+        })
     }
 
     fn volume(&self, path: &Path) -> Result<Volume, Failure> {
@@ -158,23 +162,31 @@ impl Repositories {
         self.volumes.staging(path, self.options.timeouts.lock)
     }
 
-    /// Refuses directories that are not below those that may be opened.
     fn check_allowed(&self, path: &Path) -> Result<(), Failure> {
+        self.allowed(path).map(drop)
+    }
+
+    /// The directory that something may be opened below, and the names from there
+    /// on; none where everything may be opened.
+    fn allowed(&self, path: &Path) -> Result<Option<(PathBuf, Vec<OsString>)>, Failure> {
         let Some(allowed) = &self.options.layouts else {
-            return Ok(());
+            return Ok(None);
         };
         let real = real_path(path)
             .map_err(|error| failures::of(format!("cannot open {path:?}"), &error))?;
-        let inside = |directory: &PathBuf| {
-            directory
-                .canonicalize()
-                .is_ok_and(|directory| real.starts_with(directory))
-        };
-        if allowed.iter().any(inside) {
-            return Ok(());
-        }
-        let message = format!("no repository may be opened at {path:?}");
-        Err(failures::new(FailureCode::Denied, message))
+        // From the allowed directory on, no link is followed: what was real when
+        // it was looked at may be one by now.
+        let inside = allowed.iter().find_map(|directory| {
+            let directory = directory.canonicalize().ok()?;
+            let names = real.strip_prefix(&directory).ok()?;
+            let names = names.iter().map(ToOwned::to_owned).collect();
+            Some((directory, names))
+        });
+        let inside = inside.ok_or_else(|| {
+            let message = format!("no repository may be opened at {path:?}");
+            failures::new(FailureCode::Denied, message)
+        })?;
+        Ok(Some(inside))
     }
 
     fn everywhere<T: Sync, R: Send>(

@@ -100,6 +100,9 @@ pub enum DockerCommand {
     /// Show for each step of an image what it would hit today, and why not.
     #[command(after_long_help = docker::HISTORY_HELP)]
     History(HistoryArgs),
+    /// Mark images of a layout as built here.
+    #[command(after_long_help = docker::ADOPT_HELP)]
+    Adopt(AdoptArgs),
 }
 
 #[derive(Args)]
@@ -157,6 +160,26 @@ pub struct HistoryArgs {
     pub session: SessionArgs,
 }
 
+#[derive(Args)]
+pub struct AdoptArgs {
+    /// The images, as ids or names in the store.
+    #[arg(
+        value_name = "IMAGE",
+        required_unless_present_any = ["marked", "renew"],
+        conflicts_with_all = ["marked", "renew"]
+    )]
+    pub images: Vec<String>,
+    /// All images with a mark that does not count here.
+    #[arg(long, conflicts_with = "renew")]
+    pub marked: bool,
+    /// All images with a mark that counts: write it anew with the first key.
+    #[arg(long)]
+    pub renew: bool,
+    /// The image store, `oci:DIRECTORY`.
+    #[arg(long, value_name = "oci:DIRECTORY")]
+    pub store: String,
+}
+
 /// How a session is opened.
 #[derive(Args)]
 pub struct SessionArgs {
@@ -168,10 +191,14 @@ pub struct SessionArgs {
     /// images that a source descends from, or that come from one, are answers.
     #[arg(long, value_name = "REF")]
     pub cache_from: Vec<String>,
-    /// A source whose writers you vouch for. The guarded reading uses no other. A name need not
-    /// be given with --cache-from too; names that are not come after those that are.
+    /// A source whose writers you vouch for, by its name or whole id. The guarded reading uses no
+    /// other. It need not be given with --cache-from too; those that are not come last.
     #[arg(long, value_name = "REF")]
     pub trust: Vec<String>,
+    /// Vouch for the sources given with --cache-from that this key signed: an ECDSA P-256 public
+    /// key in PEM, such as cosign.pub. Signatures are those in the layout, as cosign names them.
+    #[arg(long, value_name = "FILE")]
+    pub trust_key: Vec<PathBuf>,
     /// Vouch for all names given with --cache-from.
     #[arg(long)]
     pub trust_all_sources: bool,

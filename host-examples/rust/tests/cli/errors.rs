@@ -39,11 +39,11 @@ fn things_that_are_not_there() {
     fails(
         &lookup("oci:/nowhere", "base:1", "-", &[]),
         "cannot open the store \"oci:/nowhere\": \"/nowhere\" is not an oci image layout: \
-         cannot read \"/nowhere/oci-layout\": it does not exist",
+         cannot open \"/nowhere\": it does not exist",
     );
     fails(
         &lookup("docker:/nowhere", "base:1", "-", &[]),
-        "cannot open the store \"docker:/nowhere\": cannot read \"/nowhere/image\": \
+        "cannot open the store \"docker:/nowhere\": cannot open \"/nowhere\": \
          it does not exist",
     );
     fails(
