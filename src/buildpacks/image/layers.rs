@@ -459,7 +459,10 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
             FailureCode::NotFound => Some(Reason::LayerNotFound),
             FailureCode::Truncated => Some(Reason::LayerTruncated),
             FailureCode::Corrupt if self.hashes() => Some(Reason::LayerCorrupt),
-            FailureCode::Unauthorized if self.original.is_volume() => Some(Reason::LayerReadFailed),
+            // Upstream means to pass over a file that must not be read, and fails.
+            FailureCode::Unauthorized if self.original.is_volume() && self.rules.guarded => {
+                Some(Reason::LayerReadFailed)
+            }
             FailureCode::Denied if self.rules.guarded => Some(Reason::LayerOutsidePrefix),
             _ => None,
         };

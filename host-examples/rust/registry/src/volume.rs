@@ -136,9 +136,9 @@ impl Volume {
     /// A layer as bytes that can be read.
     pub fn content(&self, digest: &Digest) -> Result<Content<'_>, Failure> {
         let name = layer(COMMITTED, digest);
-        let (_, size) = self.file(&name)?;
+        let (_, size) = self.file(&name).map_err(of_layer)?;
         Ok(Content::new(digest.clone(), size, move || {
-            Ok(Box::new(self.file(&name)?.0))
+            Ok(Box::new(self.file(&name).map_err(of_layer)?.0))
         }))
     }
 
@@ -155,14 +155,17 @@ impl Volume {
         Ok((self.root.open(name).map_err(failed)?, found.len()))
     }
 
-    /// A file that must not be read is told apart from a layer that must not be
-    /// unpacked where it wants to go.
     fn failed(&self, name: &str, error: &io::Error) -> Failure {
-        let failure = failures::of(format!("cannot read {:?}", self.path.join(name)), error);
-        match failure.code {
-            FailureCode::Denied => failures::new(FailureCode::Unauthorized, failure.message),
-            _ => failure,
-        }
+        failures::of(format!("cannot read {:?}", self.path.join(name)), error)
+    }
+}
+
+/// A layer that must not be read is told apart from one that must not be unpacked
+/// where it wants to go.
+fn of_layer(failure: Failure) -> Failure {
+    match failure.code {
+        FailureCode::Denied => failures::new(FailureCode::Unauthorized, failure.message),
+        _ => failure,
     }
 }
 
