@@ -18,7 +18,7 @@ mod tests {
     use std::{env, thread};
 
     use layerwise::host::{FailureCode, Filesystem, FsFacts, Hashing, Kind};
-    use layerwise_files::{Access, Files, Root};
+    use layerwise_files::{Access, Files, Root, WalkLimits};
     use rustix::fs::XattrFlags;
 
     use super::support::*;
