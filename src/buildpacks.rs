@@ -5,14 +5,15 @@
 //! [`CacheImage`] is a session over a registry, [`Restorer`] one over a file
 //! system. The steps next to them, restoring layer data and writing the cache,
 //! are plain functions ([`plan_data`], [`plan_export`]) that say which layers to
-//! retrieve, remove, reuse or add. Sections are those of the specification of
-//! this system.
+//! retrieve, remove, reuse or add; [`archive`] has the bytes of a layer that is
+//! made from a directory. Sections are those of the specification of this system.
 //!
 //! Two upstream versions are known, see [`Rules::of`]. In every reading a label
 //! is bounded, and a layer name or buildpack id that is not a single path
 //! component is refused by name: no reading writes outside a buildpack's own
 //! directory.
 
+pub mod archive;
 mod data;
 mod decode;
 mod export;
@@ -30,7 +31,9 @@ mod version;
 use crate::limits::Limits;
 
 pub use data::{Action, DataDecision, DataRequest, Present, plan_data, settle_data};
-pub use export::{ExportPlan, ExportRequest, ExportStep, LocalLayer, Treatment, plan_export};
+pub use export::{
+    ExportPlan, ExportRequest, ExportStep, LocalLayer, SbomLayer, Treatment, Tried, plan_export,
+};
 pub use image::{
     Addition, AdditionSource, CacheImage, Commit, Effect, ImageOptions, ImagePolicy, LayerAnswer,
     LayerState, Outcome, State, WantedLayer, Written,

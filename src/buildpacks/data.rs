@@ -21,8 +21,8 @@ use crate::semantics::Semantics;
 /// in the cache.
 const CACHE_KNOWS: ApiVersion = ApiVersion::new(0, 6);
 
-/// From this Platform API the SBOM layer is restored too.
-const SBOM: ApiVersion = ApiVersion::new(0, 8);
+/// From this Platform API the SBOM layer is kept in the cache.
+pub(super) const SBOM: ApiVersion = ApiVersion::new(0, 8);
 
 /// A layer that is there: a directory or a metadata file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -129,7 +129,7 @@ pub fn plan_data(request: &DataRequest) -> Result<Vec<DataDecision>, Error> {
         for (name, layer) in present.remove(element.id.as_str()).unwrap_or_default() {
             let cached = entry.and_then(|entry| entry.layers().get(name));
             let directory = join(&join(&request.directory, &escaped), name);
-            decisions.push(decide(layer, api, cached, &directory));
+            decisions.push(decide(layer, api, cached, &directory, rules.guarded));
         }
     }
     if platform_api >= SBOM && !cache.sbom.is_empty() {
@@ -153,6 +153,7 @@ fn decide(
     api: ApiVersion,
     cached: Option<&Layer>,
     directory: &str,
+    guarded: bool,
 ) -> DataDecision {
     let subject = format!("{}:{}", layer.buildpack, layer.layer);
     let candidate = if api < CACHE_KNOWS {
@@ -173,7 +174,7 @@ fn decide(
         decision.finding = Finding::new(reason, subject).with([Difference::fact("rule", rule)]);
         return decision;
     }
-    if reserved_layer_name(&layer.layer) {
+    if reserved_layer_name(&layer.layer, guarded) {
         decision.finding = Finding::new(Reason::ReservedLayerName, subject);
         return decision;
     }

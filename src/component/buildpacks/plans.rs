@@ -3,7 +3,7 @@
 use super::wit;
 use crate::buildpacks::{
     Action, DataDecision, DataRequest, ExportPlan, ExportRequest, ExportStep, LocalLayer, Present,
-    Treatment,
+    SbomLayer, Treatment, Tried,
 };
 use crate::component::types::convert;
 
@@ -80,9 +80,10 @@ impl From<wit::ExportRequest> for ExportRequest {
     fn from(request: wit::ExportRequest) -> Self {
         Self {
             semantics: request.semantics.into(),
+            platform_api: request.platform_api,
             group: convert(request.group),
             layers: convert(request.layers),
-            sbom: request.sbom,
+            sbom: request.sbom.map(Into::into),
             previous: request.previous,
         }
     }
@@ -98,8 +99,27 @@ impl From<wit::LocalLayer> for LocalLayer {
             build: layer.build,
             launch: layer.launch,
             cache: layer.cache,
-            unverified: layer.unverified,
-            error: layer.error,
+            tried: layer.tried.into(),
+        }
+    }
+}
+
+impl From<wit::SbomLayer> for SbomLayer {
+    fn from(layer: wit::SbomLayer) -> Self {
+        Self {
+            diff_id: layer.diff,
+            tried: layer.tried.into(),
+        }
+    }
+}
+
+impl From<wit::Tried> for Tried {
+    fn from(tried: wit::Tried) -> Self {
+        match tried {
+            wit::Tried::Nothing => Self::Nothing,
+            wit::Tried::Unverified => Self::Unverified,
+            wit::Tried::NotReused(why) => Self::NotReused(why),
+            wit::Tried::NotStored(why) => Self::NotStored(why),
         }
     }
 }

@@ -28,6 +28,8 @@ mod keys;
 mod layout;
 mod measure;
 mod options;
+#[cfg(unix)]
+mod pack;
 mod parallel;
 mod paths;
 mod reference;
@@ -41,6 +43,8 @@ mod unpack;
 pub use keys::{Credentials, Keys};
 pub use measure::{Measured, measure};
 pub use options::{Limits, Links, Options, Owners, Progress, Provider, Retry, Timeouts};
+#[cfg(unix)]
+pub use pack::{Packed, Packer, Packing};
 pub use paths::{Opened, Paths, Rooted};
 pub use reference::{Place, Target};
 pub use repositories::Repositories;
