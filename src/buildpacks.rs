@@ -52,6 +52,10 @@ pub const CACHE_LABEL: &str = "io.buildpacks.lifecycle.cache.metadata";
 /// The label that holds the layer metadata of an application image.
 pub const APP_LABEL: &str = "io.buildpacks.lifecycle.metadata";
 
+/// Where a build leaves the software bills of materials of cached layers, below
+/// the layers directory.
+pub const CACHE_SBOM: [&str; 2] = ["sbom", "cache"];
+
 /// The caps of the `buildpacks` interface and their defaults (section 2.5).
 pub const LIMITS: Limits<8> = Limits::new([
     ("label-bytes", 4 << 20),

@@ -259,12 +259,12 @@ fn not_stored(subject: &str, cause: &str) -> Finding {
 fn step(layer: &LocalLayer, old: Option<&Layer>, rules: &Rules) -> ExportStep {
     let subject = format!("{}:{}", layer.buildpack, layer.layer);
     let leave_out = |finding| (Treatment::LeaveOut, finding);
-    let (treatment, finding) = if let Some((reason, rule)) = refused_layer_name(&layer.layer) {
+    let (treatment, finding) = if !layer.cache {
+        leave_out(Finding::new(Reason::NotCachedFlag, subject))
+    } else if let Some((reason, rule)) = refused_layer_name(&layer.layer) {
         leave_out(Finding::new(reason, subject).with([Difference::fact("rule", rule)]))
     } else if reserved_layer_name(&layer.layer, rules.guarded) {
         leave_out(Finding::new(Reason::ReservedLayerName, subject))
-    } else if !layer.cache {
-        leave_out(Finding::new(Reason::NotCachedFlag, subject))
     } else if let Some(cause) = layer.tried.error(rules) {
         leave_out(not_stored(&subject, cause))
     } else if layer.diff_id.is_empty() {

@@ -16,11 +16,14 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use layerwise::host::{Failure, FailureCode};
+use layerwise::oci::Descriptor;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::digests::Hasher;
 use crate::failures;
+use crate::options::Provider;
+use crate::paths::decode;
 
 pub use stream::Packed;
 
@@ -90,6 +93,9 @@ struct Found {
 }
 
 impl Packer {
+    /// What begins the name of something that is to be packed.
+    pub const LAYER: &str = "layer:";
+
     /// Opens the directory that is `/` in layers.
     ///
     /// # Errors
@@ -238,6 +244,17 @@ impl Packer {
             format!("{path:?} is not inside the root {root:?}")
         };
         failures::new(FailureCode::Invalid, message)
+    }
+}
+
+/// A name is a path as the contract writes paths, with [`Packer::LAYER`] before
+/// it where whatever is there is packed, tar files too.
+impl Provider for Packer {
+    fn open(&self, name: &str, _: &Descriptor) -> Result<Box<dyn Read + Send>, Failure> {
+        match name.strip_prefix(Self::LAYER) {
+            Some(path) => Ok(Box::new(self.pack(Path::new(&decode(path)?))?)),
+            None => Self::open(self, Path::new(&decode(name)?)),
+        }
     }
 }
 

@@ -332,7 +332,7 @@ fn nothing_is_followed_through_a_directory_that_is_swapped() {
                     })
                     .map(drop);
                 assert!(!tar.windows(6).any(|bytes| bytes == b"SECRET"));
-                seen.insert(read.map_err(|failure| failure.code.as_str().to_owned()));
+                seen.insert(read.map_err(|failure| format!("{:?}", failure.code)));
             }
             stop.store(true, Ordering::Relaxed);
         });
