@@ -17,6 +17,9 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 pub const PLAIN_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// The metadata of a volume cache; a name that stands for this is one.
+pub const VOLUME: &str = "application/vnd.buildpacks.lifecycle.cache.metadata.v1+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";

@@ -2,7 +2,7 @@
 //! hashed again (section 4.1, threats T9 and T10).
 
 use super::Staged;
-use super::document::{Manifest, read_config, read_manifest};
+use super::document::{Manifest, VOLUME, read_config, read_manifest};
 use crate::buildpacks::quote::quoted;
 use crate::buildpacks::reason::Reason;
 use crate::error::{Error, Problem};
@@ -35,6 +35,12 @@ pub enum Original {
         layers: BTreeMap<Digest, Descriptor>,
         /// All blobs, in order.
         blobs: Vec<String>,
+    },
+    /// A volume cache: its metadata, empty without any, or why it cannot be
+    /// read; and whatever layers are there (section 10).
+    Volume {
+        digest: Digest,
+        label: Result<String, Difference>,
     },
 }
 
@@ -70,13 +76,19 @@ impl Original {
         match self {
             Self::Absent(_) => None,
             Self::Corrupt { digest, .. } => digest.as_ref(),
-            Self::Empty { digest } | Self::Foreign { digest, .. } | Self::Image { digest, .. } => {
-                Some(digest)
-            }
+            Self::Empty { digest }
+            | Self::Foreign { digest, .. }
+            | Self::Image { digest, .. }
+            | Self::Volume { digest, .. } => Some(digest),
         }
     }
 
-    /// Its layers by diff id.
+    /// Whether it is a volume cache.
+    pub const fn is_volume(&self) -> bool {
+        matches!(self, Self::Volume { .. })
+    }
+
+    /// The layers of an image by diff id.
     pub const fn layers(&self) -> &BTreeMap<Digest, Descriptor> {
         const NONE: &BTreeMap<Digest, Descriptor> = &BTreeMap::new();
         match self {
@@ -136,6 +148,9 @@ pub fn open<R: Registry>(
             Difference::fact("manifests", "the name is listed more than once"),
         );
     }
+    if descriptor.media_type == VOLUME {
+        return volume(registry, repository, name, &descriptor, digest, limit);
+    }
     let text = match read(registry, repository, name, &descriptor, &digest, limit)? {
         Ok(text) => text,
         Err(why) => return corrupt(Some(digest), Difference::fact("manifest", why)),
@@ -184,6 +199,24 @@ pub fn open<R: Registry>(
         layers: by_diff_id(config.diff_ids.into_iter().zip(blobs)),
         blobs: names,
     })
+}
+
+/// A volume cache; without its metadata file it has none.
+fn volume<R: Registry>(
+    registry: &R,
+    repository: &str,
+    name: &str,
+    descriptor: &Descriptor,
+    digest: Digest,
+    limit: u64,
+) -> Result<Original, Error> {
+    let label = if descriptor.size == 0 {
+        Ok(String::new())
+    } else {
+        read(registry, repository, name, descriptor, &digest, limit)?
+            .map_err(|why| Difference::fact("metadata", why))
+    };
+    Ok(Original::Volume { digest, label })
 }
 
 /// Reads one document; the inner error is one of the image, not of the host.

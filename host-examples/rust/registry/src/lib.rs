@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `host:port/name:tag`, `docker://host/name@digest`, `name` | `host:port/name` | OCI distribution over HTTPS, on loopback over HTTP |
 //! | `oci:PATH:TAG`, `oci:PATH@digest`, `oci:PATH` | `oci:PATH` | an OCI image layout directory |
+//! | `volume:PATH` | `volume:PATH` | a volume cache of the Buildpacks lifecycle |
 //!
 //! The contract is `wit/registry.wit`. Everything that is read is limited in
 //! size and checked against its digest while it streams; a digest that a header
@@ -39,6 +40,7 @@ mod retrieve;
 mod scratch;
 mod store;
 mod unpack;
+mod volume;
 
 pub use keys::{Credentials, Keys};
 pub use measure::{Measured, measure};

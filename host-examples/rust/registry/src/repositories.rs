@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use layerwise::host::{
     Failure, FailureCode, Presence, Registry, Retrieval, Retrieved, Shelf, Stored, Transfer,
@@ -15,13 +16,15 @@ use crate::options::Options;
 use crate::parallel;
 use crate::reference::{self, Place};
 use crate::remote::{self, Remote, Repository};
+use crate::volume::{self, Staging, Volume, Volumes};
 use crate::{retrieve, store};
 
-/// Registries and image layout directories.
+/// Registries, image layout directories and volume caches.
 #[derive(Debug)]
 pub struct Repositories {
     pub(crate) options: Options,
     pub(crate) remote: Remote,
+    volumes: Volumes,
 }
 
 impl Repositories {
@@ -31,7 +34,11 @@ impl Repositories {
     /// `invalid` when there is no certificate in what is to be trusted.
     pub fn new(options: Options) -> Result<Self, Failure> {
         let remote = Remote::new(&options)?;
-        Ok(Self { options, remote })
+        Ok(Self {
+            options,
+            remote,
+            volumes: Volumes::default(),
+        })
     }
 
     fn resolve_one(&self, reference: &str) -> Result<Vec<Descriptor>, Failure> {
@@ -41,6 +48,10 @@ impl Repositories {
                 self.remote.resolve(Repository { host, path }, &target)?,
             ]),
             Place::Layout(path) => self.layout(path)?.resolve(&target),
+            Place::Volume(path) => {
+                let limit = self.options.limits.manifest;
+                Ok(vec![self.volume(path)?.resolve(limit)?])
+            }
         }
     }
 
@@ -53,6 +64,10 @@ impl Repositories {
         }
         let bytes = match place {
             Place::Layout(path) => self.layout(path)?.content(&digest, size).bytes(),
+            Place::Volume(path) => {
+                let bytes = self.volume(path)?.metadata(limit)?;
+                Content::of_bytes(digest.clone(), &bytes).bytes()
+            }
             Place::Remote { host, path } => {
                 let at = Repository { host, path };
                 let manifest = || self.remote.manifest_content(at, &digest, size).bytes();
@@ -86,6 +101,10 @@ impl Repositories {
                 Err(failure) if failure.code == FailureCode::NotFound => Ok(Presence::Absent),
                 Err(failure) => Err(failure),
             },
+            Place::Volume(path) => Ok(match self.volume(path)?.has(&digest)? {
+                true => Presence::Present,
+                false => Presence::Absent,
+            }),
         }
     }
 
@@ -104,25 +123,44 @@ impl Repositories {
                 wanted.size,
             )),
             Place::Layout(path) => work(&self.layout(path)?.content(&digest, wanted.size)),
+            Place::Volume(path) => work(&self.volume(path)?.content(&digest)?),
         }
     }
 
     /// A layout directory, where layouts may be.
     pub(crate) fn layout(&self, path: &Path) -> Result<Directory, Failure> {
-        if let Some(allowed) = &self.options.layouts {
-            let real = real_path(path)
-                .map_err(|error| failures::of(format!("cannot open {path:?}"), &error))?;
-            let inside = |directory: &PathBuf| {
-                directory
-                    .canonicalize()
-                    .is_ok_and(|directory| real.starts_with(directory))
-            };
-            if !allowed.iter().any(inside) {
-                let message = format!("no layouts may be opened at {path:?}");
-                return Err(failures::new(FailureCode::Denied, message));
-            }
-        }
+        self.check_allowed(path)?;
         Ok(Directory::new(path, self.options.timeouts.lock))
+    }
+
+    fn volume(&self, path: &Path) -> Result<Volume, Failure> {
+        self.check_allowed(path)?;
+        Volume::open(path)
+    }
+
+    /// What is written for a volume cache.
+    pub(crate) fn staging(&self, path: &Path) -> Result<Arc<Staging>, Failure> {
+        self.check_allowed(path)?;
+        self.volumes.staging(path, self.options.timeouts.lock)
+    }
+
+    /// Refuses directories that are not below those that may be opened.
+    fn check_allowed(&self, path: &Path) -> Result<(), Failure> {
+        let Some(allowed) = &self.options.layouts else {
+            return Ok(());
+        };
+        let real = real_path(path)
+            .map_err(|error| failures::of(format!("cannot open {path:?}"), &error))?;
+        let inside = |directory: &PathBuf| {
+            directory
+                .canonicalize()
+                .is_ok_and(|directory| real.starts_with(directory))
+        };
+        if allowed.iter().any(inside) {
+            return Ok(());
+        }
+        let message = format!("no repository may be opened at {path:?}");
+        Err(failures::new(FailureCode::Denied, message))
     }
 
     fn everywhere<T: Sync, R: Send>(
@@ -178,7 +216,7 @@ impl Registry for Repositories {
         let digest = sha256(bytes);
         let content = Content::of_bytes(digest.clone(), bytes);
         let size = content.size;
-        if shelf == Shelf::Manifest {
+        if shelf == Shelf::Manifest && !matches!(place, Place::Volume(_)) {
             check_manifest(&digest, media_type, bytes)?;
         }
         match (&place, shelf) {
@@ -193,6 +231,14 @@ impl Registry for Repositories {
             }
             (Place::Layout(path), _) => {
                 self.layout(path)?.store(&content)?;
+            }
+            (Place::Volume(path), Shelf::Manifest) if media_type == volume::MEDIA_TYPE => {
+                self.staging(path)?.write(bytes)?;
+            }
+            (Place::Volume(_), _) => {
+                let message =
+                    format!("a volume cache holds no document of the type {media_type:?}");
+                return Err(failures::new(FailureCode::Unsupported, message));
             }
         }
         Ok(Descriptor {
@@ -230,6 +276,7 @@ impl Registry for Repositories {
                 let limit = self.options.limits.manifest;
                 self.layout(path)?.tag(tag, &digest, limit)
             }
+            Place::Volume(path) => self.volumes.commit(path, &digest),
         }
     }
 
@@ -238,6 +285,10 @@ impl Registry for Repositories {
         match &Place::parse(repository)? {
             Place::Remote { host, path } => self.remote.delete(Repository { host, path }, &digest),
             Place::Layout(path) => self.layout(path)?.delete(&digest),
+            Place::Volume(path) => {
+                let message = format!("nothing is deleted from the volume cache {path:?}");
+                Err(failures::new(FailureCode::Unsupported, message))
+            }
         }
     }
 }

@@ -21,6 +21,9 @@ use super::reply::{Reply, Style};
 use args::{CacheCommand, ScopeArgs, SessionArgs};
 use restore::Verb;
 
+/// What references to volume caches begin with.
+const VOLUME: &str = "volume:";
+
 pub use args::BuildpacksCommand;
 pub use show::plan as show_plan;
 
@@ -46,7 +49,13 @@ fn image_options(
     session: &SessionArgs,
     semantics: &Semantics,
 ) -> Result<ImageOptions, Failed> {
-    if semantics.reading == Reading::Guarded && scope.scope.is_empty() {
+    let volume = reference.starts_with(VOLUME);
+    if volume && (!scope.scope.is_empty() || scope.accept_unscoped) {
+        return Err(Failed::usage(
+            "a volume cache has no scope: leave --scope and --accept-unscoped out",
+        ));
+    }
+    if semantics.reading == Reading::Guarded && !volume && scope.scope.is_empty() {
         return Err(Failed::usage(
             "the guarded reading needs --scope NAME, which says whose cache it is; --compatible \
              does without",

@@ -41,7 +41,7 @@ committed, 2 usage, 3 error.
 
 --json prints one document, absent members as null:
   schema     "layerwise/buildpacks-commit/1"
-  reference  as given
+  reference  as given; "volume:DIR" for a volume cache
   semantics  {"reading": "guarded" or "compatible", "version"}
   planned    true when nothing was changed (--plan)
   steps      null without --layers; else [{"buildpack", "layer", "treatment": "reuse", "add" or
@@ -90,6 +90,12 @@ pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Fa
     for path in &args.add {
         std::fs::metadata(path).map_err(|error| Failed::file("the layer", path, &error))?;
     }
+    let reference = args.image.reference()?;
+    if args.delete_original && reference.starts_with("volume:") {
+        return Err(Failed::usage(
+            "--delete-original is for cache images; a volume cache is always replaced",
+        ));
+    }
     let semantics = args.image.session.reading.semantics();
     let packing = Packing {
         user: owner(args.uid, "CNB_USER_ID")?,
@@ -103,7 +109,7 @@ pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Fa
     }
     let packer = Arc::new(packer);
     let bars = Bars::default();
-    let mut image = open(global, args, &semantics, &packer, &bars)?;
+    let mut image = open(global, args, &reference, &semantics, &packer, &bars)?;
     let (steps, layers) = match source {
         Some((ground, group)) => {
             let engine = edges::engine(global)?;
@@ -139,7 +145,7 @@ pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Fa
         .collect();
     let document = Document {
         schema: "layerwise/buildpacks-commit/1",
-        reference: &args.image.reference,
+        reference: &reference,
         semantics,
         planned: args.plan,
         steps,
@@ -175,12 +181,13 @@ fn owner(given: Option<u32>, variable: &str) -> Result<Option<u32>, Failed> {
 fn open(
     global: &Global,
     args: &CommitArgs,
+    reference: &str,
     semantics: &Semantics,
     packer: &Arc<Packer>,
     bars: &Bars,
 ) -> Result<CacheImage, Failed> {
     let image = &args.image;
-    let mut options = image_options(&image.reference, &image.scope, &image.session, semantics)?;
+    let mut options = image_options(reference, &image.scope, &image.session, semantics)?;
     options.policy.delete_original = match &args.platform_api {
         None => args.delete_original,
         Some(version) => version

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use layerwise::buildpacks::{
-    Action, CACHE_LABEL, DataDecision, DataRequest, GroupElement, RestoreOptions, RestorePlan,
-    RestorePolicy, RestoreRequest, Retrieval,
+    Action, DataDecision, DataRequest, GroupElement, RestoreOptions, RestorePlan, RestorePolicy,
+    RestoreRequest, Retrieval,
 };
 use layerwise::explain::{Explanation, Finding};
 use layerwise::semantics::Semantics;
@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::args::RestoreArgs;
 use super::data::Directory;
 use super::lent::{Ground, Held, directory};
-use super::{app, image_options, inputs, show};
+use super::{VOLUME, app, image_options, inputs, show};
 use crate::cli::args::Global;
 use crate::cli::edges;
 use crate::cli::failed::Failed;
@@ -29,7 +29,7 @@ use crate::cli::reply::{Exit, Reply, Style};
 pub const HELP: &str = r#"Metadata of layers comes from the application image and from the cache; without either, nothing is
 restored. Paths in the answer are those that the build sees: below --root.
 
-With --data, cached layers whose metadata was restored get their content from the cache image, and
+With --data, cached layers whose metadata was restored get their content from the cache, and
 layers that the cache does not have are removed, as the lifecycle's restorer does. A layer that
 cannot be read is left without content; the build makes it again.
 
@@ -57,9 +57,6 @@ Exit codes: 0 metadata of a layer is restored (or --skip-layers was given), 1 of
                 "nearest": finding, "considered": number}
 A finding is {"code", "subject", "differences": [{"path", "have", "want"}], "hint", "cascade"};
 `layerwise rule CODE` says what its code means. Errors are as in `layerwise docker lookup --help`."#;
-
-/// The metadata file of a volume cache.
-const COMMITTED: &str = "committed";
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -118,7 +115,10 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
     let engine = edges::engine(global)?;
     let semantics = args.session.reading.semantics();
     let mut cache = Opened::new(&engine, args, verb, &ground, &semantics, &bars)?;
-    let retrieval = cache.metadata()?;
+    let retrieval = cache
+        .as_mut()
+        .map(|opened| opened.image.metadata())
+        .transpose()?;
     let request = RestoreRequest {
         group,
         app: label,
@@ -144,7 +144,7 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
         Verb::Explain => None,
     };
     let data = match (&mut cache, &plan) {
-        (Opened::Image { image, .. }, Some(plan)) if args.data => {
+        (Some(Opened { image, .. }), Some(plan)) if args.data => {
             let directory = Directory {
                 files: &files,
                 inner: &ground.inner,
@@ -174,7 +174,10 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
         directory: &ground.inner,
         group: request.group,
         app,
-        cache: cache.describe(retrieval)?,
+        cache: match (&mut cache, retrieval) {
+            (Some(opened), Some(retrieval)) => Some(opened.describe(retrieval)?),
+            _ => None,
+        },
         plan: plan.filter(|_| verb != Verb::Explain),
         data,
         explanation,
@@ -234,42 +237,25 @@ fn application(args: &RestoreArgs, bars: &Bars) -> Result<(Option<App>, Option<S
     Ok((Some(app), label))
 }
 
-/// The cache.
-enum Opened<'a> {
-    None,
-    Directory {
-        name: &'a Path,
-        text: String,
-    },
-    Image {
-        name: &'a str,
-        image: Box<CacheImage>,
-    },
+/// The cache, an image or a volume.
+struct Opened {
+    reference: String,
+    image: CacheImage,
 }
 
-impl<'a> Opened<'a> {
+impl Opened {
     fn new(
         engine: &Engine,
-        args: &'a RestoreArgs,
+        args: &RestoreArgs,
         verb: Verb,
         ground: &Ground,
         semantics: &Semantics,
         bars: &Bars,
-    ) -> Result<Self, Failed> {
-        if let Some(name) = &args.cache_dir {
-            let found = directory("the cache directory", name)?;
-            let file = found.join(COMMITTED).join(CACHE_LABEL);
-            let text = if file.exists() {
-                edges::text("the cache metadata", &file)?
-            } else {
-                String::new()
-            };
-            return Ok(Self::Directory { name, text });
-        }
-        let Some(name) = &args.cache_image else {
-            return Ok(Self::None);
+    ) -> Result<Option<Self>, Failed> {
+        let Some(reference) = args.cache.reference()? else {
+            return Ok(None);
         };
-        let options = image_options(name, &args.scope, &args.session, semantics)?;
+        let options = image_options(&reference, &args.scope, &args.session, semantics)?;
         let mut settings = lend::options(&args.session.registry, bars)?;
         let unpacks = args.data && verb == Verb::Restore;
         if unpacks {
@@ -287,51 +273,21 @@ impl<'a> Opened<'a> {
         };
         let limits = args.session.limits.of_session();
         let image = engine.buildpacks_image(lent, options, limits)?;
-        Ok(Self::Image {
-            name,
-            image: Box::new(image),
-        })
+        Ok(Some(Self { reference, image }))
     }
 
-    /// What the restore is told; none when there is no cache.
-    fn metadata(&mut self) -> Result<Option<Retrieval>, Failed> {
-        Ok(match self {
-            Self::None => None,
-            Self::Directory { name, text } => Some(Retrieval {
-                finding: volume(text, name),
-                document: text.clone(),
-            }),
-            Self::Image { image, .. } => Some(image.metadata()?),
-        })
-    }
-
-    fn describe(&mut self, retrieval: Option<Retrieval>) -> Result<Option<Cache>, Failed> {
-        let Some(retrieval) = retrieval else {
-            return Ok(None);
-        };
-        let (from, name, digest) = match self {
-            Self::None => return Ok(None),
-            Self::Directory { name, .. } => ("directory", name.display().to_string(), None),
-            Self::Image { name, image } => ("image", (*name).to_owned(), image.state()?.digest),
-        };
-        Ok(Some(Cache {
-            from,
-            name,
-            digest,
+    fn describe(&mut self, retrieval: Retrieval) -> Result<Cache, Failed> {
+        let volume = self.reference.strip_prefix(VOLUME);
+        Ok(Cache {
+            from: match volume {
+                Some(_) => "directory",
+                None => "image",
+            },
+            name: volume.unwrap_or(&self.reference).to_owned(),
+            digest: self.image.state()?.digest,
             finding: retrieval.finding,
-        }))
+        })
     }
-}
-
-/// Whether a cache directory has metadata; what is in it the restore says.
-fn volume(text: &str, name: &Path) -> Finding {
-    use layerwise::buildpacks::Reason;
-    let reason = if text.is_empty() {
-        Reason::LabelMissing
-    } else {
-        Reason::Hit
-    };
-    Finding::new(reason, name.display().to_string())
 }
 
 fn exit(document: &Document<'_>, skip_layers: bool) -> Exit {
