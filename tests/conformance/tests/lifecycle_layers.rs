@@ -1,5 +1,7 @@
 //! Layers as the lifecycle made them from directories: from what was there come
-//! the same bytes, which the diff id shows.
+//! the same bytes, which the diff id shows. And headers as Go writes them:
+//! `vectors/tar-headers.json.gz` has some that `tests/oracle/tar` printed,
+//! thousands more are drawn now where Go is there.
 
 #![expect(clippy::expect_used, reason = "the helpers of tests may panic")]
 
@@ -10,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use layerwise::buildpacks::archive::{END, Entry, EntryKind, padding};
 use layerwise::oci::sha256;
 use layerwise_conformance::load;
+use layerwise_conformance::upstream::Program;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -117,5 +120,74 @@ fn layers_have_the_diff_ids_of_the_lifecycle() {
     for layer in &file.layers {
         let diff_id = sha256(&tar(layer)).to_string();
         assert_eq!(diff_id, layer.diff_id, "{} of {}", layer.name, layer.case);
+    }
+}
+
+#[derive(Deserialize)]
+struct Drawn {
+    name: String,
+    kind: String,
+    #[serde(default)]
+    target: String,
+    #[serde(default)]
+    size: u64,
+    #[serde(default)]
+    major: u32,
+    #[serde(default)]
+    minor: u32,
+    mode: u32,
+    user: u32,
+    group: u32,
+    header: String,
+}
+
+fn headers_are_those_of_go(text: &str, at_least: usize) {
+    let drawn: Vec<Drawn> = serde_json::from_str(text).expect("json");
+    assert!(drawn.len() >= at_least);
+    for entry in &drawn {
+        let name = STANDARD.decode(&entry.name).expect("base64");
+        let target = STANDARD.decode(&entry.target).expect("base64");
+        let kind = match entry.kind.as_str() {
+            "file" => EntryKind::File(entry.size),
+            "directory" => EntryKind::Directory,
+            "link" => EntryKind::Link(&target),
+            "pipe" => EntryKind::Pipe,
+            "character" => EntryKind::Character(entry.major, entry.minor),
+            _ => EntryKind::Block(entry.major, entry.minor),
+        };
+        let ours = Entry {
+            name: &name,
+            kind,
+            mode: entry.mode,
+            user: entry.user,
+            group: entry.group,
+        };
+        assert!(
+            STANDARD.encode(ours.header()) == entry.header,
+            "{:?} {kind:?} of {}:{}\n{}\n{}",
+            String::from_utf8_lossy(&name),
+            entry.user,
+            entry.group,
+            ours.header().escape_ascii(),
+            STANDARD
+                .decode(&entry.header)
+                .expect("base64")
+                .escape_ascii(),
+        );
+    }
+}
+
+#[test]
+fn headers_that_go_wrote() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/tar-headers.json.gz");
+    headers_are_those_of_go(&load(&path).expect("vector file"), 600);
+}
+
+#[test]
+fn headers_that_go_writes_now() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    if let Some(program) = Program::build_or_skip("tar", directory) {
+        let drawn = program.ask(&["10000", "20000"], "").expect("headers");
+        headers_are_those_of_go(&drawn, 20_000);
     }
 }
