@@ -3,15 +3,15 @@
 
 use serde::Serialize;
 
-use super::data::SBOM;
 use super::decode::{Document, Reading};
 use super::label::read_label;
 use super::metadata::{Buildpack, Flags, Layer, Metadata};
 use super::names::{escape_id, refused_layer_name, reserved_layer_name};
 use super::reason::Reason;
 use super::restore::GroupElement;
+use super::sbom::SBOM;
 use super::value::Value;
-use super::version::{ApiVersion, Rules};
+use super::version::{self, Rules};
 use super::{CACHE_LABEL, LIMITS};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
@@ -211,19 +211,7 @@ impl ExportPlan {
 
 /// Whether a build with this Platform API keeps the SBOM layer.
 fn carries_sbom(platform_api: &str) -> Result<bool, Error> {
-    if platform_api.is_empty() {
-        return Ok(true);
-    }
-    let version: Result<ApiVersion, _> = platform_api.parse();
-    let version = version.map_err(|_| {
-        Error::Invalid(Problem::new(
-            Reason::InvalidPlatformApi,
-            "write cache",
-            platform_api,
-            "not an api version",
-        ))
-    })?;
-    Ok(version >= SBOM)
+    Ok(platform_api.is_empty() || version::platform_api(platform_api, "write cache")? >= SBOM)
 }
 
 fn sbom_step(sbom: &SbomLayer, old: &str, rules: &Rules) -> Result<(Treatment, Finding), Error> {

@@ -154,6 +154,10 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         if self.original.is_volume() {
             return self.link(diff_ids);
         }
+        if let Some(why) = self.original.mismatch() {
+            let refused = |id: &String| self.mismatched(id, "reuse", why);
+            return Ok(diff_ids.iter().map(refused).collect());
+        }
         let found: Vec<Option<Staged>> = diff_ids.iter().map(|id| self.find(id)).collect();
         let blobs: Vec<String> = found
             .iter()
@@ -229,6 +233,17 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         Ok(answers)
     }
 
+    /// The answer for a layer of an image whose documents do not agree.
+    fn mismatched(&self, id: &str, verb: &str, why: &str) -> LayerAnswer {
+        let words = format!("failed to {verb} cache layer with SHA '{id}'");
+        if self.find(id).is_some() {
+            let cause = Failure::new(FailureCode::Corrupt, why);
+            return failed(id, Reason::LayerReadFailed, words, &cause);
+        }
+        let cause = Failure::new(FailureCode::NotFound, "not a layer of this image");
+        self.unread(id, &cause, Reason::LayerReadFailed, words)
+    }
+
     /// What new layers are stored as.
     const fn layer_type(&self) -> &'static str {
         if self.original.is_volume() {
@@ -253,6 +268,10 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
     pub fn retrieve(&self, wanted: &[WantedLayer]) -> Result<Vec<LayerAnswer>, Error> {
         for layer in wanted {
             check_destination(layer)?;
+        }
+        if let Some(why) = self.original.mismatch() {
+            let refused = |layer: &WantedLayer| self.mismatched(&layer.diff_id, "get", why);
+            return Ok(wanted.iter().map(refused).collect());
         }
         let found: Vec<Option<Staged>> = wanted
             .iter()

@@ -35,6 +35,9 @@ pub enum Original {
         layers: BTreeMap<Digest, Descriptor>,
         /// All blobs, in order.
         blobs: Vec<String>,
+        /// Manifest and config name different numbers of layers: upstream
+        /// believes the label, and no layer can be had.
+        mismatch: Option<String>,
     },
     /// A volume cache: its metadata, empty without any, or why it cannot be
     /// read; and whatever layers are there (section 10).
@@ -68,6 +71,7 @@ impl Original {
                 .iter()
                 .map(|layer| layer.descriptor.digest.clone())
                 .collect(),
+            mismatch: None,
         }
     }
 
@@ -94,6 +98,14 @@ impl Original {
         match self {
             Self::Image { layers, .. } => layers,
             _ => NONE,
+        }
+    }
+
+    /// Why no layer can be had of an image that has some.
+    pub fn mismatch(&self) -> Option<&str> {
+        match self {
+            Self::Image { mismatch, .. } => mismatch.as_deref(),
+            _ => None,
         }
     }
 
@@ -137,7 +149,12 @@ pub fn open<R: Registry>(
     let Some(descriptor) = found.pop() else {
         return Ok(Original::Absent(Vec::new()));
     };
-    let corrupt = |digest, why| Ok(Original::Corrupt { digest, why });
+    // Upstream fails where a document cannot be read (section 4.1).
+    let forgiving = scope.wanted.is_some();
+    let corrupt = |digest, why| match forgiving {
+        true => Ok(Original::Corrupt { digest, why }),
+        false => Err(broken(name, &why)),
+    };
     let Ok(digest) = descriptor.digest.parse::<Digest>() else {
         let why = Difference::fact("manifest.digest", descriptor.digest);
         return corrupt(None, why);
@@ -184,20 +201,30 @@ pub fn open<R: Registry>(
         Ok(config) => config,
         Err(why) => return corrupt(Some(digest), Difference::fact("config", why)),
     };
-    if config.diff_ids.len() != blobs.len() {
-        let why = Difference::new(
-            "layers",
-            blobs.len().to_string(),
-            config.diff_ids.len().to_string(),
-        );
-        return corrupt(Some(digest), why);
+    if !config.of_layers {
+        let why = Difference::fact("config.rootfs.type", "not \"layers\"");
+        return Ok(Original::Corrupt {
+            digest: Some(digest),
+            why,
+        });
     }
+    let (blob_count, diff_count) = (blobs.len(), config.diff_ids.len());
     let names = blobs.iter().map(|blob| blob.digest.clone()).collect();
+    let mismatch = (blob_count != diff_count)
+        .then(|| format!("mismatched fs layers ({blob_count}) and diff ids ({diff_count})"));
+    if forgiving && mismatch.is_some() {
+        let counts = (blob_count.to_string(), diff_count.to_string());
+        return corrupt(Some(digest), Difference::new("layers", counts.0, counts.1));
+    }
+    let blobs = blobs
+        .into_iter()
+        .chain(core::iter::repeat_with(Descriptor::default));
     Ok(Original::Image {
         digest,
         label: config.label,
         layers: by_diff_id(config.diff_ids.into_iter().zip(blobs)),
         blobs: names,
+        mismatch,
     })
 }
 
@@ -259,6 +286,11 @@ fn by_diff_id(
         map.entry(diff_id).or_insert(descriptor);
     }
     map
+}
+
+fn broken(name: &str, why: &Difference) -> Error {
+    let words = format!("{}: {}", why.path, why.have.as_deref().unwrap_or_default());
+    inaccessible(name, &Failure::new(FailureCode::Corrupt, words))
 }
 
 fn inaccessible(name: &str, failure: &Failure) -> Error {

@@ -8,8 +8,8 @@
 //!
 //! The contract is `wit/registry.wit`. Everything that is read is limited in
 //! size and checked against its digest while it streams; a digest that a header
-//! tells is never used. Layers are unpacked beside their destination and moved
-//! into place when all of them was verified.
+//! tells is never used. Layers are unpacked beside their destination and take its
+//! place as a whole when all of them was verified.
 //!
 //! ```
 //! use layerwise::host::Registry as _;
@@ -27,6 +27,7 @@ mod digests;
 mod failures;
 mod keys;
 mod layout;
+mod limits;
 mod measure;
 mod options;
 #[cfg(unix)]
@@ -43,8 +44,9 @@ mod unpack;
 mod volume;
 
 pub use keys::{Credentials, Keys};
+pub use limits::{Limit, Limits, NoSuchLimit};
 pub use measure::{Measured, measure};
-pub use options::{Limits, Links, Options, Owners, Progress, Provider, Retry, Timeouts};
+pub use options::{Options, Owners, Progress, Provider, Retry, SetId, Timeouts};
 #[cfg(unix)]
 pub use pack::{Packed, Packer, Packing};
 pub use paths::{Opened, Paths, Rooted};

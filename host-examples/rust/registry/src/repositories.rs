@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use layerwise::host::{
     Failure, FailureCode, Presence, Registry, Retrieval, Retrieved, Shelf, Stored, Transfer,
@@ -12,6 +13,7 @@ use layerwise::oci::{Descriptor, Digest, sha256};
 use crate::content::Content;
 use crate::failures;
 use crate::layout::Directory;
+use crate::limits::Limit;
 use crate::options::Options;
 use crate::parallel;
 use crate::reference::{self, Place};
@@ -25,6 +27,8 @@ pub struct Repositories {
     pub(crate) options: Options,
     pub(crate) remote: Remote,
     volumes: Volumes,
+    /// Uncompressed bytes of layers that were read.
+    pub(crate) unpacked: AtomicU64,
 }
 
 impl Repositories {
@@ -38,7 +42,16 @@ impl Repositories {
             options,
             remote,
             volumes: Volumes::default(),
+            unpacked: AtomicU64::new(0),
         })
+    }
+
+    /// Whether the caller wants no more.
+    pub(crate) fn check_cancelled(&self) -> Result<(), Failure> {
+        if self.options.cancelled.load(Ordering::Relaxed) {
+            return Err(failures::new(FailureCode::Cancelled, "it was cancelled"));
+        }
+        Ok(())
     }
 
     fn resolve_one(&self, reference: &str) -> Result<Vec<Descriptor>, Failure> {
@@ -48,10 +61,7 @@ impl Repositories {
                 self.remote.resolve(Repository { host, path }, &target)?,
             ]),
             Place::Layout(path) => self.layout(path)?.resolve(&target),
-            Place::Volume(path) => {
-                let limit = self.options.limits.manifest;
-                Ok(vec![self.volume(path)?.resolve(limit)?])
-            }
+            Place::Volume(path) => Ok(vec![self.volume(path)?.resolve()?]),
         }
     }
 
@@ -116,6 +126,10 @@ impl Repositories {
         work: impl FnOnce(&Content<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let digest = failures::digest(&wanted.digest)?;
+        let what = format!("the size of {digest}, {} bytes,", wanted.size);
+        self.options
+            .limits
+            .check(Limit::LayerBytes, wanted.size, &what)?;
         match place {
             Place::Remote { host, path } => work(&self.remote.blob(
                 Repository { host, path },
@@ -256,7 +270,9 @@ impl Registry for Repositories {
     }
 
     fn retrieve(&self, repository: &str, layers: &[Retrieval]) -> Vec<Result<Retrieved, Failure>> {
-        self.everywhere(repository, layers, |place, layer| {
+        let layers = apart(layers);
+        self.everywhere(repository, &layers, |place, layer| {
+            let layer = layer.as_ref().map_err(Clone::clone)?;
             retrieve::one(self, place, layer)
         })
     }
@@ -273,7 +289,7 @@ impl Registry for Repositories {
                 self.remote.tag(Repository { host, path }, tag, &digest)
             }
             Place::Layout(path) => {
-                let limit = self.options.limits.manifest;
+                let limit = self.options.limits.of(Limit::ManifestBytes);
                 self.layout(path)?.tag(tag, &digest, limit)
             }
             Place::Volume(path) => self.volumes.commit(path, &digest),
@@ -291,6 +307,42 @@ impl Registry for Repositories {
             }
         }
     }
+}
+
+/// Refuses layers whose place is in that of another: each replaces all that is at
+/// its prefix, at any time.
+fn apart(layers: &[Retrieval]) -> Vec<Result<&Retrieval, Failure>> {
+    let parts = |path: &str| -> Vec<String> {
+        let named = path.split('/').filter(|part| !matches!(*part, "" | "."));
+        named.map(str::to_owned).collect()
+    };
+    let mut places: Vec<_> = layers
+        .iter()
+        .enumerate()
+        .filter_map(|(at, layer)| {
+            let into = layer.into.as_ref()?;
+            Some((parts(&into.root), parts(&into.prefix), at))
+        })
+        .collect();
+    places.sort();
+    let mut apart: Vec<_> = layers.iter().map(Ok).collect();
+    let mut outer: Option<(Vec<String>, Vec<String>)> = None;
+    for (root, prefix, at) in places {
+        match &outer {
+            Some((known, above)) if *known == root && prefix.starts_with(above) => {
+                let message = format!(
+                    "another layer of the same call is unpacked at {:?}, which this one is in or at",
+                    above.join("/")
+                );
+                let failure = failures::new(FailureCode::Invalid, message);
+                if let Some(layer) = apart.get_mut(at) {
+                    *layer = Err(failure);
+                }
+            }
+            _ => outer = Some((root, prefix)),
+        }
+    }
+    apart
 }
 
 /// What a manifest says of itself must be what it is stored as: otherwise it

@@ -34,6 +34,8 @@ pub use staging::Staging;
 /// volume cache.
 pub const MEDIA_TYPE: &str = "application/vnd.buildpacks.lifecycle.cache.metadata.v1+json";
 
+/// No metadata is longer; who reads it has a limit of its own.
+const LONGEST: u64 = 16 << 20;
 const METADATA: &str = "io.buildpacks.lifecycle.cache.metadata";
 const COMMITTED: &str = "committed";
 
@@ -92,8 +94,8 @@ impl Volume {
     }
 
     /// The metadata, which may be empty: there is always a descriptor.
-    pub fn resolve(&self, limit: u64) -> Result<Descriptor, Failure> {
-        let bytes = self.metadata(limit)?;
+    pub fn resolve(&self) -> Result<Descriptor, Failure> {
+        let bytes = self.metadata(LONGEST)?;
         Ok(Descriptor {
             media_type: MEDIA_TYPE.to_owned(),
             digest: sha256(&bytes).to_string(),

@@ -83,7 +83,7 @@ pub struct RestoreArgs {
     #[arg(long, value_name = "WHERE", default_value = "memory")]
     pub shas: Shas,
     /// Also restore the content of cached layers, and remove layers that the cache does not have.
-    #[arg(long, requires = "cache", conflicts_with = "skip_layers")]
+    #[arg(long, conflicts_with = "skip_layers")]
     pub data: bool,
     #[command(flatten)]
     pub root: RootArgs,
@@ -177,10 +177,9 @@ pub struct CommitArgs {
 
 /// The cache of a restore.
 #[derive(Args)]
-#[group(id = "cache", multiple = false)]
 pub struct CacheArgs {
     /// The cache image: `HOST/NAME:TAG`, or `oci:DIR[:TAG]` for a layout.
-    #[arg(long, value_name = "REFERENCE")]
+    #[arg(long, value_name = "REFERENCE", conflicts_with = "volume")]
     pub cache_image: Option<String>,
     #[command(flatten)]
     pub volume: VolumeArgs,
@@ -236,9 +235,6 @@ pub struct RootArgs {
     /// The directory that is `/` in layers.
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub root: PathBuf,
-    /// Unpack symbolic links that lead out of their layer too; they are never followed.
-    #[arg(long)]
-    pub any_links: bool,
 }
 
 /// How sessions are opened.

@@ -10,7 +10,7 @@ use layerwise::semantics::{Reading, Semantics};
 use layerwise_files::encode;
 use layerwise_host::Lent;
 use layerwise_host::buildpacks::CacheImage;
-use layerwise_registry::{Links, Options, Rooted};
+use layerwise_registry::{Options, Rooted};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -116,15 +116,7 @@ pub fn retrieve(global: &Global, args: &RetrieveArgs, style: Style) -> Result<Re
     }
     let mut opened = Opened::new(global, &args.image, &reference, |options: Options| {
         let root = Rooted::open(&root).map_err(lend::failed)?;
-        let links = if args.root.any_links {
-            Links::Any
-        } else {
-            Links::Inside
-        };
-        Ok((
-            options.paths(Arc::new(root)).links(links),
-            Some(prefix.clone()),
-        ))
+        Ok((options.paths(Arc::new(root)), Some(prefix.clone())))
     })?;
     let wanted: Vec<WantedLayer> = layers
         .into_iter()

@@ -4,15 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use layerwise::buildpacks::{
-    Action, DataDecision, DataRequest, GroupElement, RestoreOptions, RestorePlan, RestorePolicy,
-    RestoreRequest, Retrieval,
+    Action, DataDecision, DataRequest, Decision, GroupElement, RestoreOptions, RestorePlan,
+    RestorePolicy, RestoreRequest, Retrieval,
 };
 use layerwise::explain::{Explanation, Finding};
 use layerwise::semantics::Semantics;
 use layerwise_files::Access;
 use layerwise_host::buildpacks::{CacheImage, Restorer};
 use layerwise_host::{Engine, Lent};
-use layerwise_registry::{Links, Rooted};
+use layerwise_registry::Rooted;
 use serde::Serialize;
 
 use super::args::RestoreArgs;
@@ -29,12 +29,14 @@ use crate::cli::reply::{Exit, Reply, Style};
 pub const HELP: &str = r#"Metadata of layers comes from the application image and from the cache; without either, nothing is
 restored. Paths in the answer are those that the build sees: below --root.
 
-With --data, cached layers whose metadata was restored get their content from the cache, and
-layers that the cache does not have are removed, as the lifecycle's restorer does. A layer that
-cannot be read is left without content; the build makes it again.
+With --data, cached layers whose metadata is restored get their content from the cache, layers
+that the cache does not have are removed, and SBOM files go beside their layers, as the
+lifecycle's restorer does. Of a layer that cannot be read, neither metadata nor content stays; with
+--compatible its metadata stays, as the lifecycle leaves it. `plan` and `explain` say what becomes
+of each layer without --data, too.
 
-Exit codes: 0 metadata of a layer is restored (or --skip-layers was given), 1 of none, 2 usage,
-3 error.
+Exit codes: 0 metadata of a layer is restored (or --skip-layers was given) and no layer is missing,
+1 nothing is restored or a layer is missing, 2 usage, 3 error.
 
 --json prints one document, absent members as null:
   schema        "layerwise/buildpacks-restore/1"
@@ -51,8 +53,9 @@ Exit codes: 0 metadata of a layer is restored (or --skip-layers was given), 1 of
                 "decisions": [{"buildpack", "layer", "origin": "app", "cache" or "store",
                 "restored", "finding", "prefix"}], "shas": [{"buildpack", "layer", "sha"}],
                 "notes": [finding]}
-  data          null without --data; else [{"buildpack", "layer", "action": "retrieve", "remove" or
-                "keep", "diff_id", "prefix", "paths", "finding"}]
+  data          null for `restore` without --data, and without a cache; else [{"buildpack", "layer",
+                "action": "retrieve", "remove" or "keep", "diff_id", "prefix", "paths",
+                "on_miss": "keep", "remove" or "fail", "finding"}]
   explanation   null unless asked for; else {"summary": finding, "findings": [finding],
                 "nearest": finding, "considered": number}
 A finding is {"code", "subject", "differences": [{"path", "have", "want"}], "hint", "cascade"};
@@ -115,6 +118,12 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
     let engine = edges::engine(global)?;
     let semantics = args.session.reading.semantics();
     let mut cache = Opened::new(&engine, args, verb, &ground, &semantics, &bars)?;
+    if args.data && cache.is_none() {
+        return Err(Failed::usage(
+            "--data restores content from a cache: name it with --cache-image, --cache-dir or \
+             --cache-volume",
+        ));
+    }
     let retrieval = cache
         .as_mut()
         .map(|opened| opened.image.metadata())
@@ -136,34 +145,51 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
     // First, because a restore changes nothing that a plan sees, but may fail.
     let wants_why = args.explain || verb == Verb::Explain;
     let explanation = wants_why.then(|| restorer.explain(&request)).transpose()?;
-    let plan = match verb {
-        Verb::Restore => Some(restorer.restore(&request)?),
-        Verb::Plan => Some(restorer.plan(&request)?),
+    let mut plan = match verb {
+        Verb::Restore | Verb::Plan => Some(restorer.plan(&request)?),
         // The explanation says why when there is none.
-        Verb::Explain if args.data => restorer.plan(&request).ok(),
-        Verb::Explain => None,
+        Verb::Explain => restorer.plan(&request).ok(),
     };
-    let data = match (&mut cache, &plan) {
-        (Some(Opened { image, .. }), Some(plan)) if args.data => {
-            let directory = Directory {
-                files: &files,
-                inner: &ground.inner,
-            };
-            let mut plans = engine.buildpacks_plans(args.session.limits.of_session())?;
-            let decisions = plans.plan_data(&DataRequest {
-                semantics: semantics.clone(),
-                directory: ground.inner.clone(),
-                platform_api: args.platform_api.clone(),
-                group: request.group.clone(),
-                present: directory.present(&request.group, plan)?,
-                cache: request.cache.clone(),
-            })?;
-            Some(match verb {
-                Verb::Restore => directory.carry_out(decisions, image, &mut plans)?,
-                Verb::Plan | Verb::Explain => decisions,
-            })
-        }
+    let directory = Directory {
+        files: &files,
+        inner: &ground.inner,
+    };
+    let mut plans = engine.buildpacks_plans(args.session.limits.of_session())?;
+    // Without --data a plan says all the same what becomes of each layer.
+    let wanted = args.data || (verb != Verb::Restore && !args.skip_layers);
+    let mut data = match (&cache, &plan) {
+        (Some(_), Some(plan)) if wanted => Some(plans.plan_data(&DataRequest {
+            semantics: semantics.clone(),
+            directory: ground.inner.clone(),
+            platform_api: args.platform_api.clone(),
+            group: request.group.clone(),
+            present: directory.present(&request.group, plan)?,
+            cache: request.cache.clone(),
+        })?),
         _ => None,
+    };
+    if verb == Verb::Restore {
+        // Content comes before metadata: whoever is stopped in between leaves no
+        // metadata of a layer that has no content.
+        if let (Some(opened), Some(decisions)) = (&mut cache, data.take()) {
+            data = Some(directory.retrieve(decisions, &mut opened.image, &mut plans)?);
+        }
+        plan = Some(restorer.restore(&request)?);
+        if let Some(decisions) = &data {
+            directory.clear(decisions)?;
+            directory.place_sboms(args, &request.group, &mut plans)?;
+        }
+    }
+    let found = match (&plan, &explanation) {
+        (Some(plan), _) => Some(plan.decisions.iter().any(|decision| {
+            decision.restored && !loses(data.as_deref().unwrap_or_default(), decision)
+        })),
+        (None, Some(explanation)) => match &*explanation.summary.code {
+            "buildpacks/restored" => Some(true),
+            "buildpacks/nothing-restored" => Some(false),
+            _ => None,
+        },
+        (None, None) => Some(false),
     };
     let document = Document {
         schema: "layerwise/buildpacks-restore/1",
@@ -183,11 +209,10 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
         explanation,
     };
     let failures = failures(&document);
-    let exit = exit(&document, args.skip_layers);
-    let exit = if failures.is_empty() {
-        exit
-    } else {
-        Exit::Error
+    let exit = match (found, failures.is_empty()) {
+        (None, _) | (_, false) => Exit::Error,
+        (Some(found), true) if (found || args.skip_layers) && !misses(&document) => Exit::Done,
+        _ => Exit::Miss,
     };
     let mut reply = Reply::of(style, exit, &document, show::restore)?;
     for failure in failures {
@@ -262,9 +287,6 @@ impl Opened {
             let root = Rooted::open(&directory("the root", &args.root.root)?);
             settings = settings.paths(Arc::new(root.map_err(lend::failed)?));
         }
-        if args.root.any_links {
-            settings = settings.links(Links::Any);
-        }
         let below = unpacks.then(|| ground.prefix());
         let lent = Lent {
             registry: Arc::new(Held::below(lend::repositories(settings)?, below)),
@@ -290,21 +312,25 @@ impl Opened {
     }
 }
 
-fn exit(document: &Document<'_>, skip_layers: bool) -> Exit {
-    let restored = match (&document.plan, &document.explanation) {
-        (Some(plan), _) => plan.decisions.iter().any(|decision| decision.restored),
-        (None, Some(explanation)) => match &*explanation.summary.code {
-            "buildpacks/restored" => true,
-            "buildpacks/nothing-restored" => false,
-            _ => return Exit::Error,
-        },
-        (None, None) => false,
-    };
-    if restored || skip_layers {
-        Exit::Done
-    } else {
-        Exit::Miss
-    }
+/// Whether the metadata of a layer does not stay after it was restored.
+fn loses(data: &[DataDecision], restored: &Decision) -> bool {
+    data.iter().any(|decision| {
+        decision.action == Action::Remove
+            && decision.buildpack == restored.buildpack
+            && decision.layer == restored.layer
+    })
+}
+
+/// Whether a layer that was there, or should have been, is not restored.
+fn misses(document: &Document<'_>) -> bool {
+    document.data.iter().flatten().any(|decision| {
+        matches!(
+            &*decision.finding.code,
+            "buildpacks/data-removed-not-in-cache"
+                | "buildpacks/data-removed-wrong-sha"
+                | "buildpacks/data-skipped-read-error"
+        )
+    })
 }
 
 /// Layers whose content should have been restored and was not, for another
@@ -312,9 +338,7 @@ fn exit(document: &Document<'_>, skip_layers: bool) -> Exit {
 fn failures(document: &Document<'_>) -> Vec<Failed> {
     let decisions = document.data.iter().flatten();
     decisions
-        .filter(|decision| {
-            decision.action == Action::Keep && decision.finding.code == "buildpacks/data-failed"
-        })
+        .filter(|decision| decision.finding.code == "buildpacks/data-failed")
         .map(|decision| {
             let finding = &decision.finding;
             let causes: Vec<&str> = finding
