@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use layerwise::buildpacks::{ApiVersion, Commit, ExportStep, LayerAnswer, Outcome, Treatment};
+use layerwise::buildpacks::{
+    ApiVersion, Commit, ExportStep, LayerAnswer, Outcome, Treatment, platform_api,
+};
 use layerwise::semantics::Semantics;
 use layerwise_host::Lent;
 use layerwise_host::buildpacks::CacheImage;
@@ -190,10 +192,9 @@ fn open(
     let mut options = image_options(reference, &image.scope, &image.session, semantics)?;
     options.policy.delete_original = match &args.platform_api {
         None => args.delete_original,
-        Some(version) => version
-            .parse::<ApiVersion>()
+        Some(version) => platform_api(version, "commit")
             .map(|version| version < KEEPS)
-            .map_err(|_| Failed::usage(format!("{version:?} is not a platform api")))?,
+            .map_err(|error| Failed::usage(error.to_string()))?,
     };
     let settings = lend::options(&image.session.registry, bars)?.provider(packer.clone());
     let repositories = lend::repositories(settings)?;
