@@ -114,7 +114,7 @@ fn tar(layer: &Layer) -> Vec<u8> {
 
 #[test]
 fn layers_have_the_diff_ids_of_the_lifecycle() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/lifecycle-layers.json.gz");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/lifecycle-layers.json.gz");
     let file: File = serde_json::from_str(&load(&path).expect("vector file")).expect("json");
     assert!(file.layers.len() >= 38);
     for layer in &file.layers {

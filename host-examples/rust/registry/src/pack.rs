@@ -44,10 +44,13 @@ pub struct Packing {
     /// Pipes and devices are packed too; without, a layer that has one is
     /// `invalid`. Sockets are passed over.
     pub special: bool,
-    /// Directories in directories, at most.
-    pub depth: usize,
-    /// Entries of a layer, at most.
+    /// Directories in each other, at most: the limit `walk-depth`.
+    pub depth: u64,
+    /// Entries of a layer, at most: the limit `walk-entries`.
     pub entries: u64,
+    /// Bytes of the names in the directories that are gone through at a time, at
+    /// most: the limit `walk-path-bytes`.
+    pub name_bytes: u64,
 }
 
 impl Default for Packing {
@@ -58,6 +61,7 @@ impl Default for Packing {
             special: false,
             depth: 256,
             entries: 10_000_000,
+            name_bytes: 512 << 20,
         }
     }
 }

@@ -30,11 +30,12 @@ const OWNED: Packing = Packing {
     special: false,
     depth: 256,
     entries: 10_000_000,
+    name_bytes: 512 << 20,
 };
 
 fn vectors() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../tests/vectors/lifecycle-layers.json.gz");
+        .join("../../../tests/conformance/vectors/lifecycle-layers.json.gz");
     let mut text = String::new();
     flate2::read::GzDecoder::new(fs::File::open(path).unwrap())
         .read_to_string(&mut text)
@@ -260,19 +261,25 @@ fn depth_and_entries_are_limited() {
         deep.push("d");
     }
     fs::create_dir_all(&deep).unwrap();
-    let with = |depth: usize, entries: u64| {
+    let with = |depth: u64, entries: u64, name_bytes: u64| {
         let packing = Packing {
             depth,
             entries,
+            name_bytes,
             ..OWNED
         };
         let packer = Packer::new(dir.path(), packing).unwrap();
         packer.diff_id(&layer)
     };
-    assert!(with(31, 31).is_ok());
-    for (depth, entries) in [(30, 31), (31, 30)] {
-        let failure = with(depth, entries).unwrap_err();
+    assert!(with(31, 31, 30).is_ok());
+    for (depth, entries, name_bytes, limit) in [
+        (30, 31, 30, "walk-depth"),
+        (31, 30, 30, "walk-entries"),
+        (31, 31, 29, "walk-path-bytes"),
+    ] {
+        let failure = with(depth, entries, name_bytes).unwrap_err();
         assert_eq!(failure.code, FailureCode::TooLarge, "{failure}");
+        assert!(failure.message.contains(limit), "{failure}");
     }
 }
 

@@ -12,7 +12,6 @@ use std::vec;
 use layerwise::buildpacks::archive::{END, Entry, EntryKind, padding};
 use layerwise::host::{Failure, FailureCode};
 use rustix::fs::{AtFlags, FileType, OFlags, Stat};
-use rustix::io::Errno;
 
 use super::{Found, Packing, about, extend, kind, open_directory, open_file, special, stat};
 use crate::failures;
@@ -31,6 +30,8 @@ pub struct Packed {
     /// The name of the innermost directory in the layer.
     name: Vec<u8>,
     count: u64,
+    /// Bytes of the names in all levels.
+    held: u64,
     ended: bool,
 }
 
@@ -45,6 +46,8 @@ struct Body {
 struct Level {
     directory: OwnedFd,
     names: vec::IntoIter<OsString>,
+    /// Bytes of these names.
+    held: u64,
     /// How long the name of the directory around it is.
     outer: usize,
 }
@@ -69,6 +72,7 @@ impl Packed {
         let top = Level {
             directory: found.directory,
             names: vec![found.file].into_iter(),
+            held: 0,
             outer: found.name.len(),
         };
         Self {
@@ -79,6 +83,7 @@ impl Packed {
             levels: vec![top],
             name: found.name,
             count: 0,
+            held: 0,
             ended: false,
         }
     }
@@ -92,6 +97,7 @@ impl Packed {
         };
         let Some(file) = level.names.next() else {
             self.name.truncate(level.outer);
+            self.held = self.held.saturating_sub(level.held);
             self.levels.pop();
             return Ok(());
         };
@@ -109,7 +115,7 @@ impl Packed {
     fn entry(&mut self, file: &OsStr, outer: usize) -> Result<bool, Failure> {
         self.count = self.count.saturating_add(1);
         if self.count > self.packing.entries {
-            return Err(self.too_large("entries", self.packing.entries));
+            return Err(self.too_large("walk-entries", self.packing.entries));
         }
         let failed = |error| about(Path::new(OsStr::from_bytes(&self.name)), error);
         let Some(level) = self.levels.last() else {
@@ -120,23 +126,10 @@ impl Packed {
         let look = look.map_err(failed)?;
         match kind(&look) {
             FileType::Directory => {
-                if self.levels.len() > self.packing.depth {
-                    let most = u64::try_from(self.packing.depth).unwrap_or(u64::MAX);
-                    return Err(self.too_large("directories in each other", most));
-                }
                 let inner = open_directory(directory, file, OFlags::RDONLY).map_err(failed)?;
                 let look = stat(&inner).map_err(failed)?;
-                let room = self.packing.entries.saturating_sub(self.count);
-                let names = list(&inner, room).map_err(failed)?;
-                let Some(names) = names else {
-                    return Err(self.too_large("entries", self.packing.entries));
-                };
                 self.header(&look, EntryKind::Directory);
-                self.levels.push(Level {
-                    directory: inner,
-                    names: names.into_iter(),
-                    outer,
-                });
+                self.enter(inner, outer)?;
                 return Ok(true);
             }
             FileType::RegularFile => {
@@ -163,6 +156,47 @@ impl Packed {
         Ok(false)
     }
 
+    /// Goes into a directory next.
+    fn enter(&mut self, directory: OwnedFd, outer: usize) -> Result<(), Failure> {
+        let Packing {
+            depth,
+            entries,
+            name_bytes,
+            ..
+        } = self.packing;
+        if u64::try_from(self.levels.len()).unwrap_or(u64::MAX) > depth {
+            return Err(self.too_large("walk-depth", depth));
+        }
+        let failed = |error| about(Path::new(OsStr::from_bytes(&self.name)), error);
+        let mut names = Vec::new();
+        let mut held = 0_u64;
+        for entry in rustix::fs::Dir::read_from(&directory).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") {
+                continue;
+            }
+            names.push(OsStr::from_bytes(name).to_owned());
+            held = held.saturating_add(u64::try_from(name.len()).unwrap_or(u64::MAX));
+            let count = u64::try_from(names.len()).unwrap_or(u64::MAX);
+            if count > entries.saturating_sub(self.count) {
+                return Err(self.too_large("walk-entries", entries));
+            }
+            if held.saturating_add(self.held) > name_bytes {
+                return Err(self.too_large("walk-path-bytes", name_bytes));
+            }
+        }
+        names.sort_unstable();
+        self.held = self.held.saturating_add(held);
+        self.levels.push(Level {
+            directory,
+            names: names.into_iter(),
+            held,
+            outer,
+        });
+        Ok(())
+    }
+
     fn header(&mut self, look: &Stat, kind: EntryKind<'_>) {
         let entry = Entry {
             name: &self.name,
@@ -175,9 +209,9 @@ impl Packed {
         self.made.extend(header);
     }
 
-    fn too_large(&self, what: &str, most: u64) -> Failure {
+    fn too_large(&self, limit: &str, most: u64) -> Failure {
         let name = OsStr::from_bytes(&self.name);
-        let message = format!("cannot pack {name:?}: the layer has more than {most} {what}");
+        let message = format!("cannot pack {name:?}: it is more than the limit {limit} of {most}");
         failures::new(FailureCode::TooLarge, message)
     }
 }
@@ -216,24 +250,6 @@ impl Read for Packed {
             }
         }
     }
-}
-
-/// The names in a directory, sorted by bytes, when there are at most `room`.
-fn list(directory: &OwnedFd, room: u64) -> Result<Option<Vec<OsString>>, Errno> {
-    let mut names = Vec::new();
-    for entry in rustix::fs::Dir::read_from(directory)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if matches!(name, b"." | b"..") {
-            continue;
-        }
-        if u64::try_from(names.len()).unwrap_or(u64::MAX) >= room {
-            return Ok(None);
-        }
-        names.push(OsStr::from_bytes(name).to_owned());
-    }
-    names.sort_unstable();
-    Ok(Some(names))
 }
 
 fn device(kind: FileType, look: &Stat) -> Option<EntryKind<'static>> {

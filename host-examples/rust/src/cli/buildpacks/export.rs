@@ -121,10 +121,14 @@ impl Export<'_> {
             }
             for (step, answer) in self.store(&left, image)? {
                 let tried = tried(step, &answer);
-                if step.treatment == Treatment::Add || tried == Tried::Nothing {
+                let done = tried == Tried::Nothing;
+                if done || step.treatment == Treatment::Add {
                     settled.insert(key(step));
                 }
-                *place(&mut request, step) = tried;
+                // Why a layer was added stays true.
+                if !done {
+                    *place(&mut request, step) = tried;
+                }
                 answers.push(answer);
             }
         }
