@@ -20,4 +20,5 @@ mod cli {
     mod stacker;
     mod step;
     mod support;
+    mod unpacking;
 }

@@ -26,9 +26,9 @@ use crate::{retrieve, store};
 pub struct Repositories {
     pub(crate) options: Options,
     pub(crate) remote: Remote,
-    volumes: Volumes,
     /// Uncompressed bytes of layers that were read.
     pub(crate) unpacked: AtomicU64,
+    volumes: Volumes,
 }
 
 impl Repositories {
@@ -41,8 +41,8 @@ impl Repositories {
         Ok(Self {
             options,
             remote,
-            volumes: Volumes::default(),
             unpacked: AtomicU64::new(0),
+            volumes: Volumes::default(),
         })
     }
 
@@ -61,7 +61,10 @@ impl Repositories {
                 self.remote.resolve(Repository { host, path }, &target)?,
             ]),
             Place::Layout(path) => self.layout(path)?.resolve(&target),
-            Place::Volume(path) => Ok(vec![self.volume(path)?.resolve()?]),
+            Place::Volume(path) => {
+                let limit = self.options.limits.of(Limit::ManifestBytes);
+                Ok(vec![self.volume(path)?.resolve(limit)?])
+            }
         }
     }
 

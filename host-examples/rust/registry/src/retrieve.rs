@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use std::sync::atomic::Ordering;
 
 use layerwise::host::{Failure, FailureCode, Retrieval, Retrieved};
-use layerwise::oci::{Descriptor, Digest};
+use layerwise::oci::Digest;
 
-use crate::content::Counted;
+use crate::content::{Content, Counted};
 use crate::decompress::Decompressed;
 use crate::digests::Hasher;
 use crate::failures;
@@ -21,32 +21,6 @@ const BUFFER: usize = 64 << 10;
 /// Reads one layer. What was unpacked takes its place at the end, when all of its
 /// bytes were right.
 pub fn one(all: &Repositories, from: &Place, layer: &Retrieval) -> Result<Retrieved, Failure> {
-    let wanted = &layer.descriptor;
-    unpacked(all, layer, |stage, diff_id| {
-        all.with_blob(from, wanted, |blob| {
-            let total = blob.size;
-            read(all, blob.open()?, total, wanted, diff_id, stage)
-        })
-    })
-}
-
-/// Reads one layer from a tar file that is neither compressed nor described: its
-/// descriptor has the name it goes by.
-#[expect(dead_code, reason = "volume caches come with it")]
-pub fn tar(all: &Repositories, tar: impl Read, layer: &Retrieval) -> Result<Retrieved, Failure> {
-    let named = &layer.descriptor;
-    unpacked(all, layer, |stage, diff_id| {
-        read(all, tar, named.size, named, diff_id, stage)
-    })
-}
-
-/// Opens the destination of a layer, has it filled, and puts it in its place if
-/// it is the one that is wanted.
-fn unpacked(
-    all: &Repositories,
-    layer: &Retrieval,
-    fill: impl FnOnce(Option<&mut Stage>, Option<&Digest>) -> Result<Retrieved, Failure>,
-) -> Result<Retrieved, Failure> {
     all.check_cancelled()?;
     let wanted = layer.diff_id.as_deref().map(failures::digest).transpose()?;
     let mut stage = match &layer.into {
@@ -62,7 +36,10 @@ fn unpacked(
         }
         None => None,
     };
-    let retrieved = fill(stage.as_mut(), wanted.as_ref())?;
+    let retrieved = all.with_blob(from, &layer.descriptor, |blob| {
+        let media_type = &layer.descriptor.media_type;
+        read(all, blob, media_type, wanted.as_ref(), stage.as_mut())
+    })?;
     if let Some(wanted) = &wanted
         && retrieved.diff_id != wanted.as_str()
     {
@@ -81,21 +58,19 @@ fn unpacked(
 
 fn read(
     all: &Repositories,
-    blob: impl Read,
-    total: u64,
-    wanted: &Descriptor,
-    diff_id: Option<&Digest>,
+    blob: &Content<'_>,
+    media_type: &str,
+    wanted: Option<&Digest>,
     stage: Option<&mut Stage>,
 ) -> Result<Retrieved, Failure> {
-    let digest = &wanted.digest;
-    let counted = Counted::new(blob, &all.options.progress, digest, total);
+    let digest = blob.digest.as_str();
+    let counted = Counted::new(blob.open()?, &all.options.progress, digest, blob.size);
     let unreadable = |error: &io::Error| corrupt(digest, error);
-    let input =
-        Decompressed::new(counted, &wanted.media_type).map_err(|error| unreadable(&error))?;
+    let input = Decompressed::new(counted, media_type).map_err(|error| unreadable(&error))?;
     let mut layer = Layer {
         all,
         input,
-        hasher: diff_id.map_or_else(Hasher::new, Hasher::of),
+        hasher: wanted.map_or_else(Hasher::new, Hasher::of),
         size: 0,
     };
     let unpacked = match stage {

@@ -14,9 +14,11 @@ mod show;
 
 use layerwise::buildpacks::{ImageOptions, ImagePolicy};
 use layerwise::semantics::{Reading, Semantics};
+use layerwise_registry::{Options, Owners, SetId};
 
 use super::args::Global;
 use super::failed::Failed;
+use super::interrupt;
 use super::reply::{Reply, Style};
 use args::{CacheCommand, ScopeArgs, SessionArgs};
 use restore::Verb;
@@ -39,6 +41,25 @@ pub fn run(global: &Global, command: &BuildpacksCommand, style: Style) -> Result
             CacheCommand::Retrieve(args) => cache::retrieve(global, args, style),
             CacheCommand::Commit(args) => commit::run(global, args, style),
         },
+    }
+}
+
+/// How layers are unpacked: the guarded reading drops set-id bits unless they are
+/// asked for, the compatible one leaves files as the lifecycle does, which has no
+/// rights of its own then.
+fn unpacking(options: Options, keep_set_id: bool, session: &SessionArgs) -> Options {
+    let compatible = session.reading.semantics().reading == Reading::Compatible;
+    let options = options
+        .cancelled(interrupt::flag())
+        .set_id(match (keep_set_id, compatible) {
+            (true, _) => SetId::Kept,
+            (false, true) => SetId::AsWritten,
+            (false, false) => SetId::Dropped,
+        });
+    if compatible {
+        options.owners(Owners::Own)
+    } else {
+        options
     }
 }
 

@@ -176,6 +176,13 @@ fn a_layer_that_cannot_be_stored_is_said() {
     let socket = build.path("layers/example_node/tools/socket");
     drop(UnixListener::bind(socket).unwrap());
     assert_eq!(commit(&build, &[]).exit, 0, "sockets are passed over");
+    let run = commit(&build, &["--host-limit", "walk-entries=2"]);
+    assert_eq!(run.exit, 1, "{}", run.stderr);
+    assert!(
+        run.stdout.contains("the limit walk-entries of 2"),
+        "{}",
+        run.stdout
+    );
     let pipe = build.path("layers/example_node/tools/pipe");
     rustix::fs::mknodat(
         rustix::fs::CWD,

@@ -85,6 +85,9 @@ pub struct RestoreArgs {
     /// Also restore the content of cached layers, and remove layers that the cache does not have.
     #[arg(long, conflicts_with = "skip_layers")]
     pub data: bool,
+    /// Keep set-user-id and set-group-id bits and the capabilities of files of cached layers.
+    #[arg(long, requires = "data")]
+    pub keep_set_id: bool,
     #[command(flatten)]
     pub root: RootArgs,
     /// Also print the explanation.
@@ -122,6 +125,9 @@ pub struct RetrieveArgs {
     /// The directory in a layer that all of it must be in, such as layers/example_node/modules.
     #[arg(long, value_name = "PATH")]
     pub prefix: String,
+    /// Keep set-user-id and set-group-id bits and the capabilities of files.
+    #[arg(long)]
+    pub keep_set_id: bool,
     #[command(flatten)]
     pub root: RootArgs,
 }

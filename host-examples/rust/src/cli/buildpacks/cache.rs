@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 use super::args::{ImageArgs, RetrieveArgs, ShowArgs, VerifyArgs};
 use super::lent::{Held, directory};
-use super::{image_options, show as text};
+use super::{image_options, show as text, unpacking};
 use crate::cli::args::Global;
 use crate::cli::edges;
 use crate::cli::failed::Failed;
@@ -111,11 +111,18 @@ pub fn retrieve(global: &Global, args: &RetrieveArgs, style: Style) -> Result<Re
     let root = directory("the root", &args.root.root)?;
     let prefix = encode(args.prefix.trim_matches('/').as_bytes());
     let (reference, layers) = args.image.with_layers(&args.layers)?;
-    if layers.is_empty() {
-        return Err(Failed::usage("no diff id says what to retrieve"));
+    match layers.as_slice() {
+        [_] => {}
+        [] => return Err(Failed::usage("no diff id says what to retrieve")),
+        _ => {
+            return Err(Failed::usage(
+                "a layer takes the place of all that is at --prefix: retrieve one diff id at a time",
+            ));
+        }
     }
     let mut opened = Opened::new(global, &args.image, &reference, |options: Options| {
         let root = Rooted::open(&root).map_err(lend::failed)?;
+        let options = unpacking(options, args.keep_set_id, &args.image.session);
         Ok((options.paths(Arc::new(root)), Some(prefix.clone())))
     })?;
     let wanted: Vec<WantedLayer> = layers

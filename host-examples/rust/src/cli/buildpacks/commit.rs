@@ -99,11 +99,14 @@ pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Fa
         ));
     }
     let semantics = args.image.session.reading.semantics();
+    let walks = args.image.session.registry.limits.of_walks();
     let packing = Packing {
         user: owner(args.uid, "CNB_USER_ID")?,
         group: owner(args.gid, "CNB_GROUP_ID")?,
         special: !semantics.is_guarded(),
-        ..Packing::default()
+        depth: walks.depth,
+        entries: walks.entries,
+        name_bytes: walks.path_bytes,
     };
     let mut packer = Packer::new(&root, packing).map_err(lend::failed)?;
     if let Some((ground, _)) = &source {

@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::args::RestoreArgs;
 use super::data::Directory;
 use super::lent::{Ground, Held, directory};
-use super::{VOLUME, app, image_options, inputs, show};
+use super::{VOLUME, app, image_options, inputs, show, unpacking};
 use crate::cli::args::Global;
 use crate::cli::edges;
 use crate::cli::failed::Failed;
@@ -114,7 +114,11 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
         Verb::Restore => Access::Writable,
         Verb::Plan | Verb::Explain => Access::ReadOnly,
     };
-    let files = lend::files([ground.opened(access)], &bars)?;
+    let files = lend::walked(
+        [ground.opened(access)],
+        &args.session.registry.limits,
+        &bars,
+    )?;
     let engine = edges::engine(global)?;
     let semantics = args.session.reading.semantics();
     let mut cache = Opened::new(&engine, args, verb, &ground, &semantics, &bars)?;
@@ -209,13 +213,17 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
         explanation,
     };
     let failures = failures(&document);
-    let exit = match (found, failures.is_empty()) {
-        (None, _) | (_, false) => Exit::Error,
-        (Some(found), true) if (found || args.skip_layers) && !misses(&document) => Exit::Done,
-        _ => Exit::Miss,
+    let decided = match found {
+        None => Exit::Error,
+        Some(found) if (found || args.skip_layers) && !misses(&document) => Exit::Done,
+        Some(_) => Exit::Miss,
     };
+    let exit = failures
+        .iter()
+        .map(|(exit, _)| *exit)
+        .fold(decided, Exit::max);
     let mut reply = Reply::of(style, exit, &document, show::restore)?;
-    for failure in failures {
+    for (_, failure) in failures {
         reply.complain(&failure);
     }
     Ok(reply)
@@ -287,6 +295,7 @@ impl Opened {
             let root = Rooted::open(&directory("the root", &args.root.root)?);
             settings = settings.paths(Arc::new(root.map_err(lend::failed)?));
         }
+        settings = unpacking(settings, args.keep_set_id, &args.session);
         let below = unpacks.then(|| ground.prefix());
         let lent = Lent {
             registry: Arc::new(Held::below(lend::repositories(settings)?, below)),
@@ -333,13 +342,17 @@ fn misses(document: &Document<'_>) -> bool {
     })
 }
 
-/// Layers whose content should have been restored and was not, for another
-/// reason than that the cache lacks it.
-fn failures(document: &Document<'_>) -> Vec<Failed> {
+/// Layers whose content should have been restored and was not: a miss when the
+/// cache does not have what it says, else an error.
+fn failures(document: &Document<'_>) -> Vec<(Exit, Failed)> {
     let decisions = document.data.iter().flatten();
     decisions
-        .filter(|decision| decision.finding.code == "buildpacks/data-failed")
-        .map(|decision| {
+        .filter_map(|decision| match &*decision.finding.code {
+            "buildpacks/data-failed" => Some((Exit::Error, decision)),
+            "buildpacks/data-skipped-read-error" => Some((Exit::Miss, decision)),
+            _ => None,
+        })
+        .map(|(exit, decision)| {
             let finding = &decision.finding;
             let causes: Vec<&str> = finding
                 .differences
@@ -352,7 +365,8 @@ fn failures(document: &Document<'_>) -> Vec<Failed> {
                 finding.subject,
                 causes.join(": ")
             );
-            Failed::new("host", message).about(&finding.subject)
+            let failed = Failed::new("host", message);
+            (exit, failed.about(&finding.subject))
         })
         .collect()
 }
