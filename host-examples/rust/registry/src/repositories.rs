@@ -61,10 +61,7 @@ impl Repositories {
                 self.remote.resolve(Repository { host, path }, &target)?,
             ]),
             Place::Layout(path) => self.layout(path)?.resolve(&target),
-            Place::Volume(path) => {
-                let limit = self.options.limits.of(Limit::ManifestBytes);
-                Ok(vec![self.volume(path)?.resolve(limit)?])
-            }
+            Place::Volume(path) => Ok(vec![self.volume(path)?.resolve()?]),
         }
     }
 
