@@ -149,7 +149,8 @@ pub fn plan_data(request: &DataRequest) -> Result<Vec<DataDecision>, Error> {
             layer: String::new(),
             action: Action::Retrieve,
             diff_id: cache.sbom.clone(),
-            prefix: inside_root(&join(&request.directory, "sbom")),
+            // Beside those of the application image, which stay.
+            prefix: inside_root(&join(&join(&request.directory, "sbom"), "cache")),
             paths: Vec::new(),
             on_miss: if rules.guarded {
                 OnMiss::Keep
@@ -338,7 +339,7 @@ mod tests {
         assert_eq!(decisions[4].prefix, "layers/ex_bp/same");
         assert_eq!(decisions[4].diff_id, "1");
         assert_eq!(decisions[3].paths[1], "/layers/ex_bp/other.sha");
-        assert_eq!(decisions[5].prefix, "layers/sbom");
+        assert_eq!(decisions[5].prefix, "layers/sbom/cache");
         let early = plan_data(&request(CACHE, &present, "0.5")).unwrap();
         assert_eq!(
             early[1].finding.code,

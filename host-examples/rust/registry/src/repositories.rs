@@ -41,8 +41,8 @@ impl Repositories {
         Ok(Self {
             options,
             remote,
-            unpacked: AtomicU64::new(0),
             volumes: Volumes::default(),
+            unpacked: AtomicU64::new(0),
         })
     }
 

@@ -15,6 +15,7 @@ use layerwise_host::{Engine, Lent};
 use layerwise_registry::Rooted;
 use serde::Serialize;
 
+use super::app::OfDocker;
 use super::args::RestoreArgs;
 use super::data::Directory;
 use super::lent::{Ground, Held, directory};
@@ -213,15 +214,12 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
         explanation,
     };
     let failures = failures(&document);
-    let decided = match found {
+    let exit = match found {
         None => Exit::Error,
         Some(found) if (found || args.skip_layers) && !misses(&document) => Exit::Done,
         Some(_) => Exit::Miss,
     };
-    let exit = failures
-        .iter()
-        .map(|(exit, _)| *exit)
-        .fold(decided, Exit::max);
+    let exit = failures.iter().map(|(exit, _)| *exit).fold(exit, Exit::max);
     let mut reply = Reply::of(style, exit, &document, show::restore)?;
     for (_, failure) in failures {
         reply.complain(&failure);
@@ -255,6 +253,17 @@ fn application(args: &RestoreArgs, bars: &Bars) -> Result<(Option<App>, Option<S
     let (from, name, label) = if let Some(path) = &args.analyzed {
         let name = path.display().to_string();
         ("analyzed", name, inputs::analyzed(path)?)
+    } else if let Some((name, image)) = args
+        .app_image
+        .as_ref()
+        .and_then(|name| Some((name, OfDocker::parse(name)?)))
+    {
+        if args.app_platform.is_some() {
+            return Err(Failed::usage(
+                "an image of a docker data root has one platform: leave --app-platform out",
+            ));
+        }
+        ("image", name.clone(), image.label()?)
     } else if let Some(name) = &args.app_image {
         let registry = lend::registry(&args.session.registry, None, bars)?;
         let label = app::label(&*registry, name, args.app_platform.as_ref())?;
@@ -330,14 +339,12 @@ fn loses(data: &[DataDecision], restored: &Decision) -> bool {
     })
 }
 
-/// Whether a layer that was there, or should have been, is not restored.
+/// Whether a layer that should have been restored is not.
 fn misses(document: &Document<'_>) -> bool {
     document.data.iter().flatten().any(|decision| {
         matches!(
             &*decision.finding.code,
-            "buildpacks/data-removed-not-in-cache"
-                | "buildpacks/data-removed-wrong-sha"
-                | "buildpacks/data-skipped-read-error"
+            "buildpacks/data-removed-wrong-sha" | "buildpacks/data-skipped-read-error"
         )
     })
 }
