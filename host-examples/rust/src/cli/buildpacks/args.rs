@@ -167,9 +167,16 @@ pub struct CommitArgs {
     /// Delete the old image when it differs. Not all registries do that.
     #[arg(long)]
     pub delete_original: bool,
-    /// Delete it as the lifecycle of this Platform API does: below 0.13.
+    /// Write as the lifecycle does for this Platform API: the old image is deleted below 0.13, the
+    /// SBOM layer is kept from 0.8 on.
     #[arg(long, value_name = "VERSION", conflicts_with = "delete_original")]
     pub platform_api: Option<String>,
+    /// Who owns what is in a layer; default: the variable CNB_USER_ID, else whoever owns the file.
+    #[arg(long, value_name = "ID")]
+    pub uid: Option<u32>,
+    /// Which group owns it; default: the variable CNB_GROUP_ID, else that of the file.
+    #[arg(long, value_name = "ID")]
+    pub gid: Option<u32>,
     /// Change nothing. Layers are compressed all the same, to know their digests.
     #[arg(long, visible_alias = "dry-run")]
     pub plan: bool,
