@@ -121,11 +121,6 @@ pub fn plan_data(request: &DataRequest) -> Result<Vec<DataDecision>, Error> {
         CACHE_LABEL,
         reading,
     );
-    let on_miss = if rules.guarded {
-        OnMiss::Remove
-    } else {
-        OnMiss::Keep
-    };
     let first = cache.first_entries();
     let mut present: BTreeMap<&str, BTreeMap<&str, &Present>> = BTreeMap::new();
     for layer in &request.present {
@@ -145,7 +140,7 @@ pub fn plan_data(request: &DataRequest) -> Result<Vec<DataDecision>, Error> {
         for (name, layer) in present.remove(element.id.as_str()).unwrap_or_default() {
             let cached = entry.and_then(|entry| entry.layers().get(name));
             let directory = join(&join(&request.directory, &escaped), name);
-            decisions.push(decide(layer, api, cached, &directory, on_miss));
+            decisions.push(decide(layer, api, cached, &directory, rules.guarded));
         }
     }
     if platform_api >= SBOM && !cache.sbom.is_empty() {
@@ -175,9 +170,14 @@ fn decide(
     api: ApiVersion,
     cached: Option<&Layer>,
     directory: &str,
-    on_miss: OnMiss,
+    guarded: bool,
 ) -> DataDecision {
     let subject = format!("{}:{}", layer.buildpack, layer.layer);
+    let on_miss = if guarded {
+        OnMiss::Remove
+    } else {
+        OnMiss::Keep
+    };
     let candidate = if api < CACHE_KNOWS {
         layer.cached
     } else {
@@ -197,7 +197,7 @@ fn decide(
         decision.finding = Finding::new(reason, subject).with([Difference::fact("rule", rule)]);
         return decision;
     }
-    if reserved_layer_name(&layer.layer) {
+    if reserved_layer_name(&layer.layer, guarded) {
         decision.finding = Finding::new(Reason::ReservedLayerName, subject);
         return decision;
     }

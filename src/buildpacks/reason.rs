@@ -70,7 +70,7 @@ catalogue! {
             "find out who wrote this metadata";
         ReservedLayerName = "reserved-layer-name", "8",
             "the name stands for a file of the buildpack itself",
-            "a layer named store would replace store.toml",
+            "the metadata of a layer named store would replace store.toml; guarded: also launch and build",
             "rename the layer";
         UnencodableMetadata = "unencodable-metadata", "8",
             "the metadata holds something that TOML cannot say",
@@ -324,6 +324,10 @@ catalogue! {
             "the layer goes into the cache",
             "a new or changed layer",
             "nothing to do";
+        CachedAgain = "cached-again", "9",
+            "the lifecycle puts a reused layer into the image a second time",
+            "any reused layer, in the compatible reading",
+            "nothing to do; the guarded reading keeps one copy";
         NotCachedNoContents = "not-cached-no-contents", "7",
             "the layer has metadata but no content",
             "a layer that was not restored and not made again",

@@ -49,6 +49,8 @@ pub struct Rules {
     pub empty_layer: bool,
     /// Whether the old image is deleted is the caller's choice.
     pub deletion_switch: bool,
+    /// A reused layer goes into the new image twice.
+    pub reused_twice: bool,
 }
 
 impl Rules {
@@ -89,6 +91,7 @@ impl Rules {
             read_class: newest || guarded,
             empty_layer: newest || guarded,
             deletion_switch: newest || guarded,
+            reused_twice: newest && !guarded,
         })
     }
 }

@@ -557,6 +557,33 @@ type SBOMPlan struct {
 	Remove []string `wit:"remove"`
 }
 
+// Tried: what came of a layer so far.
+//
+// Case says which it is; of the other fields only that of the case counts.
+type Tried struct {
+	Case TriedCase
+	// It could not be taken over from the old cache, for another reason.
+	NotReused string `wit:"not-reused"`
+	// It could not be read or stored.
+	NotStored string `wit:"not-stored"`
+}
+
+// TriedCase is a case of [Tried].
+type TriedCase string
+
+// The cases of [TriedCase].
+const (
+	// Nothing was tried, or it worked.
+	TriedNothing TriedCase = "nothing"
+	// The old cache's layer of this diff id is not there or not what it should
+	// be.
+	TriedUnverified TriedCase = "unverified"
+	// It could not be taken over from the old cache, for another reason.
+	TriedNotReused TriedCase = "not-reused"
+	// It could not be read or stored.
+	TriedNotStored TriedCase = "not-stored"
+)
+
 // LocalLayer: a layer that a build left.
 type LocalLayer struct {
 	Buildpack string `wit:"buildpack"`
@@ -568,20 +595,28 @@ type LocalLayer struct {
 	Build  bool   `wit:"build"`
 	Launch bool   `wit:"launch"`
 	Cache  bool   `wit:"cache"`
-	// The old image's layer of this diff id did not pass verification.
-	Unverified bool `wit:"unverified"`
-	// Why it could not be stored; absent when it was not tried yet or worked.
-	Error *string `wit:"error"`
+	// What came of it so far.
+	Tried Tried `wit:"tried"`
+}
+
+// SBOMLayer: the software bill of materials of all cached layers, a layer of its own.
+type SBOMLayer struct {
+	// The diff id of its content; empty when that could not be read.
+	Diff string `wit:"diff"`
+	// What came of it so far.
+	Tried Tried `wit:"tried"`
 }
 
 // ExportRequest: what to write into the cache.
 type ExportRequest struct {
 	Semantics layerwise.Semantics `wit:"semantics"`
-	Group     []GroupElement      `wit:"group"`
-	Layers    []LocalLayer        `wit:"layers"`
-	// Diff id of the SBOM layer; empty for none.
-	SBOM string `wit:"sbom"`
-	// The metadata of the old image.
+	// The Platform API; empty for the newest.
+	PlatformAPI string         `wit:"platform-api"`
+	Group       []GroupElement `wit:"group"`
+	Layers      []LocalLayer   `wit:"layers"`
+	// The SBOM layer, where the build left one.
+	SBOM *SBOMLayer `wit:"sbom"`
+	// The metadata of the old cache.
 	Previous *string `wit:"previous"`
 }
 
@@ -590,7 +625,7 @@ type Treatment string
 
 // The cases of [Treatment].
 const (
-	// The old image's layer is taken over.
+	// The old cache's layer is taken over.
 	TreatmentReuse Treatment = "reuse"
 	// The layer is stored.
 	TreatmentAdd Treatment = "add"
@@ -611,8 +646,9 @@ type ExportStep struct {
 
 // ExportPlan: how the cache is written.
 type ExportPlan struct {
-	// One step a layer, in the order of the group and then of the names; the
-	// SBOM layer last.
+	// One step a layer, in the order of the group and then of the names, the
+	// SBOM layer last. A layer that goes into the image twice, as the newest
+	// lifecycle does with reused ones, has a second step.
 	Steps []ExportStep `wit:"steps"`
 	// The metadata of the layers that are not left out, for `set-metadata`.
 	Document string `wit:"document"`
@@ -662,8 +698,8 @@ func PlanSBOM(ctx context.Context, in *layerwise.Instance, request SBOMRequest) 
 	return out, err
 }
 
-// PlanExport: decides about each layer of a build. When one could not be stored, deciding
-// again with its error leaves it out and nothing else.
+// PlanExport: decides about each layer of a build. When something came of one, deciding
+// again with it changes that layer and nothing else.
 func PlanExport(ctx context.Context, in *layerwise.Instance, request ExportRequest) (ExportPlan, error) {
 	var out ExportPlan
 	err := in.Call(ctx, "buildpacks#plan-export", &out, request)

@@ -50,7 +50,7 @@ type Options struct {
 	Layouts string
 	// Files are where layers are read from and unpacked into; nil for nowhere.
 	Files Files
-	// Keychain has the credentials; nil for those of Docker's configuration.
+	// Keychain has the credentials; nil for those that [Keychain] finds.
 	Keychain authn.Keychain
 	// Transport speaks to registries; nil for the default one.
 	Transport http.RoundTripper
@@ -74,7 +74,7 @@ var _ layerwise.Registry = (*Registry)(nil)
 // New makes a registry; nothing is contacted.
 func New(options Options) (*Registry, error) {
 	if options.Keychain == nil {
-		options.Keychain = authn.DefaultKeychain
+		options.Keychain = Keychain()
 	}
 	if options.LayerBytes == 0 {
 		options.LayerBytes = 64 << 30

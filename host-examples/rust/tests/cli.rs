@@ -7,6 +7,7 @@
 mod cli {
     mod buildkit;
     mod buildpacks;
+    mod buildpacks_commit;
     mod buildpacks_errors;
     mod confined;
     mod conformance;

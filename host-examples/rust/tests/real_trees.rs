@@ -119,7 +119,10 @@ mod real_trees {
             }
             let modes = [mode(entry, "mode"), mode(entry, "mode_or")];
             let own = facts.mode() & 0o7777;
-            assert!(modes.contains(&Some(own)), "{about}: {own:o}, {modes:o?}");
+            assert!(
+                modes.contains(&Some(own)),
+                "{about}: {own:o} is none of {modes:?}"
+            );
             if let Some(hash) = entry["sha256"].as_str() {
                 let bytes = fs::read(&path).unwrap();
                 assert_eq!(sha256(&bytes).hex(), hash, "{about}");
@@ -287,7 +290,8 @@ mod real_trees {
             let cached = decisions.iter().filter(|one| one["layer"] != "");
             for one in cached {
                 let layer = one["layer"].as_str().unwrap();
-                let place = layers.join("test_alpha").join(layer);
+                let buildpack = one["buildpack"].as_str().unwrap().replace('/', "_");
+                let place = layers.join(buildpack).join(layer);
                 let (metadata, content) = (place.with_extension("toml"), place);
                 let restored = one["finding"]["code"] == "buildpacks/data-restored";
                 let kept = one["finding"]["code"] == "buildpacks/data-not-cached";

@@ -273,9 +273,10 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
 
     /// Refuses a name that is no file of its own.
     fn refused_name(&mut self, element: &Element<'_>, name: &str, origin: Origin) -> bool {
+        let guarded = self.session.rules.guarded;
         let (reason, rule) = match refused_layer_name(name) {
             Some(refused) => refused,
-            None if reserved_layer_name(name) => (Reason::ReservedLayerName, "store"),
+            None if reserved_layer_name(name, guarded) => (Reason::ReservedLayerName, name),
             None => return false,
         };
         let evidence = vec![Difference::fact("rule", rule)];

@@ -3,7 +3,7 @@
 use super::wit;
 use crate::buildpacks::{
     Action, DataDecision, DataRequest, ExportPlan, ExportRequest, ExportStep, LocalLayer, OnMiss,
-    Present, SbomCopy, SbomPlan, SbomRequest, Treatment,
+    Present, SbomCopy, SbomLayer, SbomPlan, SbomRequest, Treatment, Tried,
 };
 use crate::component::types::convert;
 
@@ -119,9 +119,10 @@ impl From<wit::ExportRequest> for ExportRequest {
     fn from(request: wit::ExportRequest) -> Self {
         Self {
             semantics: request.semantics.into(),
+            platform_api: request.platform_api,
             group: convert(request.group),
             layers: convert(request.layers),
-            sbom: request.sbom,
+            sbom: request.sbom.map(Into::into),
             previous: request.previous,
         }
     }
@@ -137,8 +138,27 @@ impl From<wit::LocalLayer> for LocalLayer {
             build: layer.build,
             launch: layer.launch,
             cache: layer.cache,
-            unverified: layer.unverified,
-            error: layer.error,
+            tried: layer.tried.into(),
+        }
+    }
+}
+
+impl From<wit::SbomLayer> for SbomLayer {
+    fn from(layer: wit::SbomLayer) -> Self {
+        Self {
+            diff_id: layer.diff,
+            tried: layer.tried.into(),
+        }
+    }
+}
+
+impl From<wit::Tried> for Tried {
+    fn from(tried: wit::Tried) -> Self {
+        match tried {
+            wit::Tried::Nothing => Self::Nothing,
+            wit::Tried::Unverified => Self::Unverified,
+            wit::Tried::NotReused(why) => Self::NotReused(why),
+            wit::Tried::NotStored(why) => Self::NotStored(why),
         }
     }
 }

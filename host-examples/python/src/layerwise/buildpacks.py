@@ -105,7 +105,7 @@ class OnMiss(StrEnum):
 class Treatment(StrEnum):
     """What happens to a layer of a build."""
 
-    #: The old image's layer is taken over.
+    #: The old cache's layer is taken over.
     REUSE = "reuse"
     #: The layer is stored.
     ADD = "add"
@@ -175,6 +175,42 @@ class EffectDelete:
 
 #: A change of the registry.
 Effect = EffectWriteLayer | EffectWriteConfig | EffectWriteManifest | EffectSetTag | EffectDelete
+
+
+@dataclass(frozen=True, slots=True)
+class TriedNothing:
+    """Nothing was tried, or it worked."""
+
+    case: ClassVar[str] = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class TriedUnverified:
+    """The old cache's layer of this diff id is not there or not what it should
+    be.
+    """
+
+    case: ClassVar[str] = "unverified"
+
+
+@dataclass(frozen=True, slots=True)
+class TriedNotReused:
+    """It could not be taken over from the old cache, for another reason."""
+
+    case: ClassVar[str] = "not-reused"
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class TriedNotStored:
+    """It could not be read or stored."""
+
+    case: ClassVar[str] = "not-stored"
+    value: str
+
+
+#: What came of a layer so far.
+Tried = TriedNothing | TriedUnverified | TriedNotReused | TriedNotStored
 
 
 @dataclass(frozen=True, slots=True)
@@ -491,10 +527,18 @@ class LocalLayer:
     build: bool
     launch: bool
     cache: bool
-    #: The old image's layer of this diff id did not pass verification.
-    unverified: bool
-    #: Why it could not be stored; absent when it was not tried yet or worked.
-    error: str | None = None
+    #: What came of it so far.
+    tried: Tried = TriedNothing()
+
+
+@dataclass(frozen=True, slots=True)
+class SbomLayer:
+    """The software bill of materials of all cached layers, a layer of its own."""
+
+    #: The diff id of its content; empty when that could not be read.
+    diff: str
+    #: What came of it so far.
+    tried: Tried = TriedNothing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -502,11 +546,13 @@ class ExportRequest:
     """What to write into the cache."""
 
     semantics: Semantics = Semantics()
+    #: The Platform API; empty for the newest.
+    platform_api: str = ""
     group: Sequence[GroupElement] = ()
     layers: Sequence[LocalLayer] = ()
-    #: Diff id of the SBOM layer; empty for none.
-    sbom: str = ""
-    #: The metadata of the old image.
+    #: The SBOM layer, where the build left one.
+    sbom: SbomLayer | None = None
+    #: The metadata of the old cache.
     previous: str | None = None
 
 
@@ -527,8 +573,9 @@ class ExportStep:
 class ExportPlan:
     """How the cache is written."""
 
-    #: One step a layer, in the order of the group and then of the names; the
-    #: SBOM layer last.
+    #: One step a layer, in the order of the group and then of the names, the
+    #: SBOM layer last. A layer that goes into the image twice, as the newest
+    #: lifecycle does with reused ones, has a second step.
     steps: Sequence[ExportStep] = field(default=(), kw_only=True)
     #: The metadata of the layers that are not left out, for `set-metadata`.
     document: str
@@ -685,8 +732,8 @@ class Buildpacks(Exports):
         return result
 
     def plan_export(self, request: ExportRequest) -> ExportPlan:
-        """Decides about each layer of a build. When one could not be stored, deciding
-        again with its error leaves it out and nothing else.
+        """Decides about each layer of a build. When something came of one, deciding
+        again with it changes that layer and nothing else.
         """
         result: ExportPlan = self._call("buildpacks#plan-export", request)
         return result

@@ -30,6 +30,8 @@ mod layout;
 mod limits;
 mod measure;
 mod options;
+#[cfg(unix)]
+mod pack;
 mod parallel;
 mod paths;
 mod reference;
@@ -45,6 +47,8 @@ pub use keys::{Credentials, Keys};
 pub use limits::{Limit, Limits, NoSuchLimit};
 pub use measure::{Measured, measure};
 pub use options::{Options, Owners, Progress, Provider, Retry, SetId, Timeouts};
+#[cfg(unix)]
+pub use pack::{Packed, Packer, Packing};
 pub use paths::{Opened, Paths, Rooted};
 pub use reference::{Place, Target};
 pub use repositories::Repositories;

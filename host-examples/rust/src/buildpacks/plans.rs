@@ -3,7 +3,7 @@
 
 use layerwise::buildpacks::{
     Action, DataDecision, DataRequest, ExportPlan, ExportRequest, ExportStep, LayerAnswer,
-    LocalLayer, OnMiss, Present, SbomCopy, SbomPlan, SbomRequest, Treatment,
+    LocalLayer, OnMiss, Present, SbomCopy, SbomPlan, SbomRequest, Treatment, Tried,
 };
 
 use super::{refused, wit};
@@ -197,9 +197,13 @@ impl From<&ExportRequest> for wit::ExportRequest {
     fn from(request: &ExportRequest) -> Self {
         Self {
             semantics: (&request.semantics).into(),
+            platform_api: request.platform_api.clone(),
             group: request.group.iter().map(Into::into).collect(),
             layers: request.layers.iter().map(Into::into).collect(),
-            sbom: request.sbom.clone(),
+            sbom: request.sbom.as_ref().map(|sbom| wit::SbomLayer {
+                diff: sbom.diff_id.clone(),
+                tried: (&sbom.tried).into(),
+            }),
             previous: request.previous.clone(),
         }
     }
@@ -215,8 +219,18 @@ impl From<&LocalLayer> for wit::LocalLayer {
             build: layer.build,
             launch: layer.launch,
             cache: layer.cache,
-            unverified: layer.unverified,
-            error: layer.error.clone(),
+            tried: (&layer.tried).into(),
+        }
+    }
+}
+
+impl From<&Tried> for wit::Tried {
+    fn from(tried: &Tried) -> Self {
+        match tried {
+            Tried::Nothing => Self::Nothing,
+            Tried::Unverified => Self::Unverified,
+            Tried::NotReused(why) => Self::NotReused(why.clone()),
+            Tried::NotStored(why) => Self::NotStored(why.clone()),
         }
     }
 }

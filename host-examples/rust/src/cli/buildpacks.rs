@@ -2,7 +2,6 @@
 //! answers.
 
 mod app;
-mod archive;
 mod args;
 mod cache;
 mod commit;

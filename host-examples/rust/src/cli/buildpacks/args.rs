@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use layerwise::buildpacks::ShaStore;
 use layerwise::oci::Platform;
 
+use super::lent::directory;
 use super::{cache, commit, restore};
 use crate::cli::args::{LimitArgs, ReadingArgs, platform};
 use crate::cli::failed::Failed;
@@ -166,9 +167,16 @@ pub struct CommitArgs {
     /// Delete the old image when it differs. Not all registries do that.
     #[arg(long)]
     pub delete_original: bool,
-    /// Delete it as the lifecycle of this Platform API does: below 0.13.
+    /// Write as the lifecycle does for this Platform API: the old image is deleted below 0.13, the
+    /// SBOM layer is kept from 0.8 on.
     #[arg(long, value_name = "VERSION", conflicts_with = "delete_original")]
     pub platform_api: Option<String>,
+    /// Who owns what is in a layer; default: the variable CNB_USER_ID, else whoever owns the file.
+    #[arg(long, value_name = "ID")]
+    pub uid: Option<u32>,
+    /// Which group owns it; default: the variable CNB_GROUP_ID, else that of the file.
+    #[arg(long, value_name = "ID")]
+    pub gid: Option<u32>,
     /// Change nothing. Layers are compressed all the same, to know their digests.
     #[arg(long, visible_alias = "dry-run")]
     pub plan: bool,
@@ -265,15 +273,15 @@ impl CacheArgs {
 impl VolumeArgs {
     /// The volume cache as a reference; none when none is named.
     fn reference(&self) -> Result<Option<String>, Failed> {
-        let directory = match (&self.cache_dir, &self.cache_volume) {
-            (Some(directory), _) => directory.clone(),
+        let found = match (&self.cache_dir, &self.cache_volume) {
+            (Some(path), _) => directory("the cache directory", path)?,
             (None, Some(name)) => volume(name)?,
             (None, None) => return Ok(None),
         };
-        match directory.to_str() {
+        match found.to_str() {
             Some(path) => Ok(Some(format!("volume:{path}"))),
             None => Err(Failed::usage(format!(
-                "the path of the volume cache is not text: {directory:?}"
+                "the path of the volume cache is not text: {found:?}"
             ))),
         }
     }
@@ -320,16 +328,8 @@ fn volume(name: &str) -> Result<PathBuf, Failed> {
              pack-cache-library_app_latest-0123456789ab.build"
         )));
     }
-    let directory = Path::new(root).join("volumes").join(name).join("_data");
-    match directory.metadata() {
-        Ok(found) if found.is_dir() => Ok(directory),
-        Ok(_) => Err(Failed::unreadable(
-            "the volume",
-            &directory,
-            "it is not a directory",
-        )),
-        Err(error) => Err(Failed::file("the volume", &directory, &error)),
-    }
+    let path = Path::new(root).join("volumes").join(name).join("_data");
+    directory("the volume", &path)
 }
 
 /// Where shas are kept.
@@ -347,5 +347,23 @@ impl From<Shas> for ShaStore {
             Shas::Memory => Self::Memory,
             Shas::Files => Self::Files,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volumes_are_named_as_docker_names_them() {
+        for bad in [
+            "", ".", "..", "a/b", "../a", "-a", "a b", "#a", "/x#", "/x#../y",
+        ] {
+            let failed = volume(bad).unwrap_err();
+            assert_eq!(failed.kind, "usage", "{bad:?}: {}", failed.message);
+        }
+        let missing = volume("/nowhere#pack-cache-a_b.build").unwrap_err();
+        let path = "/nowhere/volumes/pack-cache-a_b.build/_data";
+        assert!(missing.message.contains(path), "{}", missing.message);
     }
 }

@@ -339,14 +339,12 @@ fn loses(data: &[DataDecision], restored: &Decision) -> bool {
     })
 }
 
-/// Whether a layer that was there, or should have been, is not restored.
+/// Whether a layer that should have been restored is not.
 fn misses(document: &Document<'_>) -> bool {
     document.data.iter().flatten().any(|decision| {
         matches!(
             &*decision.finding.code,
-            "buildpacks/data-removed-not-in-cache"
-                | "buildpacks/data-removed-wrong-sha"
-                | "buildpacks/data-skipped-read-error"
+            "buildpacks/data-removed-wrong-sha" | "buildpacks/data-skipped-read-error"
         )
     })
 }
