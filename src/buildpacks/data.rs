@@ -248,6 +248,10 @@ pub fn settle_data(mut decision: DataDecision, answer: &LayerAnswer) -> DataDeci
         OnMiss::Remove => Action::Remove,
         OnMiss::Keep | OnMiss::Fail => Action::Keep,
     };
+    if decision.action == Action::Remove && !decision.paths.is_empty() {
+        // The directory is as it was before; only the metadata goes.
+        decision.paths.remove(0);
+    }
     decision.finding = Finding::new(reason, decision.finding.subject)
         .with([
             Difference::fact("cause", &answer.message),
@@ -395,7 +399,7 @@ mod tests {
 
     #[test]
     fn guarded_restores_metadata_and_content_or_neither() {
-        let removed = |code: &str| (code.to_owned(), Action::Remove, 3);
+        let removed = |code: &str| (code.to_owned(), Action::Remove, 2);
         for why in [
             Reason::LayerNotFound,
             Reason::LayerTruncated,

@@ -119,7 +119,10 @@ mod real_trees {
             }
             let modes = [mode(entry, "mode"), mode(entry, "mode_or")];
             let own = facts.mode() & 0o7777;
-            assert!(modes.contains(&Some(own)), "{about}: {own:o} is none of {modes:?}");
+            assert!(
+                modes.contains(&Some(own)),
+                "{about}: {own:o} is none of {modes:?}"
+            );
             if let Some(hash) = entry["sha256"].as_str() {
                 let bytes = fs::read(&path).unwrap();
                 assert_eq!(sha256(&bytes).hex(), hash, "{about}");

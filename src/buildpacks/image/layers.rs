@@ -266,6 +266,26 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
     /// `invalid` for a prefix that leads out of its root, or when the caller's
     /// time is up.
     pub fn retrieve(&self, wanted: &[WantedLayer]) -> Result<Vec<LayerAnswer>, Error> {
+        self.read(wanted, self.unhashed())
+    }
+
+    /// The layer that upstream takes from a volume cache without hashing it: that
+    /// of the SBOM files.
+    fn unhashed(&self) -> Option<String> {
+        if self.rules.guarded || !self.original.is_volume() {
+            return None;
+        }
+        let (metadata, _) = self.read_metadata();
+        Some(metadata.sbom).filter(|sha| !sha.is_empty())
+    }
+
+    /// Retrieves layers and hashes them, all but one.
+    fn read(
+        &self,
+        wanted: &[WantedLayer],
+        unhashed: Option<String>,
+    ) -> Result<Vec<LayerAnswer>, Error> {
+        let hashes = |id: &str| self.hashes() && unhashed.as_deref() != Some(id);
         for layer in wanted {
             check_destination(layer)?;
         }
@@ -290,7 +310,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                 Some(Retrieval {
                     descriptor,
                     into: wanted.into.clone(),
-                    diff_id: self.hashes().then(|| found.diff_id.to_string()),
+                    diff_id: hashes(found.diff_id.as_str()).then(|| found.diff_id.to_string()),
                 })
             })
             .collect();
@@ -317,7 +337,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
             };
             let answer = read.next().unwrap_or_else(|| Err(no_answer()));
             let answer = answer.and_then(|read| {
-                if self.hashes() && read.diff_id != found.diff_id.as_str() {
+                if hashes(id) && read.diff_id != found.diff_id.as_str() {
                     let words = format!("the uncompressed bytes have the digest {}", read.diff_id);
                     return Err(Failure::new(FailureCode::Corrupt, words));
                 }
@@ -363,7 +383,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                 into: None,
             })
             .collect();
-        let mut read = self.retrieve(&wanted)?.into_iter();
+        let mut read = self.read(&wanted, None)?.into_iter();
         let answers = diff_ids.iter().zip(hashed).map(|(id, hashed)| {
             match hashed.then(|| read.next()).flatten() {
                 None => done(id, Reason::LayerTrusted),
@@ -459,7 +479,10 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
             FailureCode::NotFound => Some(Reason::LayerNotFound),
             FailureCode::Truncated => Some(Reason::LayerTruncated),
             FailureCode::Corrupt if self.hashes() => Some(Reason::LayerCorrupt),
-            FailureCode::Unauthorized if self.original.is_volume() => Some(Reason::LayerReadFailed),
+            // Upstream means to pass over a file that must not be read, and fails.
+            FailureCode::Unauthorized if self.original.is_volume() && self.rules.guarded => {
+                Some(Reason::LayerReadFailed)
+            }
             FailureCode::Denied if self.rules.guarded => Some(Reason::LayerOutsidePrefix),
             _ => None,
         };

@@ -118,11 +118,13 @@ impl Repositories {
         }
     }
 
-    /// The blob of a descriptor in a repository.
+    /// The blob of a descriptor in a repository. The bytes of a volume cache are
+    /// compared with their digest when that is wanted, all others always.
     pub(crate) fn with_blob<T>(
         &self,
         place: &Place,
         wanted: &Descriptor,
+        checked: bool,
         work: impl FnOnce(&Content<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let digest = failures::digest(&wanted.digest)?;
@@ -137,7 +139,7 @@ impl Repositories {
                 wanted.size,
             )),
             Place::Layout(path) => work(&self.layout(path)?.content(&digest, wanted.size)),
-            Place::Volume(path) => work(&self.volume(path)?.content(&digest)?),
+            Place::Volume(path) => work(&self.volume(path)?.content(&digest, checked)?),
         }
     }
 

@@ -36,7 +36,7 @@ pub fn one(all: &Repositories, from: &Place, layer: &Retrieval) -> Result<Retrie
         }
         None => None,
     };
-    let retrieved = all.with_blob(from, &layer.descriptor, |blob| {
+    let retrieved = all.with_blob(from, &layer.descriptor, wanted.is_some(), |blob| {
         let media_type = &layer.descriptor.media_type;
         read(all, blob, media_type, wanted.as_ref(), stage.as_mut())
     })?;

@@ -52,7 +52,7 @@ fn from_repository(
         }
         _ => None,
     };
-    let written = all.with_blob(from, wanted, |blob| put(all, to, blob, mount))?;
+    let written = all.with_blob(from, wanted, true, |blob| put(all, to, blob, mount))?;
     Ok(stored(wanted.clone(), None, written))
 }
 

@@ -23,7 +23,9 @@ use cap_std::fs::{Dir, File};
 use layerwise::host::{Failure, FailureCode, Source, Stored, Transfer};
 use layerwise::oci::{Descriptor, Digest, sha256};
 
+use crate::compress::pour;
 use crate::content::{Content, Counted};
+use crate::digests::Hasher;
 use crate::failures;
 use crate::reference::Place;
 use crate::repositories::Repositories;
@@ -107,6 +109,14 @@ impl Volume {
     /// The bytes of the metadata; none without the file.
     pub fn metadata(&self, limit: u64) -> Result<Vec<u8>, Failure> {
         let name = format!("{COMMITTED}/{METADATA}");
+        // No file, or a directory in its place: there is no metadata.
+        if self
+            .root
+            .symlink_metadata(&name)
+            .is_ok_and(|found| found.is_dir())
+        {
+            return Ok(Vec::new());
+        }
         let (file, size) = match self.file(&name) {
             Ok(found) => found,
             Err(failure) if failure.code == FailureCode::NotFound => return Ok(Vec::new()),
@@ -133,12 +143,20 @@ impl Volume {
         }
     }
 
-    /// A layer as bytes that can be read.
-    pub fn content(&self, digest: &Digest) -> Result<Content<'_>, Failure> {
+    /// A layer as bytes that can be read. Unless they are to be checked, they are
+    /// taken for what they are.
+    pub fn content(&self, digest: &Digest, checked: bool) -> Result<Content<'_>, Failure> {
         let name = layer(COMMITTED, digest);
-        let (_, size) = self.file(&name)?;
-        Ok(Content::new(digest.clone(), size, move || {
-            Ok(Box::new(self.file(&name)?.0))
+        let (mut file, size) = self.file(&name).map_err(of_layer)?;
+        let digest = if checked {
+            digest.clone()
+        } else {
+            let mut hasher = Hasher::new();
+            pour(&mut file, &mut hasher, &mut io::sink())?;
+            failures::digest(&hasher.finish())?
+        };
+        Ok(Content::new(digest, size, move || {
+            Ok(Box::new(self.file(&name).map_err(of_layer)?.0))
         }))
     }
 
@@ -155,14 +173,17 @@ impl Volume {
         Ok((self.root.open(name).map_err(failed)?, found.len()))
     }
 
-    /// A file that must not be read is told apart from a layer that must not be
-    /// unpacked where it wants to go.
     fn failed(&self, name: &str, error: &io::Error) -> Failure {
-        let failure = failures::of(format!("cannot read {:?}", self.path.join(name)), error);
-        match failure.code {
-            FailureCode::Denied => failures::new(FailureCode::Unauthorized, failure.message),
-            _ => failure,
-        }
+        failures::of(format!("cannot read {:?}", self.path.join(name)), error)
+    }
+}
+
+/// A layer that must not be read is told apart from one that must not be unpacked
+/// where it wants to go.
+fn of_layer(failure: Failure) -> Failure {
+    match failure.code {
+        FailureCode::Denied => failures::new(FailureCode::Unauthorized, failure.message),
+        _ => failure,
     }
 }
 
@@ -176,7 +197,7 @@ pub fn store(all: &Repositories, path: &Path, layer: &Transfer) -> Result<Stored
             Place::Volume(same) if same == path => {
                 staging.reuse(&failures::digest(&wanted.digest)?)?
             }
-            from => all.with_blob(&from, wanted, |blob| {
+            from => all.with_blob(&from, wanted, true, |blob| {
                 staging.add(Counted::new(
                     blob.open()?,
                     progress,

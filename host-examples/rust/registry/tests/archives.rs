@@ -163,7 +163,7 @@ mod tests {
         let set = set();
         assert!(set.cases.len() > 100, "{}", set.cases.len());
         for case in &set.cases {
-            let dir = fresh(Dir::new());
+            let dir = fresh(Dir::in_memory());
             let answer = case.unpack(&dir, &set.prefix);
             let name = &case.name;
             let root = dir.path().join("root");

@@ -148,7 +148,7 @@ mod tests {
                     root: ".".to_owned(),
                     prefix: "layers/a".to_owned(),
                 }),
-                diff_id: None,
+                diff_id: Some(id.clone()),
             };
             all.retrieve(&name, &[wanted]).remove(0).unwrap_err().code
         };

@@ -84,15 +84,9 @@ fn a_layer_that_cannot_be_restored_is_named_and_not_exit_0() {
     assert_eq!(build.commit(&[]).exit, 0);
     let tools = blob_with(&build, "bin/node");
     let bytes = fs::read(&tools).unwrap();
-    for damage in [
-        None,
-        Some(bytes[..bytes.len() / 2].to_vec()),
-        Some(bytes.iter().map(|byte| byte ^ 1).collect()),
-    ] {
-        fs::remove_file(&tools).unwrap();
-        if let Some(bytes) = &damage {
-            fs::write(&tools, bytes).unwrap();
-        }
+    let flipped: Vec<u8> = bytes.iter().map(|byte| byte ^ 1).collect();
+    for damage in [&bytes[..bytes.len() / 2], &flipped] {
+        fs::write(&tools, damage).unwrap();
         let run = restore(&build, &[]);
         assert_eq!(run.exit, 1, "{}", run.stderr);
         let says = "error: cannot restore the content of \"example/node:tools\": ";
@@ -160,21 +154,22 @@ fn layers_are_retrieved_one_at_a_time() {
     );
 }
 
-/// A registry that has a layout, and sends one of the blobs only drop by drop.
-fn slow(layout: &Path, blob: &Path) -> String {
+/// A registry that has a layout, and sends one of the blobs byte by byte, with
+/// this pause after each of them.
+fn slow(layout: &Path, blob: &Path, pause: Duration) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
     let (layout, slow) = (layout.to_owned(), blob.file_name().unwrap().to_owned());
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let (layout, slow) = (layout.clone(), slow.clone());
-            thread::spawn(move || serve(stream, &layout, slow.to_str().unwrap()));
+            thread::spawn(move || serve(stream, &layout, slow.to_str().unwrap(), pause));
         }
     });
     host
 }
 
-fn serve(mut stream: TcpStream, layout: &Path, slow: &str) -> Option<()> {
+fn serve(mut stream: TcpStream, layout: &Path, slow: &str, pause: Duration) -> Option<()> {
     let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
     let request = lines.next()?.ok()?;
     while !lines.next()?.ok()?.is_empty() {}
@@ -206,74 +201,69 @@ fn serve(mut stream: TcpStream, layout: &Path, slow: &str) -> Option<()> {
     }
     for byte in bytes {
         stream.write_all(&[byte]).ok()?;
-        sleep(Duration::from_millis(100));
+        sleep(pause);
     }
     Some(())
 }
 
 #[test]
 fn being_interrupted_leaves_what_was_there() {
-    let build = Build::new();
-    assert_eq!(build.commit(&[]).exit, 0);
-    assert_eq!(restore(&build, &[]).exit, 0);
-    let old = build.path(&format!("{MODULES}/old"));
-    fs::write(&old, "old").unwrap();
-    let before = content(&build, MODULES);
-    let host = slow(Path::new(&build.path("image")), &blob_with(&build, "a.js"));
-    let mut child = program()
-        .args([
-            "buildpacks",
-            "restore",
-            "--scope",
-            "app",
-            "--data",
-            "--platform-api",
-            "0.14",
-        ])
-        .args(["--cache-image", &format!("{host}/cache:1")])
-        .args([
-            "--layers",
-            &build.path("again/layers"),
-            "--root",
-            &build.path("again"),
-        ])
-        .args(["--group", &build.path("group.toml")])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let layers = build.path("again/layers/example_node");
-    let at_work = || {
-        let entries = fs::read_dir(&layers).unwrap().flatten();
-        entries
-            .filter(|entry| {
-                entry
-                    .file_name()
-                    .to_string_lossy()
-                    .starts_with(".layerwise.unpack.")
-            })
-            .count()
-    };
-    let begun = Instant::now();
-    while at_work() == 0 {
-        assert!(begun.elapsed() < Duration::from_secs(60), "it never began");
-        sleep(Duration::from_millis(5));
+    // A registry that goes on, and one that does not.
+    for (pause, says) in [(100, "sha256:"), (100_000, "layers/example_node/modules")] {
+        let build = Build::new();
+        assert_eq!(build.commit(&[]).exit, 0);
+        assert_eq!(restore(&build, &[]).exit, 0);
+        let old = build.path(&format!("{MODULES}/old"));
+        fs::write(&old, "old").unwrap();
+        let before = content(&build, MODULES);
+        let (layout, blob) = (build.path("image"), blob_with(&build, "a.js"));
+        let host = slow(Path::new(&layout), &blob, Duration::from_millis(pause));
+        let mut child = program()
+            .args([
+                "buildpacks",
+                "restore",
+                "--scope",
+                "app",
+                "--data",
+                "--platform-api",
+                "0.14",
+            ])
+            .args(["--cache-image", &format!("{host}/cache:1")])
+            .args([
+                "--layers",
+                &build.path("again/layers"),
+                "--root",
+                &build.path("again"),
+            ])
+            .args(["--group", &build.path("group.toml")])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let layers = build.path("again/layers/example_node");
+        let at_work = || {
+            let entries = fs::read_dir(&layers).unwrap().flatten();
+            let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+            names
+                .filter(|name| name.starts_with(".layerwise.unpack."))
+                .count()
+        };
+        let begun = Instant::now();
+        while at_work() == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it never began");
+            sleep(Duration::from_millis(5));
+        }
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        let exit = child.wait().unwrap();
+        let mut said = String::new();
+        let mut stderr = child.stderr.take().unwrap();
+        stderr.read_to_string(&mut said).unwrap();
+        assert_eq!(exit.code(), Some(3), "{said}");
+        assert!(said.contains("cancelled") && said.contains(says), "{said}");
+        assert_eq!(content(&build, MODULES), before);
+        // What was begun is gone, at the latest with the next command.
+        assert_eq!(restore(&build, &[]).exit, 0);
+        assert_eq!(at_work(), 0);
     }
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    let exit = child.wait().unwrap();
-    let mut said = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut said)
-        .unwrap();
-    assert_eq!(exit.code(), Some(3), "{said}");
-    assert!(
-        said.contains("sha256:") && said.contains("cancelled"),
-        "{said}"
-    );
-    assert_eq!(content(&build, MODULES), before);
-    assert_eq!(at_work(), 0);
 }

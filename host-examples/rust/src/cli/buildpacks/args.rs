@@ -356,7 +356,9 @@ mod tests {
 
     #[test]
     fn volumes_are_named_as_docker_names_them() {
-        for bad in ["", ".", "..", "a/b", "../a", "-a", "a b", "#a", "/x#", "/x#../y"] {
+        for bad in [
+            "", ".", "..", "a/b", "../a", "-a", "a b", "#a", "/x#", "/x#../y",
+        ] {
             let failed = volume(bad).unwrap_err();
             assert_eq!(failed.kind, "usage", "{bad:?}: {}", failed.message);
         }
