@@ -88,10 +88,10 @@ pub struct Tape {
 
 impl Drop for Tape {
     fn drop(&mut self) {
-        if let Some(file) = &self.file {
-            if let Err(error) = self.save(file) {
-                let _ = writeln!(io::stderr(), "no transcript at {}: {error}", file.display());
-            }
+        if let Some(file) = &self.file
+            && let Err(error) = self.save(file)
+        {
+            let _ = writeln!(io::stderr(), "no transcript at {}: {error}", file.display());
         }
     }
 }

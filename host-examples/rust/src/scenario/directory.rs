@@ -177,7 +177,7 @@ impl Directory {
                 }
                 let what = match directory.kind(&name)? {
                     Some(kind) if kind.is_dir() => {
-                        directories.push([&names[..], &[name.clone()]].concat());
+                        directories.push([&names[..], std::slice::from_ref(&name)].concat());
                         json!({ "directory": true })
                     }
                     Some(kind) if kind.is_symlink() => {

@@ -149,6 +149,25 @@ mod tests {
         }
     }
 
+    /// Opening a device can already do something, and reading this one never ends.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn devices_are_not_opened() {
+        use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
+        let mut layout = Layout::new();
+        let id = layout.add("image", "image", &[]);
+        let path = layout.blob_path(&id);
+        fs::remove_file(&path).unwrap();
+        let (zero, mode) = (makedev(1, 5), Mode::from_raw_mode(0o666));
+        if mknodat(CWD, &path, FileType::CharacterDevice, mode, zero).is_err() {
+            println!("part skipped: only root can make a device");
+            return;
+        }
+        let store = OciLayout::open(layout.path()).unwrap();
+        let answer = one(&store, &id, DOCUMENT);
+        fails(answer, FailureCode::Corrupt, &[hex(&id), "regular file"]);
+    }
+
     #[test]
     fn no_part_of_a_data_root_is_a_link() {
         for part in [

@@ -238,7 +238,7 @@ impl Layout {
         let name = format!("{}.sig", digest.replace(':', "-"));
         entry["annotations"]["org.opencontainers.image.ref.name"] = json!(name);
         self.entries.push(entry);
-        let index = std::fs::read(self.dir.path().join("index.json")).unwrap();
+        let index = fs::read(self.dir.path().join("index.json")).unwrap();
         let mut index: Value = serde_json::from_slice(&index).unwrap();
         let entries = index["manifests"].as_array_mut().unwrap();
         entries.extend(self.entries.last().cloned());

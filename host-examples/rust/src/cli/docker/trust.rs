@@ -76,7 +76,7 @@ impl Signed {
         let path = args.store.strip_prefix(LAYOUT).ok_or_else(|| {
             Failed::usage("--trust-key needs a store with signatures: an image layout, `oci:PATH`")
         })?;
-        let keys = args.trust_key.iter().map(|path| key(path));
+        let keys = args.trust_key.iter().map(key);
         Ok(Some(Self {
             keys: keys.collect::<Result<_, _>>()?,
             layout: OciLayout::open(Path::new(path))

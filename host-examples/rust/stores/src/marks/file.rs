@@ -119,7 +119,7 @@ fn parts(path: &Path) -> Result<(&Path, &std::ffi::OsStr), Failure> {
 fn unfit(path: &Path, why: &str) -> Failure {
     Failure::new(
         FailureCode::Denied,
-        format!("the key in {path:?} is not used: {why}"),
+        format!("the key in {path:?} is not used: {why}; {VARIABLE} can name another file"),
     )
 }
 
