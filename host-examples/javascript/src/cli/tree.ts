@@ -44,7 +44,9 @@ function put(directory: Directory, path: string, [name = '', ...rest]: string[],
 }
 
 function makeDirectory(directory: Directory, name: string, mode: number): void {
-  if (look(directory, name)?.isDirectory()) return;
+  const there = look(directory, name);
+  if (there?.isDirectory()) return;
+  if (there) throw new TypeError(`${JSON.stringify(name)} is not a directory: nothing is made behind it`);
   const path = directory.child(Buffer.from(name));
   fs.mkdirSync(path, 0o700);
   fs.chmodSync(path, mode);

@@ -47,13 +47,12 @@ class Limits:
             taken = self._taken
         size += before
         if size > self.layer:
-            raise _too_large(f"more than {self.layer} uncompressed bytes (limit layer-bytes)")
-        if size > _FREE and size > self.ratio * blob:
-            words = f"more than {self.ratio} times the bytes of its blob (limit layer-ratio)"
-            raise _too_large(words)
+            raise _too_large("the uncompressed layer", "layer-bytes", self.layer)
+        if size - _FREE > self.ratio * blob:
+            what = "the uncompressed layer for each byte of its blob"
+            raise _too_large(what, "layer-ratio", self.ratio)
         if taken > self.session:
-            words = f"with the others more than {self.session} uncompressed bytes"
-            raise _too_large(f"{words} (limit session-layer-bytes)")
+            raise _too_large("all uncompressed layers", "session-layer-bytes", self.session)
 
 
 def measured(chunks: Iterator[bytes], algorithm: str, blob: int, limits: Limits) -> tuple[str, int]:
@@ -69,8 +68,9 @@ def measured(chunks: Iterator[bytes], algorithm: str, blob: int, limits: Limits)
     return f"{algorithm}:{found.hexdigest()}", size
 
 
-def _too_large(words: str) -> Failure:
-    return Failure(FailureCode.TOO_LARGE, f"the layer has {words}")
+def _too_large(what: str, limit: str, most: int) -> Failure:
+    words = f"the size of {what} is more than the limit {limit} of {most}"
+    return Failure(FailureCode.TOO_LARGE, words)
 
 
 def uncompressed(chunks: Iterator[bytes], media_type: str, digest: str) -> Iterator[bytes]:

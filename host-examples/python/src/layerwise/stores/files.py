@@ -36,8 +36,6 @@ from .writing import remove, rename, write
 T = TypeVar("T")
 A = TypeVar("A")
 
-#: The most bytes of a path in a walk: twice what the system takes in one.
-_LONGEST_PATH = 8192
 #: How many directories of a walk on the way down stay open. Those above them are
 #: opened again through `..` when the walk comes back.
 _HELD = 64
@@ -59,8 +57,8 @@ class Files:
     They stay open until `close`: whatever happens to their names later, paths
     lead into the same directories. A path belongs to the root with the longest
     name that it begins with. `lock_wait` is how many seconds a writer waits for
-    the others of its directory. A walk goes at most `walk_depth` directories deep
-    and answers at most `walk_entries`.
+    the others of its directory. A walk goes at most `walk_depth` directories deep,
+    and answers at most `walk_entries` with `walk_path_bytes` of paths.
     """
 
     def __init__(
@@ -69,11 +67,13 @@ class Files:
         lock_wait: float = 30.0,
         walk_depth: int = 256,
         walk_entries: int = 10_000_000,
+        walk_path_bytes: int = 512 << 20,
     ) -> None:
         self._roots = Roots(roots)
         self._wait = lock_wait
         self._depth = walk_depth
         self._most = walk_entries
+        self._path_bytes = walk_path_bytes
         weakref.finalize(self, self._roots.close)
 
     def close(self) -> None:
@@ -123,7 +123,8 @@ class Files:
         with failing("walk", root), self._roots.place(root, follow=False) as place:
             if not stat.S_ISDIR(place.stat().st_mode):
                 raise NotADirectoryError(errno.ENOTDIR, "")
-            return _Walk(root, want, min(limit, self._most), self._depth).run(place)
+            limit = min(limit, self._most)
+            return _Walk(root, want, limit, self._depth, self._path_bytes).run(place)
 
     def hash(self, files: Sequence[Hashing]) -> Sequence[str | Failure]:
         """See `Filesystem.hash`."""
@@ -273,6 +274,10 @@ def _read(place: Place, limit: int) -> Content:
     return Content(text, is_lossy, sha256(content))
 
 
+def _over(what: str, limit: str, most: int) -> Cause:
+    return Cause(FailureCode.TOO_LARGE, f"{what} is more than the limit {limit} of {most}")
+
+
 class _Level:
     """A directory whose names are being gone through."""
 
@@ -292,11 +297,13 @@ class _Level:
 class _Walk:
     """A directory before what is in it, names in the order of their bytes."""
 
-    def __init__(self, root: str, want: Facts, limit: int, depth: int) -> None:
+    def __init__(self, root: str, want: Facts, limit: int, depth: int, path_bytes: int) -> None:
         self._root = root
         self._want = want
         self._limit = limit
         self._depth = depth
+        self._path_bytes = path_bytes
+        self._room = path_bytes
         self._entries: list[Entry] = []
         self._levels: list[_Level] = []
 
@@ -323,13 +330,12 @@ class _Walk:
             assert level.fd is not None
             found = stat_at(level.fd, name)
             self._check()
-            if len(path[-1]) + sum(len(part) + 1 for part in level.path) > _LONGEST_PATH:
-                words = f"a path has more than {_LONGEST_PATH} bytes (limit walk-path-bytes)"
-                raise Cause(FailureCode.TOO_LARGE, words)
+            self._room -= len(text)
+            if self._room < 0:
+                raise _over("the size of its paths", "walk-path-bytes", self._path_bytes)
             if stat.S_ISDIR(found.st_mode):
                 if len(path) > self._depth:
-                    words = f"it is more than {self._depth} directories deep (limit walk-depth)"
-                    raise Cause(FailureCode.TOO_LARGE, words)
+                    raise _over("its depth", "walk-depth", self._depth)
                 self._enter(open_dir(level.fd, name), text, path)
             else:
                 self._entries.append(_named_entry(text, level.fd, name, found, self._want))
