@@ -4,8 +4,8 @@
 //!
 //! [`CacheImage`] is a session over a registry, [`Restorer`] one over a file
 //! system. The steps next to them, restoring layer data and writing the cache,
-//! are plain functions ([`plan_data`], [`plan_export`]) that say which layers to
-//! retrieve, remove, reuse or add. Sections are those of the specification of
+//! are plain functions ([`plan_data`], [`plan_sbom`], [`plan_export`]) that say
+//! which layers to retrieve, remove, reuse or add. Sections are those of the specification of
 //! this system.
 //!
 //! Two upstream versions are known, see [`Rules::of`]. In every reading a label
@@ -23,13 +23,14 @@ mod names;
 mod quote;
 mod reason;
 mod restore;
+mod sbom;
 mod toml;
 mod value;
 mod version;
 
 use crate::limits::Limits;
 
-pub use data::{Action, DataDecision, DataRequest, Present, plan_data, settle_data};
+pub use data::{Action, DataDecision, DataRequest, OnMiss, Present, plan_data, settle_data};
 pub use export::{ExportPlan, ExportRequest, ExportStep, LocalLayer, Treatment, plan_export};
 pub use image::{
     Addition, AdditionSource, CacheImage, Commit, Effect, ImageOptions, ImagePolicy, LayerAnswer,
@@ -41,7 +42,8 @@ pub use restore::{
     Decision, GroupElement, Origin, PlannedFile, RecordedSha, RestoreOptions, RestorePlan,
     RestorePolicy, RestoreRequest, Restorer, ShaStore,
 };
-pub use version::{ApiVersion, Rules};
+pub use sbom::{SbomCopy, SbomPlan, SbomRequest, plan_sbom};
+pub use version::{ApiVersion, Rules, platform_api};
 
 /// The label that holds the metadata of a cache image.
 pub const CACHE_LABEL: &str = "io.buildpacks.lifecycle.cache.metadata";

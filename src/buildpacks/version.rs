@@ -6,6 +6,7 @@ use core::str::FromStr;
 
 use super::reason::Reason;
 use crate::error::{Error, Problem};
+use crate::prelude::*;
 use crate::semantics::Semantics;
 
 /// How floats are written in TOML (section 5.4).
@@ -109,6 +110,27 @@ impl ApiVersion {
     }
 }
 
+/// The Platform APIs that there are.
+const PLATFORM_APIS: (ApiVersion, ApiVersion) = (ApiVersion::new(0, 1), ApiVersion::new(0, 15));
+
+/// A version of the Platform API that exists.
+///
+/// # Errors
+/// `invalid` for other texts, `unsupported` for other versions: what they would
+/// decide is not known.
+pub fn platform_api(text: &str, operation: &'static str) -> Result<ApiVersion, Error> {
+    let problem = |words: String| Problem::new(Reason::InvalidPlatformApi, operation, text, words);
+    let version: ApiVersion = text
+        .parse()
+        .map_err(|_| Error::Invalid(problem("not a version of the platform api".to_owned())))?;
+    let (first, newest) = PLATFORM_APIS;
+    if version < first || version > newest {
+        let words = format!("there is no such platform api: known are {first} to {newest}");
+        return Err(Error::Unsupported(problem(words)));
+    }
+    Ok(version)
+}
+
 /// Text that is not an API version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidApi;
@@ -173,6 +195,19 @@ mod tests {
         }
         assert_eq!(ApiVersion::new(0, 10).to_string(), "0.10");
         assert!(ApiVersion::new(0, 10) > ApiVersion::new(0, 9));
+    }
+
+    #[test]
+    fn platform_apis_that_do_not_exist_are_refused() {
+        for text in ["0.1", "0.7", "v0.14", "0.15"] {
+            assert!(platform_api(text, "open").is_ok(), "{text:?}");
+        }
+        for text in ["0", "0.0", "0.16", "0.99", "1.0", "14"] {
+            let error = platform_api(text, "open").unwrap_err();
+            assert!(matches!(error, Error::Unsupported(_)), "{text:?}");
+        }
+        let error = platform_api("x", "open").unwrap_err();
+        assert!(matches!(error, Error::Invalid(_)));
     }
 
     #[test]

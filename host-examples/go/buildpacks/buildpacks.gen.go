@@ -2,8 +2,8 @@
 
 // Package buildpacks calls the component's export of that name.
 //
-// The caches of the Cloud Native Buildpacks lifecycle: the cache image, and the
-// layer metadata that a build finds again.
+// The caches of the Cloud Native Buildpacks lifecycle: the cache image or the
+// volume cache, and the layer metadata that a build finds again.
 //
 // Versions that `semantics.version` accepts: the newest rules (absent, or
 // `0.21`) and `0.13`. In every reading a layer name or buildpack id that is not
@@ -38,12 +38,17 @@ type ImagePolicy struct {
 // ImageOptions: how to open a cache image.
 type ImageOptions struct {
 	Semantics layerwise.Semantics `wit:"semantics"`
-	// The name, such as a tag in a registry.
+	// The name, such as a tag in a registry. A name that `registry.resolve`
+	// answers with the media type
+	// `application/vnd.buildpacks.lifecycle.cache.metadata.v1+json` is a volume
+	// cache: its only document is the metadata, its layers are tar files that are
+	// not compressed, and their diff ids are their digests (the size 0 means that
+	// it is not known).
 	Reference string `wit:"reference"`
 	// Whose cache it is, such as an application's name and architecture. The
 	// guarded reading wants one, writes it into the manifest's annotation
 	// `layerwise.buildpacks.scope`, and believes no image of another scope. The
-	// compatible reading does not look at it.
+	// compatible reading does not look at it, and a volume cache has none.
 	Scope string `wit:"scope"`
 	// The operating system in the image's config; empty means `linux`.
 	OS     string            `wit:"os"`
@@ -204,7 +209,8 @@ type Commit struct {
 }
 
 // CacheImage: a session over one cache image: an ordinary image under one name, rebuilt
-// from nothing on every commit.
+// from nothing on every commit. Or over a volume cache, which is held to the
+// same calls.
 //
 // It is part of the instance it was made in, and is for one goroutine at a time.
 type CacheImage struct {
@@ -264,7 +270,7 @@ func (r *CacheImage) Retrieve(ctx context.Context, layers []WantedLayer) ([]Laye
 }
 
 // Verify: verifies layers: the guarded reading hashes each that the image has, the
-// compatible one trusts the registry.
+// compatible one trusts the registry. Those of a volume cache are hashed.
 func (r *CacheImage) Verify(ctx context.Context, diffs []string) ([]LayerAnswer, error) {
 	var out []LayerAnswer
 	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.verify", &out, diffs)
@@ -488,6 +494,20 @@ const (
 	ActionKeep Action = "keep"
 )
 
+// OnMiss: what becomes of a layer whose content cannot be retrieved.
+type OnMiss string
+
+// The cases of [OnMiss].
+const (
+	// Its metadata stays and the build goes on, as upstream does.
+	OnMissKeep OnMiss = "keep"
+	// All of it is removed and the build goes on: metadata and content, both or
+	// neither.
+	OnMissRemove OnMiss = "remove"
+	// The restore fails, as upstream does for the SBOM layer.
+	OnMissFail OnMiss = "fail"
+)
+
 // DataDecision: the decision about the data of one layer.
 type DataDecision struct {
 	// Empty for the SBOM layer.
@@ -499,9 +519,42 @@ type DataDecision struct {
 	Diff string `wit:"diff"`
 	// Where everything retrieved must stay, inside the root `/`; else empty.
 	Prefix string `wit:"prefix"`
-	// What to remove, by paths of the file system interface.
+	// What to remove, by paths of the file system interface. While the action
+	// is `retrieve`, what `settle-data` may say is to be removed.
 	Paths   []string          `wit:"paths"`
+	OnMiss  OnMiss            `wit:"on-miss"`
 	Finding layerwise.Finding `wit:"finding"`
+}
+
+// SBOMRequest: where SBOM files go once the SBOM layer was retrieved.
+type SBOMRequest struct {
+	Semantics layerwise.Semantics `wit:"semantics"`
+	// The layers directory, by a path of the file system interface.
+	Directory string `wit:"directory"`
+	// The Platform API.
+	PlatformAPI string         `wit:"platform-api"`
+	Group       []GroupElement `wit:"group"`
+	// The regular files below `sbom/cache` and `sbom/launch` in the layers
+	// directory, as `walk` names them from the layers directory: those of the
+	// last application image are there already when a restore begins.
+	Files []string `wit:"files"`
+	// The directories in the layers directory, as `list-names` names them.
+	Directories []string `wit:"directories"`
+}
+
+// SBOMCopy: a file to be copied.
+type SBOMCopy struct {
+	Source string `wit:"source"`
+	// A file that is there is replaced.
+	Target string `wit:"target"`
+}
+
+// SBOMPlan: what happens to SBOM files.
+type SBOMPlan struct {
+	// In this order.
+	Copies []SBOMCopy `wit:"copies"`
+	// What is removed afterwards.
+	Remove []string `wit:"remove"`
 }
 
 // LocalLayer: a layer that a build left.
@@ -592,11 +645,20 @@ func PlanData(ctx context.Context, in *layerwise.Instance, request DataRequest) 
 	return out, err
 }
 
-// SettleData: the decision after its layer was asked for: a layer that is not there
-// leaves its metadata behind, and the build goes on.
+// SettleData: the decision after its layer was asked for. One that was not retrieved is
+// kept or removed as `on-miss` says; `buildpacks/data-failed` is the code of a
+// restore that fails.
 func SettleData(ctx context.Context, in *layerwise.Instance, decision DataDecision, answer LayerAnswer) (DataDecision, error) {
 	var out DataDecision
 	err := in.Call(ctx, "buildpacks#settle-data", &out, decision, answer)
+	return out, err
+}
+
+// PlanSBOM: decides which SBOM files go beside the layers they are about, by paths of
+// the file system interface. Nothing happens below Platform API 0.8.
+func PlanSBOM(ctx context.Context, in *layerwise.Instance, request SBOMRequest) (SBOMPlan, error) {
+	var out SBOMPlan
+	err := in.Call(ctx, "buildpacks#plan-sbom", &out, request)
 	return out, err
 }
 

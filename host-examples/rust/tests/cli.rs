@@ -19,4 +19,5 @@ mod cli {
     mod stacker;
     mod step;
     mod support;
+    mod unpacking;
 }

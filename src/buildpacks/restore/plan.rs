@@ -119,7 +119,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
     fn label(&mut self, text: Option<&str>, document: Document) -> Metadata {
         let subject = match document {
             Document::App => crate::buildpacks::APP_LABEL,
-            Document::Cache => crate::buildpacks::CACHE_LABEL,
+            Document::Cache | Document::Volume => crate::buildpacks::CACHE_LABEL,
         };
         let reading = Reading {
             strict: self.session.rules.guarded,

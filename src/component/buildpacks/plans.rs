@@ -2,8 +2,8 @@
 
 use super::wit;
 use crate::buildpacks::{
-    Action, DataDecision, DataRequest, ExportPlan, ExportRequest, ExportStep, LocalLayer, Present,
-    Treatment,
+    Action, DataDecision, DataRequest, ExportPlan, ExportRequest, ExportStep, LocalLayer, OnMiss,
+    Present, SbomCopy, SbomPlan, SbomRequest, Treatment,
 };
 use crate::component::types::convert;
 
@@ -40,6 +40,7 @@ impl From<DataDecision> for wit::DataDecision {
             diff_id,
             prefix,
             paths,
+            on_miss,
             finding,
         } = decision;
         Self {
@@ -53,6 +54,11 @@ impl From<DataDecision> for wit::DataDecision {
             diff: diff_id,
             prefix,
             paths,
+            on_miss: match on_miss {
+                OnMiss::Keep => wit::OnMiss::Keep,
+                OnMiss::Remove => wit::OnMiss::Remove,
+                OnMiss::Fail => wit::OnMiss::Fail,
+            },
             finding: finding.into(),
         }
     }
@@ -71,8 +77,41 @@ impl From<wit::DataDecision> for DataDecision {
             diff_id: decision.diff,
             prefix: decision.prefix,
             paths: decision.paths,
+            on_miss: match decision.on_miss {
+                wit::OnMiss::Keep => OnMiss::Keep,
+                wit::OnMiss::Remove => OnMiss::Remove,
+                wit::OnMiss::Fail => OnMiss::Fail,
+            },
             finding: decision.finding.into(),
         }
+    }
+}
+
+impl From<wit::SbomRequest> for SbomRequest {
+    fn from(request: wit::SbomRequest) -> Self {
+        Self {
+            semantics: request.semantics.into(),
+            directory: request.directory,
+            platform_api: request.platform_api,
+            group: convert(request.group),
+            files: request.files,
+            directories: request.directories,
+        }
+    }
+}
+
+impl From<SbomPlan> for wit::SbomPlan {
+    fn from(SbomPlan { copies, remove }: SbomPlan) -> Self {
+        Self {
+            copies: convert(copies),
+            remove,
+        }
+    }
+}
+
+impl From<SbomCopy> for wit::SbomCopy {
+    fn from(SbomCopy { source, target }: SbomCopy) -> Self {
+        Self { source, target }
     }
 }
 

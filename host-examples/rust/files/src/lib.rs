@@ -45,3 +45,4 @@ mod write;
 pub use encoding::{Malformed, decode, encode};
 pub use files::Files;
 pub use roots::{Access, Root};
+pub use walk::WalkLimits;

@@ -1,7 +1,8 @@
 //! One request and its answer, with redirects followed.
 
-use std::io;
+use std::io::{self, Read};
 use std::sync::Arc;
+use std::time::Duration;
 
 use layerwise::host::{Failure, FailureCode};
 use ureq::config::AutoHeaderValue;
@@ -9,10 +10,12 @@ use ureq::http::{self, HeaderName, Method, StatusCode, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::{Agent, Proxy, SendBody};
 
+use super::pace::{Received, Sending};
 use super::retry::Trouble;
 use super::uri;
 use crate::content::{Counted, Sendable};
 use crate::failures;
+use crate::limits::{Limit, Limits};
 use crate::options::{Options, Progress};
 
 const AGENT: &str = concat!("layerwise/", env!("CARGO_PKG_VERSION"));
@@ -33,6 +36,7 @@ pub struct Http {
     near: Agent,
     /// To others, through the proxy that the environment names.
     far: Agent,
+    limits: Limits,
 }
 
 /// What is sent along.
@@ -79,6 +83,7 @@ impl<'a> Request<'a> {
 impl Http {
     pub fn new(options: &Options) -> Result<Self, Failure> {
         let roots = roots(&options.certificates)?;
+        let longest = Duration::from_secs(options.limits.of(Limit::TransferSeconds));
         let agent = |proxy| {
             let tls = TlsConfig::builder()
                 .provider(TlsProvider::Rustls)
@@ -97,6 +102,7 @@ impl Http {
                     .timeout_connect(Some(options.timeouts.connect))
                     .timeout_per_read(Some(options.timeouts.idle))
                     .timeout_per_write(Some(options.timeouts.idle))
+                    .timeout_global(Some(longest))
                     .proxy(proxy)
                     .tls_config(tls)
                     .build(),
@@ -105,6 +111,7 @@ impl Http {
         Ok(Self {
             near: agent(None),
             far: agent(Proxy::try_from_env()),
+            limits: options.limits,
         })
     }
 
@@ -158,18 +165,27 @@ impl Http {
             Payload::Content(content, progress) => {
                 let input = content.input()?;
                 let item = content.digest().as_str();
-                let mut input = Counted::new(input, progress, item, content.size());
+                let input = Counted::new(input, progress, item, content.size());
+                let mut input = Sending::new(input, &self.limits);
                 head = head.header(http::header::CONTENT_LENGTH, content.size());
                 run(agent, head, SendBody::from_reader(&mut input))
             }
         };
         let mut response = answer.map_err(|error| trouble(&request.method, to, &error))?;
+        response.extensions_mut().insert(self.limits);
         if let Some(authorization) = authorization {
             let sent = Sent(authorization.to_owned());
             response.extensions_mut().insert(sent);
         }
         Ok(response)
     }
+}
+
+/// The bytes of an answer, which must keep coming.
+pub fn body(response: Response) -> impl Read + Send {
+    let limits = response.extensions().get::<Limits>().copied();
+    let limits = limits.unwrap_or_default();
+    Received::new(response.into_body().into_reader(), &limits)
 }
 
 /// One header as text.

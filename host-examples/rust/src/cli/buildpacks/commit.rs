@@ -35,7 +35,7 @@ Exit codes: 0 committed, 1 a layer is not there and nothing is committed, 2 usag
 
 --json prints one document, absent members as null:
   schema     "layerwise/buildpacks-commit/1"
-  reference  as given
+  reference  as given; "volume:DIR" for a volume cache
   semantics  {"reading": "guarded" or "compatible", "version"}
   planned    true when nothing was changed (--plan)
   steps      null without --layers; else [{"buildpack", "layer", "treatment": "reuse", "add" or
@@ -84,10 +84,11 @@ pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Fa
     for path in &args.add {
         std::fs::metadata(path).map_err(|error| Failed::file("the layer", path, &error))?;
     }
+    let reference = args.image.reference()?;
     let semantics = args.image.session.reading.semantics();
     let archives = Arc::new(Archives { root });
     let bars = Bars::default();
-    let mut image = open(global, args, &semantics, &archives, &bars)?;
+    let mut image = open(global, args, &reference, &semantics, &archives, &bars)?;
     let (steps, layers) = match source {
         Some((ground, group)) => {
             let engine = edges::engine(global)?;
@@ -121,7 +122,7 @@ pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Fa
         .collect();
     let document = Document {
         schema: "layerwise/buildpacks-commit/1",
-        reference: &args.image.reference,
+        reference: &reference,
         semantics,
         planned: args.plan,
         steps,
@@ -138,12 +139,13 @@ pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Fa
 fn open(
     global: &Global,
     args: &CommitArgs,
+    reference: &str,
     semantics: &Semantics,
     archives: &Arc<Archives>,
     bars: &Bars,
 ) -> Result<CacheImage, Failed> {
     let image = &args.image;
-    let mut options = image_options(&image.reference, &image.scope, &image.session, semantics)?;
+    let mut options = image_options(reference, &image.scope, &image.session, semantics)?;
     options.policy.delete_original = match &args.platform_api {
         None => args.delete_original,
         Some(version) => version

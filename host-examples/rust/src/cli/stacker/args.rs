@@ -9,6 +9,7 @@ use super::file::Substitution;
 use super::{explain, lookup, prune, put};
 use crate::cli::args::{LimitArgs, ReadingArgs};
 use crate::cli::failed::BadArgument;
+use crate::cli::limits::HostLimitArgs;
 
 /// What can be asked of stacker's cache.
 #[derive(Subcommand)]
@@ -122,6 +123,8 @@ pub struct ProjectArgs {
     pub reading: ReadingArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
+    #[command(flatten)]
+    pub host_limits: HostLimitArgs,
 }
 
 /// What recorded trees say about where they were written; all of it is part of an entry's hash.

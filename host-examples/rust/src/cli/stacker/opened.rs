@@ -57,7 +57,11 @@ impl<'a> Opened<'a> {
             None => Project::default(),
         };
         let bars = Bars::default();
-        let files = lend::files(roots(&directories, &project, writes)?, &bars)?;
+        let files = lend::walked(
+            roots(&directories, &project, writes)?,
+            &args.host_limits,
+            &bars,
+        )?;
         Ok(Self {
             semantics,
             directories,
