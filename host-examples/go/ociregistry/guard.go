@@ -191,7 +191,7 @@ type pace struct {
 func newPace(ctx context.Context, what string, most limits.Limits, cancel context.CancelCauseFunc) *pace {
 	p := &pace{ctx: ctx, what: what, limits: most, cancel: cancel}
 	p.whole = time.AfterFunc(most.TransferTime, func() {
-		cancel(layerwise.Failed(layerwise.FailureCodeDeadline, "%s takes more than the limit transfer-seconds of %.0f", what, most.TransferTime.Seconds()))
+		cancel(layerwise.Failed(layerwise.FailureCodeUnavailable, "%s takes more than the limit transfer-seconds of %.0f", what, most.TransferTime.Seconds()))
 	})
 	return p
 }
@@ -228,7 +228,7 @@ func (p *pace) look() {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if p.moved < int64(float64(p.limits.TransferRate)*p.limits.TransferRateTime.Seconds()) {
-		p.cancel(layerwise.Failed(layerwise.FailureCodeDeadline, "%s brings less than the limit transfer-rate of %d bytes a second", p.what, p.limits.TransferRate))
+		p.cancel(layerwise.Failed(layerwise.FailureCodeUnavailable, "%s brings less than the limit transfer-rate of %d bytes a second", p.what, p.limits.TransferRate))
 		return
 	}
 	p.waited, p.moved = 0, 0

@@ -207,7 +207,7 @@ func TestATransferWithoutEndEnds(t *testing.T) {
 			r.Resolve(t.Context(), []string{repository + ":1"})[0].Err,
 			r.Retrieve(t.Context(), repository, []layerwise.LayerRetrieval{{Descriptor: layer}})[0].Err,
 		} {
-			if layerwise.FailureOf(err).Code != layerwise.FailureCodeDeadline || !strings.Contains(err.Error(), name) {
+			if layerwise.FailureOf(err).Code != layerwise.FailureCodeUnavailable || !strings.Contains(err.Error(), name) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

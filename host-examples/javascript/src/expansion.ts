@@ -1,19 +1,21 @@
 // What the strings of a transcript come to, counted before any of them is put in
 // its place: one string that many places refer to takes little in the file.
 
-/** What the strings of one call come to, and those of all calls. */
+/** What the strings of one call come to, and those of all calls, with so many bytes for each of the document. */
 const LARGEST_CALL = 64 * 2 ** 20;
-const LARGEST_ALL = 2 ** 30;
+const FREE = 16 * 2 ** 20;
+const FOR_EACH = 32;
 
-/** Refuses a transcript whose strings come to too much. */
-export function countStrings(instances: readonly { calls: readonly unknown[] }[], strings: readonly string[]): void {
+/** Refuses a transcript, of a document of so many bytes, whose strings come to too much. */
+export function countStrings(instances: readonly { calls: readonly unknown[] }[], strings: readonly string[], size: number): void {
+  const most = FREE + FOR_EACH * size;
   let all = 0;
   for (const { calls } of instances) {
     for (const call of calls) {
-      const size = sizeOf(call, strings);
-      if (size > LARGEST_CALL) throw new TypeError(`the transcript is refused: the strings of a call come to more than ${LARGEST_CALL} bytes`);
-      all += size;
-      if (all > LARGEST_ALL) throw new TypeError(`the transcript is refused: the strings of its calls come to more than ${LARGEST_ALL} bytes`);
+      const own = sizeOf(call, strings);
+      if (own > LARGEST_CALL) throw new TypeError(`the transcript is refused: the strings of a call come to more than ${LARGEST_CALL} bytes`);
+      all += own;
+      if (all > most) throw new TypeError(`the transcript is refused: the strings of its calls come to more than ${most} bytes`);
     }
   }
 }

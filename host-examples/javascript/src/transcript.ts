@@ -39,7 +39,7 @@ export function transcriptOf(text: string): Transcript {
     throw new TypeError(`not a transcript: its schema is ${JSON.stringify(found?.schema)}, expected "layerwise/transcript/1"`);
   }
   const transcript = { ...found, strings: found.strings ?? [] } as Transcript;
-  countStrings(transcript.instances, transcript.strings);
+  countStrings(transcript.instances, transcript.strings, text.length);
   return transcript;
 }
 

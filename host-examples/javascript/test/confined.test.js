@@ -228,6 +228,8 @@ test('a scenario of a stranger stays in its directory', (context) => {
     'images elsewhere': { lend: { images: `oci:${outside}` } },
     'set-id': { files: { run: { text: '', mode: '4755' } } },
     dots: { files: { 'd/../../x': '' } },
+    many: { files: Object.fromEntries(Array.from({ length: 5001 }, (_, at) => [`${at}/f`, ''])) },
+    deep: { files: { [Array(65).fill('d').join('/')]: '' } },
   };
   for (const [name, one] of Object.entries(hostile)) {
     const path = join(top, 'scenario.json');
@@ -246,7 +248,7 @@ test('strings are counted before they are put in their place', (context) => {
   for (const [calls, words] of /** @type {const} */ ([
     [[call(6000)], /the strings of a call come to more than 67108864 bytes/],
     [[{ drop: 0, imports: [call(6000)] }], /the strings of a call/],
-    [Array(50).fill(call(100)), /the strings of its calls come to more than 1073741824 bytes/],
+    [Array(3).fill(call(100)), /the strings of its calls come to more than \d+ bytes/],
   ])) {
     assert.throws(() => transcriptOf(text([...calls])), words);
   }

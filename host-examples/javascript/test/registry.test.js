@@ -128,8 +128,8 @@ test('a registry that is hostile learns nothing, tells nothing and ends', async 
   assert.ok(!(resolve('elsewhere') instanceof Failure));
   assert.deepEqual(await (await fetch(`http://127.0.0.1:${other}/seen`)).json(), ['']);
   const start = Date.now();
-  assert.equal(resolve('drip', { transferSeconds: 0.3 }), 'deadline');
-  assert.equal(resolve('drip', { transferRate: 10_000, transferRateSeconds: 0.2 }), 'deadline');
+  assert.equal(resolve('drip', { transferSeconds: 0.3 }), 'unavailable');
+  assert.equal(resolve('drip', { transferRate: 10_000, transferRateSeconds: 0.2 }), 'unavailable');
   assert.equal(resolve('silent', { milliseconds: 200 }), 'deadline');
   assert.ok(Date.now() - start < 20_000);
   assert.equal(resolve('echo', { credentials: () => ({ user: 'me', password: '' }) }), 'denied');

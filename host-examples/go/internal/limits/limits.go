@@ -21,8 +21,8 @@ type Limits struct {
 	LayerRatio int64
 	// LayerEntries are the entries of a layer with their attributes, 1,000,000.
 	LayerEntries int64
-	// EntryInputBytes are the compressed bytes that each entry after the first 50,000
-	// brings, 20.
+	// EntryInputBytes are the compressed bytes that each entry after the first 10,000
+	// brings, 16.
 	EntryInputBytes int64
 	// LayerDirectories are the directories of a layer that no entry names, 10,000.
 	LayerDirectories int64
@@ -47,7 +47,7 @@ const (
 	// FreeBytes are free before LayerRatio counts.
 	FreeBytes = 256 << 20
 	// FreeEntries are free before EntryInputBytes counts.
-	FreeEntries = 50_000
+	FreeEntries = 10_000
 	// HeaderOfAnEntry is what each entry may have beside HeaderBytes.
 	HeaderOfAnEntry = 1 << 10
 )
@@ -63,7 +63,7 @@ func (l Limits) WithDefaults() Limits {
 		{&l.SessionLayerBytes, 256 << 30},
 		{&l.LayerRatio, 1000},
 		{&l.LayerEntries, 1_000_000},
-		{&l.EntryInputBytes, 20},
+		{&l.EntryInputBytes, 16},
 		{&l.LayerDirectories, 10_000},
 		{&l.PathDepth, 256},
 		{&l.HeaderBytes, 16 << 20},

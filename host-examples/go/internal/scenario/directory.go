@@ -24,16 +24,41 @@ import (
 // put makes or replaces files below a directory, and removes those that stand
 // for nothing. Modes do not depend on the umask. A scenario may be a stranger's:
 // nothing is written or removed through a link, not even one of its own.
-func put(root *below.Dir, files map[string]any) error {
+func put(root *below.Dir, files map[string]any, room *room) error {
 	names := make([]string, 0, len(files))
 	for name := range files {
 		names = append(names, name)
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		if err := putOne(root, name, files[name]); err != nil {
+		err := room.take(name)
+		if err == nil {
+			err = putOne(root, name, files[name])
+		}
+		if err != nil {
 			return fmt.Errorf("%q: %w", name, err)
 		}
+	}
+	return nil
+}
+
+const (
+	// most is how many files and directories a scenario makes, and deepest how many
+	// names a path has.
+	most    = 10_000
+	deepest = 64
+)
+
+// room counts the files and directories that a scenario makes.
+type room struct{ taken int }
+
+func (r *room) take(name string) error {
+	names := strings.Count(name, "/") + 1
+	if names > deepest {
+		return fmt.Errorf("it has more than %d names", deepest)
+	}
+	if r.taken += names; r.taken > most {
+		return fmt.Errorf("the scenario makes more than %d files and directories", most)
 	}
 	return nil
 }

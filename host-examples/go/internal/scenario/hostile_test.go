@@ -4,8 +4,10 @@ package scenario
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"layerwise.dev/layerwise"
@@ -19,6 +21,10 @@ func TestAStrangersScenarioStaysInItsDirectory(t *testing.T) {
 	}
 	defer engine.Close()
 	outside := t.TempDir()
+	many := `"0/f":""`
+	for number := range 5001 {
+		many += fmt.Sprintf(`,"%d/f":""`, number)
+	}
 	link := `"x":{"link":"` + outside + `"}`
 	for name, one := range map[string]struct{ files, lend, calls string }{
 		"change":          {files: `"x":{"link":"` + outside + `/file"}`, calls: `{"change":{"x":"OWNED"}}`},
@@ -36,6 +42,8 @@ func TestAStrangersScenarioStaysInItsDirectory(t *testing.T) {
 		"set-id":          {files: `"run":{"text":"","mode":"4755"}`},
 		"dots":            {files: `"d/../../x":""`},
 		"own name":        {files: `".":""`},
+		"deep":            {files: `"` + strings.Repeat("d/", 65) + `f":""`},
+		"many":            {files: many},
 	} {
 		for path, text := range map[string]string{"file": "mine", "l/oci-layout": `{"imageLayoutVersion":"1.0.0"}`, "oci-layout": `{"imageLayoutVersion":"1.0.0"}`, "index.json": `{"manifests":[]}`} {
 			if err := errors.Join(os.MkdirAll(filepath.Join(outside, "l"), 0o755), os.WriteFile(filepath.Join(outside, path), []byte(text), 0o600)); err != nil {
@@ -59,5 +67,12 @@ func TestAStrangersScenarioStaysInItsDirectory(t *testing.T) {
 		if err != nil || listed != nil || string(mine) != "mine" || len(entries) != 4 {
 			t.Errorf("%s: outside is %q %v %v", name, mine, entries, err)
 		}
+	}
+}
+
+func TestWhatATerminalActsUponIsEscaped(t *testing.T) {
+	shown := Shown([]byte("{\"a\u202e\u009b\":\"é\u2066\u061c\x7f\"}"))
+	if string(shown) != `{"a\u202e\u009b":"é\u2066\u061c\u007f"}` {
+		t.Errorf("%s", shown)
 	}
 }

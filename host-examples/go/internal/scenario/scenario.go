@@ -12,7 +12,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"layerwise.dev/layerwise"
 	"layerwise.dev/layerwise/dirfs"
@@ -94,7 +96,8 @@ func (s *Scenario) Run(ctx context.Context, engine *layerwise.Engine) (out []byt
 		return nil, err
 	}
 	defer top.Close()
-	if err := put(top, s.Files); err != nil {
+	made := &room{}
+	if err := put(top, s.Files, made); err != nil {
 		return nil, fmt.Errorf("make the directory: %w", err)
 	}
 	lent, done, err := s.Lend.open(root)
@@ -117,7 +120,7 @@ func (s *Scenario) Run(ctx context.Context, engine *layerwise.Engine) (out []byt
 		case step.Drop != nil:
 			err = calls.Drop(ctx, *step.Drop)
 		case step.Change != nil:
-			err = put(top, step.Change)
+			err = put(top, step.Change, made)
 		default:
 			answer, err = calls.Call(ctx, step.Call, step.Args)
 		}
@@ -138,6 +141,16 @@ func (s *Scenario) Run(ctx context.Context, engine *layerwise.Engine) (out []byt
 	out = wit.AppendAny([]byte(`{"after":`), after)
 	out = append(append(append(out, `,"results":`...), results...), '}')
 	return out, nil
+}
+
+var actedUpon = regexp.MustCompile("[\x7f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+// Shown is an outcome without what JSON leaves as it is and a terminal acts upon.
+func Shown(outcome []byte) []byte {
+	return actedUpon.ReplaceAllFunc(outcome, func(found []byte) []byte {
+		acted, _ := utf8.DecodeRune(found)
+		return fmt.Appendf(nil, "\\u%04x", acted)
+	})
 }
 
 // open opens what is lent, below a directory.

@@ -171,7 +171,7 @@ func TestStringsAreCountedBeforeTheyArePutInPlace(t *testing.T) {
 	for calls, words := range map[string]string{
 		at(6000): "the strings of a call come to more than 67108864 bytes",
 		`{"call":"x","args":[],"imports":[` + at(6000) + `]}`:                     "the strings of a call",
-		strings.TrimSuffix(strings.Repeat(at(100)+",", 50), ","):                  "the strings of its calls come to more than 1073741824 bytes",
+		strings.TrimSuffix(strings.Repeat(at(100)+",", 3), ","):                   "the strings of its calls come to more than",
 		`{"call":"x","args":[],"result":[` + strings.Repeat(one+",", 300) + `1]}`: "the strings of a call",
 	} {
 		path := filepath.Join(t.TempDir(), "bomb.json")

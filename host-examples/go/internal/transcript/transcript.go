@@ -40,23 +40,25 @@ type Call struct {
 }
 
 const (
-	// largest is the largest file, uncompressed; a compressed one has at most ratio
-	// times its bytes after the first ones.
+	// largest is the largest file; a compressed one comes to at most free bytes, and
+	// ratio for each of its own.
 	largest = 1 << 30
+	free    = 64 << 20
 	ratio   = 100
-	free    = 32 << 20
-	// largestCall and largestAll are what the strings of one call and of all calls
-	// come to, when each stands in every place that refers to it.
+	// largestCall is what the strings of one call may come to, when each stands in
+	// every place that refers to it; those of all calls to freeStrings, and
+	// stringBytes for each byte of the document.
 	largestCall = 64 << 20
-	largestAll  = 1 << 30
+	freeStrings = 16 << 20
+	stringBytes = 32
 )
 
 // Read reads a transcript, compressed or not. It may be a stranger's: what its
 // strings come to is counted before any of them is put in its place.
 func Read(path string) (*File, error) {
-	file, err := decode(path)
+	file, size, err := decode(path)
 	if err == nil {
-		err = file.count()
+		err = file.count(freeStrings + stringBytes*size)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
@@ -64,22 +66,22 @@ func Read(path string) (*File, error) {
 	return file, nil
 }
 
-func decode(path string) (*File, error) {
+func decode(path string) (*File, int64, error) {
 	opened, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer opened.Close()
 	data, err := io.ReadAll(io.LimitReader(opened, largest+1))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	most := int64(largest)
 	var from io.Reader = bytes.NewReader(data)
 	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
-		most = min(most, max(free, ratio*int64(len(data))))
+		most = min(most, free+ratio*int64(len(data)))
 		if from, err = gzip.NewReader(from); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 	limited := &io.LimitedReader{R: from, N: most + 1}
@@ -88,28 +90,28 @@ func decode(path string) (*File, error) {
 	decoder.UseNumber()
 	err = decoder.Decode(file)
 	if limited.N <= 0 {
-		return nil, fmt.Errorf("it has more than %d bytes", most)
+		return nil, 0, fmt.Errorf("it has more than %d bytes", most)
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if file.Schema != Schema {
-		return nil, fmt.Errorf("the schema is %q, not %q", file.Schema, Schema)
+		return nil, 0, fmt.Errorf("the schema is %q, not %q", file.Schema, Schema)
 	}
-	return file, nil
+	return file, most + 1 - limited.N, nil
 }
 
 // count refuses a transcript whose strings come to too much.
-func (f *File) count() error {
-	all := 0
+func (f *File) count(most int64) error {
+	all := int64(0)
 	for _, instance := range f.Instances {
 		for _, call := range instance.Calls {
 			one := f.strings(&call)
 			if one > largestCall {
 				return fmt.Errorf("the strings of a call come to more than %d bytes", largestCall)
 			}
-			if all += one; all > largestAll {
-				return fmt.Errorf("the strings of its calls come to more than %d bytes", largestAll)
+			if all += int64(one); all > most {
+				return fmt.Errorf("the strings of its calls come to more than %d bytes", most)
 			}
 		}
 	}

@@ -34,10 +34,10 @@ function transcriptFile(file: string): string {
   return basename(folder) === 'vectors' ? join(dirname(folder), 'calls', basename(file)) : file;
 }
 
-/** The text of a file, plain or compressed: at most 512 MiB, or a hundred times its bytes after the first 32 MiB. */
+/** The text of a file, plain or compressed: at most 64 MiB and a hundred times its bytes. */
 function read(file: string): string {
   const bytes = readFileSync(file);
-  const most = Math.min(2 ** 29, Math.max(2 ** 25, 100 * bytes.length));
+  const most = Math.min(2 ** 29, 2 ** 26 + 100 * bytes.length);
   try {
     return (file.endsWith('.gz') ? gunzipSync(bytes, { maxOutputLength: most }) : bytes).toString('utf8');
   } catch (thrown) {

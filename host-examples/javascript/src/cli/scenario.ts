@@ -14,7 +14,10 @@ import { Repositories } from '../node/repositories.js';
 import { functionOf, same } from '../transcript.js';
 import { Handles } from '../values.js';
 import { escape } from './text.js';
-import { change, type Files, listed } from './tree.js';
+import { change, type Files, listed, Room } from './tree.js';
+
+/** What JSON leaves as it is and a terminal acts upon. */
+const ACTED_UPON = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 interface Scenario {
   schema: string;
@@ -34,7 +37,7 @@ export async function scenario(engine: Engine, files: readonly string[], check: 
     if (wanted.schema !== 'layerwise/scenario/1') throw new TypeError(`${file} is not a scenario: its schema is ${JSON.stringify(wanted.schema)}`);
     const found = run(engine, wanted);
     if (!check) {
-      console.log(canonical(found));
+      console.log(canonical(found).replace(ACTED_UPON, (char) => `\\u${(char.codePointAt(0) as number).toString(16).padStart(4, '0')}`));
       continue;
     }
     const differences = [
@@ -58,15 +61,16 @@ function run(engine: Engine, scenario: Scenario): { results: unknown[]; after: R
   const root = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), 'layerwise-')));
   try {
     return opened(root, undefined, false, (directory) => {
-      change(directory, scenario.files ?? {});
-      return { results: calls(engine, scenario, directory, root), after: listed(directory) };
+      const room = new Room();
+      change(directory, scenario.files ?? {}, room);
+      return { results: calls(engine, scenario, directory, root, room), after: listed(directory) };
     });
   } finally {
     fs.rmSync(root, { recursive: true, force: true });
   }
 }
 
-function calls(engine: Engine, { lend = {}, calls }: Scenario, directory: Directory, root: string): unknown[] {
+function calls(engine: Engine, { lend = {}, calls }: Scenario, directory: Directory, root: string, room: Room): unknown[] {
   // What is lent is below the directory, and no link on the way there is followed.
   const below = (path: string) => opened(resolve(root, path), root, false, () => resolve(root, path));
   const files = lend.files && new Directories(lend.files.map((lent) => ({ ...lent, directory: below(lent.directory) })));
@@ -83,7 +87,7 @@ function calls(engine: Engine, { lend = {}, calls }: Scenario, directory: Direct
         return null;
       }
       if ('change' in call) {
-        change(directory, call.change);
+        change(directory, call.change, room);
         return null;
       }
       const { func, place, name } = functionOf(engine, call.call);

@@ -11,14 +11,29 @@ import type { Directory } from '../node/places.js';
 export type Files = Record<string, string | FileObject | null>;
 type FileObject = { text?: string; base64?: string; link?: string; directory?: true; mode?: string };
 const LARGEST = 2 ** 30;
+/** How many files and directories a scenario makes, and how many names a path has. */
+const MOST = 10_000;
+const DEEPEST = 64;
+
+/** How many files and directories a scenario may still make. */
+export class Room {
+  #left = MOST;
+
+  take(count: number): void {
+    this.#left -= count;
+    if (this.#left < 0) throw new TypeError(`the scenario makes more than ${MOST} files and directories`);
+  }
+}
 
 /** Makes, replaces or removes files, with modes that do not depend on the user's. */
-export function change(root: Directory, files: Files): void {
+export function change(root: Directory, files: Files, room: Room): void {
   for (const [path, content] of Object.entries(files)) {
     const parts = path.split('/');
     if (parts.some((part) => ['', '.', '..'].includes(part)) || path.includes('\0')) {
       throw new TypeError(`${JSON.stringify(path)} leads out of the scenario's directory`);
     }
+    if (parts.length > DEEPEST) throw new TypeError(`${JSON.stringify(path.slice(0, 80))} has more than ${DEEPEST} names`);
+    room.take(parts.length);
     put(root, path, parts, content);
   }
 }

@@ -23,14 +23,14 @@ async function answer(request: Request): Promise<Answer> {
   const what = `${method} ${shown(url)}`;
   const controller = new AbortController();
   let moved = 0;
-  const end = (why: string) => controller.abort(new Failure('deadline', `${what}: ${why}`));
+  const end = (why: string, code: Failure['code'] = 'unavailable') => controller.abort(new Failure(code, `${what}: ${why}`));
   const total = setTimeout(() => end(`it takes more than ${transferSeconds} seconds (limit transfer-seconds)`), transferSeconds * 1000);
   const slow = setInterval(() => {
     if (moved < rate * rateSeconds) end(`it brings less than ${rate} bytes a second (limit transfer-rate)`);
     moved = 0;
   }, rateSeconds * 1000);
   // How much of a body was sent is not known; then its time is that of the transfer.
-  const head = setTimeout(() => end('no answer in time'), request.body ? transferSeconds * 1000 : milliseconds);
+  const head = setTimeout(() => end('no answer in time', 'deadline'), request.body ? transferSeconds * 1000 : milliseconds);
   if (request.body) moved = Number.POSITIVE_INFINITY;
   try {
     const response = await fetched(request, controller.signal);

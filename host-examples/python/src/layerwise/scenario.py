@@ -15,6 +15,7 @@ import binascii
 import contextlib
 import dataclasses
 import json
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,12 +29,14 @@ from .stores import Files, Keys, OciLayout, Repositories, Root
 from .stores.below import Directory, opened
 from .stores.marks import Marks
 from .transcript import first_difference, read_document
-from .tree import Unreadable, change, listed
+from .tree import Room, Unreadable, change, listed
 from .types import Descriptor, FailureCode
 from .values import Mismatch
 
 SCHEMA = "layerwise/scenario/1"
 _LAYOUT = "oci:"
+#: What JSON leaves as it is and a terminal acts upon.
+_ACTED_UPON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,18 +49,19 @@ class Outcome:
     results: list[Any]
 
     def line(self) -> str:
-        """One line of JSON: members sorted, no spaces. The same bytes from every
-        host.
+        """One line of JSON: members sorted, no spaces, and nothing that a terminal acts
+        upon. The same bytes from every host.
         """
         document = {"after": self.after, "results": self.results}
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        line = json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        return _ACTED_UPON.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 class Scenario:
     """A scenario that was read."""
 
     def __init__(self, path: Path) -> None:
-        document = read_document(path, SCHEMA)
+        document, _ = read_document(path, SCHEMA)
         known = {"schema", "title", "files", "lend", "calls", "results", "after"}
         odd = sorted(document.keys() - known)
         if odd:
@@ -81,8 +85,9 @@ class Scenario:
         with tempfile.TemporaryDirectory(prefix="layerwise-scenario-") as name:
             try:
                 with opened(Path(name).resolve()) as directory:
-                    change(directory, self._files)
-                    results = self._play(engine, directory)
+                    room = Room()
+                    change(directory, self._files, room)
+                    results = self._play(engine, directory, room)
                     return Outcome(listed(directory), results)
             except Failure as failure:
                 raise Unreadable(f"it cannot be run: {failure}") from None
@@ -91,7 +96,7 @@ class Scenario:
                     raise
                 raise Unreadable(f"it cannot be run: {type(error).__name__}: {error}") from None
 
-    def _play(self, engine: Engine, directory: Directory) -> list[Any]:
+    def _play(self, engine: Engine, directory: Directory, room: Room) -> list[Any]:
         results = []
         with _Lending(self._lend, directory) as lent, engine.instance(lent) as instance:
             for step in self._calls:
@@ -100,7 +105,7 @@ class Scenario:
                     case {"drop": int(handle)}:
                         instance.drop(handle)
                     case {"change": dict(files)}:
-                        change(directory, files)
+                        change(directory, files, room)
                     case {"call": str(name), "args": list(args)}:
                         result = instance.call_json(name, args)
                     case _:

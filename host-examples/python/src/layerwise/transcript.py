@@ -16,7 +16,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,14 @@ from .tree import Unreadable
 from .values import Mismatch
 
 SCHEMA = "layerwise/transcript/1"
-#: The largest file, uncompressed; a compressed one has at most so many times its bytes
-#: after the first ones.
+#: The largest file; a compressed one comes to at most so many bytes, and so many for
+#: each of its own.
 _LARGEST = 1 << 30
-_RATIO = 100
-_FREE = 32 << 20
-#: What the strings of one call and of all calls come to, when each stands in every
-#: place that refers to it.
+_FREE, _RATIO = 64 << 20, 100
+#: What the strings of one call may come to, when each stands in every place that refers
+#: to it; and those of all calls, with so many bytes for each of the document.
 _LARGEST_CALL = 64 << 20
-_LARGEST_ALL = 1 << 30
+_FREE_STRINGS, _STRINGS = 16 << 20, 32
 _GZIP = b"\x1f\x8b"
 
 
@@ -44,15 +43,16 @@ _GZIP = b"\x1f\x8b"
 class _Room:
     """How much the strings of a transcript may still come to."""
 
-    left: int = _LARGEST_ALL
+    most: int
+    taken: int = 0
 
     def take(self, call: int) -> None:
         """Counts the strings of one more call."""
-        self.left -= call
+        self.taken += call
         if call > _LARGEST_CALL:
             words = f"the strings of a call come to more than {_LARGEST_CALL} bytes"
-        elif self.left < 0:
-            words = f"the strings of its calls come to more than {_LARGEST_ALL} bytes"
+        elif self.taken > self.most:
+            words = f"the strings of its calls come to more than {self.most} bytes"
         else:
             return
         raise Unreadable(f"it is refused: {words}")
@@ -78,7 +78,7 @@ class Recording:
     name: str
     raw: Sequence[Any]
     strings: Sequence[str]
-    _room: _Room = field(default_factory=_Room)
+    _room: _Room
 
     @property
     def calls(self) -> Sequence[dict[str, Any]]:
@@ -96,11 +96,11 @@ class Recording:
 
 def read(path: Path) -> list[Recording]:
     """Reads a transcript."""
-    document = read_document(path, SCHEMA)
+    document, size = read_document(path, SCHEMA)
     if document.get("component") != PACKAGE:
         raise Unreadable(f"it is of the component {document.get('component')!r}, not {PACKAGE!r}")
     try:
-        strings, room = document["strings"], _Room()
+        strings, room = document["strings"], _Room(_FREE_STRINGS + _STRINGS * size)
         return [
             Recording(str(instance["name"]), instance["calls"], strings, room)
             for instance in document["instances"]
@@ -109,14 +109,16 @@ def read(path: Path) -> list[Recording]:
         raise Unreadable(f"it is not a transcript: {type(error).__name__} {error}") from None
 
 
-def read_document(path: Path, schema: str) -> dict[str, Any]:
-    """Reads a JSON document, plain or gzipped, that says it is of a schema."""
+def read_document(path: Path, schema: str) -> tuple[dict[str, Any], int]:
+    """Reads a JSON document, plain or gzipped, that says it is of a schema; answers how
+    many bytes it has, too.
+    """
     with path.open("rb") as plain:
         content = plain.read(_LARGEST + 1)
     limit = _LARGEST
     try:
         if content.startswith(_GZIP):
-            limit = min(limit, max(_FREE, _RATIO * len(content)))
+            limit = min(limit, _FREE + _RATIO * len(content))
             with gzip.open(path) as file:
                 content = file.read(limit + 1)
         if len(content) > limit:
@@ -127,7 +129,7 @@ def read_document(path: Path, schema: str) -> dict[str, Any]:
     said = document.get("schema") if isinstance(document, dict) else None
     if said != schema:
         raise Unreadable(f"its schema is {said!r}, not {schema!r}")
-    return dict(document)
+    return dict(document), len(content)
 
 
 def _resolved(value: Any, strings: Sequence[str]) -> tuple[Any, int]:

@@ -24,6 +24,9 @@ _OURS = ".layerwise"
 #: Its bytes depend on who writes it.
 _INDEX = "index.json"
 _LARGEST = 1 << 30
+#: How many files and directories are made, and how many names a path has.
+_MOST = 10_000
+_DEEPEST = 64
 _TRUNCATE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -31,10 +34,24 @@ class Unreadable(LayerwiseError):
     """A file is not a transcript or scenario."""
 
 
-def change(root: Directory, files: Mapping[str, Any]) -> None:
+class Room:
+    """How many files and directories a scenario may still make."""
+
+    def __init__(self) -> None:
+        self._left = _MOST
+
+    def take(self, count: int) -> None:
+        """Counts some more."""
+        self._left -= count
+        if self._left < 0:
+            raise Unreadable(f"it makes more than {_MOST} files and directories")
+
+
+def change(root: Directory, files: Mapping[str, Any], room: Room) -> None:
     """Makes files, or removes those that are null."""
     for name in sorted(files):
         *parents, last = _parts(name)
+        room.take(1 + len(parents))
         with contextlib.ExitStack() as stack:
             directory = root
             for parent in parents:
@@ -47,6 +64,8 @@ def _parts(name: str) -> list[str]:
     parts = name.split("/")
     if not all(parts) or "\0" in name or "." in parts or ".." in parts:
         raise Unreadable(f"{quote(name)} does not lie below the directory")
+    if len(parts) > _DEEPEST:
+        raise Unreadable(f"{quote(name[:80])} has more than {_DEEPEST} names")
     return parts
 
 

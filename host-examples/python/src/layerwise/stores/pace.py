@@ -34,17 +34,17 @@ class Pace:
         return self._start + self._longest - time.monotonic()
 
     def moved(self, what: str, count: int) -> None:
-        """Counts bytes; raises `deadline` with the name of the limit that is met."""
+        """Counts bytes; raises `unavailable` with the name of the limit that is met."""
         now = time.monotonic()
         self._moved += count
         if now - self._start > self._longest:
             words = f"it takes more than {self._longest:g} seconds (limit transfer-seconds)"
-            raise Failure(FailureCode.DEADLINE, f"{what}: {words}")
+            raise Failure(FailureCode.UNAVAILABLE, f"{what}: {words}")
         while len(self._seen) > 1 and now - self._seen[1][0] >= self._window:
             self._seen.popleft()
         since, before = self._seen[0]
         if now - since >= self._window and self._moved - before < self._lowest * (now - since):
             words = f"it brings less than {self._lowest} bytes a second (limit transfer-rate)"
-            raise Failure(FailureCode.DEADLINE, f"{what}: {words}")
+            raise Failure(FailureCode.UNAVAILABLE, f"{what}: {words}")
         if now - self._seen[-1][0] >= self._window / 60:
             self._seen.append((now, self._moved))

@@ -62,7 +62,7 @@ class Answer:
         return self.response.headers.get(name) or ""
 
     def chunks(self, what: str) -> Iterator[bytes]:
-        """The body as it comes; `deadline` when it takes too long."""
+        """The body as it comes; `unavailable` when it takes too long."""
         with _ended_after(self.pace.left(), self.response.shutdown):
             while chunk := self._some(what):
                 self.pace.moved(what, len(chunk))
