@@ -97,9 +97,24 @@ test('a write happens whole, and only when what must hold does', (context) => {
 test('the lock of a writer that was killed is taken over', (context) => {
   const { root, lent } = files(context);
   const { pid } = spawnSync(process.execPath, ['-e', '']);
-  fs.writeFileSync(join(root, 'open/.layerwise-write.lock'), String(pid));
+  fs.writeFileSync(join(root, 'open/.layerwise-write.pid'), String(pid));
   assert.equal(codeOf(lent.write([change('/w/a', 'more')])[0]), undefined);
   assert.deepEqual(fs.readdirSync(join(root, 'open')).sort(), ['a', 'inner']);
+});
+
+test('nothing of another writer is taken away', (context) => {
+  const { root, lent } = files(context);
+  // What writers of other languages have while they write, and of one of ours.
+  const theirs = ['.layerwise-write.tmp', '.layerwise-write.lock', '.layerwise-write.0b0c'];
+  for (const name of theirs) fs.writeFileSync(join(root, 'open', name), 'theirs');
+  assert.equal(codeOf(lent.write([change('/w/a', 'more')])[0]), undefined);
+  for (const name of theirs) assert.equal(fs.readFileSync(join(root, 'open', name), 'utf8'), 'theirs');
+  const images = join(root, 'images');
+  new Layout(images).create();
+  fs.writeFileSync(join(images, '.layerwise.tmp'), 'theirs');
+  new Layout(images).document(MANIFEST, '{}');
+  assert.equal(fs.readFileSync(join(images, '.layerwise.tmp'), 'utf8'), 'theirs');
+  assert.deepEqual(fs.readdirSync(images).sort(), ['.layerwise.tmp', 'blobs', 'index.json', 'oci-layout']);
 });
 
 test('names of any bytes cross and come back; walks are in the order of bytes', (context) => {

@@ -1,7 +1,7 @@
 // Repositories: OCI image layouts as `oci:PATH`, and registries over HTTP. The
 // registry that a Node program lends.
 import * as fs from 'node:fs';
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { Failure, failureOf } from '../errors.js';
 import type { Each, Registries, Registry, Types } from '../lent.js';
 import { byBytes, digestOf, parseDigest, quoted, sha256, verifies } from './bytes.js';
@@ -194,10 +194,13 @@ export class Repositories implements Registry {
 
   /** The layout of a repository, below where layouts may be, without links on the way. */
   #layout({ layout }: { layout: string }): Layout {
-    const base = fs.realpathSync(this.#options.layouts ?? '.');
-    const path = resolve(base, layout);
-    if (path !== base && !path.startsWith(base.endsWith('/') ? base : `${base}/`)) throw new Failure('denied', `no layouts may be opened at ${quoted(layout)}`);
-    return new Layout(path, base);
+    const given = resolve(this.#options.layouts ?? '.');
+    const base = fs.realpathSync(given);
+    for (const top of [given, base]) {
+      const below = relative(top, resolve(top, layout));
+      if (below.split('/')[0] !== '..') return new Layout(resolve(base, below), base);
+    }
+    throw new Failure('denied', `no layouts may be opened at ${quoted(layout)}`);
   }
 }
 

@@ -12,8 +12,8 @@ import { changed, codeOf, type Directory, errno, type Place } from './places.js'
 
 /** How the names begin that writing uses itself, that of other languages, too. */
 const OURS = '.layerwise-write.';
-/** The name of the lock. */
-const LOCK = Buffer.from(`${OURS}lock`);
+/** The name of the lock: not that of other languages, who would remove it with their own. */
+const LOCK = Buffer.from(`${OURS}pid`);
 /** Held by who takes away the lock of a dead writer. */
 const THEFT = Buffer.from(`${OURS}theft`);
 const WAIT = 30_000;
