@@ -86,6 +86,9 @@ pub(crate) enum Miss {
     OverlayChanged {
         trees: Vec<ChangedTree>,
     },
+    BaseUnguarded {
+        base: String,
+    },
     /// In a build: the base is built again, and so is all on top of it.
     BaseNotCached {
         base: String,
@@ -123,6 +126,7 @@ impl Miss {
             Self::OverlayNew { .. } => Code::OverlayNew,
             Self::OverlayMissing { .. } => Code::OverlayMissing,
             Self::OverlayChanged { .. } => Code::OverlayChanged,
+            Self::BaseUnguarded { .. } => Code::BaseUnguarded,
             Self::BaseNotCached { .. } => Code::BaseNotCached,
             Self::ImportDestChanged { .. } => Code::ImportDestChanged,
             Self::ResultIncomplete { .. } => Code::ResultIncomplete,
@@ -209,6 +213,7 @@ impl Miss {
                 }
                 finding
             }
+            Self::BaseUnguarded { base } => finding.with([Difference::fact("base", base)]),
             Self::BaseNotCached { base, why } => finding
                 .with([
                     Difference::fact("base", base),

@@ -358,6 +358,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         let (guard, digest, readable) = self.read_guard();
         self.guard = guard;
         self.guard_on_disk = digest;
+        self.guard_lost = !readable;
         if !readable {
             let path = self.places.guard_file();
             self.opened

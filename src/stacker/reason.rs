@@ -37,8 +37,8 @@ catalogue! {
             "roots/app/overlay_dirs/etc does not exist", "build the layer";
         OverlayChanged = "overlay-changed", "6, 9.4", "an overlay directory is not what the entry was made from",
             "etc/passwd: mode differs", "build the layer; the changes name the files";
-        BaseUnguarded = "base-unguarded", "7, T6", "only a 64-bit hash says what the layer was built on: stacker wrote the entry, and no digest was kept beside it",
-            "an entry written by stacker itself", "record results with a put to have their bases checked by SHA-256, too";
+        BaseUnguarded = "base-unguarded", "7, T6", "only a 64-bit hash says what the layer was built on: no digest was kept beside the entry; a note, and a miss where the file of digests was lost",
+            "an entry written by stacker itself", "nothing to do for entries that stacker wrote; entries that a put records are checked by SHA-256, too";
         ImportDestChanged = "import-dest-changed", "11", "an import with a destination has another content than when the layer was recorded; stacker would not notice",
             "hash: sha256:37.. became sha256:9a..", "build the layer; stacker itself needs a changed definition for that, such as the hash of the import";
         ResultIncomplete = "result-incomplete", "4", "the manifest of the result is there, but its config or layers are not",

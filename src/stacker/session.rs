@@ -77,6 +77,8 @@ pub struct Session<'a, F, O> {
     /// Names that were put and are not saved yet.
     pub(super) unsaved: BTreeSet<String>,
     pub(super) guard: Guard,
+    /// The guard file is there and cannot be read.
+    pub(super) guard_lost: bool,
     /// Digest of the guard file, likewise.
     pub(super) guard_on_disk: Option<String>,
     pub(super) verdicts: BTreeMap<String, Verdict>,
@@ -126,6 +128,7 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
             on_disk: None,
             unsaved: BTreeSet::new(),
             guard: Guard::default(),
+            guard_lost: false,
             guard_on_disk: None,
             verdicts: BTreeMap::new(),
             dependents: BTreeMap::new(),

@@ -314,8 +314,10 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         }
         let current = base.identity.as_ref()?;
         let base = definition.built_on().unwrap_or_default().to_owned();
-        // An entry that stacker wrote itself has no record; that is noted.
+        // An entry that stacker wrote itself has no record, which is noted; but
+        // where the records were lost, nobody knows whether it had one.
         match self.guard.base(name, entry.digest()) {
+            None if self.guard_lost => Some(Miss::BaseUnguarded { base }),
             Some(cached) if cached != current => Some(Miss::BaseForged {
                 base,
                 cached: cached.to_owned(),
