@@ -24,9 +24,10 @@ use crate::cli::lend::{self, Bars};
 /// The directories, absolute.
 #[derive(Clone, Debug)]
 pub struct Directories {
-    work: PathBuf,
+    /// As it was named, which is what stacker substitutes.
+    named: PathBuf,
     /// Where relative paths start.
-    current: PathBuf,
+    work: PathBuf,
     pub stacker: PathBuf,
     pub roots: PathBuf,
     pub oci: PathBuf,
@@ -55,7 +56,8 @@ impl<'a> Opened<'a> {
         let semantics = args.semantics()?;
         let directories = Directories::new(args)?;
         if writes {
-            directories.check_written()?;
+            directories.check_stacker()?;
+            directories.check_results()?;
         }
         let project = match file {
             Some(file) => Project::read(&file.files, &around(file, &semantics, &directories)?)?,
@@ -81,7 +83,7 @@ impl<'a> Opened<'a> {
             wanted_layer_type(text)
                 .map_err(|_| Failed::usage(format!("{text:?} is no layer type, such as tar")))?;
         }
-        let directory = encode(self.directories.current.as_os_str().as_bytes());
+        let directory = encode(self.directories.work.as_os_str().as_bytes());
         let types = types.to_vec();
         self.open(true, Some(Build { directory, types }))
     }
@@ -177,31 +179,31 @@ impl Directories {
             Some(given) => absolute(given),
             None => Ok(work.join(name)),
         };
-        Ok(Self {
+        let directories = Self {
             stacker: place(&args.stacker_dir, ".stacker")?,
             roots: place(&args.roots_dir, "roots")?,
             oci: place(&args.oci_dir, "oci")?,
-            work: args.work_dir.clone().unwrap_or_default(),
-            current: absolute(Path::new("."))?,
-        })
+            named: args.work_dir.clone().unwrap_or_default(),
+            work,
+        };
+        // A name that was typed is no first build.
+        if args.stacker_dir.is_some() {
+            directories.check_stacker()?;
+        }
+        if args.oci_dir.is_some() {
+            directories.check_results()?;
+        }
+        Ok(directories)
     }
 
-    /// Refuses to write where stacker has not been: a layout that is not there
-    /// would be a cache without results, and all of it would be dropped for a
-    /// mistyped name.
-    fn check_written(&self) -> Result<(), Failed> {
-        for (what, option, path) in [
-            ("stacker directory", "--stacker-dir", &self.stacker),
-            ("layout of results", "--oci-dir", &self.oci),
-        ] {
-            let found = std::fs::metadata(path);
-            let found = found.map_err(|error| Failed::file(&format!("the {what}"), path, &error));
-            if !found?.is_dir() {
-                let why = format!("it is no directory; name it with {option}");
-                return Err(Failed::unreadable(&format!("the {what}"), path, &why));
-            }
-        }
-        Ok(())
+    fn check_stacker(&self) -> Result<(), Failed> {
+        is_directory("stacker directory", "--stacker-dir", &self.stacker)
+    }
+
+    /// A layout that is not there would be a cache without results: all of it
+    /// would be dropped for a mistyped name.
+    fn check_results(&self) -> Result<(), Failed> {
+        is_directory("layout of results", "--oci-dir", &self.oci)
     }
 
     /// The values that stacker has for its own names.
@@ -212,7 +214,7 @@ impl Directories {
             ("STACKER_OCI_DIR", &self.oci),
         ];
         if version >= 16 {
-            places.push(("STACKER_WORK_DIR", &self.work));
+            places.push(("STACKER_WORK_DIR", &self.named));
         }
         let value = |(name, path): (&str, &PathBuf)| match path.to_str() {
             Some(path) => Ok(Substitution::new(name, path)),
@@ -224,6 +226,16 @@ impl Directories {
         };
         places.into_iter().map(value).collect()
     }
+}
+
+fn is_directory(what: &str, option: &str, path: &Path) -> Result<(), Failed> {
+    let found = std::fs::metadata(path);
+    let found = found.map_err(|error| Failed::file(&format!("the {what}"), path, &error));
+    if found?.is_dir() {
+        return Ok(());
+    }
+    let why = format!("it is no directory; name it with {option}");
+    Err(Failed::unreadable(&format!("the {what}"), path, &why))
 }
 
 fn around(
@@ -271,7 +283,7 @@ fn go_name(name: &str) -> String {
 fn roots(directories: &Directories, project: &Project, writes: bool) -> Result<Vec<Root>, Failed> {
     let sources = project.layers.iter().flat_map(|layer| &layer.sources);
     let sources = sources
-        .map(|source| clean(directories.current.join(source).as_os_str()))
+        .map(|source| clean(directories.work.join(source).as_os_str()))
         .filter(|source| source.is_absolute());
     let places = [&directories.roots, &directories.oci, &directories.stacker];
     let mut lent: BTreeMap<PathBuf, Access> = BTreeMap::new();
