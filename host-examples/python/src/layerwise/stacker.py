@@ -181,7 +181,8 @@ class Build:
     directory: str
     #: The layer types that are wanted: `tar`, `squashfs` (which stacker makes
     #: with verity data), or `TYPE+BOOL` as in the cache. With none any type
-    #: will do.
+    #: will do; an entry that was put without manifests says nothing of types
+    #: and is taken as complete.
     types: Sequence[str] = ()
 
 
