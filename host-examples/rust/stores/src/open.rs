@@ -20,6 +20,9 @@ pub struct Opened {
     /// What is passed over in it because it cannot be read. Empty where that cannot
     /// be told: whatever is asked of the images then says why.
     pub passed: Vec<Passed>,
+    /// Every name in it, of images or of something else; empty where they cannot be
+    /// read.
+    pub names: Vec<String>,
 }
 
 /// Why a store was not opened; prints as one line.
@@ -44,22 +47,28 @@ pub fn open(spec: &str) -> Result<Opened, OpenError> {
         .split_once(':')
         .ok_or_else(|| OpenError::Kind(spec.to_owned()))?;
     let failed = |failure| OpenError::Store(spec.to_owned(), failure);
-    let opened = |images, passed: Result<Vec<Passed>, Failure>| Opened {
-        images,
-        passed: passed.unwrap_or_default(),
-    };
     match (kind, path) {
-        ("memory", "") => Ok(opened(Box::new(Memory::new(Order::Sorted)), Ok(Vec::new()))),
+        ("memory", "") => Ok(Opened {
+            images: Box::new(Memory::new(Order::Sorted)),
+            passed: Vec::new(),
+            names: Vec::new(),
+        }),
         ("memory", _) | ("oci" | "docker", "") => Err(OpenError::Path(spec.to_owned())),
         ("oci", path) => {
             let layout = OciLayout::open(Path::new(path)).map_err(failed)?;
-            let passed = layout.passed();
-            Ok(opened(Box::new(layout), passed))
+            Ok(Opened {
+                passed: layout.passed().unwrap_or_default(),
+                names: layout.names().unwrap_or_default(),
+                images: Box::new(layout),
+            })
         }
         ("docker", path) => {
             let root = DockerRoot::open(Path::new(path)).map_err(failed)?;
-            let passed = root.passed();
-            Ok(opened(Box::new(root), passed))
+            Ok(Opened {
+                passed: root.passed().unwrap_or_default(),
+                names: root.names().unwrap_or_default(),
+                images: Box::new(root),
+            })
         }
         _ => Err(OpenError::Kind(spec.to_owned())),
     }
