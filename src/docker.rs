@@ -16,9 +16,11 @@ mod explain;
 mod helpers;
 mod history;
 mod image;
+mod instruction;
 mod lineage;
 mod platform;
 mod reason;
+mod recorded;
 mod restore;
 mod session;
 mod source;
@@ -39,6 +41,7 @@ pub use helpers::{
     layer_of, match_platforms, newest, normalize_platform, parse_time, rules,
 };
 pub use reason::Reason;
+pub use recorded::{Recorded, Recording, recorded_steps};
 pub use session::Session;
 pub use version::Order;
 
@@ -92,6 +95,9 @@ pub struct Step {
     pub config: Option<String>,
     /// What the builder builds for.
     pub platform: Platform,
+    /// No step of its stage follows. The guarded reading restores no such image: it
+    /// would run the build step.
+    pub last: bool,
 }
 
 /// How a lookup ended.

@@ -10,6 +10,7 @@ mod cli {
     mod buildpacks_errors;
     mod conformance;
     mod demo;
+    mod docker_truth;
     mod errors;
     mod history;
     mod json;
@@ -19,4 +20,5 @@ mod cli {
     mod stacker;
     mod step;
     mod support;
+    mod words;
 }
