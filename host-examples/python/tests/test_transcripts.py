@@ -35,6 +35,7 @@ STEP = {
         "os-version": "",
         "os-features": [],
     },
+    "place": [],
 }
 OPTIONS = {
     "semantics": {"reading": "guarded", "version": None},
