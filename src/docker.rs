@@ -5,7 +5,8 @@
 //! stands on `store` (what is known of the host's images), `compare`,
 //! `platform` and `history` (the predicates), and `restore` (making an image out
 //! of a source's history). `explain` says of every candidate what `decide` only
-//! acts on. `version` holds what changed between engine versions, as data.
+//! acts on. `recorded` reads what a builder asked out of the images that it made.
+//! `version` holds what changed between engine versions, as data.
 
 mod base;
 mod child;

@@ -220,7 +220,7 @@ fn an_image_document_as_config() {
     assert!(asked > 5 && refused > 0, "{asked} {refused}");
 }
 
-/// What was right stays right: whole histories of 24 images in a root of 20.10.
+/// What was right stays right: whole histories of 20 images in a root of 20.10.
 #[test]
 fn histories_of_a_real_root() {
     let dir = root("m");
