@@ -39,6 +39,7 @@ STEP = {
         "os-version": "",
         "os-features": [],
     },
+    "place": [],
 }
 OPTIONS = {
     "semantics": {"reading": "guarded", "version": None},

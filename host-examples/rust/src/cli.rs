@@ -19,6 +19,7 @@ mod rule;
 mod scenario;
 mod stacker;
 mod text;
+mod typed;
 mod why;
 
 use std::env;
@@ -34,9 +35,9 @@ use reply::{Exit, Reply, Style};
 /// Runs the command line.
 pub fn main() -> ExitCode {
     let json = env::args_os().any(|argument| argument == "--json");
-    let reply = match Cli::try_parse() {
+    let reply = match Cli::try_parse_from(typed::arguments(env::args_os())) {
         Ok(cli) => reply(&cli),
-        Err(error) => usage(&error, json),
+        Err(error) => usage(&typed::suggest(error, env::args_os()), json),
     };
     let exit = print(&reply, io::stdout().lock(), io::stderr().lock());
     ExitCode::from(exit.code())

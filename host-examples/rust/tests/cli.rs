@@ -12,6 +12,7 @@ mod cli {
     mod confined;
     mod conformance;
     mod demo;
+    mod docker_truth;
     mod errors;
     mod history;
     mod json;
@@ -23,4 +24,5 @@ mod cli {
     mod support;
     mod trust;
     mod unpacking;
+    mod words;
 }

@@ -87,8 +87,7 @@ impl Directory {
                 (_, [only]) => vec![only],
                 (_, []) => Vec::new(),
                 (_, several) => {
-                    let count = several.len();
-                    let message = format!("{:?} has {count} entries: name one of them", self.root);
+                    let message = format!("{:?} has {}", self.root, names(several));
                     return Err(failures::new(FailureCode::Invalid, message));
                 }
             },
@@ -286,6 +285,24 @@ impl Directory {
             wait: self.wait,
         })
     }
+}
+
+/// How many entries there are, and what they can be named by.
+fn names(entries: &[layout::Descriptor]) -> String {
+    /// How many are listed.
+    const MOST: usize = 20;
+    let listed = entries.iter().take(MOST).map(|entry| {
+        let name = entry.annotation(layout::REF_NAME);
+        name.map_or_else(|| format!("@{}", entry.digest), |name| format!(":{name}"))
+    });
+    let listed: Vec<String> = listed.collect();
+    let more = match entries.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let count = entries.len();
+    let listed = listed.join(", ");
+    format!("{count} entries, name one of them: {listed}{more}")
 }
 
 fn descriptor(entry: &layout::Descriptor) -> Result<Descriptor, Failure> {

@@ -96,7 +96,7 @@ pub enum DockerCommand {
     Plan(PlanArgs),
     /// Say of every candidate why it is the result of a step, or why not.
     #[command(after_long_help = docker::STEP_HELP)]
-    Explain(StepArgs),
+    Explain(ExplainArgs),
     /// Show for each step of an image what it would hit today, and why not.
     #[command(after_long_help = docker::HISTORY_HELP)]
     History(HistoryArgs),
@@ -115,6 +115,9 @@ pub struct LookupArgs {
     /// Also print the explanation (of the state before any change).
     #[arg(long)]
     pub explain: bool,
+    /// With --explain: print every verdict, not only the nearest candidate.
+    #[arg(long, requires = "explain")]
+    pub all: bool,
 }
 
 #[derive(Args)]
@@ -124,6 +127,18 @@ pub struct PlanArgs {
     /// Also print the explanation.
     #[arg(long)]
     pub explain: bool,
+    /// With --explain: print every verdict, not only the nearest candidate.
+    #[arg(long, requires = "explain")]
+    pub all: bool,
+}
+
+#[derive(Args)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    pub step: StepArgs,
+    /// Print every verdict, not only the nearest candidate.
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// One step that is about to run.
@@ -132,12 +147,17 @@ pub struct StepArgs {
     /// The image the step starts from, as an id or a name in the store, or `scratch`.
     #[arg(long, value_name = "ID|REF|scratch")]
     pub parent: String,
-    /// The container config the step would commit, a JSON object; `-` is standard input.
+    /// The container config the step would commit, a JSON object; `-` is standard input. Of an
+    /// image document, its `container_config` is taken.
     #[arg(long, value_name = "FILE|-")]
     pub config: PathBuf,
-    /// What the builder builds for.
+    /// What the builder builds for; default: what the parent is for, else this machine.
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
-    pub platform: Platform,
+    pub platform: Option<Platform>,
+    /// No step of its stage follows. The guarded reading restores no such image from a source:
+    /// its command would be that of the build step.
+    #[arg(long)]
+    pub last: bool,
     #[command(flatten)]
     pub session: SessionArgs,
 }

@@ -2,6 +2,9 @@
 
 mod adopt;
 mod history;
+mod named;
+mod place;
+mod platform;
 mod show;
 mod step;
 mod trust;
@@ -16,12 +19,12 @@ use layerwise_host::docker::Session;
 use layerwise_host::{Engine, Lent};
 use layerwise_stores::Images;
 
-use super::args::{Global, HistoryArgs, LookupArgs, PlanArgs, SessionArgs, StepArgs};
+use super::args::{ExplainArgs, Global, HistoryArgs, LookupArgs, PlanArgs, SessionArgs};
 use super::edges;
 use super::failed::Failed;
 use super::reply::{Reply, Style};
 use super::text;
-use step::Verb;
+use step::{Verb, Why};
 
 pub use adopt::{HELP as ADOPT_HELP, run as adopt};
 pub use history::HELP as HISTORY_HELP;
@@ -31,17 +34,30 @@ pub use step::HELP as STEP_HELP;
 /// `docker lookup`
 pub fn lookup(global: &Global, args: &LookupArgs, style: Style) -> Result<Reply, Failed> {
     let verb = if args.plan { Verb::Plan } else { Verb::Lookup };
-    step::run(global, &args.step, verb, args.explain, style)
+    step::run(
+        global,
+        &args.step,
+        verb,
+        Why::of(args.explain, args.all),
+        style,
+    )
 }
 
 /// `docker plan`
 pub fn plan(global: &Global, args: &PlanArgs, style: Style) -> Result<Reply, Failed> {
-    step::run(global, &args.step, Verb::Plan, args.explain, style)
+    let why = Why::of(args.explain, args.all);
+    step::run(global, &args.step, Verb::Plan, why, style)
 }
 
 /// `docker explain`
-pub fn explain(global: &Global, args: &StepArgs, style: Style) -> Result<Reply, Failed> {
-    step::run(global, args, Verb::Explain, true, style)
+pub fn explain(global: &Global, args: &ExplainArgs, style: Style) -> Result<Reply, Failed> {
+    step::run(
+        global,
+        &args.step,
+        Verb::Explain,
+        Why::of(true, args.all),
+        style,
+    )
 }
 
 /// `docker history`
@@ -54,12 +70,14 @@ struct Opened<'a> {
     args: &'a SessionArgs,
     engine: Engine,
     store: Arc<dyn Images + Send + Sync>,
+    /// Every name in the store.
+    names: Vec<String>,
     semantics: Semantics,
 }
 
 impl<'a> Opened<'a> {
     fn new(global: &Global, args: &'a SessionArgs) -> Result<Self, Failed> {
-        let opened = layerwise_stores::open(&args.store)?;
+        let opened = place::open(&args.store)?;
         if let Some(first) = opened.passed.first() {
             let why = text::escape(&first.failure.message);
             let more = match opened.passed.len() {
@@ -85,6 +103,7 @@ impl<'a> Opened<'a> {
         Ok(Self {
             args,
             store: Arc::from(opened.images),
+            names: opened.names,
             engine: edges::engine(global)?,
             semantics: args.reading.semantics(),
         })

@@ -93,12 +93,34 @@ impl DockerRoot {
         &self.driver
     }
 
-    /// The images that are in no listing because their parent link cannot be read.
+    /// The images that are in no listing because their parent link cannot be read, and
+    /// whether the directory of all links and marks is missing.
     ///
     /// # Errors
     /// When the image data base cannot be read.
     pub fn passed(&self) -> Result<Vec<Passed>, Failure> {
-        Ok(self.scan()?.passed.clone())
+        let mut passed = self.scan()?.passed.clone();
+        passed.extend(self.without_facts());
+        Ok(passed)
+    }
+
+    /// That there is no directory of facts at all: then nothing is known of parents and
+    /// marks, and every image looks like one that was pulled.
+    fn without_facts(&self) -> Option<Passed> {
+        let facts = scan::metadata(&self.images);
+        let message = format!("{facts:?} is missing: no parent and no built-here mark is known");
+        (!facts.is_dir()).then(|| Passed {
+            digest: String::new(),
+            failure: Failure::new(FailureCode::NotFound, message),
+        })
+    }
+
+    /// Every name.
+    ///
+    /// # Errors
+    /// When the names cannot be read.
+    pub fn names(&self) -> Result<Vec<String>, Failure> {
+        Ok(Names::read(&self.images)?.all().cloned().collect())
     }
 
     /// Forgets what was read of the parent links.

@@ -172,6 +172,14 @@ impl OciLayout {
     }
 
     /// The images `index.json` leads to now.
+    /// Every name, of images or of something else.
+    ///
+    /// # Errors
+    /// When the layout cannot be read.
+    pub fn names(&self) -> Result<Vec<String>, Failure> {
+        Ok(self.catalog()?.names().cloned().collect())
+    }
+
     fn catalog(&self) -> Result<Arc<Catalog>, Failure> {
         let text = index::read(&self.root)?;
         let mut kept = locked(&self.catalog);
@@ -250,7 +258,19 @@ impl OciLayout {
             Completed::One(id) => catalog
                 .find(&id)?
                 .ok_or_else(|| self.unknown(catalog, text)),
-            Completed::None => Err(self.unknown(catalog, text)),
+            // The ids of an engine with the containerd image store are those of
+            // manifests and indexes.
+            Completed::None => match digests::complete(catalog.digests(), text) {
+                Completed::One(digest) => {
+                    let digest = digest.parse().map_err(|_| self.unknown(catalog, text))?;
+                    self.only(catalog, text, &catalog.under_digest(&digest))
+                }
+                Completed::None => Err(self.unknown(catalog, text)),
+                Completed::Several => Err(Failure::new(
+                    FailureCode::Invalid,
+                    format!("several digests begin with {text:?}"),
+                )),
+            },
             Completed::Several => Err(Failure::new(
                 FailureCode::Invalid,
                 format!("several image ids begin with {text:?}"),

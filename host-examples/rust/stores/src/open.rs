@@ -33,6 +33,9 @@ pub struct Opened {
     pub passed: Vec<Passed>,
     /// Images of a layout with marks that do not hold here.
     pub unproved: Vec<String>,
+    /// Every name in it, of images or of something else; empty where they cannot be
+    /// read.
+    pub names: Vec<String>,
 }
 
 /// Why a store was not opened; prints as one line.
@@ -69,27 +72,32 @@ pub fn open_with(
         .split_once(':')
         .ok_or_else(|| OpenError::Kind(spec.to_owned()))?;
     let failed = |failure| OpenError::Store(spec.to_owned(), failure);
-    let opened = |images, passed: Result<Vec<Passed>, Failure>| Opened {
-        images,
-        passed: passed.unwrap_or_default(),
-        unproved: Vec::new(),
-    };
     match (kind, path) {
-        ("memory", "") => Ok(opened(Box::new(Memory::new(Order::Sorted)), Ok(Vec::new()))),
+        ("memory", "") => Ok(Opened {
+            images: Box::new(Memory::new(Order::Sorted)),
+            passed: Vec::new(),
+            unproved: Vec::new(),
+            names: Vec::new(),
+        }),
         ("memory", _) | ("oci" | "docker", "") => Err(OpenError::Path(spec.to_owned())),
         ("oci", path) => {
             let layout = OciLayout::open(Path::new(path)).map_err(failed)?;
             let layout = layout.with_marks(marks().map_err(failed)?);
-            let (passed, unproved) = (layout.passed(), layout.unproved());
             Ok(Opened {
-                unproved: unproved.unwrap_or_default(),
-                ..opened(Box::new(layout), passed)
+                passed: layout.passed().unwrap_or_default(),
+                unproved: layout.unproved().unwrap_or_default(),
+                names: layout.names().unwrap_or_default(),
+                images: Box::new(layout),
             })
         }
         ("docker", path) => {
             let root = DockerRoot::open(Path::new(path)).map_err(failed)?;
-            let passed = root.passed();
-            Ok(opened(Box::new(root), passed))
+            Ok(Opened {
+                passed: root.passed().unwrap_or_default(),
+                unproved: Vec::new(),
+                names: root.names().unwrap_or_default(),
+                images: Box::new(root),
+            })
         }
         _ => Err(OpenError::Kind(spec.to_owned())),
     }

@@ -214,7 +214,7 @@ fn arguments_that_mean_nothing() {
         ),
         (
             &["docker", "history", "x", "--store", "oci:"],
-            "error: \"oci:\" has no path: expected oci:PATH, docker:PATH or memory:",
+            "error: \"oci:\" has no path: write --store oci:DIRECTORY, such as oci:./layout",
         ),
     ] {
         let run = layerwise(arguments);

@@ -37,6 +37,8 @@ pub struct Http {
     /// To others, through the proxy that the environment names.
     far: Agent,
     limits: Limits,
+    /// That proxy.
+    proxy: Option<Proxy>,
 }
 
 /// What is sent along.
@@ -108,9 +110,11 @@ impl Http {
                     .build(),
             )
         };
+        let proxy = Proxy::try_from_env();
         Ok(Self {
             near: agent(None),
-            far: agent(Proxy::try_from_env()),
+            far: agent(proxy.clone()),
+            proxy,
             limits: options.limits,
         })
     }
@@ -171,7 +175,13 @@ impl Http {
                 run(agent, head, SendBody::from_reader(&mut input))
             }
         };
-        let mut response = answer.map_err(|error| trouble(&request.method, to, &error))?;
+        let mut response = answer.map_err(|error| {
+            let proxy = self
+                .proxy
+                .as_ref()
+                .filter(|proxy| !near && !proxy.is_no_proxy(to));
+            trouble(&request.method, to, &error, proxy)
+        })?;
         response.extensions_mut().insert(self.limits);
         if let Some(authorization) = authorization {
             let sent = Sent(authorization.to_owned());
@@ -234,9 +244,17 @@ fn roots(certificates: &[Vec<u8>]) -> Result<RootCerts, Failure> {
 }
 
 /// What an error means: the way may be free again later, or something is wrong.
-fn trouble(method: &Method, to: &Uri, error: &ureq::Error) -> Trouble {
+fn trouble(method: &Method, to: &Uri, error: &ureq::Error, proxy: Option<&Proxy>) -> Trouble {
     let to = uri::shown(to);
-    let failed = |code, why: &str| failures::new(code, format!("{method} {to}: {why}"));
+    // Without its user and password.
+    let way = proxy.map_or_else(String::new, |proxy| {
+        let (host, port) = (proxy.host(), proxy.port());
+        format!(
+            "; it goes through the proxy {host}:{port} that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY \
+             names: check it, or except the host with NO_PROXY"
+        )
+    });
+    let failed = |code, why: &str| failures::new(code, format!("{method} {to}: {why}{way}"));
     let passing = |why: &str| Trouble::passing(failed(FailureCode::Unavailable, why));
     match error {
         ureq::Error::Io(error) => {

@@ -53,6 +53,12 @@ impl Names {
         })
     }
 
+    /// Every name.
+    pub fn all(&self) -> impl Iterator<Item = &String> {
+        let repositories = self.repositories.values().flatten();
+        repositories.flat_map(BTreeMap::keys)
+    }
+
     /// The id a name leads to.
     ///
     /// # Errors

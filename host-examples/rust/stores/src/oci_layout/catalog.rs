@@ -168,6 +168,11 @@ impl Catalog {
         })
     }
 
+    /// Every name.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.names.keys()
+    }
+
     pub fn under_name(&self, name: &str) -> &[Target] {
         self.names.get(name).map_or(&[], Vec::as_slice)
     }
@@ -184,6 +189,11 @@ impl Catalog {
 
     pub fn under_full_name(&self, name: &str) -> &[Target] {
         self.full_names.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The digests of all manifests and indexes.
+    pub fn digests(&self) -> impl Iterator<Item = &str> {
+        self.graph.digests().into_iter()
     }
 
     pub fn under_digest(&self, digest: &Digest) -> Vec<Target> {
