@@ -6,8 +6,10 @@
 #[cfg(test)]
 mod cli {
     mod buildkit;
+    mod buildkit_caches;
     mod buildpacks;
     mod buildpacks_errors;
+    mod caches;
     mod conformance;
     mod demo;
     mod errors;
