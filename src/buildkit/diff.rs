@@ -206,12 +206,12 @@ impl Report<'_> {
             self.passed += members.len() as u64;
             return;
         }
-        if let Some(other) = some(groups.pair.at(group)) {
-            let old = self.old_groups.members.get(place(other));
-            let Some(old) = old.and_then(|members| members.first()) else {
-                return;
-            };
-            let digests = [self.before.digest(*old), after.digest(first)];
+        let paired = some(groups.pair.at(group)).and_then(|pair| {
+            let old = self.old_groups.members.get(place(pair));
+            old.and_then(|members| members.first().copied())
+        });
+        if let Some(old) = paired.or(some(groups.instead.at(group))) {
+            let digests = [self.before.digest(old), after.digest(first)];
             let [have, want] = digests.map(ToOwned::to_owned);
             let finding = Finding::new(Reason::RecordChanged, want.clone());
             let finding = finding

@@ -199,6 +199,10 @@ pub(super) struct Groups {
     pub members: Vec<Vec<u32>>,
     /// For each group the one of the other cache in its place, or `NONE`.
     pub pair: Dense<u32>,
+    /// For each new group without one a source that both caches have, on which the
+    /// same step stands in the old one, or `NONE`: an export of imported records
+    /// keeps what was there before beside what is new.
+    pub instead: Dense<u32>,
     /// For each group whether it is the output of a step that only this cache has:
     /// the step is an alternative of it.
     pub output: Dense<bool>,
@@ -210,6 +214,7 @@ impl Groups {
             of: Dense::filled(side.web.len(), NONE),
             members: Vec::new(),
             pair: Dense::default(),
+            instead: Dense::default(),
             output: Dense::default(),
         };
         let mut seen = BTreeSet::new();
@@ -243,6 +248,7 @@ impl Groups {
             }
             groups.members.push(members);
             groups.pair.push(NONE);
+            groups.instead.push(NONE);
             groups.output.push(output);
         }
         groups
@@ -316,16 +322,55 @@ pub(super) fn groups(before: &Side<'_>, after: &Side<'_>) -> (Groups, Groups) {
         if let Some((other, _)) = best {
             new.pair.set(group, other);
             old.pair.set(other, group);
+        } else if let Some(source) = instead(before, after, &new, group) {
+            new.instead.set(group, source);
         }
     }
     (old, new)
+}
+
+/// The source in the old cache of a step that stands on a new group, where all its
+/// other inputs are the same.
+fn instead(before: &Side<'_>, after: &Side<'_>, new: &Groups, group: u32) -> Option<u32> {
+    let members = new.members.get(super::dense::place(group))?.iter();
+    let users = members.flat_map(|member| after.users(*member)).take(NEAR);
+    for (user, input) in users.copied() {
+        let shared = after.shared(user);
+        let lacking = shared.iter().filter(|source| **source == NONE).count();
+        if lacking != 1 || after.ground(user, input).is_some() {
+            continue;
+        }
+        let digest = after.common(user)?;
+        let mut links = after.web.links(user).iter();
+        let other = links.find(|link| link.input != input && !after.only(link.source))?;
+        let link = Link {
+            input: other.input,
+            source: after.same.at(other.source),
+            selector: after.texts.at(other.selector),
+        };
+        let mut steps = before.graph.candidates(digest, link).take(NEAR);
+        let source = steps.find_map(|step| {
+            let alike = (0..).zip(shared).all(|(at, source)| {
+                at == input || before.sources(step, at).any(|other| other == *source)
+            });
+            let mut sources = before.sources(step, input).filter(|_| alike);
+            sources.find(|source| before.is_root(*source))
+        });
+        if source.is_some() {
+            return source;
+        }
+    }
+    None
 }
 
 /// What each input of a record that only one cache has stands on.
 pub(super) fn grounds(side: &Side<'_>, groups: &Groups, record: u32) -> Vec<Ground> {
     let changed = |source: u32| {
         let group = groups.of.at(source);
-        group == NONE || groups.pair.at(group) != NONE || groups.output.at(group)
+        group == NONE
+            || groups.pair.at(group) != NONE
+            || groups.instead.at(group) != NONE
+            || groups.output.at(group)
     };
     (0..side.web.arity.at(record))
         .map(|input| match side.ground(record, input) {
