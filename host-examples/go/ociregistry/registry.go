@@ -168,7 +168,7 @@ func (r *Registry) Read(ctx context.Context, repository string, wanted []layerwi
 			return "", coded(err)
 		}
 		if !utf8.Valid(data) {
-			return "", layerwise.Failed(layerwise.FailureCodeCorrupt, "%s is not utf-8", one.Digest)
+			return "", layerwise.Failed(layerwise.FailureCodeUnsupported, "%s is not utf-8", one.Digest)
 		}
 		return string(data), nil
 	})

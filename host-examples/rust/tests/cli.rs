@@ -6,10 +6,12 @@
 #[cfg(test)]
 mod cli {
     mod buildkit;
+    mod buildkit_caches;
     mod buildpacks;
     mod buildpacks_commit;
     mod buildpacks_errors;
     mod confined;
+    mod caches;
     mod conformance;
     mod demo;
     mod docker_truth;

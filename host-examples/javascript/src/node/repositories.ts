@@ -63,7 +63,7 @@ export class Repositories implements Registry {
       try {
         return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
       } catch {
-        throw new Failure('corrupt', `${digest} is not utf-8`);
+        throw new Failure('unsupported', `${digest} is not utf-8`);
       }
     });
   }

@@ -95,7 +95,7 @@ impl Repositories {
         String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             failures::new(
-                FailureCode::Corrupt,
+                FailureCode::Unsupported,
                 format!("{digest} is not utf-8 at byte {at}"),
             )
         })

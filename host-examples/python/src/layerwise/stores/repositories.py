@@ -157,7 +157,7 @@ class Repositories:
                 return content.decode()
             except UnicodeDecodeError as error:
                 message = f"{digest} is not utf-8 at byte {error.start}"
-                raise Failure(FailureCode.CORRUPT, message) from None
+                raise Failure(FailureCode.UNSUPPORTED, message) from None
 
         return self._everywhere(repository, wanted, one)
 
