@@ -103,14 +103,9 @@ pub fn with_input(arguments: &[&str], input: &str) -> Run {
     }
 }
 
-/// The program; all tests share compiled code.
+/// The program.
 pub fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_layerwise"));
-    command.env(
-        "XDG_CACHE_HOME",
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
-    );
-    command
+    Command::new(env!("CARGO_BIN_EXE_layerwise"))
 }
 
 /// One line on standard error, word for word, and exit code 3.
@@ -154,6 +149,11 @@ impl Layout {
         };
         layout.write_index();
         layout
+    }
+
+    /// The directory alone.
+    pub fn into_dir(self) -> Dir {
+        self.dir
     }
 
     pub fn dir(&self) -> &Dir {
