@@ -33,8 +33,12 @@ fn build() -> Result<(), String> {
     let target = variable("TARGET")?;
     let out = PathBuf::from(variable("OUT_DIR")?);
     for (net, name) in [(Net::Deadline, "deadline.cwasm"), (Net::Fuel, "fuel.cwasm")] {
-        let code = compile(&component, net, &target)
-            .map_err(|error| format!("the component cannot be compiled for {target}: {error:#}"))?;
+        let code = compile(&component, net, &target).map_err(|error| {
+            format!(
+                "the component cannot be compiled for {target}: {error:#}; \
+                     it can be for x86-64 and 64-bit Arm"
+            )
+        })?;
         fs::write(out.join(name), code).map_err(|error| format!("write {name}: {error}"))?;
     }
     let digest: String = Sha256::digest(&component)

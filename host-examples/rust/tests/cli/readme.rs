@@ -37,9 +37,15 @@ fn things() -> (Dir, DataRoot) {
         fs::rename(from, to).unwrap();
     }
     dir.file("step.json", TEST);
-    dir.file("group.toml", "[[group]]\nid = \"a\"\nversion = \"1\"\n");
+    dir.file(
+        "group.toml",
+        "[[group]]\nid = \"a\"\nversion = \"1\"\napi = \"0.10\"\n",
+    );
     dir.file("layers/a/b.toml", "[types]\ncache = true\n");
     dir.file("stacker.yaml", "base:\n  from: {type: scratch}\n");
+    fs::create_dir(dir.path().join(".stacker")).unwrap();
+    dir.file("oci/oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#);
+    dir.file("oci/index.json", r#"{"schemaVersion":2,"manifests":[]}"#);
     dir.file("base.tar", [0; 1024]);
     let record = r#"{"schema":"layerwise/buildkit-records/1","records":[{"digest":"sha256:1111111111111111111111111111111111111111111111111111111111111111","results":[{"created":"2026-01-02T03:04:05Z","layers":[{"file":"base.tar"}]}]}]}"#;
     dir.file("records.json", record);
