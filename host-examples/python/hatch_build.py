@@ -1,12 +1,11 @@
 """Puts the component into the package.
 
-It is the file that `LAYERWISE_COMPONENT` names, or what `cargo build` makes of
-the repository this is in. A source distribution holds it already.
+It is the file that `LAYERWISE_COMPONENT` names, or what `layerwise-component` makes
+of the repository this is in. A source distribution holds it already.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -50,19 +49,12 @@ def component() -> Path:
 
 def build() -> Path:
     """Builds it as it is released."""
-    options = ["--profile", "component", "--target", "wasm32-wasip2", "--package", "layerwise"]
+    command = ["cargo", "run", "--package", "layerwise-component", "--", str(PLACE)]
     try:
-        subprocess.run(["cargo", "build", "--lib", *options], cwd=REPOSITORY, check=True)
-        metadata = subprocess.run(
-            ["cargo", "metadata", "--no-deps", "--format-version", "1"],
-            cwd=REPOSITORY,
-            check=True,
-            capture_output=True,
-        )
+        subprocess.run(command, cwd=REPOSITORY, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise SystemExit(
             f"the component cannot be built ({error}): install Rust with the target wasm32-wasip2, "
             "or set LAYERWISE_COMPONENT to the path of layerwise.wasm"
         ) from error
-    target = Path(json.loads(metadata.stdout)["target_directory"])
-    return target / "wasm32-wasip2" / "component" / "layerwise.wasm"
+    return PLACE

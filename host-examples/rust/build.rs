@@ -1,12 +1,17 @@
-//! Builds the component that the host embeds, so that one command is enough.
+//! Compiles the component ahead of time, for the machine that the host is built
+//! for, so that the host starts at once and needs no compiler.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::{env, fs};
 
 use sha2::{Digest as _, Sha256};
+use wasmtime::Engine;
 
-const TARGET: &str = "wasm32-wasip2";
+use settings::Net;
+
+#[path = "src/settings.rs"]
+mod settings;
 
 fn main() -> ExitCode {
     match build() {
@@ -20,52 +25,39 @@ fn main() -> ExitCode {
 
 fn build() -> Result<(), String> {
     let variable = |name| env::var(name).map_err(|_| format!("cargo did not set {name}"));
-    let root = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("../..");
-    for input in [
-        "src",
-        "wit",
-        "Cargo.toml",
-        "Cargo.lock",
-        ".cargo/config.toml",
-    ] {
-        println!("cargo::rerun-if-changed={}", root.join(input).display());
-    }
+    let wasm = variable("DEP_LAYERWISE_COMPONENT_WASM")?;
+    println!("cargo::rerun-if-changed={wasm}");
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=src/settings.rs");
+    let component = fs::read(&wasm).map_err(|error| format!("read {wasm}: {error}"))?;
+    let target = variable("TARGET")?;
     let out = PathBuf::from(variable("OUT_DIR")?);
-    let built = out.join("component");
-    let status = Command::new(variable("CARGO")?)
-        .args([
-            "build",
-            "--package",
-            "layerwise",
-            "--lib",
-            "--profile",
-            "component",
-        ])
-        .args(["--target", TARGET, "--target-dir"])
-        .arg(&built)
-        .current_dir(&root)
-        // What the outer build sets for native code must not reach the component:
-        // its own flags are in .cargo/config.toml.
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env_remove("RUSTFLAGS")
-        .env_remove("RUSTC_WRAPPER")
-        .env_remove("RUSTC_WORKSPACE_WRAPPER")
-        .status()
-        .map_err(|error| format!("cargo cannot be run: {error}"))?;
-    if !status.success() {
-        return Err(format!(
-            "the component was not built; if the target is missing, run: rustup target add {TARGET}"
-        ));
+    for (net, name) in [(Net::Deadline, "deadline.cwasm"), (Net::Fuel, "fuel.cwasm")] {
+        let code = compile(&component, net, &target).map_err(|error| {
+            format!(
+                "the component cannot be compiled for {target}: {error:#}; \
+                     it can be for x86-64 and 64-bit Arm"
+            )
+        })?;
+        fs::write(out.join(name), code).map_err(|error| format!("write {name}: {error}"))?;
     }
-    let component = built.join(TARGET).join("component/layerwise.wasm");
-    let failed = |error| format!("copy {}: {error}", component.display());
-    let bytes = fs::read(&component).map_err(failed)?;
-    fs::write(out.join("layerwise.wasm"), &bytes).map_err(failed)?;
-    // Hashed here, so that a start need not.
-    let digest: String = Sha256::digest(&bytes)
+    let digest: String = Sha256::digest(&component)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
     println!("cargo::rustc-env=LAYERWISE_COMPONENT_SHA256={digest}");
+    println!("cargo::rustc-env=LAYERWISE_TARGET={target}");
+    // Cargo shows what a build script prints in no other way.
+    if variable("PROFILE")? == "release" {
+        println!("cargo::warning=no fault: the component inside has sha256 {digest}");
+    }
     Ok(())
+}
+
+/// Machine code for a target. Naming the target, even this machine's own, is what
+/// keeps the features of this machine's processor out.
+fn compile(component: &[u8], net: Net, target: &str) -> wasmtime::Result<Vec<u8>> {
+    let mut config = settings::config(net);
+    config.target(target)?;
+    Engine::new(&config)?.precompile_component(component)
 }

@@ -1,8 +1,7 @@
 // Makes gen/: the component transpiled by jco, and the description of its types.
 //
 // The component is the file named by LAYERWISE_COMPONENT, else the one that
-// `cargo build --profile component --target wasm32-wasip2 -p layerwise --lib`
-// makes.
+// `cargo run --package layerwise-component -- target/layerwise.wasm` makes.
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -33,11 +32,11 @@ await write('wit.d.ts', `export declare const wit: unknown;\n`);
 
 function componentFile() {
   const target = process.env.CARGO_TARGET_DIR ?? join(repository, 'target');
-  const file = process.env.LAYERWISE_COMPONENT ?? join(target, 'wasm32-wasip2/component/layerwise.wasm');
+  const file = process.env.LAYERWISE_COMPONENT ?? join(target, 'layerwise.wasm');
   if (existsSync(file)) return file;
   console.error(
     `no component at ${file}: make it with\n` +
-      '  cargo build --profile component --target wasm32-wasip2 -p layerwise --lib\n' +
+      `  cargo run --package layerwise-component -- ${file}\n` +
       'or name one in LAYERWISE_COMPONENT',
   );
   process.exit(1);

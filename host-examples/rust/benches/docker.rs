@@ -59,18 +59,12 @@ fn growth(kind: &str, rows: &[(usize, Times)]) {
     }
 }
 
-/// Compiling, loading and starting the component.
+/// Loading and starting the component.
 fn start() -> Engine {
-    let directory = std::env::temp_dir().join(format!("layerwise-bench-{}", std::process::id()));
-    let options = EngineOptions {
-        code_cache: Some(directory.clone()),
-        ..EngineOptions::default()
-    };
-    let begin = Instant::now();
+    let options = EngineOptions::default();
     let engine = Engine::new(&options).expect("engine");
-    println!("compile           {:>12.2?}", begin.elapsed());
     let load = median(20, || drop(Engine::new(&options).expect("engine")));
-    println!("load precompiled  {load:>12.2?}");
+    println!("load              {load:>12.2?}");
     let pool = EngineOptions {
         pool: Some(16),
         ..options.clone()
@@ -91,7 +85,6 @@ fn start() -> Engine {
     let each = resident().saturating_sub(before) / sessions.len();
     println!("idle session      {:>9} KiB resident", each / 1024);
     drop(sessions);
-    let _ = std::fs::remove_dir_all(directory);
     engine
 }
 

@@ -27,6 +27,9 @@ use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::ErrorKind;
+use layerwise_host::{COMPONENT_SHA256, TARGET};
+use serde_json::json;
 
 use args::{Cli, Command, DockerCommand};
 use failed::Failed;
@@ -37,6 +40,7 @@ pub fn main() -> ExitCode {
     let json = env::args_os().any(|argument| argument == "--json");
     let reply = match Cli::try_parse_from(typed::arguments(env::args_os())) {
         Ok(cli) => reply(&cli),
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => version(json),
         Err(error) => usage(&typed::suggest(error, env::args_os()), json),
     };
     let exit = print(&reply, io::stdout().lock(), io::stderr().lock());
@@ -104,6 +108,29 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
         Command::Rule(args) => rule::run(args, style),
         Command::Demo => demo::run(global, style),
     }
+}
+
+/// The version; with `--verbose` or `--json` also which component is inside, by its
+/// SHA-256, and what its machine code was compiled for.
+fn version(json: bool) -> Reply {
+    let version = env!("CARGO_PKG_VERSION");
+    let compiler = cfg!(feature = "compiler");
+    if json {
+        let document = json!({
+            "version": version,
+            "component": { "digest": format!("sha256:{COMPONENT_SHA256}"), "target": TARGET },
+            "compiler": compiler,
+        });
+        return Reply::new(Exit::Done, format!("{document:#}\n"));
+    }
+    let mut text = format!("layerwise {version}\n");
+    if env::args_os().any(|argument| argument == "--verbose" || argument == "-v") {
+        let compiler = if compiler { "with" } else { "without" };
+        text.push_str(&format!(
+            "component sha256:{COMPONENT_SHA256}, compiled for {TARGET}, {compiler} a compiler\n"
+        ));
+    }
+    Reply::new(Exit::Done, text)
 }
 
 /// Help and versions are answers; everything else that clap says is a refusal.

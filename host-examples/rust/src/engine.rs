@@ -1,40 +1,31 @@
 //! The compiled component and the settings it runs under.
 
+#[cfg(all(feature = "compiler", unix))]
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use wasmtime::component::{InstancePre, Linker};
-use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::bindings::EngineIndices;
-use crate::cache;
 use crate::error::Error;
 use crate::imports::{Lends, State};
 use crate::record::{Recorder, Recording};
+use crate::settings::{self, Net};
 
 /// How often deadlines are looked at.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// What stops a session that runs for too long.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Net {
-    /// Time: cheap, not exactly repeatable.
-    #[default]
-    Deadline,
-    /// Work: exactly repeatable, up to a third slower.
-    Fuel,
-}
-
 /// How an engine is set up.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
-    /// The component to run instead of the one this host was built with.
-    pub component: Option<Vec<u8>>,
-    /// Keep compiled code in this directory.
-    pub code_cache: Option<PathBuf>,
+    /// The component to run instead of the one this host was built with, whose code
+    /// is inside.
+    #[cfg(feature = "compiler")]
+    pub component: Option<Wasm>,
     /// Keep this many instances' memories reserved, for hosts that open many
     /// sessions.
     pub pool: Option<u32>,
@@ -45,11 +36,23 @@ pub struct EngineOptions {
     pub record: Option<Recorder>,
 }
 
+/// A component from elsewhere, which has to be compiled first.
+#[cfg(feature = "compiler")]
+#[derive(Clone, Debug, Default)]
+pub struct Wasm {
+    /// The component.
+    pub bytes: Vec<u8>,
+    /// Keep its compiled code in this directory, for the next engine. A directory that
+    /// others can write to is not used.
+    #[cfg(unix)]
+    pub code_cache: Option<PathBuf>,
+}
+
 impl Default for EngineOptions {
     fn default() -> Self {
         Self {
+            #[cfg(feature = "compiler")]
             component: None,
-            code_cache: None,
             pool: None,
             net: Net::default(),
             record: Recorder::from_env(),
@@ -69,28 +72,19 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Compiles the component, or loads its compiled form.
+    /// Loads the code of the component, or compiles another component.
     ///
     /// # Errors
-    /// [`Error::Engine`] when it cannot be compiled or asks for imports that
-    /// this host does not have.
+    /// [`Error::Engine`] when the code does not fit this processor, or another
+    /// component cannot be compiled or asks for imports that this host does not have.
     pub fn new(options: &EngineOptions) -> Result<Self, Error> {
-        let mut config = Config::new();
-        config.wasm_component_model(true);
-        match options.net {
-            Net::Deadline => config.epoch_interruption(true),
-            Net::Fuel => config.consume_fuel(true),
-        };
+        let mut config = settings::config(options.net);
         if let Some(count) = options.pool {
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(count)));
         }
         let engine = wasmtime::Engine::new(&config)
             .map_err(|error| Error::Engine(format!("wasmtime cannot be set up: {error:#}")))?;
-        let other = options.component.as_deref();
-        let component = match &options.code_cache {
-            Some(directory) => cache::load_or_compile(&engine, other, directory)?,
-            None => cache::compile(&engine, other)?,
-        };
+        let component = component(&engine, options)?;
         let mut linker: Linker<State> = Linker::new(&engine);
         let link =
             |error: wasmtime::Error| Error::Engine(format!("the imports do not fit: {error:#}"));
@@ -127,6 +121,18 @@ impl Engine {
     pub fn users(&self) -> usize {
         Arc::strong_count(&self.ticker)
     }
+}
+
+fn component(engine: &wasmtime::Engine, options: &EngineOptions) -> Result<Component, Error> {
+    #[cfg(feature = "compiler")]
+    if let Some(wasm) = &options.component {
+        #[cfg(unix)]
+        if let Some(directory) = &wasm.code_cache {
+            return crate::cache::load_or_compile(engine, &wasm.bytes, directory);
+        }
+        return crate::code::compile(engine, &wasm.bytes);
+    }
+    crate::code::load(engine, options.net)
 }
 
 fn pool(count: u32) -> PoolingAllocationConfig {

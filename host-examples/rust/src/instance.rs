@@ -7,11 +7,12 @@ use wasmtime::component::{self, InstancePre, ResourceAny, Val};
 use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, Trap, UpdateDeadline};
 
 use crate::bindings;
-use crate::engine::{Engine, Net, TICK};
+use crate::engine::{Engine, TICK};
 use crate::error::{Error, Stop};
 use crate::imports::{Lent, State};
 use crate::record::{Recording, Tape};
 use crate::replay::Player;
+use crate::settings::Net;
 use crate::signatures::Signature;
 
 /// What one session may use. Which of time and fuel counts is the engine's

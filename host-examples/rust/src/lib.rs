@@ -1,6 +1,8 @@
 //! Runs the layerwise component in wasmtime.
 //!
-//! An [`Engine`] compiles the component once and hands out sessions. Each
+//! An [`Engine`] loads the component once and hands out sessions. Its machine code was
+//! made when this crate was built; to run another component (cargo feature `compiler`,
+//! [`EngineOptions`]) a compiler is needed. Each
 //! session has an instance of its own, with its own memory and its own limits,
 //! and sees only what its opener lends it: an image store, a registry, a file
 //! system, an observer ([`Lent`]). Dropping a session frees everything.
@@ -23,7 +25,9 @@
 mod bindings;
 pub mod buildkit;
 pub mod buildpacks;
+#[cfg(all(feature = "compiler", unix))]
 mod cache;
+mod code;
 pub mod conformance;
 pub mod docker;
 mod dynamic;
@@ -39,12 +43,15 @@ mod replay;
 mod rule;
 #[cfg(unix)]
 pub mod scenario;
+mod settings;
 mod signatures;
 pub mod stacker;
 mod transcript;
 mod values;
 
-pub use engine::{Engine, EngineOptions, Net};
+#[cfg(feature = "compiler")]
+pub use engine::Wasm;
+pub use engine::{Engine, EngineOptions};
 pub use error::{Error, Stop};
 pub use imports::Lent;
 pub use instance::SessionLimits;
@@ -53,6 +60,18 @@ pub use places::Places;
 pub use record::Recorder;
 pub use replay::replay;
 pub use rule::Rule;
+pub use settings::Net;
 
 /// The component this host was built with.
-pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwise.wasm"));
+pub use layerwise_component::COMPONENT;
+
+/// Its SHA-256, in hex digits.
+pub const COMPONENT_SHA256: &str = env!("LAYERWISE_COMPONENT_SHA256");
+
+/// What its machine code was compiled for, in cargo's words.
+pub const TARGET: &str = env!("LAYERWISE_TARGET");
+
+/// The examples of the README, which are run with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -19,6 +19,7 @@ mod cli {
     mod history;
     mod json;
     mod output;
+    mod readme;
     mod record;
     mod rule;
     mod stacker;

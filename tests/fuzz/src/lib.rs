@@ -17,6 +17,7 @@ mod log;
 mod model;
 mod parsers;
 mod play;
+pub mod small;
 
 use std::sync::OnceLock;
 

@@ -87,19 +87,16 @@ func makeComponent() error {
 	if given := os.Getenv("LAYERWISE_COMPONENT"); given != "" {
 		return update(given, component)
 	}
-	messages, err := cargo("--profile", "component", "--target", "wasm32-wasip2", "--lib",
-		"--package", "layerwise", "--manifest-path", filepath.Join(repository, "Cargo.toml"))
+	messages, err := cargo("--package", "layerwise-component", "--manifest-path", filepath.Join(repository, "Cargo.toml"))
 	if err != nil {
 		return err
 	}
 	for _, m := range messages {
-		for _, file := range m.Filenames {
-			if filepath.Base(file) == "layerwise.wasm" {
-				return update(file, component)
-			}
+		if m.Reason == "build-script-executed" && strings.Contains(m.PackageID, "layerwise-component") {
+			return update(filepath.Join(m.OutDir, "layerwise.wasm"), component)
 		}
 	}
-	return fmt.Errorf("cargo named no layerwise.wasm")
+	return fmt.Errorf("cargo named no build of layerwise-component")
 }
 
 // message is what cargo tells of one step.

@@ -39,12 +39,10 @@ pub struct Global {
     /// Print whole ids and whole values.
     #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
-    /// Run this build of the component instead of the one inside.
+    /// Run this build of the component instead of the one inside; for programs that were built
+    /// with the cargo feature `compiler`.
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "PATH")]
     pub component: Option<PathBuf>,
-    /// Keep no compiled code in the user's cache directory.
-    #[arg(long, global = true, help_heading = GLOBAL)]
-    pub no_code_cache: bool,
     /// Where calls are recorded, if they are.
     #[arg(skip)]
     pub record: Option<Recorder>,

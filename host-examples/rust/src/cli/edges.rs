@@ -1,11 +1,8 @@
-//! What commands need of the system: the engine with its kept code, stores,
-//! files and standard input.
+//! What commands need of the system: the engine, stores, files and standard input.
 
-use std::env;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use layerwise::host::{Image, ImageStore};
 use layerwise_host::{Engine, EngineOptions};
@@ -16,38 +13,45 @@ use super::failed::Failed;
 /// The largest file that is read: no component and no document is longer.
 pub const LONGEST: u64 = 64 << 20;
 
-/// The engine, with the component and the kept code that the options say.
+/// The engine, with the component that the options say.
 pub fn engine(global: &Global) -> Result<Engine, Failed> {
-    let component = match &global.component {
-        Some(path) => Some(component(path)?),
-        None => None,
-    };
-    let code_cache = if global.no_code_cache {
-        None
-    } else {
-        code_cache(env::var_os("XDG_CACHE_HOME"), env::var_os("HOME"))
-    };
-    let mut options = EngineOptions {
-        component,
-        code_cache,
-        ..EngineOptions::default()
-    };
+    let mut options = EngineOptions::default();
     if global.record.is_some() {
         options.record.clone_from(&global.record);
     }
+    let Some(path) = &global.component else {
+        return Ok(Engine::new(&options)?);
+    };
+    other(path, options)
+}
+
+/// An engine for another component than the one inside.
+#[cfg(feature = "compiler")]
+fn other(path: &Path, mut options: EngineOptions) -> Result<Engine, Failed> {
+    options.component = Some(layerwise_host::Wasm {
+        bytes: component(path)?,
+        ..layerwise_host::Wasm::default()
+    });
     Engine::new(&options).map_err(|error| {
         let mut failed = Failed::from(error);
-        if let Some(path) = &global.component {
-            // The compiler's words may go over several lines.
-            let words: Vec<&str> = failed.message.split_whitespace().collect();
-            failed.message = format!("cannot run {path:?}: {}", words.join(" "));
-        }
+        // The compiler's words may go over several lines.
+        let words: Vec<&str> = failed.message.split_whitespace().collect();
+        failed.message = format!("cannot run {path:?}: {}", words.join(" "));
         failed
     })
 }
 
+#[cfg(not(feature = "compiler"))]
+fn other(_: &Path, _: EngineOptions) -> Result<Engine, Failed> {
+    Err(Failed::usage(
+        "--component needs a compiler, which this program was built without; \
+         build it with: cargo build --package layerwise-host --features compiler",
+    ))
+}
+
 /// The bytes of a component, as far as its first ones tell: the compiler has no
 /// plain words for files of other kinds.
+#[cfg(feature = "compiler")]
 fn component(path: &Path) -> Result<Vec<u8>, Failed> {
     let bytes = read("the component", path)?;
     let why = match bytes.get(..8) {
@@ -56,15 +60,6 @@ fn component(path: &Path) -> Result<Vec<u8>, Failed> {
         _ => "it is not a WebAssembly component",
     };
     Err(Failed::new("file", format!("cannot run {path:?}: {why}")).about(path.display()))
-}
-
-/// The user's directory for things that can be made again. Paths that are not
-/// absolute do not count (XDG base directories).
-fn code_cache(xdg: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
-    let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
-    xdg.and_then(absolute)
-        .or_else(|| Some(home.and_then(absolute)?.join(".cache")))
-        .map(|directory| directory.join("layerwise"))
 }
 
 /// The text of a file, or of standard input for `-`.
@@ -106,20 +101,4 @@ fn bounded(what: &str, path: &Path, source: impl Read) -> Result<Vec<u8>, Failed
         return Err(Failed::unreadable(what, path, &why));
     }
     Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn code_is_kept_where_the_user_says() {
-        let os = |text: &str| Some(OsString::from(text));
-        let cache = |xdg, home| code_cache(xdg, home).map(|path| path.display().to_string());
-        assert_eq!(cache(os("/x"), os("/h")).unwrap(), "/x/layerwise");
-        assert_eq!(cache(None, os("/h")).unwrap(), "/h/.cache/layerwise");
-        assert_eq!(cache(os("x"), os("/h")).unwrap(), "/h/.cache/layerwise");
-        assert_eq!(cache(os(""), os("h")), None);
-        assert_eq!(cache(None, None), None);
-    }
 }

@@ -35,7 +35,6 @@ pub fn run(global: &Global, args: &RecordArgs, style: Style) -> Result<Reply, Fa
     }
     cli.global.json |= global.json;
     cli.global.verbose |= global.verbose;
-    cli.global.no_code_cache |= global.no_code_cache;
     if cli.global.component.is_none() {
         cli.global.component.clone_from(&global.component);
     }

@@ -47,10 +47,6 @@ fn things_that_are_not_there() {
          it does not exist",
     );
     fails(
-        &lookup(&spec, "base:1", "-", &["--component", "/nowhere/x.wasm"]),
-        "cannot read the component \"/nowhere/x.wasm\": it does not exist",
-    );
-    fails(
         &layerwise(&["docker", "history", "gone:1", "--store", &spec]),
         &format!("cannot resolve the image \"gone:1\": no image \"gone:1\" in \"{dir}\""),
     );
@@ -77,22 +73,6 @@ fn documents_that_are_bad() {
         &lookup(&spec, "base:1", &bytes, &[]),
         &format!("cannot read the config \"{bytes}\": it is not utf-8"),
     );
-    let (elf, module, broken) = (b"\x7fELF", b"\0asm\x01\0\0\0", b"\0asm\x0d\0\x01\0\xff");
-    let compile = "the component cannot be compiled: failed to parse WebAssembly module: ";
-    for (bytes, why) in [
-        (&b""[..], "it is not a WebAssembly component"),
-        (elf, "it is not a WebAssembly component"),
-        (module, "it is a WebAssembly module, not a component"),
-        (broken, compile),
-    ] {
-        let file = layout.dir().file("x.wasm", bytes);
-        let run = lookup(&spec, "base:1", "-", &["--component", &file]);
-        let start = format!("error: cannot run \"{file}\": {why}");
-        assert!(run.stderr.starts_with(&start), "{run:?}");
-        assert!(bytes == broken || run.stderr == start + "\n", "{run:?}");
-        assert!(!run.stderr.contains('\\'), "{run:?}");
-        assert_eq!((run.exit, run.stderr.lines().count()), (3, 1), "{run:?}");
-    }
 }
 
 /// A damaged child makes the lookup fail, is passed over when asked, and is
@@ -295,34 +275,34 @@ fn a_usage_error_lists_what_is_missing() {
     );
 }
 
+/// The machine code is inside: nothing is kept for the next start, and nothing that
+/// somebody put where it once was kept is looked at.
 #[test]
-fn compiled_code_is_kept_unless_told_otherwise() {
+fn no_command_keeps_or_loads_machine_code() {
     let dir = Dir::new();
-    let kept = || {
-        dir.snapshot()
-            .into_iter()
-            .filter(|(path, _)| {
-                path.ends_with("cwasm") || path.extension().is_some_and(|e| e == "cwasm")
-            })
-            .count()
-    };
-    let demo = |more: &[&str]| {
-        let status = program()
-            .env("XDG_CACHE_HOME", dir.path())
-            .arg("demo")
-            .args(more)
-            .output()
-            .unwrap();
-        assert!(status.status.success(), "{status:?}");
-        status.stdout
-    };
-    let without = demo(&["--no-code-cache"]);
-    assert_eq!(kept(), 0);
-    assert_eq!(demo(&[]), without);
-    assert_eq!(kept(), 1);
-    assert_eq!(demo(&[]), without);
-    // Another build of the component; here the same bytes from a file.
-    let wasm = dir.file("copy.wasm", layerwise_host::COMPONENT);
-    assert_eq!(demo(&["--component", &wasm]), without);
-    assert_eq!(kept(), 1);
+    dir.file("layerwise/planted.cwasm", "not even machine code");
+    let before = dir.snapshot();
+    let run = program()
+        .env("XDG_CACHE_HOME", dir.path())
+        .env("HOME", dir.path())
+        .arg("demo")
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{run:?}");
+    assert_eq!(dir.snapshot(), before);
+}
+
+/// An option that cannot be followed is refused, with what would help.
+#[cfg(not(feature = "compiler"))]
+#[test]
+fn another_component_needs_a_compiler() {
+    let run = layerwise(&["--component", "/nowhere/x.wasm", "demo"]);
+    assert_eq!(
+        (run.exit, &*run.stderr),
+        (
+            2,
+            "error: --component needs a compiler, which this program was built without; build it \
+             with: cargo build --package layerwise-host --features compiler\n"
+        )
+    );
 }

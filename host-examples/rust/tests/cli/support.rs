@@ -108,13 +108,9 @@ fn key_file() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-marks.key")
 }
 
-/// The program; all tests share compiled code.
+/// The program.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_layerwise"));
-    command.env(
-        "XDG_CACHE_HOME",
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
-    );
     command.env("LAYERWISE_MARKS_KEY", key_file());
     command
 }
@@ -160,6 +156,11 @@ impl Layout {
         };
         layout.write_index();
         layout
+    }
+
+    /// The directory alone.
+    pub fn into_dir(self) -> Dir {
+        self.dir
     }
 
     pub fn dir(&self) -> &Dir {

@@ -24,13 +24,7 @@ pub const SCOPE: &str = "team/app linux/amd64";
 /// One engine for all tests.
 pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| {
-        let options = EngineOptions {
-            code_cache: Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache/layerwise")),
-            ..EngineOptions::default()
-        };
-        Engine::new(&options).unwrap()
-    })
+    ENGINE.get_or_init(|| Engine::new(&EngineOptions::default()).unwrap())
 }
 
 /// A host: a directory that is `/` in layers.
@@ -212,13 +206,7 @@ pub fn evidence(finding: &layerwise::explain::Finding) -> String {
 /// The command line, on a host.
 pub fn layerwise(host: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_layerwise"));
-    command
-        .env(
-            "XDG_CACHE_HOME",
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
-        )
-        .env("DOCKER_CONFIG", host)
-        .current_dir(host);
+    command.env("DOCKER_CONFIG", host).current_dir(host);
     command
 }
 

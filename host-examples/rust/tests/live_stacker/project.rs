@@ -48,12 +48,7 @@ impl Project {
         if verb != "prune" {
             command.arg("--stackerfile").arg(self.path("stacker.yaml"));
         }
-        command
-            .env(
-                "XDG_CACHE_HOME",
-                Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
-            )
-            .stdin(Stdio::null());
+        command.stdin(Stdio::null());
         command
     }
 

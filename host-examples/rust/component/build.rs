@@ -1,0 +1,148 @@
+//! Builds the component as it is released: the same bytes wherever the repository,
+//! cargo's home and the compiler are.
+//!
+//! It needs no other package, so that cargo can run it while it compiles those of
+//! the hosts.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::{env, fs};
+
+const TARGET: &str = "wasm32-wasip2";
+
+fn main() -> ExitCode {
+    match build() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build() -> Result<(), String> {
+    let root = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("../../..");
+    let root = fs::canonicalize(&root).map_err(|error| format!("find {root:?}: {error}"))?;
+    for input in [
+        "src",
+        "wit",
+        "Cargo.toml",
+        "Cargo.lock",
+        ".cargo/config.toml",
+        "host-examples/rust/component/build.rs",
+    ] {
+        println!("cargo::rerun-if-changed={}", root.join(input).display());
+    }
+    println!("cargo::rerun-if-env-changed=CARGO_HOME");
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    let built = out.join("component");
+    let mut cargo = Command::new(variable("CARGO")?);
+    // What is set for the hosts must not reach the component, whose own flags are in
+    // .cargo/config.toml.
+    for (name, _) in env::vars_os().filter(|(name, _)| changes_bytes(name)) {
+        cargo.env_remove(name);
+    }
+    let status = cargo
+        .env("RUSTC_WRAPPER", "")
+        .env("RUSTC_WORKSPACE_WRAPPER", "")
+        .args(["build", "--locked", "--package", "layerwise", "--lib"])
+        .args(["--profile", "component", "--target", TARGET])
+        .arg("--config")
+        .arg(flags(&remapped(&root, &built)?))
+        .arg("--target-dir")
+        .arg(&built)
+        .current_dir(&root)
+        .status()
+        .map_err(|error| format!("cargo cannot be run: {error}"))?;
+    if !status.success() {
+        return Err(format!(
+            "the component was not built; if the target is missing, run: rustup target add {TARGET}"
+        ));
+    }
+    let component = built.join(TARGET).join("component/layerwise.wasm");
+    let copy = out.join("layerwise.wasm");
+    fs::copy(&component, &copy)
+        .map_err(|error| format!("copy {}: {error}", component.display()))?;
+    println!("cargo::metadata=wasm={}", copy.display());
+    Ok(())
+}
+
+fn variable(name: &str) -> Result<String, String> {
+    env::var(name).map_err(|_| format!("cargo did not set {name}"))
+}
+
+/// Whether a variable of the environment would make the component another one.
+fn changes_bytes(name: &OsString) -> bool {
+    let Some(name) = name.to_str() else {
+        return false;
+    };
+    matches!(
+        name,
+        "RUSTFLAGS" | "CARGO_ENCODED_RUSTFLAGS" | "CARGO_BUILD_RUSTFLAGS" | "CARGO_INCREMENTAL"
+    ) || name.starts_with("CARGO_PROFILE_")
+        || name.starts_with("CARGO_TARGET_WASM32_")
+}
+
+/// Which directories of this machine the compiler writes under which name, those
+/// inside of others last, since the last that fits counts.
+fn remapped(root: &Path, built: &Path) -> Result<Vec<(PathBuf, String)>, String> {
+    let mut pairs = vec![
+        (root.to_path_buf(), "/layerwise".to_owned()),
+        (built.to_path_buf(), "/layerwise/target".to_owned()),
+        (library()?, format!("/rustc/{}", asked("commit-hash: ")?)),
+    ];
+    let home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
+    if let Some(home) = home {
+        // The name of a registry's directory differs with its address.
+        for registry in fs::read_dir(home.join("registry/src"))
+            .into_iter()
+            .flatten()
+        {
+            let path = registry.map_err(|error| format!("read {home:?}: {error}"))?;
+            pairs.push((path.path(), "/cargo/registry".to_owned()));
+        }
+        pairs.push((home, "/cargo".to_owned()));
+    }
+    pairs.sort_by_key(|(path, _)| path.as_os_str().len());
+    Ok(pairs)
+}
+
+/// Where the source of the standard library is when it is installed; the compiler
+/// then writes that path, and otherwise one with its commit.
+fn library() -> Result<PathBuf, String> {
+    let sysroot = compiler(&["--print", "sysroot"])?;
+    Ok(Path::new(sysroot.trim()).join("lib/rustlib/src/rust"))
+}
+
+/// One line of what the compiler says of itself.
+fn asked(name: &str) -> Result<String, String> {
+    let said = compiler(&["--verbose", "--version"])?;
+    let line = said.lines().find_map(|line| line.strip_prefix(name));
+    line.map(str::to_owned)
+        .ok_or_else(|| format!("rustc does not say its {name:?}"))
+}
+
+fn compiler(arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(variable("RUSTC")?)
+        .args(arguments)
+        .output()
+        .map_err(|error| format!("rustc cannot be run: {error}"))?;
+    String::from_utf8(output.stdout).map_err(|_| "rustc does not answer in utf-8".to_owned())
+}
+
+/// Cargo's setting of these flags; those of .cargo/config.toml stay.
+fn flags(remapped: &[(PathBuf, String)]) -> String {
+    let flags: Vec<String> = remapped
+        .iter()
+        .map(|(from, to)| {
+            format!(
+                "{:?}",
+                format!("--remap-path-prefix={}={to}", from.display())
+            )
+        })
+        .collect();
+    format!("target.{TARGET}.rustflags=[{}]", flags.join(","))
+}
