@@ -100,19 +100,22 @@ impl DockerRoot {
     /// When the image data base cannot be read.
     pub fn passed(&self) -> Result<Vec<Passed>, Failure> {
         let mut passed = self.scan()?.passed.clone();
-        passed.extend(self.without_facts());
+        passed.extend(self.without_facts()?);
         Ok(passed)
     }
 
     /// That there is no directory of facts at all: then nothing is known of parents and
     /// marks, and every image looks like one that was pulled.
-    fn without_facts(&self) -> Option<Passed> {
-        let facts = scan::metadata(&self.images);
-        let message = format!("{facts:?} is missing: no parent and no built-here mark is known");
-        (!facts.is_dir()).then(|| Passed {
+    fn without_facts(&self) -> Result<Option<Passed>, Failure> {
+        if scan::metadata(&self.images)?.is_some() {
+            return Ok(None);
+        }
+        let path = self.images.path().join(scan::metadata_path());
+        let message = format!("{path:?} is missing: no parent and no built-here mark is known");
+        Ok(Some(Passed {
             digest: String::new(),
             failure: Failure::new(FailureCode::NotFound, message),
-        })
+        }))
     }
 
     /// Every name.

@@ -1,6 +1,7 @@
 //! One pass over the image data base: which images there are, and their links.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::Digest;
@@ -118,6 +119,11 @@ pub fn ids(images: &Tree) -> Result<Vec<String>, Failure> {
 /// Where the documents are.
 pub fn content(images: &Tree) -> Result<Tree, Failure> {
     images.descend(&[DATABASE, "content", ALGORITHM])
+}
+
+/// Where the facts are, below the driver's part of the data root.
+pub fn metadata_path() -> PathBuf {
+    [DATABASE, "metadata", ALGORITHM].iter().collect()
 }
 
 /// Where the facts are; where there is nothing, no image has any.
