@@ -139,7 +139,16 @@ impl Directory<'_> {
                 }),
             })
             .collect();
-        let mut answers = image.retrieve(&wanted)?.into_iter();
+        let mut answers = image
+            .retrieve(&wanted)
+            .map_err(|error| {
+                let mut failed = Failed::from(error);
+                let places = wanted.iter().filter_map(|layer| layer.into.as_ref());
+                let names: Vec<&str> = places.map(|into| &*into.prefix).collect();
+                failed.message = format!("{}: not restored: {}", failed.message, names.join(", "));
+                failed
+            })?
+            .into_iter();
         let mut settled = Vec::with_capacity(decisions.len());
         for decision in decisions {
             let answer = match decision.action {
