@@ -10,8 +10,8 @@ mod cli {
     mod buildpacks;
     mod buildpacks_commit;
     mod buildpacks_errors;
-    mod confined;
     mod caches;
+    mod confined;
     mod conformance;
     mod demo;
     mod docker_truth;
