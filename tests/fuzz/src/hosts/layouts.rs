@@ -35,11 +35,11 @@ pub fn layouts(bytes: &[u8]) {
             3 => ground.write(&name, draw.spoil(text.clone()).as_bytes()),
             _ => ground.write(&name, text.as_bytes()),
         }
-        let size = draw.one(&[text.len(), text.len() + 1, SECRET.len(), 0]);
+        let size = *draw.one(&[text.len(), text.len() + 1, SECRET.len(), 0]);
         known.push(Descriptor {
             media_type: (*draw.one(&TYPES)).to_owned(),
             digest: digest.to_string(),
-            size: u64::try_from(*size).unwrap_or_default(),
+            size: u64::try_from(size).unwrap_or_default(),
             annotations: Vec::new(),
         });
     }
