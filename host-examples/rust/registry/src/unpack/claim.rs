@@ -209,7 +209,7 @@ mod tests {
             done.store(true, Ordering::Relaxed);
             assert!(all.iter().all(Result::is_ok), "a maker lost its directory");
         });
-        assert_eq!(left(&scratch.open()), [OsString::new(); 0]);
+        assert!(left(&scratch.open()).is_empty());
     }
 
     #[test]
