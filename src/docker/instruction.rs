@@ -77,11 +77,15 @@ impl<'a> Parts<'a> {
                 }
             }
             "ENV" | "LABEL" | "ARG" => {
-                let names = rest.split(' ').map(|pair| pair.split('=').next());
-                let names: Vec<&str> = names.map(Option::unwrap_or_default).collect();
+                // A value may have blanks, which nothing marks.
+                let pairs = rest.split(' ').filter_map(|pair| pair.split_once('='));
+                let names: Vec<&str> = pairs.map(|(name, _)| name).collect();
                 Self {
                     name,
-                    source: names.join(" "),
+                    source: match names.is_empty() {
+                        true => rest.to_owned(),
+                        false => names.join(" "),
+                    },
                     target: "",
                 }
             }

@@ -192,9 +192,9 @@ mod tests {
         ));
         let source = |created| Rank::of_source(Some("a"), "b", 0, Some(created));
         assert!(source((2, 0)) < source((1, 9)));
-        assert!(
-            Rank::of_source(Some("a"), "b", 0, None) < Rank::of_source(Some("b"), "b", 2, None)
-        );
+        // The same command, apart elsewhere, is nearer than another command.
+        let apart = |have, others| Rank::of_source(Some(have), "b", others, None);
+        assert!(apart("b", 1) < apart("b", 2) && apart("b", 2) < apart("a", 0));
         assert!(Rank::cause() < Rank::of_source(Some("b"), "b", 0, Some((9, 9))));
     }
 

@@ -1,7 +1,7 @@
 //! What people type, read as it was meant: a version after a space, and commands
 //! under another name or in another place.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Command, CommandFactory as _};
@@ -49,10 +49,10 @@ pub fn arguments(given: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     arguments
 }
 
-fn is_version(argument: &OsString) -> bool {
+fn is_version(argument: &OsStr) -> bool {
     let text = argument.to_string_lossy();
     let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    text.split('.').count() > 1 && text.split('.').all(number) || number(&text) && text.len() <= 2
+    text.split('.').all(number) && (text.contains('.') || text.len() <= 2)
 }
 
 /// Puts commands in place of those that clap suggests for an unknown one: the same
