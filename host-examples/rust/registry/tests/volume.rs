@@ -105,15 +105,18 @@ mod tests {
         let other = sha256(b"other").to_string();
         let presence = all.has(&name, &[id.clone(), other.clone()]).unwrap();
         assert_eq!(presence, [Presence::Present, Presence::Absent]);
-        let wanted = |id: &str| Retrieval {
+        let wanted = |id: &str, prefix: &str| Retrieval {
             descriptor: layer(id),
             into: Some(Destination {
                 root: ".".to_owned(),
-                prefix: "layers/a".to_owned(),
+                prefix: prefix.to_owned(),
             }),
             diff_id: Some(id.to_owned()),
         };
-        let read = all.retrieve(&name, &[wanted(&id), wanted(&other)]);
+        let read = all.retrieve(
+            &name,
+            &[wanted(&id, "layers/a"), wanted(&other, "layers/c")],
+        );
         assert_eq!(read[0].as_ref().unwrap().diff_id, id);
         assert_eq!(read[1].as_ref().unwrap_err().code, FailureCode::NotFound);
         let file = dir.path().join("layers/a/b");
