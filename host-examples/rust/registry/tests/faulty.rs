@@ -57,7 +57,7 @@ mod tests {
         let at = format!("{}/app", server.host);
         fails(
             read(&quick(), &at, &blob(&bytes)),
-            FailureCode::Corrupt,
+            FailureCode::Unsupported,
             &["utf-8 at byte 1"],
         );
         bytes.clear();

@@ -212,16 +212,21 @@ fn verify_tells_what_a_build_with_the_cache_does() {
     let config = shown["config"].as_str().unwrap().replacen(':', "/", 1);
     let config = fs::read_to_string(format!("{}/blobs/{config}", local.path)).unwrap();
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();
-    let records = shown["records"].as_array().unwrap();
-    let is_source = |at: usize| {
-        let mut links = records.iter().flat_map(|r| r["links"].as_array().unwrap());
-        links.any(|link| link["record"] == at)
+    // The layer on top of most others is that of the last step.
+    let layers = config["layers"].as_array().unwrap();
+    let depth = |mut at: usize| {
+        let mut depth = 0;
+        loop {
+            let parent = layers[at]["parent"].as_i64().unwrap_or(0);
+            match usize::try_from(parent) {
+                Ok(parent) => at = parent,
+                Err(_) => break depth,
+            }
+            depth += 1;
+        }
     };
-    let leaf = (0..records.len()).find(|at| !is_source(*at)).unwrap();
-    let layer = config["records"][leaf]["layers"][0]["layer"]
-        .as_u64()
-        .unwrap_or(0);
-    let layer = config["layers"][layer as usize]["blob"].as_str().unwrap();
+    let top = (0..layers.len()).max_by_key(|at| depth(*at)).unwrap();
+    let layer = layers[top]["blob"].as_str().unwrap();
     registry.lose("cache:damaged", layer);
 
     let checked = layerwise(&["buildkit", "verify", &name, "--json"]);
