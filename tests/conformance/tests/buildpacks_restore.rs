@@ -387,6 +387,8 @@ fn versions_and_apis_decide() {
         let opened = Restorer::open(files, Arc::new(LogBook::default()), options);
         assert!(matches!(opened, Err(Error::Invalid(_))), "{platform_api:?}");
     }
+    // Recorded: the restorer of upstream decides for versions that do not exist,
+    // too. Its programs refuse them, and so does the command line.
     for platform_api in ["0.0", "0.16", "1"] {
         let options = RestoreOptions {
             platform_api: platform_api.to_owned(),
@@ -394,10 +396,7 @@ fn versions_and_apis_decide() {
         };
         let files = Arc::new(MemoryFiles::default());
         let opened = Restorer::open(files, Arc::new(LogBook::default()), options);
-        assert!(
-            matches!(opened, Err(Error::Unsupported(_))),
-            "{platform_api:?}"
-        );
+        assert!(opened.is_ok(), "{platform_api:?}");
     }
 }
 

@@ -7,9 +7,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// How a test of a name is declared.
+type Declares = fn(&str) -> String;
+
 /// Where the tests of a language are, what ends the names of their files, and how
 /// one begins.
-const LANGUAGES: [(&str, &str, fn(&str) -> String); 3] = [
+const LANGUAGES: [(&str, &str, Declares); 3] = [
     ("host-examples/python/tests", ".py", |name| {
         format!("def {name}(")
     }),

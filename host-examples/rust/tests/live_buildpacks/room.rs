@@ -70,7 +70,7 @@ fn a_layer_without_room_is_left_out_and_the_next_commit_has_it() {
     let arguments = [&COMMIT[..], &["--json"]].concat();
     let output = small(&host, BLOCKS, &arguments);
     let document = json(&output);
-    assert_eq!(output.status.code(), Some(0), "{document}");
+    assert_eq!(output.status.code(), Some(1), "{document}");
     let steps = document["steps"].as_array().unwrap();
     let of = |name: &str| steps.iter().find(|step| step["layer"] == name).unwrap();
     assert_eq!(of("one")["treatment"], "add", "{document}");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use layerwise::buildpacks::ShaStore;
+use layerwise::buildpacks::{ShaStore, platform_api};
 use layerwise::oci::Platform;
 
 use super::lent::directory;
@@ -59,7 +59,7 @@ pub struct RestoreArgs {
     #[arg(long, value_name = "FILE")]
     pub group: PathBuf,
     /// The Platform API, such as 0.14.
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", value_parser = known_platform_api)]
     pub platform_api: String,
     /// The Buildpack API of buildpacks for which group.toml names none.
     #[arg(long, value_name = "VERSION")]
@@ -169,7 +169,7 @@ pub struct CommitArgs {
     pub delete_original: bool,
     /// Write as the lifecycle does for this Platform API: the old image is deleted below 0.13, the
     /// SBOM layer is kept from 0.8 on.
-    #[arg(long, value_name = "VERSION", conflicts_with = "delete_original")]
+    #[arg(long, value_name = "VERSION", value_parser = known_platform_api, conflicts_with = "delete_original")]
     pub platform_api: Option<String>,
     /// Who owns what is in a layer; default: the variable CNB_USER_ID, else whoever owns the file.
     #[arg(long, value_name = "ID")]
@@ -347,6 +347,17 @@ impl From<Shas> for ShaStore {
             Shas::Memory => Self::Memory,
             Shas::Files => Self::Files,
         }
+    }
+}
+
+/// A Platform API that exists. What others would decide is not known, and the
+/// lifecycle refuses them, too.
+fn known_platform_api(text: &str) -> Result<String, String> {
+    match platform_api(text, "use") {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error
+            .problem()
+            .map_or_else(|| error.to_string(), |problem| problem.message.clone())),
     }
 }
 
