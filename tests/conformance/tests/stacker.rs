@@ -1,5 +1,7 @@
 //! The stacker vectors against the native library.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::path::Path;
 
 use layerwise_conformance::stacker::{Native, run};
