@@ -11,8 +11,10 @@
 //! chains of it, `ids` names them, `explain` answers what a solver asks and says
 //! why there was no answer, `diff` says what changed between two caches.
 //!
-//! [`verify()`] says everything that is wrong with a cache: `lint` about its text,
-//! `listing` about its layers, `records` and `verdict` about its records.
+//! [`verify()`] says everything that is wrong with a cache: `check` goes through one
+//! config, with `lint` for its text, `layering` and `listing` for its layers,
+//! `records` and `verdict` for its records, `shape` for who wrote it and who can read
+//! it; `layers` is what the repository has.
 //!
 //! Everything is numbered: records, texts, descriptors and chains of layers, so
 //! that a hundred thousand of them fit and nothing recurses.
@@ -20,6 +22,7 @@
 mod add;
 mod blobs;
 mod cache;
+mod check;
 mod config;
 mod dense;
 mod descriptor;
@@ -29,6 +32,8 @@ mod export;
 mod graph;
 mod ids;
 mod inline;
+mod layering;
+mod layers;
 mod layout;
 mod lint;
 mod listing;
@@ -36,6 +41,7 @@ mod manifest;
 mod media;
 mod open;
 mod options;
+mod pairing;
 mod parse;
 mod plan;
 mod push;
@@ -44,6 +50,7 @@ mod record;
 mod records;
 mod seed;
 mod severity;
+mod shape;
 mod source;
 mod stack;
 mod text;
@@ -63,7 +70,8 @@ pub use cache::{Cache, Connection, Offer, Statistics};
 pub use diff::compare;
 pub use explain::Query;
 pub use export::{Added, Exporter};
-pub use open::{detect, open};
+pub use layers::Evidence;
+pub use open::{detect, open, open_any_size};
 pub use options::{Options, Policy, attributes};
 pub use parse::parse;
 pub use plan::{Effect, Plan};
@@ -71,7 +79,7 @@ pub use push::Pushed;
 pub use reason::Reason;
 pub use record::{Alternative, Outcome, Record};
 pub use severity::{Severity, severity};
-pub use verdict::{Standing, Verdict};
+pub use verdict::{Standing, Verdict, VerdictLink};
 pub use verify::{Report, inspect, verify};
 
 /// What readers accept of a config or manifest, in bytes.

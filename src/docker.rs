@@ -5,7 +5,8 @@
 //! stands on `store` (what is known of the host's images), `compare`,
 //! `platform` and `history` (the predicates), and `restore` (making an image out
 //! of a source's history). `explain` says of every candidate what `decide` only
-//! acts on. `version` holds what changed between engine versions, as data.
+//! acts on. `recorded` reads what a builder asked out of the images that it made.
+//! `version` holds what changed between engine versions, as data.
 
 mod base;
 mod child;
@@ -16,9 +17,11 @@ mod explain;
 mod helpers;
 mod history;
 mod image;
+mod instruction;
 mod lineage;
 mod platform;
 mod reason;
+mod recorded;
 mod restore;
 mod session;
 mod source;
@@ -39,6 +42,7 @@ pub use helpers::{
     layer_of, match_platforms, newest, normalize_platform, parse_time, rules,
 };
 pub use reason::Reason;
+pub use recorded::{Recorded, Recording, recorded_steps};
 pub use session::Session;
 pub use version::Order;
 
@@ -92,6 +96,9 @@ pub struct Step {
     pub config: Option<String>,
     /// What the builder builds for.
     pub platform: Platform,
+    /// No step of its stage follows. The guarded reading restores no such image: it
+    /// would run the build step.
+    pub last: bool,
 }
 
 /// How a lookup ended.

@@ -10,7 +10,7 @@
 //! The layout of the code: `schema` has the structures of both versions as
 //! data, `value` and `codec` what can be done with them; `definition`, `entry`
 //! and `document` the three things that are read; `open`, `verify`, `put` and
-//! `save` the operations; `disk` and `layout` what they read.
+//! `save` the operations; `disk`, `layout` and `sources` what they read.
 
 mod codec;
 mod config;
@@ -31,14 +31,15 @@ mod reference;
 mod save;
 mod schema;
 mod session;
+mod sources;
 mod value;
 mod verify;
 
-pub use config::{Epoch, LayerDefinition, Options, Places, Reading, Semantics};
+pub use config::{Build, Epoch, LayerDefinition, Options, Places, Reading, Semantics};
 pub use disk::FileHash;
 pub use functions::{
     BaseTag, Equality, LayerText, compare_layers, compare_tree, encode_layer, hash_file,
-    hash_value, parse_layer_type, parse_tag, rules, tree_text, unvis, vis,
+    hash_value, parse_layer_type, parse_tag, rules, tree_text, unvis, vis, wanted_layer_type,
 };
 pub use layer_type::LayerType;
 pub use miss::{Change, ChangeKind};

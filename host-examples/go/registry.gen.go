@@ -114,7 +114,8 @@ type Registry interface {
 	// is `not-found`.
 	Resolve(ctx context.Context, references []string) []Result[[]Descriptor]
 	// Read: reads documents, each at most `limit` bytes; the host checks digest and
-	// size before it answers (`corrupt`, `truncated`, `too-large`).
+	// size before it answers (`corrupt`, `truncated`, `too-large`). One that has
+	// the right digest and is not UTF-8 cannot be handed over: `unsupported`.
 	Read(ctx context.Context, repository string, wanted []Descriptor, limit uint64) []Result[string]
 	// Has: whether the repository has each of the blobs.
 	Has(ctx context.Context, repository string, digests []string) ([]Presence, error)

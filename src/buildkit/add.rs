@@ -134,7 +134,7 @@ impl Graph {
     ///
     /// Only the candidates of the input that has the fewest are looked at: the
     /// inputs are walked side by side until one of them ends.
-    fn matches(&self, digest: Text, links: &[Link]) -> Vec<u32> {
+    pub fn matches(&self, digest: Text, links: &[Link]) -> Vec<u32> {
         if !self.occurs(digest) {
             return Vec::new();
         }
@@ -323,7 +323,8 @@ impl Graph {
     }
 
     /// What is equal for two results of which one is thrown away: instant and
-    /// length, with strict results instant and digests.
+    /// length, with strict results instant and digests. Those of other caches
+    /// throw nothing away.
     fn key(&self, fruit: &Fruit) -> Key {
         let (seconds, nanoseconds) = fruit.time.instant();
         let node = self.blobs.node(fruit.node);
@@ -332,7 +333,7 @@ impl Graph {
         } else {
             node.length
         };
-        (seconds, nanoseconds, chain)
+        (fruit.rank, seconds, nanoseconds, chain)
     }
 
     fn path(&self, node: u32) -> u32 {
@@ -340,5 +341,5 @@ impl Graph {
     }
 }
 
-/// Instant in seconds and nanoseconds, and the chain's length or path.
-pub(super) type Key = (i64, u32, u32);
+/// Rank, instant in seconds and nanoseconds, and the chain's length or path.
+pub(super) type Key = (u32, i64, u32, u32);

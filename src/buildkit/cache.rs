@@ -51,7 +51,7 @@ pub struct Offer {
 }
 
 /// Numbers about a cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Statistics {
     /// Records after merging.
     pub records: u64,
@@ -69,6 +69,10 @@ pub struct Statistics {
     pub blobs: u64,
     /// Bytes of these layers.
     pub bytes: u64,
+    /// The time of the oldest result, RFC 3339; empty where no result has one.
+    pub oldest: String,
+    /// The time of the newest result.
+    pub newest: String,
 }
 
 /// A cache that was read.
@@ -240,6 +244,7 @@ impl Cache {
         };
         let mut passed = BTreeSet::new();
         let mut digests = BTreeSet::new();
+        let mut span: Option<(Timestamp, Timestamp)> = None;
         for record in graph.live() {
             let entry = graph.entry(record);
             numbers.records += 1;
@@ -247,6 +252,15 @@ impl Cache {
             numbers.leaves += u64::from(entry.children == 0);
             numbers.results += entry.results.len() as u64;
             for fruit in &entry.results {
+                if fruit.time.instant() != Timestamp::default().instant() {
+                    let (from, to) = span.unwrap_or((fruit.time, fruit.time));
+                    let earlier = fruit.time.instant() < from.instant();
+                    let later = fruit.time.instant() > to.instant();
+                    span = Some((
+                        if earlier { fruit.time } else { from },
+                        if later { fruit.time } else { to },
+                    ));
+                }
                 let mut at = fruit.node;
                 while at != NONE && passed.insert(at) {
                     let node = graph.blobs.node(at);
@@ -258,6 +272,10 @@ impl Cache {
                     at = node.parent;
                 }
             }
+        }
+        if let Some((from, to)) = span {
+            numbers.oldest = time_text(from);
+            numbers.newest = time_text(to);
         }
         numbers.blobs = digests.len() as u64;
         numbers.depth = depth(graph);

@@ -4,6 +4,7 @@
 use core::fmt::Write as _;
 
 use super::dense::{NONE, place};
+use super::descriptor::Descriptor;
 use super::graph::Fruit;
 use super::layout::Layout;
 use super::text::{EMPTY, Text, Texts};
@@ -150,7 +151,7 @@ pub(super) struct Config<const SEED: bool> {
 pub(super) struct RawLayer<const SEED: bool> {
     pub blob: String,
     pub parent: i64,
-    /// What other exporters write; only its form matters.
+    /// What a layer says of itself in a config that no manifest goes with.
     pub annotations: Option<RawAnnotations>,
 }
 
@@ -192,6 +193,34 @@ pub(super) struct RawAnnotations {
     diff_id: String,
     size: i64,
     created: Timestamp,
+}
+
+impl<const SEED: bool> RawLayer<SEED> {
+    /// The descriptor of a layer that describes itself, as GitHub, S3 and Azure
+    /// caches have it; none for one that does not.
+    pub fn describe(&self) -> Option<Descriptor> {
+        let RawAnnotations {
+            media_type,
+            diff_id,
+            size,
+            created,
+        } = self.annotations.as_ref()?;
+        if diff_id.is_empty() {
+            return None;
+        }
+        let mut annotations = BTreeMap::new();
+        annotations.insert("containerd.io/uncompressed".to_owned(), diff_id.clone());
+        if created.instant() != Timestamp::default().instant() {
+            annotations.insert("buildkit/createdat".to_owned(), created.to_text()?);
+        }
+        Some(Descriptor {
+            media_type: media_type.clone(),
+            digest: self.blob.clone(),
+            size: *size,
+            annotations,
+            ..Descriptor::default()
+        })
+    }
 }
 
 object!(RawResult { "layer" => layer, "createdAt" => created });

@@ -4,6 +4,8 @@
 use core::fmt::Write as _;
 
 use super::config::quote;
+use super::media::{self, Family};
+use crate::explain::Difference;
 use crate::go_json::{Decode, Escapes, Writer, object};
 use crate::oci;
 use crate::prelude::*;
@@ -50,6 +52,49 @@ object!(Platform {
     "os.features" => os_features,
     "variant" => variant,
 });
+
+impl Descriptor {
+    /// Whether an entry of an index says of another one how it was built, as
+    /// buildx writes it beside every image.
+    pub fn is_attestation(&self) -> bool {
+        let kind = self.annotations.get("vnd.docker.reference.type");
+        let unknown =
+            |platform: &Platform| platform.os == "unknown" && platform.architecture == "unknown";
+        kind.is_some_and(|kind| kind == "attestation-manifest")
+            || self.platform.as_ref().is_some_and(unknown)
+    }
+}
+
+/// Annotations that decide what bytes a layer has or how they are read; the
+/// others, such as when it was made, describe it only.
+const ESSENTIAL: [&str; 3] = [
+    "containerd.io/uncompressed",
+    "containerd.io/snapshot/stargz/toc.digest",
+    "io.containers.estargz.uncompressed-size",
+];
+
+/// How two descriptors of one digest differ in what matters: type, size, and what
+/// decides how the bytes are read. A layer's Docker type and its OCI type are one.
+pub(super) fn conflict(one: &Descriptor, other: &Descriptor) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let mut compare = |path: &str, have: Option<&str>, want: Option<&str>| {
+        if have != want {
+            let owned = |side: Option<&str>| side.map(ToOwned::to_owned);
+            differences.push(Difference::new(path, owned(have), owned(want)));
+        }
+    };
+    let media = |given: &Descriptor| media::convert(&given.media_type, Family::Oci).to_owned();
+    compare("mediaType", Some(&media(one)), Some(&media(other)));
+    let size = |given: &Descriptor| given.size.to_string();
+    compare("size", Some(&size(one)), Some(&size(other)));
+    for key in ESSENTIAL {
+        // One that is silent does not contradict.
+        if let (Some(have), Some(want)) = (one.annotations.get(key), other.annotations.get(key)) {
+            compare(key, Some(have), Some(want));
+        }
+    }
+    differences
+}
 
 /// The members after `size`, each with a comma before it; empty without any.
 pub(super) fn tail(descriptor: &Descriptor) -> String {
@@ -133,13 +178,16 @@ pub(super) fn write(out: &mut String, media: Option<&str>, digest: &str, size: i
 
 /// The annotations inside a tail.
 pub(super) fn annotations(tail: &str) -> Vec<(String, String)> {
+    of_tail(tail).annotations.into_iter().collect()
+}
+
+/// The members inside a tail.
+pub(super) fn of_tail(tail: &str) -> Descriptor {
     let Some(members) = tail.strip_prefix(',') else {
-        return Vec::new();
+        return Descriptor::default();
     };
     let document = ["{", members, "}"].concat();
-    crate::go_json::from_str::<Descriptor>(&document, 8)
-        .map(|descriptor| descriptor.annotations.into_iter().collect())
-        .unwrap_or_default()
+    crate::go_json::from_str::<Descriptor>(&document, 8).unwrap_or_default()
 }
 
 impl From<&oci::Descriptor> for Descriptor {

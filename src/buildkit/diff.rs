@@ -1,218 +1,420 @@
-//! What changed between two caches: where they part, and what only follows from
+//! What changed between two caches: where builds part, and what only follows from
 //! that.
 
 use sha2::{Digest as _, Sha256};
 
 use super::cache::Cache;
-use super::dense::{NONE, number, place};
+use super::dense::{Dense, NONE, number, place};
 use super::graph::{Fruit, Graph, Link};
+use super::pairing::{self, Ground, Groups, Side, Steps};
 use super::plan;
 use super::reason::Reason;
-use super::web::Web;
+use super::web::some;
 use crate::error::Error;
 use crate::explain::{Difference, Explanation, Finding};
 use crate::prelude::*;
 
 /// Compares two caches by the structure of their records, whatever their order
-/// and indexes are. The findings name first the records that differ while all
-/// their sources are in both caches, in the order of a build, then what stands on
-/// them, marked as a cascade.
+/// and indexes are. The findings name first where builds part, in the order of a
+/// build, then what follows, marked as a cascade.
+///
+/// What changes no build is counted only: a key that lost its result, one of
+/// several ways to a record that both caches have, a key without a result that
+/// leads nowhere. An export of imported records leaves such things out or brings
+/// them in.
 ///
 /// # Errors
 /// `unsupported` by the rules of 2020.
 pub fn compare(old: &Cache, new: &Cache) -> Result<Explanation, Error> {
-    let old = Side::new(old.graph("compare")?);
-    let new = Side::new(new.graph("compare")?);
-    let mut roots = Vec::new();
-    let mut cascades = Vec::new();
-    let mut vacant = old.vacant(&new);
-    let mut replaced = BTreeSet::new();
-    for record in new.order.iter().copied() {
-        let hash = new.hash(record);
-        if let Some(other) = old.find(&hash) {
-            if let Some(finding) = result(&old, other, &new, record) {
-                roots.push(finding);
-            }
-            continue;
-        }
-        if !new.stands_in(&old, record) {
-            cascades.push(
-                Finding::new(Reason::RecordAdded, new.digest(record))
-                    .with(new.facts(record))
-                    .cascade(),
-            );
-            continue;
-        }
-        match vacant.get_mut(&new.place(record)).and_then(Vec::pop) {
-            Some(other) => {
-                replaced.insert(other);
-                roots.push(changed(&old, other, &new, record));
-            }
-            None => roots.push(
-                Finding::new(Reason::RecordAdded, new.digest(record)).with(new.facts(record)),
-            ),
-        }
-    }
-    for record in old.order.iter().copied() {
-        if new.find(&old.hash(record)).is_some() || replaced.contains(&record) {
-            continue;
-        }
-        let finding =
-            Finding::new(Reason::RecordRemoved, old.digest(record)).with(old.facts(record));
-        if old.stands_in(&new, record) {
-            roots.push(finding);
-        } else {
-            cascades.push(finding.cascade());
-        }
-    }
-    let considered = (old.order.len() + new.order.len()) as u64;
-    let counts = [
-        Difference::new(
-            "records",
-            old.order.len().to_string(),
-            new.order.len().to_string(),
-        ),
-        Difference::fact("root causes", roots.len()),
-        Difference::fact("cascades", cascades.len()),
-    ];
-    let code = if roots.is_empty() && cascades.is_empty() {
-        Reason::Same
-    } else {
-        Reason::Different
+    let (before, after) = pairing::sides(old.graph("compare")?, new.graph("compare")?);
+    let (old_groups, new_groups) = pairing::groups(&before, &after);
+    let old_steps = Steps::new(&before, &old_groups);
+    let new_steps = Steps::new(&after, &new_groups);
+    let pairs = pairing::steps(&before, &after, &old_steps, &new_steps);
+    // A build made what is new and has a result. What is gone may only not have
+    // been asked for, unless it was the last of its build or ran again elsewhere.
+    let new_matters = matters(&after, |record| result(&after, record).is_some());
+    let leads = leads_on(&before);
+    let old_matters = matters(&before, |record| {
+        let mut again = new_steps.alike(&before, record).iter();
+        let made = result(&before, record).is_some();
+        (made && !leads.at(record)) || again.any(|at| new_matters.at(*at))
+    });
+    let mut report = Report {
+        old_matters,
+        new_matters,
+        replaced: pairs.values().copied().collect(),
+        before,
+        after,
+        old_groups,
+        new_groups,
+        old_steps,
+        new_steps,
+        pairs,
+        causes: Vec::new(),
+        cascades: Vec::new(),
+        passed: 0,
     };
-    let nearest = roots.first().cloned();
-    roots.append(&mut cascades);
-    Ok(Explanation {
-        summary: Finding::new(code, "caches").with(counts),
-        findings: roots,
-        nearest,
-        considered,
+    report.results();
+    report.added();
+    report.removed();
+    Ok(report.explain())
+}
+
+/// Everything that is known while findings are made.
+struct Report<'a> {
+    before: Side<'a>,
+    after: Side<'a>,
+    old_groups: Groups,
+    new_groups: Groups,
+    old_steps: Steps,
+    new_steps: Steps,
+    /// New steps and the old ones in whose place they are.
+    pairs: BTreeMap<u32, u32>,
+    replaced: BTreeSet<u32>,
+    old_matters: Dense<bool>,
+    new_matters: Dense<bool>,
+    causes: Vec<Finding>,
+    cascades: Vec<Finding>,
+    /// Records that only one cache has and that change no build.
+    passed: u64,
+}
+
+/// Which records of one side change a build when the other side lacks them: those
+/// of a kind, and what they stand on unless both caches have something in its
+/// place.
+fn matters(side: &Side<'_>, kind: impl Fn(u32) -> bool) -> Dense<bool> {
+    let mut matters = Dense::filled(side.web.len(), false);
+    for record in side.order.iter().rev().copied() {
+        if !side.only(record) {
+            continue;
+        }
+        let needed = side
+            .users(record)
+            .iter()
+            .any(|(user, input)| matters.at(*user) && side.ground(*user, *input).is_none());
+        matters.set(record, needed || kind(record));
+    }
+    matters
+}
+
+/// Whether a record stands on one that only its cache has and that changes a build.
+fn stands_on(side: &Side<'_>, matters: &Dense<bool>, record: u32) -> bool {
+    let mut links = side.web.links(record).iter();
+    links.any(|link| side.only(link.source) && matters.at(link.source))
+}
+
+/// For each record whether something that both caches have stands on it, directly
+/// or not.
+fn leads_on(side: &Side<'_>) -> Dense<bool> {
+    let mut leads = Dense::filled(side.web.len(), false);
+    for record in side.order.iter().rev().copied() {
+        let mut users = side.users(record).iter();
+        let led = users.any(|(user, _)| !side.only(*user) || leads.at(*user));
+        leads.set(record, led);
+    }
+    leads
+}
+
+impl Report<'_> {
+    /// Records of both caches whose results differ. What stands on one has its
+    /// layers too.
+    fn results(&mut self) {
+        let (before, after) = (&self.before, &self.after);
+        let (old, new) = (chains(before.graph), chains(after.graph));
+        let mut differs = Dense::filled(after.web.len(), false);
+        for record in after.order.iter().copied() {
+            let Some(other) = some(after.same.at(record)) else {
+                continue;
+            };
+            let mut sources = after.web.links(record).iter();
+            let follows = sources.any(|link| differs.at(link.source));
+            let (Some(have), Some(want)) = (result(before, other), result(after, record)) else {
+                differs.set(record, follows);
+                continue;
+            };
+            if old.get(place(have.node)) == new.get(place(want.node)) {
+                continue;
+            }
+            differs.set(record, true);
+            let sides = [describe(before, &have), describe(after, &want)];
+            let [have, want] = sides;
+            let difference = Difference::new("result", have, want);
+            let finding = Finding::new(Reason::ResultChanged, after.digest(record));
+            let finding = finding.with([difference]);
+            if follows {
+                self.cascades.push(finding.cascade());
+            } else {
+                self.causes.push(finding);
+            }
+        }
+    }
+
+    /// Records that only the new cache has.
+    fn added(&mut self) {
+        let grounded: BTreeSet<u32> = records(&self.new_steps);
+        let old_grounded: BTreeSet<u32> = records(&self.old_steps);
+        let mut told = BTreeSet::new();
+        for record in self.after.order.clone() {
+            let after = &self.after;
+            if !after.only(record) {
+                continue;
+            }
+            if after.is_root(record) {
+                let group = self.new_groups.of.at(record);
+                if told.insert(group) {
+                    self.new_source(group, record);
+                }
+                continue;
+            }
+            if let Some(other) = self.pairs.get(&record).copied() {
+                if !self.new_matters.at(record) && !self.old_matters.at(other) {
+                    self.passed += 2;
+                    continue;
+                }
+                self.causes
+                    .push(changed(&self.before, other, after, record));
+                continue;
+            }
+            let finding = Finding::new(Reason::RecordAdded, after.digest(record));
+            let finding = finding.with(facts(after, record));
+            if !self.new_matters.at(record) {
+                if stands_on(after, &self.new_matters, record) {
+                    self.cascades.push(finding.cascade());
+                } else {
+                    self.passed += 1;
+                }
+                continue;
+            }
+            // The same step on something that the old cache lost: that is the cause.
+            let alike = self.old_steps.alike(after, record);
+            let moved = !alike.is_empty() && !alike.iter().any(|at| old_grounded.contains(at));
+            if grounded.contains(&record) && !moved {
+                self.causes.push(finding);
+            } else {
+                self.cascades.push(finding.cascade());
+            }
+        }
+    }
+
+    /// A source that only the new cache has.
+    fn new_source(&mut self, group: u32, first: u32) {
+        let (after, groups) = (&self.after, &self.new_groups);
+        let members = groups.members.get(place(group));
+        let members = members.map_or(&[][..], Vec::as_slice);
+        if !members.iter().any(|member| self.new_matters.at(*member)) {
+            self.passed += members.len() as u64;
+            return;
+        }
+        let paired = some(groups.pair.at(group)).and_then(|pair| {
+            let old = self.old_groups.members.get(place(pair));
+            old.and_then(|members| members.first().copied())
+        });
+        if let Some(old) = paired.or(some(groups.instead.at(group))) {
+            let digests = [self.before.digest(old), after.digest(first)];
+            let [have, want] = digests.map(ToOwned::to_owned);
+            let finding = Finding::new(Reason::RecordChanged, want.clone());
+            let finding = finding
+                .with([Difference::new("digest", have, want)])
+                .with(used(after, members));
+            if groups.output.at(group) {
+                self.cascades.push(finding.cascade());
+            } else {
+                self.causes.push(finding);
+            }
+            return;
+        }
+        let finding = Finding::new(Reason::RecordAdded, after.digest(first));
+        let finding = finding.with(used(after, members));
+        if groups.output.at(group) || !alone(after, groups, members) {
+            self.cascades.push(finding.cascade());
+        } else {
+            self.causes.push(finding);
+        }
+    }
+
+    /// Records that only the old cache has.
+    fn removed(&mut self) {
+        let grounded: BTreeSet<u32> = records(&self.old_steps);
+        let new_grounded: BTreeSet<u32> = records(&self.new_steps);
+        let mut told = BTreeSet::new();
+        for record in self.before.order.clone() {
+            let before = &self.before;
+            if !before.only(record) || self.replaced.contains(&record) {
+                continue;
+            }
+            let finding = Finding::new(Reason::RecordRemoved, before.digest(record));
+            if before.is_root(record) {
+                let groups = &self.old_groups;
+                let group = groups.of.at(record);
+                let members = groups.members.get(place(group));
+                let members = members.map_or(&[][..], Vec::as_slice);
+                if !told.insert(group) || groups.pair.at(group) != NONE {
+                    continue;
+                }
+                if !members.iter().any(|member| self.old_matters.at(*member)) {
+                    self.passed += members.len() as u64;
+                    continue;
+                }
+                let finding = finding.with(used(before, members));
+                if groups.output.at(group) || !alone(before, groups, members) {
+                    self.cascades.push(finding.cascade());
+                } else {
+                    self.causes.push(finding);
+                }
+                continue;
+            }
+            let finding = finding.with(facts(before, record));
+            if !self.old_matters.at(record) {
+                if stands_on(before, &self.old_matters, record) {
+                    self.cascades.push(finding.cascade());
+                } else {
+                    self.passed += 1;
+                }
+                continue;
+            }
+            let alike = self.new_steps.alike(before, record);
+            let moved = !alike.is_empty() && !alike.iter().any(|at| new_grounded.contains(at));
+            if grounded.contains(&record) && !moved {
+                self.causes.push(finding);
+            } else {
+                self.cascades.push(finding.cascade());
+            }
+        }
+    }
+
+    fn explain(mut self) -> Explanation {
+        // Nothing follows from nothing.
+        if self.causes.is_empty() && !self.cascades.is_empty() {
+            let mut first = self.cascades.remove(0);
+            first.cascade = false;
+            self.causes.push(first);
+        }
+        let counts = [
+            Difference::new(
+                "records",
+                self.before.order.len().to_string(),
+                self.after.order.len().to_string(),
+            ),
+            Difference::fact("root causes", self.causes.len()),
+            Difference::fact("cascades", self.cascades.len()),
+            Difference::fact("in one cache only, without effect", self.passed),
+        ];
+        let code = if self.causes.is_empty() {
+            Reason::Same
+        } else {
+            Reason::Different
+        };
+        let considered = (self.before.order.len() + self.after.order.len()) as u64;
+        let nearest = self.causes.first().cloned();
+        let mut findings = self.causes;
+        findings.append(&mut self.cascades);
+        Explanation {
+            summary: Finding::new(code, "caches").with(counts),
+            findings,
+            nearest,
+            considered,
+        }
+    }
+}
+
+fn records(steps: &Steps) -> BTreeSet<u32> {
+    steps.grounded.iter().map(|(record, _)| *record).collect()
+}
+
+/// Whether something that stands on a source stands on nothing that both caches
+/// have, so that the source is where it differs. Otherwise the source came with the
+/// step.
+fn alone(side: &Side<'_>, groups: &Groups, members: &[u32]) -> bool {
+    let mut users = members
+        .iter()
+        .flat_map(|member| side.users(*member))
+        .peekable();
+    if users.peek().is_none() {
+        return true;
+    }
+    users.any(|(user, _)| {
+        let grounds = pairing::grounds(side, groups, *user);
+        grounds.iter().all(|ground| *ground == Ground::Own)
     })
 }
 
-/// The hash of a record and everything above it.
+/// What a source is used as.
+fn used(side: &Side<'_>, members: &[u32]) -> Vec<Difference> {
+    let users = members.iter().flat_map(|member| side.users(*member));
+    let mut seen = BTreeSet::new();
+    let distinct = users.filter(|user| seen.insert(**user)).take(10);
+    distinct
+        .map(|(user, input)| {
+            let digest = side.digest(*user);
+            Difference::fact("used as", format!("input {input} of {digest}"))
+        })
+        .collect()
+}
+
+/// What a step stands on.
+fn facts(side: &Side<'_>, record: u32) -> Vec<Difference> {
+    let links = side.web.links(record).iter().take(10);
+    links
+        .map(|link| {
+            let path = format!("inputs[{}]", link.input);
+            Difference::fact(path, side.digest(link.source))
+        })
+        .collect()
+}
+
+/// How a step differs from the one in whose place it is.
+fn changed(old: &Side<'_>, before: u32, new: &Side<'_>, after: u32) -> Finding {
+    let mut differences = Vec::new();
+    let (have, want) = (old.digest(before), new.digest(after));
+    let renamed = have != want;
+    if renamed {
+        differences.push(Difference::new("digest", have.to_owned(), want.to_owned()));
+    }
+    let selector = |side: &Side<'_>, link: &Link| side.graph.texts.get(link.selector).to_owned();
+    let (left, right) = (old.web.links(before), new.web.links(after));
+    for (a, b) in left.iter().zip(right).take(10) {
+        let (have, want) = (selector(old, a), selector(new, b));
+        if have != want {
+            let path = format!("inputs[{}].selector", a.input);
+            differences.push(Difference::new(path, have, want));
+        }
+        let (have, want) = (old.digest(a.source), new.digest(b.source));
+        if have != want && !renamed {
+            let path = format!("inputs[{}]", a.input);
+            differences.push(Difference::new(path, have.to_owned(), want.to_owned()));
+        }
+    }
+    Finding::new(Reason::RecordChanged, new.digest(after)).with(differences)
+}
+
+/// The newest result, unless it has no layers.
+fn result(side: &Side<'_>, record: u32) -> Option<Fruit> {
+    let results = &side.graph.entry(record).results;
+    let fruit = *plan::newest(results)?;
+    (fruit.node != NONE).then_some(fruit)
+}
+
+/// A result for people: length, topmost layers, time.
+fn describe(side: &Side<'_>, fruit: &Fruit) -> String {
+    let (blobs, texts) = (&side.graph.blobs, &side.graph.texts);
+    let mut text = format!("{} layers", blobs.node(fruit.node).length);
+    let mut at = fruit.node;
+    for _ in 0..3 {
+        if at == NONE {
+            break;
+        }
+        text.push(' ');
+        text.push_str(texts.get(blobs.digest(at)));
+        at = blobs.node(at).parent;
+    }
+    text.push_str(" at ");
+    text.push_str(&plan::time(fruit));
+    text
+}
+
+/// The hash of a chain of layers.
 type Hash = [u8; 32];
-
-/// One of the two caches.
-struct Side<'a> {
-    graph: &'a Graph,
-    web: Web,
-    /// Records, sources first.
-    order: Vec<u32>,
-    hashes: Vec<Hash>,
-    index: BTreeMap<Hash, u32>,
-    /// For each chain of layers its hash.
-    chains: Vec<Hash>,
-}
-
-impl<'a> Side<'a> {
-    fn new(graph: &'a Graph) -> Self {
-        let mut web = Web::from(graph);
-        let ranks = graph.texts.ranks();
-        web.arrange(&graph.texts, &ranks, true);
-        let starts = core::mem::take(&mut web.starts);
-        let order = web.walk(&starts).0;
-        let hashes = web.hashes(&graph.texts, &ranks);
-        let mut side = Self {
-            graph,
-            web,
-            order,
-            hashes,
-            index: BTreeMap::new(),
-            chains: chains(graph),
-        };
-        for record in side.order.iter().copied() {
-            side.index.entry(side.hash(record)).or_insert(record);
-        }
-        side
-    }
-
-    fn hash(&self, record: u32) -> Hash {
-        self.hashes.get(place(record)).copied().unwrap_or_default()
-    }
-
-    fn find(&self, hash: &Hash) -> Option<u32> {
-        self.index.get(hash).copied()
-    }
-
-    fn digest(&self, record: u32) -> &str {
-        self.graph.texts.get(self.web.digest.at(record))
-    }
-
-    fn selector(&self, link: &Link) -> &str {
-        self.graph.texts.get(link.selector)
-    }
-
-    /// Whether every source of a record is in the other cache too.
-    fn stands_in(&self, other: &Side<'_>, record: u32) -> bool {
-        let mut links = self.web.links(record).iter();
-        links.all(|link| other.find(&self.hash(link.source)).is_some())
-    }
-
-    /// What a record stands on, without its own digest and without selectors.
-    fn place(&self, record: u32) -> Hash {
-        let mut sources: Vec<_> = self
-            .web
-            .links(record)
-            .iter()
-            .map(|link| (link.input, self.hash(link.source)))
-            .collect();
-        sort(&mut sources);
-        let mut hasher = Sha256::new();
-        hasher.update(b"layerwise/buildkit/place/1");
-        for (input, source) in sources {
-            hasher.update(input.to_le_bytes());
-            hasher.update(source);
-        }
-        hasher.finalize().into()
-    }
-
-    /// The records that only this cache has, by what they stand on, the last of a
-    /// build first.
-    fn vacant(&self, other: &Side<'_>) -> BTreeMap<Hash, Vec<u32>> {
-        let mut vacant: BTreeMap<Hash, Vec<u32>> = BTreeMap::new();
-        for record in self.order.iter().rev().copied() {
-            if other.find(&self.hash(record)).is_none() {
-                vacant.entry(self.place(record)).or_default().push(record);
-            }
-        }
-        vacant
-    }
-
-    fn facts(&self, record: u32) -> Vec<Difference> {
-        let links = self.web.links(record).iter().take(10);
-        links
-            .map(|link| {
-                let path = format!("inputs[{}]", link.input);
-                Difference::fact(path, self.digest(link.source))
-            })
-            .collect()
-    }
-
-    /// The newest result, unless it has no layers.
-    fn result(&self, record: u32) -> Option<Fruit> {
-        let results = &self.graph.entry(record).results;
-        let fruit = *plan::newest(results)?;
-        (fruit.node != NONE).then_some(fruit)
-    }
-
-    /// A result for people: length, topmost layers, time.
-    fn describe(&self, fruit: &Fruit) -> String {
-        let mut text = format!("{} layers", self.graph.blobs.node(fruit.node).length);
-        let mut at = fruit.node;
-        for _ in 0..3 {
-            if at == NONE {
-                break;
-            }
-            text.push(' ');
-            text.push_str(self.graph.texts.get(self.graph.blobs.digest(at)));
-            at = self.graph.blobs.node(at).parent;
-        }
-        text.push_str(" at ");
-        text.push_str(&plan::time(fruit));
-        text
-    }
-}
 
 /// For each chain a hash of its digests.
 fn chains(graph: &Graph) -> Vec<Hash> {
@@ -226,39 +428,4 @@ fn chains(graph: &Graph) -> Vec<Hash> {
         hashes.push(hasher.finalize().into());
     }
     hashes
-}
-
-/// How a record differs from its counterpart.
-fn changed(old: &Side<'_>, before: u32, new: &Side<'_>, after: u32) -> Finding {
-    let mut differences = Vec::new();
-    let (have, want) = (old.digest(before), new.digest(after));
-    if have != want {
-        differences.push(Difference::new("digest", have.to_owned(), want.to_owned()));
-    }
-    let (left, right) = (old.web.links(before), new.web.links(after));
-    for (a, b) in left.iter().zip(right) {
-        let (have, want) = (old.selector(a), new.selector(b));
-        if have != want {
-            let path = format!("inputs[{}].selector", a.input);
-            differences.push(Difference::new(path, have.to_owned(), want.to_owned()));
-        }
-    }
-    Finding::new(Reason::RecordChanged, new.digest(after)).with(differences)
-}
-
-/// What is there to say when the results of one record differ.
-fn result(old: &Side<'_>, before: u32, new: &Side<'_>, after: u32) -> Option<Finding> {
-    let (have, want) = (old.result(before), new.result(after));
-    let chain = |side: &Side<'_>, fruit: &Option<Fruit>| {
-        fruit.and_then(|fruit| side.chains.get(place(fruit.node)).copied())
-    };
-    if chain(old, &have) == chain(new, &want) {
-        return None;
-    }
-    let difference = Difference::new(
-        "result",
-        have.map(|fruit| old.describe(&fruit)),
-        want.map(|fruit| new.describe(&fruit)),
-    );
-    Some(Finding::new(Reason::ResultChanged, new.digest(after)).with([difference]))
 }

@@ -4,6 +4,7 @@ use super::add::RANDOM;
 use super::cache::Cache;
 use super::graph::{Graph, Link};
 use super::reason::Reason;
+use super::shape::ROOT_SELECTOR;
 use super::text::Text;
 use crate::error::Error;
 use crate::explain::{Difference, Explanation, Finding};
@@ -18,8 +19,8 @@ pub struct Query {
     pub record: Option<String>,
     /// Cache digest of the vertex.
     pub digest: String,
-    /// Which output of it.
-    pub output: u32,
+    /// Which output of it; -1 for a content key.
+    pub output: i32,
     /// Which input of the wanted record the link is of.
     pub input: u32,
     /// Which part of the source's output.
@@ -109,7 +110,12 @@ impl Cache {
             .filter(|finding| finding.code == Reason::LinkDiffers.as_str())
             .cloned();
         let cause = match digest.and_then(|digest| elsewhere(graph, digest)) {
-            None => Finding::new(Reason::DigestUnknown, &wanted),
+            None => match graph.texts.find(&query.digest) {
+                Some(own) if graph.occurs(own) => {
+                    Finding::new(Reason::DigestOfRecord, &query.digest)
+                }
+                _ => Finding::new(Reason::DigestUnknown, &wanted),
+            },
             Some(record) => {
                 let name = self.names.text(graph, record);
                 Finding::new(Reason::DigestElsewhere, &wanted)
@@ -139,7 +145,20 @@ impl Cache {
         sort_by_key(&mut near, |(count, record, _)| (*count, *record));
         near.into_iter()
             .map(|(_, record, differences)| {
-                Finding::new(Reason::LinkDiffers, self.names.text(graph, record)).with(differences)
+                let old = differences.iter().any(|difference| {
+                    difference.path == "selector"
+                        && difference.want.as_deref() == Some(ROOT_SELECTOR)
+                        && difference.have.as_deref() == Some("")
+                });
+                let name = self.names.text(graph, record);
+                let finding = Finding::new(Reason::LinkDiffers, name).with(differences);
+                if old {
+                    finding.hint(
+                        "a builder of before 0.16 wrote this link: it gave the root of a RUN no selector",
+                    )
+                } else {
+                    finding
+                }
             })
             .collect()
     }

@@ -33,6 +33,8 @@ pub struct Exporter<R, O> {
     pub(super) options: Options,
     pub(super) engine: Engine,
     source: Text,
+    /// How many caches were merged.
+    merged: u32,
 }
 
 impl<R: Registry, O: Observer> Exporter<R, O> {
@@ -58,6 +60,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
             options,
             engine,
             source,
+            merged: 0,
         })
     }
 
@@ -182,6 +185,10 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
     /// Adds every record of a cache that was read, with its results. Chains keep
     /// what they share, so the cost is that of the cache.
     ///
+    /// Guarded: what the caller added outranks it, and so do the caches merged
+    /// before. Otherwise whoever can write into one of several caches could replace
+    /// the results of all others by naming a later time.
+    ///
     /// # Errors
     /// `unsupported` when one of the two follows the rules of 2020, `invalid` and
     /// `limit-exceeded` as for [`Exporter::add`].
@@ -194,16 +201,18 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
             None => self.source,
             given => graph.texts.intern(&source::encode(given)),
         };
-        copy(from, graph, source)
+        self.merged = self.merged.saturating_add(1);
+        let rank = if graph.compatible { 0 } else { self.merged };
+        copy(from, graph, source, rank)
     }
 }
 
 /// Adds every record of one graph to another. Layers without a source get the
-/// one given.
+/// one given, results the rank.
 ///
 /// # Errors
 /// As [`Graph::add`].
-pub(super) fn copy(from: &Graph, into: &mut Graph, source: Text) -> Result<(), Error> {
+pub(super) fn copy(from: &Graph, into: &mut Graph, source: Text, rank: u32) -> Result<(), Error> {
     let mut copier = Copier {
         texts: Dense::filled(from.texts.len(), NONE),
         nodes: Dense::filled(from.blobs.nodes(), NONE),
@@ -223,7 +232,8 @@ pub(super) fn copy(from: &Graph, into: &mut Graph, source: Text) -> Result<(), E
             .iter()
             .map(|fruit| Fruit {
                 node: some(fruit.node).map_or(NONE, |node| copier.nodes.at(node)),
-                ..*fruit
+                time: fruit.time,
+                rank,
             })
             .collect();
         handles.set(record, into.add(digest, &inputs, &results)?);

@@ -19,6 +19,9 @@ pub(super) struct Fruit {
     pub time: Timestamp,
     /// Top of the layer chain; `NONE` for a chain without layers.
     pub node: u32,
+    /// Whose it is: 0 for what was added, then the merged caches in their order. A
+    /// smaller one outranks the others, whatever their times are.
+    pub rank: u32,
 }
 
 /// One alternative of one input.

@@ -1,10 +1,121 @@
 //! Caches inside image configs (spec section 7.1).
 
-use super::DEPTH;
 use super::config::{Config, RawLayer, RawRecord};
 use super::descriptor::Descriptor;
+use super::manifest::Manifest;
+use super::open::{kind, read_manifest};
+use super::parse::bad_json;
+use super::reason::{Reason, invalid};
+use super::{DEPTH, media};
+use crate::error;
+use crate::explain::{Difference, Finding};
 use crate::go_json::{self, Error, ErrorKind, object};
 use crate::prelude::*;
+
+/// Images of which inline caches are read.
+const IMAGES: usize = 1_000;
+
+/// An image, and what its config holds.
+pub(super) struct Image {
+    /// The digest of its config.
+    pub config: String,
+    /// It says of another image how that was built, and is none itself.
+    pub attestation: bool,
+    pub found: Found,
+}
+
+/// Reads the images behind a manifest as importers do: every manifest of an index
+/// and of the indexes in it, each once, those of attestations too.
+///
+/// # Errors
+/// What `read` fails with; `invalid` for more than 1,000 images and for a config
+/// that is not JSON of its form; `corrupt` for a manifest of no clear kind.
+pub(super) fn images(
+    manifest: Manifest,
+    image: bool,
+    read: &mut dyn FnMut(&Descriptor) -> Result<String, error::Error>,
+) -> Result<Vec<Image>, error::Error> {
+    let mut images = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut open = vec![(manifest, image, false)];
+    while let Some((manifest, image, attestation)) = open.pop() {
+        if image {
+            let layers: Vec<_> = manifest.listed().cloned().collect();
+            let Some(config) = manifest.config.filter(|config| !config.digest.is_empty()) else {
+                continue;
+            };
+            if layers.is_empty() {
+                continue;
+            }
+            let text = read(&config)?;
+            images.push(Image {
+                found: self::read(&text, &layers)
+                    .map_err(|error| bad_json("open", &config.digest, &error))?,
+                config: config.digest,
+                attestation,
+            });
+            continue;
+        }
+        for entry in manifest.listed() {
+            let is_manifest = [
+                media::DOCKER_LIST,
+                media::DOCKER_MANIFEST,
+                media::OCI_INDEX,
+                media::OCI_MANIFEST,
+            ]
+            .contains(&entry.media_type.as_str());
+            if !is_manifest || !seen.insert(entry.digest.clone()) {
+                continue;
+            }
+            if seen.len() > IMAGES {
+                let message = format!("an index of more than {IMAGES} images");
+                return Err(invalid(Reason::TooLarge, "open", &entry.digest, message));
+            }
+            let text = read(entry)?;
+            let kind = kind(&text, &entry.digest)?;
+            let manifest = read_manifest(&text, &entry.digest)?;
+            open.push((manifest, kind.image, entry.is_attestation()));
+        }
+    }
+    Ok(images)
+}
+
+impl Image {
+    /// What is to be said of it, when others have a cache.
+    pub fn finding(&self) -> Option<Finding> {
+        if self.attestation {
+            return None;
+        }
+        match &self.found {
+            Found::Cache(raw, _) => lost(raw, &self.config),
+            Found::Nothing => Some(Finding::new(Reason::ImageWithoutCache, &self.config)),
+            Found::CountsDiffer(layers, diff_ids) => {
+                let (have, want) = (layers.to_string(), diff_ids.to_string());
+                let counts = Difference::new("layers", have, want);
+                Some(Finding::new(Reason::InlineCountsDiffer, &self.config).with([counts]))
+            }
+        }
+    }
+}
+
+/// Layers of an image that no result reaches. The last step that made a layer has
+/// all of them, unless the exporter could not match its result with the image.
+fn lost(raw: &Config<false>, subject: &str) -> Option<Finding> {
+    let tops = raw.records.iter().flat_map(|record| {
+        let layers = record.layers.iter().map(|result| result.layer);
+        let chains = record.chains.iter().flat_map(|chain| chain.layers.iter());
+        layers.chain(chains.copied())
+    });
+    let reached = tops.max().and_then(|top| usize::try_from(top).ok());
+    let reached = reached.map_or(0, |top| top.saturating_add(1));
+    let first = raw.layers.get(reached)?;
+    let facts = [
+        Difference::fact("layers", raw.layers.len()),
+        Difference::fact("with results", reached),
+        Difference::fact("first without", &first.blob),
+    ];
+    Some(Finding::new(Reason::InlineResultsLost, subject).with(facts))
+}
 
 /// What an image config holds.
 pub(super) enum Found {
@@ -22,7 +133,7 @@ pub(super) enum Found {
 /// # Errors
 /// When either document is not JSON of its form.
 pub(super) fn read(image: &str, layers: &[Descriptor]) -> Result<Found, Error> {
-    let image: Image = go_json::from_str(image, DEPTH)?;
+    let image: Document = go_json::from_str(image, DEPTH)?;
     if image.cache.is_empty() {
         return Ok(Found::Nothing);
     }
@@ -62,7 +173,7 @@ pub(super) fn read(image: &str, layers: &[Descriptor]) -> Result<Found, Error> {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Image {
+struct Document {
     cache: String,
     rootfs: Rootfs,
     history: Vec<Entry>,
@@ -80,7 +191,7 @@ struct Entry {
     empty_layer: bool,
 }
 
-object!(Image { "moby.buildkit.cache.v0" => cache, "rootfs" => rootfs, "history" => history });
+object!(Document { "moby.buildkit.cache.v0" => cache, "rootfs" => rootfs, "history" => history });
 object!(Rootfs { "diff_ids" => diff_ids });
 object!(Entry { "created" => created, "created_by" => created_by, "empty_layer" => empty_layer });
 

@@ -5,9 +5,11 @@ use core::cmp::Ordering;
 
 use super::blobs::Blobs;
 use super::dense::{Dense, NONE, number, place};
+use super::descriptor::{self, Descriptor};
 use super::graph::{Fruit, Link};
 use super::text::{Text, Texts};
 use super::web::{Web, some};
+use crate::explain::Difference;
 use crate::prelude::*;
 
 /// A gzip-compressed tar file without entries, which the seed leaves out of
@@ -39,8 +41,8 @@ pub(super) struct Layout {
     pub ties: Vec<(u32, u32)>,
     /// Links that were left out since they close a loop.
     pub loops: BTreeSet<(u32, Link)>,
-    /// Digests that came with different descriptors.
-    pub conflicts: Vec<Text>,
+    /// Digests that came with descriptors that differ in what matters, and how.
+    pub conflicts: Vec<(Text, Vec<Difference>)>,
 }
 
 /// Lays out the records of a web. `picks` holds the result of each record.
@@ -175,16 +177,17 @@ impl<'a> Growth<'a> {
 /// Finds the descriptor of each layer: the one that was seen last wins for its
 /// digest. Going through the results backwards, the first one wins, and what is
 /// below a node that was passed before is known. Answers the digests that came
-/// with different descriptors.
+/// with descriptors that differ in what matters.
 fn describe(
     layers: &mut [Layer],
     blobs: &Blobs,
     texts: &Texts,
     fruits: impl DoubleEndedIterator<Item = Fruit>,
-) -> Vec<Text> {
+) -> Vec<(Text, Vec<Difference>)> {
     let mut passed = Dense::filled(blobs.nodes(), false);
     let mut chosen = Dense::filled(texts.len(), NONE);
-    let mut conflicts = BTreeSet::new();
+    let mut conflicts: BTreeMap<Text, Vec<Difference>> = BTreeMap::new();
+    let mut compared = BTreeSet::new();
     for fruit in fruits.rev() {
         let mut at = fruit.node;
         while at != NONE && !passed.at(at) {
@@ -193,10 +196,22 @@ fn describe(
             let node = blobs.node(at);
             match chosen.at(digest) {
                 NONE => chosen.set(digest, at),
-                known if blobs.node(known).blob != node.blob => {
-                    conflicts.insert(digest);
+                known => {
+                    let known = blobs.node(known).blob;
+                    // Each descriptor is read once, and of each digest one pair
+                    // that differs is enough.
+                    if known != node.blob
+                        && !conflicts.contains_key(&digest)
+                        && compared.insert(node.blob)
+                    {
+                        let (one, other) =
+                            (read(blobs, texts, known), read(blobs, texts, node.blob));
+                        let differences = descriptor::conflict(&one, &other);
+                        if !differences.is_empty() {
+                            conflicts.insert(digest, differences);
+                        }
+                    }
                 }
-                _ => {}
             }
             at = node.parent;
         }
@@ -205,6 +220,17 @@ fn describe(
         layer.node = chosen.at(layer.digest);
     }
     conflicts.into_iter().collect()
+}
+
+/// A descriptor with all its members.
+fn read(blobs: &Blobs, texts: &Texts, blob: u32) -> Descriptor {
+    let blob = blobs.blob(blob);
+    Descriptor {
+        media_type: texts.get(blob.media).to_owned(),
+        digest: texts.get(blob.digest).to_owned(),
+        size: blob.size,
+        ..descriptor::of_tail(texts.get(blob.tail))
+    }
 }
 
 /// Sorts layers by digest and old parent, and answers their new indexes.

@@ -1,69 +1,84 @@
 //! Findings about layers: as the manifest lists them, and as the config stacks
 //! them.
 
+use super::check::Kept;
 use super::config::Config;
-use super::media;
+use super::descriptor::{self, Descriptor};
+use super::layering::Layering;
+use super::media::{self, Family};
+use super::plan::UNCOMPRESSED_KEY;
 use super::reason::{Reason, Sheet};
-use super::verify::Check;
 use crate::explain::{Difference, Finding};
 use crate::go_json::Timestamp;
 use crate::oci::Digest;
 use crate::prelude::*;
 
 /// What is odd about the layers a manifest lists.
-pub(super) fn listing(check: &mut Check<'_>, raw: &Config<false>) {
-    let named: BTreeSet<&str> = raw.layers.iter().map(|layer| layer.blob.as_str()).collect();
-    let mut first: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    let mut conflicts = BTreeSet::new();
-    for (at, layer) in check.listed.iter().enumerate() {
+pub(super) fn listing(
+    listed: &[Descriptor],
+    family: Option<Family>,
+    kept: Kept,
+    layering: &Layering<'_>,
+    sheet: &mut Sheet,
+) {
+    let mut first: BTreeMap<&str, (&Descriptor, usize)> = BTreeMap::new();
+    let mut conflicts: BTreeMap<&str, Vec<Difference>> = BTreeMap::new();
+    for layer in listed {
         let digest = layer.digest.as_str();
-        let (known, count) = first.entry(digest).or_insert((at, 0));
+        let (known, count) = first.entry(digest).or_insert((layer, 0));
         *count += 1;
-        if check.listed.get(*known) != Some(layer) {
-            conflicts.insert(digest);
+        if *count > 1 && !conflicts.contains_key(digest) {
+            let differences = descriptor::conflict(known, layer);
+            if !differences.is_empty() {
+                conflicts.insert(digest, differences);
+            }
         }
     }
-    let sheet = &mut check.sheet;
-    for (digest, (at, count)) in &first {
-        let Some(layer) = check.listed.get(*at) else {
-            continue;
-        };
+    for (digest, (layer, count)) in first {
         if digest.parse::<Digest>().is_err() {
-            sheet.push(Finding::new(Reason::OddDigest, *digest));
+            sheet.push(Finding::new(Reason::OddDigest, digest));
         }
-        if *count > 1 {
+        if let Some(claim) = layering.absent.get(digest) {
+            let first: Vec<String> = claim.first.iter().map(ToString::to_string).collect();
+            sheet.push(Finding::new(Reason::LayerBlobMissing, digest).with([
+                Difference::fact("records that need it", claim.records),
+                Difference::fact("first of them", first.join(", ")),
+            ]));
+        }
+        // A config alone may stack one layer twice, and then describes it twice.
+        if count > 1 && kept == Kept::Listed {
             let count = Difference::fact("count", count);
-            sheet.push(Finding::new(Reason::DuplicateListing, *digest).with([count]));
+            sheet.push(Finding::new(Reason::DuplicateListing, digest).with([count]));
         }
-        if conflicts.contains(digest) {
-            sheet.push(Finding::new(Reason::DescriptorConflict, *digest));
+        if let Some(differences) = conflicts.remove(digest) {
+            sheet.push(Finding::new(Reason::DescriptorConflict, digest).with(differences));
         }
-        if !named.contains(digest) {
-            sheet.push(Finding::new(Reason::OrphanListing, *digest));
+        if kept == Kept::Listed && !layering.names(digest) {
+            sheet.push(Finding::new(Reason::OrphanListing, digest));
         }
         if layer.size <= 0 {
             let size = Difference::fact("size", layer.size);
-            sheet.push(Finding::new(Reason::SizeZero, *digest).with([size]));
+            sheet.push(Finding::new(Reason::SizeZero, digest).with([size]));
         }
-        let family = media::family(&layer.media_type);
-        if family.is_none() || check.family.is_some_and(|wanted| family != Some(wanted)) {
+        let own = media::family(&layer.media_type);
+        if own.is_none() || family.is_some_and(|wanted| own != Some(wanted)) {
             let media = Difference::fact("mediaType", &layer.media_type);
-            sheet.push(Finding::new(Reason::WrongMediaType, *digest).with([media]));
+            sheet.push(Finding::new(Reason::WrongMediaType, digest).with([media]));
         }
-        if !layer.annotations.contains_key("containerd.io/uncompressed") {
-            sheet.push(Finding::new(Reason::NoUncompressed, *digest));
+        if !layer.annotations.contains_key(UNCOMPRESSED_KEY) {
+            sheet.push(Finding::new(Reason::NoUncompressed, digest));
         }
         if let Some(created) = layer.annotations.get("buildkit/createdat")
             && Timestamp::parse(created).is_none()
         {
             let created = Difference::fact("buildkit/createdat", created);
-            sheet.push(Finding::new(Reason::BadCreated, *digest).with([created]));
+            sheet.push(Finding::new(Reason::BadCreated, digest).with([created]));
         }
     }
 }
 
 /// What is odd about the layers of a config.
-pub(super) fn layers(raw: &Config<false>, listed: &BTreeSet<&str>, sheet: &mut Sheet) {
+pub(super) fn layers(raw: &Config<false>, layering: &Layering<'_>, sheet: &mut Sheet) {
     let count = raw.layers.len();
     let index = |layer: i64| usize::try_from(layer).ok().filter(|layer| *layer < count);
     let mut pairs: BTreeMap<(&str, i64), usize> = BTreeMap::new();
@@ -79,45 +94,24 @@ pub(super) fn layers(raw: &Config<false>, listed: &BTreeSet<&str>, sheet: &mut S
         if let Some(first) = pairs.insert((&layer.blob, layer.parent), at) {
             sheet.push(layer_finding(Reason::DuplicateLayer, at, "same as", first));
         }
-        if !listed.contains(layer.blob.as_str()) {
-            sheet.push(layer_finding(Reason::UnlistedBlob, at, "blob", &layer.blob));
-        }
+        let code = if !layering.reached.get(at).copied().unwrap_or(false) {
+            Reason::OrphanLayer
+        } else if !layering.lists(at) {
+            Reason::UnlistedBlob
+        } else {
+            continue;
+        };
+        sheet.push(layer_finding(code, at, "blob", &layer.blob));
     }
-    let mut reached = vec![false; count];
     for (at, record) in raw.records.iter().enumerate() {
         let tops = record.layers.iter().map(|result| result.layer);
-        let chains = record
-            .chains
-            .iter()
-            .flat_map(|chain| chain.layers.iter().copied());
-        for layer in tops.clone().chain(chains.clone()) {
+        let chains = record.chains.iter().flat_map(|chain| &chain.layers);
+        for layer in tops.chain(chains.copied()) {
             if index(layer).is_none() {
                 let facts = [Difference::fact("layer", layer)];
                 let subject = format!("records[{at}]");
                 sheet.push(Finding::new(Reason::LayerIndexRange, subject).with(facts));
             }
-        }
-        for layer in chains {
-            if let Some(reached) = index(layer).and_then(|at| reached.get_mut(at)) {
-                *reached = true;
-            }
-        }
-        for top in tops {
-            let mut at = index(top);
-            while let Some(reached) = at.and_then(|at| reached.get_mut(at)) {
-                if *reached {
-                    break;
-                }
-                *reached = true;
-                let layer = at.and_then(|at| raw.layers.get(at));
-                at = layer.and_then(|layer| index(layer.parent));
-            }
-        }
-    }
-    for (at, reached) in reached.iter().enumerate() {
-        if !reached {
-            let blob = raw.layers.get(at).map_or("", |layer| &layer.blob);
-            sheet.push(layer_finding(Reason::OrphanLayer, at, "blob", blob));
         }
     }
     for cycle in cycles(raw, index) {

@@ -166,6 +166,18 @@ impl Manifest {
             .filter(|entry| entry.media_type == media::CONFIG)
     }
 
+    /// The same descriptors as [`Manifest::listed`], without a copy of each.
+    pub fn into_listed(self) -> Vec<Descriptor> {
+        let Self {
+            mut layers,
+            mut manifests,
+            ..
+        } = self;
+        layers.append(&mut manifests);
+        layers.retain(|entry| entry.media_type != media::CONFIG);
+        layers
+    }
+
     /// The descriptors of everything else but an image's config.
     pub fn listed(&self) -> impl Iterator<Item = &Descriptor> {
         self.layers

@@ -6,11 +6,11 @@ use super::export::copy;
 use super::graph::Graph;
 use super::inline;
 use super::manifest::{self, Kind, Manifest, Unclear};
-use super::options::{Era, Policy, caps, era};
-use super::parse::{Reading, bad_json};
+use super::options::{Era, Policy, caps, era, loses_links};
+use super::parse::Reading;
 use super::reason::{Reason, invalid};
 use super::text::EMPTY;
-use super::{Caps, IMPORT_LIMIT, media};
+use super::{Caps, IMPORT_LIMIT, shape};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
 use crate::host::{Failure, FailureCode, Level, Observer, Registry, Source};
@@ -47,32 +47,26 @@ pub fn open<R: Registry, O: Observer>(
     semantics: &Semantics,
     limits: &[(String, u64)],
 ) -> Result<Cache, Error> {
-    let mut opening = Opening {
-        registry,
-        repository,
-        semantics,
-        caps: caps(limits)?,
-        bytes: 0,
-        findings: Vec::new(),
-    };
-    let text = opening.read(&Descriptor::from(descriptor))?;
-    let kind = kind(&text, &descriptor.digest)?;
-    opening.tell(observer, &kind, &descriptor.digest);
-    let manifest = read_manifest(&text, &descriptor.digest)?;
-    let mut cache = match manifest.configs().last() {
-        Some(config) => {
-            let config = config.clone();
-            let document = opening.read(&config)?;
-            let listed: Vec<_> = manifest.listed().cloned().collect();
-            let mut cache = opening.reading().read(&document, &listed)?;
-            cache.config = config.digest;
-            cache
-        }
-        None => opening.inline(manifest, &kind)?,
-    };
-    cache.kind = kind.media.to_owned();
-    cache.findings = opening.findings;
-    Ok(cache)
+    let opening = Opening::new(registry, repository, semantics, limits)?;
+    opening.open(observer, descriptor)
+}
+
+/// As [`open`] by the newest rules in the guarded reading, but a manifest or config
+/// above 1 MiB, which importers refuse, is read and noted.
+///
+/// # Errors
+/// As [`open`], but for the size.
+pub fn open_any_size<R: Registry, O: Observer>(
+    registry: &R,
+    observer: &O,
+    repository: &str,
+    descriptor: &oci::Descriptor,
+    limits: &[(String, u64)],
+) -> Result<Cache, Error> {
+    let semantics = Semantics::default();
+    let mut opening = Opening::new(registry, repository, &semantics, limits)?;
+    opening.any_size = true;
+    opening.open(observer, descriptor)
 }
 
 /// The kind of a manifest.
@@ -130,20 +124,72 @@ pub(super) fn mismatch(descriptor: &Descriptor, text: &str) -> Vec<Finding> {
 }
 
 /// One cache being opened.
-struct Opening<'a, R> {
+pub(super) struct Opening<'a, R> {
     registry: &'a R,
     repository: &'a str,
     semantics: &'a Semantics,
     caps: Caps,
+    /// A document that importers refuse for its size is noted and read.
+    any_size: bool,
     /// Bytes of documents read so far.
     bytes: u64,
-    findings: Vec<Finding>,
+    pub findings: Vec<Finding>,
 }
 
-/// Images of which inline caches are read.
-const IMAGES: usize = 1_000;
+/// The inline caches behind a manifest.
+pub(super) struct Inline {
+    pub cache: Cache,
+    /// The layers of the images that have one, each digest once.
+    pub listed: Vec<Descriptor>,
+    /// No image has one.
+    pub none: bool,
+}
 
-impl<R: Registry> Opening<'_, R> {
+impl<'a, R: Registry> Opening<'a, R> {
+    pub fn new(
+        registry: &'a R,
+        repository: &'a str,
+        semantics: &'a Semantics,
+        limits: &[(String, u64)],
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            registry,
+            repository,
+            semantics,
+            caps: caps(limits)?,
+            any_size: false,
+            bytes: 0,
+            findings: Vec::new(),
+        })
+    }
+
+    fn open(mut self, observer: &impl Observer, given: &oci::Descriptor) -> Result<Cache, Error> {
+        let text = self.read(&Descriptor::from(given))?;
+        let kind = kind(&text, &given.digest)?;
+        self.tell(observer, &kind, &given.digest);
+        let manifest = read_manifest(&text, &given.digest)?;
+        let mut cache = match manifest.configs().last() {
+            Some(config) => {
+                let config = config.clone();
+                let listed = manifest.into_listed();
+                drop(text);
+                let document = self.read(&config)?;
+                let mut cache = self.reading().read(&document, Some(&listed))?;
+                cache.config = config.digest;
+                cache
+            }
+            None => self.inline(manifest, kind.image, &given.digest)?.cache,
+        };
+        if loses_links(self.semantics)
+            && let Engine::Graph(graph) = &cache.engine
+        {
+            self.findings.extend(shape::may_lose_links(graph));
+        }
+        cache.kind = kind.media.to_owned();
+        cache.findings = self.findings;
+        Ok(cache)
+    }
+
     fn reading(&self) -> Reading<'_> {
         Reading {
             caps: self.caps.clone(),
@@ -155,16 +201,22 @@ impl<R: Registry> Opening<'_, R> {
     /// Reads a document that importers accept.
     fn read(&mut self, descriptor: &Descriptor) -> Result<String, Error> {
         if let Some(message) = too_large(descriptor) {
-            return Err(invalid(
-                Reason::TooLarge,
-                "open",
-                &descriptor.digest,
-                message,
-            ));
+            let digest = &descriptor.digest;
+            if !self.any_size {
+                return Err(invalid(Reason::TooLarge, "open", digest, message));
+            }
+            self.findings
+                .push(Finding::new(Reason::TooLarge, digest).hint(message));
         }
-        let text = fetch(self.registry, self.repository, descriptor).map_err(|failure| {
+        self.fetch(descriptor)
+    }
+
+    /// Reads a document whose size is no matter to importers.
+    fn fetch(&mut self, descriptor: &Descriptor) -> Result<String, Error> {
+        let limit = self.caps.get("document-bytes");
+        let text = fetch(self.registry, self.repository, descriptor, limit).map_err(|failure| {
             let problem = Problem::new(
-                Reason::Unreadable,
+                unread(&failure),
                 "open",
                 &descriptor.digest,
                 failure.message.clone(),
@@ -203,77 +255,59 @@ impl<R: Registry> Opening<'_, R> {
     }
 
     /// The inline caches of an image, or of the images of an index.
-    fn inline(&mut self, manifest: Manifest, kind: &Kind) -> Result<Cache, Error> {
+    pub fn inline(
+        &mut self,
+        manifest: Manifest,
+        image: bool,
+        subject: &str,
+    ) -> Result<Inline, Error> {
         let compatible = !self.semantics.is_guarded();
         if era(self.semantics, "open")? == Era::Seed {
             return Err(super::export::unsupported("open"));
         }
-        let mut graph = Graph::new(self.caps.clone(), Policy::default(), compatible);
-        let mut seen = BTreeSet::new();
-        let mut open = vec![(manifest, kind.image)];
-        while let Some((manifest, image)) = open.pop() {
-            if image {
-                self.image(&manifest, &mut graph)?;
-                continue;
-            }
-            for entry in manifest.listed() {
-                let is_manifest = [
-                    media::DOCKER_LIST,
-                    media::DOCKER_MANIFEST,
-                    media::OCI_INDEX,
-                    media::OCI_MANIFEST,
-                ]
-                .contains(&entry.media_type.as_str());
-                if !is_manifest || !seen.insert(entry.digest.clone()) {
-                    continue;
-                }
-                if seen.len() > IMAGES {
-                    return Err(invalid(
-                        Reason::TooLarge,
-                        "open",
-                        &entry.digest,
-                        format!("an index of more than {IMAGES} images"),
-                    ));
-                }
-                let text = self.read(entry)?;
-                let kind = self::kind(&text, &entry.digest)?;
-                open.push((read_manifest(&text, &entry.digest)?, kind.image));
-            }
-        }
-        Ok(Cache::new(Engine::Graph(graph), Vec::new()))
-    }
-
-    /// Adds the inline cache of one image.
-    fn image(&mut self, manifest: &Manifest, into: &mut Graph) -> Result<(), Error> {
-        let Some(config) = manifest.config.clone() else {
-            return Ok(());
+        let images = inline::images(manifest, image, &mut |descriptor| self.fetch(descriptor))?;
+        // Importers keep the cache of each image apart, so none loses results.
+        let policy = Policy {
+            strict_results: true,
+            ..Policy::default()
         };
-        if config.digest.is_empty() {
-            return Ok(());
+        let mut graph = Graph::new(self.caps.clone(), policy, compatible);
+        let mut listed: BTreeMap<String, Descriptor> = BTreeMap::new();
+        let has = |image: &inline::Image| matches!(image.found, inline::Found::Cache(..));
+        let none = !images.iter().any(has);
+        if none {
+            self.findings
+                .push(Finding::new(Reason::ConfigMissing, subject));
         }
-        let text = self.read(&config)?;
-        let layers: Vec<_> = manifest.listed().cloned().collect();
-        let found = inline::read(&text, &layers)
-            .map_err(|error| bad_json("open", &config.digest, &error))?;
-        match found {
-            inline::Found::Cache(raw, listed) => {
-                let cache = self.reading().resolve(&raw, &listed)?;
-                if let Engine::Graph(graph) = &cache.engine {
-                    copy(graph, into, EMPTY)?;
+        for image in images {
+            let finding = image.finding();
+            // That one has none says nothing more where none has.
+            let plain = matches!(image.found, inline::Found::Nothing);
+            self.findings.extend(finding.filter(|_| !(none && plain)));
+            if let inline::Found::Cache(raw, layers) = image.found {
+                let cache = self.reading().resolve(&raw, &layers)?;
+                if let Engine::Graph(from) = &cache.engine {
+                    copy(from, &mut graph, EMPTY, 0)?;
+                }
+                for layer in layers {
+                    listed.entry(layer.digest.clone()).or_insert(layer);
                 }
             }
-            inline::Found::Nothing => {
-                self.findings
-                    .push(Finding::new(Reason::ConfigMissing, config.digest));
-            }
-            inline::Found::CountsDiffer(layers, diff_ids) => {
-                let (have, want) = (layers.to_string(), diff_ids.to_string());
-                let counts = Difference::new("layers", have, want);
-                self.findings
-                    .push(Finding::new(Reason::ConfigMissing, config.digest).with([counts]));
-            }
         }
-        Ok(())
+        Ok(Inline {
+            cache: Cache::new(Engine::Graph(graph), Vec::new()),
+            listed: listed.into_values().collect(),
+            none,
+        })
+    }
+}
+
+/// Why a document could not be read.
+pub(super) fn unread(failure: &Failure) -> Reason {
+    match failure.code {
+        // What a host answers for bytes that are no text.
+        FailureCode::Unsupported => Reason::NotUtf8,
+        _ => Reason::Unreadable,
     }
 }
 
@@ -282,6 +316,7 @@ pub(super) fn fetch<R: Registry>(
     registry: &R,
     repository: &str,
     descriptor: &Descriptor,
+    limit: u64,
 ) -> Result<String, Failure> {
     let wanted = oci::Descriptor {
         media_type: descriptor.media_type.clone(),
@@ -290,7 +325,7 @@ pub(super) fn fetch<R: Registry>(
         annotations: descriptor.annotations.clone().into_iter().collect(),
     };
     registry
-        .read(repository, &[wanted], IMPORT_LIMIT)
+        .read(repository, &[wanted], limit)
         .into_iter()
         .next()
         .unwrap_or_else(|| {

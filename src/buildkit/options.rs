@@ -7,8 +7,10 @@ use crate::host::Source;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
-/// The newest rules by name.
-const NEWEST: &str = "0.32";
+/// The newest rules by name: importing keeps every link.
+const NEWEST: &str = "0.33";
+/// The rules since 0.25, whose importers may lose links.
+const LOSING: &str = "0.32";
 /// The rules of 2020-10-22, between 0.7 and 0.8.
 const SEED: &str = "0.8-dev";
 
@@ -81,15 +83,22 @@ pub(super) enum Era {
 /// `unsupported` for a version that is not listed.
 pub(super) fn era(semantics: &Semantics, operation: &str) -> Result<Era, Error> {
     match semantics.version.as_deref() {
-        None | Some(NEWEST) => Ok(Era::Newest),
+        None | Some(NEWEST | LOSING) => Ok(Era::Newest),
         Some(SEED) => Ok(Era::Seed),
         Some(other) => Err(Error::Unsupported(Problem::new(
             Reason::UnknownVersion,
             operation,
             other,
-            format!("no such version; known are {NEWEST} and {SEED}"),
+            format!("no such version; known are {NEWEST}, {LOSING} and {SEED}"),
         ))),
     }
+}
+
+/// Whether importers of a version may lose links. In which order they store
+/// records changes from run to run, so that no reading can repeat it: every link
+/// is kept, and what may be lost is said.
+pub(super) fn loses_links(semantics: &Semantics) -> bool {
+    semantics.version.as_deref() == Some(LOSING)
 }
 
 /// The caps of a session.

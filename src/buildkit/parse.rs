@@ -2,7 +2,7 @@
 
 use super::add::{Given, Origin};
 use super::cache::{Cache, Engine};
-use super::config::{Config, RawRecord};
+use super::config::{Config, RawLayer, RawRecord};
 use super::dense::{number, place};
 use super::descriptor::{self, Descriptor};
 use super::graph::{Fruit, Graph, Link};
@@ -20,7 +20,8 @@ use crate::prelude::*;
 use crate::semantics::Semantics;
 
 /// Reads a config as an importer does. `descriptors` is a JSON list of what the
-/// manifest lists.
+/// manifest lists; empty text for a config that no manifest goes with, whose
+/// layers describe themselves.
 ///
 /// # Errors
 /// `invalid` for what importers refuse, `limit-exceeded`, `unsupported` for a
@@ -34,14 +35,41 @@ pub fn parse(
     let caps = caps(limits)?;
     let size = config.len().max(descriptors.len()) as u64;
     caps.check("document-bytes", size, "parse", "config")?;
-    let listed = descriptor::read_list(descriptors)
-        .map_err(|error| bad_json("parse", "descriptors", &error))?;
+    let listed = listed(descriptors, "parse")?;
     Reading {
         caps,
         semantics,
         source: None,
     }
-    .read(config, &listed)
+    .read(config, listed.as_deref())
+}
+
+/// The descriptors that go with a config; none when its layers describe
+/// themselves.
+pub(super) fn listed(descriptors: &str, operation: &str) -> Result<Option<Vec<Descriptor>>, Error> {
+    if descriptors.is_empty() {
+        return Ok(None);
+    }
+    descriptor::read_list(descriptors)
+        .map(Some)
+        .map_err(|error| bad_json(operation, "descriptors", &error))
+}
+
+/// The descriptors of layers that describe themselves.
+///
+/// # Errors
+/// `invalid` for a layer that does not.
+fn described<const SEED: bool>(layers: &[RawLayer<SEED>]) -> Result<Vec<Descriptor>, Error> {
+    let mut listed = Vec::with_capacity(layers.len());
+    for (at, layer) in layers.iter().enumerate() {
+        let message = || format!("layer {at} does not describe itself, and no manifest lists it");
+        listed.push(
+            layer.describe().ok_or_else(|| {
+                invalid(Reason::LayerUndescribed, "parse", &layer.blob, message())
+            })?,
+        );
+    }
+    Ok(listed)
 }
 
 /// How a config is read.
@@ -53,21 +81,27 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Reads a config.
+    /// Reads a config. Without a list its layers describe themselves.
     ///
     /// # Errors
     /// As [`parse`].
-    pub fn read(&self, config: &str, listed: &[Descriptor]) -> Result<Cache, Error> {
+    pub fn read(&self, config: &str, listed: Option<&[Descriptor]>) -> Result<Cache, Error> {
         match era(self.semantics, "parse")? {
             Era::Newest => {
                 let raw = go_json::from_str::<Config<false>>(config, DEPTH)
                     .map_err(|error| bad_json("parse", "config", &error))?;
-                self.resolve(&raw, listed)
+                match listed {
+                    Some(listed) => self.resolve(&raw, listed),
+                    None => self.resolve(&raw, &described(&raw.layers)?),
+                }
             }
             Era::Seed => {
                 let raw = go_json::from_str::<Config<true>>(config, DEPTH)
                     .map_err(|error| bad_json("parse", "config", &error))?;
-                self.resolve_seed(&raw, listed)
+                match listed {
+                    Some(listed) => self.resolve_seed(&raw, listed),
+                    None => self.resolve_seed(&raw, &described(&raw.layers)?),
+                }
             }
         }
     }
@@ -299,6 +333,7 @@ impl Rules<false> for Newest {
                 results.push(Fruit {
                     time: result.created,
                     node,
+                    rank: 0,
                 });
             }
         }
@@ -308,6 +343,7 @@ impl Rules<false> for Newest {
                 results.push(Fruit {
                     time: chain.created,
                     node,
+                    rank: 0,
                 });
             }
         }
@@ -381,6 +417,7 @@ impl Rules<true> for Old {
                 let fruit = Fruit {
                     time: result.created,
                     node,
+                    rank: 0,
                 };
                 self.seed.result(handle, fruit)?;
             }

@@ -256,7 +256,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
             // A host that answers too little does not vouch for the rest.
             if matches!(answers.get(at), None | Some(Presence::Absent)) {
                 missing.insert((source, *digest));
-                let finding = Finding::new(Reason::LayerBlobMissing, text(digest));
+                let finding = Finding::new(Reason::LayerLeftOut, text(digest));
                 sheet.push(finding.with([Difference::fact("source", name)]));
             }
         }
@@ -275,12 +275,13 @@ impl Whole {
     }
 }
 
-/// The newest result, of equal ones the first.
+/// The newest result of whoever comes first, of equal ones the first.
 pub(super) fn newest(results: &[Fruit]) -> Option<&Fruit> {
     let mut results = results.iter();
     let first = results.next()?;
     Some(results.fold(first, |best, next| {
-        if next.time.instant() > best.time.instant() {
+        let later = next.time.instant() > best.time.instant();
+        if next.rank < best.rank || (next.rank == best.rank && later) {
             next
         } else {
             best
@@ -311,11 +312,40 @@ fn picks(graph: &Graph, fall_back: bool, whole: &Whole, sheet: &mut Sheet) -> Ve
             }
             other.filter(|_| fall_back)
         };
+        if let Some(finding) = conflict(graph, record, pick.as_ref().unwrap_or(&best)) {
+            sheet.push(finding);
+        }
         if let Some(slot) = picks.get_mut(super::dense::place(record)) {
             *slot = pick;
         }
     }
     picks
+}
+
+/// What there is to say when another of the merged caches has another result for a
+/// record.
+fn conflict(graph: &Graph, record: u32, kept: &Fruit) -> Option<Finding> {
+    let path = |fruit: &Fruit| graph.blobs.node(fruit.node).path;
+    let results = graph.entry(record).results.iter();
+    let others: Vec<Fruit> = results
+        .filter(|other| other.rank != kept.rank && path(other) != path(kept))
+        .copied()
+        .collect();
+    let other = newest(&others)?;
+    let side = |fruit: &Fruit| {
+        let node = graph.blobs.node(fruit.node);
+        let source = source::decode(graph.texts.get(node.source));
+        let place = source.map_or(String::new(), |source| {
+            format!(" of {}", source::name(&source))
+        });
+        let top = graph.texts.get(graph.blobs.digest(fruit.node));
+        format!("{} layers, {top}, at {}{place}", node.length, time(fruit))
+    };
+    let digest = graph.texts.get(graph.entry(record).digest);
+    Some(Finding::new(Reason::MergeConflict, digest).with([
+        Difference::fact("kept", side(kept)),
+        Difference::fact("set aside", side(other)),
+    ]))
 }
 
 fn set_aside(graph: &Graph, record: u32, best: &Fruit, other: &Fruit, fall_back: bool) -> Finding {
@@ -426,8 +456,9 @@ fn review(draft: &Draft, texts: &Texts, blobs: &Blobs, sheet: &mut Sheet) {
         let kind = Difference::fact("mediaType", form.media_type());
         sheet.push(Finding::new(Reason::IndexWithLayers, "manifest").with([kind]));
     }
-    for digest in &draft.layout.conflicts {
-        sheet.push(Finding::new(Reason::DescriptorConflict, texts.get(*digest)));
+    for (digest, differences) in &draft.layout.conflicts {
+        let finding = Finding::new(Reason::DescriptorConflict, texts.get(*digest));
+        sheet.push(finding.with(differences.clone()));
     }
     for (a, b) in &draft.layout.ties {
         sheet.push(
@@ -459,6 +490,9 @@ fn review(draft: &Draft, texts: &Texts, blobs: &Blobs, sheet: &mut Sheet) {
 }
 
 /// The annotation that names the uncompressed bytes.
+pub(super) const UNCOMPRESSED_KEY: &str = "containerd.io/uncompressed";
+
+/// The same, as it is written.
 pub(super) const UNCOMPRESSED: &str = "\"containerd.io/uncompressed\":";
 
 /// Whether a layer is listed under a type of another family than the manifest's.

@@ -41,6 +41,18 @@ catalogue! {
             "no entry has the type of a cache config",
             "an ordinary image",
             "check the reference; an inline cache is in the image's own config";
+        ImageWithoutCache = "image-without-cache", "7.1",
+            "an image of the index has no inline cache, and others have",
+            "one platform that was built without --cache-to type=inline",
+            "nothing, unless steps for its platform are to hit";
+        InlineCountsDiffer = "inline-counts-differ", "7.1",
+            "an image's manifest has another number of layers than its config, so importers pass it over",
+            "a manifest that lost a layer",
+            "push the image again";
+        InlineResultsLost = "inline-results-lost", "7.1",
+            "layers of an image that no result of its inline cache reaches: the results that had them were left out when the image was exported",
+            "an image exported with compression=zstd, whose cache names layers of gzip",
+            "export the image with the compression its layers have, or the cache with type=registry";
         ConfigMultiple = "config-multiple", "7.1",
             "more than one cache config is listed, of which the last one is read",
             "two configs in an index",
@@ -50,13 +62,25 @@ catalogue! {
             "it was garbage collected",
             "export the cache again";
         LayerBlobMissing = "layer-blob-missing", "10",
-            "a layer is not where it should be",
+            "a layer that results need is not there: from a registry builders show such a step as CACHED and then fail the build (when the layer is an inner one, once a later step changes); from a local directory (type=local) they run the step again",
             "a blob removed by a registry's clean-up",
-            "build again without this cache, then export";
+            "write the cache anew without these results, `layerwise buildkit export NEW --from OLD`; then only the steps that need the layer run again";
+        LayerLeftOut = "layer-left-out", "5.2",
+            "a layer is not at its source, so the results that need it are left out of the export",
+            "a blob removed by a registry's clean-up",
+            "nothing, when that is the aim of exporting anew; else build again and export";
         DigestMismatch = "digest-mismatch", "7.1",
             "bytes do not have the digest they are kept under",
             "a config edited in place",
             "do not use it: the store is broken or somebody changed it";
+        NotUtf8 = "not-utf-8", "7.2",
+            "the document is not UTF-8, so it cannot be checked here; Go's readers put U+FFFD in place of each wrong byte",
+            "a digest with the byte FF in it",
+            "export the cache again";
+        UncompressedMismatch = "uncompressed-mismatch", "6.2",
+            "the uncompressed bytes of a layer have another digest than its containerd.io/uncompressed says",
+            "a layer that was compressed again from other bytes",
+            "do not use it: builders keep the layer under the wrong name; write the cache anew from a build";
         SizeMismatch = "size-mismatch", "10",
             "bytes do not have the size their descriptor says",
             "a config of 262 bytes listed with 3",
@@ -81,12 +105,16 @@ catalogue! {
             "a layer without the digest of its uncompressed bytes; importers cannot recognise it as one they have",
             "containerd.io/uncompressed is missing",
             "export with a current exporter";
+        LayerUndescribed = "layer-undescribed", "7.1",
+            "a layer of a config without a manifest that does not describe itself",
+            "a layer without annotations or without its diffID",
+            "importers refuse the cache; export it again, or give the config of a registry cache by its manifest";
         BadCreated = "bad-createdat", "6.2",
             "a layer's creation time does not parse",
             "buildkit/createdat is yesterday",
             "export with a current exporter";
         DescriptorConflict = "descriptor-conflict", "5.3",
-            "one digest comes with different descriptors; the last one counts",
+            "one digest comes with descriptors that differ in type, size or uncompressed digest; the last one counts",
             "two sizes for one blob",
             "find out which exporter wrote the wrong one";
         DuplicateListing = "duplicate-layer-listing", "6.1",
@@ -94,7 +122,7 @@ catalogue! {
             "one blob on top of two others",
             "nothing to do";
         UnlistedBlob = "unlisted-blob", "7.3",
-            "a layer entry's blob is not in the manifest: its results are dropped",
+            "a result's layer is not in the manifest: importers drop the result and run the step again",
             "a manifest that lost an entry",
             "export the cache again";
         OrphanListing = "orphan-listing", "10",
@@ -162,10 +190,26 @@ catalogue! {
             "a record without a usable result",
             "an intermediate step with mode=min",
             "nothing to do; with mode=min this is normal";
+        ModeMin = "mode-min", "11",
+            "this is a mode=min export: most steps of other stages have keys and no results, so they run again once the last stage needs them",
+            "mod=max, which builders pass over without a word",
+            "for results of every step export with mode=max, and check its spelling";
+        NoRootSelector = "no-root-selector", "7.4",
+            "no link has the selector of an exec's root (sha256 of /): builders from 0.16 on ask with it, those of 0.12 and before did not write it",
+            "a cache written by 0.8 or 0.12",
+            "if the build has RUN steps, every RUN misses in current builders: build once without this cache and export again";
+        LinksLost = "links-lost", "7.4",
+            "links that importers from 0.25 to 0.32 may lose while they store the cache, leaf after leaf; 0.33 keeps them",
+            "a base that two steps of one leaf stand on, stored before with another leaf",
+            "import with 0.33 or newer where steps miss at random";
         ResultDropped = "result-dropped", "9",
             "a usable result was set aside",
             "two results of one instant",
             "open the session with strict-results or fall-back";
+        MergeConflict = "merge-conflict", "2",
+            "two of the merged caches have different results for one key; that of the earlier one is kept, whatever time the other names",
+            "the caches of two builders that each ran the step",
+            "give the cache you trust most first; leave out one you do not trust";
         UnreachableRecord = "unreachable-record", "10",
             "no lookup can reach the record: an input has no source that can be reached",
             "a record on top of a refused one",
@@ -229,8 +273,12 @@ catalogue! {
             "look the source up first";
         DigestUnknown = "digest-unknown", "7.4",
             "no record of the cache has the digest that was asked for",
-            "the instruction or its base changed",
-            "compare the two builds' definitions: this cache never saw the step";
+            "the instruction or its base changed; or a vertex digest as --progress=rawjson prints it, which names a definition and is no cache digest",
+            "ask with the cache digest of the step, or with the digest of its files and output -1; `layerwise buildkit inspect --records` lists what the cache has";
+        DigestOfRecord = "digest-of-record", "1",
+            "what was asked for is the digest of a record; lookups ask with the digest of a vertex, and a record's is SHA-256 of VERTEX@OUTPUT",
+            "a digest out of `inspect --records`",
+            "the record is there; to ask as a builder does, give the cache digest of the vertex";
         DigestElsewhere = "digest-elsewhere", "7.4",
             "records with the digest exist, on top of other sources",
             "the same instruction on another base",
@@ -239,6 +287,10 @@ catalogue! {
             "a link from the same record that differs",
             "selector /a instead of /b",
             "compare what the step takes from its source";
+        Undeliverable = "undeliverable", "10",
+            "all inputs can be reached, and a result has a layer that is not there",
+            "a record whose layer was removed",
+            "see the finding about the layer";
         Hittable = "hit-able", "10",
             "all inputs can be reached and a complete result is there",
             "a record with its layers",
@@ -248,11 +300,11 @@ catalogue! {
             "an intermediate step with mode=min",
             "nothing to do";
         Same = "same", "10",
-            "both caches have the same records and results",
+            "no build parts from one cache to the other",
             "two exports of one build",
             "nothing to do";
         Different = "different", "10",
-            "the caches differ",
+            "builds part from one cache to the other",
             "a step that changed",
             "see the first finding";
         RecordChanged = "record-changed", "10",

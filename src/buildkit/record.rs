@@ -86,7 +86,11 @@ impl Intake<'_> {
             let blob = self.blobs.describe_plain(self.texts, layer);
             node = self.blobs.grow(node, blob, source);
         }
-        Ok(Fruit { time, node })
+        Ok(Fruit {
+            time,
+            node,
+            rank: 0,
+        })
     }
 
     fn source(&mut self, given: Option<&Source>) -> Text {
@@ -109,7 +113,11 @@ impl Intake<'_> {
             let blob = self.blobs.describe(self.texts, &layer.into());
             node = self.blobs.grow(node, blob, source);
         }
-        Ok(Fruit { time, node })
+        Ok(Fruit {
+            time,
+            node,
+            rank: 0,
+        })
     }
 
     /// The links of a record of a document; `items` are the handles of the

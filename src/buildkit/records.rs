@@ -6,16 +6,16 @@ use super::cache::Cache;
 use super::config::RawRecord;
 use super::dense::number;
 use super::graph::Link;
+use super::layering::{Layering, Results};
 use super::reason::{Reason, Sheet};
-use super::verdict::{Reach, links, usable};
+use super::verdict::{Reach, links};
 use super::web::Web;
 use crate::explain::{Difference, Finding};
 use crate::oci::Digest;
 use crate::prelude::*;
 
-/// What is odd about records as they are written. `whole` says of each layer
-/// whether it and everything below is there.
-pub(super) fn check(reach: &Reach<'_>, whole: &[bool], sheet: &mut Sheet) {
+/// What is odd about records as they are written.
+pub(super) fn check(reach: &Reach<'_>, layers: &Layering<'_>, sheet: &mut Sheet) {
     let records = reach.records;
     let mut web = Web::default();
     for (at, record) in records.iter().enumerate() {
@@ -42,7 +42,8 @@ pub(super) fn check(reach: &Reach<'_>, whole: &[bool], sheet: &mut Sheet) {
         } else if record.digest.parse::<Digest>().is_err() {
             sheet.push(record_finding(Reason::OddDigest, at, record));
         }
-        if !usable(record, whole) {
+        // A result that is broken is said where its layer is.
+        if layers.results(record) == Results::None {
             let used = reach.used.get(at).copied().unwrap_or(false);
             let place = if used { "inner" } else { "leaf" };
             let finding = record_finding(Reason::RecordWithoutResult, at, record);

@@ -12,7 +12,8 @@ pub enum Severity {
     Information,
     /// Part of the cache is of no use, or its bytes are not stable.
     Warning,
-    /// Readers refuse the cache, or lose everything.
+    /// Readers refuse the cache, it promises what it does not have, or that could
+    /// not be found out.
     Error,
 }
 
@@ -26,7 +27,12 @@ impl Reason {
             | Self::ManifestMismatch
             | Self::ConfigMissing
             | Self::ConfigBlobMissing
+            | Self::LayerBlobMissing
+            | Self::UnlistedBlob
+            | Self::LayerUndescribed
             | Self::DigestMismatch
+            | Self::UncompressedMismatch
+            | Self::NotUtf8
             | Self::SizeMismatch
             | Self::SizeZero
             | Self::TooLarge
@@ -60,17 +66,20 @@ impl Reason {
             | Self::LoopingLayer
             | Self::InvalidLayer
             | Self::AddFailed
+            | Self::SourceUnknown
             | Self::Unreadable => Severity::Error,
             Self::ManifestUntyped
             | Self::ManifestUnknown
             | Self::IndexWithLayers
             | Self::ConfigMultiple
-            | Self::LayerBlobMissing
+            | Self::LayerLeftOut
+            | Self::InlineCountsDiffer
+            | Self::InlineResultsLost
+            | Self::MergeConflict
             | Self::WrongMediaType
             | Self::NoUncompressed
             | Self::BadCreated
             | Self::DescriptorConflict
-            | Self::UnlistedBlob
             | Self::DuplicateLayer
             | Self::RandomRecord
             | Self::DuplicateRecord
@@ -80,9 +89,12 @@ impl Reason {
             | Self::UnreachableRecord
             | Self::DuplicateKey
             | Self::CaseFoldedKey
-            | Self::OddDigest
-            | Self::SourceUnknown => Severity::Warning,
+            | Self::OddDigest => Severity::Warning,
             Self::ManifestKind
+            | Self::ImageWithoutCache
+            | Self::ModeMin
+            | Self::NoRootSelector
+            | Self::LinksLost
             | Self::NearLimit
             | Self::DuplicateListing
             | Self::OrphanListing
@@ -95,8 +107,10 @@ impl Reason {
             | Self::Miss
             | Self::UnknownRecord
             | Self::DigestUnknown
+            | Self::DigestOfRecord
             | Self::DigestElsewhere
             | Self::LinkDiffers
+            | Self::Undeliverable
             | Self::Hittable
             | Self::KeyOnly
             | Self::Same

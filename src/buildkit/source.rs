@@ -26,6 +26,13 @@ pub(super) fn decode(text: &str) -> Option<Source> {
     })
 }
 
+/// The name of a source.
+pub(super) fn name(source: &Source) -> &str {
+    match source {
+        Source::Repository(name) | Source::Provider(name) | Source::File(name) => name,
+    }
+}
+
 /// The name under which a source is asked what it has. A file has no name, and
 /// what has no source is not asked.
 pub(super) fn asked(texts: &Texts, source: Text) -> Option<&str> {

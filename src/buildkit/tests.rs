@@ -1,6 +1,7 @@
 //! Laws of exporting and reading, on small graphs drawn at random and on large
 //! ones made to hurt.
 
+mod caches;
 mod comparisons;
 mod host;
 mod hostile;

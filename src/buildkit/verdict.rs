@@ -4,7 +4,8 @@
 use serde::Serialize;
 
 use super::add::RANDOM;
-use super::config::{Config, RawLayer, RawLink, RawRecord};
+use super::config::{RawLink, RawRecord};
+use super::layering::{Layering, Results};
 use super::reason::Reason;
 use crate::prelude::*;
 
@@ -14,7 +15,10 @@ use crate::prelude::*;
 pub enum Standing {
     /// Every input can be reached and a complete result is there.
     Hit,
-    /// It can be reached and has no usable result.
+    /// It can be reached, and a result that it names has a layer that is not
+    /// there.
+    Broken,
+    /// It can be reached and has no result.
     Key,
     /// No lookup reaches it.
     Dead,
@@ -25,12 +29,28 @@ pub enum Standing {
 pub struct Verdict {
     /// Its index in the config.
     pub record: u32,
+    /// The name that lookups start from; empty for a record that importers do not
+    /// keep, and for all when they refuse the cache.
+    pub name: String,
     /// Its digest.
     pub digest: String,
     /// What it is good for.
     pub standing: Standing,
     /// The first input that no source reaches, for a dead record with inputs.
     pub input: Option<u32>,
+    /// Its links, input after input.
+    pub links: Vec<VerdictLink>,
+}
+
+/// A link of a record of a config.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct VerdictLink {
+    /// Which input it is of.
+    pub input: u32,
+    /// The index of the record it starts at, as it is written.
+    pub record: i64,
+    /// Which part of the source's output.
+    pub selector: String,
 }
 
 /// The records of a config: what stands on what, and what can be reached.
@@ -90,25 +110,33 @@ impl<'a> Reach<'a> {
         }
     }
 
-    /// The verdict on each record. `whole` says of each layer whether it and
-    /// everything below is there.
-    pub fn verdicts(&self, whole: &[bool]) -> Vec<Verdict> {
+    /// The verdict on each record.
+    pub fn verdicts(&self, layers: &Layering<'_>) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(self.records.len());
         for (at, record) in self.records.iter().enumerate() {
             let reached = self.reached.get(at).copied().unwrap_or(false);
-            let standing = match (reached, usable(record, whole)) {
+            let standing = match (reached, layers.results(record)) {
                 (false, _) => Standing::Dead,
-                (true, true) => Standing::Hit,
-                (true, false) => Standing::Key,
+                (true, Results::Whole) => Standing::Hit,
+                (true, Results::Broken) => Standing::Broken,
+                (true, Results::None) => Standing::Key,
             };
             let done = self.inputs.get(at);
             let missing = |input: &usize| done.is_none_or(|done| !done.contains(input));
             let input = (0..record.inputs.len()).find(missing);
             verdicts.push(Verdict {
                 record: super::dense::number(at),
+                name: String::new(),
                 digest: record.digest.clone(),
                 standing,
                 input: input.map(super::dense::number),
+                links: links(record)
+                    .map(|(input, link)| VerdictLink {
+                        input: super::dense::number(input),
+                        record: link.link,
+                        selector: link.selector.clone(),
+                    })
+                    .collect(),
             });
         }
         verdicts
@@ -121,64 +149,12 @@ pub(super) fn links(record: &RawRecord<false>) -> impl Iterator<Item = (usize, &
     inputs.flat_map(|(input, links)| links.iter().flatten().map(move |link| (input, link)))
 }
 
-/// Whether a record has a result whose layers are all there.
-pub(super) fn usable(record: &RawRecord<false>, whole: &[bool]) -> bool {
-    let is_whole = |layer: &i64| {
-        let layer = usize::try_from(*layer).ok();
-        layer.is_some_and(|layer| whole.get(layer).copied().unwrap_or(false))
-    };
-    let by_top = record.layers.iter().any(|result| is_whole(&result.layer));
-    let by_all = record
-        .chains
-        .iter()
-        .any(|chain| !chain.layers.is_empty() && chain.layers.iter().all(is_whole));
-    by_top || by_all
-}
-
-/// For each layer whether it and everything below is there; `there` says it of
-/// the layer alone. A layer in a loop is not whole.
-pub(super) fn whole(config: &Config<false>, there: impl Fn(&RawLayer<false>) -> bool) -> Vec<bool> {
-    let layers = &config.layers;
-    let mut known: Vec<Option<bool>> = vec![None; layers.len()];
-    for start in 0..layers.len() {
-        let mut path = Vec::new();
-        let mut at = Some(start);
-        let answer = loop {
-            let Some(index) = at else { break true };
-            let (Some(layer), Some(slot)) = (layers.get(index), known.get_mut(index)) else {
-                break false;
-            };
-            if let Some(answer) = *slot {
-                break answer;
-            }
-            // A walk that comes back here is in a loop.
-            *slot = Some(false);
-            path.push(index);
-            if !there(layer) {
-                break false;
-            }
-            at = match layer.parent {
-                -1 => None,
-                parent => Some(usize::try_from(parent).unwrap_or(usize::MAX)),
-            };
-        };
-        for index in path {
-            if let Some(slot) = known.get_mut(index) {
-                *slot = Some(answer);
-            }
-        }
-    }
-    known
-        .into_iter()
-        .map(|answer| answer == Some(true))
-        .collect()
-}
-
 impl Standing {
     /// Its code.
     pub const fn reason(self) -> Reason {
         match self {
             Self::Hit => Reason::Hittable,
+            Self::Broken => Reason::Undeliverable,
             Self::Key => Reason::KeyOnly,
             Self::Dead => Reason::UnreachableRecord,
         }

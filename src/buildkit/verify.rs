@@ -1,22 +1,22 @@
 //! What is wrong with a cache (spec section 10). Unlike an importer, which stops
 //! at the first thing it refuses, this says everything it finds.
 
-use super::cache::{Cache, Statistics};
-use super::config::Config;
-use super::descriptor::{self, Descriptor};
+use super::cache::Statistics;
+use super::check::{Check, Kept};
+use super::descriptor::Descriptor;
+use super::layers::{Evidence, Layers};
 use super::manifest::{Kind, Manifest};
-use super::media::Family;
-use super::open::{fetch, kind, mismatch, read_manifest, too_large};
+use super::media::{self, Family};
+use super::open::{Inline, Opening, fetch, kind, mismatch, read_manifest, too_large};
 use super::options::caps;
-use super::parse::{Reading, bad_json};
+use super::parse;
 use super::reason::{Reason, Sheet};
-use super::verdict::{Reach, Verdict, whole};
-use super::{Caps, DEPTH, lint, listing, media, plan, records};
+use super::verdict::Verdict;
+use super::{Caps, open, plan};
 use crate::error::Error;
 use crate::explain::{Difference, Finding};
-use crate::go_json;
-use crate::host::{FailureCode, Observer, Presence, Registry};
-use crate::oci::{self, Digest};
+use crate::host::{FailureCode, Observer, Registry};
+use crate::oci;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
@@ -27,16 +27,20 @@ pub struct Report {
     pub kind: String,
     /// The digest of the config; empty without one.
     pub config: String,
+    /// The records are in the configs of images.
+    pub inline: bool,
+    /// What is known about the layers.
+    pub layers: Evidence,
     /// What is odd or wrong.
     pub findings: Vec<Finding>,
     /// A verdict on each record of the config.
     pub verdicts: Vec<Verdict>,
-    /// Numbers; zero when importers refuse the cache.
+    /// Numbers; zero when importers refuse the cache for anything but its size.
     pub statistics: Statistics,
 }
 
-/// Says what is wrong with a config. `descriptors` is a JSON list of what the
-/// manifest lists; whether the layers are there is not asked.
+/// Says what is wrong with a config. `descriptors` is as for [`super::parse()`];
+/// whether the layers are there is not asked.
 ///
 /// # Errors
 /// `invalid` when the descriptors are not such a list, `limit-exceeded` for a
@@ -45,14 +49,17 @@ pub fn verify(config: &str, descriptors: &str, limits: &[(String, u64)]) -> Resu
     let caps = caps(limits)?;
     let size = config.len().max(descriptors.len()) as u64;
     caps.check("document-bytes", size, "verify", "config")?;
-    let listed = descriptor::read_list(descriptors)
-        .map_err(|error| bad_json("verify", "descriptors", &error))?;
+    let listed = parse::listed(descriptors, "verify")?;
     let mut check = Check {
         sheet: Sheet::new(),
         caps,
-        listed: &listed,
+        kept: match &listed {
+            Some(_) => Kept::Listed,
+            None => Kept::Alone,
+        },
+        listed: listed.as_deref().unwrap_or_default(),
         family: None,
-        absent: BTreeSet::new(),
+        layers: Layers::default(),
     };
     let (verdicts, statistics) = check.config(config);
     Ok(Report {
@@ -64,7 +71,9 @@ pub fn verify(config: &str, descriptors: &str, limits: &[(String, u64)]) -> Resu
 }
 
 /// Reads a cache by the descriptor of its manifest and says what is wrong with
-/// it. Every layer that is listed is asked for, in one call.
+/// it. Every layer that is listed is asked for in one call, and with `read_layers`
+/// read. Where the manifest lists no cache config, the inline caches of images are
+/// read as importers do.
 ///
 /// # Errors
 /// What the repository fails with when the manifest is read; `limit-exceeded`.
@@ -73,66 +82,198 @@ pub fn inspect<R: Registry, O: Observer>(
     observer: &O,
     repository: &str,
     descriptor: &oci::Descriptor,
+    read_layers: bool,
     limits: &[(String, u64)],
 ) -> Result<Report, Error> {
     let caps = caps(limits)?;
+    let mut inspection = Inspection {
+        registry,
+        repository,
+        limits,
+        read_layers,
+        caps,
+        report: Report::default(),
+    };
     let descriptor = Descriptor::from(descriptor);
     let mut sheet = Sheet::new();
-    if let Some(message) = too_large(&descriptor) {
-        sheet.push(Finding::new(Reason::TooLarge, &descriptor.digest).hint(message));
-        return Ok(alone(sheet));
+    if inspection.beyond(&descriptor, &mut sheet) {
+        return Ok(inspection.done(sheet));
     }
-    let text = fetch(registry, repository, &descriptor).map_err(|failure| {
-        crate::error::Problem::new(
-            Reason::Unreadable,
-            "inspect",
-            &descriptor.digest,
-            failure.message.clone(),
-        )
-        .from_failure(&failure)
-    })?;
+    let text = inspection
+        .manifest(&descriptor, &mut sheet)
+        .map_err(|failure| {
+            crate::error::Problem::new(
+                open::unread(&failure),
+                "inspect",
+                &descriptor.digest,
+                failure.message.clone(),
+            )
+            .from_failure(&failure)
+        })?;
     observer.progress("reading", "manifest", 1, 2);
-    sheet.extend(mismatch(&descriptor, &text));
-    plan::size("manifest", text.len(), &mut sheet);
-    let read = kind(&text, &descriptor.digest)
-        .and_then(|kind| Ok((kind, read_manifest(&text, &descriptor.digest)?)));
+    let subject = &descriptor.digest;
+    let read = kind(&text, subject).and_then(|kind| Ok((kind, read_manifest(&text, subject)?)));
     let (kind, manifest) = match read {
         Ok(read) => read,
         Err(error) => {
             sheet.push(of_error(&error));
-            return Ok(alone(sheet));
+            return Ok(inspection.done(sheet));
         }
     };
-    manifest_findings(&kind, &manifest, &descriptor.digest, &mut sheet);
-    let listed: Vec<Descriptor> = manifest.listed().cloned().collect();
-    let absent = absent(registry, repository, &listed, &mut sheet);
-    let mut report = Report {
-        kind: kind.media.to_owned(),
-        ..Report::default()
+    inspection.report.kind = kind.media.to_owned();
+    of_kind(&kind, subject, &mut sheet);
+    let sheet = if manifest.configs().next().is_some() {
+        of_configs(&kind, &manifest, subject, &mut sheet);
+        // Large caches are looked into, and what was read is in the way then.
+        drop(text);
+        inspection.listed(&kind, manifest, sheet)
+    } else {
+        inspection.inline(&kind, manifest, subject, sheet)
     };
-    let mut check = Check {
-        sheet,
-        caps,
-        listed: &listed,
-        family: Some(family(kind.media)),
-        absent,
-    };
-    if let Some(config) = manifest.configs().last() {
-        report.config.clone_from(&config.digest);
-        match check.read(registry, repository, config) {
-            Some(text) => (report.verdicts, report.statistics) = check.config(&text),
-            None => check.listing(&Config::default()),
-        }
-        observer.progress("reading", "config", 2, 2);
-    }
-    report.findings = check.sheet.finish();
-    Ok(report)
+    observer.progress("reading", "config", 2, 2);
+    Ok(inspection.done(sheet))
 }
 
-fn alone(sheet: Sheet) -> Report {
-    Report {
-        findings: sheet.finish(),
-        ..Report::default()
+/// One cache being inspected.
+struct Inspection<'a, R> {
+    registry: &'a R,
+    repository: &'a str,
+    limits: &'a [(String, u64)],
+    read_layers: bool,
+    caps: Caps,
+    report: Report,
+}
+
+impl<R: Registry> Inspection<'_, R> {
+    fn done(mut self, sheet: Sheet) -> Report {
+        self.report.findings = sheet.finish();
+        self.report
+    }
+
+    /// Whether a document is said to be larger than this session reads at all.
+    fn beyond(&self, descriptor: &Descriptor, sheet: &mut Sheet) -> bool {
+        let limit = self.caps.get("document-bytes");
+        let beyond = u64::try_from(descriptor.size).is_ok_and(|size| size > limit);
+        if let Some(message) = too_large(descriptor).filter(|_| beyond) {
+            sheet.push(Finding::new(Reason::TooLarge, &descriptor.digest).hint(message));
+        }
+        beyond
+    }
+
+    /// Reads the manifest, whatever its size is.
+    fn manifest(
+        &self,
+        descriptor: &Descriptor,
+        sheet: &mut Sheet,
+    ) -> Result<String, crate::host::Failure> {
+        let limit = self.caps.get("document-bytes");
+        let text = fetch(self.registry, self.repository, descriptor, limit)?;
+        sheet.extend(mismatch(descriptor, &text));
+        plan::size("manifest", text.len(), sheet);
+        Ok(text)
+    }
+
+    /// A cache whose manifest names its config.
+    fn listed(&mut self, kind: &Kind, manifest: Manifest, mut sheet: Sheet) -> Sheet {
+        let config = manifest.configs().last().cloned();
+        let listed = manifest.into_listed();
+        let layers = self.layers(&listed, &mut sheet);
+        let mut check = Check {
+            sheet,
+            caps: self.caps.clone(),
+            listed: &listed,
+            family: Some(family(kind.media)),
+            layers,
+            kept: Kept::Listed,
+        };
+        let Some(config) = config else {
+            return check.sheet;
+        };
+        self.report.config.clone_from(&config.digest);
+        match self.config(&config, &mut check.sheet) {
+            Some(text) => {
+                (self.report.verdicts, self.report.statistics) = check.config(&text);
+            }
+            None => check.without_config(),
+        }
+        check.sheet
+    }
+
+    /// A cache in the configs of images.
+    fn inline(
+        &mut self,
+        kind: &Kind,
+        manifest: Manifest,
+        subject: &str,
+        mut sheet: Sheet,
+    ) -> Sheet {
+        let semantics = Semantics::default();
+        let opening = Opening::new(self.registry, self.repository, &semantics, self.limits);
+        let read = opening.and_then(|mut opening| {
+            let inline = opening.inline(manifest, kind.image, subject)?;
+            let text = inline.cache.encode()?;
+            Ok((inline, text, opening.findings))
+        });
+        let (Inline { listed, none, .. }, text, findings) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                // Importers read all images or nothing.
+                sheet.push(of_error(&error));
+                return sheet;
+            }
+        };
+        sheet.extend(findings);
+        if none {
+            return sheet;
+        }
+        self.report.inline = true;
+        let layers = self.layers(&listed, &mut sheet);
+        let mut check = Check {
+            sheet,
+            caps: self.caps.clone(),
+            listed: &listed,
+            family: None,
+            layers,
+            kept: Kept::Inline,
+        };
+        (self.report.verdicts, self.report.statistics) = check.config(&text);
+        check.sheet
+    }
+
+    /// What the repository has of the layers.
+    fn layers(&mut self, listed: &[Descriptor], sheet: &mut Sheet) -> Layers {
+        let mut layers = Layers::ask(self.registry, self.repository, listed, sheet);
+        if self.read_layers {
+            layers.read(self.registry, self.repository, listed, sheet);
+        }
+        self.report.layers = layers.evidence;
+        layers
+    }
+
+    /// Reads the config, whatever its size is said to be.
+    fn config(&self, config: &Descriptor, sheet: &mut Sheet) -> Option<String> {
+        if self.beyond(config, sheet) {
+            return None;
+        }
+        let limit = self.caps.get("document-bytes");
+        match fetch(self.registry, self.repository, config, limit) {
+            Ok(text) => {
+                sheet.extend(mismatch(config, &text));
+                Some(text)
+            }
+            Err(failure) => {
+                let code = match failure.code {
+                    FailureCode::NotFound => Reason::ConfigBlobMissing,
+                    // The host checked the bytes and does not hand them over.
+                    FailureCode::Corrupt => Reason::DigestMismatch,
+                    FailureCode::Truncated => Reason::SizeMismatch,
+                    _ => open::unread(&failure),
+                };
+                let failure = Difference::fact("failure", failure);
+                sheet.push(Finding::new(code, &config.digest).with([failure]));
+                None
+            }
+        }
     }
 }
 
@@ -144,7 +285,8 @@ fn family(kind: &str) -> Family {
     }
 }
 
-fn manifest_findings(kind: &Kind, manifest: &Manifest, subject: &str, sheet: &mut Sheet) {
+/// What the media type of a manifest says.
+fn of_kind(kind: &Kind, subject: &str, sheet: &mut Sheet) {
     let named = kind.named.clone().unwrap_or_default();
     if kind.named.is_none() {
         sheet.push(Finding::new(Reason::ManifestUntyped, subject));
@@ -153,14 +295,17 @@ fn manifest_findings(kind: &Kind, manifest: &Manifest, subject: &str, sheet: &mu
         sheet.push(Finding::new(Reason::ManifestUnknown, subject).with([media]));
     }
     let media = Difference::fact("mediaType", kind.media);
-    sheet.push(Finding::new(Reason::ManifestKind, subject).with([media.clone()]));
+    sheet.push(Finding::new(Reason::ManifestKind, subject).with([media]));
+}
+
+/// What is odd about a manifest that names cache configs.
+fn of_configs(kind: &Kind, manifest: &Manifest, subject: &str, sheet: &mut Sheet) {
     if !kind.image {
+        let media = Difference::fact("mediaType", kind.media);
         sheet.push(Finding::new(Reason::IndexWithLayers, subject).with([media]));
     }
     let configs: Vec<_> = manifest.configs().map(|config| &config.digest).collect();
-    if configs.is_empty() {
-        sheet.push(Finding::new(Reason::ConfigMissing, subject));
-    } else if configs.len() > 1 {
+    if configs.len() > 1 {
         let facts = configs
             .iter()
             .map(|digest| Difference::fact("config", digest));
@@ -168,48 +313,8 @@ fn manifest_findings(kind: &Kind, manifest: &Manifest, subject: &str, sheet: &mu
     }
 }
 
-/// Which listed layers are not there. What is not a digest cannot be.
-fn absent<R: Registry>(
-    registry: &R,
-    repository: &str,
-    listed: &[Descriptor],
-    sheet: &mut Sheet,
-) -> BTreeSet<String> {
-    let digests: BTreeSet<&str> = listed.iter().map(|layer| layer.digest.as_str()).collect();
-    let (asked, mut absent): (Vec<String>, BTreeSet<String>) = digests.iter().fold(
-        (Vec::new(), BTreeSet::new()),
-        |(mut asked, mut absent), digest| {
-            if digest.parse::<Digest>().is_ok() {
-                asked.push((*digest).to_owned());
-            } else {
-                absent.insert((*digest).to_owned());
-            }
-            (asked, absent)
-        },
-    );
-    if asked.is_empty() {
-        return absent;
-    }
-    match registry.has(repository, &asked) {
-        Ok(answers) => {
-            for (digest, answer) in asked.into_iter().zip(answers) {
-                if answer == Presence::Absent {
-                    sheet.push(Finding::new(Reason::LayerBlobMissing, &digest));
-                    absent.insert(digest);
-                }
-            }
-        }
-        Err(failure) if failure.code == FailureCode::Unsupported => {}
-        Err(failure) => sheet.push(
-            Finding::new(Reason::SourceUnknown, repository)
-                .with([Difference::fact("failure", failure)]),
-        ),
-    }
-    absent
-}
-
 /// The finding for an error.
-fn of_error(error: &Error) -> Finding {
+pub(super) fn of_error(error: &Error) -> Finding {
     let code = error.problem().map_or("", |problem| problem.code.as_str());
     let reason = Reason::ALL.iter().find(|reason| reason.as_str() == code);
     let reason = reason.copied().unwrap_or(Reason::LimitExceeded);
@@ -218,119 +323,4 @@ fn of_error(error: &Error) -> Finding {
         .problem()
         .map_or_else(|| error.to_string(), |problem| problem.message.clone());
     Finding::new(reason, subject).with([Difference::fact("error", message)])
-}
-
-/// One verification.
-pub(super) struct Check<'a> {
-    pub sheet: Sheet,
-    caps: Caps,
-    pub listed: &'a [Descriptor],
-    pub family: Option<Family>,
-    pub absent: BTreeSet<String>,
-}
-
-impl Check<'_> {
-    /// Reads the config, whatever its size is said to be.
-    fn read<R: Registry>(
-        &mut self,
-        registry: &R,
-        repository: &str,
-        config: &Descriptor,
-    ) -> Option<String> {
-        if let Some(message) = too_large(config) {
-            self.sheet
-                .push(Finding::new(Reason::TooLarge, &config.digest).hint(message));
-            return None;
-        }
-        match fetch(registry, repository, config) {
-            Ok(text) => {
-                self.sheet.extend(mismatch(config, &text));
-                Some(text)
-            }
-            Err(failure) => {
-                let code = match failure.code {
-                    FailureCode::NotFound => Reason::ConfigBlobMissing,
-                    // The host checked the bytes and does not hand them over.
-                    FailureCode::Corrupt => Reason::DigestMismatch,
-                    FailureCode::Truncated => Reason::SizeMismatch,
-                    _ => Reason::Unreadable,
-                };
-                let failure = Difference::fact("failure", failure);
-                self.sheet
-                    .push(Finding::new(code, &config.digest).with([failure]));
-                None
-            }
-        }
-    }
-
-    /// Everything about a config.
-    fn config(&mut self, text: &str) -> (Vec<Verdict>, Statistics) {
-        plan::size("config", text.len(), &mut self.sheet);
-        lint::lint(text, &mut self.sheet);
-        let raw = match go_json::from_str::<Config<false>>(text, DEPTH) {
-            Ok(raw) => raw,
-            Err(error) => {
-                let error = bad_json("verify", "config", &error);
-                self.sheet.push(of_error(&error));
-                return (Vec::new(), Statistics::default());
-            }
-        };
-        self.listing(&raw);
-        let listed: BTreeSet<&str> = self.listed.iter().map(|l| l.digest.as_str()).collect();
-        let whole = whole(&raw, |layer| {
-            listed.contains(layer.blob.as_str()) && !self.absent.contains(&layer.blob)
-        });
-        listing::layers(&raw, &listed, &mut self.sheet);
-        let reach = Reach::new(&raw.records);
-        records::check(&reach, &whole, &mut self.sheet);
-        let verdicts = reach.verdicts(&whole);
-        let statistics = self.import(&raw, text);
-        (verdicts, statistics)
-    }
-
-    fn listing(&mut self, raw: &Config<false>) {
-        listing::listing(self, raw);
-    }
-
-    /// Imports the config in the guarded reading and says what that showed.
-    fn import(&mut self, raw: &Config<false>, text: &str) -> Statistics {
-        let semantics = Semantics::default();
-        let reading = Reading {
-            caps: self.caps.clone(),
-            semantics: &semantics,
-            source: None,
-        };
-        match reading.resolve(raw, self.listed) {
-            Ok(cache) => {
-                records::merged(&cache, &raw.records, &mut self.sheet);
-                self.canonical(&cache, text);
-                cache.statistics().unwrap_or_default()
-            }
-            Err(error) => {
-                self.sheet.push(of_error(&error));
-                Statistics::default()
-            }
-        }
-    }
-
-    /// Compares a config with what exporting its records gives.
-    fn canonical(&mut self, cache: &Cache, text: &str) {
-        match cache.encode() {
-            Ok(again) if again == text => {}
-            Ok(again) => {
-                let same = again.bytes().zip(text.bytes()).take_while(|(a, b)| a == b);
-                let first = Difference::fact("byte", same.count());
-                self.sheet
-                    .push(Finding::new(Reason::NotCanonical, "config").with([first]));
-            }
-            Err(error) => self.sheet.push(of_error(&error)),
-        }
-        if let Ok((layout, _)) = cache.lay_out() {
-            for (a, b) in &layout.ties {
-                let pair = Difference::fact("records", format!("{a}, {b}"));
-                self.sheet
-                    .push(Finding::new(Reason::TieOrder, "config").with([pair]));
-            }
-        }
-    }
 }

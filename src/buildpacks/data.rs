@@ -10,7 +10,8 @@ use super::metadata::Layer;
 use super::names::{escape_id, join, refused_layer_name, reserved_layer_name};
 use super::reason::Reason;
 use super::restore::GroupElement;
-use super::version::{ApiVersion, Rules};
+use super::sbom::SBOM;
+use super::version::{ApiVersion, Rules, platform_api};
 use super::{CACHE_LABEL, LIMITS};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
@@ -20,9 +21,6 @@ use crate::semantics::Semantics;
 /// Below this Buildpack API a layer's own metadata file says whether it is kept
 /// in the cache.
 const CACHE_KNOWS: ApiVersion = ApiVersion::new(0, 6);
-
-/// From this Platform API the SBOM layer is restored too.
-const SBOM: ApiVersion = ApiVersion::new(0, 8);
 
 /// A layer that is there: a directory or a metadata file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,6 +65,19 @@ pub enum Action {
     Keep,
 }
 
+/// What becomes of a layer whose content cannot be retrieved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnMiss {
+    /// Its metadata stays and the build goes on.
+    Keep,
+    /// All of it is removed and the build goes on: metadata and content, both or
+    /// neither.
+    Remove,
+    /// The restore fails.
+    Fail,
+}
+
 /// The decision about one layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DataDecision {
@@ -81,8 +92,11 @@ pub struct DataDecision {
     /// The directory that everything retrieved must stay below, inside the root
     /// `/`; else empty.
     pub prefix: String,
-    /// What to remove, as paths of the file system.
+    /// What to remove, as paths of the file system. While the action is
+    /// [`Action::Retrieve`], what [`settle_data`] may say is to be removed.
     pub paths: Vec<String>,
+    /// What becomes of it when its content cannot be retrieved.
+    pub on_miss: OnMiss,
     /// The reason.
     pub finding: Finding,
 }
@@ -95,10 +109,7 @@ pub struct DataDecision {
 /// unknown version.
 pub fn plan_data(request: &DataRequest) -> Result<Vec<DataDecision>, Error> {
     let rules = Rules::of(&request.semantics)?;
-    let platform_api: ApiVersion = request
-        .platform_api
-        .parse()
-        .map_err(|_| invalid(Reason::InvalidPlatformApi, &request.platform_api))?;
+    let platform_api = platform_api(&request.platform_api, "restore data")?;
     let reading = Reading {
         strict: rules.guarded,
         integers: false,
@@ -129,7 +140,7 @@ pub fn plan_data(request: &DataRequest) -> Result<Vec<DataDecision>, Error> {
         for (name, layer) in present.remove(element.id.as_str()).unwrap_or_default() {
             let cached = entry.and_then(|entry| entry.layers().get(name));
             let directory = join(&join(&request.directory, &escaped), name);
-            decisions.push(decide(layer, api, cached, &directory));
+            decisions.push(decide(layer, api, cached, &directory, rules.guarded));
         }
     }
     if platform_api >= SBOM && !cache.sbom.is_empty() {
@@ -138,8 +149,14 @@ pub fn plan_data(request: &DataRequest) -> Result<Vec<DataDecision>, Error> {
             layer: String::new(),
             action: Action::Retrieve,
             diff_id: cache.sbom.clone(),
-            prefix: inside_root(&join(&request.directory, "sbom")),
+            // Beside those of the application image, which stay.
+            prefix: inside_root(&join(&join(&request.directory, "sbom"), "cache")),
             paths: Vec::new(),
+            on_miss: if rules.guarded {
+                OnMiss::Keep
+            } else {
+                OnMiss::Fail
+            },
             finding: Finding::new(Reason::DataRestored, "sbom")
                 .with([Difference::fact("sha", &cache.sbom)]),
         });
@@ -153,8 +170,14 @@ fn decide(
     api: ApiVersion,
     cached: Option<&Layer>,
     directory: &str,
+    guarded: bool,
 ) -> DataDecision {
     let subject = format!("{}:{}", layer.buildpack, layer.layer);
+    let on_miss = if guarded {
+        OnMiss::Remove
+    } else {
+        OnMiss::Keep
+    };
     let candidate = if api < CACHE_KNOWS {
         layer.cached
     } else {
@@ -167,21 +190,30 @@ fn decide(
         diff_id: String::new(),
         prefix: String::new(),
         paths: Vec::new(),
+        on_miss,
         finding: Finding::new(Reason::DataNotCached, subject.as_str()),
     };
     if let Some((reason, rule)) = refused_layer_name(&layer.layer) {
         decision.finding = Finding::new(reason, subject).with([Difference::fact("rule", rule)]);
         return decision;
     }
-    if reserved_layer_name(&layer.layer) {
+    if reserved_layer_name(&layer.layer, guarded) {
         decision.finding = Finding::new(Reason::ReservedLayerName, subject);
         return decision;
     }
     if !candidate {
         return decision;
     }
+    let all = vec![
+        directory.to_owned(),
+        format!("{directory}.sha"),
+        format!("{directory}.toml"),
+    ];
     match cached {
         Some(cached) if cached.sha == layer.sha => {
+            if on_miss == OnMiss::Remove {
+                decision.paths = all;
+            }
             decision.action = Action::Retrieve;
             decision.diff_id.clone_from(&cached.sha);
             decision.prefix = inside_root(directory);
@@ -196,23 +228,30 @@ fn decide(
         None => decision.finding = Finding::new(Reason::DataRemovedNotInCache, subject),
     }
     decision.action = Action::Remove;
-    decision.paths = vec![
-        directory.to_owned(),
-        format!("{directory}.sha"),
-        format!("{directory}.toml"),
-    ];
+    decision.paths = all;
     decision
 }
 
-/// The decision after the layer was asked for: a layer that is not there leaves
-/// its metadata behind and the build goes on.
+/// The decision after the layer was asked for: one that was not retrieved is kept
+/// or removed, or fails the restore.
 pub fn settle_data(mut decision: DataDecision, answer: &LayerAnswer) -> DataDecision {
-    let reason = match answer.outcome {
-        Outcome::Done => return decision,
-        Outcome::Miss => Reason::DataSkippedReadError,
-        Outcome::Failed => Reason::DataFailed,
+    // Upstream's read error is one of opening a layer. A blob that ends early is
+    // noticed later, when it is unpacked, and that fails.
+    let ends_early = answer.finding.code == Reason::LayerTruncated.as_str();
+    let reason = match (answer.outcome, decision.on_miss) {
+        (Outcome::Done, _) => return decision,
+        (Outcome::Failed, _) | (Outcome::Miss, OnMiss::Fail) => Reason::DataFailed,
+        (Outcome::Miss, OnMiss::Keep) if ends_early => Reason::DataFailed,
+        (Outcome::Miss, OnMiss::Keep | OnMiss::Remove) => Reason::DataSkippedReadError,
     };
-    decision.action = Action::Keep;
+    decision.action = match decision.on_miss {
+        OnMiss::Remove => Action::Remove,
+        OnMiss::Keep | OnMiss::Fail => Action::Keep,
+    };
+    if decision.action == Action::Remove && !decision.paths.is_empty() {
+        // The directory is as it was before; only the metadata goes.
+        decision.paths.remove(0);
+    }
     decision.finding = Finding::new(reason, decision.finding.subject)
         .with([
             Difference::fact("cause", &answer.message),
@@ -304,7 +343,7 @@ mod tests {
         assert_eq!(decisions[4].prefix, "layers/ex_bp/same");
         assert_eq!(decisions[4].diff_id, "1");
         assert_eq!(decisions[3].paths[1], "/layers/ex_bp/other.sha");
-        assert_eq!(decisions[5].prefix, "layers/sbom");
+        assert_eq!(decisions[5].prefix, "layers/sbom/cache");
         let early = plan_data(&request(CACHE, &present, "0.5")).unwrap();
         assert_eq!(
             early[1].finding.code,
@@ -330,17 +369,79 @@ mod tests {
         assert_eq!((kept("0.6"), kept("0.5")), (Action::Retrieve, Action::Keep));
     }
 
-    #[test]
-    fn a_missing_layer_does_not_stop_the_build() {
-        let decisions = plan_data(&request(CACHE, &[("same", "1", false)], "0.10")).unwrap();
+    /// What becomes of the first layer after it was asked for: the code, the
+    /// action, and how much is removed.
+    fn settled(
+        guarded: bool,
+        sbom: bool,
+        outcome: Outcome,
+        why: Reason,
+    ) -> (String, Action, usize) {
+        let mut request = request(CACHE, &[("same", "1", false)], "0.10");
+        if !guarded {
+            request.semantics = Semantics::compatible(None);
+        }
+        let decisions = plan_data(&request).unwrap();
         let answer = LayerAnswer {
             diff_id: sha256(b"").to_string(),
-            outcome: Outcome::Miss,
+            outcome,
             message: "failed to find".to_owned(),
-            finding: Finding::new(Reason::LayerNotFound, "x"),
+            finding: Finding::new(why, "x"),
         };
-        let settled = settle_data(decisions[0].clone(), &answer);
-        assert_eq!(settled.finding.code, "buildpacks/data-skipped-read-error");
-        assert_eq!(settled.action, Action::Keep);
+        let settled = settle_data(decisions[usize::from(sbom)].clone(), &answer);
+        let code = settled.finding.code.trim_start_matches("buildpacks/");
+        let removed = match settled.action {
+            Action::Remove => settled.paths.len(),
+            _ => 0,
+        };
+        (code.to_owned(), settled.action, removed)
+    }
+
+    #[test]
+    fn guarded_restores_metadata_and_content_or_neither() {
+        let removed = |code: &str| (code.to_owned(), Action::Remove, 2);
+        for why in [
+            Reason::LayerNotFound,
+            Reason::LayerTruncated,
+            Reason::LayerCorrupt,
+        ] {
+            let got = settled(true, false, Outcome::Miss, why);
+            assert_eq!(got, removed("data-skipped-read-error"));
+        }
+        let got = settled(true, false, Outcome::Failed, Reason::LayerReadFailed);
+        assert_eq!(got, removed("data-failed"));
+        let got = settled(true, true, Outcome::Miss, Reason::LayerNotFound);
+        assert_eq!(got, ("data-skipped-read-error".to_owned(), Action::Keep, 0));
+        let got = settled(true, false, Outcome::Done, Reason::LayerHit);
+        assert_eq!(got, ("data-restored".to_owned(), Action::Retrieve, 0));
+    }
+
+    #[test]
+    fn compatible_leaves_metadata_and_fails_as_upstream_does() {
+        let kept = |code: &str| (code.to_owned(), Action::Keep, 0);
+        for (sbom, outcome, why, code) in [
+            (
+                false,
+                Outcome::Miss,
+                Reason::LayerNotFound,
+                "data-skipped-read-error",
+            ),
+            (
+                false,
+                Outcome::Miss,
+                Reason::LayerCorrupt,
+                "data-skipped-read-error",
+            ),
+            (false, Outcome::Miss, Reason::LayerTruncated, "data-failed"),
+            (
+                false,
+                Outcome::Failed,
+                Reason::LayerReadFailed,
+                "data-failed",
+            ),
+            (true, Outcome::Miss, Reason::LayerNotFound, "data-failed"),
+        ] {
+            assert_eq!(settled(false, sbom, outcome, why), kept(code), "{why:?}");
+        }
     }
 }

@@ -18,6 +18,9 @@ use crate::prelude::*;
 pub enum Document {
     /// The cache image's.
     Cache,
+    /// The metadata file of a volume cache: upstream reads one value and does not
+    /// look at what follows it.
+    Volume,
     /// The application image's.
     App,
 }
@@ -91,7 +94,9 @@ pub fn decode(text: &str, document: Document, reading: Reading<'_>) -> Result<Me
     let mut reader = Reader::new(text, u32::try_from(depth).unwrap_or(u32::MAX));
     let read = decoder.document(&mut reader, document);
     let read = read.and_then(|metadata| {
-        reader.end()?;
+        if document != Document::Volume || reading.strict {
+            reader.end()?;
+        }
         Ok(metadata)
     });
     read.map_err(|fault| match fault {
@@ -143,7 +148,7 @@ impl Decoder<'_> {
         let mut sbom = String::new();
         let mut list = Slice::default();
         let fields = match document {
-            Document::Cache => CACHE,
+            Document::Cache | Document::Volume => CACHE,
             Document::App => APP,
         };
         self.object(r, fields, |this, r, name| match name {

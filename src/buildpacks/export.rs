@@ -9,8 +9,9 @@ use super::metadata::{Buildpack, Flags, Layer, Metadata};
 use super::names::{escape_id, refused_layer_name, reserved_layer_name};
 use super::reason::Reason;
 use super::restore::GroupElement;
+use super::sbom::SBOM;
 use super::value::Value;
-use super::version::Rules;
+use super::version::{self, Rules};
 use super::{CACHE_LABEL, LIMITS};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
@@ -35,10 +36,32 @@ pub struct LocalLayer {
     pub launch: bool,
     /// Its cache flag.
     pub cache: bool,
-    /// The old image's layer of this diff id did not pass verification.
-    pub unverified: bool,
-    /// Why it could not be stored; none when it was not tried yet or worked.
-    pub error: Option<String>,
+    /// What came of it so far.
+    pub tried: Tried,
+}
+
+/// The software bill of materials of all cached layers, a layer of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SbomLayer {
+    /// The diff id of its content; empty when that could not be read.
+    pub diff_id: String,
+    /// What came of it so far.
+    pub tried: Tried,
+}
+
+/// What came of a layer so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Tried {
+    /// Nothing was tried, or it worked.
+    #[default]
+    Nothing,
+    /// The old cache's layer of this diff id is not there or not what it should
+    /// be.
+    Unverified,
+    /// It could not be taken over from the old cache, for another reason.
+    NotReused(String),
+    /// It could not be read or stored.
+    NotStored(String),
 }
 
 /// What to decide about.
@@ -46,13 +69,15 @@ pub struct LocalLayer {
 pub struct ExportRequest {
     /// The reading; versions are those of [`Rules::of`].
     pub semantics: Semantics,
+    /// The Platform API; empty for the newest.
+    pub platform_api: String,
     /// The buildpacks, in order.
     pub group: Vec<GroupElement>,
     /// The layers of the build.
     pub layers: Vec<LocalLayer>,
-    /// Diff id of the SBOM layer; empty for none.
-    pub sbom: String,
-    /// The metadata of the old image.
+    /// The SBOM layer, where the build left one.
+    pub sbom: Option<SbomLayer>,
+    /// The metadata of the old cache.
     pub previous: Option<String>,
 }
 
@@ -60,7 +85,7 @@ pub struct ExportRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Treatment {
-    /// The old image's layer is taken over.
+    /// The old cache's layer is taken over.
     Reuse,
     /// The layer is stored.
     Add,
@@ -86,22 +111,28 @@ pub struct ExportStep {
 /// How the cache is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExportPlan {
-    /// One step a layer, in the order of the group and then of the names; the
-    /// SBOM layer last.
+    /// One step a layer, in the order of the group and then of the names, the
+    /// SBOM layer last. A layer that goes into the image twice, as the newest
+    /// lifecycle does with reused ones, has a second step.
     pub steps: Vec<ExportStep>,
     /// The metadata of the layers that are not left out, for
     /// [`super::CacheImage::set_metadata`].
     pub document: String,
 }
 
-/// Decides about each layer. When one could not be stored, deciding again with
-/// its error leaves it out and nothing else.
+/// Decides about each layer. When something came of one, deciding again with it
+/// changes that layer and nothing else.
 ///
 /// # Errors
-/// `invalid` for a group or metadata that is none, `unsupported` for an unknown
-/// version.
+/// `invalid` for a group, Platform API or metadata that is none, `unsupported`
+/// for an unknown version; in the compatible reading an SBOM layer that could not
+/// be stored.
 pub fn plan_export(request: &ExportRequest) -> Result<ExportPlan, Error> {
     let rules = Rules::of(&request.semantics)?;
+    let sbom = match carries_sbom(&request.platform_api)? {
+        true => request.sbom.as_ref(),
+        false => None,
+    };
     let reading = Reading {
         strict: rules.guarded,
         integers: false,
@@ -125,11 +156,11 @@ pub fn plan_export(request: &ExportRequest) -> Result<ExportPlan, Error> {
         let mut kept = BTreeMap::new();
         for (name, layer) in local.get(element.id.as_str()).into_iter().flatten() {
             let old = old.and_then(|entry| entry.layers().get(*name));
-            let step = step(layer, old);
+            let step = step(layer, old, &rules);
             if step.treatment != Treatment::LeaveOut {
                 kept.insert((*name).to_owned(), metadata_of(layer)?);
             }
-            plan.steps.push(step);
+            plan.push(step, &rules);
         }
         entries.push(Buildpack {
             key: element.id.clone(),
@@ -138,41 +169,97 @@ pub fn plan_export(request: &ExportRequest) -> Result<ExportPlan, Error> {
             store: None,
         });
     }
-    if !request.sbom.is_empty() {
-        let (treatment, finding) = reuse_or_add("sbom", &request.sbom, Some(&previous.sbom), false);
-        plan.steps.push(ExportStep {
+    let mut sha = String::new();
+    if let Some(sbom) = sbom {
+        let (treatment, finding) = sbom_step(sbom, &previous.sbom, &rules)?;
+        if treatment != Treatment::LeaveOut {
+            sha.clone_from(&sbom.diff_id);
+        }
+        let step = ExportStep {
             buildpack: String::new(),
             layer: String::new(),
             treatment,
-            diff_id: request.sbom.clone(),
+            diff_id: sbom.diff_id.clone(),
             finding,
-        });
+        };
+        plan.push(step, &rules);
     }
     let metadata = Metadata {
-        sbom: request.sbom.clone(),
+        sbom: sha,
         buildpacks: (!entries.is_empty()).then_some(entries),
     };
     plan.document = metadata.to_text();
     Ok(plan)
 }
 
-fn step(layer: &LocalLayer, old: Option<&Layer>) -> ExportStep {
+impl ExportPlan {
+    /// Adds a step, and a second one where upstream stores the layer twice
+    /// (deviation D3).
+    fn push(&mut self, step: ExportStep, rules: &Rules) {
+        let again = (rules.reused_twice && step.treatment == Treatment::Reuse).then(|| {
+            let subject = step.finding.subject.clone();
+            let sha = [Difference::fact("sha", &step.diff_id)];
+            ExportStep {
+                finding: Finding::new(Reason::CachedAgain, subject).with(sha),
+                ..step.clone()
+            }
+        });
+        self.steps.push(step);
+        self.steps.extend(again);
+    }
+}
+
+/// Whether a build with this Platform API keeps the SBOM layer.
+fn carries_sbom(platform_api: &str) -> Result<bool, Error> {
+    Ok(platform_api.is_empty() || version::platform_api(platform_api, "write cache")? >= SBOM)
+}
+
+fn sbom_step(sbom: &SbomLayer, old: &str, rules: &Rules) -> Result<(Treatment, Finding), Error> {
+    let subject = "sbom";
+    match sbom.tried.error(rules) {
+        // Upstream writes no cache then; one layer is no reason for that.
+        Some(cause) if !rules.guarded => {
+            let words = format!("the sbom layer cannot be stored: {cause}");
+            let problem = Problem::new(Reason::NotCachedError, "write cache", subject, words);
+            Err(Error::Invalid(problem))
+        }
+        Some(cause) => Ok((Treatment::LeaveOut, not_stored(subject, cause))),
+        None => Ok(reuse_or_add(subject, &sbom.diff_id, Some(old), &sbom.tried)),
+    }
+}
+
+impl Tried {
+    /// Why the layer is left out. What cannot be taken over is added instead, but
+    /// upstream leaves it out too.
+    fn error(&self, rules: &Rules) -> Option<&str> {
+        match self {
+            Self::NotStored(why) => Some(why),
+            Self::NotReused(why) if !rules.guarded => Some(why),
+            Self::NotReused(_) | Self::Nothing | Self::Unverified => None,
+        }
+    }
+}
+
+fn not_stored(subject: &str, cause: &str) -> Finding {
+    Finding::new(Reason::NotCachedError, subject).with([Difference::fact("cause", cause)])
+}
+
+fn step(layer: &LocalLayer, old: Option<&Layer>, rules: &Rules) -> ExportStep {
     let subject = format!("{}:{}", layer.buildpack, layer.layer);
     let leave_out = |finding| (Treatment::LeaveOut, finding);
-    let (treatment, finding) = if let Some((reason, rule)) = refused_layer_name(&layer.layer) {
-        leave_out(Finding::new(reason, subject).with([Difference::fact("rule", rule)]))
-    } else if reserved_layer_name(&layer.layer) {
-        leave_out(Finding::new(Reason::ReservedLayerName, subject))
-    } else if !layer.cache {
+    let (treatment, finding) = if !layer.cache {
         leave_out(Finding::new(Reason::NotCachedFlag, subject))
-    } else if let Some(error) = &layer.error {
-        let cause = [Difference::fact("cause", error)];
-        leave_out(Finding::new(Reason::NotCachedError, subject).with(cause))
+    } else if let Some((reason, rule)) = refused_layer_name(&layer.layer) {
+        leave_out(Finding::new(reason, subject).with([Difference::fact("rule", rule)]))
+    } else if reserved_layer_name(&layer.layer, rules.guarded) {
+        leave_out(Finding::new(Reason::ReservedLayerName, subject))
+    } else if let Some(cause) = layer.tried.error(rules) {
+        leave_out(not_stored(&subject, cause))
     } else if layer.diff_id.is_empty() {
         leave_out(Finding::new(Reason::NotCachedNoContents, subject))
     } else {
         let old = old.map(|old| old.sha.as_str());
-        reuse_or_add(&subject, &layer.diff_id, old, layer.unverified)
+        reuse_or_add(&subject, &layer.diff_id, old, &layer.tried)
     };
     ExportStep {
         buildpack: layer.buildpack.clone(),
@@ -187,17 +274,22 @@ fn reuse_or_add(
     subject: &str,
     diff_id: &str,
     old: Option<&str>,
-    unverified: bool,
+    tried: &Tried,
 ) -> (Treatment, Finding) {
     let why = match old.filter(|old| !old.is_empty()) {
-        Some(old) if old == diff_id && !unverified => {
-            return (
-                Treatment::Reuse,
-                Finding::new(Reason::CachedReused, subject)
-                    .with([Difference::fact("sha", diff_id)]),
-            );
-        }
-        Some(old) if old == diff_id => Difference::fact("why", "verification failed"),
+        Some(old) if old == diff_id => match tried {
+            Tried::Nothing => {
+                return (
+                    Treatment::Reuse,
+                    Finding::new(Reason::CachedReused, subject)
+                        .with([Difference::fact("sha", diff_id)]),
+                );
+            }
+            Tried::NotReused(why) => Difference::fact("why", why),
+            Tried::Unverified | Tried::NotStored(_) => {
+                Difference::fact("why", "verification failed")
+            }
+        },
         Some(old) => Difference::new("sha", old.to_owned(), diff_id.to_owned()),
         None => Difference::fact("why", "first time"),
     };
@@ -252,8 +344,8 @@ mod tests {
     #[test]
     fn layers_are_reused_added_or_left_out() {
         let previous = r#"{"buildpacks":[{"key":"b","layers":{"same":{"sha":"1"},
-            "changed":{"sha":"1"},"bad":{"sha":"1"},"err":{"sha":"1"}}}]}"#;
-        let request = ExportRequest {
+            "changed":{"sha":"1"},"bad":{"sha":"1"},"err":{"sha":"1"},"gone":{"sha":"1"}}}]}"#;
+        let mut request = ExportRequest {
             group: vec![GroupElement {
                 id: "b".to_owned(),
                 version: "2".to_owned(),
@@ -264,13 +356,18 @@ mod tests {
                 layer("changed", "2"),
                 layer("new", "3"),
                 LocalLayer {
-                    unverified: true,
+                    tried: Tried::Unverified,
                     ..layer("bad", "1")
                 },
                 LocalLayer {
-                    error: Some("boom".to_owned()),
+                    tried: Tried::NotStored("boom".to_owned()),
                     ..layer("err", "1")
                 },
+                LocalLayer {
+                    tried: Tried::NotReused("gone".to_owned()),
+                    ..layer("gone", "1")
+                },
+                layer("launch", "1"),
                 layer("empty", ""),
                 LocalLayer {
                     cache: false,
@@ -278,38 +375,29 @@ mod tests {
                 },
                 layer("../x", "1"),
             ],
-            sbom: "s".to_owned(),
+            sbom: Some(sbom("s")),
             previous: Some(previous.to_owned()),
             ..ExportRequest::default()
         };
         let plan = plan_export(&request).unwrap();
-        let steps: Vec<_> = plan
-            .steps
-            .iter()
-            .map(|s| {
-                (
-                    s.layer.as_str(),
-                    s.treatment,
-                    s.finding.code.trim_start_matches("buildpacks/"),
-                )
-            })
-            .collect();
         use Treatment::{Add, LeaveOut, Reuse};
         assert_eq!(
-            steps,
+            steps(&plan),
             [
                 ("../x", LeaveOut, "unsafe-layer-name"),
                 ("bad", Add, "cached-added"),
                 ("changed", Add, "cached-added"),
                 ("empty", LeaveOut, "not-cached-no-contents"),
                 ("err", LeaveOut, "not-cached-error"),
+                ("gone", Add, "cached-added"),
+                ("launch", LeaveOut, "reserved-layer-name"),
                 ("new", Add, "cached-added"),
                 ("off", LeaveOut, "not-cached-flag"),
                 ("same", Reuse, "cached-reused"),
                 ("", Add, "cached-added"),
             ]
         );
-        let why: Vec<_> = ["bad", "changed", "new"]
+        let why: Vec<_> = ["bad", "changed", "gone", "new"]
             .into_iter()
             .filter_map(|name| plan.steps.iter().find(|s| s.layer == name))
             .flat_map(|step| step.finding.differences.iter())
@@ -320,6 +408,7 @@ mod tests {
             [
                 ("verification failed", None),
                 ("1", Some("2")),
+                ("gone", None),
                 ("first time", None)
             ]
         );
@@ -327,6 +416,78 @@ mod tests {
             r#"{"sbom":{"sha":"s"},"buildpacks":[{"key":"b","version":"2","layers":{"bad":{"sha":"1","data":{"n":9007199254740993},"build":false,"launch":false,"cache":true},"changed""#
         ));
         assert!(!plan.document.contains("err"));
+        // What upstream does with the same.
+        request.semantics = Semantics::compatible(None);
+        let plan = plan_export(&request).unwrap();
+        assert_eq!(
+            steps(&plan),
+            [
+                ("../x", LeaveOut, "unsafe-layer-name"),
+                ("bad", Add, "cached-added"),
+                ("changed", Add, "cached-added"),
+                ("empty", LeaveOut, "not-cached-no-contents"),
+                ("err", LeaveOut, "not-cached-error"),
+                ("gone", LeaveOut, "not-cached-error"),
+                ("launch", Add, "cached-added"),
+                ("new", Add, "cached-added"),
+                ("off", LeaveOut, "not-cached-flag"),
+                ("same", Reuse, "cached-reused"),
+                ("same", Reuse, "cached-again"),
+                ("", Add, "cached-added"),
+            ]
+        );
+        request.semantics = Semantics::compatible(Some("0.13"));
+        let plan = plan_export(&request).unwrap();
+        let again = |(_, _, code): &(&str, Treatment, &str)| *code == "cached-again";
+        assert!(!steps(&plan).iter().any(again));
+    }
+
+    #[test]
+    fn the_sbom_layer_is_kept_from_platform_api_0_8_on() {
+        let of = |platform_api: &str, tried: Tried, semantics: Semantics| {
+            plan_export(&ExportRequest {
+                semantics,
+                platform_api: platform_api.to_owned(),
+                sbom: Some(SbomLayer { tried, ..sbom("s") }),
+                previous: Some(r#"{"sbom":{"sha":"s"}}"#.to_owned()),
+                ..ExportRequest::default()
+            })
+        };
+        use Treatment::{Add, LeaveOut, Reuse};
+        let guarded = Semantics::guarded;
+        let kept = of("", Tried::Nothing, guarded()).unwrap();
+        assert_eq!(steps(&kept), [("", Reuse, "cached-reused")]);
+        assert_eq!(kept, of("0.8", Tried::Nothing, guarded()).unwrap());
+        assert!(kept.document.starts_with(r#"{"sbom":{"sha":"s"}"#));
+        let early = of("0.7", Tried::Nothing, guarded()).unwrap();
+        assert_eq!(steps(&early), []);
+        assert!(early.document.starts_with(r#"{"sbom":{"sha":""}"#));
+        assert!(of("x", Tried::Nothing, guarded()).is_err());
+        let damaged = of("", Tried::Unverified, guarded()).unwrap();
+        assert_eq!(steps(&damaged), [("", Add, "cached-added")]);
+        let lost = || Tried::NotStored("boom".to_owned());
+        let without = of("", lost(), guarded()).unwrap();
+        assert_eq!(steps(&without), [("", LeaveOut, "not-cached-error")]);
+        assert!(without.document.starts_with(r#"{"sbom":{"sha":""}"#));
+        // Upstream's export fails.
+        let error = of("", lost(), Semantics::compatible(None)).unwrap_err();
+        assert!(error.to_string().contains("boom"), "{error}");
+    }
+
+    fn sbom(diff_id: &str) -> SbomLayer {
+        SbomLayer {
+            diff_id: diff_id.to_owned(),
+            tried: Tried::Nothing,
+        }
+    }
+
+    fn steps(plan: &ExportPlan) -> Vec<(&str, Treatment, &str)> {
+        let mut steps = Vec::new();
+        for step in &plan.steps {
+            let code = step.finding.code.trim_start_matches("buildpacks/");
+            steps.push((step.layer.as_str(), step.treatment, code));
+        }
+        steps
     }
 
     #[test]

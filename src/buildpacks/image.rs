@@ -4,6 +4,10 @@
 //! `document` builds the image's documents and reads those of an older one,
 //! `original` finds out what the name stands for, `layers` answers for single
 //! layers, `commit` replaces the image. This file is the session.
+//!
+//! A volume cache (section 10) is the same session over another kind of place: a
+//! name that stands for metadata alone, beside layers that are plain tar files
+//! under their diff ids.
 
 mod commit;
 mod document;
@@ -53,7 +57,8 @@ pub struct ImageOptions {
     pub reference: String,
     /// Whose cache it is. The guarded reading wants one, writes it into the
     /// manifest's annotation [`CacheImage::SCOPE`], and believes no image of
-    /// another scope; the compatible one does not look at it.
+    /// another scope; the compatible one does not look at it. A volume cache has
+    /// none.
     pub scope: String,
     /// The operating system in the image's config; empty means `linux`.
     pub os: String,
@@ -126,14 +131,6 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         let rules = Rules::of(&options.semantics)?;
         let limits = LIMITS.with(&options.limits)?;
         let name = options.reference;
-        if rules.guarded && options.scope.is_empty() {
-            return Err(Error::Invalid(Problem::new(
-                Reason::ScopeRequired,
-                "open",
-                name,
-                "a cache image needs a scope",
-            )));
-        }
         let repository = registry.locate(&name).map_err(|failure| {
             let words = format!(
                 "accessing cache image {}: could not parse reference: {name}",
@@ -154,6 +151,14 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                 accept_none: options.policy.accept_unscoped,
             },
         )?;
+        if rules.guarded && options.scope.is_empty() && !original.is_volume() {
+            return Err(Error::Invalid(Problem::new(
+                Reason::ScopeRequired,
+                "open",
+                name,
+                "a cache image needs a scope",
+            )));
+        }
         Ok(Self {
             registry,
             observer,
@@ -250,18 +255,14 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
     /// layer in it whether the image has it.
     pub fn explain(&self) -> Explanation {
         let (metadata, summary) = self.read_metadata();
-        let layers = self.original.layers();
+        let there = self.there(&metadata);
         let mut findings = vec![summary.clone()];
         let mut missing: Option<Finding> = None;
         let mut considered = 0_u64;
         for entry in metadata.entries() {
             for (name, layer) in entry.layers().iter().filter(|(_, layer)| layer.flags.cache) {
                 considered = considered.saturating_add(1);
-                let known = layer
-                    .sha
-                    .parse()
-                    .ok()
-                    .is_some_and(|sha: Digest| layers.contains_key(&sha));
+                let known = there.contains(layer.sha.as_str());
                 let reason = if known {
                     Reason::LayerHit
                 } else {
@@ -281,6 +282,39 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
             nearest: missing,
             considered,
         }
+    }
+
+    /// The shas of cached layers that are there.
+    fn there<'a>(&self, metadata: &'a Metadata) -> BTreeSet<&'a str> {
+        let entries = metadata.entries().iter();
+        let shas = entries
+            .flat_map(|entry| entry.layers().values())
+            .filter(|layer| layer.flags.cache)
+            .map(|layer| layer.sha.as_str());
+        if !self.original.is_volume() {
+            let layers = self.original.layers();
+            let known = |sha: &&str| {
+                let digest = sha.parse::<Digest>();
+                digest.is_ok_and(|digest| layers.contains_key(&digest))
+            };
+            return shas.filter(known).collect();
+        }
+        let asked: BTreeSet<&str> = shas.filter(|sha| layers::diff_id(sha).is_some()).collect();
+        let digests: Vec<String> = asked.iter().map(|sha| (*sha).to_owned()).collect();
+        let presence = match digests.is_empty() {
+            true => Vec::new(),
+            // What cannot be looked at is not known to be there.
+            false => self
+                .registry
+                .has(&self.repository, &digests)
+                .unwrap_or_default(),
+        };
+        asked
+            .into_iter()
+            .zip(presence)
+            .filter(|(_, presence)| *presence == Presence::Present)
+            .map(|(sha, _)| sha)
+            .collect()
     }
 
     fn read_metadata(&self) -> (Metadata, Finding) {
@@ -309,13 +343,21 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                 }
                 label.as_deref()
             }
+            Original::Volume { label, .. } => match label {
+                Ok(text) => Some(text.as_str()),
+                Err(why) => return miss(self.corrupt(why.clone())),
+            },
+        };
+        let document = match self.original.is_volume() {
+            true => Document::Volume,
+            false => Document::Cache,
         };
         let reading = Reading {
             strict: self.rules.guarded,
             integers: self.policy.keep_integers,
             limits: &self.limits,
         };
-        read_label(label, Document::Cache, &self.name, reading)
+        read_label(label, document, &self.name, reading)
     }
 
     fn corrupt(&self, why: Difference) -> Finding {

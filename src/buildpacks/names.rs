@@ -22,9 +22,10 @@ pub fn refused_layer_name(name: &str) -> Option<(Reason, &'static str)> {
     Some((Reason::UnsafeLayerName, rule))
 }
 
-/// Whether a layer name stands for a file of the buildpack itself.
-pub fn reserved_layer_name(name: &str) -> bool {
-    name == "store"
+/// Whether the metadata file of a layer would be a file of the buildpack itself:
+/// `store.toml`, and in the guarded reading also `launch.toml` and `build.toml`.
+pub fn reserved_layer_name(name: &str, guarded: bool) -> bool {
+    name == "store" || (guarded && matches!(name, "launch" | "build"))
 }
 
 /// A buildpack id as the name of its directory: every `/` becomes `_`.
@@ -102,6 +103,20 @@ mod tests {
         }
         assert!(refused_layer_name(&"x".repeat(250)).is_none());
         assert!(refused_layer_name(&"x".repeat(251)).is_some());
+    }
+
+    #[test]
+    fn names_of_the_buildpacks_own_files_are_reserved() {
+        for (name, compatible, guarded) in [
+            ("store", true, true),
+            ("launch", false, true),
+            ("build", false, true),
+            ("Store", false, false),
+            ("launcher", false, false),
+        ] {
+            assert_eq!(reserved_layer_name(name, false), compatible, "{name}");
+            assert_eq!(reserved_layer_name(name, true), guarded, "{name}");
+        }
     }
 
     #[test]

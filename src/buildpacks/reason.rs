@@ -70,7 +70,7 @@ catalogue! {
             "find out who wrote this metadata";
         ReservedLayerName = "reserved-layer-name", "8",
             "the name stands for a file of the buildpack itself",
-            "a layer named store would replace store.toml",
+            "the metadata of a layer named store would replace store.toml; guarded: also launch and build",
             "rename the layer";
         UnencodableMetadata = "unencodable-metadata", "8",
             "the metadata holds something that TOML cannot say",
@@ -109,8 +109,8 @@ catalogue! {
             "an empty text",
             "correct group.toml";
         InvalidPlatformApi = "invalid-platform-api", "1",
-            "the Platform API is not a version",
-            "an empty text",
+            "the Platform API is not a version, or there is none of that version",
+            "an empty text; 0.99",
             "give a version such as 0.14";
         BuildpackIdCollision = "buildpack-id-collision", "8",
             "two ids of the group have one directory",
@@ -307,9 +307,9 @@ catalogue! {
             "a launch layer",
             "nothing to do";
         DataSkippedReadError = "data-skipped-read-error", "7",
-            "the layer's content is not in the cache, so the layer is left without content",
+            "the layer's content could not be read from the cache, and the build goes on without it",
             "a blob was deleted by the registry's garbage collection",
-            "nothing to do; the buildpack makes the layer again";
+            "let the build make the layer and write the cache again; the compatible reading leaves its metadata, which a buildpack may take for a whole layer";
         DataFailed = "data-failed", "7",
             "the layer's content cannot be restored",
             "no space left on the device",
@@ -324,6 +324,10 @@ catalogue! {
             "the layer goes into the cache",
             "a new or changed layer",
             "nothing to do";
+        CachedAgain = "cached-again", "9",
+            "the lifecycle puts a reused layer into the image a second time",
+            "any reused layer, in the compatible reading",
+            "nothing to do; the guarded reading keeps one copy";
         NotCachedNoContents = "not-cached-no-contents", "7",
             "the layer has metadata but no content",
             "a layer that was not restored and not made again",

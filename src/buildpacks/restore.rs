@@ -19,7 +19,7 @@ use serde::Serialize;
 use super::LIMITS;
 use super::names::join;
 use super::reason::Reason;
-use super::version::{ApiVersion, Rules};
+use super::version::{ApiVersion, Rules, platform_api};
 use crate::error::{Error, Problem};
 use crate::explain::{Explanation, Finding};
 use crate::host::{Change, Filesystem, Observer, Precondition, Silent};
@@ -183,16 +183,9 @@ impl<F: Filesystem, O: Observer> Restorer<F, O> {
     ///
     /// # Errors
     /// `invalid` for a Platform API or limit that is none, `unsupported` for an
-    /// unknown version.
+    /// unknown version of it or of the rules.
     pub fn open(filesystem: F, observer: O, options: RestoreOptions) -> Result<Self, Error> {
-        let platform_api = options.platform_api.parse().map_err(|_| {
-            Error::Invalid(Problem::new(
-                Reason::InvalidPlatformApi,
-                "open",
-                options.platform_api.clone(),
-                "not a version of the platform api",
-            ))
-        })?;
+        let platform_api = platform_api(&options.platform_api, "open")?;
         Ok(Self {
             filesystem,
             observer,

@@ -6,6 +6,7 @@ use core::str::FromStr;
 
 use super::reason::Reason;
 use crate::error::{Error, Problem};
+use crate::prelude::*;
 use crate::semantics::Semantics;
 
 /// How floats are written in TOML (section 5.4).
@@ -48,6 +49,8 @@ pub struct Rules {
     pub empty_layer: bool,
     /// Whether the old image is deleted is the caller's choice.
     pub deletion_switch: bool,
+    /// A reused layer goes into the new image twice.
+    pub reused_twice: bool,
 }
 
 impl Rules {
@@ -88,6 +91,7 @@ impl Rules {
             read_class: newest || guarded,
             empty_layer: newest || guarded,
             deletion_switch: newest || guarded,
+            reused_twice: newest && !guarded,
         })
     }
 }
@@ -107,6 +111,27 @@ impl ApiVersion {
     pub const fn new(major: u64, minor: u64) -> Self {
         Self { major, minor }
     }
+}
+
+/// The Platform APIs that there are.
+const PLATFORM_APIS: (ApiVersion, ApiVersion) = (ApiVersion::new(0, 1), ApiVersion::new(0, 15));
+
+/// A version of the Platform API that exists.
+///
+/// # Errors
+/// `invalid` for other texts, `unsupported` for other versions: what they would
+/// decide is not known.
+pub fn platform_api(text: &str, operation: &'static str) -> Result<ApiVersion, Error> {
+    let problem = |words: String| Problem::new(Reason::InvalidPlatformApi, operation, text, words);
+    let version: ApiVersion = text
+        .parse()
+        .map_err(|_| Error::Invalid(problem("not a version of the platform api".to_owned())))?;
+    let (first, newest) = PLATFORM_APIS;
+    if version < first || version > newest {
+        let words = format!("there is no such platform api: known are {first} to {newest}");
+        return Err(Error::Unsupported(problem(words)));
+    }
+    Ok(version)
 }
 
 /// Text that is not an API version.
@@ -173,6 +198,19 @@ mod tests {
         }
         assert_eq!(ApiVersion::new(0, 10).to_string(), "0.10");
         assert!(ApiVersion::new(0, 10) > ApiVersion::new(0, 9));
+    }
+
+    #[test]
+    fn platform_apis_that_do_not_exist_are_refused() {
+        for text in ["0.1", "0.7", "v0.14", "0.15"] {
+            assert!(platform_api(text, "open").is_ok(), "{text:?}");
+        }
+        for text in ["0", "0.0", "0.16", "0.99", "1.0", "14"] {
+            let error = platform_api(text, "open").unwrap_err();
+            assert!(matches!(error, Error::Unsupported(_)), "{text:?}");
+        }
+        let error = platform_api("x", "open").unwrap_err();
+        assert!(matches!(error, Error::Invalid(_)));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use super::bindings::layerwise::cache::types as shared;
 use super::imports::Host;
 use super::types::{convert, limits};
 use crate::buildkit::{
-    self, Added, Alternative, Connection, Effect, Offer, Options, Outcome, Plan, Policy, Pushed,
-    Query, Record, Report, Standing, Statistics, Verdict,
+    self, Added, Alternative, Connection, Effect, Evidence, Offer, Options, Outcome, Plan, Policy,
+    Pushed, Query, Record, Report, Standing, Statistics, Verdict, VerdictLink,
 };
 use crate::host::Source;
 use crate::prelude::*;
@@ -62,6 +62,16 @@ impl wit::Guest for Engine {
         Ok(wit::Cache::new(Cache(cache)))
     }
 
+    fn open_any_size(
+        repository: String,
+        descriptor: shared::Descriptor,
+        given: Vec<shared::Limit>,
+    ) -> Result<wit::Cache, shared::Error> {
+        let (descriptor, given) = (descriptor.into(), limits(given));
+        let cache = buildkit::open_any_size(&Host, &Host, &repository, &descriptor, &given)?;
+        Ok(wit::Cache::new(Cache(cache)))
+    }
+
     fn verify(
         config: String,
         descriptors: String,
@@ -73,10 +83,13 @@ impl wit::Guest for Engine {
     fn inspect(
         repository: String,
         descriptor: shared::Descriptor,
+        read_layers: bool,
         given: Vec<shared::Limit>,
     ) -> Result<wit::Report, shared::Error> {
         let (descriptor, given) = (descriptor.into(), limits(given));
-        Ok(buildkit::inspect(&Host, &Host, &repository, &descriptor, &given)?.into())
+        let report =
+            buildkit::inspect(&Host, &Host, &repository, &descriptor, read_layers, &given)?;
+        Ok(report.into())
     }
 
     fn attributes(given: Vec<wit::Attribute>) -> Result<wit::Form, shared::Error> {
@@ -333,6 +346,8 @@ impl From<Statistics> for wit::Statistics {
             depth: numbers.depth,
             blobs: numbers.blobs,
             bytes: numbers.bytes,
+            oldest: numbers.oldest,
+            newest: numbers.newest,
         }
     }
 }
@@ -341,13 +356,26 @@ impl From<Verdict> for wit::Verdict {
     fn from(verdict: Verdict) -> Self {
         Self {
             record: verdict.record,
+            name: verdict.name,
             digest: verdict.digest,
             standing: match verdict.standing {
                 Standing::Hit => wit::Standing::Hit,
+                Standing::Broken => wit::Standing::Broken,
                 Standing::Key => wit::Standing::Key,
                 Standing::Dead => wit::Standing::Dead,
             },
             input: verdict.input,
+            links: convert(verdict.links),
+        }
+    }
+}
+
+impl From<VerdictLink> for wit::Link {
+    fn from(link: VerdictLink) -> Self {
+        Self {
+            input: link.input,
+            record: link.record,
+            selector: link.selector,
         }
     }
 }
@@ -357,6 +385,12 @@ impl From<Report> for wit::Report {
         Self {
             kind: report.kind,
             config: report.config,
+            inline: report.inline,
+            layers: match report.layers {
+                Evidence::None => wit::Evidence::None,
+                Evidence::Presence => wit::Evidence::Presence,
+                Evidence::Bytes => wit::Evidence::Bytes,
+            },
             findings: convert(report.findings),
             verdicts: convert(report.verdicts),
             statistics: report.statistics.into(),

@@ -45,6 +45,10 @@ impl wit::Guest for Engine {
         buildpacks::settle_data(decision.into(), &answer.into()).into()
     }
 
+    fn plan_sbom(request: wit::SbomRequest) -> Result<wit::SbomPlan, shared::Error> {
+        Ok(buildpacks::plan_sbom(&request.into())?.into())
+    }
+
     fn plan_export(request: wit::ExportRequest) -> Result<wit::ExportPlan, shared::Error> {
         Ok(buildpacks::plan_export(&request.into())?.into())
     }

@@ -85,6 +85,24 @@ impl wit::Guest for Engine {
         Ok(docker::layer_of(&document, index, &semantics.into())?)
     }
 
+    fn recorded_steps(
+        document: String,
+        first: u32,
+        made: Vec<Option<String>>,
+        semantics: shared::Semantics,
+    ) -> Result<wit::Recording, shared::Error> {
+        let found = docker::recorded_steps(&document, first, &made, &semantics.into())?;
+        let step = |step: docker::Recorded| wit::RecordedStep {
+            config: step.config,
+            approximate: step.approximate.map(Into::into),
+            executed: step.executed,
+        };
+        Ok(wit::Recording {
+            steps: found.steps.into_iter().map(step).collect(),
+            findings: convert(found.findings),
+        })
+    }
+
     fn newest(
         created: Vec<Option<String>>,
         semantics: shared::Semantics,
@@ -183,6 +201,7 @@ impl From<wit::Step> for Step {
             parent: step.parent,
             config: step.config,
             platform: step.platform.into(),
+            last: step.place.contains(wit::StepPlace::LAST),
         }
     }
 }

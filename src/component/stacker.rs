@@ -9,7 +9,7 @@ use super::imports::Host;
 use super::types::{convert, limits};
 use crate::prelude::*;
 use crate::stacker::{
-    self, Answer, BaseTag, Change, ChangeKind, Effect, Epoch, Equality, FileHash, HostFacts,
+    self, Answer, BaseTag, Build, Change, ChangeKind, Effect, Epoch, Equality, FileHash, HostFacts,
     LayerDefinition, LayerText, LayerType, Opened, Options, Outcome, Places, Pruned, Renaming,
     State, Stored, Writing,
 };
@@ -162,6 +162,10 @@ impl From<wit::Options> for Options {
             },
             definitions: convert(options.definitions),
             dry_run: options.policy.contains(wit::Policy::DRY_RUN),
+            build: options.build.map(|build| Build {
+                directory: build.directory,
+                types: build.types,
+            }),
             limits: limits(options.limits),
         }
     }
@@ -246,6 +250,7 @@ impl From<Answer> for wit::Answer {
             types: answer.types,
             reason: answer.reason.map(Into::into),
             changes: convert(answer.changes),
+            rebuilt: answer.rebuilt,
             notes: convert(answer.notes),
         }
     }

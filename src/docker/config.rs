@@ -98,6 +98,13 @@ object!(Healthcheck {
     "Retries" => retries,
 });
 
+impl Words {
+    /// These words.
+    pub fn of(words: Vec<String>) -> Self {
+        Self(words.into())
+    }
+}
+
 impl Decode for Words {
     fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
         if reader.has_mark(marks::BARE_WORDS) {
@@ -140,6 +147,14 @@ impl Decode for MacAddress {
 }
 
 impl ContainerConfig {
+    /// A config of nothing but a command, which is one word of it.
+    pub fn of_command(command: &str) -> Self {
+        Self {
+            cmd: Some(Words::of(vec![command.to_owned()])),
+            ..Self::default()
+        }
+    }
+
     /// Writes the object, members in the order of the spec's table.
     pub fn encode(&self, w: &mut Writer, rules: &Rules) {
         // Every field is named, so that a new one cannot be forgotten.

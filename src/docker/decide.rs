@@ -24,6 +24,8 @@ pub struct Request {
     pub config: Option<Requested>,
     /// The builder's platform.
     pub matcher: Matcher,
+    /// No step of the stage follows.
+    pub last: bool,
 }
 
 /// A requested container config.
@@ -155,6 +157,21 @@ pub fn decide<H: ImageStore>(
                 continue;
             }
         };
+        if let Some(refusal) = no_restore(source, index, layer.as_ref(), request, store) {
+            if mode.guarded {
+                notes.push(refusal);
+                continue;
+            }
+            if refusal.code == Reason::RestoreAborts.as_str() {
+                return Err(Error::Unsupported(Problem::new(
+                    Reason::RestoreFailed,
+                    "restore",
+                    &source.id,
+                    "the containerd image store cannot restore a step without a layer, so \
+                     the build ends here; leave --cache-from out",
+                )));
+            }
+        }
         let scratch;
         let on = match base.as_deref() {
             Some(base) => base,
@@ -170,6 +187,9 @@ pub fn decide<H: ImageStore>(
                         Finding::new(Reason::VariantLost, &source.id)
                             .with([Difference::fact("variant", &source.platform.variant)]),
                     );
+                }
+                if let Some(command) = restored_command(source, request) {
+                    notes.push(command);
                 }
                 let verdict = Verdict::Restored(place, Box::new(restored));
                 return Ok(Decision { verdict, notes });
@@ -355,7 +375,9 @@ fn descends<H: ImageStore>(
 /// Why a source is not used at all, if so.
 pub fn refused(source: &Source, request: &Request, mode: Mode) -> Option<Finding> {
     if mode.guarded && !source.trusted {
-        return Some(Finding::new(Reason::SourceUntrusted, &source.id));
+        let name = &source.reference;
+        let hint = format!("if you trust whoever can write it: --trust {name}");
+        return Some(Finding::new(Reason::SourceUntrusted, &source.id).hint(hint));
     }
     if mode.same_platform {
         return foreign(source, &request.matcher);
@@ -370,6 +392,31 @@ pub fn foreign(source: &Source, matcher: &Matcher) -> Option<Finding> {
         Finding::new(Reason::SourcePlatformMismatch, &source.id)
             .with(matcher.evidence(&source.platform))
     })
+}
+
+/// Why an entry of a source is not restored, although it is the step's: the engine
+/// would end the build, or the guarded reading keeps no image that runs a build step.
+pub fn no_restore<H: ImageStore>(
+    source: &Source,
+    index: usize,
+    layer: Option<&String>,
+    request: &Request,
+    store: &Store<H>,
+) -> Option<Finding> {
+    if store.opaque_ids() && layer.is_none() {
+        let place = Difference::fact("index", index);
+        return Some(Finding::new(Reason::RestoreAborts, &source.id).with([place]));
+    }
+    request.last.then(|| restored_command(source, request))?
+}
+
+/// That a restored image has the command of the step as its own, and no entrypoint
+/// but the step's (moby#37273).
+fn restored_command(source: &Source, request: &Request) -> Option<Finding> {
+    let config = &request.config.as_ref()?.config;
+    let words = list(&config.cmd).filter(|words| !words.is_empty())?;
+    let command = Difference::fact("config.Cmd", words.join(" "));
+    Some(Finding::new(Reason::RestoredCommand, &source.id).with([command]))
 }
 
 /// The layer to append for an entry, or why the source cannot be used.

@@ -1,9 +1,13 @@
 //! A verdict for every candidate of a step (Moby spec, section 9).
 
+mod advice;
 mod children;
+mod rank;
 mod sources;
 
+use self::advice::advise;
 use self::children::explain_children;
+use self::rank::Rank;
 use self::sources::{explain_ancestry, explain_sources};
 use super::decide::{Decision, Mode, Request, Verdict, decide};
 use super::reason::Reason;
@@ -53,7 +57,13 @@ pub fn explain<H: ImageStore>(
             }
         }
     }
-    let summary = summary(store, &decision, sources, request, &verdicts);
+    let mut summary = summary(store, &decision, sources, request, &verdicts);
+    if matches!(&decision, Ok(d) if matches!(d.verdict, Verdict::Miss)) {
+        let hints = advise(store, sources, request, mode, &mut verdicts);
+        if !hints.is_empty() {
+            summary = summary.hint(hints.join("; "));
+        }
+    }
     if let Ok(Decision { notes, .. }) = decision {
         let known = |finding: &Finding| (finding.code.clone(), finding.subject.clone());
         let mut told: BTreeSet<_> = verdicts.findings.iter().map(known).collect();
@@ -99,8 +109,10 @@ struct Verdicts {
     winner: Option<String>,
     /// An unreadable child ended the lookup.
     failed: bool,
-    /// The rejected candidate with the fewest differences, and their number.
-    nearest: Option<(usize, Finding)>,
+    /// The rejected candidate that came nearest to a hit.
+    nearest: Option<(Rank, Finding)>,
+    /// What made an image that may have been built by an engine without marks.
+    unmarked: Option<String>,
     considered: u64,
 }
 
@@ -114,6 +126,7 @@ impl Verdicts {
             winner: None,
             failed: false,
             nearest: None,
+            unmarked: None,
             considered: 0,
         }
     }
@@ -135,31 +148,39 @@ impl Verdicts {
         }
     }
 
-    /// Adds a rejection that stands `distance` differences away from a hit.
-    fn reject(&mut self, finding: Finding, distance: usize, all: Vec<Difference>) {
-        if self
-            .nearest
-            .as_ref()
-            .is_none_or(|(least, _)| distance < *least)
-        {
-            let mut nearest = finding.clone();
-            nearest.differences = all;
-            self.nearest = Some((distance, nearest));
-        }
+    /// Adds a rejection; `all` is everything that speaks against the candidate.
+    fn reject(&mut self, finding: Finding, rank: Rank, all: Vec<Difference>) {
+        self.propose(&finding, rank, all);
         self.add(finding);
     }
 
     /// The same of a rejection whose evidence is all that speaks against it.
-    fn reject_whole(&mut self, finding: Finding, distance: usize) {
+    fn reject_whole(&mut self, finding: Finding, rank: Rank) {
         let all = finding.differences.clone();
-        self.reject(finding, distance, all);
+        self.reject(finding, rank, all);
     }
 
+    /// Keeps a finding as the nearest, if none before is as near.
+    fn propose(&mut self, finding: &Finding, rank: Rank, all: Vec<Difference>) {
+        let nearer = |(least, _): &(Rank, Finding)| rank < *least;
+        if self.nearest.as_ref().is_none_or(nearer) {
+            let mut nearest = finding.clone();
+            nearest.differences = all;
+            self.nearest = Some((rank, nearest));
+        }
+    }
+
+    /// The local match is what would be used, if a source descended from it.
     fn discard_winner(&mut self) {
-        for finding in &mut self.findings {
-            if finding.code == Reason::Selected.as_str() {
-                finding.code = Reason::DiscardedNotAncestor.as_str().into();
-            }
+        let selected = |finding: &&mut Finding| finding.code == Reason::Selected.as_str();
+        let mut discarded = Vec::new();
+        for finding in self.findings.iter_mut().filter(selected) {
+            finding.code = Reason::DiscardedNotAncestor.as_str().into();
+            discarded.push(finding.clone());
+        }
+        for finding in discarded {
+            let all = finding.differences.clone();
+            self.propose(&finding, Rank::cause(), all);
         }
     }
 
@@ -182,14 +203,6 @@ fn bytes(finding: &Finding) -> usize {
     };
     let evidence: usize = finding.differences.iter().map(texts).sum();
     FINDING + finding.subject.len() + evidence
-}
-
-/// How many differences a rejection stands for.
-fn weight(reason: Reason, differences: &[Difference]) -> usize {
-    match reason {
-        Reason::ConfigMismatch | Reason::HistoryMismatch => differences.len(),
-        _ => 1,
-    }
 }
 
 fn summary<H: ImageStore>(

@@ -122,7 +122,7 @@ pub fn compare_command(
     })?;
     let want = joined(super::config::list(&config.cmd));
     let differs = entry.created_by != want;
-    Ok(differs.then(|| command_mismatch("entry", 0, &entry.created_by, &want)))
+    Ok(differs.then(|| command_mismatch("entry", 0, &entry, &want)))
 }
 
 /// The fields in which two history entries differ (5.4).
@@ -147,7 +147,7 @@ pub fn layer_of(
     let rules = Rules::of(semantics)?;
     let image = read_image(document, &rules)?;
     let index = usize::try_from(index).unwrap_or(usize::MAX);
-    match Source::of("image".to_owned(), false, image).layer_of(index) {
+    match Source::of("image".to_owned(), "image", false, image).layer_of(index) {
         EntryLayer::None | EntryLayer::Empty(_) => Ok(None),
         EntryLayer::At(_, id) => Ok(Some(id)),
         EntryLayer::OutOfRange(place) => Err(Error::Corrupt(Problem::new(
@@ -261,7 +261,11 @@ impl Partial {
     }
 }
 
-fn read_image(text: &str, rules: &Rules) -> Result<ImageDocument, Error> {
+/// An image document, read as the version does.
+///
+/// # Errors
+/// `invalid` for a text that is not one.
+pub fn read_image(text: &str, rules: &Rules) -> Result<ImageDocument, Error> {
     ImageDocument::read(text, rules, DEPTH)
         .map_err(|error| invalid("read image", "document", error.to_string()))
 }

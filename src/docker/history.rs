@@ -27,6 +27,12 @@ object!(Entry {
 });
 
 impl Entry {
+    /// Whether BuildKit made the entry: it writes a comment into each, such as
+    /// `buildkit.dockerfile.v0`, the classic builder into none.
+    pub fn is_by_buildkit(&self) -> bool {
+        self.comment.starts_with("buildkit.") || self.created_by.ends_with("# buildkit")
+    }
+
     /// Appends the entry as JSON to entries joined with commas; none when its
     /// time cannot be written.
     pub fn append_to(&self, entries: &mut String, rules: &Rules) -> Option<()> {
@@ -209,8 +215,13 @@ pub fn joined(words: Option<&[String]>) -> String {
     words.unwrap_or_default().join(" ")
 }
 
+/// Why an image of the other builder never helps.
+pub const BY_BUILDKIT: &str =
+    "this image was built by BuildKit, whose history the classic builder never matches";
+
 /// The finding that entry `index` was made by another command than `want`.
-pub fn command_mismatch(subject: &str, index: usize, have: &str, want: &str) -> Finding {
+pub fn command_mismatch(subject: &str, index: usize, entry: &Entry, want: &str) -> Finding {
+    let have = entry.created_by.as_str();
     let byte = have
         .bytes()
         .zip(want.bytes())
@@ -224,19 +235,17 @@ pub fn command_mismatch(subject: &str, index: usize, have: &str, want: &str) -> 
         ),
         Difference::fact("first-differing-byte", byte),
     ]);
-    if have.ends_with("# buildkit") {
-        finding.hint(
-            "this image was built by BuildKit, whose history the classic builder never matches",
-        )
-    } else if without_arguments(have) == without_arguments(want) {
-        finding.hint("only the build arguments differ")
+    if entry.is_by_buildkit() {
+        finding.hint(BY_BUILDKIT)
+    } else if let Some(hint) = super::instruction::difference(have, want) {
+        finding.hint(hint)
     } else {
         finding
     }
 }
 
 /// A command without the `|n NAME=value …` in front of it.
-fn without_arguments(command: &str) -> &str {
+pub fn without_arguments(command: &str) -> &str {
     let Some((count, mut rest)) = command
         .strip_prefix('|')
         .and_then(|rest| rest.split_once(' '))

@@ -97,6 +97,26 @@ impl ImageDocument {
         Ok(image)
     }
 
+    /// The version of the engine that made it, if that engine wrote no built-here
+    /// marks: those before 23.0.10, 24.0.9 and 25.0.2. Later ones that no longer write
+    /// their version all write marks.
+    pub fn engine_without_marks(&self) -> Option<&str> {
+        let version = self.docker_version.as_str();
+        let plain = version.split(['+', '-', '~']).next().unwrap_or_default();
+        let mut numbers = plain.split('.').map(str::parse::<u32>);
+        let major = numbers.next()?.ok()?;
+        let minor = numbers.next().and_then(Result::ok).unwrap_or_default();
+        let patch = numbers.next().and_then(Result::ok).unwrap_or_default();
+        let first = match major {
+            ..23 => return Some(version),
+            23 => (0, 10),
+            24 => (0, 9),
+            25 => (0, 2),
+            _ => return None,
+        };
+        ((minor, patch) < first).then_some(version)
+    }
+
     /// The platform it says it is for.
     pub fn platform(&self) -> Platform {
         Platform {

@@ -208,10 +208,60 @@ catalogue! {
             "several matching children have the same creation time",
             "two builds with a fixed time stamp",
             "nothing to do; the guarded reading takes the smallest id, upstream any";
+        RestoredCommand = "restored-command", "4.3",
+            "the command of the restored image is that of the build step, and its entrypoint is lost (moby#37273)",
+            "Cmd [\"/bin/sh\", \"-c\", \"rm -f /tmp/x\"]; as the last step of a build, the image would run that",
+            "as long as a step follows nothing is wrong; as the last one, leave --cache-from out or end the Dockerfile as the source ends";
+        RestoreAborts = "restore-aborts", "2",
+            "an engine with the containerd image store cannot restore a step without a layer: it ends the build there",
+            "ENV in the middle of the image named with --cache-from",
+            "leave --cache-from out, or use the storage driver's image store";
+        NoMarks = "no-marks", "12",
+            "the engine that made these images writes no built-here marks (before 23.0.10, 24.0.9 and 25.0.2)",
+            "docker_version 20.10.24 in the documents, and no mark anywhere",
+            "--compatible=20.10 is the reading of such an engine";
+        HidesLongerChain = "hides-longer-chain", "4.1",
+            "an older image leads to an answer for this step, but of equal images the newest is used, and it does not",
+            "a build with --no-cache that failed at its second step",
+            "remove the newer image, or name the older one with --cache-from";
+        UsableAsSource = "usable-as-source", "4",
+            "this image does the step, but it was pulled, loaded or made elsewhere, so only --cache-from can use it",
+            "app:1, pulled from a registry, and its Dockerfile built here",
+            "name it with --cache-from; the guarded reading also wants --trust";
         UnknownArm64Variant = "unknown-arm64-variant", "8 H18",
             "no image matches this variant of arm64, not even an identical one",
             "linux/arm64/v10",
             "build for arm64 or a variant from v8 to v9.7";
+
+        // What is known of the steps that made an image.
+        ConfigUnknown = "config-unknown", "7",
+            "the store does not have the image that this step made, so nothing but the command is known of what it asked",
+            "an image that was pulled, or whose steps were pruned",
+            "a local miss may be due to the unknown fields; what sources answer is right";
+        FilledIn = "filled-in", "7",
+            "this step never finds what it made: it leaves open what its parent has, and the engine filled that in (moby#37643)",
+            "ENTRYPOINT [] on a base with an entrypoint; HEALTHCHECK NONE, or with some of the options of an inherited one",
+            "put it last, use a base without what it empties, or name all options; with --cache-from it is found";
+        Committed = "committed", "7",
+            "docker commit or docker import made this image: no instruction of a Dockerfile asks for it",
+            "docker commit $(docker run -d base make)",
+            "write the step as an instruction and build it";
+        HealthcheckUnread = "healthcheck-unread", "7",
+            "the options that this HEALTHCHECK names cannot be read, and the stored ones were filled in",
+            "a history entry of an unknown form",
+            "ask about the step itself with `docker explain`";
+        BuiltByBuildkit = "built-by-buildkit", "9",
+            "BuildKit built this image: the classic builder uses none of it, and BuildKit's own cache is elsewhere",
+            "history entries with the comment buildkit.dockerfile.v0",
+            "look at BuildKit's cache with `layerwise buildkit`, or build with DOCKER_BUILDKIT=0";
+        BaseByHistory = "base-by-history", "5.3",
+            "no parent is recorded for this image, as for all that were pulled or loaded; its base was found by history and layers",
+            "app:1 and its base image, both pulled",
+            "only --cache-from can use such an image; --base names another base";
+        NoRecordedParent = "no-recorded-parent", "2",
+            "no parent is recorded for this image, as for all that were pulled or loaded, and no image here is its base",
+            "app:1, pulled without its base image",
+            "only --cache-from can use such an image; pull the base, or name it with --base";
 
         // Errors.
         InvalidArgument = "invalid-argument", "4",

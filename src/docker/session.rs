@@ -1,7 +1,7 @@
 //! The lookups of one build stage.
 
 use super::compare::Key;
-use super::config::ContainerConfig;
+use super::config::{ContainerConfig, list};
 use super::decide::{Decision, Mode, Request, Requested, Verdict, decide};
 use super::platform::Matcher;
 use super::reason::Reason;
@@ -11,8 +11,9 @@ use super::version::Rules;
 use super::{Answer, Creation, Effect, Link, Options, Outcome, Step};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Explanation, Finding};
-use crate::go_json::{Decode as _, Error as JsonError, Reader};
+use crate::go_json::{Decode as _, Error as JsonError, Ignored, List, Reader, Shape, object};
 use crate::host::{Failure, FailureCode, ImageStore};
+use crate::oci::Digest;
 use crate::prelude::*;
 
 /// The sources in use.
@@ -95,11 +96,13 @@ impl<H: ImageStore> Session<H> {
                 if let Some(source) = known.get(&image.id) {
                     let mut source = (**source).clone();
                     source.trusted = name.trusted;
+                    source.reference.clone_from(&name.reference);
                     return Ok((source, 0));
                 }
                 let text = image.document.unwrap_or_default();
                 let document = self.store.read(&image.id, &text)?;
-                Ok((Source::of(image.id, name.trusted, document), text.len()))
+                let source = Source::of(image.id, &name.reference, name.trusted, document);
+                Ok((source, text.len()))
             });
             match opened {
                 Ok((source, bytes)) => {
@@ -255,16 +258,26 @@ impl<H: ImageStore> Session<H> {
                 let limits = &self.store.limits;
                 limits.check("document-bytes", bytes, "read config", "config")?;
                 let depth = u32::try_from(limits.get("depth")).unwrap_or(u32::MAX);
-                read_config(text, rules, depth)?.map(|config| {
+                read_asked(text, rules, depth)?.map(|config| {
                     let key = Key::of(&config, rules.compared);
                     Requested::new(config, key)
                 })
             }
         };
+        let parent = step.parent.clone().filter(|id| !id.is_empty());
+        if let Some(name) = parent.as_ref().filter(|id| id.parse::<Digest>().is_err()) {
+            return Err(Error::Invalid(Problem::new(
+                Reason::InvalidArgument,
+                "read parent",
+                name,
+                "a parent is given by its id, and this is not one: resolve the name first",
+            )));
+        }
         Ok(Request {
-            parent: step.parent.clone().filter(|id| !id.is_empty()),
+            parent,
             config,
             matcher,
+            last: step.last,
         })
     }
 
@@ -378,6 +391,57 @@ pub fn read_config(
             error.to_string(),
         ))
     })
+}
+
+/// Reads what a step asks: a container config, or that of an image document.
+fn read_asked(text: &str, rules: &Rules, depth: u32) -> Result<Option<ContainerConfig>, Error> {
+    /// A document is told by members that no config has.
+    #[derive(Default)]
+    struct Document {
+        container_config: Option<ContainerConfig>,
+        rootfs: Option<Ignored>,
+        history: Option<List<Ignored>>,
+    }
+    object!(Document {
+        "container_config" => container_config,
+        "rootfs" => rootfs,
+        "history" => history,
+    });
+    let refuse = |why: &str| {
+        Err(Error::Invalid(Problem::new(
+            Reason::InvalidArgument,
+            "read config",
+            "config",
+            why,
+        )))
+    };
+    if !["\"rootfs\"", "\"history\""]
+        .iter()
+        .any(|member| text.contains(member))
+    {
+        return read_config(text, rules, depth);
+    }
+    let mut document = Document::default();
+    let mut reader = Reader::new(text, depth).marked(rules.reading);
+    let is_one = reader.peek() == Ok(Shape::Object)
+        && document.decode(&mut reader).is_ok()
+        && (document.rootfs.is_some() || document.history.is_some());
+    if !is_one {
+        return read_config(text, rules, depth);
+    }
+    match document.container_config {
+        Some(config) if list(&config.cmd).is_some_and(|words| !words.is_empty()) => {
+            Ok(Some(config))
+        }
+        Some(_) => refuse(
+            "this is an image document whose container_config has no command, as of images that \
+             were restored or imported; give the container config of the step",
+        ),
+        None => refuse(
+            "this is an image document without container_config; give the container config of \
+             the step",
+        ),
+    }
 }
 
 /// The link of an exact hit; none when the step starts from scratch.

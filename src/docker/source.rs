@@ -12,6 +12,8 @@ use crate::prelude::*;
 pub struct Source {
     /// Its id.
     pub id: String,
+    /// What it was called when the session was opened.
+    pub reference: String,
     /// The opener vouches for it.
     pub trusted: bool,
     /// Its platform.
@@ -46,7 +48,7 @@ pub enum EntryLayer {
 
 impl Source {
     /// The facts in a document.
-    pub fn of(id: String, trusted: bool, image: ImageDocument) -> Self {
+    pub fn of(id: String, reference: &str, trusted: bool, image: ImageDocument) -> Self {
         let platform = image.platform();
         let history = image.history.unwrap_or_default().into_vec();
         let diff_ids = image
@@ -70,6 +72,7 @@ impl Source {
         }
         Self {
             id,
+            reference: reference.to_owned(),
             trusted,
             platform,
             author: image.author,

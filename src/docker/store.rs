@@ -126,6 +126,11 @@ impl<H: ImageStore> Store<H> {
         }
     }
 
+    /// Ids are not digests of config documents.
+    pub const fn opaque_ids(&self) -> bool {
+        self.opaque_ids
+    }
+
     /// The platforms that [`Child::platform`] names.
     pub fn platforms(&self) -> &[Platform] {
         self.platforms.list()

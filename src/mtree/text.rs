@@ -29,7 +29,7 @@ pub struct Header<'a> {
 
 /// A local wall-clock time, `YYYY-MM-DDThh:mm:ss`, as a text's date line writes
 /// it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WallTime(String);
 
 /// Text that is not a wall-clock time.

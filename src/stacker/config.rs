@@ -144,6 +144,19 @@ pub struct LayerDefinition {
     pub document: String,
 }
 
+/// A build that would start now (section 13). It copies the sources of imports
+/// and bases anew before it decides, and it builds a layer all the same when
+/// that layer has binds or no result of a wanted type, and then everything on
+/// top of it. The sources have to be lent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Build {
+    /// Where relative sources of bases start from: the directory of the build.
+    pub directory: String,
+    /// The layer types that are wanted, such as `tar` or `squashfs`. None given
+    /// means that any type will do.
+    pub types: Vec<String>,
+}
+
 /// How to open a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -158,6 +171,9 @@ pub struct Options {
     /// Write nothing: what opening and putting would write exists in this
     /// session only.
     pub dry_run: bool,
+    /// Decide as the build that is described would; absent, lookups are about
+    /// the cache and the copies as they are.
+    pub build: Option<Build>,
     /// Caps by name, see `wit/stacker.wit`.
     pub limits: Vec<(String, u64)>,
 }

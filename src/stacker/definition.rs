@@ -18,6 +18,8 @@ pub(crate) struct Definition {
     pub imports: Vec<Import>,
     pub overlays: Vec<Overlay>,
     pub has_binds: bool,
+    /// The result stays in the directory of roots.
+    pub build_only: bool,
 }
 
 /// An import of a definition.
@@ -27,8 +29,19 @@ pub(crate) struct Import {
     pub path: String,
     /// It has a destination: neither recorded nor checked.
     pub unchecked: bool,
-    /// Its content is pinned by a hash in the definition.
-    pub pinned: bool,
+    /// The SHA-256 that the definition demands, in lower-case hex; else empty.
+    pub hash: String,
+    /// The mode that a copy gets instead of that of its source.
+    pub mode: Option<u32>,
+    /// The owner and group that a copy gets, where they are stated.
+    pub owner: [Option<u32>; 2],
+}
+
+impl Import {
+    /// Whether its content is pinned by a hash in the definition.
+    pub const fn is_pinned(&self) -> bool {
+        !self.hash.is_empty()
+    }
 }
 
 /// An overlay directory of a definition.
@@ -72,10 +85,16 @@ impl Definition {
         };
         let imports = items("Imports").iter().map(|import| {
             let text = |name: &str| element(schema, "Import", import, name);
+            let number = |name: &str| {
+                let number = field(schema, "Import", import, name).and_then(Value::integer);
+                number.and_then(|number| u32::try_from(number).ok())
+            };
             Import {
                 path: text("Path"),
                 unchecked: !text("Dest").is_empty(),
-                pinned: !text("Hash").is_empty(),
+                hash: text("Hash").to_ascii_lowercase(),
+                mode: number("Mode"),
+                owner: [number("Uid"), number("Gid")],
             }
         });
         let overlays = items("OverlayDirs").iter().map(|overlay| {
@@ -90,6 +109,7 @@ impl Definition {
             imports: imports.collect(),
             overlays: overlays.collect(),
             has_binds: !items("Binds").is_empty(),
+            build_only: layer.field(record, "BuildOnly").is_some_and(Value::is_true),
             layer,
         }
     }
@@ -167,18 +187,22 @@ pub(crate) fn source(from: &Value, schema: &Schema) -> Source {
 
 /// A text field of one of the named structures; empty where the version has no
 /// such field.
-fn element(schema: &Schema, record: &str, value: &Value, field: &str) -> String {
+fn element(schema: &Schema, record: &str, value: &Value, name: &str) -> String {
+    field(schema, record, value, name)
+        .map(Value::text)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// A field of one of the named structures, if the version has it.
+fn field<'a>(schema: &Schema, record: &str, value: &'a Value, name: &str) -> Option<&'a Value> {
     let kind = schema
         .named
         .iter()
-        .find(|(name, _)| *name == record)
+        .find(|(named, _)| *named == record)
         .map(|(_, kind)| kind);
     match kind {
-        Some(Kind::Record(record)) => value
-            .field(record, field)
-            .map(Value::text)
-            .unwrap_or_default()
-            .to_owned(),
-        _ => String::new(),
+        Some(Kind::Record(record)) => value.field(record, name),
+        _ => None,
     }
 }

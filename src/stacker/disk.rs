@@ -44,6 +44,14 @@ pub(crate) fn stat_all<F: Filesystem>(fs: &F, paths: &[String]) -> Vec<Result<En
     complete(fs.stat(paths, true, FsFacts::default()), paths.len())
 }
 
+/// Looks at paths without following links; one answer each.
+pub(crate) fn lstat_all<F: Filesystem>(fs: &F, paths: &[String]) -> Vec<Result<Entry, Failure>> {
+    if paths.is_empty() {
+        return Vec::new();
+    }
+    complete(fs.stat(paths, false, FsFacts::default()), paths.len())
+}
+
 /// Hashes of files whose kind and mode are known; one answer each.
 pub(crate) fn hash_all<F: Filesystem>(
     fs: &F,
@@ -59,7 +67,15 @@ pub(crate) fn hash_all<F: Filesystem>(
             suffix: mode_text(entry.kind, entry.mode),
         })
         .collect();
-    complete(fs.hash(&wanted), wanted.len())
+    hash_each(fs, &wanted)
+}
+
+/// Hashes of files, each with what is hashed after its bytes; one answer each.
+pub(crate) fn hash_each<F: Filesystem>(fs: &F, wanted: &[Hashing]) -> Vec<Result<String, Failure>> {
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    complete(fs.hash(wanted), wanted.len())
 }
 
 /// An answer for everything that was asked, whatever the host does.
@@ -121,6 +137,23 @@ pub(crate) fn mode_text(kind: Kind, mode: u32) -> String {
 /// The tree below a directory (section 9.2). A file or a link in its place is
 /// an error, where upstream crashes.
 pub(crate) fn walk<F: Filesystem>(fs: &F, path: &str, caps: &Caps) -> Result<Tree, Fault> {
+    tree(&walk_entries(fs, path, caps)?, path)
+}
+
+/// The tree that entries make.
+pub(crate) fn tree(entries: &[Entry], path: &str) -> Result<Tree, Fault> {
+    Tree::new(entries).map_err(|error| {
+        let failure = Failure::new(FailureCode::Corrupt, error.to_string());
+        Fault::host(Code::Io, path, &failure)
+    })
+}
+
+/// What is below a directory, itself first.
+pub(crate) fn walk_entries<F: Filesystem>(
+    fs: &F,
+    path: &str,
+    caps: &Caps,
+) -> Result<Vec<Entry>, Fault> {
     let io = |failure: Failure| Fault::host(Code::Io, path, &failure);
     let not_a_directory = || {
         let message = "not a directory; stacker crashes here";
@@ -142,7 +175,7 @@ pub(crate) fn walk<F: Filesystem>(fs: &F, path: &str, caps: &Caps) -> Result<Tre
         "",
         path,
     )?;
-    Tree::new(&entries).map_err(|error| io(Failure::new(FailureCode::Corrupt, error.to_string())))
+    Ok(entries)
 }
 
 /// A cap that was met; the operation is filled in later.

@@ -38,7 +38,11 @@ pub(super) fn explain<F: Filesystem, O: Observer>(
                 findings.extend(weak_base(session, &layer));
                 findings.extend(session.notes(&layer));
             }
-            Verdict::Hit => {}
+            Verdict::Hit => {
+                // What is built again although it hits is why the rest misses.
+                let again = session.rebuilds(&layer);
+                findings.extend(again.map(|code| Finding::new(code, &layer)));
+            }
             Verdict::Miss(miss) => {
                 let finding = miss.finding(&layer, true);
                 told.insert(about(&finding));

@@ -97,11 +97,13 @@ fn hash_of(name: &str, value: &str, semantics: &Semantics) -> Result<u64, Fault>
             return Ok(hash_layer_type(&text));
         }
         _ => {
-            let named = version
-                .schema()
-                .named
-                .iter()
-                .find(|(known, _)| *known == name);
+            // `Imports` is a list in a layer and a map in an entry.
+            let is_list = Reader::new(value, DEPTH).peek() == Ok(Shape::List);
+            let all = version.schema().named.iter();
+            let mut all = all.filter(|(known, _)| *known == name);
+            let first = all.next();
+            let rest = all.find(|(_, kind)| is_list && matches!(kind, Kind::List(_)));
+            let named = rest.or(first);
             let unknown = || bad("no such type in this version".to_owned());
             &named.ok_or_else(unknown)?.1
         }
@@ -175,6 +177,16 @@ pub fn compare_tree<F: Filesystem>(fs: &F, stored: &str, root: &str) -> Result<V
         keys: change.keys.into_iter().map(|key| key.key).collect(),
     };
     Ok(changes.into_iter().map(change).collect())
+}
+
+/// The layer type that a build is asked for with `TYPE`: stacker adds verity
+/// data to every type but `tar`; `TYPE+BOOL` is taken as it is.
+///
+/// # Errors
+/// `bad-layer-type`.
+pub fn wanted_layer_type(text: &str) -> Result<LayerType, Error> {
+    let bad = || Fault::new(Code::BadLayerType, text, "expected TYPE or TYPE+BOOL");
+    layer_type::wanted(text).ok_or_else(|| bad().at("parse-layer-type"))
 }
 
 /// Reads a layer type, such as `tar` or `squashfs+true`.

@@ -1,4 +1,6 @@
-//! A SHA-256 beside each 64-bit base hash (threat T6), for the guarded reading.
+//! What the guarded reading keeps beside the cache: a SHA-256 for each 64-bit
+//! base hash (threat T6), and the hashes of imports with a destination, for
+//! which the cache has no place.
 //!
 //! The digests are in a file of their own, because that is the only place that
 //! keeps the cache file byte-identical to stacker's and survives stacker
@@ -22,11 +24,13 @@ const VERSION: i64 = 1;
 pub(crate) struct Record {
     /// Digest of the entry as it is written.
     pub entry: String,
-    /// Identity of its base.
+    /// Identity of its base; empty for a layer that is not built on another.
     pub base: String,
+    /// The hashes of imports with a destination, by path.
+    pub imports: BTreeMap<String, String>,
 }
 
-object!(Record { "entry" => entry, "base" => base });
+object!(Record { "entry" => entry, "base" => base, "imports" => imports });
 
 #[derive(Debug, Default)]
 struct Document {
@@ -50,7 +54,10 @@ impl Guard {
             .ok()
             .filter(|document| document.version == VERSION)?;
         let is_digest = |text: &String| text.parse::<Digest>().is_ok();
-        let valid = |record: &Record| is_digest(&record.entry) && is_digest(&record.base);
+        let valid = |record: &Record| {
+            let base = record.base.is_empty() || is_digest(&record.base);
+            is_digest(&record.entry) && base && record.imports.values().all(is_digest)
+        };
         let all_valid = document.layers.values().flatten().all(valid);
         all_valid.then_some(Self {
             records: document.layers,
@@ -68,6 +75,13 @@ impl Guard {
                         writer.object(|writer| {
                             writer.member("entry").string(&record.entry);
                             writer.member("base").string(&record.base);
+                            if !record.imports.is_empty() {
+                                writer.member("imports").object(|writer| {
+                                    for (path, hash) in &record.imports {
+                                        writer.member(path).string(hash);
+                                    }
+                                });
+                            }
                         });
                     });
                 }
@@ -83,9 +97,19 @@ impl Guard {
 
     /// The identity of the base of an entry, if it was recorded.
     pub fn base(&self, name: &str, entry: &str) -> Option<&str> {
+        let base = self.record(name, entry)?.base.as_str();
+        (!base.is_empty()).then_some(base)
+    }
+
+    /// The hash of an import with a destination, if it was recorded.
+    pub fn import(&self, name: &str, entry: &str, path: &str) -> Option<&str> {
+        let imports = &self.record(name, entry)?.imports;
+        imports.get(path).map(String::as_str)
+    }
+
+    fn record(&self, name: &str, entry: &str) -> Option<&Record> {
         let records = self.records.get(name)?;
-        let record = records.iter().rev().find(|record| record.entry == entry)?;
-        Some(&record.base)
+        records.iter().rev().find(|record| record.entry == entry)
     }
 
     /// Adds a record; the oldest ones go, but never that of the entry `kept`.
@@ -147,6 +171,7 @@ mod tests {
         Record {
             entry: digest(n),
             base: digest(n + 100),
+            imports: [("/src".to_owned(), digest(n + 50))].into(),
         }
     }
 

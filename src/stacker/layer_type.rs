@@ -30,6 +30,16 @@ pub(crate) fn parse(text: &str) -> Option<LayerType> {
     Some(LayerType { name, verity, text })
 }
 
+/// The layer type that a build means by `TYPE`: stacker adds verity data to
+/// every type but `tar` unless it is told not to, so a plain name stands for
+/// that. `TYPE+BOOL` is taken as it is.
+pub(crate) fn wanted(text: &str) -> Option<LayerType> {
+    if text.contains('+') || text == "tar" {
+        return parse(text);
+    }
+    parse(&format!("{text}+true"))
+}
+
 /// The text a layer type is written as.
 pub(crate) fn normalise(text: &str) -> Option<String> {
     parse(text).map(|layer_type| layer_type.text)

@@ -249,6 +249,18 @@ impl<F: Filesystem> Layout<'_, F> {
 
     /// The hex digest of the one image a tag names.
     pub fn resolve(&self, tag: &str, memory: &mut Option<IndexMemory>) -> Result<String, Fault> {
+        self.find(tag, memory)?.ok_or_else(|| {
+            let message = "the tag names several images";
+            Fault::new(Code::AmbiguousReference, tag, message)
+        })
+    }
+
+    /// The hex digest of the image a tag names, `None` if it names several.
+    pub fn find(
+        &self,
+        tag: &str,
+        memory: &mut Option<IndexMemory>,
+    ) -> Result<Option<String>, Fault> {
         let index = self.open()?;
         if !reference::is_valid(tag) {
             let message = "not a valid reference name";
@@ -276,22 +288,74 @@ impl<F: Filesystem> Layout<'_, F> {
         *memory = Some(known);
         let mut results = Results::default();
         self.collect(roots, tag, &mut results)?;
-        let (Some(digest), 1) = (results.digest, results.count) else {
-            let message = if results.count == 0 {
-                "the tag names no image"
-            } else {
-                "the tag names several images"
-            };
+        let Some(digest) = results.digest else {
+            let message = "the tag names no image";
             return Err(Fault::new(Code::AmbiguousReference, tag, message));
         };
+        if results.count > 1 {
+            return Ok(None);
+        }
         match digest.split_once(':') {
-            Some((_, hex)) => Ok(hex.to_owned()),
+            Some((_, hex)) => Ok(Some(hex.to_owned())),
             None => {
                 let message =
                     format!("the digest {digest:?} has no algorithm; stacker crashes here");
                 Err(Fault::new(Code::OciWalk, tag, message))
             }
         }
+    }
+
+    /// The media types of the layers of an OCI image, `None` if it cannot be
+    /// read or is no such image.
+    pub fn layer_types(&self, hex: &str) -> Option<Vec<String>> {
+        let schema = self.version.schema();
+        let path = paths::join(&[&self.root, "blobs/sha256", hex]);
+        let read = self.fs.read(&[path], self.caps.get("document-bytes"));
+        let text = only(read).ok()?.text;
+        let record = &schema.manifest;
+        let value = Value::read_first(&text, &Kind::Record(record), self.depth()).ok()?;
+        let stated = value.field(record, "MediaType").map(Value::text);
+        if !matches!(stated, None | Some("" | MANIFEST)) {
+            return None;
+        }
+        let layers = value.field(record, "Layers").map(Value::items)?;
+        let types = layers
+            .iter()
+            .map(|layer| Descriptor::new(layer, self.version).media_type);
+        Some(types.collect())
+    }
+
+    /// The blobs of an image that are not there: its config and its layers.
+    /// What cannot be looked at now is not called gone.
+    pub fn missing_blobs(&self, image: &Descriptor) -> Vec<String> {
+        if image.media_type != MANIFEST {
+            return Vec::new();
+        }
+        let Some(Ok(Some(value))) = self.documents(core::slice::from_ref(image)).pop() else {
+            return Vec::new();
+        };
+        let record = &self.version.schema().manifest;
+        let layers = value
+            .field(record, "Layers")
+            .map(Value::items)
+            .unwrap_or_default();
+        let wanted = layers.iter().chain(value.field(record, "Config"));
+        let wanted: Vec<_> = wanted
+            .map(|value| Descriptor::new(value, self.version))
+            .filter(|descriptor| descriptor.data.is_none())
+            .filter_map(|descriptor| descriptor.digest.parse::<Digest>().ok())
+            .filter(|digest| digest.algorithm() == "sha256")
+            .collect();
+        let blobs: Vec<_> = wanted
+            .iter()
+            .map(|digest| paths::join(&[&self.root, "blobs/sha256", digest.hex()]))
+            .collect();
+        let stats = disk::stat_all(self.fs, &blobs);
+        let gone = |(digest, stat): (Digest, Result<_, Failure>)| {
+            let failure = stat.err()?;
+            (failure.code == FailureCode::NotFound).then(|| digest.to_string())
+        };
+        wanted.into_iter().zip(stats).filter_map(gone).collect()
     }
 
     /// Checks that the directory is a layout, and reads its index.

@@ -89,6 +89,19 @@ pub(crate) enum Miss {
     BaseUnguarded {
         base: String,
     },
+    /// In a build: the base is built again, and so is all on top of it.
+    BaseNotCached {
+        base: String,
+        why: Code,
+    },
+    ImportDestChanged {
+        path: String,
+        cached: String,
+        current: String,
+    },
+    ResultIncomplete {
+        evidence: Vec<Difference>,
+    },
     BaseForged {
         base: String,
         cached: String,
@@ -114,6 +127,9 @@ impl Miss {
             Self::OverlayMissing { .. } => Code::OverlayMissing,
             Self::OverlayChanged { .. } => Code::OverlayChanged,
             Self::BaseUnguarded { .. } => Code::BaseUnguarded,
+            Self::BaseNotCached { .. } => Code::BaseNotCached,
+            Self::ImportDestChanged { .. } => Code::ImportDestChanged,
+            Self::ResultIncomplete { .. } => Code::ResultIncomplete,
             Self::BaseForged { .. } => Code::BaseForged,
         }
     }
@@ -131,7 +147,9 @@ impl Miss {
         let seconds = |epoch: &Option<i64>| epoch.map(|seconds| seconds.to_string());
         match self {
             Self::LayerNotDefined | Self::NoEntry => finding,
-            Self::ResultUnknown { evidence } => finding.with(evidence.iter().cloned()),
+            Self::ResultUnknown { evidence } | Self::ResultIncomplete { evidence } => {
+                finding.with(evidence.iter().cloned())
+            }
             Self::DefinitionChanged {
                 differences,
                 only_empty,
@@ -196,6 +214,20 @@ impl Miss {
                 finding
             }
             Self::BaseUnguarded { base } => finding.with([Difference::fact("base", base)]),
+            Self::BaseNotCached { base, why } => finding
+                .with([
+                    Difference::fact("base", base),
+                    Difference::fact("miss", why.as_str()),
+                ])
+                .cascade(),
+            Self::ImportDestChanged {
+                path,
+                cached,
+                current,
+            } => finding.with([
+                Difference::fact("import", path),
+                both("hash", cached, current),
+            ]),
             Self::BaseForged {
                 base,
                 cached,

@@ -6,6 +6,7 @@ use super::config::{CAPS, Options, Reading};
 use super::disk::{self, excess};
 use super::document::{self, Entries};
 use super::guard::Guard;
+use super::layer_type;
 use super::layout::Descriptor;
 use super::put::{Effect, Renaming, Writing};
 use super::reason::{Code, Fault};
@@ -67,6 +68,12 @@ pub(super) fn open<'a, F: Filesystem, O: Observer>(
     let version = options.semantics.resolve()?;
     options.check_inputs(version)?;
     let caps = CAPS.with(&options.limits)?;
+    for wanted in options.build.iter().flat_map(|build| &build.types) {
+        if layer_type::wanted(wanted).is_none() {
+            let message = "expected TYPE or TYPE+BOOL";
+            return Err(Fault::new(Code::BadLayerType, wanted, message));
+        }
+    }
     let mut session = Session::empty(fs, observer, &options, version, caps);
     session.define_all(&options.definitions)?;
     let mut attempts = session.caps.get("attempts");
@@ -351,6 +358,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         let (guard, digest, readable) = self.read_guard();
         self.guard = guard;
         self.guard_on_disk = digest;
+        self.guard_lost = !readable;
         if !readable {
             let path = self.places.guard_file();
             self.opened

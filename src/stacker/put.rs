@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use super::codec::Unknown;
-use super::config::Version;
-use super::definition::Definition;
+use super::config::{Reading, Version};
+use super::definition::{Definition, Import};
 use super::disk;
 use super::document;
 use super::entry::Entry;
@@ -18,6 +18,7 @@ use super::verify::{Base, Facts};
 use crate::explain::Finding;
 use crate::host::{Change, Filesystem, Kind as FileKind, Observer, Precondition};
 use crate::mtree::{Header, Tree, WallTime, base64};
+use crate::oci::sha256;
 use crate::prelude::*;
 
 /// What a recorded tree says about where it was written. All of it is part of
@@ -200,15 +201,36 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         let overlays = reading.overlays(&definition)?;
         let facts = reading.facts;
         let entry = Rc::new(self.entry_of(name, &definition, manifests, imports, overlays, &base));
-        let guard = base.identity.map(|base| GuardRecord {
-            entry: entry.digest().to_owned(),
-            base,
-        });
+        let guard = self.guard_record(&definition, &entry, base);
         Ok(Prepared {
             entry,
             facts,
             guard,
         })
+    }
+
+    /// What the guarded reading keeps beside an entry, if there is anything.
+    fn guard_record(
+        &self,
+        definition: &Definition,
+        entry: &Entry,
+        base: Base,
+    ) -> Option<GuardRecord> {
+        if self.reading == Reading::Compatible {
+            return None;
+        }
+        let digest = |import: &Import| {
+            let digest = self.source_digest(import)?;
+            Some((import.path.clone(), digest))
+        };
+        let unchecked = definition.imports.iter().filter(|import| import.unchecked);
+        let imports: BTreeMap<_, _> = unchecked.filter_map(digest).collect();
+        let record = GuardRecord {
+            entry: entry.digest().to_owned(),
+            base: base.identity.unwrap_or_default(),
+            imports,
+        };
+        (!record.base.is_empty() || !record.imports.is_empty()).then_some(record)
     }
 
     fn entry_of(
@@ -317,6 +339,18 @@ impl<F: Filesystem, O: Observer> Inputs<'_, '_, F, O> {
         self.facts.trees.insert(path.to_owned(), tree.clone());
         Ok(stored_text(&tree, path, self.host, self.date.clone()))
     }
+}
+
+/// A hash of a tree that says nothing about where and when it was read.
+pub(super) fn tree_digest(tree: &Tree) -> String {
+    let text = tree.text(&Header {
+        user: None,
+        machine: None,
+        root: "",
+        directory: "",
+        date: WallTime::default(),
+    });
+    sha256(&text).to_string()
 }
 
 /// The text of a tree as it is stored: base64.

@@ -37,8 +37,22 @@ catalogue! {
             "roots/app/overlay_dirs/etc does not exist", "build the layer";
         OverlayChanged = "overlay-changed", "6, 9.4", "an overlay directory is not what the entry was made from",
             "etc/passwd: mode differs", "build the layer; the changes name the files";
-        BaseUnguarded = "base-unguarded", "7, T6", "only a 64-bit hash says what the layer was built on: no digest was kept beside the entry",
-            "an entry written by stacker itself", "build the layer once; the compatible reading would have used it";
+        BaseUnguarded = "base-unguarded", "7, T6", "only a 64-bit hash says what the layer was built on: no digest was kept beside the entry; a note, and a miss where the file of digests was lost",
+            "an entry written by stacker itself", "nothing to do for entries that stacker wrote; entries that a put records are checked by SHA-256, too";
+        ImportDestChanged = "import-dest-changed", "11", "an import with a destination has another content than when the layer was recorded; stacker would not notice",
+            "hash: sha256:37.. became sha256:9a..", "build the layer; stacker itself needs a changed definition for that, such as the hash of the import";
+        ResultIncomplete = "result-incomplete", "4", "the manifest of the result is there, but its config or layers are not",
+            "tar+false: blob sha256:4f.. is gone", "build the layer; the compatible reading, like stacker, uses a result that nobody can pull";
+        TypeMissing = "type-missing", "13", "the entry has no result of a layer type that is wanted, so stacker builds the layer all the same, and everything on top of it",
+            "squashfs is wanted, the entry has tar+false", "build the layer with all types that are wanted";
+        StandsOnCopy = "stands-on-copy", "13", "a source cannot be looked at from here, so the answer stands on the copy that the last build made of it",
+            "import http://example.com/x", "nothing to do; the build looks at the source first and may decide otherwise";
+        BaseTagShared = "base-tag-shared", "7, 11", "bases with different addresses share one copy, and each build of one replaces what the other is compared with",
+            "docker://a/x:1 and docker://b/y/x:2 are both kept as x", "give one of the images another name";
+        SourceMissing = "source-missing", "13", "what a build copies before it decides does not exist, so the build would fail",
+            "import /src/config.txt", "create it, or take it out of the stackerfile";
+        ImportHashMismatch = "import-hash-mismatch", "13", "a file has another hash than its import demands, so the build would fail",
+            "import ./f with a hash of last week", "correct the hash in the stackerfile, or the file";
         BaseForged = "base-forged", "7, T6", "the base has the recorded 64-bit hash but another SHA-256",
             "guard: 17ab.. became 90fe..", "treat the cache as tampered with; the compatible reading would have used it";
         BuildOnlyRootfsMissing = "build-only-rootfs-missing", "4", "the result of a build-only layer is gone, so its entry was dropped",
@@ -60,8 +74,8 @@ catalogue! {
         Merged = "merged", "11.5, T21", "somebody else wrote the cache file meanwhile; both sides' entries were kept",
             "entries app and base came from the other writer", "nothing to do";
         ImportUnchecked = "import-unchecked", "11", "an import with a destination is neither recorded nor checked",
-            "import /etc/motd with dest /etc/", "give the import a hash, so that a change is one of the definition";
-        BindsRebuild = "binds-rebuild", "13", "stacker rebuilds layers with binds whatever the cache says",
+            "import /etc/motd with dest /etc/", "give the import a hash, so that a change is one of the definition; results that are recorded with a put are compared, too";
+        BindsRebuild = "binds-rebuild", "13", "stacker builds layers with binds whatever the cache says, and then everything on top of them",
             "binds: /home/me/src", "nothing to do, or drop the bind";
         WeakBase = "weak-base", "7, T6", "only a 64-bit hash says what the layer was built on; the guarded reading also checks a SHA-256",
             "base: 1061267177615371691", "open the cache with the guarded reading";
@@ -142,7 +156,9 @@ impl Fault {
     pub fn new(code: Code, subject: impl Into<String>, message: impl Into<String>) -> Self {
         let problem = Problem::new(code, String::new(), subject, message);
         let error = match code {
-            Code::LayerNotDefined | Code::BaseNotCached => Error::NotFound(problem),
+            Code::LayerNotDefined | Code::BaseNotCached | Code::SourceMissing => {
+                Error::NotFound(problem)
+            }
             Code::ParseVersion
             | Code::ParseCache
             | Code::OciLayout

@@ -37,6 +37,16 @@ impl Source {
     }
 }
 
+impl Source {
+    /// The tag under which its image is kept in the layout of base images.
+    pub fn image_tag(&self) -> Option<String> {
+        match self.kind.as_str() {
+            "oci" | "docker" => self.lookup_tag().ok(),
+            _ => None,
+        }
+    }
+}
+
 /// Registry, directories and version do not take part.
 fn docker_tag(url: &str) -> String {
     let (host, path) = match url.split_once("://") {

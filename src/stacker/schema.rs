@@ -88,7 +88,8 @@ pub(crate) struct Schema {
     pub index: Record,
     pub image: Record,
     pub descriptor: Record,
-    /// The structures that can be hashed by name.
+    /// The structures that can be hashed by name. Two have the name `Imports`:
+    /// what an entry records, a map, and what a layer lists.
     pub named: &'static [(&'static str, Kind)],
 }
 
@@ -137,6 +138,7 @@ pub(crate) static V12: Schema = Schema {
         ("Platform", Kind::Record(&PLATFORM)),
         ("Manifests", Types(&Kind::Record(&DESCRIPTOR_12))),
         ("Imports", Map(&Kind::Record(&IMPORT_HASH))),
+        ("Imports", List(&Kind::Record(&IMPORT_12))),
         ("OverlayDirs", Map(&Kind::Record(&OVERLAY_DIR_HASH))),
     ],
 };
@@ -192,6 +194,7 @@ pub(crate) static V16: Schema = Schema {
         ("Platform", Kind::Record(&PLATFORM)),
         ("Manifests", Types(&Kind::Record(&DESCRIPTOR_16))),
         ("Imports", Map(&Kind::Record(&IMPORT_HASH))),
+        ("Imports", List(&Kind::Record(&IMPORT_16))),
         ("OverlayDirs", Map(&Kind::Record(&OVERLAY_DIR_HASH))),
     ],
 };

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::config::{Caps, Epoch, LayerDefinition, Options, Places, Reading, Semantics, Version};
+use super::config::{
+    Build, Caps, Epoch, LayerDefinition, Options, Places, Reading, Semantics, Version,
+};
 use super::definition::Definition;
 use super::document::Entries;
 use super::explain;
@@ -42,6 +44,9 @@ pub struct Answer {
     pub reason: Option<Finding>,
     /// The changed objects of a directory import, or of overlay directories.
     pub changes: Vec<Change>,
+    /// Whether the described build builds the layer although this is a hit: for
+    /// its binds, or for a wanted layer type. The reason is among the notes.
+    pub rebuilt: bool,
     /// What the caller should know about a hit: inputs that nothing checks, and
     /// reasons for which stacker builds all the same.
     pub notes: Vec<Finding>,
@@ -59,8 +64,11 @@ pub struct Session<'a, F, O> {
     pub(super) places: Places,
     pub(super) epoch: Epoch,
     pub(super) dry_run: bool,
+    pub(super) build: Option<Build>,
     pub(super) caps: Caps,
     pub(super) definitions: BTreeMap<String, Rc<Definition>>,
+    /// The addresses of base images by the tag they are kept under.
+    base_tags: BTreeMap<String, BTreeSet<String>>,
     pub(super) entries: Entries,
     /// Entries whose results could not be looked at, with the evidence.
     pub(super) unknown: BTreeMap<String, Vec<Difference>>,
@@ -69,6 +77,8 @@ pub struct Session<'a, F, O> {
     /// Names that were put and are not saved yet.
     pub(super) unsaved: BTreeSet<String>,
     pub(super) guard: Guard,
+    /// The guard file is there and cannot be read.
+    pub(super) guard_lost: bool,
     /// Digest of the guard file, likewise.
     pub(super) guard_on_disk: Option<String>,
     pub(super) verdicts: BTreeMap<String, Verdict>,
@@ -109,13 +119,16 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
             places: options.places.clone(),
             epoch: options.epoch,
             dry_run: options.dry_run,
+            build: options.build.clone(),
             caps,
             definitions: BTreeMap::new(),
+            base_tags: BTreeMap::new(),
             entries: BTreeMap::new(),
             unknown: BTreeMap::new(),
             on_disk: None,
             unsaved: BTreeSet::new(),
             guard: Guard::default(),
+            guard_lost: false,
             guard_on_disk: None,
             verdicts: BTreeMap::new(),
             dependents: BTreeMap::new(),
@@ -165,6 +178,13 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
                 ));
             }
         }
+        self.base_tags.clear();
+        for definition in parsed.values() {
+            if let Some(tag) = definition.from.image_tag() {
+                let urls = self.base_tags.entry(tag).or_default();
+                urls.insert(definition.from.url.clone());
+            }
+        }
         self.definitions = parsed;
         self.refresh();
         Ok(())
@@ -183,6 +203,7 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
                 types: Vec::new(),
                 reason: Some(miss.finding(name, false)),
                 changes: miss.changes(),
+                rebuilt: false,
                 notes: Vec::new(),
             }),
             Verdict::Hit => {
@@ -196,6 +217,7 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
                     types: entry.map(|entry| types(entry)).unwrap_or_default(),
                     reason: None,
                     changes: Vec::new(),
+                    rebuilt: self.rebuilds(name).is_some(),
                     notes: self.notes(name),
                 })
             }
@@ -297,10 +319,13 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
             return Vec::new();
         };
         let mut notes = Vec::new();
-        let unchecked = definition
-            .imports
-            .iter()
-            .filter(|import| import.unchecked && !import.pinned);
+        let entry = self.entries.get(name).map(|entry| entry.digest());
+        let entry = entry.unwrap_or_default();
+        let unchecked = definition.imports.iter().filter(|import| {
+            let recorded = self.build.is_some() && self.reading == Reading::Guarded;
+            let compared = recorded && self.guard.import(name, entry, &import.path).is_some();
+            import.unchecked && !import.is_pinned() && !compared
+        });
         let unchecked: Vec<_> = unchecked
             .map(|import| Difference::fact("import", &import.path))
             .collect();
@@ -310,7 +335,47 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
         if definition.has_binds {
             notes.push(Finding::new(Code::BindsRebuild, name));
         }
+        if let (Some(Code::TypeMissing), Some(build)) = (self.rebuilds(name), &self.build) {
+            let wanted = Difference::fact("type", build.types.join(" "));
+            notes.push(Finding::new(Code::TypeMissing, name).with([wanted]));
+        }
+        let copies = self.stands_on_copies(name);
+        if !copies.is_empty() {
+            let copies = copies
+                .into_iter()
+                .map(|source| Difference::fact("source", source));
+            notes.push(Finding::new(Code::StandsOnCopy, name).with(copies));
+        }
+        if let Some(base) = definition.built_on()
+            && self.reading == Reading::Guarded
+            && self.guard.base(name, entry).is_none()
+        {
+            let base = Difference::fact("base", base);
+            notes.push(Finding::new(Code::BaseUnguarded, name).with([base]));
+        }
+        notes.extend(self.shared_tag(name, definition));
         notes
+    }
+
+    /// The other addresses whose images are kept under the tag of this layer's
+    /// base.
+    fn shared_tag(&self, name: &str, definition: &Definition) -> Option<Finding> {
+        let tag = definition.from.image_tag()?;
+        let urls = self.base_tags.get(&tag)?;
+        let others: Vec<_> = urls
+            .iter()
+            .filter(|url| **url != definition.from.url)
+            .map(|url| Difference::fact("base", url))
+            .collect();
+        if others.is_empty() {
+            return None;
+        }
+        let tag = Difference::fact("tag", tag);
+        Some(
+            Finding::new(Code::BaseTagShared, name)
+                .with([tag])
+                .with(others),
+        )
     }
 
     /// Forgets what is known of a layer and of all that rests on it.

@@ -112,6 +112,7 @@ impl Value {
     pub fn integer(&self) -> Option<i64> {
         match self {
             Self::Integer(value) => Some(*value),
+            Self::Word(value) => Some(i64::from(*value)),
             Self::Pointer(target) => target.as_ref().and_then(|target| target.integer()),
             _ => None,
         }

@@ -4,10 +4,12 @@
 //! by recursion, and each layer is verified once.
 
 use super::config::{Reading, Version};
-use super::definition::{Definition, Import, Overlay};
+use super::definition::{Definition, Overlay};
 use super::disk;
 use super::entry::Entry;
 use super::guard;
+use super::layer_type;
+use super::layout::Descriptor;
 use super::miss::{ChangedTree, Miss};
 use super::reason::{Code, Fault};
 use super::reference::NoTag;
@@ -70,15 +72,15 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 under_way.push(core::mem::replace(&mut current, base));
                 continue;
             }
-            let base = self.direct_base(&current, &definition);
-            let verdict = self.finish(&current, &definition, base);
+            let base = self.fresh_base(&current, &definition);
+            let verdict = self.finish(&current, &definition, base.map_err(Verdict::Failed));
             self.remember(&current, verdict.clone());
             break verdict;
         };
         while let Some(layer) = under_way.pop() {
             verdict = match self.definitions.get(&layer).cloned() {
                 Some(definition) => {
-                    let base = self.built_base(&layer, &current, verdict);
+                    let base = self.base_of_build(&layer, &current, verdict);
                     self.finish(&layer, &definition, base)
                 }
                 None => Verdict::Miss(Rc::new(Miss::LayerNotDefined)),
@@ -130,6 +132,41 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         })
     }
 
+    /// The base of a layer on another one. In a build, what stands on a layer
+    /// that is built again is built again, too.
+    fn base_of_build(&self, layer: &str, base: &str, verdict: Verdict) -> Result<Base, Verdict> {
+        let why = match (&self.build, &verdict) {
+            (Some(_), Verdict::Miss(miss)) => Some(miss.code()),
+            (Some(_), Verdict::Hit) => self.rebuilds(base),
+            _ => None,
+        };
+        if let Some(why) = why {
+            let base = base.to_owned();
+            return Err(Verdict::Miss(Rc::new(Miss::BaseNotCached { base, why })));
+        }
+        self.built_base(layer, base, verdict)
+            .map_err(Verdict::Failed)
+    }
+
+    /// Why stacker builds a layer although its entry is a hit.
+    pub(super) fn rebuilds(&self, name: &str) -> Option<Code> {
+        let build = self.build.as_ref()?;
+        let definition = self.definitions.get(name)?;
+        if definition.has_binds {
+            return Some(Code::BindsRebuild);
+        }
+        let entry = self.entries.get(name)?;
+        // Put without results, so that nothing is known of their types.
+        entry.manifests().next()?;
+        let missing = |wanted: &String| {
+            let wanted = layer_type::wanted(wanted).map(|wanted| wanted.text);
+            !entry
+                .manifests()
+                .any(|(text, _)| Some(text) == wanted.as_deref())
+        };
+        (!definition.build_only && build.types.iter().any(missing)).then_some(Code::TypeMissing)
+    }
+
     fn built_base(&self, layer: &str, base: &str, verdict: Verdict) -> Result<Base, Rc<Fault>> {
         match verdict {
             Verdict::Failed(fault) => Err(fault),
@@ -150,7 +187,19 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             .then(|| guard::identity(entry.digest(), self.guard.base(name, entry.digest())))
     }
 
-    /// The base of a layer that is not built on another.
+    /// The base of a layer that is not built on another, as it will be when the
+    /// build has copied it anew.
+    fn fresh_base(&mut self, name: &str, definition: &Definition) -> Result<Base, Rc<Fault>> {
+        match self.copied_base(&definition.from).map_err(Rc::new)? {
+            Some(hash) => Ok(Base {
+                hash,
+                identity: None,
+            }),
+            None => self.direct_base(name, definition),
+        }
+    }
+
+    /// The base of a layer that is not built on another, as its copy is.
     fn direct_base(&mut self, name: &str, definition: &Definition) -> Result<Base, Rc<Fault>> {
         let from = &definition.from;
         let hash = match from.kind.as_str() {
@@ -190,11 +239,11 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         &mut self,
         name: &str,
         definition: &Definition,
-        base: Result<Base, Rc<Fault>>,
+        base: Result<Base, Verdict>,
     ) -> Verdict {
         let base = match base {
             Ok(base) => base,
-            Err(fault) => return Verdict::Failed(fault),
+            Err(verdict) => return verdict,
         };
         let facts = self.facts.remove(name).unwrap_or_default();
         let Some(entry) = self.entries.get(name).cloned() else {
@@ -225,10 +274,29 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 current: epoch,
             }));
         }
-        match self.check_imports(name, definition, entry, facts)? {
-            Some(miss) => Ok(Some(miss)),
-            None => self.check_overlays(name, definition, entry, facts),
+        if let Some(miss) = self.check_imports(name, definition, entry, facts)? {
+            return Ok(Some(miss));
         }
+        if let Some(miss) = self.check_overlays(name, definition, entry, facts)? {
+            return Ok(Some(miss));
+        }
+        Ok(self.check_result(entry))
+    }
+
+    /// The guarded reading wants all of a result to be there: a manifest whose
+    /// layers are gone publishes nothing.
+    fn check_result(&self, entry: &Entry) -> Option<Miss> {
+        if self.build.is_none() || self.reading == Reading::Compatible || entry.build_only() {
+            return None;
+        }
+        let layout = self.layout(self.places.oci.clone());
+        let mut evidence = Vec::new();
+        for (layer_type, value) in entry.manifests() {
+            let descriptor = Descriptor::new(value, self.version);
+            let missing = layout.missing_blobs(&descriptor).into_iter();
+            evidence.extend(missing.map(|blob| Difference::fact(layer_type, blob)));
+        }
+        (!evidence.is_empty()).then_some(Miss::ResultIncomplete { evidence })
     }
 
     fn check_base(
@@ -246,14 +314,16 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         }
         let current = base.identity.as_ref()?;
         let base = definition.built_on().unwrap_or_default().to_owned();
+        // An entry that stacker wrote itself has no record, which is noted; but
+        // where the records were lost, nobody knows whether it had one.
         match self.guard.base(name, entry.digest()) {
-            None => Some(Miss::BaseUnguarded { base }),
+            None if self.guard_lost => Some(Miss::BaseUnguarded { base }),
             Some(cached) if cached != current => Some(Miss::BaseForged {
                 base,
                 cached: cached.to_owned(),
                 current: current.clone(),
             }),
-            Some(_) => None,
+            _ => None,
         }
     }
 
@@ -264,39 +334,35 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         entry: &Entry,
         facts: &Facts,
     ) -> Result<Option<Miss>, Fault> {
-        let imports: Vec<(usize, &Import)> = definition.checked_imports().collect();
-        let disks: Vec<_> = imports
-            .iter()
-            .map(|(_, import)| self.places.import(name, &import.path))
-            .collect();
-        let stats = disk::stat_all(self.fs, &disks);
+        let inputs = self.inputs(name, definition)?;
         // Files are hashed in one call, up to the first import that differs
         // for another reason.
         let mut files = Vec::new();
-        for (((_, import), disk), stat) in imports.iter().zip(&disks).zip(&stats) {
-            match (entry.import(&import.path), stat) {
+        for input in &inputs {
+            match (entry.import(&input.import.path), &input.there) {
                 (Some((1, _)), Ok(_)) => {}
                 (Some(_), Ok(there)) if there.kind != FileKind::Directory => {
-                    if !facts.hashes.contains_key(disk) {
-                        files.push((disk.as_str(), there));
+                    if !facts.hashes.contains_key(&input.disk) {
+                        files.push((input.disk.as_str(), there));
                     }
                 }
                 _ => break,
             }
         }
         let mut hashes = disk::hash_all(self.fs, &files).into_iter();
-        for (((index, import), disk), stat) in imports.into_iter().zip(disks).zip(stats) {
-            let path = import.path.clone();
+        for input in &inputs {
+            let (path, disk) = (input.import.path.clone(), input.disk.clone());
             let Some((recorded, hash)) = entry.import(&path) else {
                 return Ok(Some(Miss::ImportNew { path }));
             };
-            let directory = match stat {
-                Ok(there) => there.kind == FileKind::Directory,
+            let there = match &input.there {
+                Ok(there) => there,
                 Err(failure) if failure.code == FailureCode::NotFound => {
                     return Ok(Some(Miss::ImportMissing { path, disk }));
                 }
-                Err(failure) => return Err(Fault::host(Code::Stat, disk, &failure)),
+                Err(failure) => return Err(Fault::host(Code::Stat, disk, failure)),
             };
+            let directory = there.kind == FileKind::Directory;
             if (recorded == 1) != directory {
                 return Ok(Some(Miss::ImportTypeChanged {
                     path,
@@ -306,26 +372,27 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 }));
             }
             if directory {
-                let root = path.clone();
-                let tree = self.compare_tree(&path, &disk, hash, facts)?;
-                if !tree.is_empty() {
+                let changes = if input.from_source {
+                    self.compare_with(&path, hash, &self.copied_tree(input)?)?
+                } else {
+                    self.compare_tree(&path, &disk, hash, facts)?
+                };
+                if !changes.is_empty() {
                     let tree = ChangedTree {
-                        index,
-                        root,
-                        changes: tree,
+                        index: input.index,
+                        root: path,
+                        changes,
                     };
                     return Ok(Some(Miss::ImportDirChanged { disk, tree }));
                 }
                 continue;
             }
-            let current = match facts.hashes.get(&disk) {
-                Some(known) => known.clone(),
-                None => match hashes.next() {
-                    Some(answer) => {
-                        answer.map_err(|failure| Fault::host(Code::HashFile, &disk, &failure))?
-                    }
-                    None => disk::hash_file(self.fs, &disk)?.hash,
-                },
+            let known = facts.hashes.get(&disk).cloned();
+            let current = match known.map(Ok).or_else(|| hashes.next()) {
+                Some(answer) => {
+                    answer.map_err(|failure| Fault::host(Code::HashFile, &disk, &failure))?
+                }
+                None => disk::hash_file(self.fs, &disk)?.hash,
             };
             if current != hash {
                 let cached = hash.to_owned();
@@ -333,6 +400,33 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                     path,
                     disk,
                     cached,
+                    current,
+                }));
+            }
+        }
+        self.check_destinations(name, definition, entry)
+    }
+
+    /// Imports with a destination: the cache has no place for them, so the
+    /// guarded reading keeps their hashes beside it. What was recorded by
+    /// stacker itself has none, and is only noted.
+    fn check_destinations(
+        &self,
+        name: &str,
+        definition: &Definition,
+        entry: &Entry,
+    ) -> Result<Option<Miss>, Fault> {
+        if self.build.is_none() || self.reading == Reading::Compatible {
+            return Ok(None);
+        }
+        for import in definition.imports.iter().filter(|import| import.unchecked) {
+            let recorded = self.guard.import(name, entry.digest(), &import.path);
+            let Some(cached) = recorded else { continue };
+            let current = self.source_digest(import).unwrap_or_default();
+            if current != cached {
+                return Ok(Some(Miss::ImportDestChanged {
+                    path: import.path.clone(),
+                    cached: cached.to_owned(),
                     current,
                 }));
             }
@@ -400,6 +494,18 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             None => Rc::new(disk::walk(self.fs, path, &self.caps)?),
         };
         disk::compare(&spec, &tree, subject, &self.caps)
+    }
+
+    /// Compares a recorded tree with another one.
+    fn compare_with(
+        &self,
+        subject: &str,
+        recorded: &str,
+        tree: &Tree,
+    ) -> Result<Vec<crate::mtree::Change>, Fault> {
+        let text = disk::recorded(recorded, subject)?;
+        let spec = disk::parse(&text, subject)?;
+        disk::compare(&spec, tree, subject, &self.caps)
     }
 }
 

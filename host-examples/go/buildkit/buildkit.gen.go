@@ -6,7 +6,9 @@
 // verifying and explaining one.
 //
 // Versions that `semantics.version` accepts: the newest rules (absent, or
-// `0.32`), and `0.8-dev`, those of October 2020.
+// `0.33`, which keeps every link it imports), `0.32` (0.25 to 0.32, which may
+// lose links while they import; this component keeps them and says so), and
+// `0.8-dev`, those of October 2020.
 //
 // Limits and their defaults: `records` (250,000), `links` (1,000,000),
 // `layers` (1,000,000, distinct chains of layers; in `offers` the layers of all
@@ -186,7 +188,10 @@ func (r *Exporter) PutResult(ctx context.Context, target uint32, outcome Outcome
 }
 
 // Merge: adds every record of a cache that was read, with its results. Layers that
-// the cache has no source for are at `source`.
+// the cache has no source for are at `source`. Guarded: what was added with
+// `add` outranks every cache, and a cache outranks those merged after it,
+// whatever time a result names; where they differ, `plan` says so.
+// Compatible: the newest result of all counts, as upstream does.
 func (r *Exporter) Merge(ctx context.Context, cache *Cache, source *layerwise.LayerSource) error {
 	return r.resource.Call(ctx, "buildkit#[method]exporter.merge", nil, cache.resource, source)
 }
@@ -237,8 +242,8 @@ type Query struct {
 	Record *string `wit:"record"`
 	// Cache digest of the vertex.
 	Digest string `wit:"digest"`
-	// Which output of it.
-	Output uint32 `wit:"output"`
+	// Which output of it; -1 for a content key, whose digest is one of bytes.
+	Output int32 `wit:"output"`
 	// Which input of the wanted record the link is of.
 	Input    uint32 `wit:"input"`
 	Selector string `wit:"selector"`
@@ -260,6 +265,10 @@ type Statistics struct {
 	Blobs uint64 `wit:"blobs"`
 	// Bytes of these layers.
 	Bytes uint64 `wit:"bytes"`
+	// The times of the oldest and the newest result, RFC 3339; empty where no
+	// result has one.
+	Oldest string `wit:"oldest"`
+	Newest string `wit:"newest"`
 }
 
 // Cache: a cache that was read. A record's name is the one it has in an importer's
@@ -346,8 +355,11 @@ func (r *Cache) Explain(ctx context.Context, query Query) (layerwise.Explanation
 	return out, err
 }
 
-// Compare: what changed from this cache to another: the records at which they part,
-// first, then what stands on them, marked as a cascade.
+// Compare: what changed from this cache to another: where builds part, first, then
+// what only follows from that, marked as a cascade. A record is the same in
+// both when it has the same digest and, for each input, a link from the same
+// source; a key that lost its result, or that is one of several ways to a
+// record which both have, changes no build and is only counted.
 func (r *Cache) Compare(ctx context.Context, other *Cache) (layerwise.Explanation, error) {
 	var out layerwise.Explanation
 	err := r.resource.Call(ctx, "buildkit#[method]cache.compare", &out, other.resource)
@@ -377,31 +389,67 @@ type Standing string
 const (
 	// Every input can be reached and a complete result is there.
 	StandingHit Standing = "hit"
-	// It can be reached and has no usable result.
+	// It can be reached, and a result that it names has a layer that is not
+	// there: builders that import the cache from a registry count it as a hit and
+	// then fail; from a local directory they run the step again.
+	StandingBroken Standing = "broken"
+	// It can be reached and has no result.
 	StandingKey Standing = "key"
 	// No lookup reaches it.
 	StandingDead Standing = "dead"
 )
 
+// Link: a link of a record of a config.
+type Link struct {
+	// Which input it is of.
+	Input uint32 `wit:"input"`
+	// The index of the record it starts at, as it is written.
+	Record   int64  `wit:"record"`
+	Selector string `wit:"selector"`
+}
+
 // Verdict: what is known about one record of a config.
 type Verdict struct {
 	// Its index in the config.
-	Record   uint32   `wit:"record"`
+	Record uint32 `wit:"record"`
+	// The name that lookups start from; empty for a record that importers do
+	// not keep, and for all when they refuse the cache.
+	Name     string   `wit:"name"`
 	Digest   string   `wit:"digest"`
 	Standing Standing `wit:"standing"`
 	// The first input that no source reaches.
 	Input *uint32 `wit:"input"`
+	// Its links, input after input.
+	Links []Link `wit:"links"`
 }
+
+// Evidence: what was asked about layers.
+type Evidence string
+
+// The cases of [Evidence].
+const (
+	// Nothing: nobody could be asked.
+	EvidenceNone Evidence = "none"
+	// Whether they are there; their bytes were not read.
+	EvidencePresence Evidence = "presence"
+	// They were read, and have the digests they are listed by.
+	EvidenceBytes Evidence = "bytes"
+)
 
 // Report: everything that is known about a cache.
 type Report struct {
 	// The media type of the manifest; empty without one.
 	Kind string `wit:"kind"`
 	// The digest of the config; empty without one.
-	Config   string              `wit:"config"`
+	Config string `wit:"config"`
+	// The records are in the configs of images; `verdicts` numbers them as the
+	// config that exporting them gives.
+	Inline bool `wit:"inline"`
+	// What is known about the layers.
+	Layers   Evidence            `wit:"layers"`
 	Findings []layerwise.Finding `wit:"findings"`
 	Verdicts []Verdict           `wit:"verdicts"`
-	// Zero when importers refuse the cache.
+	// Zero when importers refuse the cache for anything but its size.
 	Statistics Statistics `wit:"statistics"`
 }
 
@@ -434,7 +482,8 @@ func Detect(ctx context.Context, in *layerwise.Instance, manifest string) (Detec
 }
 
 // Parse: reads a config as an importer does. `descriptors` is a JSON list of what the
-// manifest lists.
+// manifest lists; empty text for a config that no manifest goes with, as GitHub,
+// S3 and Azure caches keep it, whose layers describe themselves.
 func Parse(ctx context.Context, in *layerwise.Instance, config string, descriptors string, semantics layerwise.Semantics, limits []layerwise.Limit) (*Cache, error) {
 	var out *layerwise.Resource
 	if err := in.Call(ctx, "buildkit#parse", &out, config, descriptors, semantics, limits); err != nil {
@@ -455,20 +504,32 @@ func Open(ctx context.Context, in *layerwise.Instance, repository string, descri
 	return &Cache{resource: out}, nil
 }
 
+// OpenAnySize: as `open` by the newest rules in the guarded reading, but also reads a
+// manifest or config above 1 MiB, which importers refuse; `findings` says so
+// then. To look into a cache, not to export from it.
+func OpenAnySize(ctx context.Context, in *layerwise.Instance, repository string, descriptor layerwise.Descriptor, limits []layerwise.Limit) (*Cache, error) {
+	var out *layerwise.Resource
+	if err := in.Call(ctx, "buildkit#open-any-size", &out, repository, descriptor, limits); err != nil {
+		return nil, err
+	}
+	return &Cache{resource: out}, nil
+}
+
 // Verify: says what is wrong with a config, and does not stop at the first thing.
-// `descriptors` is a JSON list of what the manifest lists; whether the layers
-// are there is not asked.
+// `descriptors` is as for `parse`; whether the layers are there is not asked.
 func Verify(ctx context.Context, in *layerwise.Instance, config string, descriptors string, limits []layerwise.Limit) (Report, error) {
 	var out Report
 	err := in.Call(ctx, "buildkit#verify", &out, config, descriptors, limits)
 	return out, err
 }
 
-// Inspect: reads a cache and says what is wrong with it. The repository is asked for
-// all layers in one call.
-func Inspect(ctx context.Context, in *layerwise.Instance, repository string, descriptor layerwise.Descriptor, limits []layerwise.Limit) (Report, error) {
+// Inspect: reads a cache and says what is wrong with it, whatever its size is. Where the
+// manifest lists no cache config, the inline caches of its images are read, as
+// importers do. The repository is asked for all layers in one call; with
+// `read-layers` it reads those that are there.
+func Inspect(ctx context.Context, in *layerwise.Instance, repository string, descriptor layerwise.Descriptor, readLayers bool, limits []layerwise.Limit) (Report, error) {
 	var out Report
-	err := in.Call(ctx, "buildkit#inspect", &out, repository, descriptor, limits)
+	err := in.Call(ctx, "buildkit#inspect", &out, repository, descriptor, readLayers, limits)
 	return out, err
 }
 

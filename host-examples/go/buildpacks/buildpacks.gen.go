@@ -2,8 +2,8 @@
 
 // Package buildpacks calls the component's export of that name.
 //
-// The caches of the Cloud Native Buildpacks lifecycle: the cache image, and the
-// layer metadata that a build finds again.
+// The caches of the Cloud Native Buildpacks lifecycle: the cache image or the
+// volume cache, and the layer metadata that a build finds again.
 //
 // Versions that `semantics.version` accepts: the newest rules (absent, or
 // `0.21`) and `0.13`. In every reading a layer name or buildpack id that is not
@@ -38,12 +38,17 @@ type ImagePolicy struct {
 // ImageOptions: how to open a cache image.
 type ImageOptions struct {
 	Semantics layerwise.Semantics `wit:"semantics"`
-	// The name, such as a tag in a registry.
+	// The name, such as a tag in a registry. A name that `registry.resolve`
+	// answers with the media type
+	// `application/vnd.buildpacks.lifecycle.cache.metadata.v1+json` is a volume
+	// cache: its only document is the metadata, its layers are tar files that are
+	// not compressed, and their diff ids are their digests (the size 0 means that
+	// it is not known).
 	Reference string `wit:"reference"`
 	// Whose cache it is, such as an application's name and architecture. The
 	// guarded reading wants one, writes it into the manifest's annotation
 	// `layerwise.buildpacks.scope`, and believes no image of another scope. The
-	// compatible reading does not look at it.
+	// compatible reading does not look at it, and a volume cache has none.
 	Scope string `wit:"scope"`
 	// The operating system in the image's config; empty means `linux`.
 	OS     string            `wit:"os"`
@@ -204,7 +209,8 @@ type Commit struct {
 }
 
 // CacheImage: a session over one cache image: an ordinary image under one name, rebuilt
-// from nothing on every commit.
+// from nothing on every commit. Or over a volume cache, which is held to the
+// same calls.
 //
 // It is part of the instance it was made in, and is for one goroutine at a time.
 type CacheImage struct {
@@ -264,7 +270,7 @@ func (r *CacheImage) Retrieve(ctx context.Context, layers []WantedLayer) ([]Laye
 }
 
 // Verify: verifies layers: the guarded reading hashes each that the image has, the
-// compatible one trusts the registry.
+// compatible one trusts the registry. Those of a volume cache are hashed.
 func (r *CacheImage) Verify(ctx context.Context, diffs []string) ([]LayerAnswer, error) {
 	var out []LayerAnswer
 	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.verify", &out, diffs)
@@ -488,6 +494,20 @@ const (
 	ActionKeep Action = "keep"
 )
 
+// OnMiss: what becomes of a layer whose content cannot be retrieved.
+type OnMiss string
+
+// The cases of [OnMiss].
+const (
+	// Its metadata stays and the build goes on, as upstream does.
+	OnMissKeep OnMiss = "keep"
+	// All of it is removed and the build goes on: metadata and content, both or
+	// neither.
+	OnMissRemove OnMiss = "remove"
+	// The restore fails, as upstream does for the SBOM layer.
+	OnMissFail OnMiss = "fail"
+)
+
 // DataDecision: the decision about the data of one layer.
 type DataDecision struct {
 	// Empty for the SBOM layer.
@@ -499,10 +519,70 @@ type DataDecision struct {
 	Diff string `wit:"diff"`
 	// Where everything retrieved must stay, inside the root `/`; else empty.
 	Prefix string `wit:"prefix"`
-	// What to remove, by paths of the file system interface.
+	// What to remove, by paths of the file system interface. While the action
+	// is `retrieve`, what `settle-data` may say is to be removed.
 	Paths   []string          `wit:"paths"`
+	OnMiss  OnMiss            `wit:"on-miss"`
 	Finding layerwise.Finding `wit:"finding"`
 }
+
+// SBOMRequest: where SBOM files go once the SBOM layer was retrieved.
+type SBOMRequest struct {
+	Semantics layerwise.Semantics `wit:"semantics"`
+	// The layers directory, by a path of the file system interface.
+	Directory string `wit:"directory"`
+	// The Platform API.
+	PlatformAPI string         `wit:"platform-api"`
+	Group       []GroupElement `wit:"group"`
+	// The regular files below `sbom/cache` and `sbom/launch` in the layers
+	// directory, as `walk` names them from the layers directory: those of the
+	// last application image are there already when a restore begins.
+	Files []string `wit:"files"`
+	// The directories in the layers directory, as `list-names` names them.
+	Directories []string `wit:"directories"`
+}
+
+// SBOMCopy: a file to be copied.
+type SBOMCopy struct {
+	Source string `wit:"source"`
+	// A file that is there is replaced.
+	Target string `wit:"target"`
+}
+
+// SBOMPlan: what happens to SBOM files.
+type SBOMPlan struct {
+	// In this order.
+	Copies []SBOMCopy `wit:"copies"`
+	// What is removed afterwards.
+	Remove []string `wit:"remove"`
+}
+
+// Tried: what came of a layer so far.
+//
+// Case says which it is; of the other fields only that of the case counts.
+type Tried struct {
+	Case TriedCase
+	// It could not be taken over from the old cache, for another reason.
+	NotReused string `wit:"not-reused"`
+	// It could not be read or stored.
+	NotStored string `wit:"not-stored"`
+}
+
+// TriedCase is a case of [Tried].
+type TriedCase string
+
+// The cases of [TriedCase].
+const (
+	// Nothing was tried, or it worked.
+	TriedNothing TriedCase = "nothing"
+	// The old cache's layer of this diff id is not there or not what it should
+	// be.
+	TriedUnverified TriedCase = "unverified"
+	// It could not be taken over from the old cache, for another reason.
+	TriedNotReused TriedCase = "not-reused"
+	// It could not be read or stored.
+	TriedNotStored TriedCase = "not-stored"
+)
 
 // LocalLayer: a layer that a build left.
 type LocalLayer struct {
@@ -515,20 +595,28 @@ type LocalLayer struct {
 	Build  bool   `wit:"build"`
 	Launch bool   `wit:"launch"`
 	Cache  bool   `wit:"cache"`
-	// The old image's layer of this diff id did not pass verification.
-	Unverified bool `wit:"unverified"`
-	// Why it could not be stored; absent when it was not tried yet or worked.
-	Error *string `wit:"error"`
+	// What came of it so far.
+	Tried Tried `wit:"tried"`
+}
+
+// SBOMLayer: the software bill of materials of all cached layers, a layer of its own.
+type SBOMLayer struct {
+	// The diff id of its content; empty when that could not be read.
+	Diff string `wit:"diff"`
+	// What came of it so far.
+	Tried Tried `wit:"tried"`
 }
 
 // ExportRequest: what to write into the cache.
 type ExportRequest struct {
 	Semantics layerwise.Semantics `wit:"semantics"`
-	Group     []GroupElement      `wit:"group"`
-	Layers    []LocalLayer        `wit:"layers"`
-	// Diff id of the SBOM layer; empty for none.
-	SBOM string `wit:"sbom"`
-	// The metadata of the old image.
+	// The Platform API; empty for the newest.
+	PlatformAPI string         `wit:"platform-api"`
+	Group       []GroupElement `wit:"group"`
+	Layers      []LocalLayer   `wit:"layers"`
+	// The SBOM layer, where the build left one.
+	SBOM *SBOMLayer `wit:"sbom"`
+	// The metadata of the old cache.
 	Previous *string `wit:"previous"`
 }
 
@@ -537,7 +625,7 @@ type Treatment string
 
 // The cases of [Treatment].
 const (
-	// The old image's layer is taken over.
+	// The old cache's layer is taken over.
 	TreatmentReuse Treatment = "reuse"
 	// The layer is stored.
 	TreatmentAdd Treatment = "add"
@@ -558,8 +646,9 @@ type ExportStep struct {
 
 // ExportPlan: how the cache is written.
 type ExportPlan struct {
-	// One step a layer, in the order of the group and then of the names; the
-	// SBOM layer last.
+	// One step a layer, in the order of the group and then of the names, the
+	// SBOM layer last. A layer that goes into the image twice, as the newest
+	// lifecycle does with reused ones, has a second step.
 	Steps []ExportStep `wit:"steps"`
 	// The metadata of the layers that are not left out, for `set-metadata`.
 	Document string `wit:"document"`
@@ -592,16 +681,25 @@ func PlanData(ctx context.Context, in *layerwise.Instance, request DataRequest) 
 	return out, err
 }
 
-// SettleData: the decision after its layer was asked for: a layer that is not there
-// leaves its metadata behind, and the build goes on.
+// SettleData: the decision after its layer was asked for. One that was not retrieved is
+// kept or removed as `on-miss` says; `buildpacks/data-failed` is the code of a
+// restore that fails.
 func SettleData(ctx context.Context, in *layerwise.Instance, decision DataDecision, answer LayerAnswer) (DataDecision, error) {
 	var out DataDecision
 	err := in.Call(ctx, "buildpacks#settle-data", &out, decision, answer)
 	return out, err
 }
 
-// PlanExport: decides about each layer of a build. When one could not be stored, deciding
-// again with its error leaves it out and nothing else.
+// PlanSBOM: decides which SBOM files go beside the layers they are about, by paths of
+// the file system interface. Nothing happens below Platform API 0.8.
+func PlanSBOM(ctx context.Context, in *layerwise.Instance, request SBOMRequest) (SBOMPlan, error) {
+	var out SBOMPlan
+	err := in.Call(ctx, "buildpacks#plan-sbom", &out, request)
+	return out, err
+}
+
+// PlanExport: decides about each layer of a build. When something came of one, deciding
+// again with it changes that layer and nothing else.
 func PlanExport(ctx context.Context, in *layerwise.Instance, request ExportRequest) (ExportPlan, error) {
 	var out ExportPlan
 	err := in.Call(ctx, "buildpacks#plan-export", &out, request)

@@ -121,6 +121,8 @@ type walk struct {
 	ctx     context.Context
 	name    string
 	limit   uint64
+	limits  Limits
+	paths   int
 	want    layerwise.FileFacts
 	entries []layerwise.FileEntry
 	places  []*place
@@ -151,10 +153,16 @@ func (w *walk) below(at *place, inside, shown string) error {
 	if inside == "" {
 		name = "."
 	}
+	if w.paths += len(name); w.paths > w.limits.WalkPathBytes {
+		return failed(refuse(layerwise.FailureCodeTooLarge, "the paths of the walk are more than the limit walk-path-bytes of %d", w.limits.WalkPathBytes))
+	}
 	w.entries = append(w.entries, outside(name, info))
 	w.places = append(w.places, at)
 	if !info.IsDir() {
 		return nil
+	}
+	if inside != "" && strings.Count(inside, "/") >= w.limits.WalkDepth {
+		return failed(refuse(layerwise.FailureCodeTooLarge, "the depth of the walk is more than the limit walk-depth of %d", w.limits.WalkDepth))
 	}
 	names, err := at.names(w.limit - uint64(len(w.entries)))
 	if err != nil {

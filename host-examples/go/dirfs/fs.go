@@ -36,12 +36,28 @@ type Root struct {
 	Name string
 	// Directory is where it is.
 	Directory string
+	// Opened is the directory itself, in place of its path; it is closed with the set.
+	Opened *os.Root
 	// Writable lets the component change what is in it.
 	Writable bool
 }
 
+// Limits say how much a walk answers; those of an opened set are its defaults.
+type Limits struct {
+	// WalkDepth are the directories that a walk goes down, 256.
+	WalkDepth int
+	// WalkEntries are the entries of a walk, 10,000,000.
+	WalkEntries uint64
+	// WalkPathBytes are the bytes of the paths of all of them, 512 MiB.
+	WalkPathBytes int
+}
+
 // FS is a set of opened directories. It may be used from several goroutines.
-type FS struct{ roots []*opened }
+type FS struct {
+	roots []*opened
+	// Limits may be set before the first use.
+	Limits Limits
+}
 
 type opened struct {
 	absolute bool
@@ -54,7 +70,7 @@ var _ layerwise.Filesystem = (*FS)(nil)
 
 // Open opens directories.
 func Open(roots ...Root) (*FS, error) {
-	f := &FS{}
+	f := &FS{Limits: Limits{WalkDepth: 256, WalkEntries: 10_000_000, WalkPathBytes: 512 << 20}}
 	for _, wanted := range roots {
 		asked, err := parse(wanted.Name)
 		if err == nil {
@@ -64,8 +80,8 @@ func Open(roots ...Root) (*FS, error) {
 				}
 			}
 		}
-		var root *os.Root
-		if err == nil {
+		root := wanted.Opened
+		if err == nil && root == nil {
 			root, err = os.OpenRoot(wanted.Directory)
 		}
 		if err != nil {
@@ -191,7 +207,7 @@ func (f *FS) Walk(ctx context.Context, root string, want layerwise.FileFacts, li
 	if err != nil {
 		return nil, failure("walk", root, err)
 	}
-	w := &walk{ctx: ctx, name: strings.TrimRight(root, "/"), limit: limit, want: want}
+	w := &walk{ctx: ctx, name: strings.TrimRight(root, "/"), limit: min(limit, f.Limits.WalkEntries), limits: f.Limits, want: want}
 	if err := w.below(place, "", root); err != nil {
 		return nil, err
 	}

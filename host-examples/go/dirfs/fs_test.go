@@ -317,3 +317,34 @@ func TestEveryPathHasOneText(t *testing.T) {
 		}
 	}
 }
+
+// As one of 50,000 levels, which took gigabytes: each entry has all of its path.
+func TestAWalkHasLimits(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, strings.Repeat("d/", 300)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, limits := range map[string]Limits{
+		"walk-depth":        {WalkDepth: 256, WalkEntries: 1000, WalkPathBytes: 1 << 20},
+		"walk-path-bytes":   {WalkDepth: 1000, WalkEntries: 1000, WalkPathBytes: 1000},
+		"more entries than": {WalkDepth: 1000, WalkEntries: 100, WalkPathBytes: 1 << 20},
+		"":                  {WalkDepth: 300, WalkEntries: 301, WalkPathBytes: 1 << 20},
+	} {
+		opened, err := Open(Root{Name: "/r", Directory: root})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if opened.Limits.WalkDepth != 256 || opened.Limits.WalkEntries != 10_000_000 || opened.Limits.WalkPathBytes != 512<<20 {
+			t.Errorf("%+v", opened.Limits)
+		}
+		opened.Limits = limits
+		_, err = opened.Walk(t.Context(), "/r", layerwise.FileFacts{}, 1<<40)
+		switch {
+		case name == "" && err != nil, name != "" && err == nil:
+			t.Errorf("%s: %v", name, err)
+		case err != nil && (layerwise.FailureOf(err).Code != layerwise.FailureCodeTooLarge || !strings.Contains(err.Error(), name)):
+			t.Errorf("%s: %v", name, err)
+		}
+		opened.Close()
+	}
+}

@@ -12,9 +12,9 @@
 // (16 MiB, documents of one import call), `session-bytes` (64 MiB: documents of
 // sources and parents whose facts a session keeps, likewise what it keeps of
 // children, and the verdicts of one explanation), `children` (100,000 of one image),
-// `sources` (1,000), `entries` (100,000 history entries or layers of one
-// image), `ancestors` (100,000 links followed from one image), `depth` (128,
-// nesting of a document).
+// `sources` (1,000; an explanation looks at as many images that could be one),
+// `entries` (100,000 history entries or layers of one image), `ancestors` (100,000
+// links followed from one image), `depth` (128, nesting of a document).
 package docker
 
 import (
@@ -43,7 +43,8 @@ type Policy struct {
 	// Refuse a source for another platform instead of noting it.
 	SamePlatform bool `wit:"same-platform"`
 	// Ids are not digests of config documents (the containerd image store),
-	// so documents cannot be checked against them.
+	// so documents cannot be checked against them. No restore is predicted that
+	// such an engine aborts: that of a step without a layer.
 	OpaqueIDs bool `wit:"opaque-ids"`
 }
 
@@ -63,15 +64,24 @@ type Options struct {
 	Limits        []layerwise.Limit `wit:"limits"`
 }
 
+// StepPlace: where a step is in its stage, as far as that is known.
+type StepPlace struct {
+	// No step of its stage follows, so the image it makes is what the stage makes.
+	// The guarded reading restores no such image: it would run the build step.
+	Last bool `wit:"last"`
+}
+
 // Step: one Dockerfile instruction that is about to run.
 type Step struct {
-	// The image it starts from; absent for the first step of `FROM scratch`.
+	// The id of the image it starts from; absent for the first step of `FROM
+	// scratch`. A name is refused: it would be nobody's parent, thus a miss.
 	Parent *string `wit:"parent"`
 	// The container config it would commit, a JSON object; absent when there
-	// is none.
+	// is none. Of an image document, its `container_config`.
 	Config *string `wit:"config"`
 	// What the builder builds for.
 	Platform layerwise.Platform `wit:"platform"`
+	Place    StepPlace          `wit:"place"`
 }
 
 // Outcome: how a lookup ended.
@@ -206,6 +216,26 @@ type Comparison struct {
 	Overlooked []layerwise.Difference `wit:"overlooked"`
 }
 
+// RecordedStep: what a builder asks for a step that made an image.
+type RecordedStep struct {
+	// The container config, a JSON object, when all steps before were hits. Of just
+	// the command where no image of the step is left.
+	Config string `wit:"config"`
+	// Why that is not exactly known; absent when it is.
+	Approximate *layerwise.Finding `wit:"approximate"`
+	// The container config when the step before was executed, where that differs:
+	// the options of a HEALTHCHECK are filled in then.
+	Executed *string `wit:"executed"`
+}
+
+// Recording: the steps that made an image.
+type Recording struct {
+	// One for each history entry that was asked about.
+	Steps []RecordedStep `wit:"steps"`
+	// What is to be known of the image as a whole.
+	Findings []layerwise.Finding `wit:"findings"`
+}
+
 // Timestamp: a time as Go reads it.
 type Timestamp struct {
 	// Seconds since 1970-01-01T00:00:00Z.
@@ -296,6 +326,15 @@ func LayerOf(ctx context.Context, in *layerwise.Instance, document string, index
 func Newest(ctx context.Context, in *layerwise.Instance, created []*string, semantics layerwise.Semantics) (*uint32, error) {
 	var out *uint32
 	err := in.Call(ctx, "docker#newest", &out, created, semantics)
+	return out, err
+}
+
+// RecordedSteps: what a builder asks for each history entry of `document` from `first` on.
+// `made` holds, for each of them, the document of the image that the step made,
+// while there is one.
+func RecordedSteps(ctx context.Context, in *layerwise.Instance, document string, first uint32, made []*string, semantics layerwise.Semantics) (Recording, error) {
+	var out Recording
+	err := in.Call(ctx, "docker#recorded-steps", &out, document, first, made, semantics)
 	return out, err
 }
 

@@ -1,3 +1,5 @@
+//go:build unix
+
 package ocilayout
 
 import (
@@ -8,6 +10,7 @@ import (
 
 	"layerwise.dev/layerwise"
 	"layerwise.dev/layerwise/internal/layout"
+	"layerwise.dev/layerwise/internal/marks"
 )
 
 // Caps on what an index may lead to.
@@ -24,7 +27,8 @@ type image struct {
 	// manifests are those with this config.
 	manifests []reached
 	parent    string
-	built     layerwise.Provenance
+	// marks are what its entries say of whether it was built here, in their order.
+	marks []string
 	// entries are the positions of its own entries.
 	entries []int
 	// failure is why no manifest of it can be read, although an entry tells of it.
@@ -59,6 +63,7 @@ type reached struct {
 // catalog is what one reading of index.json leads to.
 type catalog struct {
 	index  *layout.Index
+	keys   marks.Marks
 	images map[string]*image
 	// unreadable are the images that entries tell of and do not lead to.
 	unreadable map[string]*image
@@ -75,9 +80,9 @@ type catalog struct {
 	failed map[pointer]error
 }
 
-func readCatalog(from *layout.Layout, index *layout.Index) (*catalog, error) {
+func readCatalog(from *layout.Layout, keys marks.Marks, index *layout.Index) (*catalog, error) {
 	c := &catalog{
-		index: index, images: map[string]*image{}, unreadable: map[string]*image{}, targets: map[int]target{},
+		index: index, keys: keys, images: map[string]*image{}, unreadable: map[string]*image{}, targets: map[int]target{},
 		nodes: map[pointer]*body{}, failed: map[pointer]error{},
 	}
 	var waiting []pointer
@@ -230,7 +235,7 @@ func (c *catalog) add(found reached) {
 	config := found.body.Config
 	known, ok := c.images[config.Digest]
 	if !ok {
-		known = &image{id: config.Digest, config: *config, built: layerwise.ProvenanceUnknown}
+		known = &image{id: config.Digest, config: *config}
 		c.images[config.Digest] = known
 	}
 	known.manifests = append(known.manifests, found)
@@ -249,7 +254,7 @@ func (c *catalog) take(position int, at target, root string) {
 			at.err = unreadable(of, root, at.err)
 			c.targets[position] = at
 			if c.unreadable[of] == nil {
-				c.unreadable[of] = &image{id: of, built: layerwise.ProvenanceUnknown, failure: at.err}
+				c.unreadable[of] = &image{id: of, failure: at.err}
 			}
 			c.notes(c.unreadable[of], position)
 		}
@@ -282,14 +287,71 @@ func (c *catalog) notes(known *image, position int) {
 	if known.parent == "" {
 		known.parent, _ = c.index.Annotation(position, noteParent)
 	}
-	if known.built == layerwise.ProvenanceUnknown {
-		switch built, _ := c.index.Annotation(position, noteBuilt); built {
-		case "true":
-			known.built = layerwise.ProvenanceBuiltHere
-		case "false":
-			known.built = layerwise.ProvenanceElsewhere
+	if mark, ok := c.index.Annotation(position, noteBuilt); ok {
+		known.marks = append(known.marks, mark)
+	}
+}
+
+// built tells who built an image; it fails when there are marks and the key of
+// this host cannot be used.
+func (c *catalog) built(of *image) (layerwise.Provenance, error) {
+	deciding, err := c.keys.Deciding(of.id, of.parent, of.marks)
+	switch {
+	case err != nil || deciding == "":
+		return layerwise.ProvenanceUnknown, err
+	case deciding == marks.Elsewhere:
+		return layerwise.ProvenanceElsewhere, nil
+	}
+	return layerwise.ProvenanceBuiltHere, nil
+}
+
+// ignored counts the marks that mean nothing here: of other hosts, or of earlier
+// versions.
+func (c *catalog) ignored() (count int, err error) {
+	for _, id := range c.order {
+		of := c.any(id)
+		for _, mark := range of.marks {
+			holds, err := c.keys.Holds(id, of.parent, mark)
+			if err != nil {
+				return 0, err
+			}
+			if !holds {
+				count++
+			}
 		}
 	}
+	return count, nil
+}
+
+// putOn notes the parent of an image. A mark is one of an image on its parent, so
+// those that hold are made anew.
+func (c *catalog) putOn(of *image, parent string) error {
+	var marked []int
+	for _, position := range of.entries {
+		mark, _ := c.index.Annotation(position, noteBuilt)
+		about, _ := c.index.Annotation(position, noteImage)
+		if about != of.id || mark == "" || mark == marks.Elsewhere || parent == of.parent {
+			continue
+		}
+		holds, err := c.keys.Holds(of.id, of.parent, mark)
+		if err != nil {
+			return err
+		}
+		if holds {
+			marked = append(marked, position)
+		}
+	}
+	if err := c.note(of, noteParent, parent); err != nil {
+		return err
+	}
+	for _, position := range marked {
+		mark, err := c.keys.Make(of.id, parent)
+		if err != nil {
+			return err
+		}
+		c.index.Annotate(position, noteBuilt, mark)
+	}
+	return nil
 }
 
 // any is an image, readable or not; nil for an unknown one.
@@ -391,33 +453,36 @@ func (c *catalog) only(text string, start func(pointer) bool, failed error) (*im
 
 // note notes something of an image in its entries; one that has none, because
 // it is in a nested index, gets one.
-func (c *catalog) note(of *image, key, value string) {
+func (c *catalog) note(of *image, key, value string) error {
 	if len(of.entries) == 0 {
-		of.entries = []int{c.enter(of)}
+		position, err := c.enter(of)
+		if err != nil {
+			return err
+		}
+		of.entries = []int{position}
 	}
 	for _, position := range of.entries {
 		about(c.index, position, of.id)
 		c.index.Annotate(position, key, value)
 	}
+	return nil
 }
 
 // enter adds one more entry for an image, with what is noted of it.
-func (c *catalog) enter(of *image) int {
+func (c *catalog) enter(of *image) (int, error) {
+	mark, err := c.keys.Deciding(of.id, of.parent, of.marks)
+	if err != nil {
+		return 0, err
+	}
 	from := of.manifests[0].from
 	position := c.index.Push(from.kind, from.digest, from.size)
-	if of.parent != "" {
-		about(c.index, position, of.id)
-		c.index.Annotate(position, noteParent, of.parent)
-	}
-	if of.built != layerwise.ProvenanceUnknown {
-		about(c.index, position, of.id)
-		value := "false"
-		if of.built == layerwise.ProvenanceBuiltHere {
-			value = "true"
+	for _, note := range []struct{ key, value string }{{noteParent, of.parent}, {noteBuilt, mark}} {
+		if note.value != "" {
+			about(c.index, position, of.id)
+			c.index.Annotate(position, note.key, note.value)
 		}
-		c.index.Annotate(position, noteBuilt, value)
 	}
-	return position
+	return position, nil
 }
 
 // about makes the notes of an entry be about an image; those about another one,

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Which blob is the layer with a diff id: what the images of a layout say. The
 // n-th diff id of a config and the n-th layer of its manifest are the same
 // layer; a layer that is not compressed has its diff id for its digest.
@@ -65,7 +67,11 @@ func (s *Store) anywhere(images *catalog, diff string) (layout.Descriptor, error
 				known = &candidate{layer: pair.layer}
 				candidates[pair.layer.Digest] = known
 			}
-			known.built = known.built || images.images[id].built == layerwise.ProvenanceBuiltHere
+			built, err := images.built(images.images[id])
+			if err != nil {
+				return layout.Descriptor{}, err
+			}
+			known.built = known.built || built == layerwise.ProvenanceBuiltHere
 		}
 	}
 	for _, built := range []bool{true, false} {

@@ -251,7 +251,7 @@ func TestBlobsThatCannotBeLookedUpAreNotAnEmptyStore(t *testing.T) {
 	allFail(layerwise.FailureCodeCorrupt, "is not a directory")
 	f.must(os.Remove(blobs))
 	f.must(os.Symlink("sha256", blobs))
-	allFail(layerwise.FailureCodeOther, "cannot search")
+	allFail(layerwise.FailureCodeCorrupt, "it is a link, which is not followed")
 	f.must(os.Remove(blobs))
 	f.must(os.Rename(f.root+"/moved", blobs))
 	f.children(&f.base, f.child)

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package ocilayout is an image store over an OCI image layout directory.
 //
 // An image is a manifest that index.json leads to, directly or through nested
@@ -5,7 +7,9 @@
 // config. What a layout cannot say is kept in annotations of the image's
 // entries: dev.layerwise.parent and dev.layerwise.built-here, with
 // dev.layerwise.image, the id they are about. Where an entry was copied to
-// another image, as some tools do, the notes mean nothing.
+// another image, as some tools do, the notes mean nothing. Whether an image was
+// built here is a mark made with a key of this user: one that came with a layout
+// means nothing.
 //
 // An entry that notes something of an image tells of that image even when its
 // manifest is missing or damaged, or its own members are: the image is listed
@@ -18,12 +22,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"sort"
 	"strings"
 	"unicode/utf8"
 
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/internal/below"
 	"layerwise.dev/layerwise/internal/layout"
+	"layerwise.dev/layerwise/internal/marks"
 	"layerwise.dev/layerwise/internal/reference"
 )
 
@@ -37,17 +44,57 @@ const (
 
 // Store is the images of a layout directory. It may be used from several
 // goroutines.
-type Store struct{ layout *layout.Layout }
+type Store struct {
+	layout *layout.Layout
+	marks  marks.Marks
+}
 
 var _ layerwise.ImageStore = (*Store)(nil)
 
+// Options say how a layout is opened.
+type Options struct {
+	// MarksKey is the file with the key of marks: of images that were built here.
+	// Empty is LAYERWISE_MARKS_KEY, or else $XDG_STATE_HOME/layerwise/marks.key.
+	MarksKey string
+	// NoMarks opens it without a key, so that no mark holds.
+	NoMarks bool
+	// Below is a directory that the path is relative to and stays below, without
+	// links on the way; empty for none.
+	Below string
+}
+
 // Open opens a layout.
-func Open(directory string) (*Store, error) {
-	opened, err := layout.Open(directory)
+func Open(directory string) (*Store, error) { return Options{}.Open(directory) }
+
+// Open opens a layout.
+func (o Options) Open(directory string) (*Store, error) {
+	root, err := o.directory(directory)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{layout: opened}, nil
+	opened, err := layout.OpenIn(root)
+	if err != nil {
+		return nil, err
+	}
+	return o.over(opened), nil
+}
+
+func (o Options) directory(path string) (*below.Dir, error) {
+	if o.Below == "" {
+		return below.Open(path)
+	}
+	if !filepath.IsLocal(path) {
+		return nil, layerwise.Failed(layerwise.FailureCodeDenied, "%q is not below %q", path, o.Below)
+	}
+	top, err := below.Open(o.Below)
+	if err != nil {
+		return nil, err
+	}
+	defer top.Close()
+	if path = filepath.Clean(path); path == "." {
+		return top.Enter()
+	}
+	return top.Enter(strings.Split(path, "/")...)
 }
 
 // Init makes an empty layout where nothing is yet, or opens the one there.
@@ -56,7 +103,16 @@ func Init(ctx context.Context, directory string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{layout: opened}, nil
+	return Options{}.over(opened), nil
+}
+
+// over is a store over a layout that is open.
+func (o Options) over(opened *layout.Layout) *Store {
+	key := o.MarksKey
+	if key == "" && !o.NoMarks {
+		key = marks.UserKeyFile()
+	}
+	return &Store{layout: opened, marks: marks.Marks{KeyFile: key}}
 }
 
 // Close closes the directory.
@@ -81,25 +137,40 @@ func (s *Store) Tag(ctx context.Context, id, name string) error {
 		if err != nil {
 			return err
 		}
-		images.index.Name(name, image.entries, func() int { return images.enter(image) })
-		return nil
+		images.index.Name(name, image.entries, func() (position int) {
+			position, err = images.enter(image)
+			return position
+		})
+		return err
 	})
 }
 
 // SetBuiltHere notes whether an image was built here, which only the program
-// that builds can know.
+// that builds can know. The first mark of this user makes the key of marks.
 func (s *Store) SetBuiltHere(ctx context.Context, id string, built bool) error {
-	value := "false"
-	if built {
-		value = "true"
-	}
 	return s.update(ctx, func(images *catalog) error {
 		image, err := images.get(id)
-		if err == nil {
-			images.note(image, noteBuilt, value)
+		if err != nil {
+			return err
 		}
-		return err
+		mark := marks.Elsewhere
+		if built {
+			if mark, err = s.marks.Make(id, image.parent); err != nil {
+				return err
+			}
+		}
+		return images.note(image, noteBuilt, mark)
 	})
+}
+
+// IgnoredMarks counts the marks in the layout that were not made here, and mean
+// nothing. Once they were checked, "layerwise docker adopt" makes them anew.
+func (s *Store) IgnoredMarks() (int, error) {
+	images, err := s.read()
+	if err != nil {
+		return 0, err
+	}
+	return images.ignored()
 }
 
 // Get implements [layerwise.ImageStore].
@@ -122,7 +193,7 @@ func (s *Store) Get(ctx context.Context, ids []string, want layerwise.ImageFacts
 				if size <= limit {
 					room -= size
 				}
-				answer.Value, answer.Err = s.image(ctx, image, want, limit)
+				answer.Value, answer.Err = s.image(ctx, images, image, want, limit)
 			}
 		}
 		answers = append(answers, answer)
@@ -140,7 +211,7 @@ func (s *Store) Resolve(ctx context.Context, references []string, limit uint64) 
 		}
 		var found *image
 		if found, answers[i].Err = images.find(text); answers[i].Err == nil {
-			answers[i].Value, answers[i].Err = s.image(ctx, found, layerwise.ImageFacts{Document: true}, limit)
+			answers[i].Value, answers[i].Err = s.image(ctx, images, found, layerwise.ImageFacts{Document: true}, limit)
 		}
 	}
 	return answers
@@ -172,8 +243,7 @@ func (s *Store) SetParent(ctx context.Context, target, parent string) error {
 		if _, err := images.get(parent); err != nil {
 			return err
 		}
-		images.note(image, noteParent, parent)
-		return nil
+		return images.putOn(image, parent)
 	})
 }
 
@@ -219,7 +289,7 @@ func (s *Store) Create(ctx context.Context, parent *string, document string, lay
 		}
 		if there, ok := images.images[id]; ok && !again {
 			if parent != nil {
-				images.note(there, noteParent, *parent)
+				return images.putOn(there, *parent)
 			}
 			return nil
 		}
@@ -237,7 +307,7 @@ func (s *Store) Create(ctx context.Context, parent *string, document string, lay
 			} else {
 				images.index.Unannotate(position, noteParent)
 			}
-			images.index.Annotate(position, noteBuilt, "false")
+			images.index.Annotate(position, noteBuilt, marks.Elsewhere)
 		}
 		return nil
 	})
@@ -265,7 +335,7 @@ func (s *Store) manifest(ctx context.Context, images *catalog, parent *image, id
 	return layout.Descriptor{MediaType: layout.Manifest, Digest: digest, Size: uint64(len(text))}, err
 }
 
-func (s *Store) image(ctx context.Context, from *image, want layerwise.ImageFacts, limit uint64) (layerwise.Image, error) {
+func (s *Store) image(ctx context.Context, images *catalog, from *image, want layerwise.ImageFacts, limit uint64) (layerwise.Image, error) {
 	answer := layerwise.Image{ID: from.id, Built: layerwise.ProvenanceUnknown}
 	if err := ctx.Err(); err != nil {
 		return answer, err
@@ -291,7 +361,11 @@ func (s *Store) image(ctx context.Context, from *image, want layerwise.ImageFact
 		answer.Parent = &from.parent
 	}
 	if want.Built {
-		answer.Built = from.built
+		built, err := images.built(from)
+		if err != nil {
+			return answer, err
+		}
+		answer.Built = built
 	}
 	return answer, nil
 }
@@ -301,12 +375,12 @@ func (s *Store) read() (*catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readCatalog(s.layout, index)
+	return readCatalog(s.layout, s.marks, index)
 }
 
 func (s *Store) update(ctx context.Context, change func(*catalog) error) error {
 	return s.layout.Update(ctx, func(index *layout.Index) error {
-		images, err := readCatalog(s.layout, index)
+		images, err := readCatalog(s.layout, s.marks, index)
 		if err != nil {
 			return err
 		}

@@ -5,24 +5,19 @@
 package ociregistry
 
 import (
-	"archive/tar"
-	"bufio"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
-	"io/fs"
 	"os"
-	"path"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
-
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/internal/layout"
+	"layerwise.dev/layerwise/internal/unpack"
 )
 
 // Store implements [layerwise.Registry].
@@ -137,11 +132,14 @@ func (r *Registry) Retrieve(ctx context.Context, repository string, layers []lay
 	})
 }
 
-// retrieve writes the uncompressed layer into a scratch file, checks all of it,
-// and only then unpacks.
+// retrieve checks a layer, and unpacks it beside its destination meanwhile. It
+// takes its place only when all of it was right.
 func (r *Registry) retrieve(ctx context.Context, at place, layer layerwise.LayerRetrieval) (layerwise.RetrievedLayer, error) {
 	none := layerwise.RetrievedLayer{}
-	var into *stage
+	if layer.DiffID != nil && !layout.IsDigest(*layer.DiffID) {
+		return none, notDigest(*layer.DiffID)
+	}
+	var into *unpack.Stage
 	if layer.Into != nil {
 		if r.options.Files == nil {
 			return none, layerwise.Failed(layerwise.FailureCodeUnsupported, "no directory can be unpacked into")
@@ -151,21 +149,13 @@ func (r *Registry) retrieve(ctx context.Context, at place, layer layerwise.Layer
 			return none, err
 		}
 		defer root.Close()
-		if into, err = newStage(root, layer.Into.Root, layer.Into.Prefix); err != nil {
-			return none, err
-		}
-	}
-	var scratch io.ReadWriteSeeker
-	if into != nil {
-		file, err := os.CreateTemp("", "layerwise-layer-")
+		into, err = unpack.New(ctx, root, layer.Into.Prefix, r.limits, unpack.SetID(r.options.SetID))
 		if err != nil {
 			return none, err
 		}
-		defer os.Remove(file.Name())
-		defer file.Close()
-		scratch = file
+		defer into.Close()
 	}
-	found, err := r.uncompress(ctx, at, layer.Descriptor, scratch)
+	found, err := r.uncompress(ctx, at, layer, into)
 	if err != nil {
 		return none, err
 	}
@@ -175,280 +165,70 @@ func (r *Registry) retrieve(ctx context.Context, at place, layer layerwise.Layer
 	if into == nil {
 		return found, nil
 	}
-	for _, do := range []func(*tar.Header, io.Reader) error{into.check, into.unpack} {
-		if _, err := scratch.Seek(0, io.SeekStart); err != nil {
-			return none, err
-		}
-		if err := entries(ctx, scratch, do); err != nil {
-			return none, err
-		}
-	}
-	return found, nil
+	return found, into.Finish()
 }
 
-// uncompress reads all of a layer, and writes it where that is wanted.
-func (r *Registry) uncompress(ctx context.Context, at place, of layerwise.Descriptor, to io.Writer) (layerwise.RetrievedLayer, error) {
-	none := layerwise.RetrievedLayer{}
+// uncompress reads all of a layer, and into a stage where there is one.
+func (r *Registry) uncompress(ctx context.Context, at place, layer layerwise.LayerRetrieval, into *unpack.Stage) (layerwise.RetrievedLayer, error) {
+	none, of := layerwise.RetrievedLayer{}, layer.Descriptor
 	content, err := r.open(ctx, at, of)
 	if err != nil {
 		return none, err
 	}
 	defer content.Close()
-	blob := bufio.NewReader(content)
-	plain, err := decompressed(blob)
+	plain, err := unpack.Decompress(content, r.limits, &r.session)
 	if err != nil {
-		return none, unreadable(of, err)
+		return none, wrongBytes(err, content)
 	}
-	sum := &counted{hash: sha256.New()}
-	var out io.Writer = sum
-	if to != nil {
-		out = io.MultiWriter(sum, to)
-	}
-	size, err := io.Copy(out, io.LimitReader(plain, r.options.LayerBytes+1))
-	if err == nil && size > r.options.LayerBytes {
-		return none, layerwise.Failed(layerwise.FailureCodeTooLarge, "the layer %s has more than %d uncompressed bytes", of.Digest, r.options.LayerBytes)
+	defer plain.Close()
+	sum := &hashed{from: plain, hash: layout.Hasher(diffOf(layer))}
+	if into != nil {
+		err = into.Read(ctx, sum)
 	}
 	if err == nil {
-		// What follows the compressed stream counts for the digest of the blob.
-		_, err = io.Copy(io.Discard, blob)
+		// What follows the end of the archive belongs to the layer, too.
+		_, err = io.Copy(io.Discard, sum)
+	}
+	if err == nil {
+		err = plain.Rest()
 	}
 	if err != nil {
-		return none, unreadable(of, err)
+		return none, wrongBytes(err, content)
 	}
-	return layerwise.RetrievedLayer{DiffID: text(sum.hash), Size: sum.size}, nil
+	algorithm, _, _ := strings.Cut(diffOf(layer), ":")
+	return layerwise.RetrievedLayer{DiffID: algorithm + ":" + hex.EncodeToString(sum.hash.Sum(nil)), Size: uint64(plain.Size())}, nil
 }
 
-// decompressed tells how a layer is compressed by its first bytes.
-func decompressed(blob *bufio.Reader) (io.Reader, error) {
-	magic, err := blob.Peek(4)
-	if err != nil && err != io.EOF {
-		return nil, err
+// diffOf is a digest of the algorithm that is asked for.
+func diffOf(layer layerwise.LayerRetrieval) string {
+	if layer.DiffID != nil {
+		return *layer.DiffID
 	}
-	switch {
-	case len(magic) >= 2 && magic[0] == 0x1f && magic[1] == 0x8b:
-		return gzip.NewReader(blob)
-	case string(magic) == "\x28\xb5\x2f\xfd":
-		decoder, err := zstd.NewReader(blob, zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return nil, err
-		}
-		return decoder.IOReadCloser(), nil
-	}
-	return blob, nil
+	return "sha256:"
 }
 
-func unreadable(of layerwise.Descriptor, err error) error {
-	var made *layerwise.Failure
-	if errors.As(err, &made) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+// wrongBytes is why a layer is corrupt: when the bytes of its blob are wrong, then
+// that is why anything else is.
+func wrongBytes(err error, content io.Reader) error {
+	if layerwise.FailureOf(err).Code != layerwise.FailureCodeCorrupt {
 		return err
 	}
-	return layerwise.Failed(layerwise.FailureCodeCorrupt, "cannot decompress %s: %v", of.Digest, err)
+	if _, cause := io.Copy(io.Discard, content); cause != nil {
+		return cause
+	}
+	return err
 }
 
-func entries(ctx context.Context, from io.Reader, do func(*tar.Header, io.Reader) error) error {
-	reader := tar.NewReader(from)
-	for {
-		header, err := reader.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
-			return layerwise.Failed(layerwise.FailureCodeCorrupt, "the layer is not a tar file: %v", err)
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := do(header, reader); err != nil {
-			return err
-		}
-	}
+// hashed are bytes that are hashed on their way.
+type hashed struct {
+	from *unpack.Plain
+	hash hash.Hash
 }
 
-// stage is a directory that a layer is unpacked into.
-type stage struct {
-	root   *os.Root
-	name   string
-	prefix []string
-	files  map[string]bool
-}
+func (h *hashed) Taken() int64 { return h.from.Taken() }
 
-func newStage(root *os.Root, name, prefix string) (*stage, error) {
-	parts, err := split(prefix)
-	if err != nil {
-		return nil, layerwise.Failed(layerwise.FailureCodeInvalid, "%q is not a prefix: %v", prefix, err)
-	}
-	return &stage{root: root, name: path.Clean(name), prefix: parts, files: map[string]bool{}}, nil
-}
-
-func split(name string) ([]string, error) {
-	var parts []string
-	for _, part := range strings.Split(name, "/") {
-		switch {
-		case part == "..":
-			return nil, errors.New(`its name has ".." in it`)
-		case strings.Contains(part, "\x00"):
-			return nil, errors.New("its name has a zero byte in it")
-		case part != "" && part != ".":
-			parts = append(parts, part)
-		}
-	}
-	return parts, nil
-}
-
-// inside answers the path of an entry; none for a directory above the prefix.
-func (s *stage) inside(header *tar.Header) ([]string, error) {
-	parts, err := split(header.Name)
-	if err != nil {
-		return nil, denied(header, err.Error())
-	}
-	for i, part := range s.prefix {
-		if i == len(parts) {
-			if header.Typeflag == tar.TypeDir {
-				return nil, nil
-			}
-			break
-		}
-		if parts[i] != part {
-			return nil, denied(header, "it is not below the prefix of the layer")
-		}
-	}
-	if len(parts) < len(s.prefix) {
-		return nil, denied(header, "it is not below the prefix of the layer")
-	}
-	return parts, nil
-}
-
-func denied(header *tar.Header, why string) error {
-	return layerwise.Failed(layerwise.FailureCodeDenied, "%q: %s", header.Name, why)
-}
-
-// check refuses a layer of which any entry may not be unpacked.
-func (s *stage) check(header *tar.Header, _ io.Reader) error {
-	parts, err := s.inside(header)
-	if err != nil || parts == nil {
-		return err
-	}
-	switch header.Typeflag {
-	case tar.TypeReg:
-		s.files[path.Join(parts...)] = true
-	case tar.TypeDir:
-	case tar.TypeSymlink:
-		if !s.stays(parts, header.Linkname) {
-			return denied(header, "it links to something outside")
-		}
-	case tar.TypeLink:
-		target, err := split(header.Linkname)
-		if err != nil || !s.files[path.Join(target...)] {
-			return denied(header, "it is a hard link to what is no file of the layer")
-		}
-		s.files[path.Join(parts...)] = true
-	case tar.TypeXGlobalHeader:
-	default:
-		return denied(header, "it is a device or a pipe")
-	}
-	return nil
-}
-
-// stays tells whether the target of a link is below the prefix.
-func (s *stage) stays(link []string, target string) bool {
-	at := append([]string{}, link[:len(link)-1]...)
-	if strings.HasPrefix(target, "/") {
-		rest, below := strings.CutPrefix(path.Clean(target)+"/", strings.TrimRight(s.name, "/")+"/")
-		if !below || strings.Contains(target, "..") {
-			return false
-		}
-		at, target = nil, rest
-	}
-	named := false
-	for _, part := range strings.Split(target, "/") {
-		switch part {
-		case "", ".":
-		case "..":
-			if named || len(at) == 0 {
-				return false
-			}
-			at = at[:len(at)-1]
-		default:
-			named = true
-			at = append(at, part)
-		}
-	}
-	if len(at) < len(s.prefix) {
-		return false
-	}
-	for i, part := range s.prefix {
-		if at[i] != part {
-			return false
-		}
-	}
-	return true
-}
-
-// unpack makes one entry, in place of what is there.
-func (s *stage) unpack(header *tar.Header, from io.Reader) error {
-	parts, err := s.inside(header)
-	if err != nil || len(parts) == 0 {
-		return err
-	}
-	name := path.Join(parts...)
-	mode := header.FileInfo().Mode().Perm()
-	if err := s.parents(parts); err != nil {
-		return fmt.Errorf("cannot unpack %q: %w", header.Name, err)
-	}
-	info, err := s.root.Lstat(name)
-	if err == nil && !(info.IsDir() && header.Typeflag == tar.TypeDir) {
-		err = s.root.RemoveAll(name)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("cannot unpack %q: %w", header.Name, err)
-	}
-	switch header.Typeflag {
-	case tar.TypeReg:
-		err = s.file(name, mode, from)
-	case tar.TypeDir:
-		if err = s.root.Mkdir(name, 0o777); errors.Is(err, fs.ErrExist) {
-			err = nil
-		}
-		if err == nil {
-			err = s.root.Chmod(name, mode)
-		}
-	case tar.TypeSymlink:
-		err = s.root.Symlink(header.Linkname, name)
-	case tar.TypeLink:
-		target, _ := split(header.Linkname)
-		err = s.root.Link(path.Join(target...), name)
-	}
-	if err == nil && (header.Typeflag == tar.TypeReg || header.Typeflag == tar.TypeDir) {
-		err = s.root.Chtimes(name, header.ModTime, header.ModTime)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot unpack %q: %w", header.Name, err)
-	}
-	return nil
-}
-
-// parents makes the directories above an entry; none of them may be a link.
-func (s *stage) parents(parts []string) error {
-	for i := 1; i < len(parts); i++ {
-		name := path.Join(parts[:i]...)
-		info, err := s.root.Lstat(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = s.root.Mkdir(name, 0o777)
-		} else if err == nil && !info.IsDir() {
-			err = layerwise.Failed(layerwise.FailureCodeDenied, "%q is not a directory", name)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *stage) file(name string, mode fs.FileMode, from io.Reader) error {
-	file, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(file, from)
-	return errors.Join(err, file.Chmod(mode), file.Close())
+func (h *hashed) Read(p []byte) (int, error) {
+	n, err := h.from.Read(p)
+	h.hash.Write(p[:n])
+	return n, err
 }

@@ -90,7 +90,7 @@ func (r *Registry) tagLayout(ctx context.Context, of place, digest string) error
 	if err != nil {
 		return err
 	}
-	data, err := to.ReadBlob(digest, size, layout.LongestDocument)
+	data, err := to.ReadBlob(digest, size, layout.LongestManifest)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func isReferredTo(from *layout.Layout, index *layout.Index, digest string) bool 
 		if looked++; looked > mostIndexes {
 			return true
 		}
-		data, err := from.ReadBlob(entry.Digest, entry.Size, layout.LongestDocument)
+		data, err := from.ReadBlob(entry.Digest, entry.Size, layout.LongestManifest)
 		var read body
 		if err == nil {
 			err = json.Unmarshal(data, &read)

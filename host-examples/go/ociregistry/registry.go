@@ -28,11 +28,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/internal/below"
 	"layerwise.dev/layerwise/internal/layout"
+	"layerwise.dev/layerwise/internal/limits"
 	"layerwise.dev/layerwise/internal/reference"
+	"layerwise.dev/layerwise/internal/unpack"
 )
 
 // Files are what the paths of layers lead to; [layerwise.dev/layerwise/dirfs.FS]
@@ -50,23 +52,46 @@ type Options struct {
 	Layouts string
 	// Files are where layers are read from and unpacked into; nil for nowhere.
 	Files Files
-	// Keychain has the credentials; nil for those of Docker's configuration.
+	// Keychain has the credentials; nil for those that [Keychain] finds.
 	Keychain authn.Keychain
 	// Transport speaks to registries; nil for the default one.
 	Transport http.RoundTripper
 	// PlainHTTP are the registries spoken to without TLS, besides those on
 	// loopback.
 	PlainHTTP []string
-	// LayerBytes caps the uncompressed bytes of one layer; 0 is 64 GiB.
-	LayerBytes int64
+	// Limits say how much is read, unpacked and waited for.
+	Limits Limits
+	// SetID says what becomes of the set-user-id and set-group-id bits of layers
+	// that are unpacked; they are dropped unless it says otherwise.
+	SetID SetID
 	// AtOnce is how many layers are moved at once; 0 is 4.
 	AtOnce int
 }
 
+// Limits are the limits of a registry; zero stands for the default of each.
+type Limits = limits.Limits
+
+// SetID says what becomes of the set-user-id and set-group-id bits of a layer.
+type SetID int
+
+const (
+	// SetIDDropped drops them.
+	SetIDDropped = SetID(unpack.SetIDDropped)
+	// SetIDAsWritten keeps what the system leaves when an ordinary user writes the
+	// files, as the Buildpacks lifecycle does.
+	SetIDAsWritten = SetID(unpack.SetIDAsWritten)
+	// SetIDKept keeps them.
+	SetIDKept = SetID(unpack.SetIDKept)
+)
+
 // Registry lends registries and layouts. It may be used from several goroutines.
 type Registry struct {
 	options Options
-	layouts *os.Root
+	limits  limits.Limits
+	session unpack.Session
+	layouts *below.Dir
+	// more is what tests say to registries besides.
+	more []remote.Option
 }
 
 var _ layerwise.Registry = (*Registry)(nil)
@@ -74,17 +99,17 @@ var _ layerwise.Registry = (*Registry)(nil)
 // New makes a registry; nothing is contacted.
 func New(options Options) (*Registry, error) {
 	if options.Keychain == nil {
-		options.Keychain = authn.DefaultKeychain
-	}
-	if options.LayerBytes == 0 {
-		options.LayerBytes = 64 << 30
+		options.Keychain = Keychain()
 	}
 	if options.AtOnce <= 0 {
 		options.AtOnce = 4
 	}
-	r := &Registry{options: options}
+	if options.Transport == nil {
+		options.Transport = defaultTransport()
+	}
+	r := &Registry{options: options, limits: options.Limits.WithDefaults()}
 	if options.Layouts != "" {
-		root, err := os.OpenRoot(options.Layouts)
+		root, err := below.Open(options.Layouts)
 		if err != nil {
 			return nil, fmt.Errorf("open the directory of layouts: %w", err)
 		}
@@ -143,7 +168,7 @@ func (r *Registry) Read(ctx context.Context, repository string, wanted []layerwi
 			return "", coded(err)
 		}
 		if !utf8.Valid(data) {
-			return "", layerwise.Failed(layerwise.FailureCodeCorrupt, "%s is not utf-8", one.Digest)
+			return "", layerwise.Failed(layerwise.FailureCodeUnsupported, "%s is not utf-8", one.Digest)
 		}
 		return string(data), nil
 	})
@@ -238,7 +263,7 @@ func (r *Registry) Delete(ctx context.Context, repository, digest string) error 
 	case at.layout != "":
 		return r.deleteLayout(ctx, at, digest)
 	}
-	return coded(remote.Delete(r.at(at).Digest(digest), r.speak(ctx)...))
+	return coded(remote.Delete(r.at(at).Digest(digest), r.speak(ctx, at)...))
 }
 
 // place is a repository, and what a reference names in it.
@@ -312,6 +337,9 @@ func (r *Registry) open(ctx context.Context, at place, of layerwise.Descriptor) 
 	if !layout.IsDigest(of.Digest) {
 		return nil, notDigest(of.Digest)
 	}
+	if err := limits.Check("layer-bytes", r.limits.LayerBytes, int64(min(of.Size, 1<<62)), "the size of "+of.Digest); err != nil {
+		return nil, err
+	}
 	if at.layout == "" {
 		return r.openRemote(ctx, at, of)
 	}
@@ -340,11 +368,11 @@ func (r *Registry) put(ctx context.Context, at place, of layerwise.Descriptor, m
 	if at.layout == "" {
 		return r.putRemote(ctx, at, of, mount, open)
 	}
-	directory, err := r.below(at)
+	directory, err := r.below(at, (*below.Dir).Make)
 	if err != nil {
 		return false, err
 	}
-	to, err := layout.Create(ctx, directory)
+	to, err := layout.CreateIn(ctx, directory)
 	if err != nil {
 		return false, err
 	}
@@ -352,62 +380,30 @@ func (r *Registry) put(ctx context.Context, at place, of layerwise.Descriptor, m
 	return to.StoreBlob(ctx, of.Digest, of.Size, open)
 }
 
-// below is the directory of a layout, which must be below the one of all
-// layouts, whatever links there are on the way.
-func (r *Registry) below(at place) (string, error) {
+// below opens the directory of a layout, which must be below the one of all
+// layouts, without links on the way.
+func (r *Registry) below(at place, open func(*below.Dir, ...string) (*below.Dir, error)) (*below.Dir, error) {
 	denied := layerwise.Failed(layerwise.FailureCodeDenied, "no layouts may be opened at %q", at.layout)
 	if r.layouts == nil || !filepath.IsLocal(at.layout) {
-		return "", denied
+		return nil, denied
 	}
-	parts := strings.Split(filepath.Clean(at.layout), "/")
-	for i := range parts {
-		name := filepath.Join(parts[:i+1]...)
-		info, err := r.layouts.Lstat(name)
-		if errors.Is(err, os.ErrNotExist) {
-			break
-		}
-		if err != nil {
-			return "", err
-		}
-		if info.Mode()&os.ModeSymlink != 0 {
-			return "", denied
-		}
+	var parts []string
+	if clean := filepath.Clean(at.layout); clean != "." {
+		parts = strings.Split(clean, "/")
 	}
-	return filepath.Join(r.layouts.Name(), at.layout), nil
+	found, err := open(r.layouts, parts...)
+	if err != nil && layerwise.FailureOf(err).Code == layerwise.FailureCodeCorrupt {
+		return nil, denied
+	}
+	return found, err
 }
 
 func (r *Registry) layout(at place) (*layout.Layout, error) {
-	directory, err := r.below(at)
+	directory, err := r.below(at, (*below.Dir).Enter)
 	if err != nil {
 		return nil, err
 	}
-	return layout.Open(directory)
-}
-
-// coded gives errors of a registry the codes of the contract.
-func coded(err error) error {
-	var answered *transport.Error
-	var made *layerwise.Failure
-	if err == nil || errors.As(err, &made) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	if !errors.As(err, &answered) {
-		return layerwise.Failed(layerwise.FailureCodeUnavailable, "%v", err)
-	}
-	code := layerwise.FailureCodeOther
-	switch status := answered.StatusCode; {
-	case status == http.StatusNotFound:
-		code = layerwise.FailureCodeNotFound
-	case status == http.StatusUnauthorized:
-		code = layerwise.FailureCodeUnauthorized
-	case status == http.StatusForbidden:
-		code = layerwise.FailureCodeDenied
-	case status == http.StatusMethodNotAllowed:
-		code = layerwise.FailureCodeUnsupported
-	case status == http.StatusTooManyRequests || status >= 500:
-		code = layerwise.FailureCodeUnavailable
-	}
-	return layerwise.Failed(code, "%v", err)
+	return layout.OpenIn(directory)
 }
 
 // each does something for many items, some at once.
@@ -451,12 +447,10 @@ func (r *Registry) at(of place) name.Repository {
 	return registry.Repo(of.path)
 }
 
-func (r *Registry) speak(ctx context.Context) []remote.Option {
-	options := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(r.options.Keychain)}
-	if r.options.Transport != nil {
-		options = append(options, remote.WithTransport(r.options.Transport))
-	}
-	return options
+func (r *Registry) speak(ctx context.Context, at place) []remote.Option {
+	through := &guard{inner: r.options.Transport, limits: r.limits, encrypted: r.at(at).Scheme() == "https"}
+	options := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(r.options.Keychain), remote.WithTransport(through)}
+	return append(options, r.more...)
 }
 
 func readerOf(data []byte) func() (io.ReadCloser, error) {

@@ -228,16 +228,14 @@ func TestLayersThatLeadOutAreRefused(t *testing.T) {
 	r, root := opened(t)
 	into := &layerwise.LayerDestination{Root: "/f", Prefix: "p"}
 	for name, entries := range map[string][]tar.Header{
-		"up":               {{Name: "p/../../x", Typeflag: tar.TypeReg}},
-		"absolute":         {{Name: "/q/x", Typeflag: tar.TypeReg}},
-		"outside":          {{Name: "q/x", Typeflag: tar.TypeReg}},
-		"a link out":       {{Name: "p/l", Typeflag: tar.TypeSymlink, Linkname: "../../x"}},
-		"an absolute link": {{Name: "p/l", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}},
-		"through a link":   {{Name: "p/l", Typeflag: tar.TypeSymlink, Linkname: "d/../../.."}},
-		"a hard link":      {{Name: "p/l", Typeflag: tar.TypeLink, Linkname: "../secret"}},
-		"a device":         {{Name: "p/d", Typeflag: tar.TypeChar}},
-		"a pipe":           {{Name: "p/d", Typeflag: tar.TypeFifo}},
-		"a file first":     {{Name: "p/ok", Typeflag: tar.TypeReg, Linkname: "x"}, {Name: "q/x", Typeflag: tar.TypeReg}},
+		"up":             {{Name: "p/../../x", Typeflag: tar.TypeReg}},
+		"absolute":       {{Name: "/q/x", Typeflag: tar.TypeReg}},
+		"outside":        {{Name: "q/x", Typeflag: tar.TypeReg}},
+		"through a link": {{Name: "p/l", Typeflag: tar.TypeSymlink, Linkname: "/etc"}, {Name: "p/l/x", Typeflag: tar.TypeReg}},
+		"a hard link":    {{Name: "p/l", Typeflag: tar.TypeLink, Linkname: "../secret"}},
+		"a device":       {{Name: "p/d", Typeflag: tar.TypeChar}},
+		"a pipe":         {{Name: "p/d", Typeflag: tar.TypeFifo}},
+		"a file first":   {{Name: "p/ok", Typeflag: tar.TypeReg, Linkname: "x"}, {Name: "q/x", Typeflag: tar.TypeReg}},
 	} {
 		data := archive(t, entries...)
 		layer := stored(t, r, root, data)
@@ -269,7 +267,7 @@ func stored(t *testing.T, r *Registry, root string, data []byte) layerwise.Descr
 
 func TestLayersAreCapped(t *testing.T) {
 	r, root := opened(t)
-	r.options.LayerBytes = 1000
+	r.limits.LayerBytes = 1000
 	var bomb bytes.Buffer
 	writer := gzip.NewWriter(&bomb)
 	if _, err := writer.Write(make([]byte, 10_000)); err != nil {

@@ -22,7 +22,7 @@ import (
 // resolveRemote reads the manifest, so that digest and size are those of its
 // bytes and not what a header says.
 func (r *Registry) resolveRemote(ctx context.Context, of place) ([]layerwise.Descriptor, error) {
-	found, err := remote.Get(r.reference(of), r.speak(ctx)...)
+	found, err := remote.Get(r.reference(of), r.speak(ctx, of)...)
 	if err != nil {
 		return nil, coded(err)
 	}
@@ -44,14 +44,14 @@ func (r *Registry) reference(of place) name.Reference {
 // be, and it may be on the other shelf.
 func (r *Registry) openRemote(ctx context.Context, at place, of layerwise.Descriptor) (io.ReadCloser, error) {
 	manifest := func() (io.ReadCloser, error) {
-		found, err := remote.Get(r.at(at).Digest(of.Digest), r.speak(ctx)...)
+		found, err := remote.Get(r.at(at).Digest(of.Digest), r.speak(ctx, at)...)
 		if err != nil {
 			return nil, coded(err)
 		}
 		return readerOf(found.Manifest)()
 	}
 	blob := func() (io.ReadCloser, error) {
-		layer, err := remote.Layer(r.at(at).Digest(of.Digest), r.speak(ctx)...)
+		layer, err := remote.Layer(r.at(at).Digest(of.Digest), r.speak(ctx, at)...)
 		if err != nil {
 			return nil, coded(err)
 		}
@@ -79,7 +79,7 @@ func (r *Registry) openRemote(ctx context.Context, at place, of layerwise.Descri
 }
 
 func (r *Registry) hasRemote(ctx context.Context, at place, digest string) (layerwise.Presence, error) {
-	layer, err := remote.Layer(r.at(at).Digest(digest), r.speak(ctx)...)
+	layer, err := remote.Layer(r.at(at).Digest(digest), r.speak(ctx, at)...)
 	var there bool
 	if err == nil {
 		there, err = partial.Exists(layer)
@@ -107,18 +107,18 @@ func (m manifest) MediaType() (types.MediaType, error) { return types.MediaType(
 func (m manifest) Digest() (v1.Hash, error)            { return v1.NewHash(layout.DigestOf(m.text)) }
 func (m manifest) Size() (int64, error)                { return int64(len(m.text)), nil }
 func (r *Registry) putManifest(ctx context.Context, at place, of layerwise.Descriptor, document string) error {
-	return coded(remote.Put(r.at(at).Digest(of.Digest), manifest{of.MediaType, []byte(document)}, r.speak(ctx)...))
+	return coded(remote.Put(r.at(at).Digest(of.Digest), manifest{of.MediaType, []byte(document)}, r.speak(ctx, at)...))
 }
 
 func (r *Registry) tagRemote(ctx context.Context, of place, digest string) error {
-	found, err := remote.Get(r.at(of).Digest(digest), r.speak(ctx)...)
+	found, err := remote.Get(r.at(of).Digest(digest), r.speak(ctx, of)...)
 	if err != nil {
 		return coded(err)
 	}
 	if layout.DigestOf(found.Manifest) != digest && strings.HasPrefix(digest, "sha256:") {
 		return layerwise.Failed(layerwise.FailureCodeCorrupt, "the manifest %s does not have this digest", digest)
 	}
-	return coded(remote.Tag(r.at(of).Tag(of.tagOrLatest()), found, r.speak(ctx)...))
+	return coded(remote.Tag(r.at(of).Tag(of.tagOrLatest()), found, r.speak(ctx, of)...))
 }
 
 // blob is a layer with known bytes.
@@ -154,7 +154,7 @@ func (r *Registry) putRemote(ctx context.Context, at place, of layerwise.Descrip
 		from.path = mount
 		layer = &remote.MountableLayer{Layer: layer, Reference: r.at(from).Digest(of.Digest)}
 	}
-	return true, coded(remote.WriteLayer(r.at(at), layer, r.speak(ctx)...))
+	return true, coded(remote.WriteLayer(r.at(at), layer, r.speak(ctx, at)...))
 }
 
 func annotations(of map[string]string) []layerwise.Annotation {

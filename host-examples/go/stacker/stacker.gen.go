@@ -18,11 +18,20 @@
 // (10,000, nesting of a document), `attempts` (8, to save against other
 // writers).
 //
+// With `build` in the options a lookup decides as a build would that starts
+// now: the sources of imports and bases are compared instead of their copies,
+// a layer with binds or without a wanted layer type is built all the same, and
+// so is everything on top of a layer that is built. The sources have to be
+// lent.
+//
 // What the guarded reading does besides: it refuses definitions with members
 // that the version does not know or with names that lead out of their
-// directories, and to open without knowing every place and `epoch`; beside each entry on a built base it keeps the SHA-256 of that
-// base, in the file `build.cache.guard` next to the cache file, and misses
-// where it is absent or another; and it starts fresh when the cache file cannot
+// directories, and to open without knowing every place and `epoch`. In the
+// file `build.cache.guard` next to the cache file it keeps, beside each entry
+// that it puts, the SHA-256 of the built base and the hashes of imports with a
+// destination, and misses where one is another; entries of stacker itself
+// have no such record, which is noted. In a build it misses where the config
+// or a layer of a result is gone. It starts fresh when the cache file cannot
 // be read, keeping the bytes under another name.
 package stacker
 
@@ -81,15 +90,29 @@ type Policy struct {
 	DryRun bool `wit:"dry-run"`
 }
 
+// Build: a build that would start now.
+type Build struct {
+	// The directory of the build, which relative sources of bases start from.
+	Directory string `wit:"directory"`
+	// The layer types that are wanted: `tar`, `squashfs` (which stacker makes
+	// with verity data), or `TYPE+BOOL` as in the cache. With none any type
+	// will do; an entry that was put without manifests says nothing of types
+	// and is taken as complete.
+	Types []string `wit:"types"`
+}
+
 // Options: how to open a cache.
 type Options struct {
 	Semantics layerwise.Semantics `wit:"semantics"`
 	Places    Places              `wit:"places"`
 	Epoch     Epoch               `wit:"epoch"`
 	// Each name once.
-	Definitions []Definition      `wit:"definitions"`
-	Policy      Policy            `wit:"policy"`
-	Limits      []layerwise.Limit `wit:"limits"`
+	Definitions []Definition `wit:"definitions"`
+	Policy      Policy       `wit:"policy"`
+	// Decide as this build would. Without it lookups are about the cache and
+	// the copies of sources as they are.
+	Build  *Build            `wit:"build"`
+	Limits []layerwise.Limit `wit:"limits"`
 }
 
 // Writing: a file to be written.
@@ -228,6 +251,9 @@ type Answer struct {
 	Reason *layerwise.Finding `wit:"reason"`
 	// The changed objects of a directory import or of overlay directories.
 	Changes []Change `wit:"changes"`
+	// Whether the build of the options builds the layer although this is a hit:
+	// for its binds, or for a wanted layer type. The reason is in `notes`.
+	Rebuilt bool `wit:"rebuilt"`
 	// What the caller should know about a hit: inputs that nothing checks,
 	// reasons for which stacker builds all the same.
 	Notes []layerwise.Finding `wit:"notes"`

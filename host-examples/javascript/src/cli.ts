@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { demo } from './cli/demo.js';
 import { conformance, replay } from './cli/replay.js';
 import { scenario } from './cli/scenario.js';
+import { escape } from './cli/text.js';
 import { Engine } from './engine.js';
 
 const HELP = `Decides what a container build may reuse, and says why.
@@ -54,7 +55,7 @@ async function main(args: string[]): Promise<number> {
         return usage(`there is no command ${JSON.stringify(command)}`);
     }
   } catch (error) {
-    console.error(`layerwise: ${(error as Error).message}`);
+    console.error(escape(`layerwise: ${(error as Error).message}`));
     return 3;
   }
 }

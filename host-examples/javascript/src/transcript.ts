@@ -2,6 +2,7 @@
 // them again. A replay needs no store and must give the same answers.
 import type { Engine } from './engine.js';
 import { LayerwiseError } from './errors.js';
+import { countStrings } from './expansion.js';
 import { type Func, Handles, type Type } from './values.js';
 
 export interface Transcript {
@@ -31,13 +32,15 @@ export interface Mismatch {
   actual: string;
 }
 
-/** The transcript in a JSON text. Throws a `TypeError` when it is none. */
+/** The transcript in a JSON text. Throws a `TypeError` when it is none, or its strings come to too much. */
 export function transcriptOf(text: string): Transcript {
   const found = JSON.parse(text) as Partial<Transcript> | null;
   if (found?.schema !== 'layerwise/transcript/1' || !Array.isArray(found.instances)) {
     throw new TypeError(`not a transcript: its schema is ${JSON.stringify(found?.schema)}, expected "layerwise/transcript/1"`);
   }
-  return { ...found, strings: found.strings ?? [] } as Transcript;
+  const transcript = { ...found, strings: found.strings ?? [] } as Transcript;
+  countStrings(transcript.instances, transcript.strings, text.length);
+  return transcript;
 }
 
 /** Plays every instance again and tells those that differ. */

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../dist/index.js';
 import { fromDockerConfig, Repositories } from '../dist/node/index.js';
+import { follow, shown, withoutAddresses } from '../dist/node/address.js';
 import { needs } from './live.js';
 import { directory, engine, sha256 } from './support.js';
 
@@ -104,6 +105,44 @@ test('a registry with tokens: asked for once a scope, out of the Docker config, 
   context.after(() => strangers.close());
   assert.deepEqual(strangers.resolve([`${host}/app:one`]).map(codeOf), ['unauthorized']);
   assert.equal(thrown(() => store.locate('UPPER')), 'invalid');
+});
+
+test('a registry that is hostile learns nothing, tells nothing and ends', async (context) => {
+  const server = spawn(process.execPath, [fileURLToPath(new URL('./hostile-registry.js', import.meta.url))], { stdio: ['ignore', 'pipe', 'inherit'] });
+  context.after(() => server.kill());
+  const [line] = await once(server.stdout, 'data');
+  const [port, other] = String(line).trim().split(' ');
+  const opened = (/** @type {object} */ more) => {
+    const store = new Repositories({ layouts: directory(context), credentials: () => ({ user: 'me', password: 'pass-word' }), ...more });
+    context.after(() => store.close());
+    return store;
+  };
+  const resolve = (/** @type {string} */ name, /** @type {object} */ more = {}) => {
+    const [answer] = opened(more).resolve([`127.0.0.1:${port}/${name}:1`]);
+    const words = answer instanceof Failure ? answer.message : '';
+    for (const secret of ['pass-word', '0123456789abcdef', Buffer.from('me:pass-word').toString('base64')]) assert.ok(!words.includes(secret), words);
+    return codeOf(answer);
+  };
+  assert.deepEqual([resolve('echo'), resolve('signed'), resolve('ftp'), resolve('loop'), resolve('large')], ['denied', 'unavailable', 'other', 'other', 'too-large']);
+  // A redirection elsewhere is followed without what proves who is asking.
+  assert.ok(!(resolve('elsewhere') instanceof Failure));
+  assert.deepEqual(await (await fetch(`http://127.0.0.1:${other}/seen`)).json(), ['']);
+  const start = Date.now();
+  assert.equal(resolve('drip', { transferSeconds: 0.3 }), 'unavailable');
+  assert.equal(resolve('drip', { transferRate: 10_000, transferRateSeconds: 0.2 }), 'unavailable');
+  assert.equal(resolve('silent', { milliseconds: 200 }), 'deadline');
+  assert.ok(Date.now() - start < 20_000);
+  assert.equal(resolve('echo', { credentials: () => ({ user: 'me', password: '' }) }), 'denied');
+});
+
+test('from https nothing leads to http', () => {
+  assert.equal(follow('https://a/b', '/c?d'), 'https://a/c?d');
+  assert.equal(follow('http://a/b', 'http://c/d'), 'http://c/d');
+  for (const location of ['http://a/b?secret=1', 'ftp://a/b?secret=1', 'file:///etc/passwd', 'http://[']) {
+    assert.throws(() => follow('https://u:pw@a/b?secret=1', location), (/** @type {Failure} */ failure) => !/secret|pw/.test(failure.message));
+  }
+  assert.equal(shown('https://user:pw@host:1/path?sig=x#y'), 'https://host:1/path');
+  assert.equal(withoutAddresses("at 'https://user:pw@h/p?sig=x': refused"), "at 'https://h/p': refused");
 });
 
 async function freePort() {

@@ -5,7 +5,6 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import * as tar from 'tar';
 import { Failure } from '../dist/index.js';
 import { Directories, LayoutImages, Repositories } from '../dist/node/index.js';
 import { Layout } from '../dist/node/layout.js';
@@ -91,15 +90,31 @@ test('a write happens whole, and only when what must hold does', (context) => {
   // The answer ends with the first failure.
   const answers = lent.write([change('/w/1', '1'), change('/w/a', '2', { tag: 'absent' }), change('/w/3', '3')]);
   assert.deepEqual(answers.map(codeOf), [undefined, 'conflict']);
+  assert.equal(write('/w/.layerwise-write.lock', 'x', { tag: 'any' }), 'invalid');
   assert.deepEqual(fs.readdirSync(join(root, 'open')).sort(), ['1', 'a', 'inner', 'x']);
 });
 
 test('the lock of a writer that was killed is taken over', (context) => {
   const { root, lent } = files(context);
   const { pid } = spawnSync(process.execPath, ['-e', '']);
-  fs.writeFileSync(join(root, 'open/.layerwise-write.lock'), String(pid));
+  fs.writeFileSync(join(root, 'open/.layerwise-write.pid'), String(pid));
   assert.equal(codeOf(lent.write([change('/w/a', 'more')])[0]), undefined);
   assert.deepEqual(fs.readdirSync(join(root, 'open')).sort(), ['a', 'inner']);
+});
+
+test('nothing of another writer is taken away', (context) => {
+  const { root, lent } = files(context);
+  // What writers of other languages have while they write, and of one of ours.
+  const theirs = ['.layerwise-write.tmp', '.layerwise-write.lock', '.layerwise-write.0b0c'];
+  for (const name of theirs) fs.writeFileSync(join(root, 'open', name), 'theirs');
+  assert.equal(codeOf(lent.write([change('/w/a', 'more')])[0]), undefined);
+  for (const name of theirs) assert.equal(fs.readFileSync(join(root, 'open', name), 'utf8'), 'theirs');
+  const images = join(root, 'images');
+  new Layout(images).create();
+  fs.writeFileSync(join(images, '.layerwise.tmp'), 'theirs');
+  new Layout(images).document(MANIFEST, '{}');
+  assert.equal(fs.readFileSync(join(images, '.layerwise.tmp'), 'utf8'), 'theirs');
+  assert.deepEqual(fs.readdirSync(images).sort(), ['.layerwise.tmp', 'blobs', 'index.json', 'oci-layout']);
 });
 
 test('names of any bytes cross and come back; walks are in the order of bytes', (context) => {
@@ -237,50 +252,60 @@ test('layouts are repositories: names move, manifests go with their blobs', (con
   assert.equal(codeThrown(() => store.write('oci:out/x', 'blob', '', 'x')), 'denied');
 });
 
-test('layers are stored from tar files, and unpacked below their prefix only', async (context) => {
+test('layers are copied and checked, and neither unpacked nor packed', (context) => {
   const root = directory(context);
-  fs.mkdirSync(join(root, 'w/made/bin'), { recursive: true });
-  fs.mkdirSync(join(root, 'w/into'));
-  fs.writeFileSync(join(root, 'w/made/bin/tool'), 'tool', { mode: 0o755 });
-  fs.symlinkSync('tool', join(root, 'w/made/bin/link'));
-  await tar.create({ cwd: join(root, 'w'), file: join(root, 'w/layer.tar'), portable: true }, ['made']);
-  const lent = new Directories([{ name: '/w', directory: join(root, 'w'), writable: true }]);
-  const store = new Repositories({ layouts: root, files: lent });
-  const bytes = fs.readFileSync(join(root, 'w/layer.tar'));
-  const source = { tag: /** @type {const} */ ('file'), val: '/w/layer.tar' };
-  const wanted = { mediaType: `${LAYER}+gzip`, digest: '', size: 0n, annotations: [] };
-  const [first] = /** @type {any} */ (store.store('oci:images', [{ descriptor: wanted, source }]));
-  assert.deepEqual([first.written, first.diffId], [true, sha256(bytes)]);
-  const [again] = /** @type {any} */ (store.store('oci:images', [{ descriptor: first.descriptor, source }]));
-  assert.equal(again.written, false);
-  const other = { ...first.descriptor, digest: sha256('other') };
-  assert.equal(codeOf(store.store('oci:images', [{ descriptor: other, source }])[0]), 'conflict');
-  const retrieve = (/** @type {string} */ prefix, /** @type {any} */ more) => store.retrieve('oci:images', [{ descriptor: first.descriptor, into: { root: '/w/into', prefix }, ...more }])[0];
-  assert.equal(codeOf(retrieve('elsewhere', {})), 'denied');
-  assert.equal(codeOf(retrieve('made', { diffId: sha256('other') })), 'corrupt');
-  assert.deepEqual(fs.readdirSync(join(root, 'w/into')), []);
-  assert.deepEqual(retrieve('made', { diffId: sha256(bytes) }), { diffId: sha256(bytes), size: BigInt(bytes.length) });
-  assert.equal(fs.readFileSync(join(root, 'w/into/made/bin/link'), 'utf8'), 'tool');
-  assert.equal(fs.statSync(join(root, 'w/into/made/bin/tool')).mode & 0o777, 0o755);
+  const layer = Buffer.from('a layer');
+  const store = new Repositories({ layouts: root, provider: () => layer });
+  context.after(() => store.close());
+  const descriptor = { mediaType: LAYER, digest: sha256(layer), size: BigInt(layer.length), annotations: [] };
+  const put = (/** @type {any} */ source, /** @type {any} */ more = {}) => store.store('oci:l', [{ descriptor: { ...descriptor, ...more }, source }])[0];
+  assert.deepEqual(put({ tag: 'provider', val: 'x' }), { descriptor, written: true });
+  for (const answer of [put({ tag: 'file', val: '/w/layer.tar' }), put({ tag: 'file', val: '/w/layer.tar' }, { digest: '', size: 0n }), put({ tag: 'provider', val: 'x' }, { digest: '' })]) {
+    assert.equal(codeOf(answer), 'unsupported');
+    assert.match(String(answer), /cannot store the layer "/);
+  }
+  const packed = gzipSync(layer);
+  new Layout(join(root, 'l')).store(sha256(packed), packed);
+  const zipped = { ...descriptor, mediaType: `${LAYER}+gzip`, digest: sha256(packed), size: BigInt(packed.length) };
+  const retrieve = (/** @type {any} */ of, /** @type {any} */ more = {}) => store.retrieve('oci:l', [{ descriptor: of, ...more }])[0];
+  assert.deepEqual(retrieve(zipped, { diffId: sha256(layer) }), { diffId: sha256(layer), size: 7n });
+  assert.equal(codeOf(retrieve(zipped, { diffId: sha256('other') })), 'corrupt');
+  const before = fs.readdirSync(root, { recursive: true });
+  const answer = retrieve(zipped, { into: { root: '/w', prefix: 'p' } });
+  assert.equal(codeOf(answer), 'unsupported');
+  assert.ok(String(answer).includes(`cannot unpack the layer "${zipped.digest}"`));
+  assert.deepEqual(fs.readdirSync(root, { recursive: true }), before);
+});
 
-  const hostile = (/** @type {string} */ path, /** @type {any} */ header) => {
-    const head = new tar.Header({ path, mode: 0o644, size: 0, type: 'File', mtime: new Date(0), ...header });
-    const block = Buffer.alloc(512);
-    head.encode(block, 0);
-    const blob = gzipSync(Buffer.concat([block, Buffer.alloc(1024)]));
-    new Layout(join(root, 'images')).store(sha256(blob), blob);
-    const descriptor = { mediaType: `${LAYER}+gzip`, digest: sha256(blob), size: BigInt(blob.length), annotations: [] };
-    return codeOf(store.retrieve('oci:images', [{ descriptor, into: { root: '/w/into', prefix: 'p' } }])[0]);
+test('a layer that says or brings too much is refused', (context) => {
+  const root = directory(context);
+  const store = new Repositories({ layouts: root, provider: () => assert.fail('it is read') });
+  context.after(() => store.close());
+  const huge = { mediaType: LAYER, digest: sha256('x'), size: 99n << 40n, annotations: [] };
+  for (const answer of [store.retrieve('oci:l', [{ descriptor: huge }])[0], store.retrieve('127.0.0.1:1/a', [{ descriptor: huge }])[0], store.store('oci:l', [{ descriptor: huge, source: { tag: 'provider', val: 'x' } }])[0], store.store('oci:l', [{ descriptor: huge, source: { tag: 'repository', val: '127.0.0.1:1/a' } }])[0]]) {
+    assert.equal(codeOf(answer), 'too-large');
+    assert.match(String(answer), /limit layer-bytes/);
+  }
+  const bomb = gzipSync(Buffer.alloc(200 * 2 ** 20), { level: 9 });
+  assert.ok(bomb.length < 2 ** 20);
+  new Layout(join(root, 'l')).store(sha256(bomb), bomb);
+  const answer = store.retrieve('oci:l', [{ descriptor: { ...huge, mediaType: `${LAYER}+gzip`, digest: sha256(bomb), size: BigInt(bomb.length) } }])[0];
+  assert.equal(codeOf(answer), 'too-large');
+  assert.match(String(answer), /limit layer-ratio/);
+});
+
+test('a walk goes only so deep', (context) => {
+  const { root, lent } = files(context);
+  fs.mkdirSync(join(root, 'open', 'd/'.repeat(300)), { recursive: true });
+  assert.throws(() => lent.walk('/w', {}, 1n << 40n), /limit walk-depth of 256/);
+  const walk = (/** @type {any} */ limits) => {
+    const more = new Directories([{ name: '/w', directory: join(root, 'open') }], limits);
+    context.after(() => more.close());
+    return () => more.walk('/w', {}, 1n << 40n).length;
   };
-  assert.equal(hostile('../x', {}), 'denied');
-  assert.equal(hostile('p/../../x', {}), 'denied');
-  assert.equal(hostile('etc/passwd', {}), 'denied');
-  assert.equal(hostile('p/link', { type: 'SymbolicLink', linkpath: '../../out' }), 'denied');
-  assert.equal(hostile('p/link', { type: 'SymbolicLink', linkpath: '/etc' }), 'denied');
-  assert.equal(hostile('p/link', { type: 'Link', linkpath: 'made/bin/tool' }), 'denied');
-  assert.equal(hostile('p/pipe', { type: 'FIFO' }), 'denied');
-  assert.deepEqual(fs.readdirSync(join(root, 'w/into')), ['made']);
-  lent.close();
+  assert.equal(walk({ walkDepth: 300 })(), 303);
+  assert.throws(walk({ walkDepth: 300, walkPathBytes: 1000 }), /limit walk-path-bytes/);
+  assert.throws(walk({ walkDepth: 300, walkEntries: 100 }), /more than 100 entries/);
 });
 
 test('names are completed as Docker does', () => {

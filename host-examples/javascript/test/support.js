@@ -5,6 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Engine, Memory } from '../dist/index.js';
 
+// No test makes marks with the key of this user.
+const state = realpathSync(mkdtempSync(join(tmpdir(), 'layerwise-marks-')));
+process.env['LAYERWISE_MARKS_KEY'] = join(state, 'marks.key');
+process.on('exit', () => rmSync(state, { recursive: true, force: true }));
+
 export const engine = await Engine.load();
 export const PLATFORM = { os: 'linux', architecture: 'amd64' };
 export const MAKE = '{"Env":["PATH=/bin","MODE=fast"],"Cmd":["/bin/sh","-c","make"]}';

@@ -19,7 +19,7 @@ const SESSION = [
   { call: 'docker#open', args: [{ semantics: { reading: 'guarded', version: null }, 'cache-from': [], policy: ['dry-run'], 'host-os': '', 'docker-version': '', limits: [] }], result: { ok: { resource: 0 } } },
   {
     call: 'docker#[method]session.lookup',
-    args: [{ resource: 0 }, { parent: null, config: '{}', platform: { os: 'linux', architecture: 'amd64', variant: '', 'os-version': '', 'os-features': [] } }],
+    args: [{ resource: 0 }, { parent: null, config: '{}', platform: { os: 'linux', architecture: 'amd64', variant: '', 'os-version': '', 'os-features': [] }, place: [] }],
     result: { ok: { outcome: 'miss', image: null, source: null, effects: [], notes: [] } },
     imports: [{ call: 'image-store#children', args: [null], result: { ok: [] } }],
   },

@@ -191,7 +191,7 @@ function caches(instance, have, want) {
     const { summary, findings } = first.compare(second);
     /** @type {[string, string][]} */
     const facts = summary.differences.map(({ path, have, want }) => [path, want === undefined ? String(have) : `${have} / ${want}`]);
-    if (summary.code === 'buildkit/same') return hit('Hit: the same cache', 'Both have the same records and results.', facts, [summary]);
+    if (summary.code === 'buildkit/same') return hit('Hit: the same cache', 'No build parts from one to the other.', facts, [summary]);
     const roots = findings.filter(({ cascade }) => !cascade).length;
     return miss(`Miss: the caches part at ${count(roots, 'record', 'records')}`, 'Where the builds parted comes first; what stands on it is a consequence.', findings, facts);
   } finally {

@@ -23,6 +23,14 @@ def engine() -> Engine:
     return Engine()
 
 
+@pytest.fixture(autouse=True)
+def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test makes marks with the key of this user."""
+    path = tmp_path.with_name(f"{tmp_path.name}.marks") / "marks.key"
+    monkeypatch.setenv("LAYERWISE_MARKS_KEY", str(path))
+    return path
+
+
 def need(*programs: str) -> None:
     """Skips a test for which a program is missing, unless it has to run."""
     missing = [program for program in programs if shutil.which(program) is None]

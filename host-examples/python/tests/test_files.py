@@ -383,3 +383,36 @@ def test_roots_are_opened_once_and_stay(inside: Path) -> None:
         [found] = files.read([path], 9)
         assert not isinstance(found, Failure)
         assert found.text == "a"
+
+
+def test_a_walk_goes_only_so_deep(inside: Path, files: Files) -> None:
+    """As one of 50,000 levels, which took 3.3 GB: each entry has all of its path."""
+    at = os.open(inside, os.O_RDONLY)
+    for _ in range(300):
+        os.mkdir("d", dir_fd=at)
+        below = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+    with pytest.raises(Failure, match="limit walk-depth") as deep:
+        files.walk("/w", Facts(0), 1 << 40)
+    assert deep.value.code is FailureCode.TOO_LARGE
+    with Files(Root(inside, name="/w"), walk_depth=300) as more:
+        assert len(more.walk("/w", Facts(0), 1 << 40)) > 300
+    with (
+        Files(Root(inside, name="/w"), walk_entries=50) as fewer,
+        pytest.raises(Failure, match="more entries than the limit of 50"),
+    ):
+        fewer.walk("/w", Facts(0), 1 << 40)
+
+
+def test_paths_of_a_walk_have_a_limit(inside: Path) -> None:
+    for number in range(20):
+        (inside / f"{number:0100}").write_text("")
+    with (
+        Files(Root(inside, name="/w"), walk_path_bytes=1999) as files,
+        pytest.raises(Failure, match="limit walk-path-bytes of 1999"),
+    ):
+        files.walk("/w", Facts(0), 1 << 40)
+    with Files(Root(inside, name="/w"), walk_path_bytes=2000) as files:
+        assert len(files.walk("/w", Facts(0), 1 << 40)) == 21

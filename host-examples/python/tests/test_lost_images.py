@@ -229,7 +229,9 @@ def test_something_in_the_place_of_blobs_is_not_an_empty_store(tmp_path: Path) -
     all_fail(tmp_path, store, base, child, FailureCode.CORRUPT, "is not a directory")
     blobs.unlink()
     blobs.symlink_to(blobs)
-    all_fail(tmp_path, store, base, child, FailureCode.OTHER, "cannot search")
+    all_fail(
+        tmp_path, store, base, child, FailureCode.CORRUPT, "it is a link, which is not followed"
+    )
     blobs.unlink()
     (tmp_path / "moved").rename(blobs)
     assert store.children(base) == [child]

@@ -130,6 +130,18 @@ impl Session {
         Ok(Cache { resource })
     }
 
+    pub fn open_any_size(
+        &self,
+        repository: &str,
+        descriptor: &Descriptor,
+        caps: &[(String, u64)],
+    ) -> Result<Cache, Error> {
+        let (descriptor, caps) = (descriptor.clone().into(), limits(caps.to_vec()));
+        let handle = function!(self, call_open_any_size, repository, &descriptor, &caps)?;
+        let resource = self.resource(handle.map_err(refused)?);
+        Ok(Cache { resource })
+    }
+
     pub fn verify(
         &self,
         config: &str,
@@ -145,10 +157,18 @@ impl Session {
         &self,
         repository: &str,
         descriptor: &Descriptor,
+        read_layers: bool,
         caps: &[(String, u64)],
     ) -> Result<Report, Error> {
         let (descriptor, caps) = (descriptor.clone().into(), limits(caps.to_vec()));
-        let report = function!(self, call_inspect, repository, &descriptor, &caps)?;
+        let report = function!(
+            self,
+            call_inspect,
+            repository,
+            &descriptor,
+            read_layers,
+            &caps
+        )?;
         Ok(report.map_err(refused)?.into())
     }
 

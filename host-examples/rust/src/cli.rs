@@ -8,7 +8,9 @@ mod demo;
 mod docker;
 mod edges;
 mod failed;
+mod interrupt;
 mod lend;
+mod limits;
 mod page;
 mod record;
 mod replay;
@@ -17,6 +19,7 @@ mod rule;
 mod scenario;
 mod stacker;
 mod text;
+mod typed;
 mod why;
 
 use std::env;
@@ -35,10 +38,10 @@ use reply::{Exit, Reply, Style};
 /// Runs the command line.
 pub fn main() -> ExitCode {
     let json = env::args_os().any(|argument| argument == "--json");
-    let reply = match Cli::try_parse() {
+    let reply = match Cli::try_parse_from(typed::arguments(env::args_os())) {
         Ok(cli) => reply(&cli),
         Err(error) if error.kind() == ErrorKind::DisplayVersion => version(json),
-        Err(error) => usage(&error, json),
+        Err(error) => usage(&typed::suggest(error, env::args_os()), json),
     };
     let exit = print(&reply, io::stdout().lock(), io::stderr().lock());
     ExitCode::from(exit.code())
@@ -93,6 +96,7 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
             DockerCommand::Plan(args) => docker::plan(global, args, style),
             DockerCommand::Explain(args) => docker::explain(global, args, style),
             DockerCommand::History(args) => docker::history(global, args, style),
+            DockerCommand::Adopt(args) => docker::adopt(args, style),
         },
         Command::Buildpacks(command) => buildpacks::run(global, command, style),
         Command::Stacker(command) => stacker::run(global, command, style),

@@ -1,7 +1,7 @@
 //! Docker's classic builder cache, decided by the component.
 
 use layerwise::docker::{
-    Answer, Comparison, Creation, Effect, Link, Options, Order, Outcome, Step,
+    Answer, Comparison, Creation, Effect, Link, Options, Order, Outcome, Recorded, Recording, Step,
 };
 use layerwise::explain::{Difference, Explanation, Finding};
 use layerwise::go_json::{Timestamp, Zone};
@@ -234,6 +234,27 @@ impl Predicates {
         function!(self, call_layer_of, document, index, &semantics)?.map_err(refused)
     }
 
+    pub fn recorded_steps(
+        &mut self,
+        document: &str,
+        first: u32,
+        made: &[Option<String>],
+        semantics: &Semantics,
+    ) -> Result<Recording, Error> {
+        let semantics = semantics.into();
+        let found = function!(self, call_recorded_steps, document, first, made, &semantics)?
+            .map_err(refused)?;
+        let step = |step: wit::RecordedStep| Recorded {
+            config: step.config,
+            approximate: step.approximate.map(Into::into),
+            executed: step.executed,
+        };
+        Ok(Recording {
+            steps: found.steps.into_iter().map(step).collect(),
+            findings: convert(found.findings),
+        })
+    }
+
     pub fn newest(
         &mut self,
         created: &[Option<String>],
@@ -313,6 +334,10 @@ impl From<&Step> for wit::Step {
             parent: step.parent.clone(),
             config: step.config.clone(),
             platform: (&step.platform).into(),
+            place: match step.last {
+                true => wit::StepPlace::LAST,
+                false => wit::StepPlace::empty(),
+            },
         }
     }
 }

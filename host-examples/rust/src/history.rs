@@ -3,8 +3,8 @@
 //!
 //! A history entry keeps the text of its command only. The container config of
 //! a step is in the image that the step made: of a recorded parent, while the
-//! store has it. For other steps there is a config of just that command, which
-//! is all that sources are compared with, and less than children are.
+//! store has it. What a builder asked, as far as that tells it, is the component's to
+//! say; here the images are found and read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +14,7 @@ use layerwise::explain::{Difference, Explanation, Finding};
 use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance};
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -72,9 +73,15 @@ pub struct RecordedStep {
     /// The image the step made, when the store still has it.
     pub image: Option<String>,
     /// The container config to ask with.
-    pub config: String,
-    /// The config is the step's own; otherwise it has nothing but the command.
-    pub exact: bool,
+    pub asked: String,
+    /// Why that is not exactly what a builder asks; none when it is.
+    pub approximate: Option<Finding>,
+    /// What to ask with instead when the step before was executed.
+    #[serde(skip)]
+    pub executed: Option<String>,
+    /// No step of the image follows.
+    #[serde(skip)]
+    pub last: bool,
 }
 
 /// Reads the steps of an image and its recorded parents. Reads each document
@@ -96,13 +103,18 @@ pub fn read(
     let own = document(predicates, image, semantics)?;
     let Chain {
         parents,
-        findings,
+        mut findings,
         unknown,
     } = parents(predicates, store, &image.id, semantics)?;
     let base = match (start, unknown) {
         (Start::Scratch, _) => None,
         (Start::Base(base), _) => Some(given_base(predicates, image, base, semantics)?),
         (Start::Recorded, Some(error)) => return Err(error.into()),
+        (Start::Recorded, None) if parents.is_empty() => {
+            let found = base_by_history(predicates, store, image, &own, semantics)?;
+            findings.extend(found.1);
+            found.0
+        }
         (Start::Recorded, None) => parents
             .last()
             .filter(|(parent, document)| {
@@ -116,30 +128,42 @@ pub fn read(
     };
     let mut by_length = BTreeMap::new();
     for (parent, document) in parents.iter().filter(|(_, d)| own.continues(d)) {
-        let length = document.history.len();
-        by_length.entry(length).or_insert((parent, document));
+        by_length.entry(document.history.len()).or_insert(parent);
     }
-    let mut steps = Vec::new();
     let first = base.as_ref().map_or(0, |base| base.entries);
-    for (index, entry) in own.history.iter().enumerate().skip(first) {
-        let made = if index + 1 == own.history.len() {
-            Some((image, &own))
-        } else {
-            by_length.get(&(index + 1)).copied()
-        };
-        let config = match made {
-            Some((_, document)) => document.config_of(entry, predicates, semantics)?,
-            None => None,
-        };
-        let command = command(entry);
-        steps.push(RecordedStep {
+    let made: Vec<Option<&Image>> = (first..own.history.len())
+        .map(|index| match index + 1 == own.history.len() {
+            true => Some(image),
+            false => by_length.get(&(index + 1)).copied(),
+        })
+        .collect();
+    let documents: Vec<Option<String>> = made
+        .iter()
+        .map(|image| image.and_then(|image| image.document.clone()))
+        .collect();
+    let text = image.document.as_deref().unwrap_or_default();
+    let first_entry = u32::try_from(first).unwrap_or(u32::MAX);
+    let recording = predicates.recorded_steps(text, first_entry, &documents, semantics)?;
+    findings.extend(recording.findings.into_iter().map(|finding| Finding {
+        subject: match &*finding.subject {
+            "image" => image.id.clone(),
+            _ => finding.subject,
+        },
+        ..finding
+    }));
+    let entries = own.history.iter().enumerate().skip(first);
+    let steps = entries.zip(made).zip(recording.steps);
+    let steps = steps
+        .map(|(((index, entry), made), step)| RecordedStep {
             index,
-            image: made.map(|(image, _)| image.id.clone()),
-            exact: config.is_some(),
-            config: config.unwrap_or_else(|| serde_json::json!({ "Cmd": [&command] }).to_string()),
-            command,
-        });
-    }
+            command: command(entry),
+            image: made.map(|image| image.id.clone()),
+            asked: step.config,
+            approximate: step.approximate,
+            executed: step.executed,
+            last: index + 1 == own.history.len(),
+        })
+        .collect();
     Ok(Recorded {
         image: image.id.clone(),
         platform: own.platform(),
@@ -150,9 +174,9 @@ pub fn read(
 }
 
 /// What became of asking about one step.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Verdict {
-    /// The image it was asked on; none means scratch, or that it was not asked.
+    /// The image it stands on; none means scratch, or that it is not known.
     pub parent: Option<String>,
     /// The answer; none when the lookup failed or was not asked.
     pub answer: Option<Answer>,
@@ -183,10 +207,25 @@ pub fn ask(
             parent = step.image.clone().map(Some).filter(|_| all);
             continue;
         };
+        if let Some(why) = step.approximate.as_ref().filter(|_| step.is_never_asked()) {
+            missed.get_or_insert(step.index);
+            verdicts.push(Verdict {
+                parent: on,
+                unasked: Some(why.clone()),
+                ..Verdict::default()
+            });
+            parent = step.image.clone().map(Some).filter(|_| all);
+            continue;
+        }
+        let config = match (&step.executed, missed) {
+            (Some(executed), Some(_)) => executed,
+            _ => &step.asked,
+        };
         let asked = Step {
             parent: on,
-            config: Some(step.config.clone()),
+            config: Some(config.clone()),
             platform: platform.clone(),
+            last: step.last,
         };
         let answer = match session.lookup(&asked) {
             Ok(answer) => Some(answer),
@@ -215,15 +254,21 @@ pub fn ask(
     Ok(verdicts)
 }
 
+impl RecordedStep {
+    /// Whether the classic builder has no such step, so that asking would be of no use.
+    fn is_never_asked(&self) -> bool {
+        let by_buildkit = |why: &Finding| why.code == Reason::BuiltByBuildkit.as_str();
+        self.command.is_empty() || self.approximate.as_ref().is_some_and(by_buildkit)
+    }
+}
+
 fn unasked(step: &RecordedStep, missed: Option<usize>) -> Verdict {
     let first = missed.map(|index| Difference::fact("first", index));
     let subject = format!("history[{}]", step.index);
     let finding = Finding::new(Reason::NotAskedStageAlreadyMissed, subject);
     Verdict {
-        parent: None,
-        answer: None,
-        explanation: None,
         unasked: Some(finding.with(first)),
+        ..Verdict::default()
     }
 }
 
@@ -231,8 +276,6 @@ fn unasked(step: &RecordedStep, missed: Option<usize>) -> Verdict {
 /// component writes: texts are equal when what they say is.
 #[derive(Deserialize)]
 struct Document {
-    container_config: Box<RawValue>,
-    config: Option<Box<RawValue>>,
     #[serde(default)]
     history: Vec<Box<RawValue>>,
     #[serde(default)]
@@ -256,26 +299,6 @@ impl Document {
                 .iter()
                 .zip(&self.history)
                 .all(|(a, b)| a.get() == b.get())
-    }
-
-    /// The config of the step that made this image: what its container was made
-    /// with, or, in an image that was restored, what the lookup asked with.
-    fn config_of(
-        &self,
-        entry: &RawValue,
-        predicates: &mut Predicates,
-        semantics: &Semantics,
-    ) -> Result<Option<String>, Error> {
-        for config in [Some(&self.container_config), self.config.as_ref()] {
-            let Some(config) = config.map(|config| config.get()) else {
-                continue;
-            };
-            let differs = predicates.compare_command(entry.get(), config, semantics)?;
-            if differs.is_none() {
-                return Ok(Some(config.to_owned()));
-            }
-        }
-        Ok(None)
     }
 
     fn platform(&self) -> Platform {
@@ -354,6 +377,86 @@ fn given_base(
     }
 }
 
+/// The base of an image without a recorded parent, as all are that were pulled or
+/// loaded: among the other images without one, and their children, the longest that it
+/// continues by history and layers. What was built here in one step has none.
+fn base_by_history(
+    predicates: &mut Predicates,
+    store: &dyn ImageStore,
+    image: &Image,
+    own: &Document,
+    semantics: &Semantics,
+) -> Result<(Option<Base>, Option<Finding>), Error> {
+    let built = one(store, &image.id, BUILT).map_or(Provenance::Unknown, |image| image.built);
+    if built == Provenance::BuiltHere {
+        return Ok((None, None));
+    }
+    let document = image.document.as_deref().unwrap_or_default();
+    let mut longest: Option<Base> = None;
+    loop {
+        let at = longest.as_ref().map(|base| base.image.as_str());
+        let mut found = None;
+        let mut most = longest.as_ref().map_or(0, |base| base.entries);
+        for id in store.children(at).unwrap_or_default() {
+            let Ok(other) = one(store, &id, DOCUMENT) else {
+                continue;
+            };
+            let length = other.document.as_deref().and_then(entries);
+            let Some(length) = length.filter(|n| (most + 1..own.history.len()).contains(n)) else {
+                continue;
+            };
+            match predicates.compare_parent(document, other.document.as_deref(), semantics) {
+                // Made from this image, or one like it, rather than the other way round.
+                Ok(None) if is_restored(predicates, &other, length, semantics)? => {}
+                Ok(None) => {
+                    most = length;
+                    found = Some(id);
+                }
+                Ok(Some(_)) | Err(Error::Refused(_)) => {}
+                Err(stopped) => return Err(stopped),
+            }
+        }
+        let Some(image) = found else { break };
+        longest = Some(Base {
+            image,
+            entries: most,
+        });
+    }
+    let finding = match &longest {
+        Some(base) => Finding::new(Reason::BaseByHistory, &base.image),
+        None => Finding::new(Reason::NoRecordedParent, &image.id),
+    };
+    Ok((longest, Some(finding)))
+}
+
+/// Whether the last step of an image was restored from a source.
+fn is_restored(
+    predicates: &mut Predicates,
+    image: &Image,
+    entries: usize,
+    semantics: &Semantics,
+) -> Result<bool, Error> {
+    let Some(document) = &image.document else {
+        return Ok(false);
+    };
+    let last = u32::try_from(entries.saturating_sub(1)).unwrap_or(u32::MAX);
+    let made = [Some(document.clone())];
+    let recording = predicates.recorded_steps(document, last, &made, semantics)?;
+    let mut findings = recording.findings.iter();
+    Ok(findings.any(|finding| finding.code == Reason::RestoredCommand.as_str()))
+}
+
+/// How many history entries a document has.
+fn entries(document: &str) -> Option<usize> {
+    #[derive(Deserialize)]
+    struct Counted {
+        #[serde(default)]
+        history: Vec<IgnoredAny>,
+    }
+    let counted: Counted = serde_json::from_str(document).ok()?;
+    Some(counted.history.len())
+}
+
 /// What the parent links of an image lead to.
 #[derive(Default)]
 struct Chain {
@@ -430,6 +533,12 @@ const LINK: Facts = Facts {
     document: false,
     parent: true,
     built: false,
+};
+
+const BUILT: Facts = Facts {
+    document: false,
+    parent: false,
+    built: true,
 };
 
 const DOCUMENT: Facts = Facts {

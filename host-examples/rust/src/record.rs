@@ -5,14 +5,15 @@ mod said;
 mod tape;
 
 use std::cell::RefCell;
+use std::env;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::{env, fs};
 
 use flate2::{Compression, GzBuilder};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tempfile::NamedTempFile;
 
 use crate::transcript::SCHEMA;
 use crate::values::Strings;
@@ -110,11 +111,34 @@ impl Recorder {
     }
 
     /// Writes the transcript so far, compressed when the name ends in `.gz`. The
-    /// same transcript gives the same bytes.
+    /// same transcript gives the same bytes. Only its owner may read the file: it
+    /// tells of images and paths. A file that is there is replaced, never written
+    /// into; anything else is left alone.
     ///
     /// # Errors
-    /// When something could not be taken down, or the file cannot be written.
+    /// When something could not be taken down, something else than a regular file
+    /// is there, or the file cannot be written.
     pub fn save(&self, path: &Path) -> io::Result<()> {
+        match path.symlink_metadata() {
+            Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(there) if !there.is_file() => {
+                return Err(io::Error::other("what is there is not a regular file"));
+            }
+            _ => {}
+        }
+        self.write_beside(path)?.persist(path)?;
+        Ok(())
+    }
+
+    /// The same where nothing is yet.
+    fn save_new(&self, path: &Path) -> io::Result<()> {
+        self.write_beside(path)?.persist_noclobber(path)?;
+        Ok(())
+    }
+
+    /// Writes it into a file that is made exclusively, with the mode 0600 and under
+    /// a name nobody can know.
+    fn write_beside(&self, path: &Path) -> io::Result<NamedTempFile> {
         let text = self.transcript()?;
         let bytes = if path.extension().is_some_and(|end| end == "gz") {
             let mut packed = GzBuilder::new().write(Vec::new(), Compression::best());
@@ -123,7 +147,10 @@ impl Recorder {
         } else {
             text.into_bytes()
         };
-        fs::write(path, bytes)
+        let directory = path.parent().filter(|path| !path.as_os_str().is_empty());
+        let mut file = NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
+        file.write_all(&bytes)?;
+        Ok(file)
     }
 
     fn lock(&self) -> MutexGuard<'_, Recorded> {

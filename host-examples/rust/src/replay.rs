@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::imports::State;
 use crate::instance::{Instance, SessionLimits};
 use crate::signatures::{Signature, Signatures};
-use crate::transcript::{self, Call, Import, SCHEMA, Step, Transcript, whole};
+use crate::transcript::{self, Call, Import, SCHEMA, Step, Table, Transcript, whole};
 use crate::values::{Handles, Names, Written, read};
 
 /// Plays a transcript and compares what the component answers and asks with what
@@ -38,21 +38,21 @@ pub fn replay(engine: &Engine, text: &str) -> Result<Report, serde_json::Error> 
     }
     let pre = link(engine, &signatures).map_err(serde_json::Error::custom)?;
     let mut report = Report::default();
+    let mut strings = Table::new(&transcript.strings, text.len());
     for instance in &transcript.instances {
+        // All are read before the first is played, and one at a time is kept.
+        for step in &instance.calls {
+            serde_json::from_str::<Step>(step.get())?;
+        }
         let steps = instance.calls.iter();
-        let steps: Vec<Step> = steps
-            .map(|step| serde_json::from_str(step.get()))
-            .collect::<Result<_, _>>()?;
         report.case(&instance.name, |case| {
             let limits = SessionLimits::default();
             match Instance::playing(engine, &pre, Player::default(), limits) {
                 Ok(instance) => {
                     let mut play = Dynamic::new(instance, &signatures);
-                    let strings = &transcript.strings;
+                    let mut steps = steps.flat_map(|step| serde_json::from_str(step.get()));
                     // The first difference ends it, and is in the report.
-                    let _ = steps
-                        .into_iter()
-                        .try_for_each(|one| step(&mut play, one, strings, case));
+                    let _ = steps.try_for_each(|one| step(&mut play, one, &mut strings, case));
                 }
                 Err(error) => case.fail("instance", "one", error.to_string()),
             }
@@ -76,7 +76,7 @@ struct Differs;
 fn step(
     play: &mut Dynamic<'_>,
     step: Step,
-    strings: &[String],
+    strings: &mut Table<'_>,
     case: &mut Case<'_>,
 ) -> Result<(), Differs> {
     match step {
@@ -95,25 +95,32 @@ fn step(
 }
 
 /// The call with whole strings.
-fn prepare(call: Call, strings: &[String]) -> Result<Call, String> {
-    let list = |list: Vec<Value>| -> Result<Vec<Value>, String> {
-        list.into_iter().map(|one| whole(one, strings)).collect()
-    };
-    let one = |one: Option<Value>| one.map(|one| whole(one, strings)).transpose();
-    let imports = call.imports.into_iter().map(|import| {
-        Ok(Import {
-            args: list(import.args)?,
-            result: one(import.result)?,
+fn prepare(call: Call, strings: &mut Table<'_>) -> Result<Call, String> {
+    strings.next_call();
+    let mut imports = Vec::with_capacity(call.imports.len());
+    for import in call.imports {
+        imports.push(Import {
+            args: all(import.args, strings)?,
+            result: one(import.result, strings)?,
             call: import.call,
-        })
-    });
+        });
+    }
     Ok(Call {
-        imports: imports.collect::<Result<_, String>>()?,
-        args: list(call.args)?,
-        result: one(call.result)?,
+        imports,
+        args: all(call.args, strings)?,
+        result: one(call.result, strings)?,
         call: call.call,
         stopped: call.stopped,
     })
+}
+
+fn all(values: Vec<Value>, strings: &mut Table<'_>) -> Result<Vec<Value>, String> {
+    let values = values.into_iter();
+    values.map(|value| whole(value, strings)).collect()
+}
+
+fn one(value: Option<Value>, strings: &mut Table<'_>) -> Result<Option<Value>, String> {
+    value.map(|value| whole(value, strings)).transpose()
 }
 
 fn play_call(play: &mut Dynamic<'_>, call: Call, case: &mut Case<'_>) -> Result<(), Differs> {

@@ -6,7 +6,6 @@ mod stores;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
 
 use layerwise::host::Failure;
 use layerwise_conformance::Mismatch;
@@ -70,7 +69,7 @@ pub enum ScenarioError {
     /// It is not a scenario.
     Form(String),
     /// Its directory cannot be made or read.
-    Files(io::Error),
+    Files(Failure),
     /// A store cannot be opened.
     Store(Failure),
     /// A call was stopped, or there is no such call: its index, and why.
@@ -100,8 +99,8 @@ impl Scenario {
     /// When it cannot be set up, or a call is not answered. A refusal is an
     /// answer.
     pub fn run(&self, engine: &Engine) -> Result<Outcome, ScenarioError> {
-        let directory = Directory::make(&self.files).map_err(ScenarioError::Files)?;
-        let lent = self.lend.open(directory.path());
+        let mut directory = Directory::make(&self.files).map_err(ScenarioError::Files)?;
+        let lent = self.lend.open(&directory);
         let lent = lent.map_err(ScenarioError::Store)?;
         let instance = Instance::new(engine, lent, SessionLimits::default());
         let instance = instance.map_err(ScenarioError::Engine)?;
@@ -162,7 +161,7 @@ impl fmt::Display for ScenarioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Form(message) => write!(f, "not a scenario: {message}"),
-            Self::Files(error) => write!(f, "its directory: {error}"),
+            Self::Files(failure) => write!(f, "its directory: {failure}"),
             Self::Store(failure) => write!(f, "its stores: {failure}"),
             Self::Call(index, message) => write!(f, "call {index}: {message}"),
             Self::Engine(error) => error.fmt(f),

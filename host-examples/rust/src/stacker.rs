@@ -304,6 +304,10 @@ impl From<Options> for wit::Options {
             },
             definitions: convert(options.definitions),
             policy,
+            build: options.build.map(|build| wit::Build {
+                directory: build.directory,
+                types: build.types,
+            }),
             limits: limits(options.limits),
         }
     }
@@ -388,6 +392,7 @@ impl From<wit::Answer> for Answer {
             types: answer.types,
             reason: answer.reason.map(Into::into),
             changes: convert(answer.changes),
+            rebuilt: answer.rebuilt,
             notes: convert(answer.notes),
         }
     }

@@ -87,25 +87,71 @@ impl From<Stop> for Stopped {
     }
 }
 
+/// How many bytes of strings out of the table one call may hold, with what it asks
+/// and is answered.
+const CALL: usize = 64 << 20;
+/// How many all calls of a transcript may hold: this much, and some times its own
+/// size. One whose strings are used often needs no more; one that was made to fill
+/// the memory does.
+const ALL: usize = 16 << 20;
+const TIMES: usize = 32;
+
+/// The table of strings, which counts what is taken out before it is.
+pub struct Table<'a> {
+    strings: &'a [String],
+    most: usize,
+    taken: usize,
+    /// What was taken when the call began.
+    before: usize,
+}
+
+impl<'a> Table<'a> {
+    /// The table of a transcript of so many bytes.
+    pub const fn new(strings: &'a [String], bytes: usize) -> Self {
+        Self {
+            strings,
+            most: bytes.saturating_mul(TIMES).saturating_add(ALL),
+            taken: 0,
+            before: 0,
+        }
+    }
+
+    /// Another call begins.
+    pub const fn next_call(&mut self) {
+        self.before = self.taken;
+    }
+
+    fn take(&mut self, number: &Value) -> Result<String, String> {
+        let index = number.as_u64().and_then(|n| usize::try_from(n).ok());
+        let text = index.and_then(|index| self.strings.get(index));
+        let text = text.ok_or_else(|| format!("there is no string {number}"))?;
+        self.taken = self.taken.saturating_add(text.len());
+        for (what, taken, most) in [
+            ("one call", self.taken.saturating_sub(self.before), CALL),
+            ("the transcript", self.taken, self.most),
+        ] {
+            if taken > most {
+                return Err(format!(
+                    "the strings that {what} takes from the table have more than {most} bytes"
+                ));
+            }
+        }
+        Ok(text.clone())
+    }
+}
+
 /// Puts strings out of the table where they are meant.
 ///
 /// # Errors
-/// A number that the table does not have.
-pub fn whole(value: Value, strings: &[String]) -> Result<Value, String> {
+/// A number that the table does not have, and more than may be taken out.
+pub fn whole(value: Value, strings: &mut Table<'_>) -> Result<Value, String> {
     Ok(match value {
         Value::Array(items) => {
             let items = items.into_iter().map(|item| whole(item, strings));
             Value::Array(items.collect::<Result<_, _>>()?)
         }
         Value::Object(members) => match (members.len(), members.get("$")) {
-            (1, Some(number)) => {
-                let index = number.as_u64().and_then(|n| usize::try_from(n).ok());
-                let text = index.and_then(|index| strings.get(index));
-                Value::String(
-                    text.ok_or_else(|| format!("there is no string {number}"))?
-                        .clone(),
-                )
-            }
+            (1, Some(number)) => Value::String(strings.take(number)?),
             _ => {
                 let members = members.into_iter();
                 let members = members.map(|(name, value)| Ok((name, whole(value, strings)?)));

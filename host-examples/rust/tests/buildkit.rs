@@ -385,8 +385,8 @@ fn functions_by_themselves_are_the_same() {
         annotations: Vec::new(),
     };
     let _ = same(
-        native::inspect(&host, &Silent, "repository", &absent, &[]),
-        session.inspect("repository", &absent, &[]),
+        native::inspect(&host, &Silent, "repository", &absent, true, &[]),
+        session.inspect("repository", &absent, true, &[]),
     );
     let caps = [("records".to_owned(), 1)];
     let config = r#"{"records":[{"digest":"a"},{"digest":"b"}]}"#;

@@ -6,10 +6,15 @@
 #[cfg(test)]
 mod cli {
     mod buildkit;
+    mod buildkit_caches;
     mod buildpacks;
+    mod buildpacks_commit;
     mod buildpacks_errors;
+    mod caches;
+    mod confined;
     mod conformance;
     mod demo;
+    mod docker_truth;
     mod errors;
     mod history;
     mod json;
@@ -20,4 +25,7 @@ mod cli {
     mod stacker;
     mod step;
     mod support;
+    mod trust;
+    mod unpacking;
+    mod words;
 }

@@ -13,6 +13,7 @@ fn vectors_pass_through_the_component() {
         ("moby.json.gz", 5_900),
         ("docker-real.json.gz", 4_490),
         ("stacker.json.gz", 178),
+        ("stacker-2.json.gz", 4),
         ("buildpacks.json.gz", 113 + 120),
         ("buildkit.json.gz", 1_000),
     ] {

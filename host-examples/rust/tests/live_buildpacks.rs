@@ -1,6 +1,6 @@
 //! Cache images in a real registry and layers in real directories, through the
 //! component: Debian's docker-registry, a registry that lies, processes that are
-//! killed, disks without room.
+//! killed, disks without room; and caches that the real lifecycle wrote and reads.
 //!
 //! Where the registry or skopeo is not installed the tests say so and prove
 //! nothing, unless `LAYERWISE_REQUIRE_LIVE=1` is set.
@@ -14,6 +14,7 @@ mod support;
 mod live_buildpacks {
     mod damage;
     mod faults;
+    mod generations;
     mod guarded;
     mod host;
     mod image;

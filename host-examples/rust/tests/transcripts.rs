@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod transcripts {
     mod changed;
+    mod hostile;
     mod recorded;
     mod scenarios;
     mod secrets;

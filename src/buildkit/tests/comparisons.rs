@@ -102,7 +102,8 @@ fn each_difference_is_said_with_both_sides() {
         ),
         (
             &[("a", &[], &["x"]), ("b", &[(0, "/s")], &[])],
-            vec![format!("result-changed b result=2 layers y x {at}|")],
+            // A key that lost its result is still there.
+            vec![],
         ),
         (
             &[("a", &[], &["x"])],
@@ -177,4 +178,34 @@ fn sizes_are_compared_exactly() {
         let findings = sheet.finish();
         assert_eq!(codes(&findings).first().copied(), want, "{length}");
     }
+}
+
+/// A record of two inputs: a base and a content.
+fn copies(contents: &[&str]) -> Cache {
+    let mut exporter = exporter(newest());
+    let base = exporter.add(&record("a", vec![], vec![])).unwrap();
+    for content in contents {
+        let content = exporter.add(&record(content, vec![], vec![])).unwrap();
+        let inputs = [base, content].map(|source| vec![link(source.unwrap(), "")]);
+        let step = record("step", inputs.to_vec(), vec![outcome(1, &["x"])]);
+        exporter.add(&step).unwrap();
+    }
+    let plan = exporter.plan().unwrap();
+    let listed = format!(r#"[{{"digest":"{}","size":7}}]"#, digest("x"));
+    parse(&plan.config, &listed, &Semantics::guarded(), &[]).unwrap()
+}
+
+#[test]
+fn a_source_is_compared_also_where_the_old_one_is_still_there() {
+    let (one, other, both) = (copies(&["b"]), copies(&["c"]), copies(&["b", "c"]));
+    for new in [&other, &both] {
+        let found = compare(&one, new).unwrap();
+        let first = &found.findings[0];
+        assert_eq!(first.code, "buildkit/record-changed");
+        assert_eq!(first.differences[0].have, Some(digest("b")));
+        assert_eq!(first.differences[0].want, Some(digest("c")));
+        assert!(found.findings[1..].iter().all(|finding| finding.cascade));
+    }
+    // What is only kept longer changes no build.
+    assert_eq!(compare(&both, &both).unwrap().findings, []);
 }

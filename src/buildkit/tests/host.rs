@@ -16,6 +16,8 @@ pub(super) struct Memory {
     pub missing: Rc<RefCell<BTreeSet<String>>>,
     pub calls: Rc<RefCell<Vec<String>>>,
     pub refuse_writes: Rc<RefCell<bool>>,
+    /// The diff ids of layers.
+    pub plain: Rc<RefCell<BTreeMap<String, String>>>,
     /// What reading a digest, or `has`, fails with.
     pub failing: Rc<RefCell<BTreeMap<String, FailureCode>>>,
 }
@@ -104,8 +106,19 @@ impl Registry for Memory {
         layers.iter().map(|layer| Ok(stored(layer))).collect()
     }
 
-    fn retrieve(&self, _: &str, _: &[Retrieval]) -> Vec<Result<Retrieved, Failure>> {
-        Vec::new()
+    fn retrieve(&self, _: &str, layers: &[Retrieval]) -> Vec<Result<Retrieved, Failure>> {
+        let failing = self.failing.borrow();
+        let plain = self.plain.borrow();
+        let read = |layer: &Retrieval| {
+            let digest = &layer.descriptor.digest;
+            if let Some(code) = failing.get(digest) {
+                return Err(Failure::new(*code, "a fault"));
+            }
+            let missing = || Failure::new(FailureCode::NotFound, "not found");
+            let diff_id = plain.get(digest).cloned().ok_or_else(missing)?;
+            Ok(Retrieved { diff_id, size: 0 })
+        };
+        layers.iter().map(read).collect()
     }
 
     fn tag(&self, reference: &str, digest: &str) -> Result<(), Failure> {

@@ -388,3 +388,52 @@ fn caps_are_errors_with_their_name() {
     };
     assert_eq!((excess.limit.as_str(), excess.value), ("document-bytes", 1));
 }
+
+/// A config of many sources that one input takes, or that each input takes one of.
+fn many_sources(count: u32, one_input: bool, salt: &str) -> Cache {
+    let sources: Vec<String> = (0..count).map(|at| format!("{salt} {at}")).collect();
+    let records = sources
+        .iter()
+        .map(|name| format!(r#"{{"digest":"{name}"}}"#));
+    let links: Vec<String> = (0..count).map(|at| format!(r#"{{"link":{at}}}"#)).collect();
+    let inputs = if one_input {
+        format!("[{}]", links.join(","))
+    } else {
+        let each: Vec<String> = links.iter().map(|link| format!("[{link}]")).collect();
+        each.join(",")
+    };
+    let step = format!(
+        r#"{{"digest":"step","inputs":[{inputs}],"layers":[{{"layer":0,"createdAt":"2026-01-01T00:00:00Z"}}]}}"#
+    );
+    let records: Vec<String> = records.chain([step]).collect();
+    let text = format!(
+        r#"{{"layers":[{{"blob":"b","parent":-1}}],"records":[{}]}}"#,
+        records.join(",")
+    );
+    parse(
+        &text,
+        r#"[{"digest":"b","size":1}]"#,
+        &Semantics::guarded(),
+        &large(),
+    )
+    .unwrap()
+}
+
+#[test]
+fn caches_with_many_sources_are_compared_in_time() {
+    for one_input in [true, false] {
+        let count = scaled(20_000);
+        let old = many_sources(count, one_input, "old");
+        let new = many_sources(count, one_input, "new");
+        let found = compare(&old, &new).unwrap();
+        assert_eq!(found.summary.code, "buildkit/different");
+        assert_eq!(compare(&old, &old).unwrap().findings, []);
+        // One group where any of the sources serves, else one for each input.
+        let causes = found
+            .findings
+            .iter()
+            .filter(|finding| !finding.cascade)
+            .count();
+        assert_eq!(causes, if one_input { 1 } else { count as usize });
+    }
+}

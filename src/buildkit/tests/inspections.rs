@@ -22,7 +22,7 @@ fn manifest(media: &str, list: &[String]) -> String {
 }
 
 fn inspected(memory: &Memory, descriptor: &oci::Descriptor) -> Report {
-    inspect(memory, memory, "cache", descriptor, &[]).unwrap()
+    inspect(memory, memory, "cache", descriptor, false, &[]).unwrap()
 }
 
 /// The codes of the report that are among `asked`.

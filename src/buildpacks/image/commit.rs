@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::original::{Original, no_answer};
 use super::{CacheImage, LayerState, Staged, document, slice};
+use crate::buildpacks::metadata::Metadata;
 use crate::buildpacks::reason::Reason;
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
@@ -68,7 +69,9 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
     pub fn plan(&self) -> Result<Commit, Error> {
         self.modifiable("commit")?;
         let prepared = self.prepare()?;
-        let (verdict, delete) = if !self.deletes() {
+        let (verdict, delete) = if self.original.is_volume() {
+            return Ok(self.describe(&prepared));
+        } else if !self.deletes() {
             (Reason::OriginalKeptDisabled, None)
         } else {
             match (&self.original, self.original.digest()) {
@@ -95,7 +98,8 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         self.modifiable("commit")?;
         let prepared = self.prepare()?;
         // Asked before saving: afterwards the name stands for the new image (D1).
-        let before = self.deletes().then(|| self.identifier());
+        let compares = self.deletes() && !self.original.is_volume();
+        let before = compares.then(|| self.identifier());
         self.save(&prepared).map_err(|failure| {
             let words = format!("saving image '{}': {failure}", self.name);
             Problem::new(Reason::SaveFailed, "commit", self.name.clone(), words)
@@ -103,9 +107,15 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         })?;
         self.committed = true;
         let mut commit = self.describe(&prepared);
+        self.staged.clone_from(&prepared.layers);
+        if self.original.is_volume() {
+            let label = Ok(self.metadata_text());
+            let digest = prepared.digest;
+            self.original = Original::Volume { digest, label };
+            return Ok(commit);
+        }
         let deleted = self.replace(before, &prepared.digest, &mut commit.notes);
         commit.effects.extend(deleted.map(Effect::Delete));
-        self.staged.clone_from(&prepared.layers);
         self.original = Original::saved(prepared.digest, self.label.clone(), &prepared.layers);
         Ok(commit)
     }
@@ -114,7 +124,31 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         self.policy.delete_original || !self.rules.deletion_switch
     }
 
+    /// The metadata file of a volume cache.
+    fn metadata_text(&self) -> String {
+        let label = self.label.clone();
+        let mut text = label.unwrap_or_else(|| Metadata::default().to_text());
+        text.push('\n');
+        text
+    }
+
+    /// A volume cache has a file of metadata where an image has documents.
+    fn prepare_volume(&self) -> Prepared {
+        let metadata = written(document::VOLUME, self.metadata_text());
+        let digest = sha256(metadata.text.as_bytes());
+        let tag = Effect::SetTag(digest.to_string());
+        Prepared {
+            digest,
+            layers: self.staged.clone(),
+            writes: vec![Effect::WriteManifest(metadata), tag],
+            empty_layer: false,
+        }
+    }
+
     fn prepare(&self) -> Result<Prepared, Error> {
+        if self.original.is_volume() {
+            return Ok(self.prepare_volume());
+        }
         let mut layers = self.staged.clone();
         let mut writes = Vec::new();
         let empty_layer = layers.is_empty() && self.rules.empty_layer;

@@ -17,6 +17,9 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 pub const PLAIN_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// The metadata of a volume cache; a name that stands for this is one.
+pub const VOLUME: &str = "application/vnd.buildpacks.lifecycle.cache.metadata.v1+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
@@ -138,6 +141,8 @@ pub fn read_manifest(text: &str, media_type: &str, depth: u32) -> Result<Manifes
 pub struct Config {
     /// The diff ids of its layers.
     pub diff_ids: Vec<Digest>,
+    /// What upstream calls valid says that it has layers.
+    pub of_layers: bool,
     /// The label of the cache, if it is there.
     pub label: Option<String>,
 }
@@ -152,6 +157,7 @@ pub fn read_config(text: &str, depth: u32) -> Result<Config, String> {
     let diff_ids = diff_ids.map(|text| text.parse().map_err(|_| format!("{text:?} is no diff id")));
     Ok(Config {
         diff_ids: diff_ids.collect::<Result<_, _>>()?,
+        of_layers: read.rootfs.kind == "layers",
         label: read.config.labels.get(CACHE_LABEL).cloned(),
     })
 }
@@ -216,6 +222,7 @@ struct ConfigText {
 
 #[derive(Debug, Default)]
 struct RootfsText {
+    kind: String,
     diff_ids: Vec<String>,
 }
 
@@ -225,7 +232,7 @@ struct LabelsText {
 }
 
 object!(ConfigText { "rootfs" => rootfs, "config" => config });
-object!(RootfsText { "diff_ids" => diff_ids });
+object!(RootfsText { "type" => kind, "diff_ids" => diff_ids });
 object!(LabelsText { "Labels" => labels });
 
 #[cfg(test)]

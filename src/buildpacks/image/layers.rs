@@ -91,7 +91,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
             if !repeated {
                 transfers.push(Transfer {
                     descriptor: Descriptor {
-                        media_type: document::LAYER.to_owned(),
+                        media_type: self.layer_type().to_owned(),
                         ..Descriptor::default()
                     },
                     diff_id: known.map(|id| id.to_string()),
@@ -151,6 +151,13 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
     /// `committed`, or when the caller's time is up.
     pub fn reuse(&mut self, diff_ids: &[String]) -> Result<Vec<LayerAnswer>, Error> {
         self.modifiable("reuse layer")?;
+        if self.original.is_volume() {
+            return self.link(diff_ids);
+        }
+        if let Some(why) = self.original.mismatch() {
+            let refused = |id: &String| self.mismatched(id, "reuse", why);
+            return Ok(diff_ids.iter().map(refused).collect());
+        }
         let found: Vec<Option<Staged>> = diff_ids.iter().map(|id| self.find(id)).collect();
         let blobs: Vec<String> = found
             .iter()
@@ -189,6 +196,69 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         Ok(answers)
     }
 
+    /// Takes layers of the old volume cache over: their files are named once
+    /// more, so that each can fail by itself.
+    fn link(&mut self, diff_ids: &[String]) -> Result<Vec<LayerAnswer>, Error> {
+        let found: Vec<Option<Staged>> = diff_ids.iter().map(|id| self.find(id)).collect();
+        let transfers: Vec<Transfer> = found
+            .iter()
+            .flatten()
+            .map(|layer| Transfer {
+                descriptor: layer.descriptor.clone(),
+                diff_id: Some(layer.diff_id.to_string()),
+                source: Source::Repository(self.repository.clone()),
+            })
+            .collect();
+        let mut stored = match transfers.is_empty() {
+            true => Vec::new(),
+            false => self.registry.store(&self.repository, &transfers),
+        }
+        .into_iter();
+        let mut answers = Vec::with_capacity(diff_ids.len());
+        for (id, found) in diff_ids.iter().zip(found) {
+            let words = format!("failed to re-use cache layer with SHA '{id}'");
+            let Some(layer) = found else {
+                let cause = Failure::new(FailureCode::NotFound, "not a diff id");
+                answers.push(self.unread(id, &cause, Reason::ReuseFailed, words));
+                continue;
+            };
+            answers.push(match stored.next().unwrap_or_else(|| Err(no_answer())) {
+                Ok(_) => self.stage(layer, Reason::LayerReused),
+                Err(failure) => {
+                    stop(&failure, "reuse layer", id)?;
+                    self.unread(id, &failure, Reason::ReuseFailed, words)
+                }
+            });
+        }
+        Ok(answers)
+    }
+
+    /// The answer for a layer of an image whose documents do not agree.
+    fn mismatched(&self, id: &str, verb: &str, why: &str) -> LayerAnswer {
+        let words = format!("failed to {verb} cache layer with SHA '{id}'");
+        if self.find(id).is_some() {
+            let cause = Failure::new(FailureCode::Corrupt, why);
+            return failed(id, Reason::LayerReadFailed, words, &cause);
+        }
+        let cause = Failure::new(FailureCode::NotFound, "not a layer of this image");
+        self.unread(id, &cause, Reason::LayerReadFailed, words)
+    }
+
+    /// What new layers are stored as.
+    const fn layer_type(&self) -> &'static str {
+        if self.original.is_volume() {
+            document::PLAIN_LAYER
+        } else {
+            document::LAYER
+        }
+    }
+
+    /// Whether the bytes of a layer are compared with its diff id. Upstream does
+    /// that in a volume cache, and trusts registries.
+    const fn hashes(&self) -> bool {
+        self.rules.guarded || self.original.is_volume()
+    }
+
     /// Retrieves layers, in parallel where the host can. In the guarded reading
     /// nothing is unpacked whose uncompressed bytes do not have the diff id.
     ///
@@ -196,8 +266,32 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
     /// `invalid` for a prefix that leads out of its root, or when the caller's
     /// time is up.
     pub fn retrieve(&self, wanted: &[WantedLayer]) -> Result<Vec<LayerAnswer>, Error> {
+        self.read(wanted, self.unhashed())
+    }
+
+    /// The layer that upstream takes from a volume cache without hashing it: that
+    /// of the SBOM files.
+    fn unhashed(&self) -> Option<String> {
+        if self.rules.guarded || !self.original.is_volume() {
+            return None;
+        }
+        let (metadata, _) = self.read_metadata();
+        Some(metadata.sbom).filter(|sha| !sha.is_empty())
+    }
+
+    /// Retrieves layers and hashes them, all but one.
+    fn read(
+        &self,
+        wanted: &[WantedLayer],
+        unhashed: Option<String>,
+    ) -> Result<Vec<LayerAnswer>, Error> {
+        let hashes = |id: &str| self.hashes() && unhashed.as_deref() != Some(id);
         for layer in wanted {
             check_destination(layer)?;
+        }
+        if let Some(why) = self.original.mismatch() {
+            let refused = |layer: &WantedLayer| self.mismatched(&layer.diff_id, "get", why);
+            return Ok(wanted.iter().map(refused).collect());
         }
         let found: Vec<Option<Staged>> = wanted
             .iter()
@@ -216,7 +310,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                 Some(Retrieval {
                     descriptor,
                     into: wanted.into.clone(),
-                    diff_id: self.rules.guarded.then(|| found.diff_id.to_string()),
+                    diff_id: hashes(found.diff_id.as_str()).then(|| found.diff_id.to_string()),
                 })
             })
             .collect();
@@ -232,7 +326,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
             let id = &wanted.diff_id;
             let words = format!("failed to get cache layer with SHA '{id}'");
             let Some(found) = found else {
-                answers.push(if diff_id(id).is_some() {
+                answers.push(if diff_id(id).is_some() || self.original.is_volume() {
                     let cause = Failure::new(FailureCode::NotFound, "not a layer of this image");
                     self.unread(id, &cause, Reason::LayerReadFailed, words)
                 } else {
@@ -243,7 +337,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
             };
             let answer = read.next().unwrap_or_else(|| Err(no_answer()));
             let answer = answer.and_then(|read| {
-                if self.rules.guarded && read.diff_id != found.diff_id.as_str() {
+                if hashes(id) && read.diff_id != found.diff_id.as_str() {
                     let words = format!("the uncompressed bytes have the digest {}", read.diff_id);
                     return Err(Failure::new(FailureCode::Corrupt, words));
                 }
@@ -269,15 +363,16 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         Ok(answers)
     }
 
-    /// Verifies layers. Upstream trusts the registry, and so does the compatible
-    /// reading; the guarded one hashes each layer that the image has.
+    /// Verifies layers. Upstream trusts registries, and so does the compatible
+    /// reading; the guarded one hashes each layer that the image has, and both
+    /// hash those of a volume cache.
     ///
     /// # Errors
     /// When the caller's time is up.
     pub fn verify(&self, diff_ids: &[String]) -> Result<Vec<LayerAnswer>, Error> {
         let hashed: Vec<bool> = diff_ids
             .iter()
-            .map(|id| self.rules.guarded && self.find(id).is_some())
+            .map(|id| self.hashes() && (self.original.is_volume() || self.find(id).is_some()))
             .collect();
         let wanted: Vec<WantedLayer> = diff_ids
             .iter()
@@ -288,7 +383,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                 into: None,
             })
             .collect();
-        let mut read = self.retrieve(&wanted)?.into_iter();
+        let mut read = self.read(&wanted, None)?.into_iter();
         let answers = diff_ids.iter().zip(hashed).map(|(id, hashed)| {
             match hashed.then(|| read.next()).flatten() {
                 None => done(id, Reason::LayerTrusted),
@@ -337,7 +432,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         let mut descriptor = stored.descriptor;
         descriptor.annotations.clear();
         if descriptor.media_type.is_empty() {
-            document::LAYER.clone_into(&mut descriptor.media_type);
+            self.layer_type().clone_into(&mut descriptor.media_type);
         }
         if descriptor.digest.parse::<Digest>().is_err() {
             return Err(corrupt("the blob has no digest"));
@@ -351,10 +446,20 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         })
     }
 
-    /// The layer of the old image with a diff id.
+    /// The layer of the old image with a diff id; in a volume cache it may not be
+    /// there.
     fn find(&self, id: &str) -> Option<Staged> {
         let diff_id = diff_id(id)?;
-        let descriptor = self.original.layers().get(&diff_id)?.clone();
+        let descriptor = if self.original.is_volume() {
+            // Its size is known when it is read.
+            Descriptor {
+                media_type: document::PLAIN_LAYER.to_owned(),
+                digest: diff_id.to_string(),
+                ..Descriptor::default()
+            }
+        } else {
+            self.original.layers().get(&diff_id)?.clone()
+        };
         Some(Staged {
             diff_id,
             descriptor,
@@ -373,7 +478,11 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         let miss = match cause.code {
             FailureCode::NotFound => Some(Reason::LayerNotFound),
             FailureCode::Truncated => Some(Reason::LayerTruncated),
-            FailureCode::Corrupt if self.rules.guarded => Some(Reason::LayerCorrupt),
+            FailureCode::Corrupt if self.hashes() => Some(Reason::LayerCorrupt),
+            // Upstream means to pass over a file that must not be read, and fails.
+            FailureCode::Unauthorized if self.original.is_volume() && self.rules.guarded => {
+                Some(Reason::LayerReadFailed)
+            }
             FailureCode::Denied if self.rules.guarded => Some(Reason::LayerOutsidePrefix),
             _ => None,
         };
@@ -392,7 +501,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
 }
 
 /// A diff id that upstream accepts: SHA-256 only.
-fn diff_id(text: &str) -> Option<Digest> {
+pub fn diff_id(text: &str) -> Option<Digest> {
     text.parse::<Digest>()
         .ok()
         .filter(|digest| digest.algorithm() == "sha256")

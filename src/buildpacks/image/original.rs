@@ -2,7 +2,7 @@
 //! hashed again (section 4.1, threats T9 and T10).
 
 use super::Staged;
-use super::document::{Manifest, read_config, read_manifest};
+use super::document::{Manifest, VOLUME, read_config, read_manifest};
 use crate::buildpacks::quote::quoted;
 use crate::buildpacks::reason::Reason;
 use crate::error::{Error, Problem};
@@ -35,6 +35,15 @@ pub enum Original {
         layers: BTreeMap<Digest, Descriptor>,
         /// All blobs, in order.
         blobs: Vec<String>,
+        /// Manifest and config name different numbers of layers: upstream
+        /// believes the label, and no layer can be had.
+        mismatch: Option<String>,
+    },
+    /// A volume cache: its metadata, empty without any, or why it cannot be
+    /// read; and whatever layers are there (section 10).
+    Volume {
+        digest: Digest,
+        label: Result<String, Difference>,
     },
 }
 
@@ -62,6 +71,7 @@ impl Original {
                 .iter()
                 .map(|layer| layer.descriptor.digest.clone())
                 .collect(),
+            mismatch: None,
         }
     }
 
@@ -70,18 +80,32 @@ impl Original {
         match self {
             Self::Absent(_) => None,
             Self::Corrupt { digest, .. } => digest.as_ref(),
-            Self::Empty { digest } | Self::Foreign { digest, .. } | Self::Image { digest, .. } => {
-                Some(digest)
-            }
+            Self::Empty { digest }
+            | Self::Foreign { digest, .. }
+            | Self::Image { digest, .. }
+            | Self::Volume { digest, .. } => Some(digest),
         }
     }
 
-    /// Its layers by diff id.
+    /// Whether it is a volume cache.
+    pub const fn is_volume(&self) -> bool {
+        matches!(self, Self::Volume { .. })
+    }
+
+    /// The layers of an image by diff id.
     pub const fn layers(&self) -> &BTreeMap<Digest, Descriptor> {
         const NONE: &BTreeMap<Digest, Descriptor> = &BTreeMap::new();
         match self {
             Self::Image { layers, .. } => layers,
             _ => NONE,
+        }
+    }
+
+    /// Why no layer can be had of an image that has some.
+    pub fn mismatch(&self) -> Option<&str> {
+        match self {
+            Self::Image { mismatch, .. } => mismatch.as_deref(),
+            _ => None,
         }
     }
 
@@ -125,7 +149,12 @@ pub fn open<R: Registry>(
     let Some(descriptor) = found.pop() else {
         return Ok(Original::Absent(Vec::new()));
     };
-    let corrupt = |digest, why| Ok(Original::Corrupt { digest, why });
+    // Upstream fails where a document cannot be read (section 4.1).
+    let forgiving = scope.wanted.is_some();
+    let corrupt = |digest, why| match forgiving {
+        true => Ok(Original::Corrupt { digest, why }),
+        false => Err(broken(name, &why)),
+    };
     let Ok(digest) = descriptor.digest.parse::<Digest>() else {
         let why = Difference::fact("manifest.digest", descriptor.digest);
         return corrupt(None, why);
@@ -135,6 +164,9 @@ pub fn open<R: Registry>(
             None,
             Difference::fact("manifests", "the name is listed more than once"),
         );
+    }
+    if descriptor.media_type == VOLUME {
+        return volume(registry, repository, name, &descriptor, digest, limit);
     }
     let text = match read(registry, repository, name, &descriptor, &digest, limit)? {
         Ok(text) => text,
@@ -169,21 +201,49 @@ pub fn open<R: Registry>(
         Ok(config) => config,
         Err(why) => return corrupt(Some(digest), Difference::fact("config", why)),
     };
-    if config.diff_ids.len() != blobs.len() {
-        let why = Difference::new(
-            "layers",
-            blobs.len().to_string(),
-            config.diff_ids.len().to_string(),
-        );
-        return corrupt(Some(digest), why);
+    if !config.of_layers {
+        let why = Difference::fact("config.rootfs.type", "not \"layers\"");
+        return Ok(Original::Corrupt {
+            digest: Some(digest),
+            why,
+        });
     }
+    let (blob_count, diff_count) = (blobs.len(), config.diff_ids.len());
     let names = blobs.iter().map(|blob| blob.digest.clone()).collect();
+    let mismatch = (blob_count != diff_count)
+        .then(|| format!("mismatched fs layers ({blob_count}) and diff ids ({diff_count})"));
+    if forgiving && mismatch.is_some() {
+        let counts = (blob_count.to_string(), diff_count.to_string());
+        return corrupt(Some(digest), Difference::new("layers", counts.0, counts.1));
+    }
+    let blobs = blobs
+        .into_iter()
+        .chain(core::iter::repeat_with(Descriptor::default));
     Ok(Original::Image {
         digest,
         label: config.label,
         layers: by_diff_id(config.diff_ids.into_iter().zip(blobs)),
         blobs: names,
+        mismatch,
     })
+}
+
+/// A volume cache; without its metadata file it has none.
+fn volume<R: Registry>(
+    registry: &R,
+    repository: &str,
+    name: &str,
+    descriptor: &Descriptor,
+    digest: Digest,
+    limit: u64,
+) -> Result<Original, Error> {
+    let label = if descriptor.size == 0 {
+        Ok(String::new())
+    } else {
+        read(registry, repository, name, descriptor, &digest, limit)?
+            .map_err(|why| Difference::fact("metadata", why))
+    };
+    Ok(Original::Volume { digest, label })
 }
 
 /// Reads one document; the inner error is one of the image, not of the host.
@@ -226,6 +286,11 @@ fn by_diff_id(
         map.entry(diff_id).or_insert(descriptor);
     }
     map
+}
+
+fn broken(name: &str, why: &Difference) -> Error {
+    let words = format!("{}: {}", why.path, why.have.as_deref().unwrap_or_default());
+    inaccessible(name, &Failure::new(FailureCode::Corrupt, words))
 }
 
 fn inaccessible(name: &str, failure: &Failure) -> Error {

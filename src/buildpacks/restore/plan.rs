@@ -119,7 +119,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
     fn label(&mut self, text: Option<&str>, document: Document) -> Metadata {
         let subject = match document {
             Document::App => crate::buildpacks::APP_LABEL,
-            Document::Cache => crate::buildpacks::CACHE_LABEL,
+            Document::Cache | Document::Volume => crate::buildpacks::CACHE_LABEL,
         };
         let reading = Reading {
             strict: self.session.rules.guarded,
@@ -273,9 +273,10 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
 
     /// Refuses a name that is no file of its own.
     fn refused_name(&mut self, element: &Element<'_>, name: &str, origin: Origin) -> bool {
+        let guarded = self.session.rules.guarded;
         let (reason, rule) = match refused_layer_name(name) {
             Some(refused) => refused,
-            None if reserved_layer_name(name) => (Reason::ReservedLayerName, "store"),
+            None if reserved_layer_name(name, guarded) => (Reason::ReservedLayerName, name),
             None => return false,
         };
         let evidence = vec![Difference::fact("rule", rule)];

@@ -2,8 +2,8 @@
 
 use super::wit;
 use crate::buildpacks::{
-    Action, DataDecision, DataRequest, ExportPlan, ExportRequest, ExportStep, LocalLayer, Present,
-    Treatment,
+    Action, DataDecision, DataRequest, ExportPlan, ExportRequest, ExportStep, LocalLayer, OnMiss,
+    Present, SbomCopy, SbomLayer, SbomPlan, SbomRequest, Treatment, Tried,
 };
 use crate::component::types::convert;
 
@@ -40,6 +40,7 @@ impl From<DataDecision> for wit::DataDecision {
             diff_id,
             prefix,
             paths,
+            on_miss,
             finding,
         } = decision;
         Self {
@@ -53,6 +54,11 @@ impl From<DataDecision> for wit::DataDecision {
             diff: diff_id,
             prefix,
             paths,
+            on_miss: match on_miss {
+                OnMiss::Keep => wit::OnMiss::Keep,
+                OnMiss::Remove => wit::OnMiss::Remove,
+                OnMiss::Fail => wit::OnMiss::Fail,
+            },
             finding: finding.into(),
         }
     }
@@ -71,8 +77,41 @@ impl From<wit::DataDecision> for DataDecision {
             diff_id: decision.diff,
             prefix: decision.prefix,
             paths: decision.paths,
+            on_miss: match decision.on_miss {
+                wit::OnMiss::Keep => OnMiss::Keep,
+                wit::OnMiss::Remove => OnMiss::Remove,
+                wit::OnMiss::Fail => OnMiss::Fail,
+            },
             finding: decision.finding.into(),
         }
+    }
+}
+
+impl From<wit::SbomRequest> for SbomRequest {
+    fn from(request: wit::SbomRequest) -> Self {
+        Self {
+            semantics: request.semantics.into(),
+            directory: request.directory,
+            platform_api: request.platform_api,
+            group: convert(request.group),
+            files: request.files,
+            directories: request.directories,
+        }
+    }
+}
+
+impl From<SbomPlan> for wit::SbomPlan {
+    fn from(SbomPlan { copies, remove }: SbomPlan) -> Self {
+        Self {
+            copies: convert(copies),
+            remove,
+        }
+    }
+}
+
+impl From<SbomCopy> for wit::SbomCopy {
+    fn from(SbomCopy { source, target }: SbomCopy) -> Self {
+        Self { source, target }
     }
 }
 
@@ -80,9 +119,10 @@ impl From<wit::ExportRequest> for ExportRequest {
     fn from(request: wit::ExportRequest) -> Self {
         Self {
             semantics: request.semantics.into(),
+            platform_api: request.platform_api,
             group: convert(request.group),
             layers: convert(request.layers),
-            sbom: request.sbom,
+            sbom: request.sbom.map(Into::into),
             previous: request.previous,
         }
     }
@@ -98,8 +138,27 @@ impl From<wit::LocalLayer> for LocalLayer {
             build: layer.build,
             launch: layer.launch,
             cache: layer.cache,
-            unverified: layer.unverified,
-            error: layer.error,
+            tried: layer.tried.into(),
+        }
+    }
+}
+
+impl From<wit::SbomLayer> for SbomLayer {
+    fn from(layer: wit::SbomLayer) -> Self {
+        Self {
+            diff_id: layer.diff,
+            tried: layer.tried.into(),
+        }
+    }
+}
+
+impl From<wit::Tried> for Tried {
+    fn from(tried: wit::Tried) -> Self {
+        match tried {
+            wit::Tried::Nothing => Self::Nothing,
+            wit::Tried::Unverified => Self::Unverified,
+            wit::Tried::NotReused(why) => Self::NotReused(why),
+            wit::Tried::NotStored(why) => Self::NotStored(why),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Verdicts on the children of the parent.
 
-use super::{Verdicts, weight};
+use super::{Rank, Verdicts};
 use crate::docker::compare::compare;
+use crate::docker::config::{ContainerConfig, list};
 use crate::docker::decide::{Mode, Request, Requested, built_here, matching, newest, unreadable};
+use crate::docker::history::joined;
 use crate::docker::image::ImageDocument;
+use crate::docker::instruction::difference;
 use crate::docker::reason::Reason;
 use crate::docker::store::Store;
 use crate::error::Error;
@@ -71,8 +74,44 @@ pub fn explain_children<H: ImageStore>(
                     .iter()
                     .flat_map(|(_, d)| d.iter().cloned())
                     .collect();
-                let distance = against.iter().map(|(reason, d)| weight(*reason, d)).sum();
-                verdicts.reject(finding, distance, every);
+                let mut finding = finding;
+                if let Some(image) = &read
+                    && image.container_config.cmd.is_some()
+                    && let Some(version) = image.engine_without_marks()
+                {
+                    if reason == Reason::LocalCheckFailed {
+                        verdicts.unmarked.get_or_insert_with(|| version.to_owned());
+                    }
+                    if reason == Reason::NotBuiltLocally {
+                        finding = finding.hint(format!(
+                            "built by an engine before 23.0.10, 24.0.9 or 25.0.2 ({version}), \
+                             which wrote no built-here marks: built once more here, it is used"
+                        ));
+                    }
+                }
+                if reason == Reason::ConfigMismatch
+                    && let Some(image) = &read
+                    && let Some(hint) = difference(
+                        &joined(list(&image.container_config.cmd)),
+                        &requested.command,
+                    )
+                {
+                    finding = finding.hint(hint);
+                }
+                let others = against.iter().filter(|(r, _)| *r != Reason::ConfigMismatch);
+                let nothing = ContainerConfig::default();
+                let config = read
+                    .as_ref()
+                    .map_or(&nothing, |image| &image.container_config);
+                let rank = Rank::of_child(
+                    config,
+                    &requested.config,
+                    &every,
+                    others.count(),
+                    read.as_ref()
+                        .and_then(|image| Some(image.created?.instant())),
+                );
+                verdicts.reject(finding, rank, every);
             }
             (None, Some(winner)) if winner.id == *id => {
                 verdicts.winner = Some(id.to_owned());

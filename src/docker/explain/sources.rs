@@ -1,9 +1,9 @@
 //! Verdicts on the sources, and the ancestor test of a local match.
 
-use super::{Verdicts, weight};
+use super::{Rank, Verdicts};
 use crate::docker::base::Base;
-use crate::docker::decide::{Mode, Request, foreign, layer, refused};
-use crate::docker::history::{Chain, Entry, command_mismatch, parent_mismatch};
+use crate::docker::decide::{Mode, Request, foreign, layer, no_restore, refused};
+use crate::docker::history::{BY_BUILDKIT, Chain, Entry, command_mismatch, parent_mismatch};
 use crate::docker::image::ImageDocument;
 use crate::docker::reason::Reason;
 use crate::docker::source::Source;
@@ -93,15 +93,24 @@ pub fn explain_sources<H: ImageStore>(
         let rejection = refused(source, request, mode)
             .or_else(|| parent_mismatch(&source.id, chain, parent))
             .or_else(|| command_speaks_against(source, index, request));
-        if let Some(finding) = rejection {
-            let distance = match Reason::ALL.iter().find(|r| r.as_str() == finding.code) {
-                Some(reason @ (Reason::CommandMismatch | Reason::SourceUntrusted)) => {
-                    weight(*reason, &finding.differences)
-                }
-                Some(Reason::HistoryMismatch) => 1 + finding.differences.len(),
-                _ => 1_000,
+        let entry = source.history.get(index);
+        let created = entry.and_then(|entry| Some(entry.created?.instant()));
+        if let Some(mut finding) = rejection {
+            let refusal = refused(source, request, mode).is_some();
+            let apart = parent_mismatch(&source.id, chain, parent);
+            let other = command_speaks_against(source, index, request).is_some();
+            let rank = if refusal && apart.is_none() && !other {
+                Rank::cause()
+            } else {
+                let want = request.config.as_ref().map_or("", |config| &config.command);
+                let have = entry.map(|entry| entry.created_by.as_str());
+                let apart = apart.map_or(0, |finding| finding.differences.len().max(1));
+                Rank::of_source(have, want, apart + usize::from(refusal), created)
             };
-            verdicts.reject_whole(finding, distance);
+            if finding.hint.is_none() && entry.is_some_and(Entry::is_by_buildkit) {
+                finding = finding.hint(BY_BUILDKIT);
+            }
+            verdicts.reject_whole(finding, rank);
             continue;
         }
         let mut finding = Finding::new(Reason::Exact, &source.id);
@@ -109,16 +118,22 @@ pub fn explain_sources<H: ImageStore>(
             let layer = match layer(source, index, below, mode) {
                 Ok(layer) => layer,
                 Err(refusal) => {
-                    verdicts.reject_whole(refusal, 1);
+                    verdicts.reject_whole(refusal, Rank::cause());
                     continue;
                 }
             };
+            let refusal = no_restore(source, index, layer.as_ref(), request, store);
+            if let Some(refusal) = refusal.filter(|_| mode.guarded) {
+                verdicts.reject_whole(refusal, Rank::cause());
+                continue;
+            }
             let time = source.history.get(index).and_then(|entry| entry.created);
             let written = base.is_none_or(|base| base.history_json.is_some())
                 && time.is_none_or(|time| time.to_text().is_some());
             if mode.guarded && !written {
                 let refusal = Finding::new(Reason::TimeNotEncodable, &source.id);
-                verdicts.reject_whole(refusal.with([Difference::fact("index", index)]), 1);
+                let refusal = refusal.with([Difference::fact("index", index)]);
+                verdicts.reject_whole(refusal, Rank::cause());
                 continue;
             }
             finding = Finding::new(Reason::Restore, &source.id)
@@ -136,8 +151,8 @@ fn command_speaks_against(source: &Source, index: usize, request: &Request) -> O
     let Some(requested) = &request.config else {
         return Some(Finding::new(Reason::ConfigMissing, &source.id));
     };
-    let have = &source.history.get(index)?.created_by;
-    (*have != requested.command)
+    let have = source.history.get(index)?;
+    (have.created_by != requested.command)
         .then(|| command_mismatch(&source.id, index, have, &requested.command))
 }
 

@@ -8,6 +8,7 @@ mod format;
 mod image;
 mod log;
 mod native;
+mod reserved;
 mod restore;
 
 use std::sync::Arc;

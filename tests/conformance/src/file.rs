@@ -1,7 +1,7 @@
 //! Vector files: reading them, and finding out what they hold.
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::{self, Error, ErrorKind, Read as _};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -23,7 +23,7 @@ impl<T: docker::Subject + buildpacks::Subject + buildkit::Subject + stacker::Sub
 #[derive(Debug)]
 pub enum FileError {
     /// It cannot be read.
-    Read(std::io::Error),
+    Read(Error),
     /// It is not a vector file, or has members its format does not have.
     Form(serde_json::Error),
     /// Its format is not one of those known here.
@@ -74,23 +74,38 @@ pub fn run_text(text: &str, subject: &dyn Subject) -> Result<Report, FileError> 
 
 /// No vector file or transcript has more bytes, unpacked.
 const LONGEST: u64 = 1 << 30;
+/// Nor more than this and so many times its packed bytes: what others sent may be
+/// made to fill the memory.
+const FREE: u64 = 64 << 20;
+const TIMES: u64 = 100;
 
 /// Reads a vector file, plain or gzip.
 ///
 /// # Errors
 /// When it cannot be read, is not UTF-8 after decompression, or has more than
-/// 1 GiB then.
-pub fn load(path: &Path) -> std::io::Result<String> {
-    let bytes = std::fs::read(path)?;
+/// 1 GiB then, or more than 64 MiB and 100 times its packed bytes.
+pub fn load(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        check(bytes.len(), LONGEST)?;
+        return String::from_utf8(bytes)
+            .map_err(|error| Error::new(ErrorKind::InvalidData, error.utf8_error()));
+    }
+    let packed = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let most = LONGEST.min(FREE.saturating_add(packed.saturating_mul(TIMES)));
     let mut text = String::new();
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let unpacked = flate2::read::MultiGzDecoder::new(bytes.as_slice());
-        unpacked.take(LONGEST + 1).read_to_string(&mut text)?;
-    } else {
-        bytes.as_slice().read_to_string(&mut text)?;
-    }
-    if text.len() as u64 > LONGEST {
-        return Err(std::io::Error::other("it has more than 1 GiB, unpacked"));
-    }
+    let unpacked = flate2::read::MultiGzDecoder::new(bytes.as_slice());
+    unpacked.take(most + 1).read_to_string(&mut text)?;
+    check(text.len(), most)?;
     Ok(text)
+}
+
+fn check(length: usize, most: u64) -> io::Result<()> {
+    if length as u64 > most {
+        let message = format!("it has more than {most} bytes, unpacked");
+        return Err(Error::other(message));
+    }
+    Ok(())
 }

@@ -342,7 +342,7 @@ fn versions_and_apis_decide() {
         ),
         (
             Semantics::guarded(),
-            "1",
+            "v0.15",
             "0.5",
             fallback,
             format!("{flags}{newest}"),
@@ -386,6 +386,18 @@ fn versions_and_apis_decide() {
         let files = Arc::new(MemoryFiles::default());
         let opened = Restorer::open(files, Arc::new(LogBook::default()), options);
         assert!(matches!(opened, Err(Error::Invalid(_))), "{platform_api:?}");
+    }
+    for platform_api in ["0.0", "0.16", "1"] {
+        let options = RestoreOptions {
+            platform_api: platform_api.to_owned(),
+            ..RestoreOptions::default()
+        };
+        let files = Arc::new(MemoryFiles::default());
+        let opened = Restorer::open(files, Arc::new(LogBook::default()), options);
+        assert!(
+            matches!(opened, Err(Error::Unsupported(_))),
+            "{platform_api:?}"
+        );
     }
 }
 

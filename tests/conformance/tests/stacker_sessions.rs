@@ -154,12 +154,18 @@ fn the_guard_never_touches_the_cache_file_and_builds_up_by_itself() {
     put_all(&mut open(&fs, &guarded), &["l0", "l1"]);
     assert_eq!(plain.text(CACHE), fs.text(CACHE));
     assert!(plain.text(GUARD).is_none() && fs.text(GUARD).is_some());
-    // What stacker itself has put has no digests yet.
+    // What stacker itself has put has no digests: usable, and noted.
     let mut session = open(&plain, &guarded);
+    let notes = |session: &mut Session<'_, _, _>| {
+        let notes = session.lookup("l1").unwrap().notes;
+        notes.into_iter().map(|note| note.code).collect::<Vec<_>>()
+    };
     assert_eq!(verdict(&mut session, "l0"), "hit");
-    assert_eq!(verdict(&mut session, "l1"), "base-unguarded");
+    assert_eq!(verdict(&mut session, "l1"), "hit");
+    assert_eq!(notes(&mut session), ["stacker/base-unguarded"]);
     put_all(&mut session, &["l1"]);
     assert_eq!(verdict(&mut session, "l1"), "hit");
+    assert!(notes(&mut session).is_empty());
     // A broken guard file is a finding, and the same once more.
     plain.put_file("/w/state/build.cache.guard", "{").unwrap();
     let mut session = open(&plain, &guarded);

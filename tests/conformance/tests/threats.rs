@@ -45,13 +45,11 @@ fn has_test(path: &Path, name: &str) -> bool {
 fn every_threat_has_tests_that_exist() {
     let page = fs::read_to_string(root().join("tests/THREATS.md")).expect("the page");
     let rows = rows(&page);
-    let numbers: Vec<_> = rows
+    let numbers: Vec<u32> = rows
         .iter()
-        .map(|(number, _)| (*number).to_owned())
+        .map(|(number, _)| number[1..].parse().expect("a number"))
         .collect();
-    let wanted: Vec<_> = (1..=numbers.len()).map(|number| format!("T{number}")).collect();
-    assert_eq!(numbers, wanted);
-    assert!(numbers.len() >= 22, "rows are missing");
+    assert_eq!(numbers, (1..=29).collect::<Vec<_>>());
     for (number, tests) in rows {
         assert!(!tests.is_empty(), "{number} has no test");
         for (path, name) in tests {

@@ -11,6 +11,7 @@
 
 mod cost;
 mod draw;
+mod hosts;
 mod improvised;
 mod log;
 mod model;
@@ -25,6 +26,7 @@ use layerwise_host::{Engine, EngineOptions, Net};
 use play::{System, Through};
 
 pub use cost::cost;
+pub use hosts::{answers, archives, layouts};
 pub use model::model;
 pub use parsers::parsers;
 
@@ -32,7 +34,7 @@ pub use parsers::parsers;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("component", component),
     ("differential", differential),
     ("docker", docker),
@@ -42,6 +44,9 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("parsers", parsers),
     ("model", model),
     ("cost", cost),
+    ("archives", archives),
+    ("layouts", layouts),
+    ("answers", answers),
 ];
 
 /// Any calls of any system, with any answers of the imports, through the real

@@ -10,11 +10,12 @@ use layerwise_fuzz::TARGETS;
 
 /// Inputs made for each target. Those through the component are slower.
 const MADE: u64 = 300;
-const SLOW: [(&str, u64); 4] = [
+const SLOW: [(&str, u64); 5] = [
     ("component", 60),
     ("differential", 120),
     ("model", 60),
     ("cost", 12),
+    ("answers", 60),
 ];
 
 /// Longest input that is made.

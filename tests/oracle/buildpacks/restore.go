@@ -32,7 +32,7 @@ func drawRestore(seed int64, folded bool) restoreCase {
 		head: head{
 			ID: fmt.Sprintf("restore-%d", seed), Family: "restore", Name: "random", Source: "upstream run", VerifiedBy: []string{"newest"},
 		},
-		PlatformAPI:   pick(d, []string{"0.7", "0.8", "0.9", "0.10", "0.11", "0.12", "0.13", "0.14", "0.15", "1", "v0.14", "00.14", "0.99", "0.6", "0.3"}),
+		PlatformAPI:   pick(d, []string{"0.7", "0.8", "0.9", "0.10", "0.11", "0.12", "0.13", "0.14", "0.15", "v0.14", "00.14", "0.6", "0.3"}),
 		SkipLayers:    d.chance(8),
 		ShaStore:      "map",
 		ExistingFiles: map[string]string{},

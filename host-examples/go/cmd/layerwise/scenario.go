@@ -30,7 +30,7 @@ func scenarios(ctx context.Context, paths []string, check bool, out io.Writer) e
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		if !check {
-			if _, err := out.Write(append(came, '\n')); err != nil {
+			if _, err := out.Write(append(scenario.Shown(came), '\n')); err != nil {
 				return err
 			}
 			continue

@@ -1,10 +1,11 @@
+//go:build unix
+
 package layout
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"os"
 	"reflect"
 	"time"
 
@@ -176,7 +177,7 @@ func (i *Index) Name(name string, own []int, add func() int) {
 // looked at again.
 func (l *Layout) Index() (*Index, []byte, error) {
 	for try := 1; ; try++ {
-		data, err := l.read("index.json", LongestDocument)
+		data, err := l.root.Read("index.json", LongestDocument)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -211,7 +212,7 @@ func (l *Layout) Update(ctx context.Context, change func(*Index) error) error {
 			if reflect.DeepEqual(before, index) {
 				return nil
 			}
-			now, err := l.read("index.json", LongestDocument)
+			now, err := l.root.Read("index.json", LongestDocument)
 			if err != nil {
 				return err
 			}
@@ -225,10 +226,7 @@ func (l *Layout) Update(ctx context.Context, change func(*Index) error) error {
 
 // locked runs something while no other writer of this project writes.
 func (l *Layout) locked(ctx context.Context, run func() error) error {
-	if info, err := l.root.Lstat(lockName); err == nil && !info.Mode().IsRegular() {
-		return layerwise.Failed(layerwise.FailureCodeDenied, "%q in %q is not a regular file", lockName, l.Path())
-	}
-	file, err := l.root.OpenFile(lockName, os.O_WRONLY|os.O_CREATE, 0o666)
+	file, err := l.root.Append(lockName, 0o666)
 	if err != nil {
 		return err
 	}

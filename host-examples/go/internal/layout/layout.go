@@ -1,16 +1,18 @@
+//go:build unix
+
 // Package layout reads and changes OCI image layout directories.
 //
 // Its conventions are shared by all writers of this project: they hold an
 // exclusive lock on .layerwise.lock, write blobs first, and then replace
 // index.json by rename. Other tools know nothing of the lock, so index.json is
 // compared once more right before it is replaced, and the change is made anew
-// on what they wrote. Nothing outside of the directory is reached, whatever
-// links are in it.
+// on what they wrote. No link below the directory is followed.
 package layout
 
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
@@ -21,14 +23,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/internal/below"
 )
 
 // The annotation with a name, and the media types of what is written.
@@ -43,8 +45,12 @@ const (
 	DockerConfig   = "application/vnd.docker.container.image.v1+json"
 )
 
-// LongestDocument caps what is read into memory.
-const LongestDocument = 64 << 20
+// LongestDocument caps what is read into memory, and LongestManifest manifests
+// and indexes, as registries do.
+const (
+	LongestDocument = 64 << 20
+	LongestManifest = 4 << 20
+)
 
 const (
 	lockName  = ".layerwise.lock"
@@ -57,17 +63,20 @@ const (
 
 // Layout is a layout directory.
 type Layout struct {
-	root *os.Root
+	root *below.Dir
 }
-
-var count atomic.Int64
 
 // Open opens a layout.
 func Open(directory string) (*Layout, error) {
-	root, err := os.OpenRoot(directory)
+	root, err := below.Open(directory)
 	if err != nil {
-		return nil, fmt.Errorf("open the layout: %w", err)
+		return nil, err
 	}
+	return OpenIn(root)
+}
+
+// OpenIn opens the layout in an open directory, which it closes then.
+func OpenIn(root *below.Dir) (*Layout, error) {
 	l := &Layout{root: root}
 	if err := l.check(); err != nil {
 		root.Close()
@@ -81,10 +90,15 @@ func Create(ctx context.Context, directory string) (*Layout, error) {
 	if err := os.MkdirAll(directory, 0o777); err != nil {
 		return nil, fmt.Errorf("create the layout: %w", err)
 	}
-	root, err := os.OpenRoot(directory)
+	root, err := below.Open(directory)
 	if err != nil {
-		return nil, fmt.Errorf("create the layout: %w", err)
+		return nil, err
 	}
+	return CreateIn(ctx, root)
+}
+
+// CreateIn is Create for an open directory, which it closes then.
+func CreateIn(ctx context.Context, root *below.Dir) (*Layout, error) {
 	l := &Layout{root: root}
 	if err := l.create(ctx); err != nil {
 		root.Close()
@@ -97,27 +111,32 @@ func Create(ctx context.Context, directory string) (*Layout, error) {
 func (l *Layout) Close() error { return l.root.Close() }
 
 // Path is the directory's path.
-func (l *Layout) Path() string { return l.root.Name() }
+func (l *Layout) Path() string { return l.root.Path() }
 
 func (l *Layout) create(ctx context.Context) error {
-	if _, err := l.root.Stat("oci-layout"); err == nil {
+	if there, err := l.root.Has("oci-layout"); err != nil {
+		return err
+	} else if there {
 		return l.check()
 	}
-	entries, err := fs.ReadDir(l.root.FS(), ".")
+	names, err := l.root.Names()
 	if err != nil {
 		return err
 	}
-	for _, entry := range entries {
-		name := entry.Name()
+	for _, name := range names {
 		if name != "blobs" && name != "index.json" && !strings.HasPrefix(name, ".layerwise.") {
 			return layerwise.Failed(layerwise.FailureCodeConflict, "%q is not an oci image layout and holds %q", l.Path(), name)
 		}
 	}
 	return l.locked(ctx, func() error {
-		if err := l.root.MkdirAll("blobs/sha256", 0o777); err != nil {
+		blobs, err := l.root.Make("blobs", "sha256")
+		if err != nil {
 			return err
 		}
-		if _, err := l.root.Lstat("index.json"); errors.Is(err, fs.ErrNotExist) {
+		blobs.Close()
+		if there, err := l.root.Has("index.json"); err != nil {
+			return err
+		} else if !there {
 			if err := l.replace("index.json", emptyIndex().text()); err != nil {
 				return err
 			}
@@ -127,7 +146,7 @@ func (l *Layout) create(ctx context.Context) error {
 }
 
 func (l *Layout) check() error {
-	data, err := l.read("oci-layout", 4096)
+	data, err := l.root.Read("oci-layout", 4096)
 	if err != nil {
 		return fmt.Errorf("%q is not an oci image layout: %w", l.Path(), err)
 	}
@@ -143,80 +162,48 @@ func (l *Layout) check() error {
 	return nil
 }
 
-// read reads a regular file of at most limit bytes.
-func (l *Layout) read(name string, limit int64) ([]byte, error) {
-	file, size, err := l.open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	if size > limit {
-		return nil, layerwise.Failed(layerwise.FailureCodeTooLarge, "%q has %d bytes, more than the limit of %d", name, size, limit)
-	}
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = layerwise.Failed(layerwise.FailureCodeTooLarge, "%q has more bytes than the limit of %d", name, limit)
-	}
-	return data, err
-}
-
-// open opens a regular file. Everything else is refused before it is opened:
-// opening a pipe would wait for its writer.
-func (l *Layout) open(name string) (*os.File, int64, error) {
-	info, err := l.root.Stat(name)
-	if err != nil {
-		return nil, 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, 0, layerwise.Failed(layerwise.FailureCodeCorrupt, "%q is not a regular file", name)
-	}
-	file, err := l.root.Open(name)
-	return file, info.Size(), err
-}
-
 // replace writes a file so that a crash leaves what was there or all of data.
+// Only the holder of the lock calls it, so that the temporary file has one name
+// for all.
 func (l *Layout) replace(name string, data []byte) error {
-	mode := fs.FileMode(0o666)
-	info, missing := l.root.Stat(name)
-	if missing == nil {
-		mode = info.Mode().Perm()
+	mode, there := l.root.Mode(name)
+	if !there {
+		mode = 0o666
 	}
-	_ = l.root.Remove(temporary)
-	file, err := l.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err := l.root.Remove(temporary); err != nil {
+		return err
+	}
+	file, err := l.root.Create(temporary, mode)
 	if err != nil {
 		return err
 	}
 	_, err = file.Write(data)
-	if err == nil && missing == nil {
-		err = file.Chmod(mode)
+	if err == nil && there {
+		err = file.Chmod(fs.FileMode(mode))
 	}
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		_ = l.root.Remove(temporary)
-		return err
+		return errors.Join(err, l.root.Remove(temporary))
 	}
-	if err := l.root.Rename(temporary, name); err != nil {
-		return err
-	}
-	return l.sync(path.Dir(name))
+	return l.root.Move(temporary, l.root, name)
 }
 
-// sync brings a rename to the disk.
-func (l *Layout) sync(directory string) error {
-	file, err := l.root.Open(directory)
+// blob opens the directory that a blob is in, and tells its name there. Only a
+// digest that was checked becomes part of a path.
+func (l *Layout) blob(digest string) (*below.Dir, string, error) {
+	algorithm, digits, err := split(digest)
 	if err != nil {
-		return err
+		return nil, "", err
 	}
-	return errors.Join(file.Sync(), file.Close())
+	directory, err := l.root.Enter("blobs", algorithm)
+	return directory, digits, err
 }
 
-// BlobPath is where a blob is. Only a digest that was checked becomes part of a
-// path.
-func BlobPath(digest string) (string, error) {
+func split(digest string) (algorithm, digits string, err error) {
 	if !IsDigest(digest) {
-		return "", layerwise.Failed(layerwise.FailureCodeInvalid, "%q is not a digest", digest)
+		return "", "", layerwise.Failed(layerwise.FailureCodeInvalid, "%q is not a digest", digest)
 	}
-	algorithm, digits, _ := strings.Cut(digest, ":")
-	return "blobs/" + algorithm + "/" + digits, nil
+	algorithm, digits, _ = strings.Cut(digest, ":")
+	return algorithm, digits, nil
 }
 
 var digests = regexp.MustCompile(`^(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$`)
@@ -230,7 +217,8 @@ func DigestOf(data []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-func hasher(digest string) hash.Hash {
+// Hasher hashes as a digest of this algorithm.
+func Hasher(digest string) hash.Hash {
 	switch {
 	case strings.HasPrefix(digest, "sha384:"):
 		return sha512.New384()
@@ -243,7 +231,7 @@ func hasher(digest string) hash.Hash {
 // Verified is a reader that fails where the bytes are not those of a digest and
 // a size.
 func Verified(from io.Reader, digest string, size int64) io.Reader {
-	return &verified{from: from, digest: digest, left: size, hash: hasher(digest)}
+	return &verified{from: from, digest: digest, left: size, hash: Hasher(digest)}
 }
 
 type verified struct {
@@ -274,11 +262,12 @@ func (v *verified) Read(p []byte) (int, error) {
 
 // OpenBlob opens a blob of exactly size bytes; what is read is checked.
 func (l *Layout) OpenBlob(digest string, size uint64) (io.ReadCloser, error) {
-	name, err := BlobPath(digest)
+	directory, name, err := l.blob(digest)
 	if err != nil {
 		return nil, err
 	}
-	file, there, err := l.open(name)
+	defer directory.Close()
+	file, there, err := directory.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -299,21 +288,17 @@ func (l *Layout) OpenBlob(digest string, size uint64) (io.ReadCloser, error) {
 // Reachable fails when blobs cannot be looked up where this one is. A directory
 // that is not there holds nothing.
 func (l *Layout) Reachable(digest string) error {
-	name, err := BlobPath(digest)
-	if err != nil {
-		return err
-	}
-	directory := path.Dir(name)
-	_, err = l.root.Stat(directory + "/.")
+	directory, _, err := l.blob(digest)
 	switch {
+	case err == nil:
+		return directory.Close()
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case errors.Is(err, syscall.ENOTDIR):
-		return layerwise.Failed(layerwise.FailureCodeCorrupt, "%q in %q is not a directory", directory, l.Path())
-	case err != nil:
-		return fmt.Errorf("cannot search %q in %q: %w", directory, l.Path(), err)
+		algorithm, _, _ := split(digest)
+		return layerwise.Failed(layerwise.FailureCodeCorrupt, "%q is not a directory", filepath.Join(l.Path(), "blobs", algorithm))
 	}
-	return nil
+	return err
 }
 
 // ReadBlob reads a document of exactly size bytes.
@@ -331,18 +316,13 @@ func (l *Layout) ReadBlob(digest string, size, limit uint64) ([]byte, error) {
 
 // BlobSize is the size of a blob that is there.
 func (l *Layout) BlobSize(digest string) (uint64, error) {
-	name, err := BlobPath(digest)
+	directory, name, err := l.blob(digest)
 	if err != nil {
 		return 0, err
 	}
-	info, err := l.root.Stat(name)
-	if err != nil {
-		return 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return 0, layerwise.Failed(layerwise.FailureCodeCorrupt, "blob %s is not a regular file", digest)
-	}
-	return uint64(info.Size()), nil
+	defer directory.Close()
+	size, err := directory.Size(name)
+	return uint64(size), err
 }
 
 // Holds tells whether a blob is there with the right bytes.
@@ -359,7 +339,7 @@ func (l *Layout) Holds(digest string, size uint64) bool {
 // StoreBlob stores a blob unless it is there with the right bytes; it answers
 // whether it was not.
 func (l *Layout) StoreBlob(ctx context.Context, digest string, size uint64, open func() (io.ReadCloser, error)) (bool, error) {
-	name, err := BlobPath(digest)
+	algorithm, digits, err := split(digest)
 	if err != nil {
 		return false, err
 	}
@@ -371,25 +351,73 @@ func (l *Layout) StoreBlob(ctx context.Context, digest string, size uint64, open
 		return false, err
 	}
 	defer from.Close()
-	beside := fmt.Sprintf("%s%d.%d", blobName, os.Getpid(), count.Add(1))
-	file, err := l.root.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	file, beside, err := l.upload(ctx)
 	if err != nil {
 		return false, err
 	}
-	defer l.root.Remove(beside)
+	// Open, and so locked, until it has its name or is gone.
+	defer file.Close()
 	_, err = io.Copy(file, Verified(&cancellable{ctx, from}, digest, int64(size)))
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return false, err
+	if err = errors.Join(err, file.Sync()); err != nil {
+		return false, errors.Join(err, l.root.Remove(beside))
 	}
-	return true, l.locked(ctx, func() error {
-		if err := l.root.MkdirAll(path.Dir(name), 0o777); err != nil {
+	err = l.locked(ctx, func() error {
+		directory, err := l.root.Make("blobs", algorithm)
+		if err != nil {
 			return err
 		}
-		if err := l.root.Rename(beside, name); err != nil {
-			return err
-		}
-		return l.sync(path.Dir(name))
+		defer directory.Close()
+		return l.root.Move(beside, directory, digits)
 	})
+	if err != nil {
+		return false, errors.Join(err, l.root.Remove(beside))
+	}
+	return true, nil
+}
+
+// upload makes a file with a name that nobody else makes.
+//
+// It is made and locked while the lock of the layout is held, as a sweep holds
+// it: so a sweep never sees one that its maker has not locked yet, and whatever
+// is not locked was left by a writer that was killed.
+func (l *Layout) upload(ctx context.Context) (file *os.File, name string, err error) {
+	name = blobName + rand.Text()
+	err = l.locked(ctx, func() error {
+		if err := l.sweep(); err != nil {
+			return err
+		}
+		var err error
+		if file, err = l.root.Create(name, 0o666); err != nil {
+			return err
+		}
+		return syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	})
+	if err != nil && file != nil {
+		err = errors.Join(err, file.Close(), l.root.Remove(name))
+	}
+	return file, name, err
+}
+
+// sweep removes what killed writers left.
+func (l *Layout) sweep() error {
+	names, err := l.root.Names()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(name, blobName) {
+			continue
+		}
+		left, _, err := l.root.Open(name)
+		if err != nil {
+			continue
+		}
+		if syscall.Flock(int(left.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			_ = l.root.Remove(name)
+		}
+		left.Close()
+	}
+	return nil
 }
 
 // StoreBytes stores a document.
@@ -403,11 +431,12 @@ func (l *Layout) StoreBytes(ctx context.Context, data []byte) (string, error) {
 
 // RemoveBlob takes a blob away.
 func (l *Layout) RemoveBlob(digest string) error {
-	name, err := BlobPath(digest)
-	if err == nil {
-		err = l.root.Remove(name)
+	directory, name, err := l.blob(digest)
+	if err != nil {
+		return err
 	}
-	return err
+	defer directory.Close()
+	return directory.Remove(name)
 }
 
 // cancellable is a reader that fails when its context ends.

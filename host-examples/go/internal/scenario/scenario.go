@@ -12,10 +12,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"layerwise.dev/layerwise"
 	"layerwise.dev/layerwise/dirfs"
+	"layerwise.dev/layerwise/internal/below"
 	"layerwise.dev/layerwise/internal/wit"
 	"layerwise.dev/layerwise/ocilayout"
 	"layerwise.dev/layerwise/ociregistry"
@@ -88,7 +91,13 @@ func (s *Scenario) Run(ctx context.Context, engine *layerwise.Engine) (out []byt
 	if root, err = filepath.EvalSymlinks(root); err != nil {
 		return nil, err
 	}
-	if err := put(root, s.Files); err != nil {
+	top, err := below.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	defer top.Close()
+	made := &room{}
+	if err := put(top, s.Files, made); err != nil {
 		return nil, fmt.Errorf("make the directory: %w", err)
 	}
 	lent, done, err := s.Lend.open(root)
@@ -111,7 +120,7 @@ func (s *Scenario) Run(ctx context.Context, engine *layerwise.Engine) (out []byt
 		case step.Drop != nil:
 			err = calls.Drop(ctx, *step.Drop)
 		case step.Change != nil:
-			err = put(root, step.Change)
+			err = put(top, step.Change, made)
 		default:
 			answer, err = calls.Call(ctx, step.Call, step.Args)
 		}
@@ -134,6 +143,16 @@ func (s *Scenario) Run(ctx context.Context, engine *layerwise.Engine) (out []byt
 	return out, nil
 }
 
+var actedUpon = regexp.MustCompile("[\x7f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+// Shown is an outcome without what JSON leaves as it is and a terminal acts upon.
+func Shown(outcome []byte) []byte {
+	return actedUpon.ReplaceAllFunc(outcome, func(found []byte) []byte {
+		acted, _ := utf8.DecodeRune(found)
+		return fmt.Appendf(nil, "\\u%04x", acted)
+	})
+}
+
 // open opens what is lent, below a directory.
 func (l lend) open(root string) (lent layerwise.Lent, done func(), err error) {
 	var open []interface{ Close() error }
@@ -147,7 +166,8 @@ func (l lend) open(root string) (lent layerwise.Lent, done func(), err error) {
 		if !ok || !filepath.IsLocal(name) {
 			return lent, done, fmt.Errorf("%q is not an image store below the directory", l.Images)
 		}
-		store, err := ocilayout.Open(filepath.Join(root, name))
+		// Whatever key this user has, the answers are the same.
+		store, err := ocilayout.Options{NoMarks: true, Below: root}.Open(name)
 		if err != nil {
 			return lent, done, err
 		}
@@ -161,7 +181,11 @@ func (l lend) open(root string) (lent layerwise.Lent, done func(), err error) {
 			if !filepath.IsLocal(one.Directory) {
 				return lent, done, fmt.Errorf("%q is not below the directory", one.Directory)
 			}
-			roots = append(roots, dirfs.Root{Name: one.Name, Directory: filepath.Join(root, one.Directory), Writable: one.Writable})
+			opened, err := enter(root, one.Directory)
+			if err != nil {
+				return lent, done, err
+			}
+			roots = append(roots, dirfs.Root{Name: one.Name, Opened: opened, Writable: one.Writable})
 		}
 		opened, err := dirfs.Open(roots...)
 		if err != nil {
@@ -179,4 +203,25 @@ func (l lend) open(root string) (lent layerwise.Lent, done func(), err error) {
 		lent.Registry = registry
 	}
 	return lent, done, nil
+}
+
+// enter opens a directory below another, and follows no link on the way.
+func enter(root, name string) (*os.Root, error) {
+	at, err := os.OpenRoot(root)
+	for _, part := range strings.Split(filepath.Clean(name), "/") {
+		if err != nil {
+			return nil, err
+		}
+		var next *os.Root
+		info, look := at.Lstat(part)
+		if err = look; err == nil && !info.IsDir() {
+			err = fmt.Errorf("%q is not a directory below the one of the scenario", name)
+		}
+		if err == nil {
+			next, err = at.OpenRoot(part)
+		}
+		at.Close()
+		at = next
+	}
+	return at, err
 }

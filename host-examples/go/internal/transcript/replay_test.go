@@ -1,9 +1,14 @@
 package transcript
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -154,5 +159,48 @@ func TestWhatIsNoTranscriptIsRefused(t *testing.T) {
 		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%q: %v", text, err)
 		}
+	}
+}
+
+// As one of 548 KB, which took 5.7 GB.
+func TestStringsAreCountedBeforeTheyArePutInPlace(t *testing.T) {
+	one := `{"$":0}`
+	at := func(count int) string {
+		return `{"call":"docker#open","args":[[` + strings.TrimSuffix(strings.Repeat(one+",", count), ",") + `]]}`
+	}
+	for calls, words := range map[string]string{
+		at(6000): "the strings of a call come to more than 67108864 bytes",
+		`{"call":"x","args":[],"imports":[` + at(6000) + `]}`:                     "the strings of a call",
+		strings.TrimSuffix(strings.Repeat(at(100)+",", 3), ","):                   "the strings of its calls come to more than",
+		`{"call":"x","args":[],"result":[` + strings.Repeat(one+",", 300) + `1]}`: "the strings of a call",
+	} {
+		path := filepath.Join(t.TempDir(), "bomb.json")
+		text := fmt.Sprintf(`{"schema":%q,"component":"x","strings":[%q],"instances":[{"name":"x","calls":[%s]}]}`, Schema, strings.Repeat("a", 500_000), calls)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%v, expected %s", err, words)
+		}
+	}
+}
+
+func TestACompressedFileHasALimit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bomb.json.gz")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed := gzip.NewWriter(file)
+	for range 200 {
+		if _, err := packed.Write(bytes.Repeat([]byte(" "), 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(packed.Close(), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(path); err == nil || !strings.Contains(err.Error(), "it has more than") {
+		t.Error(err)
 	}
 }

@@ -34,8 +34,13 @@ function transcriptFile(file: string): string {
   return basename(folder) === 'vectors' ? join(dirname(folder), 'calls', basename(file)) : file;
 }
 
-/** The text of a file, plain or compressed. */
+/** The text of a file, plain or compressed: at most 64 MiB and a hundred times its bytes. */
 function read(file: string): string {
   const bytes = readFileSync(file);
-  return (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
+  const most = Math.min(2 ** 29, 2 ** 26 + 100 * bytes.length);
+  try {
+    return (file.endsWith('.gz') ? gunzipSync(bytes, { maxOutputLength: most }) : bytes).toString('utf8');
+  } catch (thrown) {
+    throw (thrown as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE' ? new TypeError(`${file} has more than ${most} bytes`) : thrown;
+  }
 }

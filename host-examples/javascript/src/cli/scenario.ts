@@ -2,16 +2,22 @@
 // disk afterwards, is one canonical JSON document, the same from every host.
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join, relative } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Engine } from '../engine.js';
 import type { Lent } from '../lent.js';
-import { byBytes, sha256 } from '../node/bytes.js';
+import { opened } from '../node/below.js';
+import { byBytes } from '../node/bytes.js';
 import { Directories } from '../node/directory.js';
 import { LayoutImages } from '../node/images.js';
+import type { Directory } from '../node/places.js';
 import { Repositories } from '../node/repositories.js';
 import { functionOf, same } from '../transcript.js';
 import { Handles } from '../values.js';
 import { escape } from './text.js';
+import { change, type Files, listed, Room } from './tree.js';
+
+/** What JSON leaves as it is and a terminal acts upon. */
+const ACTED_UPON = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 interface Scenario {
   schema: string;
@@ -23,10 +29,6 @@ interface Scenario {
   after?: Record<string, unknown>;
 }
 
-/** Files by their paths; null takes one away. */
-type Files = Record<string, string | FileObject | null>;
-type FileObject = { text?: string; base64?: string; link?: string; directory?: true; mode?: string };
-
 /** Runs scenarios; prints each one's document, or with `check` what differs from the file. */
 export async function scenario(engine: Engine, files: readonly string[], check: boolean): Promise<number> {
   let differing = 0;
@@ -35,7 +37,7 @@ export async function scenario(engine: Engine, files: readonly string[], check: 
     if (wanted.schema !== 'layerwise/scenario/1') throw new TypeError(`${file} is not a scenario: its schema is ${JSON.stringify(wanted.schema)}`);
     const found = run(engine, wanted);
     if (!check) {
-      console.log(canonical(found));
+      console.log(canonical(found).replace(ACTED_UPON, (char) => `\\u${(char.codePointAt(0) as number).toString(16).padStart(4, '0')}`));
       continue;
     }
     const differences = [
@@ -58,46 +60,23 @@ function told(what: string, expected: unknown, actual: unknown): string[] {
 function run(engine: Engine, scenario: Scenario): { results: unknown[]; after: Record<string, unknown> } {
   const root = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), 'layerwise-')));
   try {
-    change(root, scenario.files ?? {});
-    return { results: calls(engine, scenario, root), after: after(root) };
+    return opened(root, undefined, false, (directory) => {
+      const room = new Room();
+      change(directory, scenario.files ?? {}, room);
+      return { results: calls(engine, scenario, directory, root, room), after: listed(directory) };
+    });
   } finally {
     fs.rmSync(root, { recursive: true, force: true });
   }
 }
 
-/** Makes, replaces or removes files, with modes that do not depend on the user's. */
-function change(root: string, files: Files): void {
-  for (const [path, content] of Object.entries(files)) {
-    const place = join(root, path);
-    if (relative(root, place).startsWith('..')) throw new TypeError(`${path} leads out of the scenario's directory`);
-    makeDirectory(root, dirname(path), 0o755);
-    if (content === null) {
-      fs.unlinkSync(place);
-      continue;
-    }
-    const { text = '', base64, link, directory, mode }: FileObject = typeof content === 'string' ? { text: content } : content;
-    const bits = (usual: number) => (mode === undefined ? usual : Number.parseInt(mode, 8));
-    if (directory) makeDirectory(root, path, bits(0o755));
-    else if (link !== undefined) fs.symlinkSync(link, place);
-    else {
-      fs.writeFileSync(place, base64 === undefined ? text : Buffer.from(base64, 'base64'));
-      fs.chmodSync(place, bits(0o644));
-    }
-  }
-}
-
-function makeDirectory(root: string, path: string, mode: number): void {
-  const place = join(root, path);
-  if (place === root || fs.existsSync(place)) return;
-  makeDirectory(root, dirname(path), 0o755);
-  fs.mkdirSync(place);
-  fs.chmodSync(place, mode);
-}
-
-function calls(engine: Engine, { lend = {}, calls }: Scenario, root: string): unknown[] {
-  const files = lend.files && new Directories(lend.files.map((lent) => ({ ...lent, directory: join(root, lent.directory) })));
-  const registry = lend.registry ? new Repositories({ layouts: root, ...(files && { files }) }) : undefined;
-  const images = lend.images === undefined ? undefined : new LayoutImages(join(root, lend.images.replace(/^oci:/, '')));
+function calls(engine: Engine, { lend = {}, calls }: Scenario, directory: Directory, root: string, room: Room): unknown[] {
+  // What is lent is below the directory, and no link on the way there is followed.
+  const below = (path: string) => opened(resolve(root, path), root, false, () => resolve(root, path));
+  const files = lend.files && new Directories(lend.files.map((lent) => ({ ...lent, directory: below(lent.directory) })));
+  const registry = lend.registry ? new Repositories({ layouts: root }) : undefined;
+  // Whatever key this user has, the answers are the same.
+  const images = lend.images === undefined ? undefined : new LayoutImages(resolve(root, lend.images.replace(/^oci:/, '')), { within: root, noMarks: true });
   const lent: Lent = { ...(images && { images }), ...(registry && { registry }), ...(files && { files }) };
   const instance = engine.instance(lent);
   const handles = new Handles();
@@ -108,7 +87,7 @@ function calls(engine: Engine, { lend = {}, calls }: Scenario, root: string): un
         return null;
       }
       if ('change' in call) {
-        change(root, call.change);
+        change(directory, call.change, room);
         return null;
       }
       const { func, place, name } = functionOf(engine, call.call);
@@ -121,38 +100,6 @@ function calls(engine: Engine, { lend = {}, calls }: Scenario, root: string): un
     registry?.close();
     files?.close();
   }
-}
-
-/** Everything below a directory, without locks and temporary files of hosts. */
-function after(root: string): Record<string, unknown> {
-  const found: Record<string, unknown> = {};
-  const look = (directory: string) => {
-    for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
-      const path = join(directory, entry.name);
-      if (entry.name.startsWith('.layerwise')) continue;
-      const name = relative(root, path);
-      if (entry.isSymbolicLink()) found[name] = { link: fs.readlinkSync(path) };
-      else if (entry.isDirectory()) {
-        found[name] = { directory: true };
-        look(path);
-      } else found[name] = entry.isFile() ? contentOf(path) : { special: true };
-    }
-  };
-  look(root);
-  return found;
-}
-
-/** The digest of a file; an index of a layout as JSON, because its bytes depend on who writes it. */
-function contentOf(path: string): unknown {
-  const bytes = fs.readFileSync(path);
-  if (basename(path) === 'index.json') {
-    try {
-      return { json: JSON.parse(bytes.toString('utf8')) as unknown };
-    } catch {
-      // Then it is a file like others.
-    }
-  }
-  return sha256(bytes);
 }
 
 /** JSON with sorted members and without spaces. */

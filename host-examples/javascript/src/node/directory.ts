@@ -7,19 +7,31 @@ import { Failure, failureOf } from '../errors.js';
 import type { Each, Filesystem, Filesystems } from '../lent.js';
 import { encode, lossy, quoted, sha256 } from './bytes.js';
 import { changed, codeOf, Directory, errno, type Place, type Root, Roots, type Wanted } from './places.js';
-import { locked, LOCK, replace, TEMPORARY } from './write.js';
+import { isOurs, locked, replace } from './write.js';
 
 const LOOK = { follow: true, intent: 'look' } as const;
 const ITSELF = { follow: false, intent: 'look' } as const;
 const CHANGE = { follow: false, intent: 'change' } as const;
 const CHUNK = 1 << 20;
 
+/** How much a walk answers. */
+export interface WalkLimits {
+  /** The directories that it goes down; 256 unless told otherwise. */
+  walkDepth?: number;
+  /** Its entries; 10,000,000 unless told otherwise. */
+  walkEntries?: number;
+  /** The bytes of the paths of all of them; 512 MiB unless told otherwise. */
+  walkPathBytes?: number;
+}
+
 /** Files below opened directories. A path belongs to the root with the longest name that it begins with. */
 export class Directories implements Filesystem {
   readonly #roots: Roots;
+  readonly #limits: Required<WalkLimits>;
 
-  constructor(roots: readonly Root[]) {
+  constructor(roots: readonly Root[], { walkDepth = 256, walkEntries = 10_000_000, walkPathBytes = 512 * 2 ** 20 }: WalkLimits = {}) {
     this.#roots = new Roots(roots);
+    this.#limits = { walkDepth, walkEntries, walkPathBytes };
   }
 
   stat(paths: string[], follow: boolean, want: Filesystems.Facts): Each<Filesystems.Entry> {
@@ -42,13 +54,14 @@ export class Directories implements Filesystem {
   walk(root: string, want: Filesystems.Facts, limit: bigint): readonly Filesystems.Entry[] {
     return this.#at('walk', root, ITSELF, (place) => {
       if (!statOf(place).isDirectory()) throw errno('ENOTDIR');
-      const entries: Filesystems.Entry[] = [];
+      const { walkEntries } = this.#limits;
+      const walk: Walk = { want, limit: limit < walkEntries ? limit : BigInt(walkEntries), limits: this.#limits, entries: [], pathBytes: 0 };
       inside(place, (open) => {
         const stat = fs.fstatSync(open.fd, { bigint: true });
-        add(entries, limit, told('.', stat));
-        below(open, Buffer.alloc(0), want, limit, entries);
+        add(walk, told('.', stat));
+        below(open, Buffer.alloc(0), walk, 1);
       });
-      return entries;
+      return walk.entries;
     });
   }
 
@@ -92,16 +105,6 @@ export class Directories implements Filesystem {
     );
   }
 
-  /** The bytes of a regular file, for hosts that move what is in it. */
-  bytes(path: string): Buffer {
-    return this.#at('open', path, LOOK, (place) => this.#bytes(place, BigInt(Number.MAX_SAFE_INTEGER)));
-  }
-
-  /** Works in a directory of a writable root, for hosts that put things there. */
-  inside<T>(path: string, work: (directory: Directory) => T): T {
-    return this.#at('open', path, { follow: true, intent: 'change' }, (place) => inside(place, work));
-  }
-
   /** Closes the directories. */
   close(): void {
     this.#roots.close();
@@ -143,10 +146,6 @@ function failure(action: string, path: string, thrown: unknown): Failure {
   if (!(thrown instanceof Failure)) return failureOf(thrown, `${action} ${quoted(path)}`);
   if (thrown.message.startsWith('cannot ')) return thrown;
   return new Failure(thrown.code, `cannot ${action} ${quoted(path)}: ${thrown.message}`);
-}
-
-function isOurs(name: Buffer): boolean {
-  return name.equals(TEMPORARY) || name.equals(LOCK);
 }
 
 function named({ name, only }: Place): Buffer {
@@ -226,23 +225,38 @@ function content(directory: Directory, name: Buffer, suffix: string): string {
   });
 }
 
+interface Walk {
+  want: Filesystems.Facts;
+  limit: bigint;
+  limits: Required<WalkLimits>;
+  entries: Filesystems.Entry[];
+  pathBytes: number;
+}
+
 /** Adds everything in a directory: a directory before what is in it. */
-function below(open: Directory, path: Buffer, want: Filesystems.Facts, limit: bigint, entries: Filesystems.Entry[]): void {
+function below(open: Directory, path: Buffer, walk: Walk, depth: number): void {
   for (const name of open.names()) {
     const full = path.length === 0 ? name : Buffer.concat([path, Buffer.from('/'), name]);
     const found = told(encode(full), fs.lstatSync(open.child(name), { bigint: true }));
-    add(entries, limit, withFacts(found, open, name, want));
+    walk.pathBytes += full.length;
+    if (walk.pathBytes > walk.limits.walkPathBytes) throw over('its paths', 'walk-path-bytes', walk.limits.walkPathBytes);
+    add(walk, withFacts(found, open, name, walk.want));
     if (found.kind !== 'directory') continue;
+    if (depth > walk.limits.walkDepth) throw over('its depth', 'walk-depth', walk.limits.walkDepth);
     const inner = open.enter(name);
     try {
-      below(inner, full, want, limit, entries);
+      below(inner, full, walk, depth + 1);
     } finally {
       inner.close();
     }
   }
 }
 
-function add(entries: Filesystems.Entry[], limit: bigint, found: Filesystems.Entry): void {
+function over(what: string, limit: string, most: number): Failure {
+  return new Failure('too-large', `${what} is more than the limit ${limit} of ${most}`);
+}
+
+function add({ entries, limit }: Walk, found: Filesystems.Entry): void {
   if (BigInt(entries.length) >= limit) throw new Failure('too-large', `it has more than ${limit} entries`);
   entries.push(found);
 }

@@ -2,6 +2,7 @@
 // so a worker does the fetching while this thread sleeps.
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { Failure } from '../errors.js';
+import { shown } from './address.js';
 
 export interface Request {
   method: string;
@@ -10,7 +11,13 @@ export interface Request {
   body?: Uint8Array;
   /** The most bytes of an answer. */
   limit: number;
+  /** How long the head of an answer is waited for. */
   milliseconds: number;
+  /** The time of all of it. */
+  transferSeconds: number;
+  /** The fewest bytes a second, looked at after so many seconds. */
+  rate: number;
+  rateSeconds: number;
 }
 
 export interface Response {
@@ -31,11 +38,11 @@ export class Http {
     Atomics.store(signal, 0, 0);
     port.postMessage(request);
     // The worker keeps the deadline; a little later it must be dead itself.
-    const woken = Atomics.wait(signal, 0, 0, request.milliseconds + 5_000);
+    const woken = Atomics.wait(signal, 0, 0, request.milliseconds + request.transferSeconds * 1000 + 5_000);
     const answer = receiveMessageOnPort(port)?.message as Answer | undefined;
     if (woken === 'timed-out' || !answer) {
       this.close();
-      throw new Failure('deadline', `${request.method} ${request.url}: no answer in time`);
+      throw new Failure('deadline', `${request.method} ${shown(request.url)}: no answer in time`);
     }
     if ('failure' in answer) throw new Failure(answer.failure.code, answer.failure.message);
     return answer.response;

@@ -5,7 +5,8 @@
 // `dev.layerwise.parent`, `dev.layerwise.built-here`, and with them
 // `dev.layerwise.image`, the id of the image they are about. On an entry that a
 // tool copied to another image they mean nothing, nor do they inside nested
-// indexes, which come from elsewhere as a whole.
+// indexes, which come from elsewhere as a whole. Whether an image was built here is
+// a keyed mark, see marks.ts: one that came with a layout means nothing.
 //
 // An entry that notes something of an image tells of that image even when its
 // manifest is missing or damaged, or its own members are: the image is listed
@@ -17,6 +18,7 @@ import { Failure, failureOf } from '../errors.js';
 import type { Each, Images, ImageStore } from '../lent.js';
 import { byBytes, parseDigest, quoted, sha256 } from './bytes.js';
 import { annotate, DOCKER_LIST, DOCKER_MANIFEST, type Entry, INDEX, type Index, Layout, MANIFEST, REF_NAME } from './layout.js';
+import { ELSEWHERE, Marks, userKeyFile } from './marks.js';
 import { codeOf } from './places.js';
 import { parseReference } from './reference.js';
 
@@ -46,7 +48,8 @@ interface Manifest {
 /** What the entries of an image note of it: facts that are in no blob. */
 interface Notes {
   parent: string | undefined;
-  built: Images.Provenance;
+  /** What its entries say of whether it was built here, in their order. */
+  marks: string[];
 }
 
 /** An image that an entry tells of and does not lead to. */
@@ -81,14 +84,31 @@ interface Reached {
   failure: Failure | undefined;
 }
 
+export interface LayoutOptions {
+  /** The file with the key of marks: of images that were built here. */
+  marksKey?: string;
+  /** Opens it without a key, so that no mark holds. */
+  noMarks?: boolean;
+  /** A directory that the layout must lie below, without links on the way. */
+  within?: string;
+}
+
 /** The images of a layout directory, readable and writable. */
 export class LayoutImages implements ImageStore {
   readonly #layout: Layout;
+  readonly #marks: Marks;
   #catalog: Catalog | undefined;
 
-  constructor(root: string) {
-    this.#layout = new Layout(root);
+  constructor(root: string, { marksKey = userKeyFile(), noMarks = false, within }: LayoutOptions = {}) {
+    this.#layout = new Layout(root, within);
+    this.#marks = new Marks(noMarks ? undefined : marksKey);
     this.#now();
+  }
+
+  /** How many marks in the layout were not made here, and mean nothing. Once they were checked, `layerwise docker adopt` makes them anew. */
+  ignoredMarks(): number {
+    const { images, unreadable } = this.#now();
+    return [...images, ...unreadable].flatMap(([id, { parent, marks }]) => marks.filter((mark) => !this.#marks.holds(id, parent, mark))).length;
   }
 
   get(ids: string[], want: Images.Facts, limit: bigint): Each<Images.Image> {
@@ -127,7 +147,7 @@ export class LayoutImages implements ImageStore {
     this.#update((catalog, index) => {
       const known = this.#known(catalog, target);
       this.#known(catalog, parent);
-      note(index, target, known, PARENT, parent);
+      this.#putOn(index, target, known, parent);
     });
   }
 
@@ -139,7 +159,7 @@ export class LayoutImages implements ImageStore {
       const from = parent === undefined ? undefined : this.#known(catalog, parent);
       const known = catalog.images.get(id);
       if (known) {
-        if (parent !== undefined) note(index, id, known, PARENT, parent);
+        if (parent !== undefined) this.#putOn(index, id, known, parent);
         return;
       }
       const layers = diffIds.map((diffId, at) => this.#layer(catalog, from, diffId, at));
@@ -153,15 +173,35 @@ export class LayoutImages implements ImageStore {
       for (const entry of own) {
         about(entry, id);
         annotate(entry, PARENT, parent);
-        annotate(entry, BUILT_HERE, 'false');
+        annotate(entry, BUILT_HERE, ELSEWHERE);
       }
     });
     return id;
   }
 
-  /** Notes whether an image was built here, which only the program that builds can know. */
+  /** Notes whether an image was built here, which only the program that builds can know. The first mark of this user makes the key of marks. */
   setBuiltHere(id: string, builtHere: boolean): void {
-    this.#update((catalog, index) => note(index, id, this.#known(catalog, id), BUILT_HERE, String(builtHere)));
+    this.#update((catalog, index) => {
+      const known = this.#known(catalog, id);
+      note(index, id, known, BUILT_HERE, builtHere ? this.#marks.make(id, known.parent) : ELSEWHERE);
+    });
+  }
+
+  /** Notes the parent of an image. A mark is one of an image on its parent, so those that hold are made anew. */
+  #putOn(index: Index, id: string, known: Known, parent: string): void {
+    const entries = known.entries.map((at) => index.manifests[at] as Entry);
+    const marked = entries.filter((entry) => {
+      const mark = noted(entry, BUILT_HERE);
+      return noted(entry, IMAGE) === id && mark !== undefined && mark !== ELSEWHERE && parent !== known.parent && this.#marks.holds(id, known.parent, mark);
+    });
+    note(index, id, known, PARENT, parent);
+    for (const entry of marked) annotate(entry, BUILT_HERE, this.#marks.make(id, parent));
+  }
+
+  #built(id: string, { parent, marks }: Notes): Images.Provenance {
+    const deciding = this.#marks.deciding(id, parent, marks);
+    if (deciding === undefined) return 'unknown';
+    return deciding === ELSEWHERE ? 'elsewhere' : 'built-here';
   }
 
   /** The facts beside the document are in `index.json`, whatever became of its blobs. */
@@ -174,7 +214,7 @@ export class LayoutImages implements ImageStore {
       id,
       document,
       parent: want.parent ? known.parent : undefined,
-      built: want.built ? known.built : 'unknown',
+      built: want.built ? this.#built(id, known) : 'unknown',
     };
   }
 
@@ -233,7 +273,7 @@ export class LayoutImages implements ImageStore {
   }
 
   #all(catalog: Catalog): Pair[] {
-    const pairs = [...catalog.images.values()].flatMap((known) => this.#pairs(known).map((pair) => ({ ...pair, here: known.built === 'built-here' })));
+    const pairs = [...catalog.images].flatMap(([id, known]) => this.#pairs(known).map((pair) => ({ ...pair, here: this.#built(id, known) === 'built-here' })));
     return pairs.sort((a, b) => Number(b.here) - Number(a.here) || byBytes(a.layer.digest, b.layer.digest));
   }
 
@@ -288,7 +328,7 @@ export class LayoutImages implements ImageStore {
     const code = node.failure.code === 'not-found' ? 'unavailable' : node.failure.code;
     const path = quoted(join(this.#layout.root, 'index.json'));
     const failure = new Failure(code, `the entry of image ${quoted(about)} in ${path} cannot be read: ${node.failure.message}`);
-    const lost = unreadable.get(about) ?? { failure, parent: undefined, built: 'unknown' };
+    const lost = unreadable.get(about) ?? { failure, parent: undefined, marks: [] };
     take(lost, entry);
     unreadable.set(about, lost);
     reached[at] = { ids: [], failure };
@@ -372,7 +412,7 @@ interface Pair {
 
 function remember(images: Map<string, Known>, pointer: Entry, manifest: Manifest): void {
   const { config } = manifest;
-  const known = images.get(config.digest) ?? { config, manifests: [], parent: undefined, built: 'unknown', entries: [] };
+  const known = images.get(config.digest) ?? { config, manifests: [], parent: undefined, marks: [], entries: [] };
   known.manifests.push({ pointer, manifest });
   images.set(config.digest, known);
 }
@@ -416,8 +456,8 @@ function noted(entry: Entry | undefined, key: string): string | undefined {
 /** Takes what an entry notes, unless another one has said it already. */
 function take(notes: Notes, entry: Entry): void {
   notes.parent ??= noted(entry, PARENT) || undefined;
-  const built = noted(entry, BUILT_HERE);
-  if (notes.built === 'unknown' && built !== undefined) notes.built = built === 'true' ? 'built-here' : built === 'false' ? 'elsewhere' : 'unknown';
+  const mark = noted(entry, BUILT_HERE);
+  if (mark !== undefined) notes.marks.push(mark);
 }
 
 /** What the message of a failure ends with that may be due to something that was passed over. */

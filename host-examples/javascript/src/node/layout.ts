@@ -2,12 +2,16 @@
 // digests, and `index.json`, changed with the members of other tools kept.
 //
 // Writers write blobs first and then replace `index.json` by rename, after
-// comparing it once more, because other tools know no lock of ours.
+// comparing it once more, because other tools know no lock of ours. No link below
+// the directory is followed, see below.ts. What a killed writer left are files
+// `.layerwise.tmp.*`: nobody removes one that another may still write.
+import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { Failure, failureOf } from '../errors.js';
+import { Failure } from '../errors.js';
+import { attempt, create, entered, look, opened, read, remove, sizeOf } from './below.js';
 import { byBytes, digestOf, parseDigest, quoted, sha256, verifies } from './bytes.js';
-import { codeOf, Directory } from './places.js';
+import type { Directory } from './places.js';
 import { locked } from './write.js';
 
 export const INDEX = 'application/vnd.oci.image.index.v1+json';
@@ -15,7 +19,9 @@ export const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 export const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
 export const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 export const REF_NAME = 'org.opencontainers.image.ref.name';
-const TEMPORARY = '.layerwise.tmp';
+const TEMPORARY = '.layerwise.tmp.';
+const MARKER = 'oci-layout';
+const NAME = 'index.json';
 const VERSION = '1.0.0';
 const ATTEMPTS = 10;
 const LONGEST_INDEX = 64 * 2 ** 20;
@@ -35,17 +41,20 @@ export interface Index {
   [member: string]: unknown;
 }
 
-/** A layout directory. */
+/** A layout directory; below `within`, no link is followed on the way to it. */
 export class Layout {
   /** This layout's lock is held: what holds it may write more. */
   #held = false;
 
-  constructor(readonly root: string) {}
+  constructor(
+    readonly root: string,
+    readonly within?: string,
+  ) {}
 
   /** Checks that there is a layout of the known version. */
   check(): void {
-    const path = join(this.root, 'oci-layout');
-    const file = object(parsed(path, this.#read(path, 4096)), path);
+    const path = join(this.root, MARKER);
+    const file = object(parsed(path, this.#opened((root) => read(root, MARKER, 4096))), path);
     if (file['imageLayoutVersion'] !== VERSION) {
       throw new Failure('unsupported', `${quoted(path)} has the version ${JSON.stringify(file['imageLayoutVersion'])}: expected "${VERSION}"`);
     }
@@ -53,26 +62,26 @@ export class Layout {
 
   /** Makes an empty layout where nothing is yet. `oci-layout` comes last: it is what makes a directory a layout. */
   create(): void {
-    if (fs.existsSync(join(this.root, 'oci-layout'))) return;
-    attempt(`create ${quoted(this.root)}`, () => fs.mkdirSync(this.root, { recursive: true }));
-    for (const name of fs.readdirSync(this.root)) {
-      if (!['blobs', 'index.json', 'oci-layout'].includes(name) && !name.startsWith('.layerwise')) {
-        throw new Failure('conflict', `${quoted(this.root)} is not an oci image layout and holds ${quoted(name)}`);
+    this.#opened((root) => {
+      if (look(root, MARKER)) return;
+      for (const name of root.names().map(String)) {
+        if (!['blobs', NAME, MARKER].includes(name) && !name.startsWith('.layerwise')) {
+          throw new Failure('conflict', `${quoted(this.root)} is not an oci image layout and holds ${quoted(name)}`);
+        }
       }
-    }
-    this.#locked(() => {
-      fs.mkdirSync(join(this.root, 'blobs/sha256'), { recursive: true });
-      const index = join(this.root, 'index.json');
-      if (!fs.existsSync(index)) this.#replace(index, written({ schemaVersion: 2, mediaType: INDEX, manifests: [] }));
-      this.#replace(join(this.root, 'oci-layout'), Buffer.from(`{"imageLayoutVersion":"${VERSION}"}`));
-    });
+      this.#locked(root, () => {
+        entered(root, ['blobs', 'sha256'], true, () => undefined);
+        if (!look(root, NAME)) this.#replace(root, NAME, root, written({ schemaVersion: 2, mediaType: INDEX, manifests: [] }));
+        this.#replace(root, MARKER, root, Buffer.from(`{"imageLayoutVersion":"${VERSION}"}`));
+      });
+    }, true);
   }
 
   /** The text of `index.json`, and what it says. */
   index(): { text: Buffer; index: Index } {
     this.check();
-    const path = join(this.root, 'index.json');
-    const text = this.#read(path, LONGEST_INDEX);
+    const path = join(this.root, NAME);
+    const text = this.#opened((root) => read(root, NAME, LONGEST_INDEX));
     const index = object(parsed(path, text), path);
     const manifests = index['manifests'] ?? [];
     const other = typeof index['mediaType'] === 'string' && index['mediaType'] !== INDEX;
@@ -84,53 +93,67 @@ export class Layout {
 
   /** Makes a change and writes it, unless it changes nothing; again when another program wrote meanwhile. */
   update(change: (index: Index) => void): void {
-    const path = join(this.root, 'index.json');
-    this.#locked(() => {
-      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        const { text, index } = this.index();
-        const before = written(index);
-        change(index);
-        const after = written(index);
-        if (before.equals(after)) return;
-        if (this.#replace(path, after, () => this.#read(path, LONGEST_INDEX).equals(text))) return;
-      }
-      throw new Failure('conflict', `another program keeps changing ${quoted(path)}`);
-    });
+    this.#opened((root) =>
+      this.#locked(root, () => {
+        for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+          const { text, index } = this.index();
+          const before = written(index);
+          change(index);
+          const after = written(index);
+          if (before.equals(after)) return;
+          if (this.#replace(root, NAME, root, after, () => read(root, NAME, LONGEST_INDEX).equals(text))) return;
+        }
+        throw new Failure('conflict', `another program keeps changing ${quoted(join(this.root, NAME))}`);
+      }),
+    );
   }
 
-  /** Where a blob is. Only a checked digest becomes part of a path. */
+  /** Where a blob is, for messages. Only a checked digest becomes part of a path. */
   path(digest: string): string {
-    const { algorithm, hex } = digestOf(digest);
-    return join(this.root, 'blobs', algorithm, hex);
+    return join(this.root, ...partsOf(digest));
   }
 
   /** The size of a blob that is there. */
   size(digest: string): number {
-    const path = this.path(digest);
-    const stat = attempt(`read ${quoted(path)}`, () => fs.statSync(path));
-    if (!stat.isFile()) throw new Failure('corrupt', `${quoted(path)} is not a regular file`);
-    return stat.size;
+    return this.#at(digest, false, (directory, name) => sizeOf(directory, name));
+  }
+
+  /** Whether a blob is there; `corrupt` when something else is. */
+  has(digest: string): boolean {
+    try {
+      this.size(digest);
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof Failure && thrown.code === 'not-found') return false;
+      throw thrown;
+    }
   }
 
   /** Fails when blobs cannot be looked up where this one is. A directory that is not there holds nothing. */
   checkReachable(digest: string): void {
-    const directory = join(this.path(digest), '..');
-    try {
-      fs.statSync(`${directory}/.`);
-    } catch (thrown) {
-      if (codeOf(thrown) === 'ENOTDIR') throw new Failure('corrupt', `${quoted(directory)} is not a directory`);
-      if (codeOf(thrown) !== 'ENOENT') throw failureOf(thrown, `search ${quoted(directory)}`);
-    }
+    const names = partsOf(digest).slice(0, -1);
+    this.#opened((root) => {
+      for (const [at, name] of names.entries()) {
+        const there = entered(root, names.slice(0, at), false, (directory) => look(directory, name));
+        if (!there) return;
+        if (!there.isDirectory() && !there.isSymbolicLink()) {
+          throw new Failure('corrupt', `${quoted(join(this.root, ...names.slice(0, at + 1)))} is not a directory`);
+        }
+      }
+      entered(root, names, false, () => undefined);
+    });
   }
 
   /** The bytes of a blob, checked. */
   blob(digest: string, size: number, limit = Number.MAX_SAFE_INTEGER): Buffer {
     if (size > limit) throw new Failure('too-large', `blob ${digest} has ${size} bytes, more than the limit of ${limit}`);
-    const path = this.path(digest);
-    const there = this.size(digest);
-    if (there !== size) throw new Failure(there < size ? 'truncated' : 'corrupt', `${quoted(path)} has ${there} bytes, expected ${size}`);
-    const bytes = attempt(`read ${quoted(path)}`, () => fs.readFileSync(path));
-    if (!verifies(digest, bytes)) throw new Failure('corrupt', `${quoted(path)} does not have the digest it is named after`);
+    const path = quoted(this.path(digest));
+    const bytes = this.#at(digest, false, (directory, name) => {
+      const there = sizeOf(directory, name);
+      if (there !== size) throw new Failure(there < size ? 'truncated' : 'corrupt', `${path} has ${there} bytes, expected ${size}`);
+      return read(directory, name, size);
+    });
+    if (!verifies(digest, bytes)) throw new Failure('corrupt', `${path} does not have the digest it is named after`);
     return bytes;
   }
 
@@ -158,20 +181,15 @@ export class Layout {
     this.create();
     this.check();
     if (this.holds(digest, bytes.length)) return false;
-    const directory = join(this.root, 'blobs', digestOf(digest).algorithm);
-    this.#locked(() => {
-      attempt(`create ${quoted(directory)}`, () => fs.mkdirSync(directory, { recursive: true }));
-      this.#checkInside(directory);
-      this.#replace(this.path(digest), bytes);
-    });
+    this.#opened((root) =>
+      this.#locked(root, () => entered(root, partsOf(digest).slice(0, -1), true, (directory) => this.#replace(directory, digestOf(digest).hex, root, bytes))),
+    );
     return true;
   }
 
   /** Takes a blob away. */
   remove(digest: string): void {
-    const path = this.path(digest);
-    this.#checkInside(join(path, '..'));
-    attempt(`remove ${quoted(path)}`, () => fs.rmSync(path, { force: true }));
+    this.#at(digest, false, (directory, name) => remove(directory, name));
   }
 
   /** Writes a document under its digest. */
@@ -182,51 +200,51 @@ export class Layout {
     return { mediaType, digest, size: bytes.length };
   }
 
-  #read(path: string, limit: number): Buffer {
-    return attempt(`read ${quoted(path)}`, () => {
-      const stat = fs.statSync(path);
-      if (!stat.isFile()) throw new Failure('corrupt', `${quoted(path)} is not a regular file`);
-      if (stat.size > limit) throw new Failure('too-large', `${quoted(path)} has ${stat.size} bytes, more than the limit of ${limit}`);
-      return fs.readFileSync(path);
-    });
+  #opened<T>(work: (root: Directory) => T, make = false): T {
+    return opened(this.root, this.within, make, work);
   }
 
-  #locked<T>(work: () => T): T {
+  #at<T>(digest: string, make: boolean, work: (directory: Directory, name: string) => T): T {
+    const names = partsOf(digest);
+    return this.#opened((root) => entered(root, names.slice(0, -1), make, (directory) => work(directory, names.at(-1) as string)));
+  }
+
+  #locked<T>(root: Directory, work: () => T): T {
     if (this.#held) return work();
-    const directory = attempt(`open ${quoted(this.root)}`, () => Directory.open(this.root));
     try {
-      return locked(directory, () => {
+      return locked(root, () => {
         this.#held = true;
         return work();
       });
     } finally {
       this.#held = false;
-      directory.close();
     }
   }
 
-  /** Only the holder of the lock writes. `ready` can still call it off. */
-  #replace(path: string, bytes: Buffer, ready: () => boolean = () => true): boolean {
-    const temporary = join(this.root, TEMPORARY);
-    return attempt(`write ${quoted(path)}`, () => {
-      const mode = fs.statSync(path, { throwIfNoEntry: false })?.mode;
-      fs.rmSync(temporary, { force: true });
-      fs.writeFileSync(temporary, bytes, { flag: 'wx', flush: true });
-      if (mode !== undefined) fs.chmodSync(temporary, mode & 0o7777);
-      if (!ready()) {
-        fs.rmSync(temporary, { force: true });
-        return false;
-      }
-      fs.renameSync(temporary, path);
+  /** Writes a file so that a crash leaves what was there or all of the bytes. `ready` can still call it off. */
+  #replace(directory: Directory, name: string, root: Directory, bytes: Buffer, ready: () => boolean = () => true): boolean {
+    // A name that nobody else makes: writers of other languages know no lock of ours.
+    const temporary = `${TEMPORARY}${randomUUID()}`;
+    create(root, temporary, bytes);
+    try {
+      const mode = look(directory, name)?.mode;
+      const from = root.child(Buffer.from(temporary));
+      if (mode !== undefined) fs.chmodSync(from, Number(mode & 0o777n));
+      if (!ready()) return false;
+      attempt(`write ${quoted(join(this.root, name))}`, () => {
+        fs.renameSync(from, directory.child(Buffer.from(name)));
+        directory.sync();
+      });
       return true;
-    });
+    } finally {
+      remove(root, temporary);
+    }
   }
+}
 
-  /** Refuses to write through a link that leads out of the layout. */
-  #checkInside(directory: string): void {
-    const [real, root] = [fs.realpathSync(directory), fs.realpathSync(this.root)];
-    if (!real.startsWith(root + '/')) throw new Failure('denied', `${quoted(directory)} leads out of the layout: nothing is written there`);
-  }
+function partsOf(digest: string): string[] {
+  const { algorithm, hex } = digestOf(digest);
+  return ['blobs', algorithm, hex];
 }
 
 /** Sets or takes away an annotation. */
@@ -277,13 +295,4 @@ export function parsed(path: string, bytes: Buffer): unknown {
 function object(value: unknown, path: string): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new Failure('corrupt', `${quoted(path)} is not a json object`);
-}
-
-function attempt<T>(action: string, work: () => T): T {
-  try {
-    return work();
-  } catch (thrown) {
-    if (codeOf(thrown) === 'ENOTDIR') throw new Failure('not-found', `cannot ${action}: a part of it is not a directory`);
-    throw failureOf(thrown, action);
-  }
 }

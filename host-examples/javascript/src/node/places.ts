@@ -51,7 +51,7 @@ export class Directory {
     if (!before.isFile()) throw new Failure('unsupported', 'it is not a regular file');
     const fd = fs.openSync(this.child(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     const stat = fs.fstatSync(fd, { bigint: true });
-    if (stat.isFile()) return { fd, stat };
+    if (stat.isFile() && stat.ino === before.ino && stat.dev === before.dev) return { fd, stat };
     fs.closeSync(fd);
     throw changed();
   }

@@ -3,8 +3,10 @@
 // that a header tells is never used.
 import { Failure } from '../errors.js';
 import type { Registries, Types } from '../lent.js';
+import { follow, shown } from './address.js';
 import { sha256, verifies } from './bytes.js';
 import { type Credentials, fromDockerConfig } from './credentials.js';
+import { checkSize } from './decompress.js';
 import { Http, type Response } from './http.js';
 import { DOCKER_LIST, DOCKER_MANIFEST, INDEX, MANIFEST } from './layout.js';
 
@@ -13,8 +15,13 @@ export interface RemoteOptions {
   plainHttp?: readonly string[];
   /** Credentials for a registry; out of the Docker config file unless told otherwise. */
   credentials?: (host: string) => Credentials | undefined;
-  /** The time for one request, in milliseconds; 60,000 unless told otherwise. */
+  /** How long the head of an answer is waited for, in milliseconds; 60,000 unless told otherwise. */
   milliseconds?: number;
+  /** The time of a transfer, in seconds; an hour unless told otherwise. */
+  transferSeconds?: number;
+  /** The fewest bytes a second of a transfer, looked at every `transferRateSeconds`; 1,024 and a minute unless told otherwise. */
+  transferRate?: number;
+  transferRateSeconds?: number;
 }
 
 /** A repository of a registry. */
@@ -92,7 +99,7 @@ export class Remote {
     const query = mount ? `?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(mount)}` : '';
     const started = this.#ask(at, 'pull,push', `blobs/uploads/${query}`, { method: 'POST' });
     if (started.status === 201) return true;
-    const target = new URL(started.headers['location'] ?? '', this.#base(at.host));
+    const target = new URL(follow(`${this.#base(at.host)}/v2/${at.path}/blobs/uploads/`, started.headers['location'] ?? ''));
     target.searchParams.set('digest', digest);
     this.#send(at, 'pull,push', target.href, { method: 'PUT', headers: { 'content-type': 'application/octet-stream' }, body: bytes() });
     return true;
@@ -113,6 +120,7 @@ export class Remote {
   }
 
   #content(at: At, shelf: string, digest: string, size: number): Buffer {
+    checkSize(digest, BigInt(size));
     const headers: Record<string, string> = shelf === 'manifests' ? { accept: ACCEPT } : {};
     const { body } = this.#ask(at, 'pull', `${shelf}/${digest}`, { headers, limit: size });
     if (body.length < size) throw new Failure('truncated', `${digest} has ${body.length} bytes, expected ${size}`);
@@ -137,12 +145,14 @@ export class Remote {
       }
     }
     if ((response.status >= 200 && response.status < 300) || asked.also?.includes(response.status)) return response;
-    throw refusal(`${asked.method ?? 'GET'} ${url}`, response);
+    throw refusal(`${asked.method ?? 'GET'} ${shown(url)}`, response);
   }
 
   #once(url: string, { method = 'GET', headers = {}, body, limit = LONGEST_ANSWER }: Asked, authorization: string | undefined): Response {
+    if (authorization && !/^[ -~]+$/.test(authorization)) throw new Failure('unauthorized', `${method} ${shown(url)}: what proves who is asking cannot be in a header`);
     const all = { ...headers, ...(authorization && { authorization }) };
-    return this.#http.request({ method, url, headers: all, ...(body && { body }), limit: Math.max(limit, LONGEST_ANSWER), milliseconds: this.#options.milliseconds ?? 60_000 });
+    const { milliseconds = 60_000, transferSeconds = 3_600, transferRate: rate = 1_024, transferRateSeconds: rateSeconds = 60 } = this.#options;
+    return this.#http.request({ method, url, headers: all, ...(body && { body }), limit: Math.max(limit, LONGEST_ANSWER), milliseconds, transferSeconds, rate, rateSeconds });
   }
 
   /** What a registry wants to see. Tokens are asked for over HTTPS, or on loopback. */
@@ -152,9 +162,11 @@ export class Remote {
     if (/^basic\b/i.test(challenge)) return basic;
     if (!/^bearer\b/i.test(challenge)) return undefined;
     const parameter = (name: string) => new RegExp(`[ ,]${name}="([^"]*)"`, 'i').exec(challenge)?.[1];
-    const realm = URL.parse?.(parameter('realm') ?? '') ?? new URL(parameter('realm') ?? '');
+    const named = parameter('realm') ?? '';
+    if (!URL.canParse(named)) throw new Failure('unauthorized', `${host} names ${JSON.stringify(shown(named))} as its service for tokens`);
+    const realm = new URL(named);
     const plain = realm.protocol === 'http:' && (isLoopback(realm.hostname) || this.#options.plainHttp?.includes(realm.host));
-    if (realm.protocol !== 'https:' && !plain) throw new Failure('denied', `${host} wants a token from ${realm.href}, which is not https`);
+    if (realm.protocol !== 'https:' && !plain) throw new Failure('denied', `${host} wants a token from ${shown(realm.href)}, which is not https`);
     const service = parameter('service');
     let response: Response;
     if (credentials?.identity) {
@@ -167,8 +179,7 @@ export class Remote {
       response = this.#once(realm.href, {}, basic);
     }
     if (response.status !== 200) throw refusal(`a token from ${realm.origin}`, response);
-    const { token, access_token } = JSON.parse(Buffer.from(response.body).toString('utf8')) as { token?: string; access_token?: string };
-    const given = token ?? access_token;
+    const given = tokenIn(response.body);
     if (!given) throw new Failure('unauthorized', `${realm.origin} gave no token`);
     return `Bearer ${given}`;
   }
@@ -188,6 +199,17 @@ function check(digest: string, body: Uint8Array): Buffer {
   const bytes = Buffer.from(body);
   if (!verifies(digest, bytes)) throw new Failure('corrupt', `what came does not have the digest ${digest}`);
   return bytes;
+}
+
+/** The token in an answer; nothing when there is none. The words of the parser could quote it. */
+function tokenIn(body: Uint8Array): string | undefined {
+  try {
+    const { token, access_token } = JSON.parse(Buffer.from(body).toString('utf8')) as { token?: unknown; access_token?: unknown };
+    const given = token ?? access_token;
+    return typeof given === 'string' ? given : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function parsedType(body: Uint8Array): string | undefined {

@@ -1,15 +1,14 @@
 // Repositories: OCI image layouts as `oci:PATH`, and registries over HTTP. The
 // registry that a Node program lends.
 import * as fs from 'node:fs';
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { Failure, failureOf } from '../errors.js';
 import type { Each, Registries, Registry, Types } from '../lent.js';
 import { byBytes, digestOf, parseDigest, quoted, sha256, verifies } from './bytes.js';
-import type { Directories } from './directory.js';
+import { checkSize, diffIdOf, uncompressed } from './decompress.js';
 import { annotate, DOCKER_LIST, DOCKER_MANIFEST, type Entry, INDEX, isEntry, isName, Layout, MANIFEST, nameOf, parsed, REF_NAME } from './layout.js';
 import { repositoryOf, targetOf, type Where, whereOf } from './reference.js';
 import { Remote, type RemoteOptions } from './remote.js';
-import { diffIdOf, packed, unpacked, unpackInto } from './unpack.js';
 
 const LATEST = 'latest';
 const MANIFESTS = [MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_LIST];
@@ -18,13 +17,14 @@ const LONGEST_MANIFEST = 4 * 2 ** 20;
 export interface RepositoriesOptions extends RemoteOptions {
   /** Layouts are below this directory, and nowhere else; the working directory unless told otherwise. */
   layouts?: string;
-  /** Where tar files are read from and layers unpacked into. */
-  files?: Directories;
-  /** Opens what the caller calls by this name: the bytes of a blob, or of a tar file where none is wanted. */
+  /** The bytes of the blob that the caller calls by this name. */
   provider?: (name: string, wanted: Types.Descriptor) => Buffer;
 }
 
-/** Repositories in layouts and registries. */
+/**
+ * Repositories in layouts and registries. Layers are copied and checked, and neither
+ * unpacked nor packed: a destination and a tar file to store are `unsupported`.
+ */
 export class Repositories implements Registry {
   readonly #options: RepositoriesOptions;
   readonly #remote: Remote;
@@ -63,7 +63,7 @@ export class Repositories implements Registry {
       try {
         return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
       } catch {
-        throw new Failure('corrupt', `${digest} is not utf-8`);
+        throw new Failure('unsupported', `${digest} is not utf-8`);
       }
     });
   }
@@ -74,9 +74,14 @@ export class Repositories implements Registry {
       digestOf(digest);
       if (!('layout' in where)) return this.#remote.has(where, digest);
       const layout = this.#layout(where);
-      if (!fs.existsSync(layout.root)) return 'absent';
-      layout.check();
-      return fs.statSync(layout.path(digest), { throwIfNoEntry: false })?.isFile() ? 'present' : 'absent';
+      try {
+        layout.check();
+      } catch (thrown) {
+        // A layout that was not made yet has nothing.
+        if (thrown instanceof Failure && thrown.code === 'not-found') return 'absent';
+        throw thrown;
+      }
+      return layout.has(digest) ? 'present' : 'absent';
     });
   }
 
@@ -95,32 +100,21 @@ export class Repositories implements Registry {
     return each(layers, ({ descriptor, source }) => {
       const to = whereOf(repository);
       if (source.tag === 'repository') return this.#copy(to, whereOf(source.val), descriptor);
-      if (source.tag === 'provider' && descriptor.digest !== '') {
-        const written = this.#put(to, descriptor.digest, () => checked(descriptor, this.#provided(source.val, descriptor)));
-        return { descriptor, written };
-      }
-      if (descriptor.digest !== '' && this.#holds(to, descriptor)) return { descriptor, written: false };
-      const tar = source.tag === 'file' ? this.#files().bytes(source.val) : this.#provided(source.val, descriptor);
-      const blob = packed(descriptor.mediaType, tar);
-      const digest = sha256(blob);
-      if (descriptor.digest !== '' && descriptor.digest !== digest) {
-        throw new Failure('conflict', `the layer from ${quoted(source.val)} has the digest ${digest}, and ${quoted(descriptor.digest)} is wanted`);
-      }
-      const written = this.#put(to, digest, () => blob);
-      return { descriptor: { ...descriptor, digest, size: BigInt(blob.length) }, diffId: sha256(tar), written };
+      if (source.tag === 'file' || descriptor.digest === '') throw unsupported('store', source.val);
+      checkSize(descriptor.digest, descriptor.size);
+      const written = this.#put(to, descriptor.digest, () => checked(descriptor, this.#provided(source.val, descriptor)));
+      return { descriptor, written };
     });
   }
 
   retrieve(repository: string, layers: Registries.Retrieval[]): Each<Registries.Retrieved> {
     return each(layers, ({ descriptor, into, diffId }) => {
       if (diffId !== undefined) digestOf(diffId);
-      const tar = unpacked(descriptor.digest, descriptor.mediaType, this.#blob(whereOf(repository), descriptor));
+      if (into) throw unsupported('unpack', descriptor.digest);
+      const tar = uncompressed(descriptor.digest, descriptor.mediaType, this.#blob(whereOf(repository), descriptor));
       const found = diffIdOf(tar, diffId);
       if (diffId !== undefined && found !== diffId) {
         throw new Failure('corrupt', `the uncompressed bytes of ${descriptor.digest} have the digest ${found}, expected ${diffId}`);
-      }
-      if (into) {
-        this.#files().inside(into.root, (directory) => unpackInto(fs.realpathSync(directory.child(Buffer.from('.'))), into.prefix, tar));
       }
       return { diffId: found, size: BigInt(tar.length) };
     });
@@ -155,7 +149,7 @@ export class Repositories implements Registry {
     const where = whereOf(repository);
     if (!('layout' in where)) return this.#remote.delete(where, digest);
     const layout = this.#layout(where);
-    const there = () => fs.statSync(layout.path(digest), { throwIfNoEntry: false })?.isFile() ?? false;
+    const there = () => layout.has(digest);
     if (!layout.index().index.manifests.some((entry) => entry.digest === digest) && !there()) {
       throw new Failure('not-found', `no manifest ${digest} in ${quoted(where.layout)}`);
     }
@@ -184,13 +178,9 @@ export class Repositories implements Registry {
     return 'layout' in to ? this.#layout(to).store(digest, bytes()) : this.#remote.store(to, digest, bytes, mount);
   }
 
-  #holds(where: Where, { digest, size }: Types.Descriptor): boolean {
-    digestOf(digest);
-    return 'layout' in where ? this.#layout(where).holds(digest, Number(size)) : this.#remote.has(where, digest) === 'present';
-  }
-
   #blob(where: Where, { digest, size }: Types.Descriptor): Buffer {
     digestOf(digest);
+    checkSize(digest, size);
     if (!('layout' in where)) return this.#remote.blob(where, digest, Number(size));
     const layout = this.#layout(where);
     layout.check();
@@ -202,29 +192,21 @@ export class Repositories implements Registry {
     return this.#options.provider(name, wanted);
   }
 
-  #files(): Directories {
-    if (!this.#options.files) throw new Failure('unsupported', 'no files can be read or unpacked');
-    return this.#options.files;
-  }
-
-  /** The layout of a repository, which links must not lead out of where layouts may be. */
+  /** The layout of a repository, below where layouts may be, without links on the way. */
   #layout({ layout }: { layout: string }): Layout {
-    const base = fs.realpathSync(this.#options.layouts ?? '.');
-    const path = resolve(base, layout);
-    if (!isBelow(base, real(path))) throw new Failure('denied', `no layouts may be opened at ${quoted(layout)}`);
-    return new Layout(path);
+    const given = resolve(this.#options.layouts ?? '.');
+    const base = fs.realpathSync(given);
+    for (const top of [given, base]) {
+      const below = relative(top, resolve(top, layout));
+      if (below.split('/')[0] !== '..') return new Layout(resolve(base, below), base);
+    }
+    throw new Failure('denied', `no layouts may be opened at ${quoted(layout)}`);
   }
 }
 
-function isBelow(base: string, path: string): boolean {
-  return path === base || path.startsWith(base.endsWith('/') ? base : `${base}/`);
-}
-
-/** The real path of something that need not be there yet; a link that leads nowhere stays itself. */
-function real(path: string): string {
-  if (fs.lstatSync(path, { throwIfNoEntry: false })) return fs.realpathSync(path);
-  const parent = resolve(path, '..');
-  return parent === path ? path : resolve(real(parent), path.slice(parent.length).replace(/^\//, ''));
+function unsupported(what: string, name: string): Failure {
+  const words = 'this host neither unpacks nor packs layers: use another one, such as `layerwise`';
+  return new Failure('unsupported', `cannot ${what} the layer ${quoted(name)}: ${words}`);
 }
 
 function each<T, R>(items: readonly T[], work: (item: T) => R): (R | Failure)[] {

@@ -10,13 +10,20 @@ import type { Filesystems } from '../lent.js';
 import { parseDigest, sha256 } from './bytes.js';
 import { changed, codeOf, type Directory, errno, type Place } from './places.js';
 
-/** New bytes are written under this name. */
-export const TEMPORARY = Buffer.from('.layerwise-write.tmp');
-/** The name of the lock. */
-export const LOCK = Buffer.from('.layerwise-write.lock');
+/** How the names begin that writing uses itself, that of other languages, too. */
+const OURS = '.layerwise-write.';
+/** The name of the lock: not that of other languages, who would remove it with their own. */
+const LOCK = Buffer.from(`${OURS}pid`);
+/** Held by who takes away the lock of a dead writer. */
+const THEFT = Buffer.from(`${OURS}theft`);
 const WAIT = 30_000;
 const PAUSE = 5;
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
+
+/** Whether a name is one that writing uses itself. */
+export function isOurs(name: Buffer): boolean {
+  return name.toString('latin1').startsWith(OURS);
+}
 
 /** Writes one file. */
 export function replace(place: Place, change: Filesystems.Change): void {
@@ -26,11 +33,11 @@ export function replace(place: Place, change: Filesystems.Change): void {
   }
   if (change.mode > 0o7777) throw new Failure('invalid', 'the mode has more than 12 bits');
   if (!name || place.only) throw errno('EISDIR');
-  if (name.equals(TEMPORARY) || name.equals(LOCK)) throw new Failure('invalid', 'the name is one that writing uses itself');
+  if (isOurs(name)) throw new Failure('invalid', 'the name is one that writing uses itself');
   locked(directory, () => {
     const old = check(place, name, change.precondition);
-    const temporary = directory.child(TEMPORARY);
-    remove(temporary);
+    // A name that nobody else makes: writers of other languages know no lock of ours.
+    const temporary = directory.child(Buffer.from(`${OURS}${randomUUID()}`));
     try {
       fill(temporary, change, old);
       take(place, name, temporary, change.precondition);
@@ -75,12 +82,20 @@ function tryLock(directory: Directory, lock: Buffer): boolean {
   return false;
 }
 
-/** Takes a dead writer's lock away, and no other one. */
+/** Takes a dead writer's lock away, and no other one: only one thief at a time looks once more and removes it. */
 function steal(directory: Directory, lock: Buffer, holder: number): void {
-  const aside = directory.child(Buffer.from(`.layerwise-write.${randomUUID()}`));
-  fs.renameSync(lock, aside);
-  if (Number(fs.readFileSync(aside, 'utf8')) !== holder) fs.linkSync(aside, lock);
-  remove(aside);
+  const theft = directory.child(THEFT);
+  try {
+    fs.closeSync(fs.openSync(theft, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600));
+  } catch (thrown) {
+    if (codeOf(thrown) === 'EEXIST') return;
+    throw thrown;
+  }
+  try {
+    if (Number(fs.readFileSync(lock, 'utf8')) === holder) remove(lock);
+  } finally {
+    remove(theft);
+  }
 }
 
 function isAlive(process_: number): boolean {

@@ -12,7 +12,8 @@ from .engine import Engine
 from .errors import LayerwiseError
 from .scenario import Scenario
 from .text import escape
-from .transcript import Unreadable, read, replay
+from .transcript import read, replay
+from .tree import Unreadable
 from .values import Mismatch
 
 DONE, DIFFERS, USAGE, ERROR = 0, 1, 2, 3

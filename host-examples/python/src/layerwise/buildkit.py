@@ -2,7 +2,9 @@
 verifying and explaining one.
 
 Versions that `semantics.version` accepts: the newest rules (absent, or
-`0.32`), and `0.8-dev`, those of October 2020.
+`0.33`, which keeps every link it imports), `0.32` (0.25 to 0.32, which may
+lose links while they import; this component keeps them and says so), and
+`0.8-dev`, those of October 2020.
 
 Limits and their defaults: `records` (250,000), `links` (1,000,000),
 `layers` (1,000,000, distinct chains of layers; in `offers` the layers of all
@@ -45,10 +47,25 @@ class Standing(StrEnum):
 
     #: Every input can be reached and a complete result is there.
     HIT = "hit"
-    #: It can be reached and has no usable result.
+    #: It can be reached, and a result that it names has a layer that is not
+    #: there: builders that import the cache from a registry count it as a hit and
+    #: then fail; from a local directory they run the step again.
+    BROKEN = "broken"
+    #: It can be reached and has no result.
     KEY = "key"
     #: No lookup reaches it.
     DEAD = "dead"
+
+
+class Evidence(StrEnum):
+    """What was asked about layers."""
+
+    #: Nothing: nobody could be asked.
+    NONE = "none"
+    #: Whether they are there; their bytes were not read.
+    PRESENCE = "presence"
+    #: They were read, and have the digests they are listed by.
+    BYTES = "bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +228,7 @@ class Query:
     record: str | None = field(default=None, kw_only=True)
     #: Cache digest of the vertex.
     digest: str
-    #: Which output of it.
+    #: Which output of it; -1 for a content key, whose digest is one of bytes.
     output: int
     #: Which input of the wanted record the link is of.
     input: int
@@ -236,6 +253,10 @@ class Statistics:
     blobs: int
     #: Bytes of these layers.
     bytes: int
+    #: The times of the oldest and the newest result, RFC 3339; empty where no
+    #: result has one.
+    oldest: str
+    newest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,15 +270,31 @@ class Detected:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A link of a record of a config."""
+
+    #: Which input it is of.
+    input: int
+    #: The index of the record it starts at, as it is written.
+    record: int
+    selector: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What is known about one record of a config."""
 
     #: Its index in the config.
     record: int
+    #: The name that lookups start from; empty for a record that importers do
+    #: not keep, and for all when they refuse the cache.
+    name: str
     digest: str
     standing: Standing
     #: The first input that no source reaches.
     input: int | None = None
+    #: Its links, input after input.
+    links: Sequence[Link] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,9 +305,14 @@ class Report:
     kind: str
     #: The digest of the config; empty without one.
     config: str
+    #: The records are in the configs of images; `verdicts` numbers them as the
+    #: config that exporting them gives.
+    inline: bool
+    #: What is known about the layers.
+    layers: Evidence
     findings: Sequence[Finding] = field(default=(), kw_only=True)
     verdicts: Sequence[Verdict] = field(default=(), kw_only=True)
-    #: Zero when importers refuse the cache.
+    #: Zero when importers refuse the cache for anything but its size.
     statistics: Statistics
 
 
@@ -327,7 +369,10 @@ class Exporter(Resource):
 
     def merge(self, cache: Cache, source: Source | None = None) -> None:
         """Adds every record of a cache that was read, with its results. Layers that
-        the cache has no source for are at `source`.
+        the cache has no source for are at `source`. Guarded: what was added with
+        `add` outranks every cache, and a cache outranks those merged after it,
+        whatever time a result names; where they differ, `plan` says so.
+        Compatible: the newest result of all counts, as upstream does.
         """
         self._call("buildkit#[method]exporter.merge", self, cache, source)
 
@@ -409,8 +454,11 @@ class Cache(Resource):
         return result
 
     def compare(self, other: Cache) -> Explanation:
-        """What changed from this cache to another: the records at which they part,
-        first, then what stands on them, marked as a cascade.
+        """What changed from this cache to another: where builds part, first, then
+        what only follows from that, marked as a cascade. A record is the same in
+        both when it has the same digest and, for each input, a link from the same
+        source; a key that lost its result, or that is one of several ways to a
+        record which both have, changes no build and is only counted.
         """
         result: Explanation = self._call("buildkit#[method]cache.compare", self, other)
         return result
@@ -440,7 +488,8 @@ class Buildkit(Exports):
 
     def parse(self, config: str, descriptors: str, semantics: Semantics = Semantics(), limits: Sequence[Limit] = ()) -> Cache:
         """Reads a config as an importer does. `descriptors` is a JSON list of what the
-        manifest lists.
+        manifest lists; empty text for a config that no manifest goes with, as GitHub,
+        S3 and Azure caches keep it, whose layers describe themselves.
         """
         result: Cache = self._call("buildkit#parse", config, descriptors, semantics, limits)
         return result
@@ -454,19 +503,28 @@ class Buildkit(Exports):
         result: Cache = self._call("buildkit#open", repository, descriptor, semantics, limits)
         return result
 
+    def open_any_size(self, repository: str, descriptor: Descriptor, limits: Sequence[Limit] = ()) -> Cache:
+        """As `open` by the newest rules in the guarded reading, but also reads a
+        manifest or config above 1 MiB, which importers refuse; `findings` says so
+        then. To look into a cache, not to export from it.
+        """
+        result: Cache = self._call("buildkit#open-any-size", repository, descriptor, limits)
+        return result
+
     def verify(self, config: str, descriptors: str, limits: Sequence[Limit] = ()) -> Report:
         """Says what is wrong with a config, and does not stop at the first thing.
-        `descriptors` is a JSON list of what the manifest lists; whether the layers
-        are there is not asked.
+        `descriptors` is as for `parse`; whether the layers are there is not asked.
         """
         result: Report = self._call("buildkit#verify", config, descriptors, limits)
         return result
 
-    def inspect(self, repository: str, descriptor: Descriptor, limits: Sequence[Limit] = ()) -> Report:
-        """Reads a cache and says what is wrong with it. The repository is asked for
-        all layers in one call.
+    def inspect(self, repository: str, descriptor: Descriptor, read_layers: bool, limits: Sequence[Limit] = ()) -> Report:
+        """Reads a cache and says what is wrong with it, whatever its size is. Where the
+        manifest lists no cache config, the inline caches of its images are read, as
+        importers do. The repository is asked for all layers in one call; with
+        `read-layers` it reads those that are there.
         """
-        result: Report = self._call("buildkit#inspect", repository, descriptor, limits)
+        result: Report = self._call("buildkit#inspect", repository, descriptor, read_layers, limits)
         return result
 
     def attributes(self, given: Sequence[Attribute] = ()) -> Form:
@@ -504,6 +562,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "buildkit#detect": Buildkit.detect,
     "buildkit#parse": Buildkit.parse,
     "buildkit#open": Buildkit.open,
+    "buildkit#open-any-size": Buildkit.open_any_size,
     "buildkit#verify": Buildkit.verify,
     "buildkit#inspect": Buildkit.inspect,
     "buildkit#attributes": Buildkit.attributes,

@@ -1,5 +1,5 @@
-"""The caches of the Cloud Native Buildpacks lifecycle: the cache image, and the
-layer metadata that a build finds again.
+"""The caches of the Cloud Native Buildpacks lifecycle: the cache image or the
+volume cache, and the layer metadata that a build finds again.
 
 Versions that `semantics.version` accepts: the newest rules (absent, or
 `0.21`) and `0.13`. In every reading a layer name or buildpack id that is not
@@ -90,10 +90,22 @@ class Action(StrEnum):
     KEEP = "keep"
 
 
+class OnMiss(StrEnum):
+    """What becomes of a layer whose content cannot be retrieved."""
+
+    #: Its metadata stays and the build goes on, as upstream does.
+    KEEP = "keep"
+    #: All of it is removed and the build goes on: metadata and content, both or
+    #: neither.
+    REMOVE = "remove"
+    #: The restore fails, as upstream does for the SBOM layer.
+    FAIL = "fail"
+
+
 class Treatment(StrEnum):
     """What happens to a layer of a build."""
 
-    #: The old image's layer is taken over.
+    #: The old cache's layer is taken over.
     REUSE = "reuse"
     #: The layer is stored.
     ADD = "add"
@@ -166,16 +178,57 @@ Effect = EffectWriteLayer | EffectWriteConfig | EffectWriteManifest | EffectSetT
 
 
 @dataclass(frozen=True, slots=True)
+class TriedNothing:
+    """Nothing was tried, or it worked."""
+
+    case: ClassVar[str] = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class TriedUnverified:
+    """The old cache's layer of this diff id is not there or not what it should
+    be.
+    """
+
+    case: ClassVar[str] = "unverified"
+
+
+@dataclass(frozen=True, slots=True)
+class TriedNotReused:
+    """It could not be taken over from the old cache, for another reason."""
+
+    case: ClassVar[str] = "not-reused"
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class TriedNotStored:
+    """It could not be read or stored."""
+
+    case: ClassVar[str] = "not-stored"
+    value: str
+
+
+#: What came of a layer so far.
+Tried = TriedNothing | TriedUnverified | TriedNotReused | TriedNotStored
+
+
+@dataclass(frozen=True, slots=True)
 class ImageOptions:
     """How to open a cache image."""
 
     semantics: Semantics = field(default=Semantics(), kw_only=True)
-    #: The name, such as a tag in a registry.
+    #: The name, such as a tag in a registry. A name that `registry.resolve`
+    #: answers with the media type
+    #: `application/vnd.buildpacks.lifecycle.cache.metadata.v1+json` is a volume
+    #: cache: its only document is the metadata, its layers are tar files that are
+    #: not compressed, and their diff ids are their digests (the size 0 means that
+    #: it is not known).
     reference: str
     #: Whose cache it is, such as an application's name and architecture. The
     #: guarded reading wants one, writes it into the manifest's annotation
     #: `layerwise.buildpacks.scope`, and believes no image of another scope. The
-    #: compatible reading does not look at it.
+    #: compatible reading does not look at it, and a volume cache has none.
     scope: str
     #: The operating system in the image's config; empty means `linux`.
     os: str = ""
@@ -417,9 +470,48 @@ class DataDecision:
     diff: str
     #: Where everything retrieved must stay, inside the root `/`; else empty.
     prefix: str
-    #: What to remove, by paths of the file system interface.
+    #: What to remove, by paths of the file system interface. While the action
+    #: is `retrieve`, what `settle-data` may say is to be removed.
     paths: Sequence[str] = field(default=(), kw_only=True)
+    on_miss: OnMiss
     finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class SbomRequest:
+    """Where SBOM files go once the SBOM layer was retrieved."""
+
+    semantics: Semantics = field(default=Semantics(), kw_only=True)
+    #: The layers directory, by a path of the file system interface.
+    directory: str
+    #: The Platform API.
+    platform_api: str
+    group: Sequence[GroupElement] = ()
+    #: The regular files below `sbom/cache` and `sbom/launch` in the layers
+    #: directory, as `walk` names them from the layers directory: those of the
+    #: last application image are there already when a restore begins.
+    files: Sequence[str] = ()
+    #: The directories in the layers directory, as `list-names` names them.
+    directories: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SbomCopy:
+    """A file to be copied."""
+
+    source: str
+    #: A file that is there is replaced.
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class SbomPlan:
+    """What happens to SBOM files."""
+
+    #: In this order.
+    copies: Sequence[SbomCopy] = ()
+    #: What is removed afterwards.
+    remove: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,10 +527,18 @@ class LocalLayer:
     build: bool
     launch: bool
     cache: bool
-    #: The old image's layer of this diff id did not pass verification.
-    unverified: bool
-    #: Why it could not be stored; absent when it was not tried yet or worked.
-    error: str | None = None
+    #: What came of it so far.
+    tried: Tried = TriedNothing()
+
+
+@dataclass(frozen=True, slots=True)
+class SbomLayer:
+    """The software bill of materials of all cached layers, a layer of its own."""
+
+    #: The diff id of its content; empty when that could not be read.
+    diff: str
+    #: What came of it so far.
+    tried: Tried = TriedNothing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,11 +546,13 @@ class ExportRequest:
     """What to write into the cache."""
 
     semantics: Semantics = Semantics()
+    #: The Platform API; empty for the newest.
+    platform_api: str = ""
     group: Sequence[GroupElement] = ()
     layers: Sequence[LocalLayer] = ()
-    #: Diff id of the SBOM layer; empty for none.
-    sbom: str = ""
-    #: The metadata of the old image.
+    #: The SBOM layer, where the build left one.
+    sbom: SbomLayer | None = None
+    #: The metadata of the old cache.
     previous: str | None = None
 
 
@@ -471,8 +573,9 @@ class ExportStep:
 class ExportPlan:
     """How the cache is written."""
 
-    #: One step a layer, in the order of the group and then of the names; the
-    #: SBOM layer last.
+    #: One step a layer, in the order of the group and then of the names, the
+    #: SBOM layer last. A layer that goes into the image twice, as the newest
+    #: lifecycle does with reused ones, has a second step.
     steps: Sequence[ExportStep] = field(default=(), kw_only=True)
     #: The metadata of the layers that are not left out, for `set-metadata`.
     document: str
@@ -480,7 +583,8 @@ class ExportPlan:
 
 class CacheImage(Resource):
     """A session over one cache image: an ordinary image under one name, rebuilt
-    from nothing on every commit.
+    from nothing on every commit. Or over a volume cache, which is held to the
+    same calls.
     """
 
     __slots__ = ()
@@ -525,7 +629,7 @@ class CacheImage(Resource):
 
     def verify(self, diffs: Sequence[str] = ()) -> list[LayerAnswer]:
         """Verifies layers: the guarded reading hashes each that the image has, the
-        compatible one trusts the registry.
+        compatible one trusts the registry. Those of a volume cache are hashed.
         """
         result: list[LayerAnswer] = self._call("buildpacks#[method]cache-image.verify", self, diffs)
         return result
@@ -613,15 +717,23 @@ class Buildpacks(Exports):
         return result
 
     def settle_data(self, decision: DataDecision, answer: LayerAnswer) -> DataDecision:
-        """The decision after its layer was asked for: a layer that is not there
-        leaves its metadata behind, and the build goes on.
+        """The decision after its layer was asked for. One that was not retrieved is
+        kept or removed as `on-miss` says; `buildpacks/data-failed` is the code of a
+        restore that fails.
         """
         result: DataDecision = self._call("buildpacks#settle-data", decision, answer)
         return result
 
+    def plan_sbom(self, request: SbomRequest) -> SbomPlan:
+        """Decides which SBOM files go beside the layers they are about, by paths of
+        the file system interface. Nothing happens below Platform API 0.8.
+        """
+        result: SbomPlan = self._call("buildpacks#plan-sbom", request)
+        return result
+
     def plan_export(self, request: ExportRequest) -> ExportPlan:
-        """Decides about each layer of a build. When one could not be stored, deciding
-        again with its error leaves it out and nothing else.
+        """Decides about each layer of a build. When something came of one, deciding
+        again with it changes that layer and nothing else.
         """
         result: ExportPlan = self._call("buildpacks#plan-export", request)
         return result
@@ -653,6 +765,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "buildpacks#open-restorer": Buildpacks.open_restorer,
     "buildpacks#plan-data": Buildpacks.plan_data,
     "buildpacks#settle-data": Buildpacks.settle_data,
+    "buildpacks#plan-sbom": Buildpacks.plan_sbom,
     "buildpacks#plan-export": Buildpacks.plan_export,
     "buildpacks#rules": Buildpacks.rules,
 }

@@ -8,9 +8,9 @@ Limits and their defaults: `document-bytes` (4 MiB, one document), `answer-bytes
 (16 MiB, documents of one import call), `session-bytes` (64 MiB: documents of
 sources and parents whose facts a session keeps, likewise what it keeps of
 children, and the verdicts of one explanation), `children` (100,000 of one image),
-`sources` (1,000), `entries` (100,000 history entries or layers of one
-image), `ancestors` (100,000 links followed from one image), `depth` (128,
-nesting of a document).
+`sources` (1,000; an explanation looks at as many images that could be one),
+`entries` (100,000 history entries or layers of one image), `ancestors` (100,000
+links followed from one image), `depth` (128, nesting of a document).
 
 Written by `tools/bind.py` from `wit/docker.wit`.
 """
@@ -38,8 +38,17 @@ class Policy(Flag):
     #: Refuse a source for another platform instead of noting it.
     SAME_PLATFORM = auto()
     #: Ids are not digests of config documents (the containerd image store),
-    #: so documents cannot be checked against them.
+    #: so documents cannot be checked against them. No restore is predicted that
+    #: such an engine aborts: that of a step without a layer.
     OPAQUE_IDS = auto()
+
+
+class StepPlace(Flag):
+    """Where a step is in its stage, as far as that is known."""
+
+    #: No step of its stage follows, so the image it makes is what the stage makes.
+    #: The guarded reading restores no such image: it would run the build step.
+    LAST = auto()
 
 
 class Outcome(StrEnum):
@@ -118,13 +127,15 @@ class Options:
 class Step:
     """One Dockerfile instruction that is about to run."""
 
-    #: The image it starts from; absent for the first step of `FROM scratch`.
+    #: The id of the image it starts from; absent for the first step of `FROM
+    #: scratch`. A name is refused: it would be nobody's parent, thus a miss.
     parent: str | None = field(default=None, kw_only=True)
     #: The container config it would commit, a JSON object; absent when there
-    #: is none.
+    #: is none. Of an image document, its `container_config`.
     config: str | None = field(default=None, kw_only=True)
     #: What the builder builds for.
     platform: Platform
+    place: StepPlace = StepPlace(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +187,30 @@ class Comparison:
     differences: Sequence[Difference] = ()
     #: Labels that differ although the rules call them equal.
     overlooked: Sequence[Difference] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedStep:
+    """What a builder asks for a step that made an image."""
+
+    #: The container config, a JSON object, when all steps before were hits. Of just
+    #: the command where no image of the step is left.
+    config: str
+    #: Why that is not exactly known; absent when it is.
+    approximate: Finding | None = None
+    #: The container config when the step before was executed, where that differs:
+    #: the options of a HEALTHCHECK are filled in then.
+    executed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The steps that made an image."""
+
+    #: One for each history entry that was asked about.
+    steps: Sequence[RecordedStep] = ()
+    #: What is to be known of the image as a whole.
+    findings: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +329,14 @@ class Docker(Exports):
         result: int | None = self._call("docker#newest", created, semantics)
         return result
 
+    def recorded_steps(self, document: str, first: int, made: Sequence[str | None] = (), semantics: Semantics = Semantics()) -> Recording:
+        """What a builder asks for each history entry of `document` from `first` on.
+        `made` holds, for each of them, the document of the image that the step made,
+        while there is one.
+        """
+        result: Recording = self._call("docker#recorded-steps", document, first, made, semantics)
+        return result
+
     def parse_time(self, text: str) -> Timestamp:
         """Reads a time stamp."""
         result: Timestamp = self._call("docker#parse-time", text)
@@ -331,6 +374,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "docker#compare-history": Docker.compare_history,
     "docker#layer-of": Docker.layer_of,
     "docker#newest": Docker.newest,
+    "docker#recorded-steps": Docker.recorded_steps,
     "docker#parse-time": Docker.parse_time,
     "docker#encode-config": Docker.encode_config,
     "docker#encode-image": Docker.encode_image,

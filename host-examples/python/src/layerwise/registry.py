@@ -146,7 +146,8 @@ class Registry(Protocol):
 
     def read(self, repository: str, wanted: Sequence[Descriptor], limit: int) -> Sequence[str | Failure]:
         """Reads documents, each at most `limit` bytes; the host checks digest and
-        size before it answers (`corrupt`, `truncated`, `too-large`).
+        size before it answers (`corrupt`, `truncated`, `too-large`). One that has
+        the right digest and is not UTF-8 cannot be handed over: `unsupported`.
         """
         ...
 

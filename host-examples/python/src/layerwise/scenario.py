@@ -5,17 +5,17 @@ One JSON document (`layerwise/scenario/1`): `files` are made in the directory,
 (`{"call", "args"}`, `{"drop": resource}`, or `{"change": files}` between calls,
 where `null` removes), and the outcome is compared with `results` and `after`.
 Files are a text, or an object with `text`, `base64`, `link` or `directory`, and
-perhaps a `mode` in octal digits.
+perhaps a `mode` in octal digits. What is lent is below the directory, and no link
+on the way there is followed.
 """
 
 from __future__ import annotations
 
-import base64
 import binascii
+import contextlib
 import dataclasses
 import json
-import os
-import shutil
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,17 +26,17 @@ from .errors import Failure, quote
 from .imports import Lent
 from .registry import Presence, Retrieval, Retrieved, Shelf, SourceRepository, Stored, Transfer
 from .stores import Files, Keys, OciLayout, Repositories, Root
-from .stores.hashing import sha256
-from .transcript import Unreadable, first_difference, read_document
+from .stores.below import Directory, opened
+from .stores.marks import Marks
+from .transcript import first_difference, read_document
+from .tree import Room, Unreadable, change, listed
 from .types import Descriptor, FailureCode
 from .values import Mismatch
 
 SCHEMA = "layerwise/scenario/1"
 _LAYOUT = "oci:"
-#: What hosts keep beside the things of others begins so.
-_OURS = ".layerwise"
-#: Its bytes depend on who writes it.
-_INDEX = "index.json"
+#: What JSON leaves as it is and a terminal acts upon.
+_ACTED_UPON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,18 +49,19 @@ class Outcome:
     results: list[Any]
 
     def line(self) -> str:
-        """One line of JSON: members sorted, no spaces. The same bytes from every
-        host.
+        """One line of JSON: members sorted, no spaces, and nothing that a terminal acts
+        upon. The same bytes from every host.
         """
         document = {"after": self.after, "results": self.results}
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        line = json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        return _ACTED_UPON.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 class Scenario:
     """A scenario that was read."""
 
     def __init__(self, path: Path) -> None:
-        document = read_document(path, SCHEMA)
+        document, _ = read_document(path, SCHEMA)
         known = {"schema", "title", "files", "lend", "calls", "results", "after"}
         odd = sorted(document.keys() - known)
         if odd:
@@ -82,17 +83,20 @@ class Scenario:
         from being answered is raised.
         """
         with tempfile.TemporaryDirectory(prefix="layerwise-scenario-") as name:
-            directory = Path(name).resolve()
             try:
-                _change(directory, self._files)
-                results = self._play(engine, directory)
+                with opened(Path(name).resolve()) as directory:
+                    room = Room()
+                    change(directory, self._files, room)
+                    results = self._play(engine, directory, room)
+                    return Outcome(listed(directory), results)
+            except Failure as failure:
+                raise Unreadable(f"it cannot be run: {failure}") from None
             except (OSError, binascii.Error, ValueError, KeyError, TypeError) as error:
                 if isinstance(error, Mismatch):
                     raise
                 raise Unreadable(f"it cannot be run: {type(error).__name__}: {error}") from None
-            return Outcome(_listed(directory), results)
 
-    def _play(self, engine: Engine, directory: Path) -> list[Any]:
+    def _play(self, engine: Engine, directory: Directory, room: Room) -> list[Any]:
         results = []
         with _Lending(self._lend, directory) as lent, engine.instance(lent) as instance:
             for step in self._calls:
@@ -101,7 +105,7 @@ class Scenario:
                     case {"drop": int(handle)}:
                         instance.drop(handle)
                     case {"change": dict(files)}:
-                        _change(directory, files)
+                        change(directory, files, room)
                     case {"call": str(name), "args": list(args)}:
                         result = instance.call_json(name, args)
                     case _:
@@ -123,23 +127,30 @@ class Scenario:
 class _Lending:
     """The stores of a scenario."""
 
-    def __init__(self, lend: dict[str, Any], directory: Path) -> None:
-        self._files = Files(
-            *(
-                Root(
-                    directory / root["directory"],
-                    name=root["name"],
-                    writable=bool(root.get("writable", False)),
+    def __init__(self, lend: dict[str, Any], directory: Directory) -> None:
+        with contextlib.ExitStack() as stack:
+            # Opened here, without following links.
+            self._files = Files(
+                *(
+                    Root(
+                        _descriptor(stack, directory, root["directory"]),
+                        name=root["name"],
+                        writable=bool(root.get("writable", False)),
+                    )
+                    for root in lend.get("files", ())
                 )
-                for root in lend.get("files", ())
             )
-        )
         images = lend.get("images")
         if images is not None and not images.startswith(_LAYOUT):
             raise Unreadable(f"{images!r} is not a layout, `oci:DIRECTORY`")
+        top = directory.path
+        # Whatever key this user has, the answers are the same.
+        store = images and OciLayout(
+            top / images.removeprefix(_LAYOUT), within=top, marks=Marks(None)
+        )
         self._lent = Lent(
-            images=images and OciLayout(directory / images.removeprefix(_LAYOUT)),
-            registry=_Below(directory, self._files) if lend.get("registry") else None,
+            images=store,
+            registry=_Below(top) if lend.get("registry") else None,
             filesystem=self._files if lend.get("files") else None,
         )
 
@@ -150,12 +161,17 @@ class _Lending:
         self._files.close()
 
 
+def _descriptor(stack: contextlib.ExitStack, top: Directory, below: str) -> int:
+    path = top.path / below
+    return stack.enter_context(opened(path, top.path)).fd
+
+
 class _Below:
     """Layouts below one directory, by names that do not tell where that is."""
 
-    def __init__(self, directory: Path, files: Files) -> None:
+    def __init__(self, directory: Path) -> None:
         self._prefix = f"{_LAYOUT}{directory}/"
-        self._inner = Repositories(files=files, keys=Keys(file=None), layouts=[directory])
+        self._inner = Repositories(keys=Keys(file=None), layouts=[directory])
 
     def _there(self, name: str) -> str:
         if not name.startswith(_LAYOUT):
@@ -208,81 +224,3 @@ class _Below:
 
     def delete(self, repository: str, digest: str) -> None:
         self._inner.delete(self._there(repository), digest)
-
-
-def _change(directory: Path, files: dict[str, Any]) -> None:
-    """Makes files, or removes those that are null."""
-    for name in sorted(files):
-        _put(directory, name, files[name])
-
-
-def _put(directory: Path, name: str, file: Any) -> None:
-    path = Path(name)
-    if not name or path.is_absolute() or ".." in path.parts:
-        raise Unreadable(f"{name!r} does not lie below the directory")
-    place = directory / path
-    if file is None:
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place)
-        else:
-            place.unlink()
-        return
-    for parent in reversed(path.parents):
-        _make(directory / parent, 0o755)
-    what = {"text": file} if isinstance(file, str) else dict(file)
-    mode = what.pop("mode", None)
-    bits = None if mode is None else int(mode, 8)
-    match what:
-        case {"text": str(text)} if len(what) == 1:
-            _write(place, text.encode(), bits)
-        case {"base64": str(text)} if len(what) == 1:
-            _write(place, base64.b64decode(text, validate=True), bits)
-        case {"link": str(target)} if len(what) == 1 and mode is None:
-            place.symlink_to(target)
-        case {"directory": True} if len(what) == 1:
-            _make(place, 0o755 if bits is None else bits)
-        case _:
-            raise Unreadable(f"{name!r} is not one kind of thing")
-
-
-def _make(place: Path, mode: int) -> None:
-    if not place.is_dir():
-        place.mkdir()
-        place.chmod(mode)
-
-
-def _write(place: Path, content: bytes, mode: int | None) -> None:
-    place.write_bytes(content)
-    place.chmod(0o644 if mode is None else mode)
-
-
-def _listed(directory: Path) -> dict[str, Any]:
-    """Everything that is below the directory now, by path."""
-    found: dict[str, Any] = {}
-    waiting = [directory]
-    while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                if entry.name.startswith(_OURS):
-                    continue
-                below = str(Path(entry.path).relative_to(directory))
-                if entry.is_symlink():
-                    found[below] = {"link": os.readlink(entry.path)}
-                elif entry.is_dir():
-                    found[below] = {"directory": True}
-                    waiting.append(Path(entry.path))
-                elif entry.is_file():
-                    found[below] = _content(Path(entry.path))
-                else:
-                    found[below] = {"special": True}
-    return found
-
-
-def _content(path: Path) -> Any:
-    content = path.read_bytes()
-    if path.name == _INDEX:
-        try:
-            return {"json": json.loads(content)}
-        except ValueError:
-            pass
-    return sha256(content)

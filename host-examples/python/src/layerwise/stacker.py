@@ -14,11 +14,20 @@ to compare one tree), `documents` (10,000 to resolve one tag), `depth`
 (10,000, nesting of a document), `attempts` (8, to save against other
 writers).
 
+With `build` in the options a lookup decides as a build would that starts
+now: the sources of imports and bases are compared instead of their copies,
+a layer with binds or without a wanted layer type is built all the same, and
+so is everything on top of a layer that is built. The sources have to be
+lent.
+
 What the guarded reading does besides: it refuses definitions with members
 that the version does not know or with names that lead out of their
-directories, and to open without knowing every place and `epoch`; beside each entry on a built base it keeps the SHA-256 of that
-base, in the file `build.cache.guard` next to the cache file, and misses
-where it is absent or another; and it starts fresh when the cache file cannot
+directories, and to open without knowing every place and `epoch`. In the
+file `build.cache.guard` next to the cache file it keeps, beside each entry
+that it puts, the SHA-256 of the built base and the hashes of imports with a
+destination, and misses where one is another; entries of stacker itself
+have no such record, which is noted. In a build it misses where the config
+or a layer of a result is gone. It starts fresh when the cache file cannot
 be read, keeping the bytes under another name.
 
 Written by `tools/bind.py` from `wit/stacker.wit`.
@@ -165,6 +174,19 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
+class Build:
+    """A build that would start now."""
+
+    #: The directory of the build, which relative sources of bases start from.
+    directory: str
+    #: The layer types that are wanted: `tar`, `squashfs` (which stacker makes
+    #: with verity data), or `TYPE+BOOL` as in the cache. With none any type
+    #: will do; an entry that was put without manifests says nothing of types
+    #: and is taken as complete.
+    types: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """How to open a cache."""
 
@@ -174,6 +196,9 @@ class Options:
     #: Each name once.
     definitions: Sequence[Definition] = ()
     policy: Policy = Policy(0)
+    #: Decide as this build would. Without it lookups are about the cache and
+    #: the copies of sources as they are.
+    build: Build | None = None
     limits: Sequence[Limit] = ()
 
 
@@ -246,16 +271,19 @@ class Answer:
 
     outcome: Outcome
     #: The structure hash of the entry, on a hit.
-    hash: int | None = None
+    hash: int | None = field(default=None, kw_only=True)
     #: The layer types the entry has a manifest for, on a hit. A result of
     #: another type must be built all the same.
-    types: Sequence[str] = ()
+    types: Sequence[str] = field(default=(), kw_only=True)
     #: Why it is a miss. Its differences name the evidence: `import`,
     #: `overlay`, `disk`, `hash`, `base`, `epoch`, `type`, `guard`, or the
     #: members of a definition.
-    reason: Finding | None = None
+    reason: Finding | None = field(default=None, kw_only=True)
     #: The changed objects of a directory import or of overlay directories.
-    changes: Sequence[Change] = ()
+    changes: Sequence[Change] = field(default=(), kw_only=True)
+    #: Whether the build of the options builds the layer although this is a hit:
+    #: for its binds, or for a wanted layer type. The reason is in `notes`.
+    rebuilt: bool
     #: What the caller should know about a hit: inputs that nothing checks,
     #: reasons for which stacker builds all the same.
     notes: Sequence[Finding] = ()

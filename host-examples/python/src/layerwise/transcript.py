@@ -7,7 +7,8 @@ A transcript is one JSON document (`layerwise/transcript/1`), plain or gzipped:
         [{"call", "args", "result"}]} | {"drop": resource}]}]}
 
 Values are directed by the types of the component, see `values.Json`; a string
-may be `{"$": index in strings}`.
+may be `{"$": index in strings}`. A transcript may be a stranger's: what its strings
+come to is counted before any of them is put in its place.
 """
 
 from __future__ import annotations
@@ -23,15 +24,38 @@ from .engine import PACKAGE, Engine
 from .errors import LayerwiseError
 from .imports import Import
 from .instance import Limits
+from .tree import Unreadable
 from .values import Mismatch
 
 SCHEMA = "layerwise/transcript/1"
-_LARGEST = 4 << 30
+#: The largest file; a compressed one comes to at most so many bytes, and so many for
+#: each of its own.
+_LARGEST = 1 << 30
+_FREE, _RATIO = 64 << 20, 100
+#: What the strings of one call may come to, when each stands in every place that refers
+#: to it; and those of all calls, with so many bytes for each of the document.
+_LARGEST_CALL = 64 << 20
+_FREE_STRINGS, _STRINGS = 16 << 20, 32
 _GZIP = b"\x1f\x8b"
 
 
-class Unreadable(LayerwiseError):
-    """A file is not a transcript or scenario."""
+@dataclass(slots=True)
+class _Room:
+    """How much the strings of a transcript may still come to."""
+
+    most: int
+    taken: int = 0
+
+    def take(self, call: int) -> None:
+        """Counts the strings of one more call."""
+        self.taken += call
+        if call > _LARGEST_CALL:
+            words = f"the strings of a call come to more than {_LARGEST_CALL} bytes"
+        elif self.taken > self.most:
+            words = f"the strings of its calls come to more than {self.most} bytes"
+        else:
+            return
+        raise Unreadable(f"it is refused: {words}")
 
 
 class Difference(LayerwiseError):
@@ -54,57 +78,75 @@ class Recording:
     name: str
     raw: Sequence[Any]
     strings: Sequence[str]
+    _room: _Room
 
     @property
     def calls(self) -> Sequence[dict[str, Any]]:
         """The calls, with their strings in place."""
+        calls = []
         try:
-            calls: Sequence[dict[str, Any]] = _resolved(self.raw, self.strings)
-        except (IndexError, TypeError) as error:
+            for raw in self.raw:
+                call, size = _resolved(raw, self.strings)
+                self._room.take(size)
+                calls.append(call)
+        except (IndexError, TypeError, AttributeError, RecursionError) as error:
             raise Unreadable(f"it is not a transcript: {error}") from None
         return calls
 
 
 def read(path: Path) -> list[Recording]:
     """Reads a transcript."""
-    document = read_document(path, SCHEMA)
+    document, size = read_document(path, SCHEMA)
     if document.get("component") != PACKAGE:
         raise Unreadable(f"it is of the component {document.get('component')!r}, not {PACKAGE!r}")
     try:
-        strings = document["strings"]
+        strings, room = document["strings"], _Room(_FREE_STRINGS + _STRINGS * size)
         return [
-            Recording(str(instance["name"]), instance["calls"], strings)
+            Recording(str(instance["name"]), instance["calls"], strings, room)
             for instance in document["instances"]
         ]
     except (KeyError, IndexError, TypeError) as error:
         raise Unreadable(f"it is not a transcript: {type(error).__name__} {error}") from None
 
 
-def read_document(path: Path, schema: str) -> dict[str, Any]:
-    """Reads a JSON document, plain or gzipped, that says it is of a schema."""
-    content = path.read_bytes()
+def read_document(path: Path, schema: str) -> tuple[dict[str, Any], int]:
+    """Reads a JSON document, plain or gzipped, that says it is of a schema; answers how
+    many bytes it has, too.
+    """
+    with path.open("rb") as plain:
+        content = plain.read(_LARGEST + 1)
+    limit = _LARGEST
     try:
         if content.startswith(_GZIP):
+            limit = min(limit, _FREE + _RATIO * len(content))
             with gzip.open(path) as file:
-                content = file.read(_LARGEST)
+                content = file.read(limit + 1)
+        if len(content) > limit:
+            raise ValueError(f"it has more than {limit} bytes")
         document = json.loads(content)
     except (ValueError, OSError, EOFError, RecursionError) as error:
         raise Unreadable(f"it is not JSON: {error}") from None
     said = document.get("schema") if isinstance(document, dict) else None
     if said != schema:
         raise Unreadable(f"its schema is {said!r}, not {schema!r}")
-    return dict(document)
+    return dict(document), len(content)
 
 
-def _resolved(value: Any, strings: Sequence[str]) -> Any:
-    """A value with its strings in place."""
+def _resolved(value: Any, strings: Sequence[str]) -> tuple[Any, int]:
+    """A value with its strings in place, and what they come to. They are not copied:
+    that happens when they cross into the component.
+    """
     if isinstance(value, list):
-        return [_resolved(item, strings) for item in value]
+        found = [_resolved(item, strings) for item in value]
+        return [item for item, _ in found], sum(size for _, size in found)
     if isinstance(value, dict):
         if value.keys() == {"$"}:
-            return strings[value["$"]]
-        return {name: _resolved(item, strings) for name, item in value.items()}
-    return value
+            text = strings[value["$"]]
+            return text, len(text)
+        members = {name: _resolved(item, strings) for name, item in value.items()}
+        resolved = {name: item for name, (item, _) in members.items()}
+        return resolved, sum(size for _, size in members.values())
+    return value, 0
 
 
 class Replay:

@@ -16,7 +16,7 @@ use crate::progress::{Callback, Meter};
 use crate::resolve::{Intent, Last};
 use crate::roots::{Root, Roots};
 use crate::team::{default_threads, each};
-use crate::walk::Walk;
+use crate::walk::{Walk, WalkLimits};
 use crate::{change, read, write};
 
 /// How long a writer waits for the others of its directory.
@@ -27,6 +27,7 @@ pub struct Files {
     roots: Roots,
     threads: usize,
     lock_wait: Duration,
+    walks: WalkLimits,
     progress: Option<Box<Callback>>,
 }
 
@@ -43,6 +44,7 @@ impl Files {
             roots: Roots::open(roots)?,
             threads: default_threads(),
             lock_wait: LOCK_WAIT,
+            walks: WalkLimits::default(),
             progress: None,
         })
     }
@@ -59,6 +61,13 @@ impl Files {
     #[must_use]
     pub const fn with_lock_wait(mut self, wait: Duration) -> Self {
         self.lock_wait = wait;
+        self
+    }
+
+    /// The same, holding walks to these limits.
+    #[must_use]
+    pub const fn with_walk_limits(mut self, limits: WalkLimits) -> Self {
+        self.walks = limits;
         self
     }
 
@@ -159,6 +168,7 @@ impl Filesystem for Files {
             path: root,
             want,
             limit,
+            most: self.walks,
             threads: self.threads,
             meter: self.meter(),
         };

@@ -15,33 +15,59 @@
 //! | `write` | atomic replacement |
 //! | `change` | renaming and removing |
 //! | `lock` | one writer a directory |
+//! | `tree` | a directory in which no link is followed at all |
+//! | `failure` | what an I/O error says |
 //!
 //! The contract is `wit/filesystem.wit`. No path of several parts is handed to
 //! the system except through cap-std, which keeps it below the opened directory;
 //! everything else is done to single names in directories that are open, without
 //! following links. What links say is read and followed here, part by part.
 //!
-//! Unix only: elsewhere there are no modes, owners and attributes to tell, and
-//! the crate is empty.
-#![cfg(unix)]
+//! All that is Unix only, for elsewhere there are no modes, owners and attributes to
+//! tell. [`Tree`], which stores keep their files in, is there on every system.
 
+#[cfg(unix)]
 mod asked;
+#[cfg(unix)]
 mod cause;
+#[cfg(unix)]
 mod change;
+#[cfg(unix)]
 mod digest;
+#[cfg(unix)]
 mod encoding;
+#[cfg(unix)]
 mod facts;
+mod failure;
+#[cfg(unix)]
 mod files;
+#[cfg(unix)]
 mod lock;
+#[cfg(unix)]
 mod place;
+#[cfg(unix)]
 mod progress;
+#[cfg(unix)]
 mod read;
+#[cfg(unix)]
 mod resolve;
+#[cfg(unix)]
 mod roots;
+#[cfg(unix)]
 mod team;
+mod tree;
+#[cfg(unix)]
 mod walk;
+#[cfg(unix)]
 mod write;
 
+#[cfg(unix)]
 pub use encoding::{Malformed, decode, encode};
+pub use failure::failure;
+#[cfg(unix)]
 pub use files::Files;
+#[cfg(unix)]
 pub use roots::{Access, Root};
+pub use tree::{Tree, too_large};
+#[cfg(unix)]
+pub use walk::WalkLimits;

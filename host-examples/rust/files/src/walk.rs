@@ -27,12 +27,38 @@ const WAITING: usize = 128;
 /// again through `..` when the walk comes back.
 const HELD: usize = 64;
 
+/// What every walk is held to; what exceeds it is `too-large`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WalkLimits {
+    /// How deep directories are, `walk-depth`.
+    pub depth: u64,
+    /// Entries, `walk-entries`.
+    pub entries: u64,
+    /// Bytes of all paths together, `walk-path-bytes`.
+    pub path_bytes: u64,
+}
+
+impl Default for WalkLimits {
+    /// 256 directories deep, ten million entries, and paths of 512 MiB, which is
+    /// what a session of the component may have in memory.
+    fn default() -> Self {
+        Self {
+            depth: 256,
+            entries: 10_000_000,
+            path_bytes: 512 << 20,
+        }
+    }
+}
+
 /// A walk and what it wants to know.
 pub struct Walk<'a> {
     /// The path of its root, for messages.
     pub path: &'a str,
     pub want: FsFacts,
+    /// The most entries that are wanted.
     pub limit: u64,
+    /// What the host holds every walk to.
+    pub most: WalkLimits,
     pub threads: usize,
     pub meter: Meter<'a>,
 }
@@ -122,6 +148,7 @@ impl Walk<'_> {
         self.check(0).map_err(at_root)?;
         let mut entries = vec![outside(".".to_owned(), &stat)];
         let mut path = Vec::new();
+        let mut path_bytes = 0_u64;
         let dir = root.open_dir().map_err(at_root)?;
         let first = self.enter(dir, &mut entries, 0).map_err(at_root)?;
         let mut levels = vec![first];
@@ -139,6 +166,8 @@ impl Walk<'_> {
             }
             path.extend_from_slice(name.as_bytes());
             let text = encode(&path);
+            path_bytes = path_bytes.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
+            self.check_paths(path_bytes).map_err(at_root)?;
             let below = self
                 .one(level, name, &text, &mut entries, &hand_out)
                 .and_then(|dir| {
@@ -148,6 +177,7 @@ impl Walk<'_> {
                 .map_err(|cause| self.failure(&vanished(cause), &text))?;
             if let Some(below) = below {
                 levels.push(below);
+                self.check_depth(levels.len()).map_err(at_root)?;
                 let far = levels.len().checked_sub(HELD.saturating_add(1));
                 if let Some(level) = far.and_then(|far| levels.get_mut(far)) {
                     level.dir = None;
@@ -203,7 +233,7 @@ impl Walk<'_> {
             }
         }
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
-        let room = self.limit.saturating_sub(count);
+        let room = self.limit.min(self.most.entries).saturating_sub(count);
         let names = list(&dir, room)?.ok_or_else(|| self.too_many())?;
         Ok(Level {
             dir: Some(Arc::new(dir)),
@@ -233,7 +263,7 @@ impl Walk<'_> {
 
     /// Whether there may be one more entry after `count`.
     fn check(&self, count: usize) -> Result<(), Cause> {
-        if u64::try_from(count).unwrap_or(u64::MAX) < self.limit {
+        if u64::try_from(count).unwrap_or(u64::MAX) < self.limit.min(self.most.entries) {
             Ok(())
         } else {
             Err(self.too_many())
@@ -241,17 +271,42 @@ impl Walk<'_> {
     }
 
     fn too_many(&self) -> Cause {
-        let limit = self.limit;
-        Cause::new(
-            FailureCode::TooLarge,
-            format!("there are more entries than the limit of {limit}"),
-        )
+        let (limit, most) = (self.limit, self.most.entries);
+        too_large(if limit <= most {
+            format!("there are more entries than the limit of {limit}")
+        } else {
+            format!("there are more entries than the limit walk-entries of {most}")
+        })
+    }
+
+    fn check_depth(&self, depth: usize) -> Result<(), Cause> {
+        let most = self.most.depth;
+        if u64::try_from(depth).unwrap_or(u64::MAX) <= most {
+            return Ok(());
+        }
+        Err(too_large(format!(
+            "its directories are deeper than the limit walk-depth of {most}"
+        )))
+    }
+
+    fn check_paths(&self, bytes: u64) -> Result<(), Cause> {
+        let most = self.most.path_bytes;
+        if bytes <= most {
+            return Ok(());
+        }
+        Err(too_large(format!(
+            "its paths have more bytes than the limit walk-path-bytes of {most}"
+        )))
     }
 
     fn failure(&self, cause: &Cause, below: &str) -> Failure {
         let root = self.path.trim_end_matches('/');
         cause.of("walk", &format!("{root}/{below}"))
     }
+}
+
+fn too_large(words: String) -> Cause {
+    Cause::new(FailureCode::TooLarge, words)
 }
 
 /// What was listed and is gone is not something that never existed.

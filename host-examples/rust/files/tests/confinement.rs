@@ -1,6 +1,10 @@
 //! Nothing leads out of the opened directories.
 #![cfg(unix)]
 
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+#[path = "support/old_kernel.rs"]
+mod old_kernel;
 #[cfg(test)]
 mod support;
 
@@ -61,6 +65,12 @@ mod tests {
     ];
 
     const DENIED: FailureCode = FailureCode::Denied;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_same_holds_without_openat2() {
+        super::old_kernel::all_but("the_same_holds_without_openat2");
+    }
 
     #[test]
     fn nothing_that_leads_out_is_looked_at() {

@@ -18,7 +18,7 @@ mod tests {
     use std::{env, thread};
 
     use layerwise::host::{FailureCode, Filesystem, FsFacts, Hashing, Kind};
-    use layerwise_files::{Access, Files, Root};
+    use layerwise_files::{Access, Files, Root, WalkLimits};
     use rustix::fs::XattrFlags;
 
     use super::support::*;
@@ -426,6 +426,39 @@ mod tests {
         };
         let entries = walk(&files, &dir.text("d"), unasked).unwrap();
         assert!(entries.iter().all(|entry| entry.attributes.is_empty()));
+    }
+
+    #[test]
+    fn the_host_holds_walks_to_limits_of_its_own() {
+        let dir = Scratch::new();
+        dir.put(&format!("d/{}f", "a/".repeat(20)), "x");
+        dir.put("d/b", "x");
+        let most = |depth, entries, path_bytes| WalkLimits {
+            depth,
+            entries,
+            path_bytes,
+        };
+        let bytes = (1..=20).map(|n| 2 * n - 1).sum::<u64>() + 41 + 1;
+        let walked = |limits| {
+            let files = dir.open().with_walk_limits(limits);
+            files.walk(&dir.text("d"), FsFacts::default(), u64::MAX)
+        };
+        assert_eq!(walked(most(21, 23, bytes)).unwrap().len(), 23);
+        for (limits, name) in [
+            (most(20, 23, bytes), "walk-depth of 20"),
+            (most(21, 22, bytes), "walk-entries of 22"),
+            (most(21, 23, bytes - 1), "walk-path-bytes of"),
+        ] {
+            let failure = walked(limits).unwrap_err();
+            assert_eq!(failure.code, FailureCode::TooLarge, "{name}");
+            assert!(failure.message.contains(name), "{failure}");
+        }
+        // Nothing is endless unless that is asked for.
+        dir.put(&format!("e/{}f", "a/".repeat(300)), "x");
+        let failure = dir
+            .open()
+            .walk(&dir.text("e"), FsFacts::default(), u64::MAX);
+        assert!(failure.unwrap_err().message.contains("walk-depth of 256"));
     }
 
     #[test]

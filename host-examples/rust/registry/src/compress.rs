@@ -98,7 +98,8 @@ impl Packed {
     }
 }
 
-fn pour(from: &mut impl Read, hasher: &mut Hasher, to: &mut impl Write) -> Result<(), Failure> {
+/// Copies and hashes.
+pub fn pour(from: &mut impl Read, hasher: &mut Hasher, to: &mut impl Write) -> Result<(), Failure> {
     let mut buffer = vec![0; BUFFER];
     loop {
         let count = match from.read(&mut buffer) {
@@ -110,7 +111,7 @@ fn pour(from: &mut impl Read, hasher: &mut Hasher, to: &mut impl Write) -> Resul
         let bytes = buffer.get(..count).unwrap_or_default();
         hasher.update(bytes);
         to.write_all(bytes)
-            .map_err(|error| failures::of("cannot compress the layer", &error))?;
+            .map_err(|error| failures::of("cannot write the layer", &error))?;
     }
 }
 

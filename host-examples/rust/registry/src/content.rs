@@ -1,7 +1,7 @@
 //! Bytes with a known digest and size that can be read more than once.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::Read;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use layerwise::host::Failure;
 use layerwise::oci::Digest;
@@ -103,6 +103,13 @@ impl<'a, R: Read> Counted<'a, R> {
     }
 }
 
+impl<R> Counted<'_, R> {
+    /// How many bytes were read.
+    pub const fn done(&self) -> u64 {
+        self.done
+    }
+}
+
 impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.input.read(buffer)?;
@@ -117,9 +124,9 @@ impl<R: Read> Read for Counted<'_, R> {
     }
 }
 
-/// A name nobody else in this process uses.
+/// A name that nobody else has or can foresee.
 pub fn unique() -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("{}.{count}", std::process::id())
+    // Its keys are random, those of every state differ.
+    let random = || RandomState::new().hash_one(0_u8);
+    format!("{:016x}{:016x}", random(), random())
 }

@@ -40,6 +40,15 @@ impl<R: Read> Decompressed<R> {
         })
     }
 
+    /// Where the compressed bytes come from.
+    pub fn blob(&self) -> &R {
+        match self {
+            Self::Plain(blob) => blob.get_ref(),
+            Self::Gzip(gzip) => gzip.get_ref().get_ref(),
+            Self::Zstd(zstd) => zstd.blob.get_ref(),
+        }
+    }
+
     /// The compressed bytes that are left.
     pub fn into_blob(self) -> BufReader<R> {
         match self {

@@ -1,11 +1,17 @@
-//! Credentials: from the Docker config file and its helpers, or given.
+//! Credentials: given, or from where the tools of this field keep them.
 //!
-//! The file is `config.json` in `$DOCKER_CONFIG`, else in `~/.docker`. For a
-//! registry its `credHelpers` come first, then `credsStore`, then `auths`. A
-//! helper runs only when a registry asks for credentials, and once for each.
+//! | place | what it is |
+//! |---|---|
+//! | `CNB_REGISTRY_AUTH` | JSON of registries and `Authorization` headers, as platforms give it to the Buildpacks lifecycle |
+//! | `REGISTRY_AUTH_FILE` | a file that Podman, Buildah and Skopeo were told of |
+//! | `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json` | what `docker login` writes |
+//! | `$XDG_RUNTIME_DIR/containers/auth.json`, then `~/.config/containers/auth.json` | what `podman login` writes |
+//!
+//! The first that knows the registry counts. A helper that a file names runs only
+//! when a registry asks for credentials, and once for each.
 
+mod environment;
 mod file;
-mod helper;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,10 +20,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use layerwise::host::Failure;
-
-/// The registry whose credentials Docker keeps under the name of an old one.
-const HUB: &str = "docker.io";
-const HUB_KEY: &str = "https://index.docker.io/v1/";
 
 /// What proves who is asking. `Debug` shows no secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,32 +41,38 @@ pub enum Credentials {
 #[derive(Clone, Debug)]
 pub struct Keys {
     given: BTreeMap<String, Credentials>,
-    file: Option<PathBuf>,
-    found: Arc<Mutex<BTreeMap<String, Option<Credentials>>>>,
+    environment: bool,
+    files: Vec<PathBuf>,
+    found: Arc<Mutex<Found>>,
 }
+
+/// What files and helpers said, by the file and the key in it.
+type Found = BTreeMap<(PathBuf, String), Option<Credentials>>;
 
 impl Keys {
     /// Nowhere.
     pub fn none() -> Self {
         Self {
             given: BTreeMap::new(),
-            file: None,
+            environment: false,
+            files: Vec::new(),
             found: Arc::default(),
         }
     }
 
-    /// The usual Docker config file.
-    pub fn docker() -> Self {
+    /// The usual places.
+    pub fn usual() -> Self {
         Self {
-            file: file::usual(),
+            environment: true,
+            files: file::usual(),
             ..Self::none()
         }
     }
 
-    /// This Docker config file.
+    /// This file of Docker or Podman.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self {
-            file: Some(path.into()),
+            files: vec![path.into()],
             ..Self::none()
         }
     }
@@ -76,37 +84,46 @@ impl Keys {
         self
     }
 
-    /// The credentials for a registry, if there are any.
+    /// The credentials for a repository of a registry, if there are any.
     ///
     /// # Errors
-    /// When the file or a helper named in it cannot be used.
+    /// When a place that exists cannot be read, or a helper fails.
     pub(crate) fn find(
         &self,
         host: &str,
+        path: &str,
         patience: Duration,
     ) -> Result<Option<Credentials>, Failure> {
         if let Some(credentials) = self.given.get(host) {
             return Ok(Some(credentials.clone()));
         }
-        let Some(path) = &self.file else {
-            return Ok(None);
-        };
+        if self.environment
+            && let Some(credentials) = environment::find(host)?
+        {
+            return Ok(Some(credentials));
+        }
         // Held while a helper runs: several threads ask it once.
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = found.get(host) {
-            return Ok(known.clone());
+        for place in &self.files {
+            let Some(file) = file::File::read(place)? else {
+                continue;
+            };
+            for key in file.keys(host, path) {
+                let name = (place.clone(), key);
+                let known = match found.get(&name) {
+                    Some(known) => known.clone(),
+                    None => {
+                        let answer = file.ask(&name.1, patience)?;
+                        found.insert(name, answer.clone());
+                        answer
+                    }
+                };
+                if known.is_some() {
+                    return Ok(known);
+                }
+            }
         }
-        let key = if host == HUB { HUB_KEY } else { host };
-        let config = file::Config::read(path)?;
-        let credentials = match config.helper(key) {
-            Some(helper) => match helper::ask(helper, key, patience)? {
-                Some(credentials) => Some(credentials),
-                None => config.stored(host, key, path)?,
-            },
-            None => config.stored(host, key, path)?,
-        };
-        found.insert(host.to_owned(), credentials.clone());
-        Ok(credentials)
+        Ok(None)
     }
 }
 
@@ -118,4 +135,21 @@ impl fmt::Debug for Credentials {
             Self::Bearer(_) => "Bearer",
         })
     }
+}
+
+/// Whether a registry is Docker Hub, which goes by several names.
+fn is_hub(host: &str) -> bool {
+    matches!(
+        host,
+        "docker.io" | "index.docker.io" | "registry-1.docker.io"
+    )
+}
+
+/// The host of a key such as `https://host:5000/v1/`.
+fn host_of(key: &str) -> &str {
+    let rest = key
+        .strip_prefix("https://")
+        .or_else(|| key.strip_prefix("http://"))
+        .unwrap_or(key);
+    rest.split('/').next().unwrap_or(rest)
 }

@@ -3,17 +3,20 @@
 //! The conventions are those of the image store of `layerwise-stores`: writers
 //! hold the lock on `.layerwise.lock`, write blobs first, and replace
 //! `index.json` by rename after comparing it once more, because other tools do
-//! not know the lock. Entries and members of other tools are kept.
+//! not know the lock. Entries and members of other tools are kept. Nothing in a
+//! layout is reached through a link: who made it could have it point anywhere.
 
 mod blobs;
 mod schema;
 
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::{Descriptor, Digest};
+use layerwise_files::Tree;
 use layerwise_stores::layout::{self, Index, Lock};
 
 use crate::content::Content;
@@ -30,24 +33,40 @@ const LONGEST_INDEX: u64 = 64 << 20;
 /// How many indexes inside indexes are looked into before a blob is deleted.
 const MOST_INDEXES: usize = 10_000;
 
-/// A layout directory.
+/// A layout directory, whether there is one yet or not.
 #[derive(Debug)]
 pub struct Directory {
+    /// Where it is, for messages.
     root: PathBuf,
+    /// The directory that it must be in, and the names from there; none when
+    /// the user may name any.
+    below: Option<(PathBuf, Vec<OsString>)>,
     wait: Duration,
 }
 
 impl Directory {
+    /// A layout at a path that the user chose.
     pub fn new(root: &Path, wait: Duration) -> Self {
         Self {
             root: root.to_owned(),
+            below: None,
+            wait,
+        }
+    }
+
+    /// A layout below a directory, which no link leads out of.
+    pub fn below(directory: PathBuf, names: Vec<OsString>, wait: Duration) -> Self {
+        let root = directory.clone();
+        Self {
+            root: names.iter().fold(root, |path, name| path.join(name)),
+            below: Some((directory, names)),
             wait,
         }
     }
 
     /// The entries with a name; with a digest, one of them.
     pub fn resolve(&self, target: &Target) -> Result<Vec<Descriptor>, Failure> {
-        let (_, index) = self.index()?;
+        let (_, index) = self.index(&self.tree()?)?;
         let entries: Vec<layout::Descriptor> = index.entries().collect::<Result<_, _>>()?;
         let named = |name: &str| -> Vec<&layout::Descriptor> {
             let named = entries
@@ -68,8 +87,7 @@ impl Directory {
                 (_, [only]) => vec![only],
                 (_, []) => Vec::new(),
                 (_, several) => {
-                    let count = several.len();
-                    let message = format!("{:?} has {count} entries: name one of them", self.root);
+                    let message = format!("{:?} has {}", self.root, names(several));
                     return Err(failures::new(FailureCode::Invalid, message));
                 }
             },
@@ -88,33 +106,32 @@ impl Directory {
 
     /// A blob or manifest as bytes that can be read.
     pub fn content(&self, digest: &Digest, size: u64) -> Content<'_> {
-        let path = self.blobs().path(digest);
+        let blob = digest.clone();
         Content::new(digest.clone(), size, move || {
-            self.check()?;
-            Ok(Box::new(blobs::open(&path, size)?))
+            Ok(Box::new(self.blobs()?.open(&blob, size)?))
         })
     }
 
     /// Whether a blob is there; its bytes are not read.
     pub fn has(&self, digest: &Digest) -> Result<bool, Failure> {
-        self.check()?;
-        Ok(self.blobs().path(digest).is_file())
+        Ok(self.blobs()?.size(digest).is_ok())
     }
 
     /// Whether a blob is there with the right bytes.
     pub fn holds(&self, digest: &Digest, size: u64) -> bool {
-        blobs::holds(&self.blobs().path(digest), digest, size)
+        let blobs = self.blobs();
+        blobs.is_ok_and(|blobs| blobs.holds(digest, size))
     }
 
     /// Stores a blob unless it is there with the right bytes; answers whether it
     /// was not. Makes the layout where there is none.
     pub fn store(&self, content: &Content<'_>) -> Result<bool, Failure> {
-        layout::create(&self.root)?;
-        self.check()?;
-        if self.holds(&content.digest, content.size) {
+        layout::create(&self.make()?)?;
+        let blobs = self.blobs()?;
+        if blobs.holds(&content.digest, content.size) {
             return Ok(false);
         }
-        self.blobs().store(content)?;
+        blobs.store(content)?;
         Ok(true)
     }
 
@@ -163,9 +180,9 @@ impl Directory {
     /// Takes every entry of a manifest out of the index, and its blob away when
     /// nothing else refers to it.
     pub fn delete(&self, digest: &Digest) -> Result<(), Failure> {
-        let path = self.blobs().path(digest);
-        let (_, index) = self.index()?;
-        if index.positions(digest.as_str()).next().is_none() && !path.is_file() {
+        let blobs = self.blobs()?;
+        let (_, index) = self.index(&blobs.root)?;
+        if index.positions(digest.as_str()).next().is_none() && blobs.size(digest).is_err() {
             let message = format!("no manifest {digest} in {:?}", self.root);
             return Err(failures::new(FailureCode::NotFound, message));
         }
@@ -176,17 +193,16 @@ impl Directory {
             }
             Ok(())
         })?;
-        let _lock = Lock::take(&self.root, self.wait)?;
-        if path.is_file() && !self.is_referred_to(digest)? {
-            self.blobs().remove(digest)?;
+        let _lock = Lock::take(&blobs.root, self.wait)?;
+        if blobs.size(digest).is_ok() && !self.is_referred_to(digest)? {
+            blobs.remove(digest)?;
         }
         Ok(())
     }
 
     /// A manifest, checked, whatever its size.
     fn manifest(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>, Failure> {
-        self.check()?;
-        let size = blobs::size(&self.blobs().path(digest))?;
+        let size = self.blobs()?.size(digest)?;
         if size > limit {
             let message = format!("{digest} has {size} bytes, more than the limit of {limit}");
             return Err(failures::new(FailureCode::TooLarge, message));
@@ -197,7 +213,7 @@ impl Directory {
     /// Whether the index, or one inside it, refers to a manifest. Says yes when
     /// that cannot be told.
     fn is_referred_to(&self, digest: &Digest) -> Result<bool, Failure> {
-        let (_, index) = self.index()?;
+        let (_, index) = self.index(&self.tree()?)?;
         let mut links = Links::default();
         for entry in index.entries() {
             let Ok(entry) = entry else { return Ok(true) };
@@ -219,42 +235,74 @@ impl Directory {
     /// Makes a change and writes it, unless it changes nothing; again when
     /// another program wrote the file in between.
     fn update(&self, change: impl Fn(&mut Index) -> Result<(), Failure>) -> Result<(), Failure> {
-        let _lock = Lock::take(&self.root, self.wait)?;
-        let path = layout::index_path(&self.root);
-        let temporary = self.root.join(layout::TEMPORARY);
+        let root = self.tree()?;
+        let _lock = Lock::take(&root, self.wait)?;
         for _ in 0..ATTEMPTS {
-            let (text, before) = self.index()?;
+            let (text, before) = self.index(&root)?;
             let mut index = before.clone();
             change(&mut index)?;
             if index == before {
                 return Ok(());
             }
-            let unchanged = || Ok(layout::read(&path, LONGEST_INDEX)? == text);
-            if layout::replace(&path, &temporary, &index.to_text()?, unchanged)? {
+            let name = layout::INDEX_NAME;
+            let unchanged = || Ok(root.read(name, LONGEST_INDEX)? == text);
+            if root.replace(&root, name, layout::TEMPORARY, &index.to_text()?, unchanged)? {
                 return Ok(());
             }
         }
+        let path = self.root.join(layout::INDEX_NAME);
         let message = format!("another program keeps changing {path:?}");
         Err(failures::new(FailureCode::Conflict, message))
     }
 
-    fn index(&self) -> Result<(Vec<u8>, Index), Failure> {
-        self.check()?;
-        let text = layout::read_index(&self.root)?;
-        let index = Index::parse(&self.root, &text)?;
+    fn index(&self, root: &Tree) -> Result<(Vec<u8>, Index), Failure> {
+        let text = layout::read_index(root)?;
+        let index = Index::parse(root, &text)?;
         Ok((text, index))
     }
 
-    fn check(&self) -> Result<(), Failure> {
-        layout::check_layout(&self.root)
+    /// The directory, when it is a layout.
+    fn tree(&self) -> Result<Tree, Failure> {
+        let root = match &self.below {
+            Some((directory, names)) => Tree::open(directory)?.descend(names)?,
+            None => return layout::open(&self.root),
+        };
+        layout::check_layout(&root)?;
+        Ok(root)
     }
 
-    fn blobs(&self) -> Blobs<'_> {
-        Blobs {
-            root: &self.root,
-            wait: self.wait,
+    /// The directory, made where there is none.
+    fn make(&self) -> Result<Tree, Failure> {
+        match &self.below {
+            Some((directory, names)) => Tree::open(directory)?.make(names),
+            None => Tree::create(&self.root),
         }
     }
+
+    fn blobs(&self) -> Result<Blobs, Failure> {
+        Ok(Blobs {
+            root: self.tree()?,
+            wait: self.wait,
+        })
+    }
+}
+
+/// How many entries there are, and what they can be named by.
+fn names(entries: &[layout::Descriptor]) -> String {
+    /// How many are listed.
+    const MOST: usize = 20;
+    let listed = entries.iter().take(MOST).map(|entry| {
+        let name = entry.annotation(layout::REF_NAME);
+        name.map_or_else(|| format!("@{}", entry.digest), |name| format!(":{name}"))
+    });
+    let listed: Vec<String> = listed.collect();
+    let more = match entries.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let count = entries.len();
+    let listed = listed.join(", ");
+    format!("{count} entries, name one of them: {listed}{more}")
 }
 
 fn descriptor(entry: &layout::Descriptor) -> Result<Descriptor, Failure> {
@@ -282,9 +330,9 @@ mod tests {
     #[test]
     fn changes_in_between_are_built_upon() {
         let root = std::env::temp_dir().join(format!("layerwise-directory-{}", unique()));
-        layout::create(&root).unwrap();
+        layout::create(&Tree::create(&root).unwrap()).unwrap();
         let directory = Directory::new(&root, Duration::from_secs(5));
-        let path = layout::index_path(&root);
+        let path = root.join(layout::INDEX_NAME);
         let interfere = |text: &str| {
             let now = fs::read_to_string(&path).unwrap();
             fs::write(&path, now.replacen('{', &format!("{{\"{text}\":1,"), 1)).unwrap();

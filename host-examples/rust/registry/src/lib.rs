@@ -4,11 +4,12 @@
 //! |---|---|---|
 //! | `host:port/name:tag`, `docker://host/name@digest`, `name` | `host:port/name` | OCI distribution over HTTPS, on loopback over HTTP |
 //! | `oci:PATH:TAG`, `oci:PATH@digest`, `oci:PATH` | `oci:PATH` | an OCI image layout directory |
+//! | `volume:PATH` | `volume:PATH` | a volume cache of the Buildpacks lifecycle |
 //!
 //! The contract is `wit/registry.wit`. Everything that is read is limited in
 //! size and checked against its digest while it streams; a digest that a header
-//! tells is never used. Layers are unpacked beside their destination and moved
-//! into place when all of them was verified.
+//! tells is never used. Layers are unpacked beside their destination and take its
+//! place as a whole when all of them was verified.
 //!
 //! ```
 //! use layerwise::host::Registry as _;
@@ -26,8 +27,11 @@ mod digests;
 mod failures;
 mod keys;
 mod layout;
+mod limits;
 mod measure;
 mod options;
+#[cfg(unix)]
+mod pack;
 mod parallel;
 mod paths;
 mod reference;
@@ -37,10 +41,14 @@ mod retrieve;
 mod scratch;
 mod store;
 mod unpack;
+mod volume;
 
 pub use keys::{Credentials, Keys};
+pub use limits::{Limit, Limits, NoSuchLimit};
 pub use measure::{Measured, measure};
-pub use options::{Limits, Links, Options, Owners, Progress, Provider, Retry, Timeouts};
+pub use options::{Options, Owners, Progress, Provider, Retry, SetId, Timeouts};
+#[cfg(unix)]
+pub use pack::{Packed, Packer, Packing};
 pub use paths::{Opened, Paths, Rooted};
 pub use reference::{Place, Target};
 pub use repositories::Repositories;

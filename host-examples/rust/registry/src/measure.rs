@@ -22,6 +22,8 @@ pub struct Measured {
     pub size: u64,
     /// Digest of the uncompressed bytes.
     pub diff_id: String,
+    /// Number of uncompressed bytes.
+    pub plain_size: u64,
 }
 
 /// Reads a layer to its end. `name` is what the progress callback hears.
@@ -47,13 +49,14 @@ pub fn measure(
     };
     let mut diff_id = Tap::new(&mut plain);
     drain(&mut diff_id).map_err(failed)?;
-    let diff_id = diff_id.hasher.finish();
+    let (plain_size, diff_id) = (diff_id.size, diff_id.hasher.finish());
     drain(&mut plain.into_blob()).map_err(failed)?;
     Ok(Measured {
         media_type,
         size: compressed.size,
         digest: compressed.hasher.finish(),
         diff_id,
+        plain_size,
     })
 }
 
@@ -110,6 +113,7 @@ mod tests {
             assert_eq!(found.digest, sha256(bytes).to_string());
             assert_eq!(found.diff_id, sha256(text).to_string());
             assert_eq!(found.size, bytes.len() as u64);
+            assert_eq!(found.plain_size, text.len() as u64);
             assert!(found.media_type.ends_with(&format!(".{kind}")));
         }
         let cut = &gzip[..gzip.len() - 4];

@@ -5,12 +5,14 @@ use std::fmt;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use layerwise::host::Failure;
 use layerwise::oci::Descriptor;
 
 use crate::keys::Keys;
+use crate::limits::Limits;
 use crate::paths::Paths;
 
 /// Hears how many bytes of an item have been moved: the item's digest or path,
@@ -46,34 +48,13 @@ pub struct Retry {
 pub struct Timeouts {
     /// For a connection, the encryption included.
     pub connect: Duration,
-    /// For the next bytes in either direction; a transfer that goes on may take
-    /// as long as it takes.
+    /// For the next bytes in either direction; [`crate::Limit`] has what a whole
+    /// transfer is held to.
     pub idle: Duration,
     /// For a program that tells credentials.
     pub helper: Duration,
     /// For another writer of a layout directory.
     pub lock: Duration,
-}
-
-/// Caps on what is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of a manifest that a name is resolved to, and of one that is tagged.
-    pub manifest: u64,
-    /// Uncompressed bytes of a layer.
-    pub layer: u64,
-    /// Entries of a layer that is unpacked.
-    pub entries: u64,
-}
-
-/// Which symbolic links of a layer are unpacked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Links {
-    /// Those that stay below the prefix; a layer with another one is `denied`.
-    #[default]
-    Inside,
-    /// All. They are never followed while unpacking.
-    Any,
 }
 
 /// Who owns what is unpacked.
@@ -82,8 +63,23 @@ pub enum Owners {
     /// As the layer says when the process may do that (as root), else as `Own`.
     #[default]
     Kept,
-    /// The user of the process. Set-user-id and set-group-id bits are dropped.
+    /// The user of the process.
     Own,
+}
+
+/// What becomes of the set-user-id and set-group-id bits of a layer. The system
+/// takes more of them away where the process may not set them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SetId {
+    /// They are dropped.
+    #[default]
+    Dropped,
+    /// What is left of them when an ordinary user writes the files, as tools do
+    /// that unpack without rights: of a file with bytes the set-user-id bit goes,
+    /// and the set-group-id bit where the group may execute it.
+    AsWritten,
+    /// They are kept, and so are the capabilities of files.
+    Kept,
 }
 
 /// The settings of [`crate::Repositories`].
@@ -101,8 +97,9 @@ pub struct Options {
     pub(crate) scratch: PathBuf,
     pub(crate) paths: Option<Arc<dyn Paths>>,
     pub(crate) provider: Option<Arc<dyn Provider>>,
-    pub(crate) links: Links,
     pub(crate) owners: Owners,
+    pub(crate) set_id: SetId,
+    pub(crate) cancelled: Arc<AtomicBool>,
     pub(crate) layouts: Option<Vec<PathBuf>>,
 }
 
@@ -130,7 +127,7 @@ impl Options {
         self
     }
 
-    /// Where credentials come from; the usual Docker config file otherwise.
+    /// Where credentials come from; the usual places otherwise, see [`Keys`].
     #[must_use]
     pub fn keys(mut self, keys: Keys) -> Self {
         self.keys = keys;
@@ -151,7 +148,7 @@ impl Options {
         self
     }
 
-    /// Caps on what is read.
+    /// How much is read, unpacked and waited for.
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -195,17 +192,25 @@ impl Options {
         self
     }
 
-    /// Which symbolic links are unpacked.
-    #[must_use]
-    pub const fn links(mut self, links: Links) -> Self {
-        self.links = links;
-        self
-    }
-
     /// Who owns what is unpacked.
     #[must_use]
     pub const fn owners(mut self, owners: Owners) -> Self {
         self.owners = owners;
+        self
+    }
+
+    /// What becomes of set-user-id and set-group-id bits.
+    #[must_use]
+    pub const fn set_id(mut self, set_id: SetId) -> Self {
+        self.set_id = set_id;
+        self
+    }
+
+    /// Somebody who may set this and so ends all transfers: what is not whole by
+    /// then is `cancelled`.
+    #[must_use]
+    pub fn cancelled(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.cancelled = flag;
         self
     }
 
@@ -224,7 +229,7 @@ impl Default for Options {
             plain: BTreeSet::new(),
             encrypted: BTreeSet::new(),
             certificates: Vec::new(),
-            keys: Keys::docker(),
+            keys: Keys::usual(),
             retry: Retry::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
@@ -233,8 +238,9 @@ impl Default for Options {
             scratch: std::env::temp_dir(),
             paths: None,
             provider: None,
-            links: Links::default(),
             owners: Owners::default(),
+            set_id: SetId::default(),
+            cancelled: Arc::default(),
             layouts: None,
         }
     }
@@ -257,16 +263,6 @@ impl Default for Timeouts {
             idle: Duration::from_secs(60),
             helper: Duration::from_secs(30),
             lock: Duration::from_secs(10),
-        }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            manifest: 16 << 20,
-            layer: 64 << 30,
-            entries: 1_000_000,
         }
     }
 }

@@ -10,6 +10,7 @@ use layerwise_stores::{Reference, layout};
 use crate::failures;
 
 const LAYOUT: &str = "oci:";
+const VOLUME: &str = "volume:";
 const DOCKER: &str = "docker://";
 /// What a reference without a tag or digest stands for.
 pub const LATEST: &str = "latest";
@@ -26,6 +27,8 @@ pub enum Place {
     },
     /// An image layout directory.
     Layout(PathBuf),
+    /// A volume cache of the Buildpacks lifecycle.
+    Volume(PathBuf),
 }
 
 /// What is named in a place.
@@ -72,6 +75,7 @@ impl fmt::Display for Place {
         match self {
             Self::Remote { host, path } => write!(f, "{host}/{path}"),
             Self::Layout(path) => write!(f, "{LAYOUT}{}", path.display()),
+            Self::Volume(path) => write!(f, "{VOLUME}{}", path.display()),
         }
     }
 }
@@ -81,10 +85,22 @@ impl fmt::Display for Place {
 /// # Errors
 /// `invalid` with what is wrong about it.
 pub fn parse(text: &str) -> Result<(Place, Target), Failure> {
+    if let Some(rest) = text.strip_prefix(VOLUME) {
+        return in_volume(text, rest);
+    }
     match text.strip_prefix(LAYOUT) {
         Some(rest) => in_layout(text, rest),
         None => in_registry(text),
     }
+}
+
+/// All of it is a path: there is one thing in a volume cache, without a name.
+fn in_volume(text: &str, rest: &str) -> Result<(Place, Target), Failure> {
+    if rest.is_empty() || rest.contains('\0') {
+        let message = format!("{text:?} is not a reference to a volume cache: it has no path");
+        return Err(failures::new(FailureCode::Invalid, message));
+    }
+    Ok((Place::Volume(Path::new(rest).to_owned()), Target::Default))
 }
 
 /// `PATH`, `PATH:NAME` or `PATH@DIGEST`. A path has no colon, and a name can
@@ -168,6 +184,7 @@ mod tests {
             ("oci:dir:host:5000/a:1", "oci:dir", "host:5000/a:1"),
             (&format!("oci:dir@{DIGEST}"), "oci:dir", DIGEST),
             (&format!("oci:dir:name@{DIGEST}"), "oci:dir", DIGEST),
+            ("volume:/a b:c@d", "volume:/a b:c@d", "latest"),
         ] {
             let (found, what) = parse(text).unwrap();
             assert_eq!(found.to_string(), place, "{text}");
@@ -195,6 +212,8 @@ mod tests {
             "oci:a:b c",
             "oci:a\0b",
             "oci:a:../x",
+            "volume:",
+            "volume:a\0b",
             DIGEST,
             "http://host/a",
             "a:b:c",

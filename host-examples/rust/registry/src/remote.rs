@@ -3,6 +3,7 @@
 mod auth;
 mod challenge;
 mod http;
+mod pace;
 mod pull;
 mod refusal;
 mod retry;
@@ -19,6 +20,7 @@ use ureq::http::{Method, StatusCode, Uri, header};
 use crate::content::Content;
 use crate::digests::verifies;
 use crate::failures;
+use crate::limits::{Limit, over};
 use crate::options::Options;
 use crate::reference::Target;
 
@@ -177,7 +179,8 @@ impl Remote {
             "cannot read the manifest {name:?} of \"{}/{}\"",
             at.host, at.path
         );
-        let limit = self.options.limits.manifest;
+        let limit = self.options.limits.of(Limit::ManifestBytes);
+        let too_large = || over(Limit::ManifestBytes, limit, &format!("{what}: its size"));
         let uri = self.uri(at, &format!("manifests/{name}"))?;
         let request = Request::new(Method::GET, uri).header(header::ACCEPT, &MANIFESTS.join(", "));
         let mut tries = self.tries();
@@ -188,13 +191,11 @@ impl Remote {
             }
             let said = http::header(&response, &header::CONTENT_TYPE).unwrap_or_default();
             let declared = response.body().content_length();
+            if declared.is_some_and(|size| size > limit) {
+                return Err(too_large());
+            }
             match limited(response, limit) {
-                Ok(bytes)
-                    if length(&bytes) > limit || declared.is_some_and(|size| size > limit) =>
-                {
-                    let why = format!("{what}: it has more than {limit} bytes");
-                    return Err(failures::new(FailureCode::TooLarge, why));
-                }
+                Ok(bytes) if length(&bytes) > limit => return Err(too_large()),
                 Ok(bytes) if declared.is_none_or(|size| size == length(&bytes)) => {
                     return Ok((media_type(&said, &bytes), bytes));
                 }
@@ -310,7 +311,7 @@ fn sha_of(target: &Target, bytes: &[u8]) -> String {
 /// At most one byte more than the limit.
 fn limited(response: Response, limit: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let reader = response.into_body().into_reader();
+    let reader = http::body(response);
     reader
         .take(limit.saturating_add(1))
         .read_to_end(&mut bytes)?;

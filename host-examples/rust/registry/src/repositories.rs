@@ -1,7 +1,10 @@
 //! The import `registry`: which kind of repository does what.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use layerwise::host::{
     Failure, FailureCode, Presence, Registry, Retrieval, Retrieved, Shelf, Stored, Transfer,
@@ -11,17 +14,22 @@ use layerwise::oci::{Descriptor, Digest, sha256};
 use crate::content::Content;
 use crate::failures;
 use crate::layout::Directory;
+use crate::limits::Limit;
 use crate::options::Options;
 use crate::parallel;
 use crate::reference::{self, Place};
 use crate::remote::{self, Remote, Repository};
+use crate::volume::{self, Staging, Volume, Volumes};
 use crate::{retrieve, store};
 
-/// Registries and image layout directories.
+/// Registries, image layout directories and volume caches.
 #[derive(Debug)]
 pub struct Repositories {
     pub(crate) options: Options,
     pub(crate) remote: Remote,
+    /// Uncompressed bytes of layers that were read.
+    pub(crate) unpacked: AtomicU64,
+    volumes: Volumes,
 }
 
 impl Repositories {
@@ -31,7 +39,20 @@ impl Repositories {
     /// `invalid` when there is no certificate in what is to be trusted.
     pub fn new(options: Options) -> Result<Self, Failure> {
         let remote = Remote::new(&options)?;
-        Ok(Self { options, remote })
+        Ok(Self {
+            options,
+            remote,
+            volumes: Volumes::default(),
+            unpacked: AtomicU64::new(0),
+        })
+    }
+
+    /// Whether the caller wants no more.
+    pub(crate) fn check_cancelled(&self) -> Result<(), Failure> {
+        if self.options.cancelled.load(Ordering::Relaxed) {
+            return Err(failures::new(FailureCode::Cancelled, "it was cancelled"));
+        }
+        Ok(())
     }
 
     fn resolve_one(&self, reference: &str) -> Result<Vec<Descriptor>, Failure> {
@@ -41,6 +62,7 @@ impl Repositories {
                 self.remote.resolve(Repository { host, path }, &target)?,
             ]),
             Place::Layout(path) => self.layout(path)?.resolve(&target),
+            Place::Volume(path) => Ok(vec![self.volume(path)?.resolve()?]),
         }
     }
 
@@ -53,6 +75,10 @@ impl Repositories {
         }
         let bytes = match place {
             Place::Layout(path) => self.layout(path)?.content(&digest, size).bytes(),
+            Place::Volume(path) => {
+                let bytes = self.volume(path)?.metadata(limit)?;
+                Content::of_bytes(digest.clone(), &bytes).bytes()
+            }
             Place::Remote { host, path } => {
                 let at = Repository { host, path };
                 let manifest = || self.remote.manifest_content(at, &digest, size).bytes();
@@ -69,7 +95,7 @@ impl Repositories {
         String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             failures::new(
-                FailureCode::Corrupt,
+                FailureCode::Unsupported,
                 format!("{digest} is not utf-8 at byte {at}"),
             )
         })
@@ -86,17 +112,27 @@ impl Repositories {
                 Err(failure) if failure.code == FailureCode::NotFound => Ok(Presence::Absent),
                 Err(failure) => Err(failure),
             },
+            Place::Volume(path) => Ok(match self.volume(path)?.has(&digest)? {
+                true => Presence::Present,
+                false => Presence::Absent,
+            }),
         }
     }
 
-    /// The blob of a descriptor in a repository.
+    /// The blob of a descriptor in a repository. The bytes of a volume cache are
+    /// compared with their digest when that is wanted, all others always.
     pub(crate) fn with_blob<T>(
         &self,
         place: &Place,
         wanted: &Descriptor,
+        checked: bool,
         work: impl FnOnce(&Content<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let digest = failures::digest(&wanted.digest)?;
+        let what = format!("the size of {digest}, {} bytes,", wanted.size);
+        self.options
+            .limits
+            .check(Limit::LayerBytes, wanted.size, &what)?;
         match place {
             Place::Remote { host, path } => work(&self.remote.blob(
                 Repository { host, path },
@@ -104,25 +140,55 @@ impl Repositories {
                 wanted.size,
             )),
             Place::Layout(path) => work(&self.layout(path)?.content(&digest, wanted.size)),
+            Place::Volume(path) => work(&self.volume(path)?.content(&digest, checked)?),
         }
     }
 
     /// A layout directory, where layouts may be.
     pub(crate) fn layout(&self, path: &Path) -> Result<Directory, Failure> {
-        if let Some(allowed) = &self.options.layouts {
-            let real = real_path(path)
-                .map_err(|error| failures::of(format!("cannot open {path:?}"), &error))?;
-            let inside = |directory: &PathBuf| {
-                directory
-                    .canonicalize()
-                    .is_ok_and(|directory| real.starts_with(directory))
-            };
-            if !allowed.iter().any(inside) {
-                let message = format!("no layouts may be opened at {path:?}");
-                return Err(failures::new(FailureCode::Denied, message));
-            }
-        }
-        Ok(Directory::new(path, self.options.timeouts.lock))
+        let wait = self.options.timeouts.lock;
+        Ok(match self.allowed(path)? {
+            None => Directory::new(path, wait),
+            Some((directory, names)) => Directory::below(directory, names, wait),
+        })
+    }
+
+    fn volume(&self, path: &Path) -> Result<Volume, Failure> {
+        self.check_allowed(path)?;
+        Volume::open(path)
+    }
+
+    /// What is written for a volume cache.
+    pub(crate) fn staging(&self, path: &Path) -> Result<Arc<Staging>, Failure> {
+        self.check_allowed(path)?;
+        self.volumes.staging(path, self.options.timeouts.lock)
+    }
+
+    fn check_allowed(&self, path: &Path) -> Result<(), Failure> {
+        self.allowed(path).map(drop)
+    }
+
+    /// The directory that something may be opened below, and the names from there
+    /// on; none where everything may be opened.
+    fn allowed(&self, path: &Path) -> Result<Option<(PathBuf, Vec<OsString>)>, Failure> {
+        let Some(allowed) = &self.options.layouts else {
+            return Ok(None);
+        };
+        let real = real_path(path)
+            .map_err(|error| failures::of(format!("cannot open {path:?}"), &error))?;
+        // From the allowed directory on, no link is followed: what was real when
+        // it was looked at may be one by now.
+        let inside = allowed.iter().find_map(|directory| {
+            let directory = directory.canonicalize().ok()?;
+            let names = real.strip_prefix(&directory).ok()?;
+            let names = names.iter().map(ToOwned::to_owned).collect();
+            Some((directory, names))
+        });
+        let inside = inside.ok_or_else(|| {
+            let message = format!("no repository may be opened at {path:?}");
+            failures::new(FailureCode::Denied, message)
+        })?;
+        Ok(Some(inside))
     }
 
     fn everywhere<T: Sync, R: Send>(
@@ -178,7 +244,7 @@ impl Registry for Repositories {
         let digest = sha256(bytes);
         let content = Content::of_bytes(digest.clone(), bytes);
         let size = content.size;
-        if shelf == Shelf::Manifest {
+        if shelf == Shelf::Manifest && !matches!(place, Place::Volume(_)) {
             check_manifest(&digest, media_type, bytes)?;
         }
         match (&place, shelf) {
@@ -193,6 +259,14 @@ impl Registry for Repositories {
             }
             (Place::Layout(path), _) => {
                 self.layout(path)?.store(&content)?;
+            }
+            (Place::Volume(path), Shelf::Manifest) if media_type == volume::MEDIA_TYPE => {
+                self.staging(path)?.write(bytes)?;
+            }
+            (Place::Volume(_), _) => {
+                let message =
+                    format!("a volume cache holds no document of the type {media_type:?}");
+                return Err(failures::new(FailureCode::Unsupported, message));
             }
         }
         Ok(Descriptor {
@@ -210,7 +284,9 @@ impl Registry for Repositories {
     }
 
     fn retrieve(&self, repository: &str, layers: &[Retrieval]) -> Vec<Result<Retrieved, Failure>> {
-        self.everywhere(repository, layers, |place, layer| {
+        let layers = apart(layers);
+        self.everywhere(repository, &layers, |place, layer| {
+            let layer = layer.as_ref().map_err(Clone::clone)?;
             retrieve::one(self, place, layer)
         })
     }
@@ -227,9 +303,10 @@ impl Registry for Repositories {
                 self.remote.tag(Repository { host, path }, tag, &digest)
             }
             Place::Layout(path) => {
-                let limit = self.options.limits.manifest;
+                let limit = self.options.limits.of(Limit::ManifestBytes);
                 self.layout(path)?.tag(tag, &digest, limit)
             }
+            Place::Volume(path) => self.volumes.commit(path, &digest),
         }
     }
 
@@ -238,8 +315,48 @@ impl Registry for Repositories {
         match &Place::parse(repository)? {
             Place::Remote { host, path } => self.remote.delete(Repository { host, path }, &digest),
             Place::Layout(path) => self.layout(path)?.delete(&digest),
+            Place::Volume(path) => {
+                let message = format!("nothing is deleted from the volume cache {path:?}");
+                Err(failures::new(FailureCode::Unsupported, message))
+            }
         }
     }
+}
+
+/// Refuses layers whose place is in that of another: each replaces all that is at
+/// its prefix, at any time.
+fn apart(layers: &[Retrieval]) -> Vec<Result<&Retrieval, Failure>> {
+    let parts = |path: &str| -> Vec<String> {
+        let named = path.split('/').filter(|part| !matches!(*part, "" | "."));
+        named.map(str::to_owned).collect()
+    };
+    let mut places: Vec<_> = layers
+        .iter()
+        .enumerate()
+        .filter_map(|(at, layer)| {
+            let into = layer.into.as_ref()?;
+            Some((parts(&into.root), parts(&into.prefix), at))
+        })
+        .collect();
+    places.sort();
+    let mut apart: Vec<_> = layers.iter().map(Ok).collect();
+    let mut outer: Option<(Vec<String>, Vec<String>)> = None;
+    for (root, prefix, at) in places {
+        match &outer {
+            Some((known, above)) if *known == root && prefix.starts_with(above) => {
+                let message = format!(
+                    "another layer of the same call is unpacked at {:?}, which this one is in or at",
+                    above.join("/")
+                );
+                let failure = failures::new(FailureCode::Invalid, message);
+                if let Some(layer) = apart.get_mut(at) {
+                    *layer = Err(failure);
+                }
+            }
+            _ => outer = Some((root, prefix)),
+        }
+    }
+    apart
 }
 
 /// What a manifest says of itself must be what it is stored as: otherwise it

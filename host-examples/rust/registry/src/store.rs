@@ -1,5 +1,7 @@
 //! Storing one layer.
 
+use std::path::Path;
+
 use layerwise::host::{Failure, FailureCode, Presence, Source, Stored, Transfer};
 use layerwise::oci::Descriptor;
 
@@ -9,9 +11,13 @@ use crate::failures;
 use crate::reference::Place;
 use crate::remote::Repository;
 use crate::repositories::Repositories;
+use crate::volume;
 
 /// Stores one layer unless the repository has it.
 pub fn one(all: &Repositories, to: &Place, layer: &Transfer) -> Result<Stored, Failure> {
+    if let Place::Volume(path) = to {
+        return volume::store(all, path, layer);
+    }
     let wanted = &layer.descriptor;
     match &layer.source {
         Source::Repository(from) => from_repository(all, to, wanted, &Place::parse(from)?),
@@ -46,7 +52,7 @@ fn from_repository(
         }
         _ => None,
     };
-    let written = all.with_blob(from, wanted, |blob| put(all, to, blob, mount))?;
+    let written = all.with_blob(from, wanted, true, |blob| put(all, to, blob, mount))?;
     Ok(stored(wanted.clone(), None, written))
 }
 
@@ -98,6 +104,7 @@ fn put(
     match to {
         Place::Remote { host, path } => all.remote.store(Repository { host, path }, blob, mount),
         Place::Layout(path) => all.layout(path)?.store(blob),
+        Place::Volume(path) => Err(only_tars(path)),
     }
 }
 
@@ -108,7 +115,12 @@ fn is_there(all: &Repositories, place: &Place, wanted: &Descriptor) -> Result<bo
             Ok(all.remote.has(Repository { host, path }, &digest)? == Presence::Present)
         }
         Place::Layout(path) => Ok(all.layout(path)?.holds(&digest, wanted.size)),
+        Place::Volume(path) => Err(only_tars(path)),
     }
+}
+
+fn only_tars(path: &Path) -> Failure {
+    unsupported(&format!("the volume cache {path:?} holds tar files only"))
 }
 
 fn stored(descriptor: Descriptor, diff_id: Option<String>, written: bool) -> Stored {

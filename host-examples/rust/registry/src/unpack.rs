@@ -3,24 +3,26 @@
 //! Every entry is written into a fresh directory beside the destination, on the
 //! same file system. Nothing is ever written through a link: the parents of an
 //! entry are directories that this unpacking made. When all of the layer was
-//! read and its digest was right, what is there is moved into place.
+//! read and its digest was right, and everything that was read is there, it
+//! takes the place of what is at the prefix as a whole.
 //!
 //! | entry | what happens |
 //! |---|---|
-//! | below the prefix | unpacked |
-//! | a directory above the prefix, as tools write them | made where it is missing, else left as it is |
-//! | elsewhere, or with `..` | `denied` |
-//! | a symbolic link to something outside of the prefix | `denied`, see [`crate::Links`] |
-//! | a hard link to something that is not a file of the layer | `denied` |
+//! | below the prefix | unpacked; links as they are, wherever they lead |
+//! | a directory above the prefix, as tools write them | says how it looks where it is missing, else left as it is |
+//! | elsewhere, or with `..`, or behind a link | `denied` |
+//! | a hard link to something that is not a file or link of the layer | `denied` |
 //! | a device, a pipe | `denied` |
+//! | more than a limit | `too-large`, see [`crate::Limit`] |
 //!
 //! A name that begins with `/` is one below the root, as everywhere in image
 //! layers.
 
 mod attributes;
-mod merge;
+mod claim;
 mod names;
 mod stage;
+mod swap;
 mod tar;
 
 use std::io::{self, Read};
@@ -28,53 +30,65 @@ use std::io::{self, Read};
 use layerwise::host::{Failure, FailureCode};
 
 use crate::failures;
+use crate::limits::Limit;
 
 use names::Where;
 use tar::{Entry, Kind, Tar};
 
 pub use stage::Stage;
 
+/// The uncompressed bytes of a layer, which know how many compressed ones were
+/// read for them.
+pub trait Source: Read {
+    /// That number.
+    fn taken(&self) -> u64;
+}
+
+impl<T: Source> Source for &mut T {
+    fn taken(&self) -> u64 {
+        (**self).taken()
+    }
+}
+
 /// Reads an archive into a stage.
-pub fn read(archive: &mut impl Read, stage: &mut Stage) -> Result<(), Failure> {
-    let mut tar = Tar::new(archive);
-    let mut count = 0_u64;
+pub fn read(archive: &mut impl Source, stage: &mut Stage) -> Result<(), Failure> {
+    let mut tar = Tar::new(archive, stage.limits);
     while let Some(entry) = tar.next()? {
-        count = count.saturating_add(1);
-        if count > stage.most_entries {
-            let message = format!("the layer has more than {} entries", stage.most_entries);
-            return Err(failures::new(FailureCode::TooLarge, message));
-        }
+        let more = stage.count_attributes(&entry)?;
+        tar.count(more)?;
         take(&entry, &mut tar, stage)?;
     }
     Ok(())
 }
 
-fn take(entry: &Entry, tar: &mut Tar<impl Read>, stage: &mut Stage) -> Result<(), Failure> {
-    let place = match names::place(&entry.name, &stage.prefix) {
-        Ok(place) => place,
-        Err(why) => return Err(denied(entry, why)),
-    };
-    let inside = match place {
-        Where::Inside(inside) => inside,
-        // An ancestor says how a directory looks that is not the layer's.
-        Where::Above if entry.kind == Kind::Directory => return Ok(()),
-        Where::Above | Where::Outside => {
+fn take(entry: &Entry, tar: &mut Tar<impl Source>, stage: &mut Stage) -> Result<(), Failure> {
+    let parts = names::parts(&entry.name).map_err(|why| denied(entry, why))?;
+    let depth = u64::try_from(parts.len()).unwrap_or(u64::MAX);
+    stage
+        .limits
+        .check(Limit::PathDepth, depth, "the depth of a name of the layer")?;
+    let path = match names::place(&parts, &stage.prefix) {
+        Where::Inside(below) => below.join(&b'/'),
+        Where::Above(depth) if entry.kind == Kind::Directory => {
+            stage.above(depth, entry);
+            return Ok(());
+        }
+        Where::Above(_) | Where::Outside => {
             return Err(denied(entry, "it is not below the prefix of the layer"));
         }
     };
     match &entry.kind {
-        Kind::File => stage.file(&inside, entry, tar),
-        Kind::Directory => stage.folder(&inside, entry),
-        Kind::Symlink => {
-            if !stage.allows_link(&inside, &entry.link)? {
-                return Err(denied(entry, "it links to something outside"));
+        Kind::File => stage.file(path, entry, tar),
+        Kind::Directory => stage.folder(path, entry),
+        Kind::Symlink => stage.symlink(path, entry),
+        Kind::Hardlink => {
+            let target = names::parts(&entry.link);
+            let target = target.map(|target| names::place(&target, &stage.prefix));
+            match target {
+                Ok(Where::Inside(target)) => stage.hardlink(path, target.join(&b'/'), entry),
+                _ => Err(denied(entry, "it is a hard link to something outside")),
             }
-            stage.symlink(&inside, entry)
         }
-        Kind::Hardlink => match names::place(&entry.link, &stage.prefix) {
-            Ok(Where::Inside(target)) => stage.hardlink(&inside, &target, entry),
-            _ => Err(denied(entry, "it is a hard link to something outside")),
-        },
         Kind::Device => Err(denied(entry, "it is a device or a pipe")),
     }
 }

@@ -299,7 +299,7 @@ mod tests {
     fn with_a_config_file() {
         let host = env::var("LAYERWISE_TEST_HOST").unwrap();
         let code = env::var("LAYERWISE_TEST_CODE").ok();
-        let all = Repositories::new(options().keys(Keys::docker())).unwrap();
+        let all = Repositories::new(options().keys(Keys::usual())).unwrap();
         let answer = read(&all, &format!("{host}/app"), &descriptor(CONFIG, TEXT));
         match code.as_deref() {
             None => assert_eq!(answer.unwrap(), "text"),
@@ -329,10 +329,10 @@ mod tests {
         );
         helper(
             "unknown",
-            "echo 'credentials not found in native keychain'; exit 1",
+            "cat > /dev/null; echo 'credentials not found in native keychain'; exit 1",
         );
         helper("slow", "exec sleep 30");
-        helper("broken", "echo nonsense; exit 3");
+        helper("broken", "cat > /dev/null; echo nonsense; exit 3");
         let host = &server.host;
         let auths = format!(r#""auths": {{"{host}": {{"auth": "dXNlcjpwYXNz"}}}}"#);
         for (config, says) in [
@@ -351,15 +351,11 @@ mod tests {
             ),
             (
                 r#"{"credsStore": "broken"}"#.to_owned(),
-                Some("it ended with 3"),
+                Some("ended with an error"),
             ),
             (
                 r#"{"credsStore": "missing"}"#.to_owned(),
-                Some("docker-credential-missing"),
-            ),
-            (
-                r#"{"credsStore": "../good"}"#.to_owned(),
-                Some("not the name of a helper"),
+                Some("unable to communicate with credential helper"),
             ),
         ] {
             fs::write(dir.path().join("config.json"), &config).unwrap();
@@ -386,5 +382,70 @@ mod tests {
             format!("{host} get\n{host} get\n"),
             "once for each process"
         );
+    }
+
+    #[test]
+    fn every_usual_place_is_looked_at() {
+        let dir = Dir::new();
+        let server = Faulty::start(|asked| match asked.header("authorization") {
+            Some(BASIC) => ok(TEXT),
+            _ => reply(401, &[("WWW-Authenticate", "Basic realm=\"r\"")], b""),
+        });
+        let host = &server.host;
+        let auths = format!(r#"{{"auths": {{"{host}": {{"auth": "dXNlcjpwYXNz"}}}}}}"#);
+        let wrong = format!(r#"{{"auths": {{"{host}": {{"auth": "dXNlcjp3cm9uZw=="}}}}}}"#);
+        let file = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let given = file("given.json", &auths);
+        file("docker/config.json", &auths);
+        file("wrong/config.json", &wrong);
+        file("run/containers/auth.json", &auths);
+        file("home/.config/containers/auth.json", &auths);
+        let inside = |name: &str| dir.path().join(name).display().to_string();
+        let header = format!(r#"{{"{host}": "{BASIC}"}}"#);
+        for (variables, knows) in [
+            (vec![("REGISTRY_AUTH_FILE", given.clone())], true),
+            (vec![("DOCKER_CONFIG", inside("docker"))], true),
+            (vec![("XDG_RUNTIME_DIR", inside("run"))], true),
+            (vec![("HOME", inside("home"))], true),
+            (vec![("CNB_REGISTRY_AUTH", header.clone())], true),
+            (vec![], false),
+            // What was given for this run goes before what a login left.
+            (
+                vec![
+                    ("CNB_REGISTRY_AUTH", header),
+                    ("DOCKER_CONFIG", inside("wrong")),
+                ],
+                true,
+            ),
+            (
+                vec![
+                    ("REGISTRY_AUTH_FILE", given),
+                    ("DOCKER_CONFIG", inside("wrong")),
+                ],
+                true,
+            ),
+        ] {
+            let mut command = Command::new(env::current_exe().unwrap());
+            command
+                .args(["--ignored", "--exact", "tests::with_a_config_file"])
+                .env_clear()
+                .env("HOME", inside("nobody"))
+                .env("LAYERWISE_TEST_HOST", host)
+                .envs(variables.iter().cloned());
+            if !knows {
+                command.env("LAYERWISE_TEST_CODE", "no credentials");
+            }
+            let output = command.output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(
+                output.status.success() && text.contains("1 passed"),
+                "{variables:?}: {text}"
+            );
+        }
     }
 }

@@ -13,7 +13,7 @@ mod tests {
 
     use layerwise::host::{FailureCode, Presence, Registry as _, Shelf, Source};
     use layerwise::oci::{Descriptor, sha256};
-    use layerwise_registry::{Limits, Repositories, Timeouts};
+    use layerwise_registry::{Limit, Limits, Repositories, Timeouts};
 
     use super::support::faulty::{Asked, Faulty, Reply, ok, reply};
     use super::support::*;
@@ -21,10 +21,9 @@ mod tests {
     const TEXT: &[u8] = b"{\"some\":\"document\"}";
 
     fn quick() -> Repositories {
-        let limits = Limits {
-            manifest: 1 << 16,
-            ..Limits::default()
-        };
+        let limits = Limits::default()
+            .with(Limit::ManifestBytes, 1 << 16)
+            .with(Limit::TransferRateSeconds, 1);
         let timeouts = Timeouts {
             connect: Duration::from_secs(2),
             idle: Duration::from_millis(300),
@@ -58,7 +57,7 @@ mod tests {
         let at = format!("{}/app", server.host);
         fails(
             read(&quick(), &at, &blob(&bytes)),
-            FailureCode::Corrupt,
+            FailureCode::Unsupported,
             &["utf-8 at byte 1"],
         );
         bytes.clear();
@@ -181,10 +180,7 @@ mod tests {
         fails(resolved, FailureCode::TooLarge, &["65536"]);
         let server = Faulty::start(|_| reply(200, &[("Content-Length", "99999999")], b""));
         let resolved = resolve(&quick(), &format!("{}/app:t", server.host));
-        assert!(matches!(
-            resolved.unwrap_err().code,
-            FailureCode::TooLarge | FailureCode::Truncated
-        ));
+        fails(resolved, FailureCode::TooLarge, &["manifest-bytes"]);
         // Endless headers, and endless words of a refusal.
         let (answer, server) = reading(|_| Reply::Endless(b"HTTP/1.1 200 X\r\nA: ".to_vec()));
         assert!(answer.is_err());
@@ -192,6 +188,79 @@ mod tests {
         let refusal = b"HTTP/1.1 403 X\r\nConnection: close\r\n\r\n";
         let (answer, _) = reading(|_| Reply::Endless(refusal.to_vec()));
         fails(answer, FailureCode::Denied, &["403"]);
+    }
+
+    #[test]
+    fn what_comes_too_slowly_is_given_up() {
+        let head = b"HTTP/1.1 200 X\r\nConnection: close\r\n\r\n";
+        let drip = |_: &Asked| Reply::Drip(head.to_vec(), Duration::from_millis(50));
+        let start = Instant::now();
+        let server = Faulty::start(drip);
+        let at = format!("{}/app", server.host);
+        let large = blob(&[b'x'; 1 << 16]);
+        let slow = ["transfer-rate", "1024"];
+        fails(read(&quick(), &at, &large), FailureCode::Unavailable, &slow);
+        assert_eq!(server.count(), 1, "it would not be faster");
+        fails(
+            resolve(&quick(), &format!("{at}:t")),
+            FailureCode::Unavailable,
+            &slow,
+        );
+        // Fast enough, and still no end.
+        let limits = Limits::default()
+            .with(Limit::TransferRate, 1)
+            .with(Limit::TransferSeconds, 1);
+        let all = Repositories::new(options().limits(limits)).unwrap();
+        fails(
+            read(&all, &at, &large),
+            FailureCode::Unavailable,
+            &["transfer-seconds of 1"],
+        );
+        assert!(resolve(&all, &format!("{at}:t")).is_err());
+        assert!(start.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn an_impossible_length_is_refused_at_once() {
+        let head = b"HTTP/1.1 200 X\r\nContent-Length: 99000000000000\r\n\r\n";
+        let server = Faulty::start(|_| Reply::Drip(head.to_vec(), Duration::from_millis(100)));
+        let at = format!("{}/app", server.host);
+        let start = Instant::now();
+        let says = ["announces 99000000000000 bytes", "more than the 19 that"];
+        fails(
+            read(&quick(), &at, &blob(TEXT)),
+            FailureCode::Corrupt,
+            &says,
+        );
+        assert_eq!(server.count(), 1);
+        let manifest = resolve(&quick(), &format!("{at}:t"));
+        fails(manifest, FailureCode::TooLarge, &["manifest-bytes"]);
+        // What a manifest says of a layer is not asked for.
+        let layer = Descriptor {
+            size: 99_000_000_000_000,
+            ..descriptor(TAR, TEXT)
+        };
+        let retrieved = retrieve(&quick(), &at, &layer, None, None);
+        fails(retrieved, FailureCode::TooLarge, &["layer-bytes"]);
+        assert_eq!(server.count(), 2);
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_lost_connection_leaves_what_was_there() {
+        let layer = tar(&[file("p/small", "x"), file("p/big", &"0".repeat(1 << 20))]);
+        let wanted = descriptor(TAR, &layer);
+        let length = layer.len().to_string();
+        let cut = layer[..layer.len() / 2].to_vec();
+        let server = Faulty::start(move |_| reply(200, &[("Content-Length", &length)], &cut));
+        let dir = Dir::new();
+        write(&dir.path().join("p/old"), "old");
+        let before = tree(dir.path());
+        let at = format!("{}/app", server.host);
+        let into = Some((".", "p"));
+        let failed = retrieve(&repositories(&dir), &at, &wanted, None, into);
+        fails(failed, FailureCode::Truncated, &[]);
+        assert_eq!(tree(dir.path()), before);
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod tests {
 
     use layerwise::host::{FailureCode, Registry as _, Shelf, Source};
     use layerwise::oci::Descriptor;
-    use layerwise_registry::{Owners, Repositories, Rooted};
+    use layerwise_registry::{Owners, Repositories, Rooted, SetId};
 
     use super::support::*;
 
@@ -66,6 +66,7 @@ mod tests {
         let layer = tar(&[file("p/small", "x"), file("p/big", &text)]);
         write(&dir.path().join("layer.tar"), &layer);
         store_file(&all, &dir.layout("source"), TAR, "layer.tar");
+        write(&dir.path().join("p/old"), "old");
         all.write(&dir.layout("l"), Shelf::Blob, "", "before")
             .unwrap();
         let output = Command::new("sh")
@@ -89,7 +90,8 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         names.sort();
-        assert_eq!(names, ["l", "layer.tar", "source"]);
+        assert_eq!(names, ["l", "layer.tar", "p", "source"]);
+        assert_eq!(tree(&dir.path().join("p")), ["old = old"]);
         let blobs = tree(&dir.path().join("l/blobs/sha256"));
         assert_eq!(blobs.len(), 2, "before and small: {blobs:?}");
         let others = tree(&dir.path().join("l"));
@@ -103,9 +105,9 @@ mod tests {
 
     #[test]
     fn files_belong_to_the_process_where_that_is_wanted() {
-        for (owners, mode) in [(Owners::Own, 0o755), (Owners::Kept, 0o6755)] {
+        for owners in [Owners::Own, Owners::Kept] {
             let dir = Dir::new();
-            let all = with(&dir, options().owners(owners));
+            let all = with(&dir, options().owners(owners).set_id(SetId::Kept));
             let layer = tar(&[Item {
                 mode: 0o6755,
                 ..file("p/program", "x")
@@ -116,10 +118,9 @@ mod tests {
             retrieve(&all, &at, &stored, None, Some((".", "p"))).unwrap();
             let found = fs::metadata(dir.path().join("p/program")).unwrap();
             let own = fs::metadata(dir.path()).unwrap();
-            assert_eq!(found.uid(), own.uid());
-            // Without root nothing can be kept.
-            let wanted = if own.uid() == 0 { mode } else { 0o755 };
-            assert_eq!(found.permissions().mode() & 0o7777, wanted, "{owners:?}");
+            let kept = owners == Owners::Kept && own.uid() == 0;
+            assert_eq!(found.uid(), if kept { 0 } else { own.uid() });
+            assert_eq!(found.permissions().mode() & 0o7777, 0o6755, "{owners:?}");
         }
     }
 }

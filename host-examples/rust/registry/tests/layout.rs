@@ -1,5 +1,9 @@
 //! Image layout directories, also together with skopeo and umoci.
 
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+#[path = "../../files/tests/support/old_kernel.rs"]
+mod old_kernel;
 #[cfg(test)]
 mod support;
 
@@ -275,6 +279,109 @@ mod tests {
         file.try_lock().unwrap();
         all.write(&at, Shelf::Blob, "", "one more").unwrap();
         assert!(!root.join(".layerwise.blob.1.1").exists() && busy.exists());
+    }
+
+    /// A blob that is a link tells nothing of what is behind it, and nothing that is
+    /// no file is waited for.
+    #[test]
+    fn blobs_that_are_links_are_not_followed() {
+        use std::os::unix::fs::symlink;
+        let dir = Dir::new();
+        let all = repositories(&dir);
+        write(&dir.path().join("secret"), "0123456789");
+        let secret = descriptor(TAR, b"0123456789");
+        let lie = Descriptor {
+            digest: format!("sha256:{}", "5".repeat(64)),
+            size: 3,
+            ..secret.clone()
+        };
+        for (name, wanted) in [("named", &secret), ("other", &lie)] {
+            let at = dir.layout(name);
+            all.write(&at, Shelf::Blob, CONFIG, "{}").unwrap();
+            let blobs = dir.path().join(name).join("blobs/sha256");
+            let path = blobs.join(&wanted.digest[7..]);
+            symlink(dir.path().join("secret"), &path).unwrap();
+            for answer in [
+                read(&all, &at, wanted),
+                retrieve(&all, &at, wanted, None, None).map(|_| String::new()),
+                store(
+                    &all,
+                    &dir.layout("copy"),
+                    wanted.clone(),
+                    Source::Repository(at.clone()),
+                )
+                .map(|_| String::new()),
+            ] {
+                let failure = answer.unwrap_err();
+                assert_eq!(failure.code, FailureCode::Corrupt, "{failure}");
+                assert!(failure.message.contains("it is a link"), "{failure}");
+                assert!(!failure.message.contains("10 bytes"), "{failure}");
+            }
+            let has = all.has(&at, std::slice::from_ref(&wanted.digest));
+            assert_eq!(has.unwrap(), [Presence::Absent]);
+            assert!(
+                !dir.path()
+                    .join("copy/blobs/sha256")
+                    .join(&secret.digest[7..])
+                    .exists()
+            );
+            fs::remove_file(&path).unwrap();
+            assert!(
+                Command::new("mkfifo")
+                    .arg(&path)
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+            fails(
+                read(&all, &at, wanted),
+                FailureCode::Corrupt,
+                &["regular file"],
+            );
+        }
+    }
+
+    /// Nothing is made behind a link before it is refused.
+    #[test]
+    fn nothing_is_written_where_a_link_leads() {
+        use std::os::unix::fs::symlink;
+        let dir = Dir::new();
+        let all = repositories(&dir);
+        for part in ["blobs", "blobs/sha256", "index.json", "oci-layout"] {
+            let name = part.replace('/', "-");
+            let (at, outside) = (dir.layout(&name), dir.path().join(format!("out-{name}")));
+            let old = all.write(&at, Shelf::Blob, CONFIG, "{}").unwrap();
+            let text = image(&old, &[]);
+            let manifest = all.write(&at, Shelf::Manifest, MANIFEST, &text).unwrap();
+            let place = dir.path().join(&name).join(part);
+            if place.is_dir() {
+                fs::remove_dir_all(&place).unwrap();
+                fs::create_dir(&outside).unwrap();
+            } else {
+                fs::rename(&place, &outside).unwrap();
+            }
+            symlink(&outside, &place).unwrap();
+            let before = fs::read(&outside).ok();
+            for answer in [
+                all.write(&at, Shelf::Blob, "", "new").map(drop),
+                all.tag(&format!("{at}:x"), &manifest.digest),
+            ] {
+                if part != "index.json" || answer.is_err() {
+                    fails(answer, FailureCode::Corrupt, &["it is a link"]);
+                }
+            }
+            assert!(all.delete(&at, &manifest.digest).is_err());
+            assert_eq!(fs::read(&outside).ok(), before);
+            if outside.is_dir() {
+                assert_eq!(tree(&outside), [""; 0], "{part}");
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_same_holds_without_openat2() {
+        super::old_kernel::all_but("the_same_holds_without_openat2");
     }
 
     #[test]

@@ -10,10 +10,11 @@ mod tests {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
     use std::path::Path;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
-    use layerwise::host::{Failure, FailureCode, Retrieved};
-    use layerwise::oci::sha256;
-    use layerwise_registry::{Limits, Links, Options, Repositories, Rooted};
+    use layerwise::host::{Destination, Failure, FailureCode, Registry as _, Retrieval, Retrieved};
+    use layerwise::oci::{Descriptor, sha256};
+    use layerwise_registry::{Limit, Limits, Options, Repositories, Rooted};
 
     use super::support::*;
 
@@ -48,7 +49,16 @@ mod tests {
         }
 
         fn unpack_as(&self, layer: &[u8], prefix: &str, kind: &str) -> Result<Retrieved, Failure> {
-            let wanted = descriptor(kind, layer);
+            let wanted = Descriptor {
+                media_type: kind.to_owned(),
+                ..self.stored(layer)
+            };
+            retrieve(&self.all, &self.layout, &wanted, None, Some((".", prefix)))
+        }
+
+        /// A layer, put into the layout.
+        fn stored(&self, layer: &[u8]) -> Descriptor {
+            let wanted = descriptor(TAR, layer);
             let files = self.dir.path().join("layout/blobs/sha256");
             write(
                 &files.join(wanted.digest.strip_prefix("sha256:").unwrap()),
@@ -58,7 +68,7 @@ mod tests {
                 &self.dir.path().join("layout/oci-layout"),
                 r#"{"imageLayoutVersion":"1.0.0"}"#,
             );
-            retrieve(&self.all, &self.layout, &wanted, None, Some((".", prefix)))
+            wanted
         }
 
         /// Refused with this code, saying this, and nothing is anywhere.
@@ -122,11 +132,9 @@ mod tests {
         }
         assert_eq!(look("file").ino(), look("hard").ino());
         let above = fs::metadata(place.root().join("layers/b")).unwrap();
-        assert_ne!(
-            above.mode() & 0o777,
-            0o711,
-            "what is above is not the layer's"
-        );
+        assert_eq!(above.mode() & 0o777, 0o711, "it was not there before");
+        let root = fs::metadata(place.root().join("layers")).unwrap();
+        assert_eq!(root.mode() & 0o777, 0o700);
         fs::set_permissions(
             place.root().join("layers/b/one/closed"),
             fs::Permissions::from_mode(0o700),
@@ -149,10 +157,6 @@ mod tests {
             file("p", "y"),
             folder("p/other", 0o755),
             folder("..", 0o755),
-            link(b'2', "p/q/link", "/etc/passwd"),
-            link(b'2', "p/q/link", "../../../outside"),
-            link(b'2', "p/q/link", "../other"),
-            link(b'2', "p/q/link", "a/../../../.."),
             link(b'2', "p/link", "q"),
             link(b'1', "p/q/link", "../outside/secret"),
             link(b'1', "p/q/link", "/etc/passwd"),
@@ -234,29 +238,26 @@ mod tests {
         symlink("../../outside/secret", place.root().join("p/x")).unwrap();
         symlink("../../outside", place.root().join("p/d")).unwrap();
         let both = tar(&[file("p/x", "y"), file("p/d/secret", "y")]);
-        place.refuses(&both, "p", FailureCode::Conflict, "p/d");
-        place.unpack(&tar(&[file("p/x", "y")]), "p").unwrap();
+        place.unpack(&both, "p").unwrap();
         assert_eq!(
             tree(&place.root()),
-            ["p/", "p/d -> ../../outside", "p/x = y"]
+            ["p/", "p/d/", "p/d/secret = y", "p/x = y"]
         );
         assert_eq!(tree(&place.dir.path().join("outside")), ["secret = secret"]);
     }
 
     #[test]
-    fn links_may_lead_anywhere_where_that_is_allowed() {
-        let place = Place::with(options().links(Links::Any));
-        let layer = tar(&[link(b'2', "p/python", "/usr/bin/python3"), file("p/x", "y")]);
-        place.unpack(&layer, "p").unwrap();
+    fn a_link_already_there_is_left_alone_above_the_prefix() {
+        let place = Place::new();
+        fs::create_dir(place.root().join("real")).unwrap();
+        symlink("real", place.root().join("layers")).unwrap();
+        place
+            .unpack(&tar(&[file("layers/p/x", "y")]), "layers/p")
+            .unwrap();
         assert_eq!(
             tree(&place.root()),
-            ["p/", "p/python -> /usr/bin/python3", "p/x = y"]
+            ["layers -> real", "real/", "real/p/", "real/p/x = y"]
         );
-        let through = tar(&[
-            link(b'2', "p/out", "../../outside"),
-            file("p/out/secret", "y"),
-        ]);
-        place.refuses(&through, "p", FailureCode::Denied, "p/out/secret");
     }
 
     #[test]
@@ -308,24 +309,27 @@ mod tests {
 
     #[test]
     fn sizes_and_counts_are_limited() {
-        let limits = Limits {
-            layer: 10_000,
-            entries: 3,
-            ..Limits::default()
-        };
+        let limits = Limits::default()
+            .with(Limit::LayerBytes, 10_000)
+            .with(Limit::LayerEntries, 3);
         let place = Place::with(options().limits(limits));
         let big = gzip(&tar(&[file("p/x", &"0".repeat(20_000))]));
         let wanted = place.unpack_as(&big, "p", TAR_GZIP);
-        fails(wanted, FailureCode::TooLarge, &["10000"]);
+        fails(wanted, FailureCode::TooLarge, &["layer-bytes of 10000"]);
         let many: Vec<String> = (0..4).map(|number| format!("p/{number}")).collect();
         let many: Vec<_> = many.iter().map(|name| file(name, "")).collect();
-        place.refuses(&tar(&many), "p", FailureCode::TooLarge, "3 entries");
+        place.refuses(
+            &tar(&many),
+            "p",
+            FailureCode::TooLarge,
+            "layer-entries of 3",
+        );
         // An extended header that claims gigabytes is not waited for.
         for kind in [b'x', b'g', b'L', b'K'] {
             let mut layer = Vec::new();
             header(&mut layer, kind, "p/x", "", 0o644, 0o70_000_000_000);
             layer.resize(4096, b'a');
-            place.refuses(&layer, "p", FailureCode::TooLarge, "headers");
+            place.refuses(&layer, "p", FailureCode::TooLarge, "header-bytes");
         }
         assert_eq!(tree(&place.root()), [""; 0]);
     }
@@ -391,50 +395,118 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_kept_or_replaced() {
+    fn what_is_there_is_replaced_as_a_whole() {
         let place = Place::new();
         let root = place.root();
-        write(&root.join("p/kept"), "kept");
-        write(&root.join("p/sub/kept"), "kept");
-        write(&root.join("p/sub/replaced"), "old");
+        write(&root.join("p/old"), "old");
+        write(&root.join("p/sub/old"), "old");
+        write(&root.join("beside"), "kept");
+        fs::set_permissions(root.join("p/sub"), fs::Permissions::from_mode(0o500)).unwrap();
         let layer = tar(&[
+            folder("p", 0o555),
             folder("p/sub", 0o701),
-            file("p/sub/replaced", "new"),
-            file("p/sub/more/x", "x"),
-            file("p/y", "y"),
+            file("p/sub/x", "x"),
+            file("p/old/y", "y"),
         ]);
         place.unpack(&layer, "p").unwrap();
-        let merged = [
+        let new = [
+            "beside = kept",
             "p/",
-            "p/kept = kept",
+            "p/old/",
+            "p/old/y = y",
             "p/sub/",
-            "p/sub/kept = kept",
-            "p/sub/more/",
-            "p/sub/more/x = x",
-            "p/sub/replaced = new",
-            "p/y = y",
+            "p/sub/x = x",
         ];
-        assert_eq!(tree(&root), merged);
-        assert_eq!(
-            fs::metadata(root.join("p/sub")).unwrap().mode() & 0o777,
-            0o701
-        );
-        // A file where a directory is to be, or the other way: nothing moves.
-        for name in ["p/kept/x", "p/sub"] {
-            let layer = tar(&[file("p/a-new-one", "x"), file(name, "x")]);
+        assert_eq!(tree(&root), new);
+        let mode = |path: &str| fs::metadata(root.join(path)).unwrap().mode() & 0o7777;
+        assert_eq!((mode("p"), mode("p/sub")), (0o555, 0o701));
+        // Once more over a directory that nobody may write to.
+        place.unpack(&layer, "p").unwrap();
+        assert_eq!(tree(&root), new);
+        // A directory does not take the place of something else, nor the other way.
+        let at = |prefix: &str, name: &str| {
+            let layer = tar(&[file(name, "x")]);
             place.refuses(
                 &layer,
-                "p",
+                prefix,
                 FailureCode::Conflict,
                 "something else is there",
             );
-        }
-        assert_eq!(tree(&root), merged);
-        // Without a prefix, the whole root is the destination.
+        };
+        at("beside", "beside/x");
+        at("p/sub", "p/sub");
+        // A layer that is one file replaces a file.
         place
-            .unpack(&tar(&[folder("./", 0o700), file("top", "x")]), "")
+            .unpack(&tar(&[file("beside", "new")]), "beside")
             .unwrap();
-        assert_eq!(fs::read_to_string(root.join("top")).unwrap(), "x");
+        assert_eq!(fs::read_to_string(root.join("beside")).unwrap(), "new");
+        // A layer without anything leaves everything.
+        place.unpack(&tar(&[folder("/", 0o755)]), "p").unwrap();
+        assert_eq!(tree(&root)[1..], new[1..]);
+    }
+
+    #[test]
+    fn two_layers_of_a_call_do_not_take_each_others_place() {
+        let place = Place::new();
+        let wanted = place.stored(&tar(&[file("p/q/x", "y")]));
+        let to = |prefix: &str| Retrieval {
+            descriptor: wanted.clone(),
+            into: Some(Destination {
+                root: ".".to_owned(),
+                prefix: prefix.to_owned(),
+            }),
+            diff_id: None,
+        };
+        let layers = [to("p/q"), to("p/q"), to("p"), to("./p//q/x"), to("p2")];
+        let answers = place.all.retrieve(&place.layout, &layers);
+        let codes: Vec<_> = answers
+            .iter()
+            .map(|answer| answer.as_ref().err().map(|failure| failure.code))
+            .collect();
+        let refused = Some(FailureCode::Invalid);
+        let outside = Some(FailureCode::Denied);
+        assert_eq!(codes, [refused, refused, None, refused, outside]);
+        assert_eq!(tree(&place.root()), ["p/", "p/q/", "p/q/x = y"]);
+    }
+
+    /// What is missing in the end is noticed, whoever took it away.
+    #[test]
+    fn a_layer_that_lost_a_file_on_the_way_is_not_unpacked() {
+        let root = Arc::new(std::sync::Mutex::new(std::path::PathBuf::new()));
+        let at = Arc::clone(&root);
+        let thief = move |_: &str, _: u64, _: u64| {
+            let root = at.lock().unwrap();
+            for entry in fs::read_dir(&*root).into_iter().flatten().flatten() {
+                let _ = fs::remove_file(entry.path().join("new/small"));
+            }
+        };
+        let place = Place::with(options().progress(thief));
+        *root.lock().unwrap() = place.root();
+        write(&place.root().join("p/old"), "old");
+        let big = "0".repeat(3 << 20);
+        let layer = tar(&[file("p/small", "x"), file("p/big", &big)]);
+        place.refuses(
+            &layer,
+            "p",
+            FailureCode::Conflict,
+            "2 files and directories instead of 3",
+        );
+    }
+
+    #[test]
+    fn what_is_cancelled_leaves_what_was_there() {
+        let flag = Arc::new(AtomicBool::new(false));
+        let set = Arc::clone(&flag);
+        let options = options()
+            .cancelled(flag)
+            .progress(move |_, done, _| set.store(done > 0, Ordering::Relaxed));
+        let place = Place::with(options);
+        write(&place.root().join("p/old"), "old");
+        let big = "0".repeat(3 << 20);
+        let layer = tar(&[file("p/small", "x"), file("p/big", &big)]);
+        place.refuses(&layer, "p", FailureCode::Cancelled, "cancelled");
+        // Nothing more is begun.
+        place.refuses(&tar(&[file("p/x", "y")]), "p", FailureCode::Cancelled, "");
     }
 
     #[test]
@@ -488,6 +560,9 @@ mod tests {
             &[".."],
         );
         fails(into(&place.all, ".", "%zz"), FailureCode::Invalid, &["%zz"]);
+        for root in ["", ".", "/"] {
+            fails(into(&place.all, ".", root), FailureCode::Invalid, &["root"]);
+        }
         let absolute = place.root().display().to_string();
         assert!(into(&place.all, &absolute, "p").is_ok());
         let without = Repositories::new(options()).unwrap();

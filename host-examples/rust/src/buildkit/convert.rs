@@ -1,8 +1,8 @@
 //! The types of the interface in both directions.
 
 use layerwise::buildkit::{
-    Added, Alternative, Connection, Effect, Offer, Options, Outcome, Plan, Pushed, Query, Record,
-    Report, Standing, Statistics, Verdict,
+    Added, Alternative, Connection, Effect, Evidence, Offer, Options, Outcome, Plan, Pushed, Query,
+    Record, Report, Standing, Statistics, Verdict, VerdictLink,
 };
 use layerwise::host::Source;
 
@@ -162,6 +162,8 @@ impl From<wit::Statistics> for Statistics {
             depth: numbers.depth,
             blobs: numbers.blobs,
             bytes: numbers.bytes,
+            oldest: numbers.oldest,
+            newest: numbers.newest,
         }
     }
 }
@@ -170,13 +172,26 @@ impl From<wit::Verdict> for Verdict {
     fn from(verdict: wit::Verdict) -> Self {
         Self {
             record: verdict.record,
+            name: verdict.name,
             digest: verdict.digest,
             standing: match verdict.standing {
                 wit::Standing::Hit => Standing::Hit,
+                wit::Standing::Broken => Standing::Broken,
                 wit::Standing::Key => Standing::Key,
                 wit::Standing::Dead => Standing::Dead,
             },
             input: verdict.input,
+            links: convert(verdict.links),
+        }
+    }
+}
+
+impl From<wit::Link> for VerdictLink {
+    fn from(link: wit::Link) -> Self {
+        Self {
+            input: link.input,
+            record: link.record,
+            selector: link.selector,
         }
     }
 }
@@ -186,6 +201,12 @@ impl From<wit::Report> for Report {
         Self {
             kind: report.kind,
             config: report.config,
+            inline: report.inline,
+            layers: match report.layers {
+                wit::Evidence::None => Evidence::None,
+                wit::Evidence::Presence => Evidence::Presence,
+                wit::Evidence::Bytes => Evidence::Bytes,
+            },
             findings: convert(report.findings),
             verdicts: convert(report.verdicts),
             statistics: report.statistics.into(),

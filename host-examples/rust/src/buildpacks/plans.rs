@@ -3,7 +3,7 @@
 
 use layerwise::buildpacks::{
     Action, DataDecision, DataRequest, ExportPlan, ExportRequest, ExportStep, LayerAnswer,
-    LocalLayer, Present, Treatment,
+    LocalLayer, OnMiss, Present, SbomCopy, SbomPlan, SbomRequest, Treatment, Tried,
 };
 
 use super::{refused, wit};
@@ -66,6 +66,16 @@ impl Plans {
         Ok(function!(self, call_settle_data, &decision, &answer)?.into())
     }
 
+    /// Decides which SBOM files go beside the layers they are about.
+    ///
+    /// # Errors
+    /// What the component refuses, or why it was stopped.
+    pub fn plan_sbom(&mut self, request: &SbomRequest) -> Result<SbomPlan, Error> {
+        let request = request.into();
+        let planned = function!(self, call_plan_sbom, &request)?;
+        Ok(planned.map_err(refused)?.into())
+    }
+
     /// Decides about each layer of a build.
     ///
     /// # Errors
@@ -122,6 +132,11 @@ impl From<wit::DataDecision> for DataDecision {
             diff_id: decision.diff,
             prefix: decision.prefix,
             paths: decision.paths,
+            on_miss: match decision.on_miss {
+                wit::OnMiss::Keep => OnMiss::Keep,
+                wit::OnMiss::Remove => OnMiss::Remove,
+                wit::OnMiss::Fail => OnMiss::Fail,
+            },
             finding: decision.finding.into(),
         }
     }
@@ -140,8 +155,41 @@ impl From<DataDecision> for wit::DataDecision {
             diff: decision.diff_id,
             prefix: decision.prefix,
             paths: decision.paths,
+            on_miss: match decision.on_miss {
+                OnMiss::Keep => wit::OnMiss::Keep,
+                OnMiss::Remove => wit::OnMiss::Remove,
+                OnMiss::Fail => wit::OnMiss::Fail,
+            },
             finding: decision.finding.into(),
         }
+    }
+}
+
+impl From<&SbomRequest> for wit::SbomRequest {
+    fn from(request: &SbomRequest) -> Self {
+        Self {
+            semantics: (&request.semantics).into(),
+            directory: request.directory.clone(),
+            platform_api: request.platform_api.clone(),
+            group: request.group.iter().map(Into::into).collect(),
+            files: request.files.clone(),
+            directories: request.directories.clone(),
+        }
+    }
+}
+
+impl From<wit::SbomPlan> for SbomPlan {
+    fn from(wit::SbomPlan { copies, remove }: wit::SbomPlan) -> Self {
+        Self {
+            copies: convert(copies),
+            remove,
+        }
+    }
+}
+
+impl From<wit::SbomCopy> for SbomCopy {
+    fn from(wit::SbomCopy { source, target }: wit::SbomCopy) -> Self {
+        Self { source, target }
     }
 }
 
@@ -149,9 +197,13 @@ impl From<&ExportRequest> for wit::ExportRequest {
     fn from(request: &ExportRequest) -> Self {
         Self {
             semantics: (&request.semantics).into(),
+            platform_api: request.platform_api.clone(),
             group: request.group.iter().map(Into::into).collect(),
             layers: request.layers.iter().map(Into::into).collect(),
-            sbom: request.sbom.clone(),
+            sbom: request.sbom.as_ref().map(|sbom| wit::SbomLayer {
+                diff: sbom.diff_id.clone(),
+                tried: (&sbom.tried).into(),
+            }),
             previous: request.previous.clone(),
         }
     }
@@ -167,8 +219,18 @@ impl From<&LocalLayer> for wit::LocalLayer {
             build: layer.build,
             launch: layer.launch,
             cache: layer.cache,
-            unverified: layer.unverified,
-            error: layer.error.clone(),
+            tried: (&layer.tried).into(),
+        }
+    }
+}
+
+impl From<&Tried> for wit::Tried {
+    fn from(tried: &Tried) -> Self {
+        match tried {
+            Tried::Nothing => Self::Nothing,
+            Tried::Unverified => Self::Unverified,
+            Tried::NotReused(why) => Self::NotReused(why.clone()),
+            Tried::NotStored(why) => Self::NotStored(why.clone()),
         }
     }
 }

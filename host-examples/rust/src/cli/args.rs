@@ -94,10 +94,13 @@ pub enum DockerCommand {
     Plan(PlanArgs),
     /// Say of every candidate why it is the result of a step, or why not.
     #[command(after_long_help = docker::STEP_HELP)]
-    Explain(StepArgs),
+    Explain(ExplainArgs),
     /// Show for each step of an image what it would hit today, and why not.
     #[command(after_long_help = docker::HISTORY_HELP)]
     History(HistoryArgs),
+    /// Mark images of a layout as built here.
+    #[command(after_long_help = docker::ADOPT_HELP)]
+    Adopt(AdoptArgs),
 }
 
 #[derive(Args)]
@@ -110,6 +113,9 @@ pub struct LookupArgs {
     /// Also print the explanation (of the state before any change).
     #[arg(long)]
     pub explain: bool,
+    /// With --explain: print every verdict, not only the nearest candidate.
+    #[arg(long, requires = "explain")]
+    pub all: bool,
 }
 
 #[derive(Args)]
@@ -119,6 +125,18 @@ pub struct PlanArgs {
     /// Also print the explanation.
     #[arg(long)]
     pub explain: bool,
+    /// With --explain: print every verdict, not only the nearest candidate.
+    #[arg(long, requires = "explain")]
+    pub all: bool,
+}
+
+#[derive(Args)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    pub step: StepArgs,
+    /// Print every verdict, not only the nearest candidate.
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// One step that is about to run.
@@ -127,12 +145,17 @@ pub struct StepArgs {
     /// The image the step starts from, as an id or a name in the store, or `scratch`.
     #[arg(long, value_name = "ID|REF|scratch")]
     pub parent: String,
-    /// The container config the step would commit, a JSON object; `-` is standard input.
+    /// The container config the step would commit, a JSON object; `-` is standard input. Of an
+    /// image document, its `container_config` is taken.
     #[arg(long, value_name = "FILE|-")]
     pub config: PathBuf,
-    /// What the builder builds for.
+    /// What the builder builds for; default: what the parent is for, else this machine.
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
-    pub platform: Platform,
+    pub platform: Option<Platform>,
+    /// No step of its stage follows. The guarded reading restores no such image from a source:
+    /// its command would be that of the build step.
+    #[arg(long)]
+    pub last: bool,
     #[command(flatten)]
     pub session: SessionArgs,
 }
@@ -155,6 +178,26 @@ pub struct HistoryArgs {
     pub session: SessionArgs,
 }
 
+#[derive(Args)]
+pub struct AdoptArgs {
+    /// The images, as ids or names in the store.
+    #[arg(
+        value_name = "IMAGE",
+        required_unless_present_any = ["marked", "renew"],
+        conflicts_with_all = ["marked", "renew"]
+    )]
+    pub images: Vec<String>,
+    /// All images with a mark that does not count here.
+    #[arg(long, conflicts_with = "renew")]
+    pub marked: bool,
+    /// All images with a mark that counts: write it anew with the first key.
+    #[arg(long)]
+    pub renew: bool,
+    /// The image store, `oci:DIRECTORY`.
+    #[arg(long, value_name = "oci:DIRECTORY")]
+    pub store: String,
+}
+
 /// How a session is opened.
 #[derive(Args)]
 pub struct SessionArgs {
@@ -166,10 +209,14 @@ pub struct SessionArgs {
     /// images that a source descends from, or that come from one, are answers.
     #[arg(long, value_name = "REF")]
     pub cache_from: Vec<String>,
-    /// A source whose writers you vouch for. The guarded reading uses no other. A name need not
-    /// be given with --cache-from too; names that are not come after those that are.
+    /// A source whose writers you vouch for, by its name or whole id. The guarded reading uses no
+    /// other. It need not be given with --cache-from too; those that are not come last.
     #[arg(long, value_name = "REF")]
     pub trust: Vec<String>,
+    /// Vouch for the sources given with --cache-from that this key signed: an ECDSA P-256 public
+    /// key in PEM, such as cosign.pub. Signatures are those in the layout, as cosign names them.
+    #[arg(long, value_name = "FILE")]
+    pub trust_key: Vec<PathBuf>,
     /// Vouch for all names given with --cache-from.
     #[arg(long)]
     pub trust_all_sources: bool,

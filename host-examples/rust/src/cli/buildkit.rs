@@ -1,20 +1,23 @@
-//! `layerwise buildkit`: opens registries and layout directories, and a session
-//! over them.
+//! `layerwise buildkit`: opens registries, layout directories, tar files and
+//! configs, and a session over them.
 
+mod archive;
 mod args;
 mod diff;
 mod explain;
 mod export;
+mod found;
 mod graph;
 mod inspect;
 mod layers;
+mod orphans;
 mod records;
+mod reference;
 mod show;
 
 use std::sync::Arc;
 
 use layerwise::host::Registry;
-use layerwise::oci::Descriptor;
 use layerwise_host::Lent;
 use layerwise_host::buildkit::Session;
 
@@ -23,6 +26,9 @@ use super::edges;
 use super::failed::Failed;
 use super::lend::{self, Bars, RegistryArgs};
 use super::reply::{Reply, Style};
+
+use archive::Archives;
+use layers::{Later, Lending};
 
 pub use args::BuildkitCommand;
 
@@ -45,19 +51,13 @@ fn about(error: layerwise_host::Error, reference: &str) -> Failed {
     failed.about(reference)
 }
 
-/// A session over registries and layout directories.
+/// A session over everything that a reference can name.
 struct Opened {
     registry: Arc<dyn Registry + Send + Sync>,
+    archives: Arc<Archives>,
     session: Session,
     /// Limits of the component by name.
     limits: Vec<(String, u64)>,
-}
-
-/// A cache by its reference.
-#[derive(Clone, Debug)]
-struct Found {
-    repository: String,
-    manifest: Descriptor,
 }
 
 impl Opened {
@@ -68,16 +68,23 @@ impl Opened {
         limits: &LimitArgs,
     ) -> Result<Self, Failed> {
         let bars = Bars::default();
-        let registry = lend::registry(registry, None, &bars)?;
-        Self::over(global, registry, bars, limits)
+        let lending = Lending {
+            repositories: lend::registry(registry, None, &bars)?,
+            places: Later::default(),
+            archives: Arc::default(),
+            bars: bars.clone(),
+        };
+        Self::over(global, lending, bars, limits)
     }
 
     fn over(
         global: &Global,
-        registry: Arc<dyn Registry + Send + Sync>,
+        lending: Lending,
         bars: Bars,
         limits: &LimitArgs,
     ) -> Result<Self, Failed> {
+        let archives = Arc::clone(&lending.archives);
+        let registry: Arc<dyn Registry + Send + Sync> = Arc::new(lending);
         let lent = Lent {
             registry: Arc::clone(&registry),
             observer: Arc::new(bars),
@@ -86,34 +93,9 @@ impl Opened {
         let session = edges::engine(global)?.buildkit(lent, limits.of_session())?;
         Ok(Self {
             registry,
+            archives,
             session,
             limits: limits.named.clone(),
         })
-    }
-
-    /// The one manifest a reference stands for.
-    fn find(&self, reference: &str) -> Result<Found, Failed> {
-        let failed = |failure: layerwise::host::Failure| {
-            let message = format!("cannot find the cache {reference:?}: {}", failure.message);
-            Failed::new("host", message).about(reference)
-        };
-        let repository = self.registry.locate(reference).map_err(failed)?;
-        let mut answers = self.registry.resolve(&[reference.to_owned()]);
-        let mut found = answers.pop().unwrap_or(Ok(Vec::new())).map_err(failed)?;
-        match (found.pop(), found.len()) {
-            (Some(manifest), 0) => Ok(Found {
-                repository,
-                manifest,
-            }),
-            (_, others) => {
-                let why = if others == 0 {
-                    "it names nothing".to_owned()
-                } else {
-                    format!("it names {} manifests; name one by its digest", others + 1)
-                };
-                let message = format!("cannot find the cache {reference:?}: {why}");
-                Err(Failed::new("host", message).about(reference))
-            }
-        }
     }
 }

@@ -2,7 +2,6 @@
 //! answers.
 
 mod app;
-mod archive;
 mod args;
 mod cache;
 mod commit;
@@ -15,12 +14,17 @@ mod show;
 
 use layerwise::buildpacks::{ImageOptions, ImagePolicy};
 use layerwise::semantics::{Reading, Semantics};
+use layerwise_registry::{Options, Owners, SetId};
 
 use super::args::Global;
 use super::failed::Failed;
+use super::interrupt;
 use super::reply::{Reply, Style};
 use args::{CacheCommand, ScopeArgs, SessionArgs};
 use restore::Verb;
+
+/// What references to volume caches begin with.
+const VOLUME: &str = "volume:";
 
 pub use args::BuildpacksCommand;
 pub use show::plan as show_plan;
@@ -40,6 +44,25 @@ pub fn run(global: &Global, command: &BuildpacksCommand, style: Style) -> Result
     }
 }
 
+/// How layers are unpacked: the guarded reading drops set-id bits unless they are
+/// asked for, the compatible one leaves files as the lifecycle does, which has no
+/// rights of its own then.
+fn unpacking(options: Options, keep_set_id: bool, session: &SessionArgs) -> Options {
+    let compatible = session.reading.semantics().reading == Reading::Compatible;
+    let options = options
+        .cancelled(interrupt::flag())
+        .set_id(match (keep_set_id, compatible) {
+            (true, _) => SetId::Kept,
+            (false, true) => SetId::AsWritten,
+            (false, false) => SetId::Dropped,
+        });
+    if compatible {
+        options.owners(Owners::Own)
+    } else {
+        options
+    }
+}
+
 /// How a cache image is opened.
 fn image_options(
     reference: &str,
@@ -47,7 +70,13 @@ fn image_options(
     session: &SessionArgs,
     semantics: &Semantics,
 ) -> Result<ImageOptions, Failed> {
-    if semantics.reading == Reading::Guarded && scope.scope.is_empty() {
+    let volume = reference.starts_with(VOLUME);
+    if volume && (!scope.scope.is_empty() || scope.accept_unscoped) {
+        return Err(Failed::usage(
+            "a volume cache has no scope: leave --scope and --accept-unscoped out",
+        ));
+    }
+    if semantics.reading == Reading::Guarded && !volume && scope.scope.is_empty() {
         return Err(Failed::usage(
             "the guarded reading needs --scope NAME, which says whose cache it is; --compatible \
              does without",

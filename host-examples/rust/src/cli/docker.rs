@@ -1,25 +1,32 @@
 //! `layerwise docker`: opens a store and a session, asks, and answers.
 
+mod adopt;
 mod history;
+mod named;
+mod place;
+mod platform;
 mod show;
 mod step;
+mod trust;
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
-use layerwise::docker::{CacheFrom, Options, Policy};
+use layerwise::docker::{Options, Policy};
 use layerwise::host::{Image, ImageStore};
 use layerwise::semantics::Semantics;
 use layerwise_host::docker::Session;
 use layerwise_host::{Engine, Lent};
+use layerwise_stores::Images;
 
-use super::args::{Global, HistoryArgs, LookupArgs, PlanArgs, SessionArgs, StepArgs};
+use super::args::{ExplainArgs, Global, HistoryArgs, LookupArgs, PlanArgs, SessionArgs};
 use super::edges;
 use super::failed::Failed;
 use super::reply::{Reply, Style};
 use super::text;
-use step::Verb;
+use step::{Verb, Why};
 
+pub use adopt::{HELP as ADOPT_HELP, run as adopt};
 pub use history::HELP as HISTORY_HELP;
 pub use show::answer as show_answer;
 pub use step::HELP as STEP_HELP;
@@ -27,17 +34,30 @@ pub use step::HELP as STEP_HELP;
 /// `docker lookup`
 pub fn lookup(global: &Global, args: &LookupArgs, style: Style) -> Result<Reply, Failed> {
     let verb = if args.plan { Verb::Plan } else { Verb::Lookup };
-    step::run(global, &args.step, verb, args.explain, style)
+    step::run(
+        global,
+        &args.step,
+        verb,
+        Why::of(args.explain, args.all),
+        style,
+    )
 }
 
 /// `docker plan`
 pub fn plan(global: &Global, args: &PlanArgs, style: Style) -> Result<Reply, Failed> {
-    step::run(global, &args.step, Verb::Plan, args.explain, style)
+    let why = Why::of(args.explain, args.all);
+    step::run(global, &args.step, Verb::Plan, why, style)
 }
 
 /// `docker explain`
-pub fn explain(global: &Global, args: &StepArgs, style: Style) -> Result<Reply, Failed> {
-    step::run(global, args, Verb::Explain, true, style)
+pub fn explain(global: &Global, args: &ExplainArgs, style: Style) -> Result<Reply, Failed> {
+    step::run(
+        global,
+        &args.step,
+        Verb::Explain,
+        Why::of(true, args.all),
+        style,
+    )
 }
 
 /// `docker history`
@@ -49,13 +69,15 @@ pub fn history(global: &Global, args: &HistoryArgs, style: Style) -> Result<Repl
 struct Opened<'a> {
     args: &'a SessionArgs,
     engine: Engine,
-    store: Arc<dyn ImageStore + Send + Sync>,
+    store: Arc<dyn Images + Send + Sync>,
+    /// Every name in the store.
+    names: Vec<String>,
     semantics: Semantics,
 }
 
 impl<'a> Opened<'a> {
     fn new(global: &Global, args: &'a SessionArgs) -> Result<Self, Failed> {
-        let opened = layerwise_stores::open(&args.store)?;
+        let opened = place::open(&args.store)?;
         if let Some(first) = opened.passed.first() {
             let why = text::escape(&first.failure.message);
             let more = match opened.passed.len() {
@@ -68,9 +90,20 @@ impl<'a> Opened<'a> {
                 "warning: passed over in the store{more}: {why}"
             );
         }
+        if !opened.unproved.is_empty() {
+            let count = opened.unproved.len();
+            let store = text::escape(&args.store);
+            let _ = writeln!(
+                io::stderr(),
+                "warning: {count} built-here marks in the store are not by this host's key and do \
+                 not count; `layerwise docker adopt --marked --store {store}` makes them count, if \
+                 these images were built here"
+            );
+        }
         Ok(Self {
             args,
             store: Arc::from(opened.images),
+            names: opened.names,
             engine: edges::engine(global)?,
             semantics: args.reading.semantics(),
         })
@@ -88,7 +121,7 @@ impl<'a> Opened<'a> {
         let args = self.args;
         let options = Options {
             semantics: self.semantics.clone(),
-            cache_from: cache_from(args),
+            cache_from: trust::sources(args, &*self.store)?,
             policy: Policy {
                 dry_run,
                 skip_unreadable: args.skip_unreadable,
@@ -99,29 +132,13 @@ impl<'a> Opened<'a> {
             docker_version: args.docker_version.clone(),
             limits: args.limits.named.clone(),
         };
+        let images: Arc<dyn ImageStore + Send + Sync> = self.store.clone();
         let lent = Lent {
-            images: Arc::clone(&self.store),
+            images,
             ..Lent::default()
         };
         Ok(self
             .engine
             .docker(lent, options, args.limits.of_session())?)
     }
-}
-
-/// The sources: the names given with --cache-from, then those given with
-/// --trust only.
-fn cache_from(args: &SessionArgs) -> Vec<CacheFrom> {
-    let trusted = |name: &String| args.trust_all_sources || args.trust.contains(name);
-    let only_trusted = args
-        .trust
-        .iter()
-        .filter(|name| !args.cache_from.contains(name));
-    let names = args.cache_from.iter().chain(only_trusted);
-    names
-        .map(|name| CacheFrom {
-            reference: name.clone(),
-            trusted: trusted(name),
-        })
-        .collect()
 }

@@ -11,7 +11,7 @@ use super::args::Global;
 use super::failed::Failed;
 
 /// The largest file that is read: no component and no document is longer.
-const LONGEST: u64 = 64 << 20;
+pub const LONGEST: u64 = 64 << 20;
 
 /// The engine, with the component that the options say.
 pub fn engine(global: &Global) -> Result<Engine, Failed> {

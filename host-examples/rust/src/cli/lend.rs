@@ -14,6 +14,7 @@ use layerwise_host::Places;
 use layerwise_registry::{Options, Repositories};
 
 use super::failed::Failed;
+use super::limits::HostLimitArgs;
 use super::text;
 
 /// Characters of what a bar is for.
@@ -32,12 +33,25 @@ pub struct RegistryArgs {
     /// Trust the certificates in this PEM file instead of the system's.
     #[arg(long, value_name = "FILE")]
     pub ca_file: Vec<PathBuf>,
+    #[command(flatten)]
+    pub limits: HostLimitArgs,
 }
 
 /// The directories a command works in.
 pub fn files(roots: impl IntoIterator<Item = Root>, bars: &Bars) -> Result<Arc<Files>, Failed> {
+    walked(roots, &HostLimitArgs::default(), bars)
+}
+
+/// The same, for commands that walk through them.
+pub fn walked(
+    roots: impl IntoIterator<Item = Root>,
+    limits: &HostLimitArgs,
+    bars: &Bars,
+) -> Result<Arc<Files>, Failed> {
     let bars = bars.clone();
-    let files = Files::open(roots).map_err(failed)?;
+    let files = Files::open(roots)
+        .map_err(failed)?
+        .with_walk_limits(limits.of_walks());
     let heard = move |done, total| bars.show("hashing", Unit::Bytes, done, total);
     Ok(Arc::new(files.with_progress(heard)))
 }
@@ -61,6 +75,7 @@ pub fn registry(
 pub fn options(args: &RegistryArgs, bars: &Bars) -> Result<Options, Failed> {
     let bars = bars.clone();
     let mut options = Options::default()
+        .limits(args.limits.of_registries())
         .progress(move |item, done, total| bars.show(item, Unit::Bytes, done, total));
     for host in &args.plain_http {
         options = options.plain_http(host);

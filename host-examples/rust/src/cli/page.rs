@@ -54,6 +54,12 @@ impl Page {
         self.text.push('\n');
     }
 
+    /// A labelled text that somebody may copy, so that it is neither shortened nor cut.
+    pub fn told(&mut self, indent: usize, label: &str, raw: &str) {
+        let space = " ".repeat(self.indent + indent);
+        self.whole(&format!("{space}{label:9}  {raw}"));
+    }
+
     /// An empty line between two parts.
     pub fn gap(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with("\n\n") {

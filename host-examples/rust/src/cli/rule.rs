@@ -65,8 +65,16 @@ fn find(all: &[Rule], code: &str) -> Result<Vec<Rule>, Failed> {
         let whole = strsim::damerau_levenshtein(rule.code, code);
         whole.min(strsim::damerau_levenshtein(name(rule), code))
     };
-    let nearest = all.iter().min_by_key(distance).map_or("", |rule| rule.code);
-    let message = format!("no rule has the code {code:?}; the nearest is {nearest}");
+    // Words that share little with every code are no mistyped ones.
+    let mistyped = |rule: &&Rule| distance(rule) <= code.chars().count() / 3;
+    let nearest = all.iter().filter(mistyped).min_by_key(distance);
+    let message = match nearest {
+        Some(rule) => format!(
+            "no rule has the code {code:?}; the nearest is {}",
+            rule.code
+        ),
+        None => format!("no rule has the code {code:?}; `layerwise rule` lists them all"),
+    };
     Err(Failed::new("not-found", message).about(code))
 }
 

@@ -11,11 +11,12 @@ use super::edges;
 use super::failed::Failed;
 use super::page::Page;
 use super::reply::{Exit, Reply, Style};
+use super::text;
 
 /// What `--help` says.
 pub const HELP: &str = r#"A scenario (`tests/TRANSCRIPTS.md` describes its form) is made in a fresh directory, which is removed
 afterwards. For each file one line of JSON is printed, members sorted: `{"after":{...},"results":[...]}`.
-These are the same bytes from every host. With --check nothing is printed but the first difference
+These are the same bytes from every host; characters that a terminal acts upon are \u escapes. With --check nothing is printed but the first difference
 of each file and a last line, `N passed, M failed`.
 
 Exit codes: 0 done, 1 a file differs from what it says, 2 usage, 3 a file cannot be run."#;
@@ -27,7 +28,7 @@ pub fn run(global: &Global, args: &ScenarioArgs, style: Style) -> Result<Reply, 
     let (mut passed, mut failed, mut lines) = (0_u64, 0_u64, String::new());
     for path in &args.files {
         let (scenario, outcome) = one(&engine, path)?;
-        let _ = write!(lines, "{}", outcome.to_line());
+        let _ = writeln!(lines, "{}", text::escape_json(outcome.to_line().trim_end()));
         match scenario.compare(&outcome) {
             None => passed += 1,
             Some(differs) => {

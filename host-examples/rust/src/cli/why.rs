@@ -9,9 +9,19 @@ use super::rule;
 
 /// The summary, the nearest candidate and every verdict.
 pub fn explanation(page: &mut Page, explanation: &Explanation, about: &[[&str; 2]]) {
+    in_short(page, explanation, about);
+    if has_more(explanation) {
+        page.gap();
+        page.line("all verdicts:");
+        findings(page, &explanation.findings);
+    }
+}
+
+/// The summary with its advice, and the nearest candidate.
+pub fn in_short(page: &mut Page, explanation: &Explanation, about: &[[&str; 2]]) {
     let Explanation {
         summary,
-        findings,
+        findings: _,
         nearest,
         considered,
     } = explanation;
@@ -26,16 +36,34 @@ pub fn explanation(page: &mut Page, explanation: &Explanation, about: &[[&str; 2
     rows.extend(facts.iter().map(|row| row.each_ref().map(String::as_str)));
     page.line(&format!("{}  {}", summary.code, summary.subject));
     page.rows(2, &rows);
+    if let Some(advice) = advice(summary, nearest.as_ref()) {
+        page.told(2, "advice", advice);
+    }
     if let Some(finding) = nearest {
         page.gap();
         self::nearest(page, finding);
     }
-    // A single verdict is the nearest one, which was shown.
-    if findings.len() > usize::from(nearest.is_some()) {
-        page.gap();
-        page.line("all verdicts:");
-        self::findings(page, findings);
+}
+
+/// Whether there is more to say than the summary and the nearest candidate: a single
+/// verdict is the nearest one.
+pub fn has_more(explanation: &Explanation) -> bool {
+    explanation.findings.len() > usize::from(explanation.nearest.is_some())
+}
+
+/// What to do about a miss: what is known of this one, else what is known of the
+/// nearest candidate or of such summaries. None when there is nothing to do, or the
+/// nearest candidate says it itself.
+pub fn advice<'a>(summary: &'a Finding, nearest: Option<&Finding>) -> Option<&'a str> {
+    if let Some(hint) = &summary.hint {
+        return Some(hint);
     }
+    if nearest.is_some_and(|nearest| nearest.hint.is_some()) {
+        return None;
+    }
+    let code = nearest.map_or(&summary.code, |nearest| &nearest.code);
+    let advice = rule::of(code).map(|rule| rule.advice);
+    advice.filter(|advice| !advice.is_empty() && !advice.starts_with("nothing to do"))
 }
 
 /// Findings, each with its evidence.
@@ -53,13 +81,25 @@ pub fn nearest(page: &mut Page, nearest: &Finding) {
     evidence(page, nearest, 6);
 }
 
-/// The code and the meaning of a summary, and its evidence.
-pub fn summary(page: &mut Page, summary: &Finding) {
+/// The code and the meaning of a summary, its evidence, and what to do about it.
+/// Where other advice was given, only what is known of this case.
+pub fn summary(page: &mut Page, summary: &Finding, nearest: Option<&Finding>, advised: bool) {
     page.rows(
         0,
         &[[&summary.code[..], &summary.subject, meaning(summary)]],
     );
-    evidence(page, summary, 2);
+    let told = Finding {
+        hint: None,
+        ..summary.clone()
+    };
+    evidence(page, &told, 2);
+    let advice = match advised {
+        true => summary.hint.as_deref(),
+        false => advice(summary, nearest),
+    };
+    if let Some(advice) = advice {
+        page.told(2, "advice", advice);
+    }
 }
 
 /// The reading and the version.
@@ -107,7 +147,7 @@ pub fn evidence(page: &mut Page, finding: &Finding, indent: usize) {
         .collect();
     page.rows(indent, &rows);
     if let Some(hint) = &finding.hint {
-        page.rows(indent, &[["hint", hint]]);
+        page.told(indent, "hint", hint);
     }
 }
 
@@ -119,6 +159,12 @@ fn is_comparison(finding: &Finding) -> bool {
         .any(|reason| reason.as_str() == finding.code)
 }
 
-fn meaning(finding: &Finding) -> &'static str {
+/// What to do about findings with this code.
+pub fn general_advice(finding: &Finding) -> &'static str {
+    rule::of(&finding.code).map_or("", |rule| rule.advice)
+}
+
+/// What the code of a finding means.
+pub fn meaning(finding: &Finding) -> &'static str {
     rule::of(&finding.code).map_or("", |rule| rule.meaning)
 }

@@ -77,6 +77,7 @@ flags! {
         DRY_RUN = "dry-run", SKIP_UNREADABLE = "skip-unreadable",
         SAME_PLATFORM = "same-platform", OPAQUE_IDS = "opaque-ids"
     }
+    exports::docker::StepPlace { LAST = "last" }
     exports::stacker::Policy { DRY_RUN = "dry-run" }
     imports::filesystem::Facts {
         TARGET = "target", ATTRIBUTES = "attributes", CONTENT = "content"

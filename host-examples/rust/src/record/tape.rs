@@ -1,11 +1,12 @@
 //! Taking down the calls of one instance.
 
 use std::cell::RefCell;
-use std::io::{self, Write as _};
+use std::fs::DirBuilder;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::{fs, process};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -87,12 +88,32 @@ pub struct Tape {
 
 impl Drop for Tape {
     fn drop(&mut self) {
-        if let Some(file) = &self.file {
-            let made = file.parent().map_or(Ok(()), fs::create_dir_all);
-            if let Err(error) = made.and_then(|()| self.recording.recorder.save(file)) {
-                let _ = writeln!(io::stderr(), "no transcript at {}: {error}", file.display());
-            }
+        if let Some(file) = &self.file
+            && let Err(error) = self.save(file)
+        {
+            let _ = writeln!(io::stderr(), "no transcript at {}: {error}", file.display());
         }
+    }
+}
+
+impl Tape {
+    /// Writes the file; under the next number that is free when somebody has it.
+    fn save(&self, file: &Path) -> io::Result<()> {
+        let directory = file.parent().unwrap_or(Path::new("."));
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(directory)?;
+        let recorder = &self.recording.recorder;
+        let mut done = recorder.save_new(file);
+        while done
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::AlreadyExists)
+        {
+            done = recorder.save_new(&new_file(directory));
+        }
+        done
     }
 }
 

@@ -12,7 +12,7 @@ use layerwise_registry::{Keys, Options, Repositories};
 use layerwise_stores::OciLayout;
 use serde::Deserialize;
 
-use super::directory::is_below;
+use super::directory::Directory;
 use crate::imports::Lent;
 use crate::places::Places;
 
@@ -40,7 +40,7 @@ struct Opened {
 
 impl Lend {
     /// Opens the stores.
-    pub fn open(&self, directory: &Path) -> Result<Lent, Failure> {
+    pub fn open(&self, directory: &Directory) -> Result<Lent, Failure> {
         let mut lent = Lent::default();
         if let Some(images) = &self.images {
             let layout = images.strip_prefix(LAYOUT).ok_or_else(|| {
@@ -62,12 +62,12 @@ impl Lend {
         if self.registry {
             let options = Options::default()
                 .keys(Keys::none())
-                .scratch(directory)
-                .layouts_below([directory.to_owned()])
+                .scratch(directory.path())
+                .layouts_below([directory.path().to_owned()])
                 .paths(Arc::new(Places(Arc::clone(&files))));
             lent.registry = Arc::new(Below {
                 inner: Repositories::new(options)?,
-                prefix: format!("{LAYOUT}{}/", directory.display()),
+                prefix: format!("{LAYOUT}{}/", directory.path().display()),
             });
         }
         if !self.files.is_empty() {
@@ -77,12 +77,11 @@ impl Lend {
     }
 }
 
-fn below(directory: &Path, path: &Path) -> Result<PathBuf, Failure> {
-    if is_below(path) {
-        return Ok(directory.join(path));
-    }
-    let message = format!("{path:?} does not lie below the directory");
-    Err(Failure::new(FailureCode::Invalid, message))
+fn below(directory: &Directory, path: &Path) -> Result<PathBuf, Failure> {
+    directory.below(path).map_err(|failure| {
+        let message = format!("{path:?}: {}", failure.message);
+        Failure::new(failure.code, message)
+    })
 }
 
 /// Layouts below one directory, by names that do not tell where that is.

@@ -1,6 +1,7 @@
 //! The byte limit of one `get`: how many images an answer holds.
 
-use layerwise::host::{Failure, FailureCode, Image};
+use layerwise::host::{Failure, Image};
+use layerwise_files::too_large;
 
 /// Answers as many of `ids` as fit into `limit` bytes of documents, at least
 /// one. `size` tells the bytes of a document before it is read, or nothing when
@@ -33,16 +34,10 @@ pub fn answer(
     answers
 }
 
-/// The failure for something above a limit.
-pub fn too_large(what: &str, size: u64, limit: u64) -> Failure {
-    Failure::new(
-        FailureCode::TooLarge,
-        format!("{what} has {size} bytes, more than the limit of {limit}"),
-    )
-}
-
 #[cfg(test)]
 mod tests {
+    use layerwise::host::FailureCode;
+
     use super::*;
 
     fn sizes(ids: &[&str], limit: u64) -> Vec<Result<String, FailureCode>> {

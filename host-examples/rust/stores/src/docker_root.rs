@@ -24,6 +24,7 @@
 //!   built here if the engine writes marks at all, which is taken from any other
 //!   image having one; else nothing is known.
 //! * `image/DRIVER/repositories.json` maps names to ids; see `names`.
+//! * None of these files is a link; what lies behind one is not looked at.
 //! * An engine replaces these files by rename, so that a reader sees no half
 //!   of one. An engine that uses the containerd image store keeps none of them.
 
@@ -32,15 +33,17 @@ mod names;
 mod scan;
 
 use std::cell::OnceCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance};
 use layerwise::oci::{Digest, sha256};
+use layerwise_files::Tree;
 
 use crate::batch;
 use crate::digests::{self, Completed};
 use crate::files;
+use crate::open::Images;
 use crate::passed::Passed;
 use crate::reference::Reference;
 
@@ -57,7 +60,7 @@ const LONGEST_DOCUMENT: u64 = 64 << 20;
 #[derive(Debug)]
 pub struct DockerRoot {
     /// `ROOT/image/DRIVER`.
-    images: PathBuf,
+    images: Tree,
     driver: String,
     scan: Mutex<Option<Arc<Scan>>>,
 }
@@ -90,12 +93,37 @@ impl DockerRoot {
         &self.driver
     }
 
-    /// The images that are in no listing because their parent link cannot be read.
+    /// The images that are in no listing because their parent link cannot be read, and
+    /// whether the directory of all links and marks is missing.
     ///
     /// # Errors
     /// When the image data base cannot be read.
     pub fn passed(&self) -> Result<Vec<Passed>, Failure> {
-        Ok(self.scan()?.passed.clone())
+        let mut passed = self.scan()?.passed.clone();
+        passed.extend(self.without_facts()?);
+        Ok(passed)
+    }
+
+    /// That there is no directory of facts at all: then nothing is known of parents and
+    /// marks, and every image looks like one that was pulled.
+    fn without_facts(&self) -> Result<Option<Passed>, Failure> {
+        if scan::metadata(&self.images)?.is_some() {
+            return Ok(None);
+        }
+        let path = self.images.path().join(scan::metadata_path());
+        let message = format!("{path:?} is missing: no parent and no built-here mark is known");
+        Ok(Some(Passed {
+            digest: String::new(),
+            failure: Failure::new(FailureCode::NotFound, message),
+        }))
+    }
+
+    /// Every name.
+    ///
+    /// # Errors
+    /// When the names cannot be read.
+    pub fn names(&self) -> Result<Vec<String>, Failure> {
+        Ok(Names::read(&self.images)?.all().cloned().collect())
     }
 
     /// Forgets what was read of the parent links.
@@ -103,7 +131,7 @@ impl DockerRoot {
         *self.scan.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    const fn at(images: PathBuf, driver: String) -> Self {
+    const fn at(images: Tree, driver: String) -> Self {
         Self {
             images,
             driver,
@@ -121,12 +149,13 @@ impl DockerRoot {
         Ok(scan)
     }
 
-    fn content(&self, id: &Digest) -> PathBuf {
-        scan::content(&self.images).join(id.hex())
+    fn size(&self, id: &Digest) -> Result<u64, Failure> {
+        scan::content(&self.images)?.size(id.hex())
     }
 
-    fn fact(&self, id: &Digest, name: &str) -> PathBuf {
-        scan::metadata(&self.images).join(id.hex()).join(name)
+    /// The facts of an image, if there are any.
+    fn facts(&self, id: &Digest) -> Result<Option<Tree>, Failure> {
+        scan::facts(scan::metadata(&self.images)?.as_ref(), id.hex())
     }
 
     fn read(&self, id: &str, want: Facts, limit: u64) -> Result<Image, Failure> {
@@ -134,11 +163,11 @@ impl DockerRoot {
         let document = if want.document {
             Some(self.document(&digest, limit)?)
         } else {
-            files::size(&self.content(&digest)).map_err(|failure| missing(id, failure))?;
+            self.size(&digest).map_err(|failure| missing(id, failure))?;
             None
         };
         let parent = if want.parent {
-            scan::parent(&self.fact(&digest, scan::PARENT))?
+            scan::parent(self.facts(&digest)?.as_ref())?
         } else {
             None
         };
@@ -156,8 +185,10 @@ impl DockerRoot {
     }
 
     fn document(&self, id: &Digest, limit: u64) -> Result<String, Failure> {
-        let path = self.content(id);
-        let bytes = files::read(&path, limit.min(LONGEST_DOCUMENT))
+        let directory = scan::content(&self.images)?;
+        let path = directory.path().join(id.hex());
+        let bytes = directory
+            .read(id.hex(), limit.min(LONGEST_DOCUMENT))
             .map_err(|failure| missing(id.as_str(), failure))?;
         if sha256(&bytes) != *id {
             return Err(Failure::new(
@@ -169,7 +200,8 @@ impl DockerRoot {
     }
 
     fn built(&self, id: &Digest) -> Provenance {
-        match scan::fact(&self.fact(id, scan::BUILT)) {
+        let mark = self.facts(id);
+        match mark.and_then(|facts| scan::fact(facts.as_ref(), scan::BUILT)) {
             Ok(Some(bytes)) if bytes.first() == Some(&1) => Provenance::BuiltHere,
             Ok(Some(_)) => Provenance::Elsewhere,
             Ok(None) if self.scan().is_ok_and(|scan| scan.marked) => Provenance::Elsewhere,
@@ -216,7 +248,7 @@ impl ImageStore for DockerRoot {
     fn get(&self, ids: &[String], want: Facts, limit: u64) -> Vec<Result<Image, Failure>> {
         let size = |id: &str| {
             let id = image_id(id).ok().filter(|_| want.document)?;
-            files::size(&self.content(&id)).ok()
+            self.size(&id).ok()
         };
         batch::answer(ids, limit, size, |id| self.read(id, want, limit))
     }
@@ -252,6 +284,21 @@ impl ImageStore for DockerRoot {
     }
 }
 
+impl Images for DockerRoot {
+    fn whole(&self, reference: &str) -> Result<String, Failure> {
+        let id = match reference.parse() {
+            Ok(Reference::Id(id)) => id.as_str().to_owned(),
+            Ok(Reference::Named(name)) => {
+                let id = Names::read(&self.images)?.look_up(&name)?;
+                id.ok_or_else(|| unknown(reference))?
+            }
+            Err(error) => return Err(Failure::new(FailureCode::Invalid, error.to_string())),
+        };
+        self.read(&id, Facts::default(), LONGEST_DOCUMENT)?;
+        Ok(id)
+    }
+}
+
 /// What one call reads at most once, when it is needed.
 #[derive(Default)]
 struct Known {
@@ -263,7 +310,7 @@ impl DockerRoot {
     fn read_only(&self, action: &str) -> Failure {
         let message = format!(
             "cannot {action} in {:?}: this store is read-only",
-            self.images
+            self.images.path()
         );
         Failure::new(FailureCode::Unsupported, message)
     }

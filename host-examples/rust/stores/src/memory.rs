@@ -12,6 +12,7 @@ use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance
 use layerwise::oci::sha256;
 
 use crate::batch;
+use crate::open::Images;
 use crate::reference::Reference;
 
 /// The order in which `children` lists images.
@@ -220,7 +221,7 @@ impl State {
         let (id, slot) = self.find(reference)?;
         let size = bytes(&slot.document);
         if size > limit {
-            return Err(batch::too_large(
+            return Err(layerwise_files::too_large(
                 &format!("document of image {id:?}"),
                 size,
                 limit,
@@ -300,6 +301,14 @@ impl ImageStore for Memory {
 
 fn bytes(document: &str) -> u64 {
     u64::try_from(document.len()).unwrap_or(u64::MAX)
+}
+
+impl Images for Memory {
+    fn whole(&self, reference: &str) -> Result<String, Failure> {
+        let state = self.state();
+        let (id, _) = state.find(reference)?;
+        Ok(id.to_owned())
+    }
 }
 
 fn unknown(id: &str) -> Failure {

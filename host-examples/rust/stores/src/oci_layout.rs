@@ -10,8 +10,9 @@
 //!   digest of the config document. Manifests of attestations are no images.
 //! * What this store knows more is kept in annotations of the image's entries in
 //!   `index.json`, which other tools hand through: `dev.layerwise.parent` (the id
-//!   of the recorded parent) and `dev.layerwise.built-here` (`true` or `false`),
-//!   with `dev.layerwise.image`, the id of the image they are about. umoci copies
+//!   of the recorded parent) and `dev.layerwise.built-here` (a mark of the host that
+//!   built it, or `false`; see `MARKS.md` beside this crate: a layout from elsewhere
+//!   cannot have marks that hold), with `dev.layerwise.image`, the id of the image they are about. umoci copies
 //!   the annotations of an entry to the image it derives from it; there they mean
 //!   nothing. Nor do they inside nested indexes, because those come from elsewhere
 //!   as a whole; an image known from there only gets an entry of its own when
@@ -27,6 +28,8 @@
 //!   blobs first, and then replace `index.json` by rename. skopeo and umoci know
 //!   nothing of the lock, so `index.json` is compared once more right before it
 //!   is replaced, and the change is made anew on what they wrote.
+//! * Nothing is reached through a link, and nothing that is not a regular file is
+//!   opened: who made the layout could have it point anywhere.
 //! * A blob is taken to be the layer with the diff id that a config says. Every
 //!   program that unpacks it checks that; nothing is unpacked here.
 
@@ -40,18 +43,22 @@ mod lock;
 mod notes;
 pub mod parts;
 mod schema;
+mod signed;
 mod update;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance};
 use layerwise::oci::Digest;
+use layerwise_files::Tree;
 
 use crate::batch;
 use crate::digests::{self, Completed};
 use crate::files;
+use crate::marks::Marks;
+use crate::open::Images;
 use crate::passed::Passed;
 use crate::reference::Reference;
 
@@ -59,6 +66,8 @@ use blobs::Blobs;
 use catalog::{Catalog, Config, Known, Target};
 use layers::Layers;
 use notes::Notes;
+
+pub use signed::Unsigned;
 
 /// How long another writer is waited for, unless told otherwise.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
@@ -68,9 +77,10 @@ const LONGEST_DOCUMENT: u64 = 64 << 20;
 /// The images of an OCI image layout.
 #[derive(Debug)]
 pub struct OciLayout {
-    root: PathBuf,
+    root: Tree,
     blobs: Blobs,
     lock_wait: Duration,
+    marks: Marks,
     /// What the last reading of `index.json` found; used while its bytes stay
     /// the same.
     catalog: Mutex<Option<Arc<Catalog>>>,
@@ -84,14 +94,18 @@ impl OciLayout {
     /// `not-found` when there is none, `unsupported` for another version of
     /// layouts, `corrupt`, `denied`.
     pub fn open(path: &Path) -> Result<Self, Failure> {
+        Self::at(schema::open(path)?)
+    }
+
+    fn at(root: Tree) -> Result<Self, Failure> {
         let layout = Self {
-            root: path.to_owned(),
-            blobs: Blobs::new(path),
+            blobs: Blobs::new(root.again()?),
+            root,
             lock_wait: LOCK_WAIT,
+            marks: Marks::none(),
             catalog: Mutex::new(None),
             layers: Mutex::default(),
         };
-        schema::check_layout(path)?;
         layout.catalog()?;
         Ok(layout)
     }
@@ -102,8 +116,10 @@ impl OciLayout {
     /// # Errors
     /// `conflict` when the directory holds other things; else as [`Self::open`].
     pub fn init(path: &Path) -> Result<Self, Failure> {
-        create::layout(path)?;
-        Self::open(path)
+        let root = Tree::create(path)?;
+        create::layout(&root)?;
+        schema::check_layout(&root)?;
+        Self::at(root)
     }
 
     /// The same store, waiting at most this long for another writer.
@@ -113,9 +129,27 @@ impl OciLayout {
         self
     }
 
+    /// The same store on a host with these keys. Without them no image counts as
+    /// built here.
+    #[must_use]
+    pub fn with_marks(mut self, marks: Marks) -> Self {
+        self.marks = marks;
+        *locked(&self.catalog) = None;
+        self
+    }
+
+    /// The images with marks that do not hold here: another host made them, or an
+    /// earlier version. They count as images of which nothing is noted.
+    ///
+    /// # Errors
+    /// When `index.json` cannot be read.
+    pub fn unproved(&self) -> Result<Vec<String>, Failure> {
+        Ok(self.catalog()?.unproved().to_vec())
+    }
+
     /// The directory.
     pub fn path(&self) -> &Path {
-        &self.root
+        self.root.path()
     }
 
     /// The ids of all images, in ascending order.
@@ -138,6 +172,14 @@ impl OciLayout {
     }
 
     /// The images `index.json` leads to now.
+    /// Every name, of images or of something else.
+    ///
+    /// # Errors
+    /// When the layout cannot be read.
+    pub fn names(&self) -> Result<Vec<String>, Failure> {
+        Ok(self.catalog()?.names().cloned().collect())
+    }
+
     fn catalog(&self) -> Result<Arc<Catalog>, Failure> {
         let text = index::read(&self.root)?;
         let mut kept = locked(&self.catalog);
@@ -149,6 +191,7 @@ impl OciLayout {
         let catalog = Arc::new(Catalog::read(
             &self.root,
             &self.blobs,
+            &self.marks,
             text,
             kept.as_deref(),
         )?);
@@ -207,34 +250,60 @@ impl OciLayout {
     /// A whole digest is an id or that of a manifest; then come names as they
     /// are, names as Docker completes them, and beginnings of ids.
     fn find<'a>(&self, catalog: &'a Catalog, text: &str) -> Result<(&'a str, &'a Known), Failure> {
-        let reference = text.parse();
-        if let Ok(Reference::Id(digest)) = &reference {
-            return match catalog.find(digest.as_str())? {
-                Some(found) => Ok(found),
-                None => self.only(catalog, text, &catalog.under_digest(digest)),
-            };
-        }
-        let named = catalog.under_name(text);
-        if !named.is_empty() {
-            return self.only(catalog, text, named);
-        }
-        if let Ok(Reference::Named(name)) = &reference {
-            let named = catalog.under_full_name(&name.full());
-            if !named.is_empty() {
-                return self.only(catalog, text, named);
-            }
+        if let Some(found) = self.find_whole(catalog, text)? {
+            return Ok(found);
         }
         let ids = catalog.ids().map(String::as_str);
         match digests::complete(ids, text) {
             Completed::One(id) => catalog
                 .find(&id)?
                 .ok_or_else(|| self.unknown(catalog, text)),
-            Completed::None => Err(self.unknown(catalog, text)),
+            // The ids of an engine with the containerd image store are those of
+            // manifests and indexes.
+            Completed::None => match digests::complete(catalog.digests(), text) {
+                Completed::One(digest) => {
+                    let digest = digest.parse().map_err(|_| self.unknown(catalog, text))?;
+                    self.only(catalog, text, &catalog.under_digest(&digest))
+                }
+                Completed::None => Err(self.unknown(catalog, text)),
+                Completed::Several => Err(Failure::new(
+                    FailureCode::Invalid,
+                    format!("several digests begin with {text:?}"),
+                )),
+            },
             Completed::Several => Err(Failure::new(
                 FailureCode::Invalid,
                 format!("several image ids begin with {text:?}"),
             )),
         }
+    }
+
+    /// The same without beginnings of ids; nothing when it could only be one.
+    fn find_whole<'a>(
+        &self,
+        catalog: &'a Catalog,
+        text: &str,
+    ) -> Result<Option<(&'a str, &'a Known)>, Failure> {
+        let reference = text.parse();
+        if let Ok(Reference::Id(digest)) = &reference {
+            return match catalog.find(digest.as_str())? {
+                Some(found) => Ok(Some(found)),
+                None => self
+                    .only(catalog, text, &catalog.under_digest(digest))
+                    .map(Some),
+            };
+        }
+        let named = catalog.under_name(text);
+        if !named.is_empty() {
+            return self.only(catalog, text, named).map(Some);
+        }
+        if let Ok(Reference::Named(name)) = &reference {
+            let named = catalog.under_full_name(&name.full());
+            if !named.is_empty() {
+                return self.only(catalog, text, named).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// The one image behind some entries.
@@ -272,7 +341,7 @@ impl OciLayout {
     }
 
     fn unknown(&self, catalog: &Catalog, text: &str) -> Failure {
-        let (root, unread) = (&self.root, catalog.unread());
+        let (root, unread) = (self.path(), catalog.unread());
         let message = format!("no image {text:?} in {root:?}{unread}");
         Failure::new(FailureCode::NotFound, message)
     }
@@ -314,7 +383,7 @@ impl ImageStore for OciLayout {
         self.update(|catalog, index| {
             let known = self.known(catalog, target)?;
             self.known(catalog, parent)?;
-            catalog.note(index, known, schema::PARENT, parent)
+            self.link(catalog, index, known, parent)
         })
     }
 
@@ -325,6 +394,16 @@ impl ImageStore for OciLayout {
         layer: Option<&str>,
     ) -> Result<String, Failure> {
         self.create_image(parent, document, layer)
+    }
+}
+
+impl Images for OciLayout {
+    fn whole(&self, reference: &str) -> Result<String, Failure> {
+        let catalog = self.catalog()?;
+        match self.find_whole(&catalog, reference)? {
+            Some((id, _)) => Ok(id.to_owned()),
+            None => Err(self.unknown(&catalog, reference)),
+        }
     }
 }
 

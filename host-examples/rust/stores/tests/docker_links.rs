@@ -73,7 +73,7 @@ mod tests {
             assert!(store.children(Some(&bad)).unwrap().is_empty());
 
             let failure = one(&store, &bad, PARENT).unwrap_err();
-            assert!(failure.message.contains("parent\""), "{failure}");
+            assert!(failure.message.contains(hex(&bad)), "{failure}");
             assert_ne!(failure.code, FailureCode::NotFound, "the image is there");
             let [passed] = &store.passed().unwrap()[..] else {
                 panic!("one image is passed over");
@@ -135,8 +135,8 @@ mod tests {
         store.refresh();
         fails(
             store.children(Some(&base)),
-            FailureCode::Other,
-            &["metadata/sha256"],
+            FailureCode::Corrupt,
+            &["metadata/sha256", "it is a link"],
         );
     }
 }

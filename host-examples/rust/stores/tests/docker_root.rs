@@ -440,12 +440,12 @@ mod tests {
             (
                 "docker:/no/such",
                 "cannot open the store \"docker:/no/such\": \
-                 cannot read \"/no/such/image\": it does not exist",
+                 cannot open \"/no/such\": it does not exist",
             ),
             (
                 "oci:/no/such",
                 "cannot open the store \"oci:/no/such\": \"/no/such\" is not an oci image layout: \
-                 cannot read \"/no/such/oci-layout\": it does not exist",
+                 cannot open \"/no/such\": it does not exist",
             ),
         ] {
             let error = open(spec).map(|_| ()).unwrap_err();

@@ -30,7 +30,7 @@ mod tests {
         let mut layout = Layout::new();
         let base = layout.add("base", "base", &["l1"]);
         let source = layout.add("source", "source", &["l1", "l2", "l3"]);
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         let text = document("restored", &diff_ids(&["l1", "l2"]));
         let l2 = sha256(b"l2").to_string();
         let id = store.create(Some(&base), &text, Some(&l2)).unwrap();
@@ -74,7 +74,7 @@ mod tests {
         let names: Vec<String> = (0..20).map(|n| format!("layer {n}")).collect();
         let layers: Vec<&str> = names.iter().map(String::as_str).collect();
         layout.add("source", "source", &layers);
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         let mut last: Option<String> = None;
         for n in 0..=layers.len() {
             let ids = diff_ids(&layers[..n]);
@@ -99,7 +99,7 @@ mod tests {
             layout.add("base", "base", &[]),
             layout.add("s", "s", &["l1"]),
         );
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         let text = document("restored", &diff_ids(&["l1"]));
         let id = store.create(Some(&base), &text, None).unwrap();
         store.set_built_here(&id, true).unwrap();
@@ -112,7 +112,7 @@ mod tests {
         // As a garbage collector does that looks at names only.
         fs::remove_file(layout.blob_path(&digest(&layout.index()["manifests"][2]))).unwrap();
         fs::remove_file(layout.blob_path(&id)).unwrap();
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         fails(
             one(&store, &id, ALL),
             FailureCode::Unavailable,
@@ -148,7 +148,7 @@ mod tests {
                 .unwrap()
                 .count(),
         );
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         let missing = diff_ids(&["l1", "nowhere"]);
         fails(
             store.create(Some(&base), &document("x", &missing), Some(&missing[1])),
@@ -206,7 +206,7 @@ mod tests {
         let counts = layout.image_of(&text("counts"), &[plain.clone(), plain]).1;
         layout.enter(liar, "liar");
         layout.enter(counts, "counts");
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         fails(
             store.create(None, &text("new"), None),
             FailureCode::NotFound,
@@ -263,7 +263,7 @@ mod tests {
     fn makes_layouts_where_nothing_is() {
         let dir = Dir::new();
         let path = dir.path().join("new/layout");
-        let store = OciLayout::init(&path).unwrap();
+        let store = keyed(OciLayout::init(&path).unwrap());
         let id = store.create(None, &document("first", &[]), None).unwrap();
         assert_eq!(
             OciLayout::init(&path).unwrap().ids().unwrap(),

@@ -71,7 +71,7 @@ mod tests {
         let id = layout.add("image", "image", &["l1"]);
         let path = layout.blob_path(&id);
         let good = fs::read(&path).unwrap();
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         assert!(one(&store, &id, DOCUMENT).is_ok());
         let mut flipped = good.clone();
         flipped[10] ^= 1;
@@ -131,7 +131,7 @@ mod tests {
         ] {
             layout.enter(bad, "");
         }
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         assert_eq!(store.children(None).unwrap(), [good.as_str()]);
         assert_eq!(store.passed().unwrap().len(), 8);
         fails(
@@ -185,7 +185,7 @@ mod tests {
             write(&layout.blob_path(&digest(&config)), document("x", &[]));
             let entry = layout.blob(header, body.to_string().as_bytes());
             layout.enter(entry, "x");
-            let store = OciLayout::open(layout.path()).unwrap();
+            let store = keyed(OciLayout::open(layout.path()).unwrap());
             assert_eq!(
                 store.passed().unwrap().len(),
                 usize::from(refused),
@@ -206,7 +206,7 @@ mod tests {
         }
         layout.enter(below, "bomb");
         let start = Instant::now();
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         assert_eq!(store.ids().unwrap(), [id.as_str()]);
         assert_eq!(resolve(&store, "bomb").unwrap().id, id);
         assert!(
@@ -233,7 +233,7 @@ mod tests {
         let mut layout = Layout::new();
         let entry = layout.blob(MANIFEST, " ".repeat((4 << 20) + 1).as_bytes());
         layout.enter(entry, "x");
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         fails(resolve(&store, "x"), FailureCode::TooLarge, &["limit"]);
     }
 
@@ -242,7 +242,7 @@ mod tests {
         let mut layout = Layout::new();
         let id = layout.add("image", "image", &[]);
         write(&layout.path().join("secret"), "secret");
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         for bad in [
             "",
             "sha256:",
@@ -283,20 +283,31 @@ mod tests {
         fs::rename(&blobs, outside.path().join("moved")).unwrap();
         symlink(outside.path().join("moved"), &blobs).unwrap();
         let before = fs::read_dir(outside.path().join("moved")).unwrap().count();
-        let store = OciLayout::open(layout.path()).unwrap();
-        assert!(
-            one(&store, &id, DOCUMENT).is_ok(),
-            "reading is checked by digest"
+        fails(
+            OciLayout::open(layout.path()),
+            FailureCode::Corrupt,
+            &["blobs/sha256", "link"],
         );
+        fs::remove_file(&blobs).unwrap();
+        fs::create_dir(&blobs).unwrap();
+        for name in fs::read_dir(outside.path().join("moved")).unwrap() {
+            let name = name.unwrap();
+            fs::copy(name.path(), blobs.join(name.file_name())).unwrap();
+        }
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
+        fs::remove_dir_all(&blobs).unwrap();
+        symlink(outside.path().join("moved"), &blobs).unwrap();
         fails(
             store.create(None, &document("new", &[]), None),
-            FailureCode::Denied,
-            &["leads out"],
+            FailureCode::Corrupt,
+            &["blobs/sha256", "link"],
         );
         assert_eq!(
             fs::read_dir(outside.path().join("moved")).unwrap().count(),
             before
         );
+        fs::remove_file(&blobs).unwrap();
+        fs::rename(outside.path().join("moved"), &blobs).unwrap();
 
         // A lock file or a leftover that is a link harms nothing outside.
         let victim = outside.path().join("victim");
@@ -322,7 +333,7 @@ mod tests {
         let path = layout.blob_path(&id);
         fs::remove_file(&path).unwrap();
         pipe(&path);
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         fails(
             one(&store, &id, DOCUMENT),
             FailureCode::Corrupt,

@@ -47,7 +47,7 @@ mod tests {
         let mut layout = Layout::new();
         let base = layout.add("base", "base", &["l1"]);
         let child = layout.add("", "child", &["l1", "l2"]);
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         assert_eq!(store.ids().unwrap(), sorted([&base, &child]));
         assert_eq!(store.children(None).unwrap(), sorted([&base, &child]));
         let image = one(&store, &child, ALL).unwrap();
@@ -71,7 +71,7 @@ mod tests {
         let base = layout.add("base", "base", &["l1"]);
         let child = layout.add("child", "child", &["l1", "l2"]);
         let other = layout.add("", "other", &[]);
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         store.set_parent(&child, &base).unwrap();
         assert_eq!(store.children(Some(&base)).unwrap(), [child.as_str()]);
         assert_eq!(store.children(None).unwrap(), sorted([&base, &other]));
@@ -107,7 +107,7 @@ mod tests {
             ]
         );
 
-        let again = OciLayout::open(layout.path()).unwrap();
+        let again = keyed(OciLayout::open(layout.path()).unwrap());
         assert_eq!(parent(&again, &child), Some(other));
     }
 
@@ -116,15 +116,15 @@ mod tests {
         let mut layout = Layout::new();
         let base = layout.add("base", "base", &[]);
         let (own, mut entry) = layout.image("own", &[]);
-        entry["annotations"] = json!({ABOUT: own, LINK: base, MARK: "true"});
+        entry["annotations"] = json!({ABOUT: own, LINK: base, MARK: mark(&own, &base)});
         layout.enter(entry, "own");
         let (derived, mut entry) = layout.image("derived", &[]);
-        entry["annotations"] = json!({ABOUT: own, LINK: base, MARK: "true"});
+        entry["annotations"] = json!({ABOUT: own, LINK: base, MARK: mark(&own, &base)});
         layout.enter(entry, "derived");
         let (bare, mut entry) = layout.image("bare", &[]);
-        entry["annotations"] = json!({LINK: base, MARK: "true"});
+        entry["annotations"] = json!({LINK: base, MARK: mark(&bare, &base)});
         layout.enter(entry, "bare");
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         let facts = |id: &String| {
             one(&store, id, ALL)
                 .map(|image| (image.parent, image.built))
@@ -148,7 +148,7 @@ mod tests {
         let mut layout = Layout::new();
         let base = layout.add("base", "base", &[]);
         let before = layout.index();
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         let nobody = sha256(b"nobody").to_string();
         fails(
             store.set_parent(&nobody, &base),
@@ -188,7 +188,7 @@ mod tests {
         descriptor["annotations"]["io.containerd.image.name"] =
             json!("docker.io/library/saved:latest");
         layout.enter(descriptor.clone(), "latest");
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         for (reference, want) in [
             ("base", &base),
             ("docker.io/library/app:1", &child),
@@ -234,7 +234,7 @@ mod tests {
         let same = layout.image("first", &[]).1;
         layout.enter(same.clone(), "same");
         layout.enter(same, "same");
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         fails(
             resolve(&store, "twice"),
             FailureCode::Invalid,
@@ -248,7 +248,7 @@ mod tests {
         let mut layout = Layout::new();
         let base = layout.add("base", "base", &[]);
         let child = layout.add("", "child", &[]);
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         store.set_parent(&child, &base).unwrap();
         store.tag(&child, "new").unwrap();
         assert_eq!(entries(&layout), 2, "the entry without a name gets it");
@@ -281,14 +281,14 @@ mod tests {
         let base = layout.add("base", "base", &[]);
         let (inner, mut inner_entry) = layout.image("inner", &["l1"]);
         inner_entry["annotations"] =
-            json!({ABOUT: inner, LINK: base, MARK: "true", REF_NAME: "inside"});
+            json!({ABOUT: inner, LINK: base, MARK: mark(&inner, &base), REF_NAME: "inside"});
         let mut proof = layout.image("attestation", &[]).1;
         proof["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest"});
         let index =
             json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [inner_entry, proof]});
         let nested = layout.blob(INDEX, index.to_string().as_bytes());
         layout.enter(nested.clone(), "multi");
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         assert_eq!(store.ids().unwrap(), sorted([&base, &inner]));
         let image = one(&store, &inner, ALL).unwrap();
         assert_eq!(
@@ -316,7 +316,7 @@ mod tests {
     fn what_other_programs_write_is_seen() {
         let mut layout = Layout::new();
         let base = layout.add("base", "base", &[]);
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         assert_eq!(store.ids().unwrap(), [base.as_str()]);
         let late = layout.add("late", "late", &[]);
         assert_eq!(store.ids().unwrap(), sorted([&base, &late]));
@@ -329,7 +329,7 @@ mod tests {
         let mut layout = Layout::new();
         let ids = ["a", "b", "c"].map(|text| layout.add(text, text, &[]));
         let size = document("a", &[]).len() as u64;
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         assert_eq!(store.get(&ids, DOCUMENT, size * 2).len(), 2);
         assert_eq!(store.get(&ids, DOCUMENT, size * 2 - 1).len(), 1);
         assert_eq!(store.get(&ids, PARENT, 0).len(), 3);

@@ -22,7 +22,7 @@ mod tests {
         entry["annotations"] = json!({
             "dev.layerwise.image": child,
             "dev.layerwise.parent": base,
-            "dev.layerwise.built-here": "true",
+            "dev.layerwise.built-here": mark(&child, &base),
         });
         (layout, [base, child], entry)
     }
@@ -92,7 +92,7 @@ mod tests {
             let (mut layout, [base, child], mut entry) = family();
             let (code, why) = damage(&layout, &mut entry);
             layout.enter(entry, "app:1");
-            let store = OciLayout::open(layout.path()).unwrap();
+            let store = keyed(OciLayout::open(layout.path()).unwrap());
             assert_eq!(store.children(Some(&base)).unwrap(), [child.as_str()]);
             assert!(!store.children(None).unwrap().contains(&child));
             assert!(store.ids().unwrap().contains(&child));
@@ -128,7 +128,7 @@ mod tests {
         }
         fs::remove_file(manifest(&layout, &entry)).unwrap();
         layout.enter(entry, "");
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         children.sort();
         assert_eq!(store.children(Some(&base)).unwrap(), children);
         let answers = store.get(&children, DOCUMENT, 1 << 20);
@@ -143,17 +143,17 @@ mod tests {
         let path = manifest(&layout, &entry);
         let bytes = fs::read(&path).unwrap();
         layout.enter(entry, "app:1");
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         assert!(one(&store, &child, ALL).is_ok());
         fs::remove_file(&path).unwrap();
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         fails(one(&store, &child, ALL), FailureCode::Unavailable, &[]);
         fs::write(&path, bytes).unwrap();
         assert!(one(&store, &child, ALL).is_ok());
         assert!(store.passed().unwrap().is_empty());
 
         fs::remove_dir_all(layout.path().join("blobs")).unwrap();
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         let text = document("child", &[]);
         assert_eq!(store.create(None, &text, None).unwrap(), child);
         let image = one(&store, &child, ALL).unwrap();
@@ -171,7 +171,7 @@ mod tests {
         fs::remove_file(manifest(&layout, &copy)).unwrap();
         layout.enter(copy, "copy");
         layout.enter(entry, "own");
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         assert_eq!(parent(&store, &child), Some(base.clone()));
         assert_eq!(store.ids().unwrap().len(), 2);
         assert_eq!(resolve(&store, "own").unwrap().id, child);
@@ -199,7 +199,7 @@ mod tests {
         let mut malformed = entry.clone();
         malformed["digest"] = json!("md5:00");
         layout.enter(malformed, "named");
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         assert!(store.children(Some(&base)).unwrap().is_empty());
         assert_eq!(store.children(None).unwrap(), [base.as_str()]);
         let said = ["of its entries cannot be read: ", "it does not exist"];
@@ -227,7 +227,7 @@ mod tests {
         let (mut layout, [base, child], entry) = family();
         layout.enter(entry, "");
         let blobs = layout.path().join("blobs/sha256");
-        let store = OciLayout::open(layout.path()).unwrap();
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
         // Something it has not read yet.
         let later = json!({"mediaType": MANIFEST, "digest": sha256(b"").to_string(), "size": 1});
         layout.enter(later, "");
@@ -251,7 +251,7 @@ mod tests {
         all_fail(&store, FailureCode::Corrupt, "is not a directory");
         fs::remove_file(&blobs).unwrap();
         symlink(&blobs, &blobs).unwrap();
-        all_fail(&store, FailureCode::Other, "cannot search");
+        all_fail(&store, FailureCode::Corrupt, "it is a link");
         fs::remove_file(&blobs).unwrap();
         fs::rename(&moved, &blobs).unwrap();
         assert_eq!(store.children(Some(&base)).unwrap(), [child.as_str()]);

@@ -100,7 +100,7 @@ mod tests {
             "skopeo",
             [&"copy", &oci(&source, "source"), &oci(&path, "source")],
         );
-        let store = OciLayout::open(&path).unwrap();
+        let store = keyed(OciLayout::open(&path).unwrap());
         let image = resolve(&store, "source").unwrap();
         let config = image.document.unwrap();
 
@@ -178,7 +178,7 @@ mod tests {
         }
         let dir = Dir::new();
         let path = made_by_umoci(&dir);
-        let store = OciLayout::open(&path).unwrap();
+        let store = keyed(OciLayout::open(&path).unwrap());
         let image = resolve(&store, "source").unwrap();
         let text = beginning(&image.document.unwrap(), 1);
         let id = store.create(None, &text, None).unwrap();
@@ -241,7 +241,7 @@ mod tests {
         }
         let dir = Dir::new();
         let path = dir.path().join("layout");
-        let store = OciLayout::init(&path).unwrap();
+        let store = keyed(OciLayout::init(&path).unwrap());
         let id = store.create(None, &document("first", &[]), None).unwrap();
         store.tag(&id, "first").unwrap();
         assert_eq!(run("umoci", [&"ls", &"--layout", &path]).trim(), "first");

@@ -294,7 +294,7 @@ fn errors_name_the_thing() {
     fails(
         &ask("verify", &dir, &[]),
         &format!(
-            "cannot find the cache \"{}\": \"{1}/cache\" is not an oci image layout: cannot read \"{1}/cache/oci-layout\": it does not exist",
+            "cannot find the cache \"{}\": \"{1}/cache\" is not an oci image layout: cannot open \"{1}/cache\": it does not exist",
             cache(&dir),
             dir.text()
         ),

@@ -265,6 +265,128 @@ fn metadata_comes_from_an_analysis_an_image_or_a_directory() {
     );
 }
 
+/// What pack leaves on a machine: the application in a Docker data root, and the
+/// cache in one of its volumes.
+#[test]
+fn an_image_and_a_volume_of_a_docker_data_root() {
+    use layerwise::oci::sha256;
+    use serde_json::json;
+    let build = Build::new();
+    let label = r#"{"buildpacks":[{"key":"example/node","layers":{
+        "env":{"sha":"sha256:1","launch":true},"both":{"sha":"sha256:2","launch":true,"cache":true}}}]}"#;
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []},
+        "config": {"Labels": {"io.buildpacks.lifecycle.metadata": label}},
+    })
+    .to_string();
+    let id = sha256(config.as_bytes());
+    let images = "docker/image/overlay2";
+    let content = format!("{images}/imagedb/content/sha256/{}", id.hex());
+    build.dir.file(&content, &config);
+    let names = json!({"Repositories": {"app": {"app:1": id.as_str()}}}).to_string();
+    build
+        .dir
+        .file(&format!("{images}/repositories.json"), names);
+    let cached = r#"{"buildpacks":[{"key":"example/node","layers":{
+        "both":{"sha":"sha256:3","launch":true,"cache":true}}}]}"#;
+    let volume = "docker/volumes/pack-cache-app.build/_data/committed";
+    let file = format!("{volume}/io.buildpacks.lifecycle.cache.metadata");
+    build.dir.file(&file, cached);
+    let root = build.path("docker");
+    let (app, cache) = (
+        format!("docker:{root}#app:1"),
+        format!("{root}#pack-cache-app.build"),
+    );
+    let arguments = ["--app-image", &app, "--cache-volume", &cache, "--json"];
+    let run = build.again("explain", &arguments);
+    let document = run.json();
+    assert_eq!(document["app"]["found"], true, "{}", run.stderr);
+    assert_eq!(document["cache"]["from"], "directory");
+    // Without --data it is said all the same what becomes of a layer whose
+    // content the cache has of another build.
+    let data = &document["data"][0];
+    assert_eq!(data["finding"]["code"], "buildpacks/data-removed-wrong-sha");
+    assert_eq!((run.exit, &data["action"]), (1, &json!("remove")));
+
+    let none = format!("docker:{root}#other:1");
+    let run = build.again("plan", &["--app-image", &none, "--json"]);
+    assert_eq!(run.json()["app"]["found"], false);
+    for (arguments, says) in [
+        (
+            &["--app-image", &*app, "--app-platform", "linux/amd64"][..],
+            "leave --app-platform out",
+        ),
+        (
+            &["--cache-volume", &*cache, "--scope", "app"],
+            "a volume cache has no scope",
+        ),
+        (
+            &["--cache-volume", "../x"],
+            "is not the name of a docker volume",
+        ),
+        (&["--data"], "--cache-volume"),
+        (
+            &["--cache-volume", &*cache, "--cache-image", "a"],
+            "cannot be used with",
+        ),
+    ] {
+        let run = build.again("plan", arguments);
+        assert_eq!(run.exit, 2, "{arguments:?}: {}", run.stdout);
+        assert!(run.stderr.contains(says), "{}", run.stderr);
+    }
+}
+
+/// What a volume cache holds is shown, verified and retrieved.
+#[test]
+fn a_volume_cache_is_shown_verified_and_retrieved() {
+    let build = Build::new();
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_size(4);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    let name = "layers/example_node/tools/node";
+    archive
+        .append_data(&mut header, name, &b"node"[..])
+        .unwrap();
+    let bytes = archive.into_inner().unwrap();
+    let id = layerwise::oci::sha256(&bytes).to_string();
+    let file = |name: &str| format!("volume/committed/{name}");
+    build.dir.file(&file(&format!("{id}.tar")), &bytes);
+    let metadata = format!(
+        r#"{{"sbom":{{"sha":""}},"buildpacks":[{{"key":"example/node","version":"1","layers":{{
+        "tools":{{"sha":"{id}","cache":true}}}}}}]}}"#
+    );
+    let label = file("io.buildpacks.lifecycle.cache.metadata");
+    build.dir.file(&label, metadata);
+    let volume = build.path("volume");
+    let cache = |verb: &str, arguments: &[&str]| {
+        let mut all = vec!["buildpacks", "cache", verb, "--cache-dir", &volume];
+        all.extend(arguments);
+        layerwise(&all)
+    };
+    let shown = cache("show", &["--json"]);
+    assert_eq!(shown.exit, 0, "{}", shown.stderr);
+    assert_eq!(shown.json()["reference"], format!("volume:{volume}"));
+    assert_eq!(cache("verify", &[]).exit, 0);
+    fs::create_dir(build.path("out")).unwrap();
+    let out = build.path("out");
+    let into = ["--root", &*out, "--prefix", "layers/example_node/tools"];
+    let run = cache("retrieve", &[&[id.as_str()], &into[..]].concat());
+    assert_eq!(run.exit, 0, "{}", run.stderr);
+    let text = fs::read_to_string(build.path(&format!("out/{name}"))).unwrap();
+    assert_eq!(text, "node");
+    let run = cache("retrieve", &into);
+    assert!(run.stderr.contains("no diff id says"), "{}", run.stderr);
+    build.dir.file(&file(&format!("{id}.tar")), "damaged");
+    assert_eq!(cache("verify", &[]).exit, 1);
+    fs::remove_file(build.path(&file(&format!("{id}.tar")))).unwrap();
+    assert_eq!(cache("show", &[]).exit, 1);
+    assert_eq!(cache("verify", &["--compatible"]).exit, 1);
+}
+
 /// A layout with one image that has the label of an application.
 fn image_with_label(dir: &Dir, label: &str) -> String {
     use layerwise::oci::sha256;

@@ -39,11 +39,11 @@ fn things_that_are_not_there() {
     fails(
         &lookup("oci:/nowhere", "base:1", "-", &[]),
         "cannot open the store \"oci:/nowhere\": \"/nowhere\" is not an oci image layout: \
-         cannot read \"/nowhere/oci-layout\": it does not exist",
+         cannot open \"/nowhere\": it does not exist",
     );
     fails(
         &lookup("docker:/nowhere", "base:1", "-", &[]),
-        "cannot open the store \"docker:/nowhere\": cannot read \"/nowhere/image\": \
+        "cannot open the store \"docker:/nowhere\": cannot open \"/nowhere\": \
          it does not exist",
     );
     fails(
@@ -194,7 +194,7 @@ fn arguments_that_mean_nothing() {
         ),
         (
             &["docker", "history", "x", "--store", "oci:"],
-            "error: \"oci:\" has no path: expected oci:PATH, docker:PATH or memory:",
+            "error: \"oci:\" has no path: write --store oci:DIRECTORY, such as oci:./layout",
         ),
     ] {
         let run = layerwise(arguments);

@@ -75,7 +75,9 @@ fn steps_that_are_all_here_hit() {
     {
         assert_eq!(step["answer"]["image"], image.id());
         assert_eq!(step["image"], image.id());
-        assert_eq!(step["exact"], true);
+        assert_eq!(step["config"], "exact");
+        assert_eq!(step["outcome"], "hit-local");
+        assert_eq!(step["approximate"], Value::Null);
     }
 }
 
@@ -120,8 +122,16 @@ fn an_image_from_elsewhere_is_approximate() {
     let document = history(&layout, "app:1", &trusted).json();
     assert_eq!(outcomes(&document), ["hit-restored", "hit-source"]);
     assert_eq!(document["steps"][1]["answer"]["image"], app().id());
-    let scratch = history(&layout, "app:1", &["--trust", "app:1", "--json"]).json();
-    assert_eq!(scratch["base"], Value::Null, "no parent is recorded");
+    let configs = document["steps"].as_array().unwrap().iter();
+    let configs: Vec<&Value> = configs.map(|step| &step["config"]).collect();
+    assert_eq!(configs, ["approximate", "approximate"]);
+    // No parent is recorded, so that the base is found by history and layers.
+    let found = history(&layout, "app:1", &["--trust", "app:1", "--json"]).json();
+    assert_eq!(found["base"]["image"], base().id());
+    assert_eq!(found["findings"][0]["code"], "docker/base-by-history");
+    assert_eq!(outcomes(&found), ["hit-restored", "hit-source"]);
+    let scratch = ["--trust", "app:1", "--json", "--base", "scratch"];
+    let scratch = history(&layout, "app:1", &scratch).json();
     assert_eq!(
         outcomes(&scratch),
         ["hit-restored", "hit-restored", "hit-source"]
@@ -158,12 +168,26 @@ fn restored_images_keep_the_config_they_were_asked_with() {
     let mut arguments = vec!["docker", "lookup", "--store", &spec, "--parent", "base:1"];
     arguments.extend(["--config", "-", "--trust", "app:1", "--json"]);
     arguments.extend(AMD64);
-    let restored = with_input(&arguments, TEST).json();
+    // A builder says on which image it stands, unlike those who commit containers.
+    let asked = TEST.replace("{", &format!(r#"{{"Image":"{}","#, base().id()));
+    let restored = with_input(&arguments, &asked).json();
     let restored = restored["answer"]["image"].as_str().unwrap();
     let run = history(&layout, restored, &["--trust", "app:1", "--json"]);
+    // As the last step it would be an image that runs the build step.
+    assert_eq!(run.exit, 1, "{run:?}");
+    let step = &run.json()["steps"][0];
+    assert_eq!(step["config"], "exact");
+    assert_eq!(
+        step["answer"]["notes"][0]["code"],
+        "docker/restored-command"
+    );
+    let run = history(
+        &layout,
+        restored,
+        &["--cache-from", "app:1", "--compatible", "--json"],
+    );
     assert_eq!(run.exit, 0, "{run:?}");
     let step = &run.json()["steps"][0];
-    assert_eq!(step["exact"], true);
     assert_eq!(step["answer"]["image"], restored, "the same document again");
 }
 

@@ -65,6 +65,8 @@ fn things() -> (Dir, DataRoot) {
     let base_id = root.add(&base(), None, false);
     let app_id = root.add(&made(), Some(&base_id), true);
     root.name("app", "1", &app_id);
+    let volume = "volumes/pack-cache-library_app_latest-0123456789ab.build/_data";
+    fs::create_dir_all(root.dir().path().join(volume)).unwrap();
     (dir, root)
 }
 
@@ -81,6 +83,11 @@ fn every_command_is_understood_and_run() {
             .replace("docker explain ...", "demo")
             .replace("tests/vectors/*.json.gz", vectors.to_str().unwrap())
             .replace("docker:/var/lib/docker", &root.spec())
+            .replace("docker:app ", &format!("{}#app:1 ", root.spec()))
+            .replace(
+                " pack-cache-",
+                &format!(" {}#pack-cache-", &root.spec()["docker:".len()..]),
+            )
             .replace(" /layers", &format!(" {}/layers", dir.text()))
             // Nobody answers there.
             .replace("registry.example/", "127.0.0.1:1/");

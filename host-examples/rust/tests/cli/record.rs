@@ -81,6 +81,40 @@ fn the_environment_names_a_directory() {
     assert_eq!(run.stdout, format!("{} passed, 0 failed\n", files.len()));
 }
 
+/// A transcript tells of images and paths: it is its owner's only, and no file that
+/// somebody put in its place is written into.
+#[cfg(unix)]
+#[test]
+fn a_transcript_is_for_its_owner_only() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let dir = Dir::new();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let out = dir.file("old.json", "old");
+    fs::set_permissions(&out, fs::Permissions::from_mode(0o644)).unwrap();
+    for _ in 0..2 {
+        assert_eq!(layerwise(&["record", "--out", &out, "demo"]).exit, 0);
+        assert_eq!(mode(Path::new(&out)), 0o600);
+    }
+    let victim = dir.file("victim", "mine");
+    let link = format!("{}/link.json", dir.text());
+    symlink(&victim, &link).unwrap();
+    let run = layerwise(&["record", "--out", &link, "demo"]);
+    assert_eq!(run.exit, 3, "{run:?}");
+    assert!(run.stderr.contains("not a regular file"), "{run:?}");
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+
+    let all = dir.path().join("all");
+    let run = |out: &Path| {
+        let run = program().arg("demo").env("LAYERWISE_RECORD", out).output();
+        assert!(run.unwrap().status.success());
+    };
+    run(&all);
+    assert_eq!(mode(&all), 0o700);
+    for entry in fs::read_dir(&all).unwrap() {
+        assert_eq!(mode(&entry.unwrap().path()), 0o600);
+    }
+}
+
 #[test]
 fn what_is_no_transcript_is_refused() {
     let dir = Dir::new();

@@ -14,7 +14,7 @@ base:
   run: echo ${{WORD:hello}}
 app:
   from: {type: built, tag: base}
-  imports: [src, /etc/motd]
+  imports: [src, motd]
   overlay_dirs: [{source: files, dest: /}]
 tools:
   from: {type: scratch}
@@ -25,9 +25,11 @@ tools:
 fn project() -> Dir {
     let dir = Dir::new();
     dir.file("stacker.yaml", STACKERFILE);
-    dir.file(".stacker/imports/app/src/main.c", "main");
-    dir.file(".stacker/imports/app/src/lib.c", "lib");
-    dir.file(".stacker/imports/app/motd", "hello");
+    for place in ["", ".stacker/imports/app/"] {
+        dir.file(&format!("{place}src/main.c"), "main");
+        dir.file(&format!("{place}src/lib.c"), "lib");
+        dir.file(&format!("{place}motd"), "hello");
+    }
     dir.file("files/etc/conf", "1");
     for built in ["roots/app/overlay_dirs/files", "roots/tools"] {
         fs::create_dir_all(dir.path().join(built)).unwrap();
@@ -40,9 +42,11 @@ fn project() -> Dir {
 fn layout(dir: &Dir, place: &str, names: &[&str]) {
     let media_type = "application/vnd.oci.image.manifest.v1+json";
     let manifests = names.iter().map(|name| {
+        let config = sha256(name.as_bytes());
+        dir.file(&format!("{place}/blobs/sha256/{}", config.hex()), name);
         let manifest = json!({"schemaVersion": 2, "mediaType": media_type, "config": {
-            "mediaType": "application/vnd.oci.image.config.v1+json", "size": 2,
-            "digest": sha256(name.as_bytes()).as_str()}, "layers": []});
+            "mediaType": "application/vnd.oci.image.config.v1+json", "size": name.len(),
+            "digest": config.as_str()}, "layers": []});
         let manifest = manifest.to_string();
         let digest = sha256(manifest.as_bytes());
         dir.file(&format!("{place}/blobs/sha256/{}", digest.hex()), &manifest);
@@ -140,13 +144,61 @@ fn a_project_is_put_and_hits() {
     );
 }
 
+/// What stacker makes itself at its first build is not there yet.
+#[test]
+fn before_the_first_build_every_layer_has_no_entry() {
+    let dir = Dir::new();
+    dir.file(
+        "stacker.yaml",
+        "a:\n  from: {type: scratch}\nb:\n  from: {type: built, tag: a}\n",
+    );
+    let before = dir.snapshot();
+    for verb in ["lookup", "explain"] {
+        let run = ask(&dir, verb, &[]);
+        assert_eq!((run.exit, &*run.stderr), (1, ""), "{verb}");
+    }
+    let document = ask(&dir, "lookup", &["--json"]).json();
+    assert_eq!(document["opened"]["state"], "absent");
+    assert_eq!(document["layers"][0]["reason"]["code"], "stacker/no-entry");
+    assert_eq!(document["layers"][1]["outcome"], "miss");
+    // A cache whose layout of results is gone is the same to stacker.
+    dir.file(".stacker/build.cache", r#"{"cache":{"a":{"Manifests":{"tar":{"digest":"sha256:00","size":1}},"Layer":{"from":{"type":"scratch"}}}},"version":16}"#);
+    let document = ask(&dir, "lookup", &["--json"]).json();
+    assert_eq!(document["layers"][0]["reason"]["code"], "stacker/no-entry");
+    fs::remove_dir_all(dir.path().join(".stacker")).unwrap();
+    assert_eq!(dir.snapshot(), before);
+    fs::remove_file(dir.path().join("stacker.yaml")).unwrap();
+    let file = dir.path().join("stacker.yaml");
+    let missing = format!("cannot read the stackerfile {file:?}: it does not exist");
+    fails(&ask(&dir, "explain", &[]), &missing);
+}
+
+#[test]
+fn layer_types_and_binds_are_built_all_the_same() {
+    let dir = project();
+    assert_eq!(ask(&dir, "put", &[]).exit, 0);
+    let both = ["--layer-type", "tar", "--layer-type", "squashfs"];
+    let run = ask(&dir, "lookup", &both);
+    assert_eq!((run.exit, &*run.stderr), (1, ""));
+    assert!(
+        run.stdout.contains("hit   base, and is built all the same"),
+        "{run:?}"
+    );
+    assert!(run.stdout.contains("stacker/type-missing"), "{run:?}");
+    let layers = ask(&dir, "lookup", &[&["--json"][..], &both].concat()).json()["layers"].clone();
+    assert_eq!(layers[0]["rebuilt"], true);
+    assert_eq!(layers[1]["reason"]["code"], "stacker/base-not-cached");
+    let usage = ask(&dir, "lookup", &["--layer-type", "tar+x"]);
+    assert_eq!(usage.exit, 2, "{usage:?}");
+}
+
 #[test]
 fn changed_files_and_definitions_are_named() {
     let dir = project();
     assert_eq!(ask(&dir, "put", &[]).exit, 0);
-    dir.file(".stacker/imports/app/src/main.c", "other");
-    dir.file(".stacker/imports/app/src/new\u{1b}[2J.c", "new");
-    fs::remove_file(dir.path().join(".stacker/imports/app/src/lib.c")).unwrap();
+    dir.file("src/main.c", "other");
+    dir.file("src/new\u{1b}[2J.c", "new");
+    fs::remove_file(dir.path().join("src/lib.c")).unwrap();
     let run = ask(&dir, "lookup", &["--layer", "app"]);
     assert_eq!((run.exit, &*run.stderr), (1, ""));
     same("stacker-files.txt", &run, &dir);
@@ -275,10 +327,15 @@ fn a_broken_cache_is_kept_aside() {
 #[test]
 fn versions_and_readings() {
     let dir = project();
-    let old = "old:\n  from: {type: tar, url: base.tar}\n  import: src\n";
+    let old = "old:\n  from: {type: tar, url: base.tar}\n  import: lib\n";
     let file = dir.file("old.yaml", old);
-    dir.file(".stacker/layer-bases/base.tar", "tar");
-    dir.file(".stacker/imports/old/src", "x");
+    for (source, copy, text) in [
+        ("base.tar", "layer-bases/base.tar", "tar"),
+        ("lib", "imports/old/lib", "x"),
+    ] {
+        dir.file(source, text);
+        dir.file(&format!(".stacker/{copy}"), text);
+    }
     layout(&dir, "oci", &["old"]);
     let ask = |verb: &str, more: &[&str]| {
         let mut arguments = vec!["stacker", verb, "--work-dir", dir.text()];

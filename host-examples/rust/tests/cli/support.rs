@@ -7,7 +7,7 @@ use std::process::{self, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use layerwise::oci::sha256;
-use layerwise_stores::OciLayout;
+use layerwise_stores::{Marks, OciLayout};
 use serde_json::{Value, json};
 
 /// A directory of its own for one test, removed at the end.
@@ -103,9 +103,16 @@ pub fn with_input(arguments: &[&str], input: &str) -> Run {
     }
 }
 
+/// The key of marks, which all tests and what they run share.
+fn key_file() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-marks.key")
+}
+
 /// The program.
 pub fn program() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_layerwise"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_layerwise"));
+    command.env("LAYERWISE_MARKS_KEY", key_file());
+    command
 }
 
 /// One line on standard error, word for word, and exit code 3.
@@ -166,7 +173,8 @@ impl Layout {
     }
 
     pub fn store(&self) -> OciLayout {
-        OciLayout::open(self.dir.path()).unwrap()
+        let store = OciLayout::open(self.dir.path()).unwrap();
+        store.with_marks(Marks::open(&key_file()).unwrap())
     }
 
     /// Adds an image with its layers and answers its id.
@@ -201,6 +209,41 @@ impl Layout {
         for id in built_here {
             store.set_built_here(id, true).unwrap();
         }
+    }
+
+    /// Stores a signature of an image, as cosign does; `sign` answers it in base64.
+    pub fn sign(&mut self, name: &str, sign: &dyn Fn(&[u8]) -> String) {
+        let named =
+            |entry: &&Value| entry["annotations"]["org.opencontainers.image.ref.name"] == name;
+        let entry = self.entries.iter().find(named).unwrap();
+        let digest = entry["digest"].as_str().unwrap().to_owned();
+        let payload = json!({
+            "critical": {
+                "identity": {"docker-reference": "registry.example/app"},
+                "image": {"docker-manifest-digest": digest},
+                "type": "cosign container image signature",
+            },
+            "optional": null,
+        })
+        .to_string();
+        let kind = "application/vnd.dev.cosign.simplesigning.v1+json";
+        let mut layer = self.blob(kind, payload.as_bytes());
+        let signature = sign(payload.as_bytes());
+        layer["annotations"] = json!({"dev.cosignproject.cosign/signature": signature});
+        let media_type = "application/vnd.oci.image.manifest.v1+json";
+        let config = self.blob("application/vnd.oci.image.config.v1+json", b"{}");
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": media_type, "config": config, "layers": [layer],
+        });
+        let mut entry = self.blob(media_type, manifest.to_string().as_bytes());
+        let name = format!("{}.sig", digest.replace(':', "-"));
+        entry["annotations"]["org.opencontainers.image.ref.name"] = json!(name);
+        self.entries.push(entry);
+        let index = fs::read(self.dir.path().join("index.json")).unwrap();
+        let mut index: Value = serde_json::from_slice(&index).unwrap();
+        let entries = index["manifests"].as_array_mut().unwrap();
+        entries.extend(self.entries.last().cloned());
+        self.dir.file("index.json", index.to_string());
     }
 
     fn blob(&self, media_type: &str, bytes: &[u8]) -> Value {

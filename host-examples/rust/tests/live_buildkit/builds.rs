@@ -127,6 +127,7 @@ fn a_real_cache_is_drawn_and_a_broken_one_is_told() {
     let layer = layer.filter(|entry| !kept.contains(&entry.file_name().into_string().unwrap()));
     fs::remove_file(layer.last().unwrap().path()).unwrap();
     let checked = layerwise(&["buildkit", "verify", &real]);
+    assert_eq!(checked.exit, 1, "{checked:?}");
     assert!(
         checked.stdout.contains("buildkit/layer-blob-missing"),
         "{checked:?}"
@@ -135,4 +136,112 @@ fn a_real_cache_is_drawn_and_a_broken_one_is_told() {
     let copied = layerwise(&["buildkit", "export", &target, "--from", &real, "--json"]);
     assert_eq!(copied.exit, 0, "{copied:?}");
     assert_eq!(layerwise(&["buildkit", "verify", &target]).exit, 0);
+}
+
+/// A cache in a local directory of a name, and how builders and we call it.
+struct Local {
+    path: String,
+    import: String,
+    export: String,
+}
+
+impl Local {
+    fn new(dir: &Dir, name: &str) -> Self {
+        let path = format!("{}/{name}", dir.text());
+        Self {
+            import: format!("--import-cache=type=local,src={path}"),
+            export: format!("--export-cache=type=local,mode=max,dest={path}"),
+            path,
+        }
+    }
+}
+
+/// What a comparison of two caches says.
+fn compared(old: &Local, new: &Local) -> (i32, serde_json::Value) {
+    let run = layerwise(&["buildkit", "diff", &old.path, &new.path, "--json"]);
+    (run.exit, run.json())
+}
+
+#[test]
+fn caches_go_back_and_forth_over_generations() {
+    if !met() {
+        return;
+    }
+    let (context, dir) = (Context::new(), Dir::new());
+    let generations = ["first", "cached", "again", "edited"].map(|name| Local::new(&dir, name));
+    let [first, cached, again, edited] = &generations;
+    Engine::start().build(&context, &[&first.export]);
+    // An export of imported records leaves things out; no build parts for that.
+    for (old, new) in [(first, cached), (cached, again)] {
+        let log = Engine::start().build(&context, &[&old.import, &new.export]);
+        assert_eq!(super::engine::cached(&log), STEPS, "{log}");
+        assert_eq!(compared(old, new).0, 0, "{:?}", compared(old, new));
+        assert_eq!(
+            layerwise(&["buildkit", "verify", "--read-layers", &new.path]).exit,
+            0
+        );
+    }
+    // The bytes of one file are the cause, before the steps that see it.
+    context.write("b", "another b");
+    Engine::start().build(&context, &[&again.import, &edited.export]);
+    let (exit, found) = compared(again, edited);
+    assert_eq!(exit, 1, "{found}");
+    assert_eq!(found["causes"].as_array().unwrap().len(), 1, "{found}");
+    let used = &found["first"]["differences"][1];
+    assert_eq!(found["first"]["code"], "buildkit/record-changed", "{found}");
+    assert!(
+        used["have"].as_str().unwrap().starts_with("input 1 of"),
+        "{found}"
+    );
+}
+
+#[test]
+fn verify_tells_what_a_build_with_the_cache_does() {
+    if !met() {
+        return;
+    }
+    let (registry, context, dir) = (Registry::start(), Context::new(), Dir::new());
+    let local = Local::new(&dir, "real");
+    Engine::start().build(&context, &[&local.export]);
+    let name = registry.name("cache:damaged");
+    let pushed = layerwise(&["buildkit", "export", &name, "--from", &local.path]);
+    assert_eq!(pushed.exit, 0, "{pushed:?}");
+    assert_eq!(layerwise(&["buildkit", "verify", &name]).exit, 0);
+    // The layer of the last step.
+    let shown = layerwise(&["buildkit", "inspect", &name, "--records", "--json"]).json();
+    let config = shown["config"].as_str().unwrap().replacen(':', "/", 1);
+    let config = fs::read_to_string(format!("{}/blobs/{config}", local.path)).unwrap();
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    // The layer on top of most others is that of the last step.
+    let layers = config["layers"].as_array().unwrap();
+    let depth = |mut at: usize| {
+        let mut depth = 0;
+        loop {
+            let parent = layers[at]["parent"].as_i64().unwrap_or(0);
+            match usize::try_from(parent) {
+                Ok(parent) => at = parent,
+                Err(_) => break depth,
+            }
+            depth += 1;
+        }
+    };
+    let top = (0..layers.len()).max_by_key(|at| depth(*at)).unwrap();
+    let layer = layers[top]["blob"].as_str().unwrap();
+    registry.lose("cache:damaged", layer);
+
+    let checked = layerwise(&["buildkit", "verify", &name, "--json"]);
+    assert_eq!(checked.exit, 1, "{checked:?}");
+    assert_eq!(checked.json()["standings"]["broken"], 1);
+    let import = format!("--import-cache=type=registry,ref={name}");
+    let output = format!("--output=type=local,dest={}/out", dir.text());
+    let (done, log) = Engine::start().try_build(&context, &[&import, &output]);
+    assert!(!done, "{log}");
+
+    let healed = registry.name("cache:healed");
+    let pushed = layerwise(&["buildkit", "export", &healed, "--from", &name]);
+    assert_eq!(pushed.exit, 0, "{pushed:?}");
+    assert_eq!(layerwise(&["buildkit", "verify", &healed]).exit, 0);
+    let import = format!("--import-cache=type=registry,ref={healed}");
+    let log = Engine::start().build(&context, &[&import, &output]);
+    assert_eq!(cached(&log), STEPS - 1, "{log}");
 }

@@ -63,6 +63,13 @@ impl Engine {
     /// Builds a context and answers what was said of each step.
     #[track_caller]
     pub fn build(&self, context: &Context, more: &[&str]) -> String {
+        let (done, log) = self.try_build(context, more);
+        assert!(done, "{log}");
+        log
+    }
+
+    /// Builds a context; answers whether that was done, and what was said.
+    pub fn try_build(&self, context: &Context, more: &[&str]) -> (bool, String) {
         let local = context.place.path().to_str().unwrap();
         let mut arguments = vec![
             "--addr".to_owned(),
@@ -75,8 +82,7 @@ impl Engine {
         ];
         arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
         let output = process::run("buildctl", arguments, None);
-        assert!(output.success, "{}", output.stderr);
-        output.stderr
+        (output.success, output.stderr)
     }
 }
 

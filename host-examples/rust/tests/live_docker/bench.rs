@@ -129,6 +129,7 @@ pub fn foretell(engine: &Engine, build: &Build) -> Vec<Answer> {
             config: Some(stage.ask(instruction, parent.as_deref()).to_string()),
             parent,
             platform: engine.platform.clone(),
+            last: false,
         };
         let why = session.explain(&step).unwrap();
         let answer = session.lookup(&step).unwrap();

@@ -99,6 +99,7 @@ fn ask_first(mut session: Session, engine: &Engine, build: &Build) -> (Answer, E
         parent: None,
         config: Some(stage.ask(&build.steps[0], None).to_string()),
         platform: engine.platform.clone(),
+        last: false,
     };
     let why = session.explain(&step).unwrap();
     (session.plan(&step).unwrap(), why)

@@ -11,7 +11,7 @@ use super::process::{Place, Service};
 pub struct Registry {
     // Dropped in this order: the registry ends before its files go.
     _service: Service,
-    _place: Place,
+    place: Place,
     /// Where it listens, such as `127.0.0.1:5000`.
     pub address: String,
 }
@@ -35,9 +35,22 @@ impl Registry {
         }
         Self {
             _service: service,
-            _place: place,
+            place,
             address,
         }
+    }
+
+    /// Takes a blob away from an image's repository, as a clean-up does.
+    #[allow(dead_code, reason = "the tests of BuildKit's caches use it")]
+    pub fn lose(&self, image: &str, digest: &str) {
+        let name = image.split(':').next().unwrap();
+        let (algorithm, hex) = digest.split_once(':').unwrap();
+        let storage = self.place.path().join("storage/docker/registry/v2");
+        let layers = storage.join("repositories/live").join(name);
+        let link = layers.join("_layers").join(algorithm).join(hex);
+        fs::remove_file(link.join("link")).unwrap();
+        let blobs = storage.join("blobs").join(algorithm);
+        fs::remove_dir_all(blobs.join(&hex[..2]).join(hex)).unwrap();
     }
 
     /// A name for an image in it.

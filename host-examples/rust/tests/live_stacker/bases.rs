@@ -13,7 +13,7 @@ const STACKERFILE: &str = "\
 docker:
   from: {type: docker, url: 'docker://registry.example/dir/ubuntu:24.04'}
 oci:
-  from: {type: oci, url: '/elsewhere/oci:centos-9'}
+  from: {type: oci, url: '.stacker/layer-bases/oci:centos-9'}
 child:
   from: {type: built, tag: oci}
 ";
@@ -99,7 +99,7 @@ fn bases_by_umoci_and_by_skopeo() {
         assert_eq!(sides["have"], centos);
         assert_eq!(sides["want"], digest(&project, BASES, "centos-9"));
         assert_eq!(
-            project.lookup("child")["error"]["code"],
+            project.lookup("child")["reason"]["code"],
             "stacker/base-not-cached"
         );
         assert_eq!(project.lookup("docker")["outcome"], "hit");

@@ -17,7 +17,8 @@ const TIMES: u32 = 200;
 /// directory of the cache, which is in the middle of writing.
 #[test]
 fn killed_puts_lose_nothing() {
-    let mut stackerfile = "big:\n  from: {type: scratch}\n  imports: [tree]\n".to_owned();
+    let mut stackerfile =
+        "big:\n  from: {type: scratch}\n  imports: [http://127.0.0.1/tree]\n".to_owned();
     for n in 0..TIMES {
         let on = if n % 2 == 0 { "big" } else { "l0" };
         let _ = writeln!(stackerfile, "l{n}:\n  from: {{type: built, tag: {on}}}");

@@ -25,12 +25,14 @@ use super::project::{Project, done};
 const STACKERFILE: &str = "\
 layer:
   from: {type: scratch}
-  imports: [tree]
+  imports: [http://127.0.0.1/tree]
   overlay_dirs: [{source: over, dest: /}]
 ";
 
 const KEYWORDS: &str = "type,link,uid,gid,xattr,mode,sha256digest";
 
+/// On a server, so that its copy decides and can be made as it is needed here.
+const IMPORT: &str = "http://127.0.0.1/tree";
 const TREE: &str = ".stacker/imports/layer/tree";
 
 /// Names that need an encoding, and some that only look as if they did.
@@ -150,7 +152,12 @@ fn functions(project: &Project) -> Functions {
 /// A recorded tree as text.
 fn recorded(project: &Project, member: &str, key: &str) -> Vec<u8> {
     let path = project.path(key);
-    let entry = &project.cache()["cache"]["layer"][member][path.to_str().unwrap()];
+    let key = if key.contains("://") {
+        key
+    } else {
+        path.to_str().unwrap()
+    };
+    let entry = &project.cache()["cache"]["layer"][member][key];
     let text = entry["Hash"].as_str().unwrap_or_else(|| panic!("{entry}"));
     STANDARD.decode(text).unwrap()
 }
@@ -230,7 +237,7 @@ fn gomtree_accepts_what_we_record_and_we_accept_its() {
     let project = project();
     done(&mut project.put("layer"));
     let mut functions = functions(&project);
-    for (member, key, tree) in [("Imports", "tree", TREE), ("OverlayDirs", "over", "over")] {
+    for (member, key, tree) in [("Imports", IMPORT, TREE), ("OverlayDirs", "over", "over")] {
         let tree = project.path(tree);
         let ours = recorded(&project, member, key);
         let (same, words) = validate(gomtree, &ours, &tree);
@@ -276,7 +283,7 @@ fn a_poisoned_tree_is_poisoned_for_gomtree_too() {
         miss["reason"]["code"], "stacker/import-dir-changed",
         "{miss}"
     );
-    let ours = recorded(&project, "Imports", "tree");
+    let ours = recorded(&project, "Imports", IMPORT);
     let (same, words) = validate(gomtree, &ours, &project.path(TREE));
     assert!(!same, "{words}");
 }

@@ -14,7 +14,7 @@ fn puts_at_once_are_all_kept() {
     for n in 0..ROUNDS * WRITERS {
         let _ = writeln!(
             stackerfile,
-            "l{n}:\n  from: {{type: scratch}}\n  imports: [f]"
+            "l{n}:\n  from: {{type: scratch}}\n  imports: [http://127.0.0.1/f]"
         );
     }
     let project = Project::new(&stackerfile);

@@ -95,6 +95,37 @@ fn a_call_that_is_stopped_is_in_it() {
     }
 }
 
+/// Names that somebody put there before, knowing what comes, are not written to.
+#[cfg(unix)]
+#[test]
+fn what_is_there_is_never_replaced() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("recorded/planted");
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap();
+    let victim = directory.join("victim");
+    fs::write(&victim, "mine").unwrap();
+    let process = std::process::id();
+    for count in 0..300 {
+        let name = directory.join(format!("{process}-{count}.json.gz"));
+        std::os::unix::fs::symlink(&victim, name).unwrap();
+    }
+    let engine = engine(Some(Recorder::to_directory(&directory)), Net::Deadline);
+    let limits = SessionLimits::default();
+    let mut session = engine.docker(lent(), Options::default(), limits).unwrap();
+    session.lookup(&step()).unwrap();
+    drop(session);
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+    let all = fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap());
+    let made: Vec<_> = all
+        .filter(|entry| entry.file_type().unwrap().is_file() && entry.path() != victim)
+        .collect();
+    assert_eq!(made.len(), 1, "{made:?}");
+    assert!(load(&made[0].path()).is_ok());
+    fs::remove_dir_all(&directory).unwrap();
+}
+
 #[test]
 fn a_file_for_each_instance() {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("recorded/each");

@@ -311,7 +311,7 @@ pub(super) struct ResultOf {
 pub(super) struct Lookup {
     pub record: String,
     pub digest: String,
-    pub output: u32,
+    pub output: i32,
     pub input: u32,
     pub selector: String,
     pub targets: Vec<String>,

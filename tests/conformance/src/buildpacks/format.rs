@@ -60,7 +60,7 @@ pub struct Element {
     pub api: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestoreExpected {
     pub error: Option<String>,
@@ -69,14 +69,14 @@ pub struct RestoreExpected {
     pub decisions: Vec<Decision>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Content {
     Text(String),
     Toml(Box<RawValue>),
 }
 
-#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     pub buildpack: String,

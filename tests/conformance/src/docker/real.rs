@@ -206,6 +206,7 @@ impl Timeline<'_> {
             parent: Some(probe.parent.clone()).filter(|id| !id.is_empty()),
             config: Some(probe.config.get().to_owned()),
             platform: self.platform.clone(),
+            last: false,
         };
         self.later(probe, op, &step, check);
         if let Some(sources) = &probe.sources {

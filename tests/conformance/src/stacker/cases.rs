@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::scenario::{TreeEntry, write_tree};
+use super::scenario::{TreeEntry, failure, write_tree};
 use super::{Head, Host, Subject, bytes, changed, error, text_or_base64};
 use crate::memory_fs::MemoryFs;
 
@@ -207,7 +207,7 @@ fn walk(subject: &dyn Subject, case: Walk) -> Result<Value, String> {
                 }
                 answer
             }
-            Err(problem) => error(&problem),
+            Err(problem) => failure(&problem, &[]),
         },
     )
 }

@@ -59,6 +59,9 @@ pub(super) struct TreeEntry {
     _major: Option<u32>,
     #[serde(rename = "minor")]
     _minor: Option<u32>,
+    /// For people.
+    #[serde(rename = "note")]
+    _note: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -326,7 +329,8 @@ impl World<'_> {
         if stored.is_err() && (self.fs.paths() != before || after != cache_text) {
             return Err("a put that failed has changed a file".to_owned());
         }
-        if let Ok(effects) = plan {
+        // A put that cannot be saved was planned all the same.
+        if let (Ok(effects), Ok(_)) = (plan, &stored) {
             let path = paths::encode(&self.cache_file);
             let planned = effects.iter().find_map(|effect| match effect {
                 layerwise::stacker::Effect::Create(writing)
@@ -486,7 +490,7 @@ fn lookup_answer(answer: &Answer) -> Result<Value, String> {
 }
 
 /// An error with the data its kind has.
-fn failure(error: &Error, causes: &[Finding]) -> Value {
+pub(super) fn failure(error: &Error, causes: &[Finding]) -> Value {
     let code = code(error);
     let mut members = Map::from_iter([
         ("outcome".to_owned(), json!("error")),

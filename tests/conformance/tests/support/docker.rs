@@ -23,6 +23,7 @@ pub fn step(config: &str) -> Step {
         parent: None,
         config: Some(config.to_owned()),
         platform: platform("linux/amd64"),
+        last: false,
     }
 }
 

@@ -348,7 +348,10 @@ fn stored(draw: &mut Draw, items: usize) -> Option<u64> {
     let session = session(Some(registry));
     let mut meter = Meter::new();
     meter.add(session.detect(&text), session.spent());
-    meter.add(session.inspect(place, &manifest, &[]), session.spent());
+    meter.add(
+        session.inspect(place, &manifest, false, &[]),
+        session.spent(),
+    );
     let cache = session.open(place, &manifest, &semantics, &[]);
     let cache = meter.add(cache, session.spent())?;
     ask(&session, &cache, &web, &mut meter);

@@ -345,7 +345,8 @@ fn plans(draw: &mut Draw, items: usize) -> Option<u64> {
         semantics,
         group,
         layers: (0..items).map(local).collect(),
-        sbom: digest(0),
+        platform_api: String::new(),
+        sbom: None,
         previous: cached.then(|| label(&ids)),
     };
     let limits = SessionLimits::default();

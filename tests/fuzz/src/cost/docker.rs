@@ -185,6 +185,7 @@ fn step(parent: Option<&str>, config: &str) -> Step {
         parent: parent.map(str::to_owned),
         config: Some(config.to_owned()),
         platform: platform(),
+        last: false,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use layerwise::mtree::base64;
 use layerwise::oci::sha256;
 use layerwise::semantics::Semantics;
-use layerwise::stacker::{Epoch, HostFacts, LayerDefinition, Options, Places, parse_tag};
+use layerwise::stacker::{Build, Epoch, HostFacts, LayerDefinition, Options, Places, parse_tag};
 use layerwise_conformance::memory_fs::MemoryFs;
 use layerwise_host::stacker::{Functions, Session};
 use layerwise_host::{Lent, SessionLimits};
@@ -58,6 +58,10 @@ fn options(draw: &mut Draw) -> Options {
         },
         epoch: Epoch::Unset,
         dry_run: draw.below(2) == 0,
+        build: (draw.below(2) == 0).then(|| Build {
+            directory: "/w".to_owned(),
+            types: vec![draw.text(&["tar", "squashfs", "tar+true"])],
+        }),
         ..Options::default()
     }
 }

@@ -111,7 +111,7 @@ pub fn run(bytes: &[u8], through: Through) -> Log {
     }
     let config = config(&mut draw);
     let descriptors = descriptors(&mut draw);
-    let semantics = semantics(&mut draw, &["0.32", "0.8-dev"]);
+    let semantics = semantics(&mut draw, &["0.33", "0.32", "0.8-dev"]);
     let caps = caps(&mut draw, &LIMITS);
     let query = query(&mut draw);
     if draw.below(2) == 0 {
@@ -133,7 +133,7 @@ pub fn run(bytes: &[u8], through: Through) -> Log {
 
 fn export(draw: &mut Draw, answers: Draw, through: Through) -> Log {
     let options = Options {
-        semantics: semantics(draw, &["0.32", "0.8-dev"]),
+        semantics: semantics(draw, &["0.33", "0.32", "0.8-dev"]),
         oci: draw.below(3) > 0,
         image: draw.below(3) > 0,
         policy: Policy {
@@ -210,13 +210,13 @@ fn open(
             ask!(cache, query, log);
             log.note(
                 "inspect",
-                buildkit::inspect(host, host, place, manifest, caps),
+                buildkit::inspect(host, host, place, manifest, false, caps),
             );
         }
         Through::Component => {
             let session = session(host);
             ask!(session.open(place, manifest, semantics, caps), query, log);
-            log.note("inspect", session.inspect(place, manifest, caps));
+            log.note("inspect", session.inspect(place, manifest, false, caps));
         }
     })
 }
@@ -358,7 +358,7 @@ fn query(draw: &mut Draw) -> Query {
     Query {
         record: draw.perhaps(|draw| draw.text(&DIGESTS)),
         digest: draw.text(&DIGESTS),
-        output: handle(draw),
+        output: i32::try_from(handle(draw)).unwrap_or(-1),
         input: handle(draw),
         selector: selector(draw),
     }

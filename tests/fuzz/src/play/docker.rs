@@ -153,6 +153,7 @@ fn step(draw: &mut Draw, material: &Material) -> Step {
         }),
         config: draw.perhaps(|draw| draw.text(&CONFIGS)),
         platform: platform(draw),
+        last: draw.rarely(4),
     }
 }
 

@@ -1,6 +1,6 @@
 //! stacker's build cache over a file system that makes its answers up.
 
-use layerwise::stacker::{Epoch, HostFacts, LayerDefinition, Options, Places, Session};
+use layerwise::stacker::{Build, Epoch, HostFacts, LayerDefinition, Options, Places, Session};
 
 use super::{Through, caps, lent, limits, semantics, with_host};
 use crate::draw::Draw;
@@ -133,6 +133,10 @@ fn options(draw: &mut Draw) -> Options {
         epoch: *draw.one(&[Epoch::Unset, Epoch::Seconds(0), Epoch::Unstated]),
         definitions: definitions(draw),
         dry_run: draw.rarely(4),
+        build: (draw.below(2) == 0).then(|| Build {
+            directory: "/w".to_owned(),
+            types: vec![draw.text(&["tar", "squashfs", "tar+true"])],
+        }),
         limits: caps(draw, &LIMITS),
     }
 }

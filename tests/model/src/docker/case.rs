@@ -55,6 +55,7 @@ impl Asked {
             parent,
             config: self.config.clone(),
             platform: self.platform.clone(),
+            last: false,
         }
     }
 }

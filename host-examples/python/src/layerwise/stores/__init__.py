@@ -10,6 +10,7 @@
 
 from .credentials import Bearer, Identity, Keys, Password
 from .files import Files
+from .marks import Marks
 from .memory import Memory
 from .oci_layout import OciLayout
 from .places import Root
@@ -21,6 +22,7 @@ __all__ = [
     "Files",
     "Identity",
     "Keys",
+    "Marks",
     "Memory",
     "OciLayout",
     "Password",

@@ -7,13 +7,10 @@ import re
 import ssl
 
 import urllib3
-from urllib3.exceptions import HTTPError
-from urllib3.response import BaseHTTPResponse
 
-from ..errors import Failure, quote
+from ..errors import Failure
 from ..types import FailureCode
-
-_LONGEST_WORDS = 200
+from .hiding import without_addresses
 
 
 class Trouble(Exception):
@@ -66,21 +63,6 @@ def challenges_in(header: str) -> list[tuple[str, dict[str, str]]]:
     return found
 
 
-def refused(what: str, response: BaseHTTPResponse) -> Failure:
-    """The failure for a status that is no success, with the registry's words."""
-    try:
-        body = response.read(16 << 10, decode_content=False)
-        errors = json.loads(body)["errors"]
-        words = [str(errors[0].get(name) or "") for name in ("code", "message")]
-    except (HTTPError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError):
-        words = ["", ""]
-    finally:
-        response.close()
-    message = f"{what}: the registry answers {response.status}"
-    message += "".join(f", {quote(text[:_LONGEST_WORDS])}" for text in words if text)
-    return Failure(code(response.status, words[0]), message)
-
-
 _CODES = {
     400: FailureCode.INVALID,
     401: FailureCode.UNAUTHORIZED,
@@ -98,6 +80,7 @@ _CODES = {
 
 
 def code(status: int, reason: str) -> FailureCode:
+    """What a status means, with the registry's code for the reason."""
     if status == 400 and reason in ("DIGEST_INVALID", "SIZE_INVALID"):
         return FailureCode.CORRUPT
     if status == 400 and reason == "MANIFEST_BLOB_UNKNOWN":
@@ -107,12 +90,13 @@ def code(status: int, reason: str) -> FailureCode:
 
 
 def trouble(what: str, error: Exception) -> Trouble:
+    """What an error of the library means. Its text may repeat an address."""
     reason = getattr(error, "reason", None) or error
     if isinstance(reason, ssl.SSLError):
         message = f"{what}: the connection is not safe: {reason.reason or reason}"
         raise Failure(FailureCode.UNAVAILABLE, message.replace("_", " ")) from None
     words = "it takes too long" if isinstance(error, urllib3.exceptions.TimeoutError) else reason
-    text = str(words).rpartition("Error: ")[2] or type(error).__name__
+    text = without_addresses(str(words).rpartition("Error: ")[2]) or type(error).__name__
     return Trouble(Failure(FailureCode.UNAVAILABLE, f"{what}: {text[:1].lower()}{text[1:]}"))
 
 

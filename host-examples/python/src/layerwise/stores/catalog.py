@@ -32,6 +32,7 @@ from .documents import (
 )
 from .hashing import is_digest
 from .layout import Layout
+from .marks import ELSEWHERE, Marks, provenance
 
 #: The largest manifest or index, as registries have it.
 _LONGEST_DOCUMENT = 4 << 20
@@ -60,17 +61,16 @@ class Notes:
 
     #: The recorded parent, as it is written.
     parent: str | None = None
-    built: Provenance = Provenance.UNKNOWN
+    #: What its entries say of whether it was built here, in their order.
+    marks: list[str] = field(default_factory=list)
 
     def take(self, index: Index, position: int) -> None:
         """Takes what an entry notes, unless another one has said it already."""
         if self.parent is None:
             self.parent = index.annotation(position, PARENT) or None
-        if self.built is Provenance.UNKNOWN:
-            self.built = {
-                "true": Provenance.BUILT_HERE,
-                "false": Provenance.ELSEWHERE,
-            }.get(index.annotation(position, BUILT_HERE) or "", Provenance.UNKNOWN)
+        mark = index.annotation(position, BUILT_HERE)
+        if mark is not None:
+            self.marks.append(mark)
 
     def checked_parent(self, image: str) -> str | None:
         """The recorded parent; `corrupt` when it is not an id."""
@@ -109,8 +109,11 @@ class Known:
 class Catalog:
     """Everything that is known without reading config documents."""
 
-    def __init__(self, layout: Layout, text: bytes, before: Catalog | None = None) -> None:
+    def __init__(
+        self, layout: Layout, marks: Marks, text: bytes, before: Catalog | None = None
+    ) -> None:
         self._layout = layout
+        self._marks = marks
         self._text = text
         self._nodes: dict[Pointer, Manifest | list[Entry] | Failure] = {}
         self._known_nodes = before._nodes if before else {}
@@ -201,7 +204,45 @@ class Catalog:
                     failure = failure or why
         return sorted(ids), failure
 
-    def note(self, index: Index, known: Known, key: str, value: str) -> None:
+    def built(self, image: str, notes: Notes) -> Provenance:
+        """Who built an image; fails when there are marks and the key of this host
+        cannot be used.
+        """
+        return provenance(self._marks.deciding(image, notes.parent, notes.marks))
+
+    def ignored_marks(self) -> int:
+        """How many marks mean nothing here: of other hosts, or of earlier versions."""
+        known = [(image, of.notes) for image, of in self.images.items()]
+        known += [(image, of.notes) for image, of in self.unreadable.items()]
+        return sum(
+            not self._marks.holds(image, notes.parent, mark)
+            for image, notes in known
+            for mark in notes.marks
+        )
+
+    def mark(self, index: Index, known: Known, built_here: bool) -> None:
+        """Notes in the entries of an image whether it was built here."""
+        value = self._marks.make(known.id, known.notes.parent) if built_here else ELSEWHERE
+        self._note(index, known, BUILT_HERE, value)
+
+    def put_on(self, index: Index, known: Known, parent: str) -> None:
+        """Notes the parent of an image. A mark is one of an image on its parent, so
+        those that hold are made anew.
+        """
+        before = known.notes.parent
+        marked = [
+            position
+            for position in known.entries
+            if index.annotation(position, IMAGE) == known.id
+            and (text := index.annotation(position, BUILT_HERE)) not in (None, ELSEWHERE)
+            and self._marks.holds(known.id, before, text or "")
+        ]
+        self._note(index, known, PARENT, parent)
+        if parent != before:
+            for position in marked:
+                index.note(position, known.id, BUILT_HERE, self._marks.make(known.id, parent))
+
+    def _note(self, index: Index, known: Known, key: str, value: str) -> None:
         """Notes something of an image in its entries; one that has none, because it
         is in a nested index, gets one.
         """
@@ -214,9 +255,9 @@ class Catalog:
         position = index.push(media_type, digest, size)
         if known.notes.parent is not None:
             index.note(position, known.id, PARENT, known.notes.parent)
-        if known.notes.built is not Provenance.UNKNOWN:
-            built = "true" if known.notes.built is Provenance.BUILT_HERE else "false"
-            index.note(position, known.id, BUILT_HERE, built)
+        mark = self._marks.deciding(known.id, known.notes.parent, known.notes.marks)
+        if mark is not None:
+            index.note(position, known.id, BUILT_HERE, mark)
         return position
 
     def _walk(self, start: list[Entry]) -> None:

@@ -10,11 +10,10 @@ import errno
 import os
 import stat
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from types import TracebackType
-from typing import IO, Self, TypeVar
+from typing import Self, TypeVar
 
 from ..errors import Failure
 from ..filesystem import Attribute, Change, Content, Entry, Facts, Hashing, Kind
@@ -23,7 +22,6 @@ from .causes import Cause, cause_of, changed
 from .hashing import digest_of, sha256
 from .paths import encode, lossy
 from .places import (
-    Intent,
     Place,
     Root,
     Roots,
@@ -59,12 +57,23 @@ class Files:
     They stay open until `close`: whatever happens to their names later, paths
     lead into the same directories. A path belongs to the root with the longest
     name that it begins with. `lock_wait` is how many seconds a writer waits for
-    the others of its directory.
+    the others of its directory. A walk goes at most `walk_depth` directories deep,
+    and answers at most `walk_entries` with `walk_path_bytes` of paths.
     """
 
-    def __init__(self, *roots: Root, lock_wait: float = 30.0) -> None:
+    def __init__(
+        self,
+        *roots: Root,
+        lock_wait: float = 30.0,
+        walk_depth: int = 256,
+        walk_entries: int = 10_000_000,
+        walk_path_bytes: int = 512 << 20,
+    ) -> None:
         self._roots = Roots(roots)
         self._wait = lock_wait
+        self._depth = walk_depth
+        self._most = walk_entries
+        self._path_bytes = walk_path_bytes
         weakref.finalize(self, self._roots.close)
 
     def close(self) -> None:
@@ -81,22 +90,6 @@ class Files:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    @contextmanager
-    def open_file(self, path: str) -> Iterator[IO[bytes]]:
-        """Opens a regular file for reading, for hosts that move what is in it."""
-        with failing("open", path), self._roots.place(path) as place:
-            descriptor = place.open_file()
-        with open(descriptor, "rb") as file:
-            yield file
-
-    def open_directory(self, path: str) -> int:
-        """Opens a directory in a writable root, for hosts that put things there.
-
-        The caller closes the descriptor.
-        """
-        with failing("open", path), self._roots.place(path, intent=Intent.CHANGE) as place:
-            return place.open_dir()
 
     def stat(self, paths: Sequence[str], follow: bool, want: Facts) -> Sequence[Entry | Failure]:
         """See `Filesystem.stat`."""
@@ -130,7 +123,8 @@ class Files:
         with failing("walk", root), self._roots.place(root, follow=False) as place:
             if not stat.S_ISDIR(place.stat().st_mode):
                 raise NotADirectoryError(errno.ENOTDIR, "")
-            return _Walk(root, want, limit).run(place)
+            limit = min(limit, self._most)
+            return _Walk(root, want, limit, self._depth, self._path_bytes).run(place)
 
     def hash(self, files: Sequence[Hashing]) -> Sequence[str | Failure]:
         """See `Filesystem.hash`."""
@@ -280,6 +274,10 @@ def _read(place: Place, limit: int) -> Content:
     return Content(text, is_lossy, sha256(content))
 
 
+def _over(what: str, limit: str, most: int) -> Cause:
+    return Cause(FailureCode.TOO_LARGE, f"{what} is more than the limit {limit} of {most}")
+
+
 class _Level:
     """A directory whose names are being gone through."""
 
@@ -299,10 +297,13 @@ class _Level:
 class _Walk:
     """A directory before what is in it, names in the order of their bytes."""
 
-    def __init__(self, root: str, want: Facts, limit: int) -> None:
+    def __init__(self, root: str, want: Facts, limit: int, depth: int, path_bytes: int) -> None:
         self._root = root
         self._want = want
         self._limit = limit
+        self._depth = depth
+        self._path_bytes = path_bytes
+        self._room = path_bytes
         self._entries: list[Entry] = []
         self._levels: list[_Level] = []
 
@@ -329,7 +330,12 @@ class _Walk:
             assert level.fd is not None
             found = stat_at(level.fd, name)
             self._check()
+            self._room -= len(text)
+            if self._room < 0:
+                raise _over("the size of its paths", "walk-path-bytes", self._path_bytes)
             if stat.S_ISDIR(found.st_mode):
+                if len(path) > self._depth:
+                    raise _over("its depth", "walk-depth", self._depth)
                 self._enter(open_dir(level.fd, name), text, path)
             else:
                 self._entries.append(_named_entry(text, level.fd, name, found, self._want))

@@ -84,7 +84,9 @@ class Layers:
         for digest, (entry, images) in sorted(self._blobs.get(diff_id, {}).items()):
             there = [catalog.images[image] for image in images if image in catalog.images]
             if there and self._is_there(entry):
-                built_here = any(known.notes.built is Provenance.BUILT_HERE for known in there)
+                built_here = any(
+                    catalog.built(known.id, known.notes) is Provenance.BUILT_HERE for known in there
+                )
                 fitting.append((not built_here, digest, entry))
         if not fitting:
             message = (

@@ -7,18 +7,17 @@ digest. Other files beside these are allowed.
 Writers hold an exclusive lock on `.layerwise.lock`, write blobs first, and then
 replace `index.json` by rename. Other tools know nothing of the lock, so
 `index.json` is compared once more right before it is replaced, and a change is
-made anew on what they wrote. All programs of this project keep to this.
+made anew on what they wrote. All programs of this project keep to this. No link
+below the directory is followed, see `below`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
-import functools
 import hashlib
-import itertools
 import os
+import secrets
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from typing import IO, TypeVar
 
 from ..errors import Failure, quote
 from ..types import FailureCode
+from .below import Directory, opened, quoted
 from .causes import failure_of, too_large
 from .documents import Index, dump, load
 from .hashing import algorithm, sha256, verifies
@@ -35,6 +35,8 @@ from .hashing import algorithm, sha256, verifies
 T = TypeVar("T")
 
 _VERSION = "1.0.0"
+_MARKER = "oci-layout"
+_INDEX = "index.json"
 _TEMPORARY = ".layerwise.tmp"
 _LOCK = ".layerwise.lock"
 _UPLOAD = ".layerwise.blob."
@@ -44,17 +46,24 @@ _ATTEMPTS = 10
 #: Other tools write `index.json` in place. One that ends early is read again.
 _READS = 5
 _PAUSE = 0.02
-_CHUNK = 1 << 20
-
-_unique = itertools.count()
 
 
 class Layout:
-    """A layout directory that need not be there yet."""
+    """A layout directory that need not be there yet.
 
-    def __init__(self, root: str | os.PathLike[str], *, lock_wait: float = 10.0) -> None:
+    `within` is a directory that it must lie below, without links on the way.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        within: Path | None = None,
+        lock_wait: float = 10.0,
+    ) -> None:
         self.root = Path(root)
         self.lock_wait = lock_wait
+        self._within = within
 
     def create(self) -> None:
         """Makes an empty layout, unless there is one.
@@ -62,59 +71,49 @@ class Layout:
         `oci-layout` comes last: it is what makes a directory a layout. `conflict`
         when other things are there.
         """
-        marker = self.root / "oci-layout"
-        if marker.exists():
-            return
-        with _io("create", self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
-        with _io("read", self.root):
-            names = sorted(os.listdir(self.root))
-        for name in names:
-            ours = name in ("blobs", "index.json", "oci-layout") or name.startswith(".layerwise.")
-            if not ours:
-                text = f"{_path(self.root)} is not an oci image layout and holds {quote(name)}"
-                raise Failure(FailureCode.CONFLICT, text)
-        with self.locked():
-            blobs = self.root / "blobs" / "sha256"
-            with _io("create", blobs):
-                blobs.mkdir(parents=True, exist_ok=True)
-            if not self.index_path.exists():
-                self._replace(self.index_path, Index.empty().text())
-            self._replace(marker, dump({"imageLayoutVersion": _VERSION}))
+        with self._opened(make=True) as root:
+            if root.has(_MARKER):
+                return
+            for name in root.names():
+                if name not in ("blobs", _INDEX, _MARKER) and not name.startswith(".layerwise."):
+                    text = f"{quoted(self.root)} is not an oci image layout and holds {quote(name)}"
+                    raise Failure(FailureCode.CONFLICT, text)
+            with self._locked(root):
+                with root.enter("blobs", "sha256", make=True):
+                    pass
+                if not root.has(_INDEX):
+                    self._replace(root, _INDEX, root, Index.empty().text())
+                self._replace(root, _MARKER, root, dump({"imageLayoutVersion": _VERSION}))
 
     def check(self) -> None:
         """Whether it is a layout of the version that is known here.
 
         `not-found` when it is none, `corrupt`, `unsupported` for another version.
         """
-        path = self.root / "oci-layout"
+        path = self.root / _MARKER
         try:
-            text = read_file(path, 4096)
+            with self._opened() as root:
+                text = root.read(_MARKER, 4096)
         except Failure as failure:
-            message = f"{_path(self.root)} is not an oci image layout: {failure}"
+            message = f"{quoted(self.root)} is not an oci image layout: {failure}"
             raise Failure(failure.code, message) from None
         try:
             version = load(text)["imageLayoutVersion"]
         except (ValueError, KeyError, TypeError) as error:
-            raise Failure(FailureCode.CORRUPT, f"{_path(path)}: {error}") from None
+            raise Failure(FailureCode.CORRUPT, f"{quoted(path)}: {error}") from None
         if version != _VERSION:
-            message = f"{_path(path)} has the version {quote(str(version))}: expected "
+            message = f"{quoted(path)} has the version {quote(str(version))}: expected "
             raise Failure(FailureCode.UNSUPPORTED, f'{message}"{_VERSION}"')
 
     @property
     def index_path(self) -> Path:
         """Where `index.json` is."""
-        return self.root / "index.json"
+        return self.root / _INDEX
 
     def index_text(self) -> bytes:
         """The bytes of `index.json`."""
-        text = read_file(self.index_path, _LONGEST_INDEX)
-        for _ in range(_READS - 1):
-            if text.rstrip().endswith(b"}"):
-                break
-            time.sleep(_PAUSE)
-            text = read_file(self.index_path, _LONGEST_INDEX)
-        return text
+        with self._opened() as root:
+            return self._index_text(root)
 
     def index(self) -> Index:
         """What `index.json` lists."""
@@ -125,67 +124,50 @@ class Layout:
 
         `change` runs again when another program wrote the file in between.
         """
-        with self.locked():
+        with self._opened() as root, self._locked(root):
             for _ in range(_ATTEMPTS):
-                text = self.index_text()
+                text = self._index_text(root)
                 before = Index.parse(self.root, text)
                 index = before.copy()
                 answer = change(index)
                 if index == before:
                     return answer
-                if self._replace(self.index_path, index.text(), functools.partial(self._is, text)):
-                    return answer
-        message = f"another program keeps changing {_path(self.index_path)}"
-        raise Failure(FailureCode.CONFLICT, message)
 
-    def _is(self, text: bytes) -> bool:
-        return read_file(self.index_path, _LONGEST_INDEX) == text
+                def unchanged(text: bytes = text) -> bool:
+                    return root.read(_INDEX, _LONGEST_INDEX) == text
+
+                if self._replace(root, _INDEX, root, index.text(), unchanged):
+                    return answer
+        message = f"another program keeps changing {quoted(self.index_path)}"
+        raise Failure(FailureCode.CONFLICT, message)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the lock. The file stays: removing it would let two writers hold
-        locks on different files of the same name.
-        """
-        path = self.root / _LOCK
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            message = f"cannot lock {_path(path)}: it is not a regular file"
-            raise Failure(FailureCode.DENIED, message)
-        with _io("lock", path):
-            file = path.open("ab")
-        with file:
-            end = time.monotonic() + self.lock_wait
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() >= end:
-                        message = f"the store is locked: another writer holds {_path(path)}"
-                        raise Failure(FailureCode.UNAVAILABLE, message) from None
-                    time.sleep(0.005)
-                except OSError as error:
-                    raise failure_of("lock", path, error) from None
+        """Holds the lock."""
+        with self._opened() as root, self._locked(root):
             yield
 
     def blob_path(self, digest: str) -> Path:
-        """Where a blob is. Only a checked digest becomes part of a path."""
-        name, _, digits = digest.partition(":")
-        return self.root / "blobs" / name / digits
+        """Where a blob is, for messages. Only a checked digest becomes part of a path."""
+        return self.root.joinpath(*_parts(digest))
 
     def check_reachable(self, digest: str) -> None:
         """Whether blobs can be looked up where this one is: `denied`, `corrupt` when
-        something else is there. A directory that is not there holds nothing.
+        something else is there, such as a link. A directory that is not there holds
+        nothing.
         """
-        directory = self.blob_path(digest).parent
-        try:
-            with _io("search", directory), contextlib.suppress(FileNotFoundError):
-                # Not a `Path`, which leaves the dot away.
-                os.stat(f"{directory}/.")
-        except Failure as failure:
-            if failure.code is not FailureCode.NOT_FOUND:
-                raise
-            message = f"{_path(directory)} is not a directory"
-            raise Failure(FailureCode.CORRUPT, message) from None
+        algorithm_path = self.blob_path(digest).parent
+        *names, _ = _parts(digest)
+        with self._opened() as root:
+            try:
+                with root.enter(*names):
+                    pass
+            except Failure as failure:
+                if failure.code is not FailureCode.NOT_FOUND:
+                    raise
+                if not _missing(root, names):
+                    message = f"{quoted(algorithm_path)} is not a directory"
+                    raise Failure(FailureCode.CORRUPT, message) from None
 
     def read_blob(self, digest: str, size: int, limit: int) -> bytes:
         """Reads a blob of exactly `size` bytes and checks it.
@@ -199,26 +181,34 @@ class Layout:
             content = file.read(size + 1)
         if verifies(digest, content):
             return content
-        message = f"{_path(self.blob_path(digest))} does not have the digest it is named after"
+        message = f"{quoted(self.blob_path(digest))} does not have the digest it is named after"
         raise Failure(FailureCode.CORRUPT, message)
 
     @contextlib.contextmanager
     def open_blob(self, digest: str, size: int) -> Iterator[BufferedReader]:
         """Opens a blob of this size; its bytes are not checked."""
-        path = self.blob_path(digest)
-        there = file_size(path)
-        if there != size:
-            code = FailureCode.TRUNCATED if there < size else FailureCode.CORRUPT
-            raise Failure(code, f"{_path(path)} has {there} bytes, expected {size}")
-        with _io("read", path):
-            file = path.open("rb")
-        with file:
+        *names, name = _parts(digest)
+        with (
+            self._opened() as root,
+            root.enter(*names) as directory,
+            directory.file(name) as (file, there),
+        ):
+            if there != size:
+                code = FailureCode.TRUNCATED if there < size else FailureCode.CORRUPT
+                path = quoted(self.blob_path(digest))
+                raise Failure(code, f"{path} has {there} bytes, expected {size}")
             yield file
+
+    def blob_size(self, digest: str) -> int:
+        """The size of a blob that is there."""
+        *names, name = _parts(digest)
+        with self._opened() as root, root.enter(*names) as directory:
+            return directory.size(name)
 
     def present(self, digest: str, size: int) -> bool:
         """Whether a blob of this size is there; its content is not read."""
         try:
-            return file_size(self.blob_path(digest)) == size
+            return self.blob_size(digest) == size
         except Failure:
             return False
 
@@ -237,8 +227,9 @@ class Layout:
         """
         digest = sha256(content)
         if not self.holds(digest, len(content)):
-            self._make_directory(digest)
-            self._replace(self.blob_path(digest), content)
+            *names, name = _parts(digest)
+            with self._opened() as root, root.enter(*names, make=True) as directory:
+                self._replace(directory, name, root, content)
         return digest
 
     def store_stream(self, digest: str, size: int, chunks: Iterator[bytes]) -> bool:
@@ -249,145 +240,153 @@ class Layout:
         self.check()
         if self.holds(digest, size):
             return False
-        with self._upload() as (file, path):
+        *names, name = _parts(digest)
+        with self._opened() as root, self._upload(root) as (file, temporary):
             found = hashlib.new(algorithm(digest))
             written = 0
             for chunk in chunks:
                 found.update(chunk)
                 written += len(chunk)
-                with _io("write", path):
+                with _writing(root.path / temporary):
                     file.write(chunk)
             if written != size:
                 code = FailureCode.TRUNCATED if written < size else FailureCode.CORRUPT
                 raise Failure(code, f"{digest} has {written} bytes, expected {size}")
             if found.hexdigest() != digest.partition(":")[2]:
                 raise Failure(FailureCode.CORRUPT, f"the bytes of {digest} have another digest")
-            with _io("write", path):
+            with _writing(root.path / temporary):
                 file.flush()
                 os.fsync(file.fileno())
-            with self.locked():
-                directory = self._make_directory(digest)
-                with _io("write", self.blob_path(digest)):
-                    path.rename(self.blob_path(digest))
-                    _sync(directory)
+            with self._locked(root), root.enter(*names, make=True) as directory:
+                root.move(temporary, directory, name)
         return True
 
     def remove_blob(self, digest: str) -> None:
         """Takes a blob away. Only the holder of the lock calls this."""
-        path = self.blob_path(digest)
-        self._check_inside(path.parent)
-        with _io("remove", path), contextlib.suppress(FileNotFoundError):
-            path.unlink()
+        *names, name = _parts(digest)
+        with self._opened() as root, root.enter(*names) as directory:
+            directory.remove(name)
+
+    def _opened(self, *, make: bool = False) -> contextlib.AbstractContextManager[Directory]:
+        return opened(self.root, self._within, make=make)
+
+    def _index_text(self, root: Directory) -> bytes:
+        text = root.read(_INDEX, _LONGEST_INDEX)
+        for _ in range(_READS - 1):
+            if text.rstrip().endswith(b"}"):
+                break
+            time.sleep(_PAUSE)
+            text = root.read(_INDEX, _LONGEST_INDEX)
+        return text
 
     @contextlib.contextmanager
-    def _upload(self) -> Iterator[tuple[IO[bytes], Path]]:
-        """A file of ours, locked while it is written. What a killed writer left is
-        not locked any more, and the next one removes it.
+    def _locked(self, root: Directory) -> Iterator[None]:
+        """Holds the lock. The file stays: removing it would let two writers hold
+        locks on different files of the same name.
         """
-        path = self.root / f"{_UPLOAD}{os.getpid()}.{next(_unique)}"
-        with self.locked():
-            self._sweep()
-            with _io("create", path):
-                file = path.open("xb")
+        path = root.path / _LOCK
+        if root.has(_LOCK) and not stat.S_ISREG(root.look(_LOCK).st_mode):
+            message = f"cannot lock {quoted(path)}: it is not a regular file"
+            raise Failure(FailureCode.DENIED, message)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            file = os.open(_LOCK, flags, 0o666, dir_fd=root.fd)
+        except OSError as error:
+            raise failure_of("lock", path, error) from None
+        try:
+            self._wait_for(file, path)
+            yield
+        finally:
+            os.close(file)
+
+    def _wait_for(self, file: int, path: Path) -> None:
+        end = time.monotonic() + self.lock_wait
+        while True:
+            try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    message = f"the store is locked: another writer holds {quoted(path)}"
+                    raise Failure(FailureCode.UNAVAILABLE, message) from None
+                time.sleep(0.005)
+            except OSError as error:
+                raise failure_of("lock", path, error) from None
+
+    @contextlib.contextmanager
+    def _upload(self, root: Directory) -> Iterator[tuple[IO[bytes], str]]:
+        """A file of ours with a name that nobody else makes.
+
+        It is made and locked while the lock of the layout is held, as a sweep holds
+        it: so a sweep never sees one that its maker has not locked yet, and whatever
+        is not locked was left by a writer that was killed.
+        """
+        name = f"{_UPLOAD}{secrets.token_hex(16)}"
+        with self._locked(root):
+            self._sweep(root)
+            file = root.create(name)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
             with file:
-                yield file, path
+                yield file, name
         finally:
-            with contextlib.suppress(OSError):
-                path.unlink()
+            with contextlib.suppress(Failure):
+                root.remove(name)
 
-    def _sweep(self) -> None:
-        for left in self.root.glob(f"{_UPLOAD}*"):
-            with contextlib.suppress(OSError):
-                if left.is_symlink() or not left.is_file():
-                    continue
-                with left.open("rb") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    left.unlink()
-
-    def _make_directory(self, digest: str) -> Path:
-        directory = self.blob_path(digest).parent
-        with _io("create", directory):
-            directory.mkdir(parents=True, exist_ok=True)
-        self._check_inside(directory)
-        return directory
-
-    def _check_inside(self, directory: Path) -> None:
-        """Refuses to write through a link that leads out of the layout."""
-        with _io("resolve", directory):
-            inside = directory.resolve(strict=True).is_relative_to(self.root.resolve(strict=True))
-        if not inside:
-            message = f"{_path(directory)} leads out of the layout: nothing is written there"
-            raise Failure(FailureCode.DENIED, message)
+    def _sweep(self, root: Directory) -> None:
+        for name in root.names():
+            if not name.startswith(_UPLOAD):
+                continue
+            with contextlib.suppress(Failure, OSError), root.file(name) as (file, _):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(root.look(name), os.fstat(file.fileno())):
+                    root.remove(name)
 
     def _replace(
-        self, path: Path, content: bytes, ready: Callable[[], bool] = lambda: True
+        self,
+        directory: Directory,
+        name: str,
+        root: Directory,
+        content: bytes,
+        ready: Callable[[], bool] = lambda: True,
     ) -> bool:
         """Writes a file so that a crash leaves either what was there or all of
         `content`. `ready` can still call it off. Only the holder of the lock calls
         this, so that the temporary file has one name for all.
         """
-        temporary = self.root / _TEMPORARY
-        with _io("write", path):
-            temporary.unlink(missing_ok=True)
-            with temporary.open("xb") as file:
-                file.write(content)
-                with contextlib.suppress(FileNotFoundError):
-                    os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
-                file.flush()
-                os.fsync(file.fileno())
-            if not ready():
-                temporary.unlink(missing_ok=True)
-                return False
-            temporary.replace(path)
-            _sync(path.parent)
+        root.remove(_TEMPORARY)
+        with root.create(_TEMPORARY) as file, _writing(directory.path / name):
+            file.write(content)
+            with contextlib.suppress(FileNotFoundError):
+                os.fchmod(file.fileno(), stat.S_IMODE(directory.look(name).st_mode) & 0o777)
+            file.flush()
+            os.fsync(file.fileno())
+        if not ready():
+            root.remove(_TEMPORARY)
+            return False
+        root.move(_TEMPORARY, directory, name)
         return True
 
 
-def read_file(path: Path, limit: int) -> bytes:
-    """Reads a regular file of at most `limit` bytes."""
-    size = file_size(path)
-    content = b""
-    if size <= limit:
-        with _io("read", path), path.open("rb") as file:
-            content = file.read(limit + 1)
-    if max(size, len(content)) > limit:
-        raise too_large(_path(path), max(size, len(content)), limit)
-    return content
+def _parts(digest: str) -> tuple[str, str, str]:
+    name, _, digits = digest.partition(":")
+    return "blobs", name, digits
 
 
-def file_size(path: Path) -> int:
-    """The size of a regular file. Opening a pipe would wait for its writer, so
-    everything else is refused before.
-    """
-    with _io("read", path):
-        found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise Failure(FailureCode.CORRUPT, f"{_path(path)} is not a regular file")
-    return found.st_size
+def _missing(root: Directory, names: list[str]) -> bool:
+    """Whether the first of these directories that cannot be entered is not there."""
+    for at, name in enumerate(names):
+        with root.enter(*names[:at]) as directory:
+            if not directory.has(name):
+                return True
+            if not stat.S_ISDIR(directory.look(name).st_mode):
+                return False
+    return False
 
 
 @contextlib.contextmanager
-def _io(action: str, path: Path) -> Iterator[None]:
+def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise failure_of(action, path, error) from None
-
-
-def _path(path: Path) -> str:
-    return quote(str(path))
-
-
-def _sync(directory: Path) -> None:
-    """Brings a rename to the disk."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some file systems do not do that for directories.
-        if error.errno != errno.EINVAL:
-            raise
-    finally:
-        os.close(descriptor)
+        raise failure_of("write", path, error) from None

@@ -6,7 +6,8 @@ config document. What this store knows more is kept in annotations of the image'
 entries in `index.json`, which other tools hand through: `dev.layerwise.parent`
 and `dev.layerwise.built-here`, with `dev.layerwise.image`, the id of the image
 they are about. Copied to an entry of another image they mean nothing, nor do they
-inside nested indexes, because those come from elsewhere as a whole.
+inside nested indexes, because those come from elsewhere as a whole. Whether an image
+was built here is a keyed mark, see `marks`: one that came with a layout means nothing.
 
 An entry that notes something of an image tells of that image even when its manifest
 is missing or damaged, or its own members are: the image is listed under its parent,
@@ -17,22 +18,28 @@ cannot be looked up at all, all calls fail.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from ..errors import Failure, quote
 from ..image_store import Facts, Image, Provenance
+from ..text import escape
 from ..types import FailureCode
 from . import names
-from .catalog import Catalog, Known, Target, Unreadable
+from .catalog import Catalog, Known, Notes, Target, Unreadable
 from .causes import too_large
 from .documents import BUILT_HERE, CONFIG, MANIFEST, PARENT, REF_NAME, Index, dump, is_name
 from .hashing import is_digest, sha256
 from .layers import Layers, diff_ids
 from .layout import Layout
+from .marks import ELSEWHERE, Marks, user_key_file
+
+log = logging.getLogger("layerwise")
 
 T = TypeVar("T")
 
@@ -42,11 +49,21 @@ _LONGEST_DOCUMENT = 64 << 20
 
 class OciLayout:
     """The images of an OCI image layout; `lock_wait` is how many seconds another
-    writer is waited for.
+    writer is waited for, `marks` decides who was built here, and `within` is a
+    directory that the layout must lie below, without links on the way.
     """
 
-    def __init__(self, root: str | os.PathLike[str], *, lock_wait: float = 10.0) -> None:
-        self._layout = Layout(root, lock_wait=lock_wait)
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        lock_wait: float = 10.0,
+        marks: Marks | None = None,
+        within: Path | None = None,
+    ) -> None:
+        self._layout = Layout(root, within=within, lock_wait=lock_wait)
+        self._marks = Marks(user_key_file()) if marks is None else marks
+        self._told = False
         self._lock = threading.RLock()
         self._catalog: Catalog | None = None
         self._layers = Layers(self._layout)
@@ -85,14 +102,17 @@ class OciLayout:
 
     def set_built_here(self, image: str, built_here: bool) -> None:
         """Notes whether an image was built here, which only the program that builds
-        can know.
+        can know. The first mark of this user makes the key of marks.
         """
-        value = "true" if built_here else "false"
         self._update(
-            lambda catalog, index: catalog.note(
-                index, self._known(catalog, image), BUILT_HERE, value
-            )
+            lambda catalog, index: catalog.mark(index, self._known(catalog, image), built_here)
         )
+
+    def ignored_marks(self) -> int:
+        """How many marks in the layout were not made here, and mean nothing. Once they
+        were checked, `layerwise docker adopt` makes them anew.
+        """
+        return self._read().ignored_marks()
 
     def get(self, ids: Sequence[str], want: Facts, limit: int) -> Sequence[Image | Failure]:
         """See `ImageStore.get`."""
@@ -104,7 +124,7 @@ class OciLayout:
 
         def one(image: str) -> Image:
             known = catalog.unreadable.get(image) or self._known(catalog, image)
-            return self._image(image, known, want, limit)
+            return self._image(catalog, image, known, want, limit)
 
         return within(ids, limit, size, one)
 
@@ -114,7 +134,7 @@ class OciLayout:
 
         def one(reference: str) -> Image:
             known = self._find(catalog, reference)
-            return self._image(known.id, known, Facts.DOCUMENT, limit)
+            return self._image(catalog, known.id, known, Facts.DOCUMENT, limit)
 
         return [_caught(one, reference) for reference in references]
 
@@ -128,7 +148,7 @@ class OciLayout:
         def change(catalog: Catalog, index: Index) -> None:
             known = self._known(catalog, target)
             self._known(catalog, parent)
-            catalog.note(index, known, PARENT, parent)
+            catalog.put_on(index, known, parent)
 
         self._update(change)
 
@@ -152,7 +172,7 @@ class OciLayout:
             if known is not None:
                 self._layout.store(content)
                 if parent is not None:
-                    catalog.note(index, known, PARENT, parent)
+                    catalog.put_on(index, known, parent)
                 return
             layers = self._layers.find(catalog, parent_image, wanted)
             digest, size = self._store_manifest(content, layers)
@@ -160,7 +180,7 @@ class OciLayout:
             positions = index.positions(digest) or [index.push(MANIFEST, digest, size)]
             for position in positions:
                 index.note(position, image, PARENT, parent)
-                index.note(position, image, BUILT_HERE, "false")
+                index.note(position, image, BUILT_HERE, ELSEWHERE)
 
         self._update(change)
         return image
@@ -185,14 +205,30 @@ class OciLayout:
         with self._lock:
             text = self._layout.index_text()
             if self._catalog is None or not self._catalog.is_of(text):
-                self._catalog = Catalog(self._layout, text, self._catalog)
+                self._catalog = Catalog(self._layout, self._marks, text, self._catalog)
             return self._catalog
 
     def _update(self, change: Callable[[Catalog, Index], T]) -> T:
         with self._lock:
             return self._layout.update(lambda index: change(self._read(), index))
 
-    def _image(self, image: str, known: Known | Unreadable, want: Facts, limit: int) -> Image:
+    def _built(self, catalog: Catalog, image: str, notes: Notes) -> Provenance:
+        """Who built an image. Marks that mean nothing are told of once."""
+        built = catalog.built(image, notes)
+        nothing = notes.marks and built is Provenance.UNKNOWN
+        if nothing and not self._told and (ignored := catalog.ignored_marks()):
+            self._told = True
+            log.warning(
+                "%d of the marks in %s were not made here and mean nothing; what you know was "
+                "built here is marked again by: layerwise docker adopt --store oci:%s IMAGE",
+                ignored,
+                *(escape(str(self._layout.root)),) * 2,
+            )
+        return built
+
+    def _image(
+        self, catalog: Catalog, image: str, known: Known | Unreadable, want: Facts, limit: int
+    ) -> Image:
         """The facts beside the document are in `index.json`, whatever became of its
         blobs.
         """
@@ -205,7 +241,11 @@ class OciLayout:
             image,
             document=document,
             parent=known.notes.checked_parent(image) if Facts.PARENT in want else None,
-            built=known.notes.built if Facts.BUILT in want else Provenance.UNKNOWN,
+            built=(
+                self._built(catalog, image, known.notes)
+                if Facts.BUILT in want
+                else Provenance.UNKNOWN
+            ),
         )
 
     def _document(self, known: Known, limit: int) -> str:

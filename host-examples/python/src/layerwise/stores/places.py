@@ -35,8 +35,9 @@ _LEADS_OUT = "a link leads out of the opened directories"
 class Root:
     """A directory to be opened."""
 
-    #: Where it is outside.
-    directory: str | os.PathLike[str]
+    #: Where it is outside, or the descriptor of one that is open; that stays the
+    #: caller's, and needs a name.
+    directory: str | os.PathLike[str] | int
     #: Whether things in it may be changed.
     writable: bool = field(default=False, kw_only=True)
     #: What paths into it begin with, such as `/layers`; without one they are as
@@ -115,16 +116,21 @@ class Roots:
             raise
 
     def _open(self, root: Root) -> None:
-        name = encode(os.fsencode(root.directory)) if root.name is None else root.name
+        outside = root.directory
+        name = root.name
         try:
+            if name is None:
+                if isinstance(outside, int):
+                    raise Cause(FailureCode.INVALID, "a descriptor needs a name")
+                name = encode(os.fsencode(outside))
             asked = parse(name)
             if any(o.absolute == asked.absolute and o.prefix == asked.names for o in self._opened):
                 raise Cause(FailureCode.INVALID, "another directory is open under this name")
-            fd = os.open(root.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fd = os.dup(outside) if isinstance(outside, int) else _open_root(outside)
         except OSError as error:
-            raise cause_of(error).of("open", name) from None
+            raise cause_of(error).of("open", name or "") from None
         except Cause as cause:
-            raise cause.of("open", name) from None
+            raise cause.of("open", name or "") from None
         self._opened.append(_Opened(asked.absolute, asked.names, fd, root.writable))
 
     def close(self) -> None:
@@ -319,6 +325,10 @@ def names_in(fd: int, room: int | None = None) -> list[bytes] | None:
                 return None
             names.append(os.fsencode(entry.name))
     return sorted(names)
+
+
+def _open_root(path: str | os.PathLike[str]) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def _open_directory(fd: int, name: bytes, how: int) -> int:

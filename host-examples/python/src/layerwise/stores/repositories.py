@@ -9,14 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from ..errors import Failure, quote
 from ..registry import (
-    Destination,
     Presence,
     Retrieval,
     Retrieved,
@@ -29,44 +27,55 @@ from ..registry import (
 )
 from ..types import Descriptor, FailureCode
 from .answers import media_type_of
-from .archives import Hashed, Packed, Readable, compression, packed, unpacked
 from .blobs import Blob
-from .causes import cause_of, failure_of
+from .causes import too_large
 from .credentials import Keys
+from .decompress import Limits, measured, uncompressed
 from .documents import MANIFESTS
-from .files import Files
 from .hashing import algorithm, checked, sha256
 from .layout import Layout
+from .pace import Pace
 from .references import Directory, Place, Remote, parse, parse_place
 from .remote import Remotes, Retry
 from .tags import delete_in, resolve_in, tag_in
-from .unpacking import Stage
 
 A = TypeVar("A")
 T = TypeVar("T")
 
 _CHUNK = 256 << 10
 
-#: Opens what a name stands for, from its beginning: the blob when the descriptor
-#: has a digest, else a tar file.
+
+class Readable(Protocol):
+    """Something that bytes are read from."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+#: Opens the blob that a name stands for, from its beginning.
 Provider = Callable[[str, Descriptor], Readable]
 
 
 class Repositories:
     """Registries and image layout directories. Contacts nothing until it is asked.
 
-    `files` are the directories that layers are read from and unpacked into, and
-    `provider` opens layers that only the caller knows; without them both are
-    `unsupported`. `layouts` are the directories that layouts may be in; without
-    them they may be anywhere. `plain_http` registries are spoken to without
-    encryption, as those on loopback are unless they are among `https`; `ca_file`
-    holds certificates to trust instead of the system's. Time-outs are in seconds.
+    Layers are copied and checked, and neither unpacked nor packed: a destination to
+    unpack to and a tar file to store are `unsupported`. `provider` opens blobs that
+    only the caller has. `layouts` are the directories that layouts may be in, without
+    links on the way; without them they may be anywhere. `plain_http` registries are
+    spoken to without encryption, as those on loopback are unless they are among
+    `https`; `ca_file` holds certificates to trust instead of the system's. Times are
+    in seconds.
+
+    A manifest has at most `largest_manifest` bytes. A blob and what it is
+    uncompressed have at most `largest_layer` bytes, all layers together
+    `largest_session`, and after the first 256 MiB a layer has at most `highest_ratio`
+    times the bytes of its blob. A transfer takes at most `transfer_time`, and brings
+    at least `lowest_rate` bytes a second over each minute.
     """
 
     def __init__(
         self,
         *,
-        files: Files | None = None,
         provider: Provider | None = None,
         layouts: Iterable[str | os.PathLike[str]] | None = None,
         plain_http: Iterable[str] = (),
@@ -80,16 +89,17 @@ class Repositories:
         at_once: int = 4,
         largest_manifest: int = 4 << 20,
         largest_layer: int = 64 << 30,
-        most_entries: int = 1_000_000,
+        largest_session: int = 256 << 30,
+        highest_ratio: int = 1_000,
+        transfer_time: float = 3600.0,
+        lowest_rate: int = 1024,
     ) -> None:
-        self._files = files
         self._provider = provider
         self._layouts = None if layouts is None else [Path(path) for path in layouts]
         self._lock_wait = lock_wait
         self._at_once = max(1, at_once)
         self._largest_manifest = largest_manifest
-        self._largest_layer = largest_layer
-        self._most_entries = most_entries
+        self._limits = Limits(largest_layer, largest_session, highest_ratio)
         self._remotes = Remotes(
             keys=keys or Keys(),
             plain_http=plain_http,
@@ -99,6 +109,7 @@ class Repositories:
             connect_timeout=connect_timeout,
             idle_timeout=idle_timeout,
             largest_manifest=largest_manifest,
+            pace=lambda: Pace(transfer_time, lowest_rate),
         )
 
     def close(self) -> None:
@@ -146,7 +157,7 @@ class Repositories:
                 return content.decode()
             except UnicodeDecodeError as error:
                 message = f"{digest} is not utf-8 at byte {error.start}"
-                raise Failure(FailureCode.CORRUPT, message) from None
+                raise Failure(FailureCode.UNSUPPORTED, message) from None
 
         return self._everywhere(repository, wanted, one)
 
@@ -165,8 +176,13 @@ class Repositories:
                 if failure.code is FailureCode.NOT_FOUND:
                     return Presence.ABSENT
                 raise
-            present = there.blob_path(digest).is_file()
-            return Presence.PRESENT if present else Presence.ABSENT
+            try:
+                there.blob_size(digest)
+            except Failure as failure:
+                if failure.code is FailureCode.NOT_FOUND:
+                    return Presence.ABSENT
+                raise
+            return Presence.PRESENT
 
         parse_place(repository)
         answers = self._everywhere(repository, digests, one)
@@ -244,8 +260,15 @@ class Repositories:
             except Failure:
                 raise failure from None
 
+    def _checked(self, wanted: Descriptor) -> str:
+        """The digest of a blob that is not too large to be moved."""
+        if wanted.size > self._limits.layer:
+            what = f"{wanted.digest} (limit layer-bytes)"
+            raise too_large(what, wanted.size, self._limits.layer)
+        return checked(wanted.digest)
+
     def _blob(self, place: Place, wanted: Descriptor) -> Blob:
-        digest = checked(wanted.digest)
+        digest = self._checked(wanted)
         if isinstance(place, Remote):
             return self._remotes.content(place, "blobs", digest, wanted.size)
         there = self._layout(place)
@@ -274,94 +297,44 @@ class Repositories:
                 written = self._put(to, self._blob(source, wanted), mount)
                 return Stored(wanted, written)
             case SourceFile(path):
-                if self._files is None:
-                    raise Failure(FailureCode.UNSUPPORTED, "no files can be read")
-                files = self._files
-                return self._store_tar(to, wanted, path, lambda: files.open_file(path))
+                raise _unsupported("store", path)
             case SourceProvider(name):
                 return self._store_provided(to, wanted, name)
 
     def _store_provided(self, to: Place, wanted: Descriptor, name: str) -> Stored:
+        if not wanted.digest:
+            raise _unsupported("store", name)
         if self._provider is None:
             raise Failure(FailureCode.UNSUPPORTED, f"nothing provides the layer {quote(name)}")
         provider = self._provider
 
-        @contextmanager
-        def opened() -> Iterator[Readable]:
-            yield provider(name, wanted)
-
-        if not wanted.digest:
-            return self._store_tar(to, wanted, name, opened)
-
         def chunks() -> Iterator[bytes]:
-            with opened() as source:
-                while chunk := source.read(_CHUNK):
-                    yield chunk
+            source = provider(name, wanted)
+            while chunk := source.read(_CHUNK):
+                yield chunk
 
-        blob = Blob(checked(wanted.digest), wanted.size, chunks)
+        blob = Blob(self._checked(wanted), wanted.size, chunks)
         return Stored(wanted, self._put(to, blob))
 
-    def _store_tar(
-        self, to: Place, wanted: Descriptor, name: str, opened: Callable[[], object]
-    ) -> Stored:
-        """Compresses a tar file and stores the result."""
-        gzip = compression(wanted.media_type)
-        if wanted.digest and self._is_there(to, wanted):
-            return Stored(wanted, False)
-        with opened() as tar, packed(tar, gzip) as layer:  # type: ignore[attr-defined]
-            return self._store_packed(to, wanted, name, layer)
-
-    def _store_packed(self, to: Place, wanted: Descriptor, name: str, layer: Packed) -> Stored:
-        blob = layer.blob
-        if wanted.digest and blob.digest != wanted.digest:
-            message = (
-                f"the layer from {quote(name)} has the digest {blob.digest}, "
-                f"and {quote(wanted.digest)} is wanted"
-            )
-            raise Failure(FailureCode.CONFLICT, message)
-        written = self._put(to, blob)
-        descriptor = Descriptor(
-            wanted.media_type, blob.digest, blob.size, annotations=wanted.annotations
-        )
-        return Stored(descriptor, written, diff_id=layer.diff_id)
-
-    def _is_there(self, place: Place, wanted: Descriptor) -> bool:
-        digest = checked(wanted.digest)
-        if isinstance(place, Remote):
-            return self._remotes.has(place, digest) is Presence.PRESENT
-        return self._layout(place).holds(digest, wanted.size)
-
     def _retrieve_one(self, source: Place, layer: Retrieval) -> Retrieved:
+        """The blob is checked, decompressed and hashed in one pass."""
         wanted = None if layer.diff_id is None else checked(layer.diff_id)
-        stage = None if layer.into is None else self._stage(layer.into)
-        if stage is None:
-            return self._read_layer(source, layer, wanted, None)
-        with closing(stage):
-            retrieved = self._read_layer(source, layer, wanted, stage)
-            stage.finish()
-            return retrieved
-
-    def _read_layer(
-        self, source: Place, layer: Retrieval, wanted: str | None, stage: Stage | None
-    ) -> Retrieved:
-        """The blob is checked, decompressed, hashed and, where there is a
-        destination, unpacked, all in one pass.
-        """
         descriptor = layer.descriptor
+        if layer.into is not None:
+            raise _unsupported("unpack", descriptor.digest)
         chunks = self._blob(source, descriptor).chunks()
-        content = Hashed(
-            unpacked(chunks, descriptor.media_type, descriptor.digest),
-            algorithm(wanted) if wanted else "sha256",
-            self._largest_layer,
-        )
         try:
-            if stage is not None:
-                stage.read(content)
-            # Bytes after the end of the archive belong to the layer too.
-            diff_id = content.drain()
+            diff_id, size = measured(
+                uncompressed(chunks, descriptor.media_type, descriptor.digest),
+                algorithm(wanted) if wanted else "sha256",
+                descriptor.size,
+                self._limits,
+            )
         except Failure as failure:
+            if failure.code is not FailureCode.CORRUPT:
+                raise
             # All of the blob is checked. When its bytes are wrong, then that is why
-            # anything else went wrong.
+            # they cannot be decompressed.
             try:
                 for _ in chunks:
                     pass
@@ -374,38 +347,19 @@ class Repositories:
                 f"expected {wanted}"
             )
             raise Failure(FailureCode.CORRUPT, message)
-        return Retrieved(diff_id, content.size)
-
-    def _stage(self, into: Destination) -> Stage:
-        if self._files is None:
-            raise Failure(FailureCode.UNSUPPORTED, "no directory can be unpacked into")
-        root = self._files.open_directory(into.root)
-        try:
-            return Stage(root, into.root, into.prefix, self._most_entries)
-        except OSError as error:
-            what = f"cannot unpack into {quote(into.prefix)} in {quote(into.root)}"
-            cause = cause_of(error)
-            raise Failure(cause.code, f"{what}: {cause.words}") from None
-        finally:
-            os.close(root)
+        return Retrieved(diff_id, size)
 
     def _layout(self, place: Directory) -> Layout:
         """A layout directory, where layouts may be."""
-        if self._layouts is not None:
-            try:
-                real = place.path.resolve()
-                inside = any(
-                    real.is_relative_to(allowed.resolve(strict=True))
-                    for allowed in self._layouts
-                    if allowed.exists()
-                )
-            except (OSError, RuntimeError) as error:
-                why = error if isinstance(error, OSError) else OSError(40, "")
-                raise failure_of("open", place.path, why) from None
-            if not inside:
-                message = f"no layouts may be opened at {quote(str(place.path))}"
-                raise Failure(FailureCode.DENIED, message)
-        return Layout(place.path, lock_wait=self._lock_wait)
+        path = Path(os.path.abspath(place.path))
+        if self._layouts is None:
+            return Layout(path, lock_wait=self._lock_wait)
+        for allowed in self._layouts:
+            for top in (os.path.abspath(allowed), os.path.realpath(allowed)):
+                if path.is_relative_to(top):
+                    return Layout(path, within=Path(top), lock_wait=self._lock_wait)
+        message = f"no layouts may be opened at {quote(str(place.path))}"
+        raise Failure(FailureCode.DENIED, message)
 
     def _everywhere(
         self, repository: str, items: Sequence[A], work: Callable[[Place, A], T]
@@ -429,3 +383,8 @@ class Repositories:
             return [one(item) for item in items]
         with ThreadPoolExecutor(max_workers=min(self._at_once, len(items))) as team:
             return list(team.map(one, items))
+
+
+def _unsupported(what: str, name: str) -> Failure:
+    words = "this host neither unpacks nor packs layers: use another one, such as `layerwise`"
+    return Failure(FailureCode.UNSUPPORTED, f"cannot {what} the layer {quote(name)}: {words}")

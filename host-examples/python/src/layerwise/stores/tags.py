@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from ..errors import Failure, quote
 from ..types import Annotation, Descriptor, FailureCode
 from . import documents
-from .layout import Layout, file_size
+from .layout import Layout
 from .references import LATEST, Target
 
 #: How many indexes inside indexes are looked into before a blob is deleted.
 _MOST_INDEXES = 10_000
-_LONGEST_INDEX = 64 << 20
+_LONGEST_INDEX = 4 << 20
 
 
 def resolve_in(there: Layout, target: Target) -> Sequence[Descriptor]:
@@ -62,7 +62,7 @@ def tag_in(there: Layout, name: str, digest: str, limit: int) -> None:
         message = f"{quote(name)} is not a name an image layout can hold"
         raise Failure(FailureCode.INVALID, message)
     there.check()
-    size = file_size(there.blob_path(digest))
+    size = there.blob_size(digest)
     if size > limit:
         message = f"{digest} has {size} bytes, more than the limit of {limit}"
         raise Failure(FailureCode.TOO_LARGE, message)
@@ -88,8 +88,7 @@ def delete_in(there: Layout, digest: str) -> None:
     nothing else refers to it.
     """
     there.check()
-    path = there.blob_path(digest)
-    if not there.index().positions(digest) and not path.is_file():
+    if not there.index().positions(digest) and not _is_there(there, digest):
         message = f"no manifest {digest} in {quote(str(there.root))}"
         raise Failure(FailureCode.NOT_FOUND, message)
 
@@ -99,8 +98,18 @@ def delete_in(there: Layout, digest: str) -> None:
 
     there.update(change)
     with there.locked():
-        if path.is_file() and not _is_referred_to(there, digest):
+        if _is_there(there, digest) and not _is_referred_to(there, digest):
             there.remove_blob(digest)
+
+
+def _is_there(there: Layout, digest: str) -> bool:
+    try:
+        there.blob_size(digest)
+    except Failure as failure:
+        if failure.code is FailureCode.NOT_FOUND:
+            return False
+        raise
+    return True
 
 
 def _is_referred_to(there: Layout, digest: str) -> bool:

@@ -1,144 +1,193 @@
-//! The Docker config file.
+//! The files of Docker and Podman, and the helpers they name. The crate
+//! `docker_credential` knows their form; here is which of them there are.
 
 use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
 use layerwise::host::{Failure, FailureCode};
 use layerwise_stores::layout;
 use serde::Deserialize;
 
-use super::Credentials;
+use super::{Credentials, host_of, is_hub};
 use crate::failures;
 
+/// The name under which Docker keeps the credentials of its own registry.
+const HUB: &str = "https://index.docker.io/v1/";
 const LONGEST: u64 = 1 << 20;
+/// What helpers print when they know nothing.
+const UNKNOWN: &str = "credentials not found";
 
-/// What is used of the file.
+/// Where the files usually are.
+pub fn usual() -> Vec<PathBuf> {
+    let set = |name: &str| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let home = env::home_dir();
+    let below = |directory: &str| home.as_ref().map(|home| home.join(directory));
+    let docker = set("DOCKER_CONFIG").or_else(|| below(".docker"));
+    let podman = set("XDG_CONFIG_HOME").or_else(|| below(".config"));
+    let auth = |directory: PathBuf| directory.join("containers/auth.json");
+    [
+        set("REGISTRY_AUTH_FILE"),
+        docker.map(|directory| directory.join("config.json")),
+        set("XDG_RUNTIME_DIR").map(auth),
+        podman.map(auth),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A file that was read.
+pub struct File {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    names: Names,
+}
+
+/// What `docker_credential` does not look at: keys of repositories, and tokens
+/// that registries take as they are.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Config {
-    auths: Option<BTreeMap<String, Auth>>,
-    cred_helpers: Option<BTreeMap<String, String>>,
-    creds_store: Option<String>,
+#[serde(default)]
+struct Names {
+    auths: Option<BTreeMap<String, Token>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Auth {
-    auth: Option<String>,
-    username: Option<String>,
-    password: Option<String>,
-    identitytoken: Option<String>,
+struct Token {
     registrytoken: Option<String>,
 }
 
-/// Where the file usually is.
-pub fn usual() -> Option<PathBuf> {
-    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-    let directory = match set("DOCKER_CONFIG") {
-        Some(directory) => PathBuf::from(directory),
-        None => env::home_dir()?.join(".docker"),
-    };
-    Some(directory.join("config.json"))
-}
-
-impl Config {
-    /// Reads the file; one that is not there says nothing.
-    pub fn read(path: &Path) -> Result<Self, Failure> {
+impl File {
+    /// Reads a file; one that is not there says nothing.
+    pub fn read(path: &Path) -> Result<Option<Self>, Failure> {
         let bytes = match layout::read(path, LONGEST) {
             Ok(bytes) => bytes,
-            Err(failure) if failure.code == FailureCode::NotFound => return Ok(Self::default()),
+            Err(failure) if failure.code == FailureCode::NotFound => return Ok(None),
             Err(failure) => return Err(failure),
         };
-        serde_json::from_slice(&bytes).map_err(|error| {
+        let names = serde_json::from_slice(&bytes).map_err(|error| {
             // The words of the parser could quote a secret.
             let message = format!(
-                "{path:?} is not a docker config file: line {}, column {}",
+                "{path:?} is not a file of credentials: line {}, column {}",
                 error.line(),
                 error.column()
             );
             failures::new(FailureCode::Invalid, message)
-        })
-    }
-
-    /// The helper for a registry.
-    pub fn helper(&self, key: &str) -> Option<&str> {
-        let own = self
-            .cred_helpers
-            .as_ref()
-            .and_then(|helpers| helpers.get(key));
-        let helper = own.or(self.creds_store.as_ref())?;
-        Some(helper.as_str()).filter(|name| !name.is_empty())
-    }
-
-    /// The credentials in the file itself.
-    pub fn stored(
-        &self,
-        host: &str,
-        key: &str,
-        path: &Path,
-    ) -> Result<Option<Credentials>, Failure> {
-        let Some(auths) = &self.auths else {
-            return Ok(None);
-        };
-        let found = auths.get(key).or_else(|| {
-            auths
-                .iter()
-                .find(|(name, _)| host_of(name) == host)
-                .map(|(_, auth)| auth)
-        });
-        found.map_or(Ok(None), |auth| auth.credentials(host, path))
-    }
-}
-
-impl Auth {
-    fn credentials(&self, host: &str, path: &Path) -> Result<Option<Credentials>, Failure> {
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        if let Some(token) = given(&self.registrytoken) {
-            return Ok(Some(Credentials::Bearer(token)));
-        }
-        if let Some(token) = given(&self.identitytoken) {
-            return Ok(Some(Credentials::Identity(token)));
-        }
-        if let Some(auth) = given(&self.auth) {
-            let decoded = STANDARD.decode(auth.trim()).ok();
-            let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-            let pair = text.as_deref().and_then(|text| text.split_once(':'));
-            let Some((user, password)) = pair else {
-                let message = format!("{path:?} has no user and password in \"auth\" of {host:?}");
-                return Err(failures::new(FailureCode::Invalid, message));
-            };
-            return Ok(Some(Credentials::Password {
-                user: user.to_owned(),
-                password: password.trim_end_matches('\0').to_owned(),
-            }));
-        }
-        let user = given(&self.username);
-        Ok(user.map(|user| Credentials::Password {
-            user,
-            password: self.password.clone().unwrap_or_default(),
+        })?;
+        Ok(Some(Self {
+            path: path.to_owned(),
+            bytes,
+            names,
         }))
     }
+
+    /// The keys to ask for, best first: Podman keeps credentials of repositories
+    /// too, such as `host/team`.
+    pub fn keys(&self, host: &str, path: &str) -> Vec<String> {
+        let whole = format!("{host}/{path}");
+        let contains = |key: &&String| {
+            key.contains('/')
+                && whole
+                    .strip_prefix(key.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let names = self.names.auths.iter().flat_map(BTreeMap::keys);
+        let longest = names.filter(contains).max_by_key(|key| key.len());
+        let mut keys: Vec<String> = longest.into_iter().cloned().collect();
+        if is_hub(host) {
+            keys.push(HUB.to_owned());
+            keys.push("docker.io".to_owned());
+        } else {
+            keys.push(host.to_owned());
+        }
+        keys
+    }
+
+    /// The credentials under a key.
+    pub fn ask(&self, key: &str, patience: Duration) -> Result<Option<Credentials>, Failure> {
+        let tokens = self.names.auths.iter().flatten();
+        let token = tokens
+            .filter(|(name, _)| name.as_str() == key || host_of(name) == key)
+            .find_map(|(_, token)| token.registrytoken.clone());
+        if let Some(token) = token.filter(|token| !token.is_empty()) {
+            return Ok(Some(Credentials::Bearer(token)));
+        }
+        // A helper may wait for somebody who is not there.
+        let (sender, receiver) = mpsc::channel();
+        let (bytes, name) = (self.bytes.clone(), key.to_owned());
+        thread::spawn(move || {
+            let answer = get_credential_from_reader(bytes.as_slice(), &name);
+            let _ = sender.send(answer);
+        });
+        let failed = |why: String| {
+            let message = format!(
+                "cannot get credentials for {key:?} by {:?}: {why}",
+                self.path
+            );
+            failures::new(FailureCode::Unauthorized, message)
+        };
+        match receiver.recv_timeout(patience) {
+            Ok(Ok(DockerCredential::IdentityToken(token))) => {
+                Ok((!token.is_empty()).then_some(Credentials::Identity(token)))
+            }
+            Ok(Ok(DockerCredential::UsernamePassword(user, password))) => {
+                let nothing = user.is_empty() && password.is_empty();
+                Ok((!nothing).then(|| Credentials::Password {
+                    user,
+                    password: password.trim_end_matches('\0').to_owned(),
+                }))
+            }
+            Ok(Err(error)) => absent(error).map_err(failed),
+            Err(_) => Err(failed(format!("no answer within {patience:?}"))),
+        }
+    }
 }
 
-/// The host of a key such as `https://host:5000/v1/`.
-fn host_of(key: &str) -> &str {
-    let rest = key
-        .strip_prefix("https://")
-        .or_else(|| key.strip_prefix("http://"))
-        .unwrap_or(key);
-    rest.split('/').next().unwrap_or(rest)
+/// No credentials, or why that is not known. What a helper printed is not shown:
+/// it could be a secret.
+fn absent(error: CredentialRetrievalError) -> Result<Option<Credentials>, String> {
+    match error {
+        CredentialRetrievalError::NoCredentialConfigured => Ok(None),
+        CredentialRetrievalError::HelperFailure {
+            stdout,
+            stderr,
+            helper,
+        } => {
+            let said = format!("{stdout}{stderr}").to_ascii_lowercase();
+            if said.contains(UNKNOWN) {
+                return Ok(None);
+            }
+            Err(format!("the helper {helper:?} ended with an error"))
+        }
+        other => Err(failures::lower(&other.to_string())),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn stored(config: &str, host: &str) -> Option<Credentials> {
-        let config: Config = serde_json::from_str(config).unwrap();
-        config.stored(host, host, Path::new("config.json")).unwrap()
+    fn file(text: &str) -> File {
+        File {
+            path: PathBuf::from("config.json"),
+            bytes: text.as_bytes().to_vec(),
+            names: serde_json::from_str(text).unwrap(),
+        }
+    }
+
+    fn found(text: &str, host: &str, path: &str) -> Option<Credentials> {
+        let file = file(text);
+        let mut keys = file.keys(host, path).into_iter();
+        keys.find_map(|key| file.ask(&key, Duration::from_secs(60)).unwrap())
     }
 
     fn password(user: &str, password: &str) -> Option<Credentials> {
@@ -157,37 +206,47 @@ mod tests {
             "d": {"registrytoken": "reg"},
             "e": {}
         }, "unknown": 1}"#;
-        assert_eq!(stored(config, "a:5000"), password("user", "pa:ss"));
-        assert_eq!(stored(config, "b"), password("u", "p"));
+        assert_eq!(found(config, "a:5000", "x"), password("user", "pa:ss"));
+        assert_eq!(found(config, "b", "x"), password("u", "p"));
         assert_eq!(
-            stored(config, "c"),
+            found(config, "c", "x"),
             Some(Credentials::Identity("id".to_owned()))
         );
         assert_eq!(
-            stored(config, "d"),
+            found(config, "d", "x"),
             Some(Credentials::Bearer("reg".to_owned()))
         );
-        assert_eq!(stored(config, "e"), None);
-        assert_eq!(stored(config, "a"), None);
-        assert_eq!(stored("{}", "a"), None);
+        assert_eq!(found(config, "e", "x"), None);
+        assert_eq!(found(config, "a", "x"), None);
+        assert_eq!(found("{}", "a", "x"), None);
     }
 
     #[test]
-    fn helpers_go_before_the_store() {
-        let config: Config = serde_json::from_str(
-            r#"{"credsStore": "store", "credHelpers": {"a": "own", "b": ""}}"#,
-        )
-        .unwrap();
-        assert_eq!(config.helper("a"), Some("own"));
-        assert_eq!(config.helper("b"), None);
-        assert_eq!(config.helper("c"), Some("store"));
+    fn the_longest_name_of_a_repository_counts() {
+        let config = r#"{"auths": {
+            "a": {"auth": "dTpob3N0"},
+            "a/team": {"auth": "dTp0ZWFt"},
+            "a/team/app": {"auth": "dTphcHA="}
+        }}"#;
+        assert_eq!(found(config, "a", "team/app"), password("u", "app"));
+        assert_eq!(found(config, "a", "team/other"), password("u", "team"));
+        assert_eq!(found(config, "a", "teams"), password("u", "host"));
+    }
+
+    #[test]
+    fn docker_hub_goes_by_several_names() {
+        for key in ["https://index.docker.io/v1/", "docker.io"] {
+            let config = format!(r#"{{"auths": {{"{key}": {{"auth": "dTpw"}}}}}}"#);
+            let got = found(&config, "docker.io", "library/app");
+            assert_eq!(got, password("u", "p"), "{key}");
+        }
     }
 
     #[test]
     fn a_broken_file_shows_no_secret() {
         let path = env::temp_dir().join(format!("layerwise-keys-{}", std::process::id()));
-        std::fs::write(&path, r#"{"auths": {"a": {"auth": ["secret"]}}}"#).unwrap();
-        let failure = Config::read(&path).unwrap_err();
+        std::fs::write(&path, r#"{"auths": {"a": {"registrytoken": ["secret"]}}}"#).unwrap();
+        let failure = File::read(&path).err().unwrap();
         std::fs::remove_file(&path).unwrap();
         assert_eq!(failure.code, FailureCode::Invalid);
         assert!(!failure.message.contains("secret"), "{failure}");

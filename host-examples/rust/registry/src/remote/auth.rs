@@ -12,7 +12,7 @@ use serde::Deserialize;
 use ureq::http::{Method, Uri, header};
 
 use super::challenge::{self, Challenge};
-use super::http::{Payload, Request, Sent};
+use super::http::{self, Payload, Request, Sent};
 use super::refusal::refused;
 use super::retry::Trouble;
 use super::{Remote, Repository, uri};
@@ -128,7 +128,7 @@ impl Remote {
         let token = if let Some(bearer) = of("bearer") {
             self.bearer(host, scope, bearer)?
         } else if of("basic").is_some() {
-            self.basic(host)?
+            self.basic(host, scope)?
         } else {
             let why = "the registry does not say how to authenticate";
             return Err(unauthorized(host, why).into());
@@ -138,8 +138,8 @@ impl Remote {
         Ok(header)
     }
 
-    fn basic(&self, host: &str) -> Result<Token, Failure> {
-        match self.credentials(host)? {
+    fn basic(&self, host: &str, scope: Scope<'_>) -> Result<Token, Failure> {
+        match self.credentials(host, scope)? {
             Some(Credentials::Password { user, password }) => Ok(Token {
                 header: password_header(&user, &password),
                 until: None,
@@ -158,7 +158,7 @@ impl Remote {
         scope: Scope<'_>,
         challenge: &Challenge,
     ) -> Result<Token, Trouble> {
-        let credentials = self.credentials(host)?;
+        let credentials = self.credentials(host, scope)?;
         if let Some(Credentials::Bearer(token)) = &credentials {
             return Ok(Token {
                 header: format!("Bearer {token}"),
@@ -192,7 +192,7 @@ impl Remote {
             });
         }
         let mut text = Vec::new();
-        let reader = response.into_body().into_reader();
+        let reader = http::body(response);
         if let Err(error) = reader.take(LONGEST).read_to_end(&mut text) {
             return Err(super::pull::trouble(&service, &error));
         }
@@ -232,8 +232,9 @@ impl Remote {
         }
     }
 
-    fn credentials(&self, host: &str) -> Result<Option<Credentials>, Failure> {
-        self.options.keys.find(host, self.options.timeouts.helper)
+    fn credentials(&self, host: &str, scope: Scope<'_>) -> Result<Option<Credentials>, Failure> {
+        let patience = self.options.timeouts.helper;
+        self.options.keys.find(host, scope.path, patience)
     }
 }
 

@@ -1,7 +1,8 @@
 //! One request and its answer, with redirects followed.
 
-use std::io;
+use std::io::{self, Read};
 use std::sync::Arc;
+use std::time::Duration;
 
 use layerwise::host::{Failure, FailureCode};
 use ureq::config::AutoHeaderValue;
@@ -9,10 +10,12 @@ use ureq::http::{self, HeaderName, Method, StatusCode, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::{Agent, Proxy, SendBody};
 
+use super::pace::{Received, Sending};
 use super::retry::Trouble;
 use super::uri;
 use crate::content::{Counted, Sendable};
 use crate::failures;
+use crate::limits::{Limit, Limits};
 use crate::options::{Options, Progress};
 
 const AGENT: &str = concat!("layerwise/", env!("CARGO_PKG_VERSION"));
@@ -33,6 +36,9 @@ pub struct Http {
     near: Agent,
     /// To others, through the proxy that the environment names.
     far: Agent,
+    limits: Limits,
+    /// That proxy.
+    proxy: Option<Proxy>,
 }
 
 /// What is sent along.
@@ -79,6 +85,7 @@ impl<'a> Request<'a> {
 impl Http {
     pub fn new(options: &Options) -> Result<Self, Failure> {
         let roots = roots(&options.certificates)?;
+        let longest = Duration::from_secs(options.limits.of(Limit::TransferSeconds));
         let agent = |proxy| {
             let tls = TlsConfig::builder()
                 .provider(TlsProvider::Rustls)
@@ -97,14 +104,18 @@ impl Http {
                     .timeout_connect(Some(options.timeouts.connect))
                     .timeout_per_read(Some(options.timeouts.idle))
                     .timeout_per_write(Some(options.timeouts.idle))
+                    .timeout_global(Some(longest))
                     .proxy(proxy)
                     .tls_config(tls)
                     .build(),
             )
         };
+        let proxy = Proxy::try_from_env();
         Ok(Self {
             near: agent(None),
-            far: agent(Proxy::try_from_env()),
+            far: agent(proxy.clone()),
+            proxy,
+            limits: options.limits,
         })
     }
 
@@ -158,18 +169,33 @@ impl Http {
             Payload::Content(content, progress) => {
                 let input = content.input()?;
                 let item = content.digest().as_str();
-                let mut input = Counted::new(input, progress, item, content.size());
+                let input = Counted::new(input, progress, item, content.size());
+                let mut input = Sending::new(input, &self.limits);
                 head = head.header(http::header::CONTENT_LENGTH, content.size());
                 run(agent, head, SendBody::from_reader(&mut input))
             }
         };
-        let mut response = answer.map_err(|error| trouble(&request.method, to, &error))?;
+        let mut response = answer.map_err(|error| {
+            let proxy = self
+                .proxy
+                .as_ref()
+                .filter(|proxy| !near && !proxy.is_no_proxy(to));
+            trouble(&request.method, to, &error, proxy)
+        })?;
+        response.extensions_mut().insert(self.limits);
         if let Some(authorization) = authorization {
             let sent = Sent(authorization.to_owned());
             response.extensions_mut().insert(sent);
         }
         Ok(response)
     }
+}
+
+/// The bytes of an answer, which must keep coming.
+pub fn body(response: Response) -> impl Read + Send {
+    let limits = response.extensions().get::<Limits>().copied();
+    let limits = limits.unwrap_or_default();
+    Received::new(response.into_body().into_reader(), &limits)
 }
 
 /// One header as text.
@@ -218,9 +244,17 @@ fn roots(certificates: &[Vec<u8>]) -> Result<RootCerts, Failure> {
 }
 
 /// What an error means: the way may be free again later, or something is wrong.
-fn trouble(method: &Method, to: &Uri, error: &ureq::Error) -> Trouble {
+fn trouble(method: &Method, to: &Uri, error: &ureq::Error, proxy: Option<&Proxy>) -> Trouble {
     let to = uri::shown(to);
-    let failed = |code, why: &str| failures::new(code, format!("{method} {to}: {why}"));
+    // Without its user and password.
+    let way = proxy.map_or_else(String::new, |proxy| {
+        let (host, port) = (proxy.host(), proxy.port());
+        format!(
+            "; it goes through the proxy {host}:{port} that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY \
+             names: check it, or except the host with NO_PROXY"
+        )
+    });
+    let failed = |code, why: &str| failures::new(code, format!("{method} {to}: {why}{way}"));
     let passing = |why: &str| Trouble::passing(failed(FailureCode::Unavailable, why));
     match error {
         ureq::Error::Io(error) => {

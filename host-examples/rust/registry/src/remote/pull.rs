@@ -1,6 +1,7 @@
 //! A blob as a stream that goes on after an interruption.
 
 use std::io::{self, Read};
+use std::time::Instant;
 
 use layerwise::host::{Failure, FailureCode};
 use ureq::http::{StatusCode, header};
@@ -11,6 +12,7 @@ use super::refusal::refused;
 use super::retry::{Tries, Trouble};
 use super::{Remote, Repository, uri};
 use crate::failures;
+use crate::limits::Limit;
 
 /// So much progress makes up for earlier interruptions.
 const PROGRESS: u64 = 1 << 20;
@@ -28,6 +30,7 @@ pub struct Pull<'a> {
     stuck: u64,
     /// Where the registry says that the end is.
     end: Option<u64>,
+    start: Instant,
 }
 
 impl<'a> Pull<'a> {
@@ -48,6 +51,7 @@ impl<'a> Pull<'a> {
             done: 0,
             stuck: 0,
             end: None,
+            start: Instant::now(),
         };
         pull.connect()?;
         Ok(pull)
@@ -75,8 +79,16 @@ impl<'a> Pull<'a> {
         }
         let start = self.done.saturating_sub(over);
         let length = response.body().content_length();
-        self.end = length.and_then(|length| start.checked_add(length));
-        let mut body = response.into_body().into_reader();
+        self.end = length.map(|length| start.saturating_add(length));
+        if let Some(end) = self.end.filter(|end| *end > self.size) {
+            let message = format!(
+                "{}: the registry announces {end} bytes, more than the {} that are expected",
+                uri::shown(&self.request.uri),
+                self.size
+            );
+            return Err(failures::new(FailureCode::Corrupt, message));
+        }
+        let mut body = http::body(response);
         if over > 0 {
             let skipped = io::copy(&mut (&mut body).take(over), &mut io::sink());
             if let Err(error) = skipped {
@@ -93,6 +105,7 @@ impl<'a> Pull<'a> {
     }
 
     fn interrupted(&mut self, trouble: Trouble) -> Result<(), Failure> {
+        self.check_time()?;
         self.body = None;
         if self.done.saturating_sub(self.stuck) >= PROGRESS {
             self.tries.renew();
@@ -101,8 +114,22 @@ impl<'a> Pull<'a> {
         self.tries.again(trouble)
     }
 
+    fn check_time(&self) -> Result<(), Failure> {
+        let most = self.remote.options.limits.of(Limit::TransferSeconds);
+        if self.start.elapsed().as_secs() < most {
+            return Ok(());
+        }
+        let message = format!(
+            "{}: the transfer takes longer than the limit {} of {most}",
+            uri::shown(&self.request.uri),
+            Limit::TransferSeconds
+        );
+        Err(failures::new(FailureCode::Unavailable, message))
+    }
+
     fn next(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         loop {
+            self.check_time()?;
             let Some(body) = &mut self.body else {
                 self.connect()?;
                 continue;
@@ -142,6 +169,10 @@ pub fn ended_early(what: impl std::fmt::Display, after: u64) -> Trouble {
 
 /// Reading an answer failed.
 pub fn trouble(what: impl std::fmt::Display, error: &io::Error) -> Trouble {
+    if let Some(failure) = failures::carried(error) {
+        let message = format!("{what}: {}", failure.message);
+        return failures::new(failure.code, message).into();
+    }
     let (code, why) = match error.kind() {
         io::ErrorKind::UnexpectedEof => {
             (FailureCode::Truncated, "the answer ends early".to_owned())

@@ -8,7 +8,7 @@ use layerwise::host::{Failure, FailureCode};
 use serde::Deserialize;
 use ureq::http::StatusCode;
 
-use super::http::{Response, Sent};
+use super::http::{self, Response, Sent};
 use crate::failures;
 
 /// How much of the words of a registry is read, and how much is passed on.
@@ -36,7 +36,7 @@ pub fn refused(what: &str, response: Response) -> Failure {
         .get::<Sent>()
         .map_or(Vec::new(), secrets);
     let mut body = Vec::new();
-    let reader = response.into_body().into_reader();
+    let reader = http::body(response);
     let _ = reader.take(LONGEST).read_to_end(&mut body);
     let reason = serde_json::from_slice::<Errors>(&body)
         .ok()

@@ -10,80 +10,92 @@ use std::time::{Duration, SystemTime};
 use cap_std::fs::{Dir, OpenOptions};
 
 use super::tar::Entry;
+use crate::options::SetId;
 
-/// The bits that give a program the rights of its owner.
-#[cfg(unix)]
-const SET_ID: u32 = 0o6000;
+const SET_USER_ID: u32 = 0o4000;
+const SET_GROUP_ID: u32 = 0o2000;
+const GROUP_EXECUTES: u32 = 0o010;
+/// The capabilities of a program, the only attribute of the system that is ever
+/// set.
+const CAPABILITY: &str = "security.capability";
 
-/// What a file or directory looks like.
-#[derive(Clone, Debug)]
-pub struct Attributes {
-    #[cfg_attr(not(unix), expect(dead_code, reason = "there are no modes"))]
-    mode: u32,
-    #[cfg_attr(not(unix), expect(dead_code, reason = "there are no owners"))]
-    owner: (u32, u32),
-    modified: (i64, u32),
-    #[cfg_attr(
-        not(unix),
-        expect(dead_code, reason = "there are no extended attributes")
-    )]
-    extended: Vec<(String, Vec<u8>)>,
+/// What of a layer is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    pub keep_owners: bool,
+    pub set_id: SetId,
 }
 
-impl Attributes {
-    pub fn of(entry: &Entry) -> Self {
-        Self {
-            mode: entry.mode,
-            owner: (entry.uid, entry.gid),
+/// What a file or directory looks like.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    pub mode: u32,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there are no owners"))]
+    owner: Option<(u32, u32)>,
+    modified: (i64, u32),
+}
+
+impl Policy {
+    /// What an entry is to look like.
+    pub fn look(self, entry: &Entry) -> Look {
+        Look {
+            mode: entry.mode & !self.lost(entry),
+            owner: self.keep_owners.then_some((entry.uid, entry.gid)),
             modified: entry.modified,
-            extended: entry.attributes.clone(),
         }
     }
 
-    /// Makes a file or directory look like this; `more` bits are set too.
+    /// The bits that an entry loses.
+    fn lost(self, entry: &Entry) -> u32 {
+        match self.set_id {
+            SetId::Kept => 0,
+            SetId::Dropped => SET_USER_ID | SET_GROUP_ID,
+            SetId::AsWritten if entry.size == 0 => 0,
+            SetId::AsWritten if entry.mode & GROUP_EXECUTES == 0 => SET_USER_ID,
+            SetId::AsWritten => SET_USER_ID | SET_GROUP_ID,
+        }
+    }
+
+    /// The extended attributes of an entry that are set.
+    pub fn attributes(self, entry: &Entry) -> impl Iterator<Item = (&str, &[u8])> {
+        let capabilities = self.set_id == SetId::Kept && self.keep_owners;
+        let wanted =
+            move |name: &str| name.starts_with("user.") || (capabilities && name == CAPABILITY);
+        entry
+            .attributes
+            .iter()
+            .filter(move |(name, _)| wanted(name))
+            .map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+}
+
+impl Look {
+    /// Makes a file or directory look like this.
     #[cfg(unix)]
-    pub fn apply(&self, file: &File, keep_owners: bool, more: u32) -> io::Result<()> {
+    pub fn apply(&self, file: &File) -> io::Result<()> {
         use std::os::unix::fs::{PermissionsExt as _, fchown};
-        let mut mode = self.mode;
-        if keep_owners {
-            fchown(file, Some(self.owner.0), Some(self.owner.1))?;
-        } else {
-            mode &= !SET_ID;
+        if let Some((user, group)) = self.owner {
+            fchown(file, Some(user), Some(group))?;
         }
-        // A change of the owner takes bits and capabilities away, so that these
-        // come later.
-        file.set_permissions(std::fs::Permissions::from_mode(mode | more))?;
-        for (name, value) in &self.extended {
-            self.set_extended(file, name, value, keep_owners)?;
-        }
+        // A change of the owner takes bits away, so that these come later.
+        file.set_permissions(std::fs::Permissions::from_mode(self.mode))?;
         self.set_time(file)
     }
 
     /// Makes a file or directory look like this.
     #[cfg(not(unix))]
-    pub fn apply(&self, file: &File, _keep_owners: bool, _more: u32) -> io::Result<()> {
+    pub fn apply(&self, file: &File) -> io::Result<()> {
         self.set_time(file)
     }
 
     /// Makes a symbolic link itself look like this.
     #[cfg(unix)]
-    pub fn apply_to_link(&self, work: &Dir, path: &Path, keep_owners: bool) -> io::Result<()> {
+    pub fn apply_to_link(&self, parent: &Dir, name: &Path) -> io::Result<()> {
         use rustix::fs::{AtFlags, Gid, Timespec, Timestamps, Uid, chownat, utimensat};
-        let parent = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        let parent = work.open_dir(parent.unwrap_or(Path::new(".")))?;
-        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
         let flags = AtFlags::SYMLINK_NOFOLLOW;
-        if keep_owners {
-            let (user, group) = self.owner;
-            chownat(
-                &parent,
-                name,
-                Some(Uid::from_raw(user)),
-                Some(Gid::from_raw(group)),
-                flags,
-            )?;
+        if let Some((user, group)) = self.owner {
+            let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+            chownat(parent, name, Some(user), Some(group), flags)?;
         }
         let time = Timespec {
             tv_sec: self.modified.0,
@@ -93,28 +105,13 @@ impl Attributes {
             last_access: time,
             last_modification: time,
         };
-        Ok(utimensat(&parent, name, &times, flags)?)
+        Ok(utimensat(parent, name, &times, flags)?)
     }
 
     /// Links have no attributes of their own here.
     #[cfg(not(unix))]
-    pub fn apply_to_link(&self, _work: &Dir, _path: &Path, _keep: bool) -> io::Result<()> {
+    pub fn apply_to_link(&self, _parent: &Dir, _name: &Path) -> io::Result<()> {
         Ok(())
-    }
-
-    /// Sets what belongs to the file; what only root may set needs the owner.
-    /// A file system without such attributes is none to complain about.
-    #[cfg(unix)]
-    fn set_extended(&self, file: &File, name: &str, value: &[u8], all: bool) -> io::Result<()> {
-        use rustix::fs::{XattrFlags, fsetxattr};
-        use rustix::io::Errno;
-        if !(name.starts_with("user.") || (all && name == "security.capability")) {
-            return Ok(());
-        }
-        match fsetxattr(file, name, value, XattrFlags::empty()) {
-            Err(Errno::NOTSUP | Errno::PERM) => Ok(()),
-            other => Ok(other?),
-        }
     }
 
     fn set_time(&self, file: &File) -> io::Result<()> {
@@ -132,6 +129,24 @@ impl Attributes {
             file.set_times(FileTimes::new().set_modified(time))
         })
     }
+}
+
+/// Sets an extended attribute. A file system without such attributes is none to
+/// complain about.
+#[cfg(unix)]
+pub fn set_attribute(file: &File, name: &str, value: &[u8]) -> io::Result<()> {
+    use rustix::fs::{XattrFlags, fsetxattr};
+    use rustix::io::Errno;
+    match fsetxattr(file, name, value, XattrFlags::empty()) {
+        Err(Errno::NOTSUP | Errno::PERM) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// There are no extended attributes here.
+#[cfg(not(unix))]
+pub fn set_attribute(_file: &File, _name: &str, _value: &[u8]) -> io::Result<()> {
+    Ok(())
 }
 
 /// Whether this process may give files away.
@@ -168,14 +183,27 @@ pub fn make_private(base: &Dir, path: &Path) -> io::Result<()> {
     base.create_dir_with(path, &builder)
 }
 
+/// Lets the owner of a directory change what is in it.
+#[cfg(unix)]
+pub fn open_up(base: &Dir, path: &Path) -> io::Result<()> {
+    use cap_std::fs::{Permissions, PermissionsExt as _};
+    base.set_permissions(path, Permissions::from_mode(0o700))
+}
+
+/// There are no modes here.
+#[cfg(not(unix))]
+pub fn open_up(_base: &Dir, _path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// A symbolic link with any target.
 #[cfg(unix)]
-pub fn symlink(work: &Dir, target: &Path, path: &Path) -> io::Result<()> {
-    work.symlink_contents(target, path)
+pub fn symlink(parent: &Dir, target: &Path, name: &Path) -> io::Result<()> {
+    parent.symlink_contents(target, name)
 }
 
 /// A symbolic link.
 #[cfg(not(unix))]
-pub fn symlink(_work: &Dir, _target: &Path, _path: &Path) -> io::Result<()> {
+pub fn symlink(_parent: &Dir, _target: &Path, _name: &Path) -> io::Result<()> {
     Err(io::Error::from(io::ErrorKind::Unsupported))
 }

@@ -1,221 +1,286 @@
-//! The directory that a layer is unpacked into before it is moved into place.
+//! The directory that a layer is unpacked into before it takes its place.
 //!
-//! It is `.layerwise.unpack.*` in the deepest directory above the prefix that
-//! exists, so that moving is renaming. Its maker holds a lock on it; what a
-//! killed one left is not locked any more, and the next one removes it.
+//! It is in the deepest directory above the prefix that exists, so that taking
+//! the place is renaming.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::{Dir, File, OpenOptions};
 use layerwise::host::{Failure, FailureCode};
 
-use super::attributes::{self, Attributes};
+use super::attributes::{self, Look, Policy};
+use super::claim::Claim;
 use super::tar::Entry;
 use super::{denied, failed, names};
-use crate::content::unique;
 use crate::failures;
-use crate::options::{Links, Options, Owners};
-use crate::paths::{Opened, decode};
+use crate::limits::{Limit, Limits};
+use crate::options::{Options, Owners};
+use crate::paths::{Opened, decode, from_bytes};
 
-const PREFIX: &str = ".layerwise.unpack.";
-/// How often another name is tried when somebody takes ours for a left one.
-const ATTEMPTS: u32 = 20;
+/// What is at the prefix, in the directory that is claimed.
+pub(super) const NEW: &str = "new";
 
-/// What is at a path of the stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
+/// What was made at a path.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Made {
     File,
     Link,
-    Folder,
+    /// A directory, and what it looks like where an entry says so.
+    Folder(Option<Look>),
 }
 
 /// A layer while it is unpacked; dropping it leaves nothing.
 pub struct Stage {
     /// The parts of the prefix.
-    pub prefix: Vec<OsString>,
-    pub most_entries: u64,
-    /// The existing directory beside the destination.
+    pub prefix: Vec<Vec<u8>>,
+    pub limits: Limits,
+    /// The deepest directory above the prefix that exists, and how deep it is.
     pub(super) base: Dir,
-    pub(super) work: Dir,
-    /// Everything in `work`, by its path from there.
-    pub(super) held: BTreeMap<PathBuf, Held>,
-    /// What directories look like in the end.
-    pub(super) folders: BTreeMap<PathBuf, Attributes>,
-    pub(super) keep_owners: bool,
-    /// How many parts of the prefix `base` is below the root.
-    depth: usize,
-    name: String,
-    _lock: File,
-    root: PathBuf,
-    links: Links,
+    pub(super) depth: usize,
+    pub(super) claim: Claim,
+    /// Everything that was made, by its path below the prefix.
+    pub(super) made: BTreeMap<Vec<u8>, Made>,
+    /// What directories above the prefix look like, by their depth.
+    pub(super) above: BTreeMap<usize, Look>,
+    policy: Policy,
+    /// Directories that no entry names, and bytes of attributes.
+    unnamed: u64,
+    attributes: u64,
+    /// The directory that the last entry was made in.
+    last: Option<(Vec<u8>, Dir)>,
 }
 
 impl Stage {
-    /// Makes the directory.
+    /// Makes the directory, and removes what killed ones left beside it.
     ///
     /// # Errors
     /// `invalid` for a prefix that is no path below the root, `denied`.
-    pub fn new(root: Opened, prefix: &str, options: &Options) -> Result<Self, Failure> {
-        let parts = names::parts(decode(prefix)?.as_encoded_bytes()).map_err(|why| {
-            let message = format!("{prefix:?} is not a prefix: {why}");
-            failures::new(FailureCode::Invalid, message)
-        })?;
+    pub fn new(root: &Opened, prefix: &str, options: &Options) -> Result<Self, Failure> {
+        let parts = parts_of(prefix)?;
         let unusable = |error: io::Error| {
             failures::of(
                 format!("cannot unpack into {prefix:?} in {:?}", root.path),
                 &error,
             )
         };
-        let (base, depth) = deepest(&root.directory, &parts).map_err(unusable)?;
-        sweep(&base);
-        let (name, work, lock) = make(&base).map_err(unusable)?;
+        let wait = options.timeouts.lock;
+        let (base, depth) = deepest(&root.directory, &parts, wait).map_err(unusable)?;
         Ok(Self {
+            claim: Claim::new(&base, wait).map_err(unusable)?,
             prefix: parts,
-            most_entries: options.limits.entries,
+            limits: options.limits,
             base,
-            work,
-            held: BTreeMap::new(),
-            folders: BTreeMap::new(),
-            keep_owners: options.owners == Owners::Kept && attributes::may_keep_owners(),
             depth,
-            name,
-            _lock: lock,
-            root: root.path,
-            links: options.links,
+            made: BTreeMap::new(),
+            above: BTreeMap::new(),
+            policy: Policy {
+                keep_owners: options.owners == Owners::Kept && attributes::may_keep_owners(),
+                set_id: options.set_id,
+            },
+            unnamed: 0,
+            attributes: 0,
+            last: None,
         })
     }
 
-    /// Whether a symbolic link may be there.
-    pub fn allows_link(&self, inside: &[OsString], target: &[u8]) -> Result<bool, Failure> {
-        let target = link_target(target)?;
-        Ok(
-            self.links == Links::Any
-                || names::link_stays(inside, &target, &self.prefix, &self.root),
-        )
+    /// Holds the attributes of an entry against the limits, and answers how many
+    /// are set.
+    pub fn count_attributes(&mut self, entry: &Entry) -> Result<u64, Failure> {
+        let (mut count, mut bytes) = (0_u64, 0_u64);
+        for (name, value) in self.policy.attributes(entry) {
+            let length = name.len().saturating_add(value.len());
+            bytes = bytes.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+            count = count.saturating_add(1);
+        }
+        self.attributes = self.attributes.saturating_add(bytes);
+        let what = "the size of the attributes of an entry";
+        self.limits.check(Limit::EntryAttributeBytes, bytes, what)?;
+        let what = "the size of the attributes of the layer";
+        self.limits
+            .check(Limit::LayerAttributeBytes, self.attributes, what)?;
+        Ok(count)
+    }
+
+    /// Remembers what a directory above the prefix looks like.
+    pub fn above(&mut self, depth: usize, entry: &Entry) {
+        self.above.insert(depth, self.policy.look(entry));
     }
 
     pub fn file(
         &mut self,
-        inside: &[OsString],
+        path: Vec<u8>,
         entry: &Entry,
         bytes: &mut impl Read,
     ) -> Result<(), Failure> {
-        let path = self.make_room(inside, entry)?;
+        let policy = self.policy;
+        let (dir, name) = self.make_room(&path, entry)?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         attributes::private(&mut options);
         let mut write = || -> io::Result<()> {
-            let mut file = self.work.open_with(&path, &options)?.into_std();
+            let mut file = dir.open_with(&name, &options)?;
             io::copy(bytes, &mut file)?;
-            Attributes::of(entry).apply(&file, self.keep_owners, 0)
+            finish(policy, entry, file)
         };
         write().map_err(|error| failed(entry, &error))?;
-        self.held.insert(path, Held::File);
+        self.made.insert(path, Made::File);
         Ok(())
     }
 
-    pub fn folder(&mut self, inside: &[OsString], entry: &Entry) -> Result<(), Failure> {
-        let path = self.path(inside);
-        if path.as_os_str().is_empty() {
-            // The root itself, when nothing is above the prefix.
-            return Ok(());
+    pub fn folder(&mut self, path: Vec<u8>, entry: &Entry) -> Result<(), Failure> {
+        let policy = self.policy;
+        match self.made.get(&path) {
+            Some(Made::Folder(Some(_))) => {}
+            Some(Made::Folder(None)) => self.unnamed = self.unnamed.saturating_sub(1),
+            _ => {
+                let (dir, name) = self.make_room(&path, entry)?;
+                dir.create_dir(name)
+                    .map_err(|error| failed(entry, &error))?;
+            }
         }
-        if self.held.get(&path) != Some(&Held::Folder) {
-            let path = self.make_room(inside, entry)?;
-            self.work
-                .create_dir(&path)
+        // What it looks like can keep entries out, and is for later; attributes
+        // cannot, and need not be remembered.
+        if policy.attributes(entry).next().is_some() {
+            let (dir, name) = self.parent(&path, entry)?;
+            dir.open(name)
+                .and_then(|folder| set_attributes(policy, entry, &folder.into_std()))
                 .map_err(|error| failed(entry, &error))?;
-            self.held.insert(path, Held::Folder);
         }
-        self.folders.insert(path, Attributes::of(entry));
+        self.made
+            .insert(path, Made::Folder(Some(policy.look(entry))));
         Ok(())
     }
 
-    pub fn symlink(&mut self, inside: &[OsString], entry: &Entry) -> Result<(), Failure> {
+    pub fn symlink(&mut self, path: Vec<u8>, entry: &Entry) -> Result<(), Failure> {
         let target = link_target(&entry.link)?;
-        let path = self.make_room(inside, entry)?;
-        let attributes = Attributes::of(entry);
-        attributes::symlink(&self.work, &target, &path)
-            .and_then(|()| attributes.apply_to_link(&self.work, &path, self.keep_owners))
+        let look = self.policy.look(entry);
+        let (dir, name) = self.make_room(&path, entry)?;
+        attributes::symlink(dir, &target, &name)
+            .and_then(|()| look.apply_to_link(dir, &name))
             .map_err(|error| failed(entry, &error))?;
-        self.held.insert(path, Held::Link);
+        self.made.insert(path, Made::Link);
         Ok(())
     }
 
     pub fn hardlink(
         &mut self,
-        inside: &[OsString],
-        target: &[OsString],
+        path: Vec<u8>,
+        target: Vec<u8>,
         entry: &Entry,
     ) -> Result<(), Failure> {
-        let target = self.path(target);
-        if self.held.get(&target) != Some(&Held::File) {
-            return Err(denied(
-                entry,
-                "it is a hard link to what is no file of the layer",
-            ));
-        }
-        if target == self.path(inside) {
+        let made = match self.made.get(&target) {
+            Some(made @ (Made::File | Made::Link)) => *made,
+            _ => {
+                let why = "it is a hard link to what is no file of the layer";
+                return Err(denied(entry, why));
+            }
+        };
+        if target == path {
             return Ok(());
         }
-        let path = self.make_room(inside, entry)?;
-        self.work
-            .hard_link(&target, &self.work, &path)
+        self.make_room(&path, entry)?;
+        let (from, to) = (place(&target, entry)?, place(&path, entry)?);
+        self.claim
+            .dir
+            .hard_link(from, &self.claim.dir, to)
             .map_err(|error| failed(entry, &error))?;
-        self.held.insert(path, Held::File);
+        self.made.insert(path, made);
         Ok(())
     }
 
     /// Makes the parents of an entry, and removes the file or link that has its
     /// name.
-    fn make_room(&mut self, inside: &[OsString], entry: &Entry) -> Result<PathBuf, Failure> {
-        let path = self.path(inside);
+    fn make_room(&mut self, path: &[u8], entry: &Entry) -> Result<(&Dir, PathBuf), Failure> {
         let mut missing = Vec::new();
-        for parent in path
-            .ancestors()
-            .skip(1)
-            .filter(|path| !path.as_os_str().is_empty())
-        {
-            match self.held.get(parent) {
-                Some(Held::Folder) => break,
-                Some(Held::Link) => return Err(denied(entry, "it is behind a symbolic link")),
-                Some(Held::File) => return Err(denied(entry, "it is below a file")),
-                None => missing.push(parent.to_owned()),
+        let mut below = path;
+        while let Some((parent, _)) = split(below) {
+            match self.made.get(parent) {
+                Some(Made::Folder(_)) => break,
+                Some(Made::Link) => return Err(denied(entry, "it is behind a symbolic link")),
+                Some(Made::File) => return Err(denied(entry, "it is below a file")),
+                None => missing.push(parent),
             }
+            below = parent;
         }
         while let Some(parent) = missing.pop() {
-            self.work
-                .create_dir(&parent)
+            self.unnamed = self.unnamed.saturating_add(1);
+            let what = "the number of directories of the layer that no entry names";
+            self.limits
+                .check(Limit::LayerDirectories, self.unnamed, what)?;
+            let (dir, name) = self.parent(parent, entry)?;
+            dir.create_dir(name)
                 .map_err(|error| failed(entry, &error))?;
-            self.held.insert(parent, Held::Folder);
+            self.made.insert(parent.to_vec(), Made::Folder(None));
         }
-        match self.held.remove(&path) {
-            Some(Held::Folder) => Err(denied(entry, "it would replace a directory")),
-            Some(_) => {
-                self.work
-                    .remove_file(&path)
-                    .map_err(|error| failed(entry, &error))?;
-                Ok(path)
+        match self.made.remove(path) {
+            Some(made @ Made::Folder(_)) => {
+                self.made.insert(path.to_vec(), made);
+                return Err(denied(entry, "it would replace a directory"));
             }
-            None if path.as_os_str().is_empty() => Err(denied(entry, "it would replace the root")),
-            None => Ok(path),
+            Some(_) => {
+                let (dir, name) = self.parent(path, entry)?;
+                dir.remove_file(name)
+                    .map_err(|error| failed(entry, &error))?;
+            }
+            None => {}
         }
+        self.parent(path, entry)
     }
 
-    /// The path in the stage of a path from the root.
-    fn path(&self, inside: &[OsString]) -> PathBuf {
-        names::join(inside.get(self.depth..).unwrap_or_default())
+    /// The directory that holds a path, and the name there.
+    fn parent(&mut self, path: &[u8], entry: &Entry) -> Result<(&Dir, PathBuf), Failure> {
+        let Some((parent, name)) = split(path) else {
+            return Ok((&self.claim.dir, NEW.into()));
+        };
+        let name = from_bytes(name.to_vec())
+            .ok_or_else(|| denied(entry, "its name is none on this system"))?;
+        let last = match self.last.take() {
+            Some((known, dir)) if known == parent => (known, dir),
+            _ => {
+                let opened = self.claim.dir.open_dir(place(parent, entry)?);
+                let dir = opened.map_err(|error| failed(entry, &error))?;
+                (parent.to_vec(), dir)
+            }
+        };
+        Ok((&self.last.insert(last).1, name.into()))
     }
 }
 
-impl Drop for Stage {
-    fn drop(&mut self) {
-        let _ = self.base.remove_dir_all(&self.name);
+/// A path below the prefix without its last part, and that part.
+fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    if path.is_empty() {
+        return None;
     }
+    let at = path.iter().rposition(|byte| *byte == b'/');
+    let (parent, name) = path.split_at(at.unwrap_or(0));
+    Some((parent, name.strip_prefix(b"/").unwrap_or(name)))
+}
+
+/// Where a path below the prefix is in the directory that is claimed.
+fn place(path: &[u8], entry: &Entry) -> Result<PathBuf, Failure> {
+    in_stage(path).ok_or_else(|| denied(entry, "its name is none on this system"))
+}
+
+/// Where a path below the prefix is in the directory that is claimed.
+pub(super) fn in_stage(path: &[u8]) -> Option<PathBuf> {
+    Some(Path::new(NEW).join(from_bytes(path.to_vec())?))
+}
+
+/// Everything about a file that was written but its bytes.
+fn finish(policy: Policy, entry: &Entry, file: File) -> io::Result<()> {
+    let file = file.into_std();
+    policy.look(entry).apply(&file)?;
+    // A change of the owner takes capabilities away, so that these come later.
+    set_attributes(policy, entry, &file)
+}
+
+fn set_attributes(policy: Policy, entry: &Entry, file: &std::fs::File) -> io::Result<()> {
+    policy
+        .attributes(entry)
+        .try_for_each(|(name, value)| attributes::set_attribute(file, name, value))
 }
 
 fn link_target(bytes: &[u8]) -> Result<PathBuf, Failure> {
@@ -228,51 +293,41 @@ fn link_target(bytes: &[u8]) -> Result<PathBuf, Failure> {
     if bytes.is_empty() || bytes.contains(&0) {
         return Err(no_target());
     }
-    crate::paths::from_bytes(bytes.to_vec())
+    from_bytes(bytes.to_vec())
         .map(PathBuf::from)
         .ok_or_else(no_target)
 }
 
-/// The deepest existing directory above the prefix, and how deep it is.
-fn deepest(root: &Dir, prefix: &[OsString]) -> io::Result<(Dir, usize)> {
-    for depth in (1..prefix.len()).rev() {
-        match root.open_dir(names::join(prefix.get(..depth).unwrap_or_default())) {
-            Ok(directory) => return Ok((directory, depth)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+/// The parts of a prefix. What is there is replaced, and so it is never the root.
+fn parts_of(prefix: &str) -> Result<Vec<Vec<u8>>, Failure> {
+    let decoded = decode(prefix)?;
+    let parts = match names::parts(decoded.as_encoded_bytes()) {
+        Ok(parts) if parts.is_empty() => Err("it is empty, and a root is not replaced"),
+        parts => parts,
+    };
+    let parts = parts.map_err(|why| {
+        let message = format!("{prefix:?} is not a prefix: {why}");
+        failures::new(FailureCode::Invalid, message)
+    })?;
+    Ok(parts.into_iter().map(<[u8]>::to_vec).collect())
+}
+
+/// The deepest directory above the prefix that exists, and how deep it is. What
+/// killed ones left in any of them is removed on the way: then they may have been
+/// the deepest.
+fn deepest(root: &Dir, prefix: &[Vec<u8>], wait: Duration) -> io::Result<(Dir, usize)> {
+    let mut found = (root.try_clone()?, 0);
+    let mut path = PathBuf::new();
+    let above = prefix.split_last().map_or(&[][..], |(_, above)| above);
+    for (at, part) in above.iter().enumerate() {
+        Claim::sweep(&found.0, wait);
+        path.push(from_bytes(part.clone()).ok_or(io::ErrorKind::InvalidInput)?);
+        match root.open_dir(&path) {
+            Ok(directory) => found = (directory, at.saturating_add(1)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
             Err(error) => return Err(error),
         }
     }
-    Ok((root.try_clone()?, 0))
-}
-
-fn make(base: &Dir) -> io::Result<(String, Dir, File)> {
-    for _ in 0..ATTEMPTS {
-        let name = format!("{PREFIX}{}", unique());
-        attributes::make_private(base, Path::new(&name))?;
-        let Ok(work) = base.open_dir(&name) else {
-            continue;
-        };
-        // Somebody may have taken it for a left one before it was locked.
-        let lock = work.open(".")?.into_std();
-        if lock.try_lock().is_ok() && base.open_dir(&name).is_ok() {
-            return Ok((name, work, lock));
-        }
-    }
-    Err(io::Error::other("no directory could be made"))
-}
-
-fn sweep(base: &Dir) {
-    for entry in base.entries().into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        if !name.to_string_lossy().starts_with(PREFIX) {
-            continue;
-        }
-        let Ok(directory) = entry.open_dir() else {
-            continue;
-        };
-        let lock = directory.open(".").map(cap_std::fs::File::into_std);
-        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
-            let _ = base.remove_dir_all(&name);
-        }
-    }
+    Claim::sweep(&found.0, wait);
+    Ok(found)
 }

@@ -1,8 +1,11 @@
 //! Reading a tar archive entry by entry.
 //!
 //! The headers are those of the `tar` crate. Its own iterator reads the long
-//! names and extended headers of an archive into memory whatever their size,
-//! and an archive can claim any; here they are limited.
+//! names and extended headers of an archive into memory whatever their size, and
+//! the raw one, which does not, knows nothing of sizes in extended headers, so
+//! that what is content to one reader would be entries to the other.
+//!
+//! Global headers are passed over, as Docker does.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -10,12 +13,11 @@ use std::io::{self, Read};
 use layerwise::host::{Failure, FailureCode};
 use tar::{EntryType, Header, PaxExtensions};
 
+use super::Source;
 use crate::failures;
+use crate::limits::{FREE_ENTRIES, HEADER_OF_AN_ENTRY, Limit, Limits, over};
 
-const BLOCK: usize = 512;
-const BLOCK_SIZE: u64 = 512;
-/// The most bytes of long names and extended headers of one entry.
-const LONGEST_EXTRA: u64 = 1 << 20;
+const BLOCK: u64 = 512;
 const XATTR: &str = "SCHILY.xattr.";
 const SPARSE: &str = "GNU.sparse.";
 
@@ -41,25 +43,34 @@ pub struct Entry {
     /// Seconds since 1970, and nanoseconds.
     pub modified: (i64, u32),
     pub size: u64,
-    pub attributes: Vec<(String, Vec<u8>)>,
+    pub attributes: BTreeMap<String, Vec<u8>>,
 }
 
 /// An archive.
 pub struct Tar<R> {
     input: R,
+    limits: Limits,
     /// Bytes of the current entry that were not read, and of its padding.
     left: u64,
     padding: u64,
-    defaults: BTreeMap<String, Vec<u8>>,
+    /// Entries, and bytes of headers beside their own.
+    entries: u64,
+    headers: u64,
 }
 
-/// What goes before the header of an entry.
+/// What goes before the header of an entry; of extended headers what is used.
 #[derive(Default)]
 struct Extra {
     name: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
-    values: BTreeMap<String, Vec<u8>>,
-    bytes: u64,
+    path: Option<Vec<u8>>,
+    linkpath: Option<Vec<u8>>,
+    size: Option<Vec<u8>>,
+    uid: Option<Vec<u8>>,
+    gid: Option<Vec<u8>>,
+    mtime: Option<Vec<u8>>,
+    attributes: BTreeMap<String, Vec<u8>>,
+    sparse: bool,
 }
 
 impl Entry {
@@ -69,25 +80,25 @@ impl Entry {
     }
 }
 
-impl<R: Read> Tar<R> {
-    pub const fn new(input: R) -> Self {
+impl<R: Source> Tar<R> {
+    pub const fn new(input: R, limits: Limits) -> Self {
         Self {
             input,
+            limits,
             left: 0,
             padding: 0,
-            defaults: BTreeMap::new(),
+            entries: 0,
+            headers: 0,
         }
     }
 
     /// The next entry; what was not read of the one before is passed over.
     ///
     /// # Errors
-    /// `corrupt` for what is no archive, `unsupported` for sparse files.
+    /// `corrupt` for what is no archive, `unsupported` for sparse files,
+    /// `too-large`.
     pub fn next(&mut self) -> Result<Option<Entry>, Failure> {
-        let mut extra = Extra {
-            values: self.defaults.clone(),
-            ..Extra::default()
-        };
+        let mut extra = Extra::default();
         loop {
             self.pass()?;
             let Some(header) = self.header()? else {
@@ -95,27 +106,39 @@ impl<R: Read> Tar<R> {
             };
             let size = header.entry_size().map_err(|error| corrupt(&error))?;
             match header.entry_type() {
-                EntryType::GNULongName => {
-                    extra.name = Some(until_zero(self.extra(&mut extra, size)?))
-                }
-                EntryType::GNULongLink => {
-                    extra.link = Some(until_zero(self.extra(&mut extra, size)?))
-                }
-                EntryType::XHeader => {
-                    let bytes = self.extra(&mut extra, size)?;
-                    read_pax(&bytes, &mut extra.values)?;
-                }
+                EntryType::GNULongName => extra.name = Some(until_zero(self.extra(size)?)),
+                EntryType::GNULongLink => extra.link = Some(until_zero(self.extra(size)?)),
+                EntryType::XHeader => extra.read(&self.extra(size)?)?,
                 EntryType::XGlobalHeader => {
-                    let bytes = self.extra(&mut extra, size)?;
-                    read_pax(&bytes, &mut self.defaults)?;
-                    read_pax(&bytes, &mut extra.values)?;
+                    self.count_header(size)?;
+                    self.expect(size)?;
                 }
                 kind => {
+                    self.count(1)?;
                     let entry = entry(&header, kind, size, extra)?;
+                    let what = "the size of a file of the layer";
+                    self.limits.check(Limit::LayerBytes, entry.size, what)?;
                     self.expect(entry.size)?;
                     return Ok(Some(entry));
                 }
             }
+        }
+    }
+
+    /// Counts entries, and attributes as such. Many of them from few bytes are
+    /// no layer that anybody built.
+    pub fn count(&mut self, more: u64) -> Result<(), Failure> {
+        self.entries = self.entries.saturating_add(more);
+        let what = "the number of entries of the layer";
+        self.limits.check(Limit::LayerEntries, self.entries, what)?;
+        let price = self.limits.of(Limit::EntryInputBytes);
+        let paid = self.input.taken().checked_div(price);
+        match paid.map(|paid| paid.saturating_add(FREE_ENTRIES)) {
+            Some(most) if self.entries > most => {
+                let what = "the number of entries in so few compressed bytes";
+                Err(over(Limit::EntryInputBytes, price, what))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -153,13 +176,9 @@ impl<R: Read> Tar<R> {
         Ok(Some(header))
     }
 
-    /// The bytes of an extra header.
-    fn extra(&mut self, extra: &mut Extra, size: u64) -> Result<Vec<u8>, Failure> {
-        extra.bytes = extra.bytes.saturating_add(size);
-        if extra.bytes > LONGEST_EXTRA {
-            let message = format!("the headers of an entry have more than {LONGEST_EXTRA} bytes");
-            return Err(failures::new(FailureCode::TooLarge, message));
-        }
+    /// The bytes of a header before an entry.
+    fn extra(&mut self, size: u64) -> Result<Vec<u8>, Failure> {
+        self.count_header(size)?;
         self.expect(size)?;
         let mut bytes = Vec::new();
         self.read_to_end(&mut bytes)
@@ -167,26 +186,38 @@ impl<R: Read> Tar<R> {
         Ok(bytes)
     }
 
+    fn count_header(&mut self, size: u64) -> Result<(), Failure> {
+        let padded = size.checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX);
+        self.headers = self.headers.saturating_add(padded).saturating_add(BLOCK);
+        let free = self.entries.saturating_mul(HEADER_OF_AN_ENTRY);
+        let counted = self.headers.saturating_sub(free);
+        let what = "the size of the extended headers of the layer";
+        self.limits.check(Limit::HeaderBytes, counted, what)
+    }
+
+    /// Begins with the bytes of an entry.
     fn expect(&mut self, size: u64) -> Result<(), Failure> {
+        let padded = size
+            .checked_next_multiple_of(BLOCK)
+            .ok_or_else(|| no_archive("an entry has an impossible size"))?;
         self.left = size;
-        let over = size % BLOCK_SIZE;
-        self.padding = if over == 0 { 0 } else { BLOCK_SIZE - over };
-        if size.checked_add(self.padding).is_none() {
-            return Err(no_archive("an entry has an impossible size"));
-        }
+        self.padding = padded.saturating_sub(size);
         Ok(())
     }
 
+    /// Passes over what is left of the current entry.
     fn pass(&mut self) -> Result<(), Failure> {
+        let mut buffer = [0; 4096];
         let mut left = self.left.saturating_add(self.padding);
-        let mut buffer = [0; BLOCK];
         while left > 0 {
-            let wanted = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
+            let wanted = usize::try_from(left)
+                .unwrap_or(usize::MAX)
+                .min(buffer.len());
             match self
                 .input
                 .read(buffer.get_mut(..wanted).unwrap_or_default())
             {
-                // The last padding may be missing.
+                // The padding of the last entry is often left out.
                 Ok(0) if self.left == 0 => break,
                 Ok(0) => return Err(no_archive("it ends inside of an entry")),
                 Ok(count) => {
@@ -229,23 +260,48 @@ impl<R: Read> Read for Tar<R> {
     }
 }
 
+impl Extra {
+    /// Takes what matters from an extended header; the last of a name counts.
+    fn read(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        for extension in PaxExtensions::new(bytes) {
+            let extension = extension.map_err(|error| corrupt(&error))?;
+            // Nothing that matters has another name than text.
+            let Ok(key) = extension.key() else { continue };
+            let value = extension.value_bytes();
+            let place = match key {
+                "path" => &mut self.path,
+                "linkpath" => &mut self.linkpath,
+                "size" => &mut self.size,
+                "uid" => &mut self.uid,
+                "gid" => &mut self.gid,
+                "mtime" => &mut self.mtime,
+                _ => {
+                    self.sparse |= key.starts_with(SPARSE);
+                    if let Some(name) = key.strip_prefix(XATTR) {
+                        self.attributes.insert(name.to_owned(), value.to_vec());
+                    }
+                    continue;
+                }
+            };
+            *place = Some(value.to_vec()).filter(|value| !value.is_empty());
+        }
+        Ok(())
+    }
+}
+
 fn entry(header: &Header, kind: EntryType, size: u64, extra: Extra) -> Result<Entry, Failure> {
-    let Extra {
-        name, link, values, ..
-    } = extra;
-    if kind.is_gnu_sparse() || values.keys().any(|key| key.starts_with(SPARSE)) {
+    if kind.is_gnu_sparse() || extra.sparse {
         let message = "the layer has a sparse file, which is not unpacked here";
         return Err(failures::new(FailureCode::Unsupported, message));
     }
-    let value = |key: &str| values.get(key).filter(|value| !value.is_empty()).cloned();
-    let number = |key: &str, own: io::Result<u64>| match value(key) {
+    let number = |value: Option<Vec<u8>>, own: io::Result<u64>| match value {
         Some(text) => decimal(&text).ok_or_else(|| no_archive("an extended header has no number")),
         None => own.map_err(|error| corrupt(&error)),
     };
-    let name = value("path").or(name);
+    let name = extra.path.or(extra.name);
     let name = name.unwrap_or_else(|| header.path_bytes().into_owned());
     let own_link = header.link_name_bytes().map(|link| link.into_owned());
-    let link = value("linkpath").or(link).or(own_link).unwrap_or_default();
+    let link = extra.linkpath.or(extra.link).or(own_link);
     let kind = match kind {
         // Old archives mark directories by a slash at the end.
         EntryType::Regular if name.ends_with(b"/") => Kind::Directory,
@@ -263,42 +319,26 @@ fn entry(header: &Header, kind: EntryType, size: u64, extra: Extra) -> Result<En
         }
     };
     let id = |number: u64| u32::try_from(number).map_err(|_| no_archive("an owner is no user"));
-    let modified = match value("mtime") {
+    let modified = match extra.mtime {
         Some(text) => time(&text).ok_or_else(|| no_archive("an extended header has no time"))?,
         None => {
             let seconds = header.mtime().map_err(|error| corrupt(&error))?;
             (i64::try_from(seconds).unwrap_or(0), 0)
         }
     };
-    let attributes = values
-        .iter()
-        .filter_map(|(key, value)| Some((key.strip_prefix(XATTR)?.to_owned(), value.clone())));
+    let size = number(extra.size, Ok(size))?;
     Ok(Entry {
         mode: header.mode().map_err(|error| corrupt(&error))? & 0o7777,
-        uid: id(number("uid", header.uid())?)?,
-        gid: id(number("gid", header.gid())?)?,
+        uid: id(number(extra.uid, header.uid())?)?,
+        gid: id(number(extra.gid, header.gid())?)?,
         modified,
-        size: match kind {
-            Kind::File => number("size", Ok(size))?,
-            // Some writers give links the size of their target.
-            _ => 0,
-        },
-        attributes: attributes.collect(),
+        // Some writers give links the size of their target.
+        size: if kind == Kind::File { size } else { 0 },
+        attributes: extra.attributes,
         name,
-        link,
+        link: link.unwrap_or_default(),
         kind,
     })
-}
-
-fn read_pax(bytes: &[u8], values: &mut BTreeMap<String, Vec<u8>>) -> Result<(), Failure> {
-    for extension in PaxExtensions::new(bytes) {
-        let extension = extension.map_err(|error| corrupt(&error))?;
-        // Nothing that matters has another name than text.
-        if let Ok(key) = extension.key() {
-            values.insert(key.to_owned(), extension.value_bytes().to_vec());
-        }
-    }
-    Ok(())
 }
 
 fn decimal(text: &[u8]) -> Option<u64> {

@@ -33,6 +33,8 @@ pub enum Reply {
     Hang(Vec<u8>),
     /// These bytes, then more of them until the client has enough.
     Endless(Vec<u8>),
+    /// These bytes, then one more from time to time without end.
+    Drip(Vec<u8>, Duration),
     /// A reset connection.
     Reset,
 }
@@ -147,6 +149,12 @@ fn serve(
             let _ = output.write_all(&bytes);
             while output.write_all(&chunk).is_ok() {
                 sent.fetch_add(chunk.len(), Ordering::SeqCst);
+            }
+        }
+        Reply::Drip(bytes, pause) => {
+            let _ = output.write_all(&bytes);
+            while output.write_all(b"x").is_ok() {
+                thread::sleep(pause);
             }
         }
         Reply::Reset => {

@@ -11,13 +11,13 @@ use crate::cli::lend::RegistryArgs;
 /// What can be done with BuildKit's remote caches.
 #[derive(Subcommand)]
 pub enum BuildkitCommand {
-    /// Write a cache: from a file of records, from other caches, or both.
+    /// Merge, heal or convert caches: write one anew from others, from a file of records, or both.
     #[command(after_long_help = export::HELP)]
     Export(ExportArgs),
     /// Show what a cache holds: numbers, findings, a verdict on each record.
     #[command(after_long_help = inspect::HELP)]
     Inspect(InspectArgs),
-    /// Check a cache; the exit code is 1 when readers would refuse it.
+    /// Check a cache; the exit code is 1 when readers would refuse it or it promises what it lacks.
     #[command(after_long_help = inspect::HELP)]
     Verify(InspectArgs),
     /// Say what changed from one cache to another: where the builds part, then what follows.
@@ -34,14 +34,17 @@ pub enum BuildkitCommand {
 #[derive(Args)]
 pub struct ExportArgs {
     /// Where the cache goes: `host/name:tag` in a registry, or `oci:DIR[:TAG]`, a layout directory
-    /// (which is what `--export-cache type=local` writes).
+    /// (which is what `--export-cache type=local` writes); or as builders take it:
+    /// `type=registry,ref=…`, `type=local,dest=…`.
     #[arg(value_name = "REFERENCE")]
     pub target: String,
     /// A file of records, described below; `-` is standard input.
     #[arg(long, value_name = "FILE|-", required_unless_present = "from")]
     pub records: Option<PathBuf>,
-    /// A cache whose records are added first, with their layers. Copies a cache to another
-    /// registry or into another form; given several times, merges caches.
+    /// A cache whose records are added, with their layers; any cache that `inspect` reads. Copies
+    /// it to another registry or into another form, and leaves out results whose layers are gone.
+    /// Given several times, merges caches: where two have different results for one key, the
+    /// earlier one counts (with --compatible the newest, as upstream does).
     #[arg(long, value_name = "REFERENCE")]
     pub from: Vec<String>,
     /// The repository that has the layers for which the records name no other.
@@ -74,22 +77,39 @@ pub struct ExportArgs {
 #[derive(Args)]
 pub struct FormArgs {
     /// Media types of OCI; with `false` those of Docker, in a manifest list.
-    #[arg(long, value_name = "BOOL", default_value = "true")]
-    pub oci_mediatypes: String,
+    /// Default: true.
+    #[arg(long, value_name = "BOOL")]
+    pub oci_mediatypes: Option<String>,
     /// An image manifest; with `false` an index or manifest list of layers, which many registries
     /// refuse (see below). Default: as --oci-mediatypes.
     #[arg(long, value_name = "BOOL")]
     pub image_manifest: Option<String>,
 }
 
+/// One cache.
 #[derive(Args)]
-pub struct InspectArgs {
-    /// The cache: `host/name:tag`, `host/name@digest`, or `oci:DIR[:TAG]`.
+pub struct CacheArgs {
+    /// The cache: `host/name:tag[@digest]`, `oci:DIR[:TAG]`, a directory, a tar file of a layout
+    /// (`FILE.tar`, `archive:FILE[:NAME]`), the words of builders (`type=registry,ref=…`,
+    /// `type=local,src=…`), or `config:FILE`, what type=gha, s3 and azblob keep.
     #[arg(value_name = "REFERENCE")]
     pub cache: String,
-    /// List every record with its verdict.
+    /// Refuse any other manifest than this one, whatever the reference stands for now: a cache can
+    /// be replaced by an older one of the same name.
+    #[arg(long, value_name = "DIGEST")]
+    pub digest: Option<String>,
+}
+
+#[derive(Args)]
+pub struct InspectArgs {
+    #[command(flatten)]
+    pub cache: CacheArgs,
+    /// List every record with its verdict, its name and its links.
     #[arg(long)]
     pub records: bool,
+    /// Read every layer too, and compare its bytes with its digests.
+    #[arg(long)]
+    pub read_layers: bool,
     #[command(flatten)]
     pub registry: RegistryArgs,
     #[command(flatten)]
@@ -115,15 +135,20 @@ pub struct DiffArgs {
 
 #[derive(Args)]
 pub struct ExplainArgs {
-    /// The cache: `host/name:tag`, `host/name@digest`, or `oci:DIR[:TAG]`.
-    #[arg(value_name = "REFERENCE")]
-    pub cache: String,
-    /// The cache digest of the vertex that is about to run.
+    /// The caches, as builders take several --cache-from; each as `inspect` takes it.
+    #[arg(value_name = "REFERENCE", required = true)]
+    pub caches: Vec<String>,
+    /// The cache digest of the vertex that is about to run, or the digest of the files it takes.
     #[arg(long, value_name = "DIGEST")]
     pub vertex: String,
-    /// Which of its outputs.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub output: u32,
+    /// Which of its outputs; -1 for the digest of files.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
+    pub output: i32,
     /// The name of the record that its input comes from; without one, a record without inputs is
     /// looked for.
     #[arg(long, value_name = "NAME")]
@@ -147,9 +172,8 @@ pub struct ExplainArgs {
 
 #[derive(Args)]
 pub struct GraphArgs {
-    /// The cache: `host/name:tag`, `host/name@digest`, or `oci:DIR[:TAG]`.
-    #[arg(value_name = "REFERENCE")]
-    pub cache: String,
+    #[command(flatten)]
+    pub cache: CacheArgs,
     /// Write to this file, whose extension tells the format; standard output otherwise.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,

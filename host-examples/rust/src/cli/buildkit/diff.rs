@@ -1,7 +1,6 @@
 //! `buildkit diff`: what changed between two caches.
 
 use layerwise::explain::Finding;
-use layerwise::semantics::Semantics;
 use layerwise_host::buildkit::Cache;
 use serde::Serialize;
 
@@ -14,15 +13,18 @@ use crate::cli::reply::{Exit, Reply, Style};
 
 /// What `--help` says after the options.
 pub const HELP: &str = r#"Caches are compared by the structure of their records, whatever their order and indexes are. A root
-cause is a record that differs while everything it stands on is in both caches; the first one is
-where the builds part. What stands on a root cause differs too and is a cascade.
+cause is where builds part: a source or a step that differs while everything it stands on is in
+both caches. What stands on it differs too and is a cascade. Sources are paired by what stands on
+them. A record that lost its result, a second key of an image and a key that leads nowhere change
+no build and are counted only: an export of imported records leaves such things out.
 
-Exit codes: 0 the same, 1 different, 2 usage, 3 error.
+Exit codes: 0 no build parts, 1 builds part, 2 usage, 3 error.
 
 --json prints one document, absent members as null:
   schema    "layerwise/buildkit-diff/1"
   old, new  {"cache": as given, "repository", "manifest": digest, "config": digest}
-  same      true or false
+  same      true: no build parts
+  passed    number of records that only one cache has and that change no build
   first     finding: the first root cause
   causes    findings, in the order of a build
   cascades  findings
@@ -37,6 +39,7 @@ struct Document<'a> {
     old: Side<'a>,
     new: Side<'a>,
     same: bool,
+    passed: u64,
     first: Option<&'a Finding>,
     causes: &'a [Finding],
     cascades: &'a [Finding],
@@ -64,6 +67,7 @@ pub fn run(global: &Global, args: &DiffArgs, style: Style) -> Result<Reply, Fail
         old,
         new,
         same,
+        passed: passed(&found.summary),
         first: causes.first(),
         causes,
         cascades,
@@ -76,22 +80,24 @@ pub fn run(global: &Global, args: &DiffArgs, style: Style) -> Result<Reply, Fail
 
 fn open<'a>(opened: &Opened, reference: &'a str) -> Result<(Side<'a>, Cache), Failed> {
     let found = opened.find(reference)?;
-    let session = &opened.session;
-    let cache = session
-        .open(
-            &found.repository,
-            &found.manifest,
-            &Semantics::default(),
-            &opened.limits,
-        )
-        .map_err(|error| super::about(error, reference))?;
+    let cache = opened.look(&found, reference)?;
+    let manifest = found.manifest();
     let side = Side {
         cache: reference,
-        repository: found.repository,
-        manifest: found.manifest.digest,
+        repository: found.repository().to_owned(),
+        manifest: manifest.map_or(String::new(), |manifest| manifest.digest.clone()),
         config: cache.config()?,
     };
     Ok((side, cache))
+}
+
+/// How many records are in one cache only and change no build.
+fn passed(summary: &Finding) -> u64 {
+    let count = summary.differences.last();
+    let count = count.and_then(|count| count.have.as_deref());
+    count
+        .and_then(|count| count.parse().ok())
+        .unwrap_or_default()
 }
 
 fn show_document(page: &mut Page, document: &Document<'_>, all: bool) {
@@ -99,6 +105,7 @@ fn show_document(page: &mut Page, document: &Document<'_>, all: bool) {
         old,
         new,
         same,
+        passed,
         causes,
         cascades,
         ..
@@ -111,6 +118,10 @@ fn show_document(page: &mut Page, document: &Document<'_>, all: bool) {
             ["new", new.cache, &new.config],
         ],
     );
+    if *passed > 0 {
+        let passed = passed.to_string();
+        page.rows(2, &[["in one cache only, without effect", &passed]]);
+    }
     if !causes.is_empty() {
         page.gap();
         page.line("where the builds part (have: old, want: new):");

@@ -7,13 +7,14 @@ use layerwise::explain::Finding;
 use layerwise::host::{Registry as _, Source};
 use layerwise::oci::Descriptor;
 use layerwise::semantics::Semantics;
-use layerwise_host::buildkit::Exporter;
+use layerwise_host::buildkit::{Cache, Exporter};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::args::ExportArgs;
 use super::layers::{Files, Later, Lending};
 use super::records::{self, Records};
+use super::reference::{self, Target};
 use super::{Opened, show};
 use crate::cli::args::Global;
 use crate::cli::failed::Failed;
@@ -22,7 +23,12 @@ use crate::cli::page::Page;
 use crate::cli::reply::{Exit, Reply, Style};
 
 /// What `--help` says after the options.
-pub const HELP: &str = r#"The form of the manifest (default: an OCI image manifest, which every registry takes):
+pub const HELP: &str = r#"Merge the caches of two platforms, heal a cache with missing layers, convert one for another registry:
+  layerwise buildkit export host/app:cache --from host/app:cache-amd64 --from host/app:cache-arm64
+  layerwise buildkit export host/app:new --from host/app:old
+  layerwise buildkit export other/app:cache --from host/app:cache --image-manifest=true
+
+The form of the manifest (default: an OCI image manifest, which every registry takes):
   --image-manifest=false                         an OCI index of layers
   --oci-mediatypes=false                         a Docker manifest list of layers
 An index or list of layers is refused as cache manifest by Amazon ECR, Google's GCR, Quay, Sonatype
@@ -55,6 +61,7 @@ Exit codes: 0 done (also when there was nothing to write), 2 usage, 3 error.
   plan         true: nothing was written
   empty        true: no record has a result with layers; nothing was written
   given        {"caches": number, "records": number}, what was added
+  from         [{"cache": as given, "manifest": digest, "oldest", "newest": times of its results}]
   random       positions of the records that are never kept
   written      {"records", "layers", "blobs", "bytes"}: entries of the config, distinct layers
                and their bytes
@@ -76,6 +83,7 @@ struct Document<'a> {
     plan: bool,
     empty: bool,
     given: Given,
+    from: &'a [From<'a>],
     random: &'a [usize],
     written: Written,
     manifest: Option<&'a Descriptor>,
@@ -96,6 +104,16 @@ struct Given {
     records: usize,
 }
 
+/// A cache that was merged. Whoever controls where it is can put an older one
+/// there, so its age is said.
+#[derive(Serialize)]
+struct From<'a> {
+    cache: &'a str,
+    manifest: String,
+    oldest: String,
+    newest: String,
+}
+
 #[derive(Serialize)]
 struct Written {
     records: usize,
@@ -108,14 +126,19 @@ struct Written {
 pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Failed> {
     let bars = Bars::default();
     let places = Later::default();
-    let files = Arc::new(Files(Arc::clone(&places)));
+    let archives = Arc::default();
+    let files = Arc::new(Files {
+        places: Arc::clone(&places),
+        archives: Arc::clone(&archives),
+    });
+    let target = reference::target(&args.target)?;
     let options = lend::options(&args.registry, &bars)?.provider(files);
     let repositories = lend::repositories(options)?;
     let locate = |reference: &str| {
         let located = repositories.locate(reference);
         located.map_err(|failure| lend::failed(failure).about(reference))
     };
-    let repository = locate(&args.target)?;
+    let repository = locate(&target.reference)?;
     let source = match &args.source {
         Some(source) => locate(source)?,
         None => repository.clone(),
@@ -127,9 +150,11 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
     let lending = Lending {
         repositories: Arc::clone(&repositories),
         places: Arc::clone(&places),
+        archives,
+        bars: bars.clone(),
     };
-    let opened = Opened::over(global, Arc::new(lending), bars, &args.limits)?;
-    let form = form(&opened, args)?;
+    let opened = Opened::over(global, lending, bars, &args.limits)?;
+    let form = form(&opened, args, &target)?;
     let semantics = args.reading.semantics();
     let mut exporter = opened.session.export_to(Options {
         semantics: semantics.clone(),
@@ -143,18 +168,19 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
         source: Some(Source::Repository(source)),
         limits: opened.limits.clone(),
     })?;
+    let mut from = Vec::new();
     for reference in &args.from {
         let found = opened.find(reference)?;
-        let session = &opened.session;
-        let cache = session
-            .open(
-                &found.repository,
-                &found.manifest,
-                &semantics,
-                &opened.limits,
-            )
-            .map_err(|error| super::about(error, reference))?;
+        let cache = opened.import(&found, reference, &semantics)?;
         exporter.merge(&cache, None)?;
+        let (oldest, newest) = times(&cache, &semantics)?;
+        let manifest = found.manifest();
+        from.push(From {
+            cache: reference,
+            manifest: manifest.map_or(String::new(), |manifest| manifest.digest.clone()),
+            oldest,
+            newest,
+        });
     }
     let mut random = Vec::new();
     let mut count = 0;
@@ -175,7 +201,7 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
         }
         // Before anything is pushed, and not with the reply.
         eprint!("{}", warnings(&plan.findings));
-        if let Err(error) = exporter.finalize(&repository, Some(&args.target)) {
+        if let Err(error) = exporter.finalize(&repository, Some(&target.reference)) {
             let mut failed = Failed::from(error);
             let manifest = Reason::ManifestWrite.as_str();
             if failed.code.as_deref() == Some(manifest) && !form.image {
@@ -200,6 +226,7 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
             caches: args.from.len(),
             records: count,
         },
+        from: &from,
         random: &random,
         written: written(&plan),
         manifest: descriptor(|effect| match effect {
@@ -224,13 +251,26 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
     })
 }
 
-fn form(opened: &Opened, args: &ExportArgs) -> Result<Form, Failed> {
-    let mut given = vec![(
-        "oci-mediatypes".to_owned(),
-        args.form.oci_mediatypes.clone(),
-    )];
-    if let Some(image) = &args.form.image_manifest {
-        given.push(("image-manifest".to_owned(), image.clone()));
+/// When the results of a cache were made; unknown by the rules of 2020.
+fn times(cache: &Cache, semantics: &Semantics) -> Result<(String, String), Failed> {
+    if semantics.version.as_deref() == Some("0.8-dev") {
+        return Ok((String::new(), String::new()));
+    }
+    let numbers = cache.statistics()?;
+    Ok((numbers.oldest, numbers.newest))
+}
+
+fn form(opened: &Opened, args: &ExportArgs, target: &Target) -> Result<Form, Failed> {
+    let mut given = target.form.clone();
+    for (name, value) in [
+        ("oci-mediatypes", &args.form.oci_mediatypes),
+        ("image-manifest", &args.form.image_manifest),
+    ] {
+        let Some(value) = value else { continue };
+        if given.iter().any(|(known, _)| known == name) {
+            return Err(Failed::usage(format!("{name} is given twice")));
+        }
+        given.push((name.to_owned(), value.clone()));
     }
     let (oci, image) = opened.session.attributes(&given).map_err(|error| {
         let failed = Failed::from(error);
@@ -272,8 +312,9 @@ fn warnings(findings: &[Finding]) -> String {
     for code in [
         Reason::TooLarge,
         Reason::NearLimit,
-        Reason::LayerBlobMissing,
+        Reason::LayerLeftOut,
         Reason::ResultDropped,
+        Reason::MergeConflict,
     ] {
         let mut same = findings.iter().filter(|f| f.code == code.as_str());
         if let Some(first) = same.next() {
@@ -316,6 +357,7 @@ fn written(plan: &Plan) -> Written {
 fn show_document(page: &mut Page, document: &Document<'_>) {
     let Document {
         target,
+        from,
         form,
         plan,
         empty,
@@ -358,6 +400,14 @@ fn show_document(page: &mut Page, document: &Document<'_>) {
                 ["form", form_name(*form)],
             ],
         );
+        for From { cache, newest, .. } in *from {
+            let newest = if newest.is_empty() {
+                "no result has a time".to_owned()
+            } else {
+                format!("newest result of {newest}")
+            };
+            page.rows(2, &[["from", cache, &newest]]);
+        }
         never_kept(page, random);
         if *plan || page.style().verbose {
             let rows: Vec<[String; 3]> = effects.iter().map(row).collect();

@@ -14,6 +14,7 @@ use layerwise::buildkit::Standing;
 use serde::Serialize;
 
 use super::args::{Format, GraphArgs};
+use super::found::pinned;
 use super::{Opened, inspect};
 use crate::cli::args::Global;
 use crate::cli::failed::Failed;
@@ -23,10 +24,10 @@ use model::{Model, Wanted};
 
 /// What `--help` says after the options.
 pub const HELP: &str = r#"Every box is a record: its digest and position, what its result has (layers of the whole chain and
-their bytes), and what it is good for: hit (it can be reached and a complete result is there), key
-(it can be reached and has no usable result) or dead (no lookup reaches it). A mark tells that the
-record has findings, which hovering over or tabbing to the box shows. Lines lead from what a
-record stands on down to it. Runs of records without a branch, result or finding are one box.
+their bytes), and what it is good for: hit (it can be reached and a complete result is there),
+broken (a result has a layer that is not there), key (it can be reached and has no result) or dead
+(no lookup reaches it). A mark tells that the record has findings, which hovering over or tabbing
+to the box shows. Lines lead from what a record stands on down to it. Runs of records without a branch, result or finding are one box.
 
 Colours say the same as the words. Pictures are files of their own: no fonts, scripts or other
 files are fetched. Text from the cache is escaped.
@@ -71,22 +72,24 @@ pub fn run(global: &Global, args: &GraphArgs, style: Style) -> Result<Reply, Fai
         .or_else(|| by_extension(args.output.as_deref()?))
         .unwrap_or(Format::Dot);
     let opened = Opened::reading(global, &args.registry, &args.limits)?;
-    let found = opened.find(&args.cache)?;
-    let mut checked = inspect::check(&opened, &found, &args.cache)?;
-    let config = config::read(&opened, &found, &mut checked, &args.cache)?;
+    let cache = &args.cache.cache;
+    let found = opened.find(cache)?;
+    pinned(&found, args.cache.digest.as_deref(), cache)?;
+    let report = inspect::check(&opened, &found, cache, false)?;
+    let config = config::read(&opened, &found, &report, cache)?;
     let wanted = Wanted {
         boxes: args.boxes.max(1),
         collapse: !args.no_collapse,
     };
-    let model = Model::new(&config, &checked.report, wanted);
+    let model = Model::new(&config, &report, wanted);
     let text = match format {
         Format::Dot => dot::write(&model),
         Format::Svg => svg::write(&model, &place::place(&model), svg::Use::Alone),
-        Format::Html => page::write(&args.cache, &found, &checked, &model),
+        Format::Html => page::write(cache, &found, &report, &model),
     };
     let mut document = Document {
         schema: "layerwise/buildkit-graph/1",
-        cache: &args.cache,
+        cache,
         output: None,
         records: model.records,
         drawn: model.boxes.len(),
@@ -138,8 +141,9 @@ fn show(page: &mut Page, document: &Document<'_>) {
     };
     let boxes = format!("{} for {} records", document.drawn, document.records);
     let kinds = format!(
-        "{} hit, {} key, {} dead",
+        "{} hit, {} broken, {} key, {} dead",
         count(Standing::Hit),
+        count(Standing::Broken),
         count(Standing::Key),
         count(Standing::Dead)
     );

@@ -1,14 +1,14 @@
 //! `buildkit inspect` and `buildkit verify`: what a cache holds, and what is wrong
 //! with it.
 
-use layerwise::buildkit::{Reason, Report, Severity, Standing, Statistics, Verdict};
+use layerwise::buildkit::{Evidence, Report, Severity, Standing, Statistics, Verdict};
 use layerwise::oci::Descriptor;
-use layerwise::semantics::Semantics;
 use serde::Serialize;
-use serde_json::json;
 
 use super::args::InspectArgs;
-use super::{Found, Opened, show};
+use super::found::{Found, pinned};
+use super::orphans::{self, Orphans};
+use super::{Opened, show};
 use crate::cli::args::Global;
 use crate::cli::failed::Failed;
 use crate::cli::page::Page;
@@ -16,11 +16,17 @@ use crate::cli::reply::{Exit, Reply, Style};
 
 /// What `--help` says after the options.
 pub const HELP: &str = r#"Exit codes: `inspect` 0 when the manifest was read; `verify` 0 without findings of the severity
-`error`, 1 with; 2 usage, 3 error. The registry is asked for every layer; layers are not read.
-An ordinary image is read too: as its inline cache (`--export-cache type=inline`).
+`error`, 1 with; 2 usage, 3 error. The registry is asked for every layer; layers are read only with
+--read-layers, and the answer says which. An image or an index of images is read too: as its inline
+cache (`--export-cache type=inline`).
 
-A record is hit (it can be reached and a complete result is there), key (it can be reached and has
-no usable result, as most have with mode=min) or dead (no lookup reaches it).
+A cache that names a result whose layer is gone is bad: from a registry builders show such a step
+as CACHED and fail the build, at once or when a later step changes; from a local directory they run
+the step again. `layerwise buildkit export NEW --from OLD` writes it anew without these results.
+
+A record is hit (it can be reached and a complete result is there), broken (a result that it names
+has a layer that is not there), key (it can be reached and has no result, as most steps of other
+stages have with mode=min) or dead (no lookup reaches it).
 
 --json prints one document, absent members as null:
   schema      "layerwise/buildkit-cache/1"
@@ -31,14 +37,17 @@ no usable result, as most have with mode=min) or dead (no lookup reaches it).
   kind        the media type the manifest stands for; empty when it stands for none
   config      digest of the cache config; empty when there is none
   inline      true: the records are in the configs of images
-  statistics  {"records", "roots", "leaves", "links", "results", "depth", "blobs", "bytes"} after
-              merging; zero when importers refuse the cache
-  standings   {"hit", "key", "dead"}: numbers of records of the config
+  layers      what is known of them: "none", "presence" (they were asked for) or "bytes" (read)
+  orphans     {"blobs", "bytes"}: what a layout directory has and no entry of its index leads to
+  statistics  {"records", "roots", "leaves", "links", "results", "depth", "blobs", "bytes", "oldest",
+              "newest"} after merging; zero when importers refuse the cache for anything but size
+  standings   {"hit", "broken", "key", "dead"}: numbers of records of the config
   severities  {"error", "warning", "information"}: numbers of findings
   findings    {"severity", "code", "subject", "differences": [{"path", "have", "want"}], "hint",
               "cascade"}, the worst first; at most 100 of one code, then one that tells how many
-  records     with --records: [{"record": index, "digest", "standing", "input": the first input
-              that no source reaches}]; else null
+  records     with --records: [{"record": index, "name": what `explain --record` takes, "digest",
+              "standing", "input": the first input that no source reaches, "links": [{"input",
+              "record", "selector"}]}]; else null
 `layerwise rule CODE` says what a code means. An error is {"schema": "layerwise/error/1", "error":
 {"kind", "message", "code", "operation", "subject", "limit", "value"}}."#;
 
@@ -55,11 +64,13 @@ struct Document<'a> {
     command: Verb,
     cache: &'a str,
     repository: &'a str,
-    manifest: &'a Descriptor,
+    manifest: Option<&'a Descriptor>,
     kind: &'a str,
     config: &'a str,
     inline: bool,
-    statistics: Statistics,
+    layers: Evidence,
+    orphans: Option<Orphans>,
+    statistics: &'a Statistics,
     standings: Standings,
     severities: Severities,
     findings: Vec<show::Graded<'a>>,
@@ -70,6 +81,7 @@ struct Document<'a> {
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Standings {
     pub hit: usize,
+    pub broken: usize,
     pub key: usize,
     pub dead: usize,
 }
@@ -79,13 +91,6 @@ struct Severities {
     error: usize,
     warning: usize,
     information: usize,
-}
-
-/// What is known about a cache, wherever its records are.
-pub struct Checked {
-    pub report: Report,
-    /// The records are in the configs of images.
-    pub inline: bool,
 }
 
 /// `buildkit inspect`
@@ -100,8 +105,10 @@ pub fn verify(global: &Global, args: &InspectArgs, style: Style) -> Result<Reply
 
 fn run(global: &Global, args: &InspectArgs, verb: Verb, style: Style) -> Result<Reply, Failed> {
     let opened = Opened::reading(global, &args.registry, &args.limits)?;
-    let found = opened.find(&args.cache)?;
-    let Checked { report, inline } = check(&opened, &found, &args.cache)?;
+    let cache = &args.cache.cache;
+    let found = opened.find(cache)?;
+    pinned(&found, args.cache.digest.as_deref(), cache)?;
+    let report = check(&opened, &found, cache, args.read_layers)?;
     let findings = show::graded(&report.findings);
     let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
     let severities = Severities {
@@ -116,13 +123,15 @@ fn run(global: &Global, args: &InspectArgs, verb: Verb, style: Style) -> Result<
     let document = Document {
         schema: "layerwise/buildkit-cache/1",
         command: verb,
-        cache: &args.cache,
-        repository: &found.repository,
-        manifest: &found.manifest,
+        cache,
+        repository: found.repository(),
+        manifest: found.manifest(),
         kind: &report.kind,
         config: &report.config,
-        inline,
-        statistics: report.statistics,
+        inline: report.inline,
+        layers: report.layers,
+        orphans: orphans::count(&*opened.registry, found.repository()),
+        statistics: &report.statistics,
         standings: standings(&report.verdicts),
         severities,
         findings,
@@ -131,67 +140,27 @@ fn run(global: &Global, args: &InspectArgs, verb: Verb, style: Style) -> Result<
     Reply::of(style, exit, &document, show_document)
 }
 
-/// Checks a cache. Where the manifest lists no config, the inline caches of images
-/// are looked at.
-pub fn check(opened: &Opened, found: &Found, cache: &str) -> Result<Checked, Failed> {
-    let Found {
-        repository,
-        manifest,
-    } = found;
-    let report = opened
-        .session
-        .inspect(repository, manifest, &opened.limits)
-        .map_err(|error| super::about(error, cache))?;
-    let missing = |code: &str| code == Reason::ConfigMissing.as_str();
-    if !report.findings.iter().any(|finding| missing(&finding.code)) {
-        return Ok(Checked {
-            report,
-            inline: false,
-        });
-    }
-    Ok(inline(opened, found, &report)?.unwrap_or(Checked {
-        report,
-        inline: false,
-    }))
-}
-
-/// The inline caches behind a manifest; none when there are none.
-fn inline(opened: &Opened, found: &Found, report: &Report) -> Result<Option<Checked>, Failed> {
-    let semantics = Semantics::default();
+/// Checks a cache.
+pub fn check(
+    opened: &Opened,
+    found: &Found,
+    cache: &str,
+    read_layers: bool,
+) -> Result<Report, Failed> {
     let session = &opened.session;
-    let opening = session.open(
-        &found.repository,
-        &found.manifest,
-        &semantics,
-        &opened.limits,
-    );
-    let Ok(cache) = opening else {
-        return Ok(None);
+    let report = match found {
+        Found::Stored {
+            repository,
+            manifest,
+        } => session.inspect(repository, manifest, read_layers, &opened.limits),
+        Found::Alone { .. } if read_layers => {
+            return Err(Failed::usage(format!(
+                "{cache:?} is a config alone, and its layers are elsewhere: leave --read-layers out"
+            )));
+        }
+        Found::Alone { config, .. } => session.verify(config, "", &opened.limits),
     };
-    if cache.records()? == 0 {
-        return Ok(None);
-    }
-    // Layers of images are there, or the image is of no use either.
-    let blobs = cache.offers()?.into_iter().flat_map(|offer| offer.blobs);
-    let blobs: std::collections::BTreeSet<String> = blobs.collect();
-    let listed: Vec<_> = blobs
-        .iter()
-        .map(|digest| json!({"digest": digest, "size": 1}))
-        .collect();
-    let listed = serde_json::Value::from(listed).to_string();
-    let checked = session.verify(&cache.encode()?, &listed, &opened.limits)?;
-    let of_a_list = [Reason::ConfigMissing, Reason::IndexWithLayers];
-    let mut report = report.clone();
-    report
-        .findings
-        .retain(|finding| !of_a_list.iter().any(|code| code.as_str() == finding.code));
-    report.findings.extend(cache.findings()?);
-    report.verdicts = checked.verdicts;
-    report.statistics = cache.statistics()?;
-    Ok(Some(Checked {
-        report,
-        inline: true,
-    }))
+    report.map_err(|error| super::about(error, cache))
 }
 
 /// How many records are good for what.
@@ -200,6 +169,7 @@ pub fn standings(verdicts: &[Verdict]) -> Standings {
     for verdict in verdicts {
         match verdict.standing {
             Standing::Hit => numbers.hit += 1,
+            Standing::Broken => numbers.broken += 1,
             Standing::Key => numbers.key += 1,
             Standing::Dead => numbers.dead += 1,
         }
@@ -211,6 +181,7 @@ pub fn standings(verdicts: &[Verdict]) -> Standings {
 pub const fn standing(standing: Standing) -> &'static str {
     match standing {
         Standing::Hit => "hit",
+        Standing::Broken => "broken",
         Standing::Key => "key",
         Standing::Dead => "dead",
     }
@@ -220,12 +191,6 @@ fn show_document(page: &mut Page, document: &Document<'_>) {
     let Document {
         command,
         cache,
-        manifest,
-        kind,
-        config,
-        inline,
-        statistics,
-        standings,
         severities,
         findings,
         records,
@@ -237,6 +202,16 @@ fn show_document(page: &mut Page, document: &Document<'_>) {
         (Verb::Verify, _) => "bad",
     };
     page.line(&format!("{verdict}  {cache}"));
+    numbers(page, document);
+    show::findings(page, findings);
+    if let Some(records) = records {
+        page.gap();
+        self::records(page, records);
+    }
+}
+
+/// What there is, in rows.
+fn numbers(page: &mut Page, document: &Document<'_>) {
     let Statistics {
         roots,
         leaves,
@@ -245,61 +220,84 @@ fn show_document(page: &mut Page, document: &Document<'_>) {
         depth,
         blobs,
         bytes,
+        oldest,
+        newest,
         ..
-    } = statistics;
-    let config = if *inline {
-        "inline, in the configs of images"
-    } else {
-        config
+    } = document.statistics;
+    let Standings {
+        hit,
+        broken,
+        key,
+        dead,
+    } = document.standings;
+    let config = match (document.inline, document.manifest) {
+        (true, _) => "inline, in the configs of images",
+        (false, Some(_)) => document.config,
+        (false, None) => "alone, without a manifest",
     };
-    let total = standings.hit + standings.key + standings.dead;
-    let rows = [
-        ["manifest", &manifest.digest],
-        ["kind", kind],
+    let total = hit + broken + key + dead;
+    let evidence = match document.layers {
+        Evidence::None => "nobody could be asked for them",
+        Evidence::Presence => "asked for, not read; --read-layers reads them",
+        Evidence::Bytes => "read",
+    };
+    let Severities {
+        error,
+        warning,
+        information,
+    } = document.severities;
+    let manifest = document.manifest.map(|manifest| &*manifest.digest);
+    let mut rows = vec![
+        ["manifest", manifest.unwrap_or("none")],
+        ["kind", document.kind],
         ["config", config],
-        [
-            "records",
-            &format!(
-                "{total}: hit {}, key {}, dead {}",
-                standings.hit, standings.key, standings.dead
-            ),
-        ],
-        [
-            "chains",
-            &format!("roots {roots}, leaves {leaves}, links {links}, depth {depth}"),
-        ],
-        ["results", &results.to_string()],
-        ["layers", &format!("{blobs}, {}", show::bytes(*bytes))],
-        [
-            "findings",
-            &format!(
-                "error {}, warning {}, information {}",
-                severities.error, severities.warning, severities.information
-            ),
-        ],
     ];
+    let records = format!("{total}: hit {hit}, broken {broken}, key {key}, dead {dead}");
+    let chains = format!("roots {roots}, leaves {leaves}, links {links}, depth {depth}");
+    let results = if newest.is_empty() {
+        results.to_string()
+    } else {
+        format!("{results}, made from {oldest} to {newest}")
+    };
+    let layers = format!("{blobs}, {}; {evidence}", show::bytes(*bytes));
+    rows.push(["records", &records]);
+    rows.push(["chains", &chains]);
+    rows.push(["results", &results]);
+    rows.push(["layers", &layers]);
+    let orphans = document.orphans.filter(|orphans| orphans.blobs > 0);
+    let orphans = orphans.map(|Orphans { blobs, bytes }| {
+        let bytes = show::bytes(bytes);
+        format!("{blobs} blobs, {bytes}, that no entry of the index leads to")
+    });
+    if let Some(orphans) = &orphans {
+        rows.push(["orphaned", orphans]);
+    }
+    let findings = format!("error {error}, warning {warning}, information {information}");
+    rows.push(["findings", &findings]);
     page.rows(2, &rows);
-    show::findings(page, findings);
-    if let Some(records) = records {
-        page.gap();
-        let rows: Vec<[String; 4]> = records
-            .iter()
-            .map(|verdict| {
-                let input = verdict.input.filter(|_| verdict.standing == Standing::Dead);
-                [
-                    format!("records[{}]", verdict.record),
-                    verdict.digest.clone(),
-                    standing(verdict.standing).to_owned(),
-                    input.map_or(String::new(), |input| {
-                        format!("nothing reaches input {input}")
-                    }),
-                ]
-            })
-            .collect();
-        let rows: Vec<[&str; 4]> = rows
-            .iter()
-            .map(|r| r.each_ref().map(String::as_str))
-            .collect();
-        page.rows(0, &rows);
+}
+
+/// Every record with its name and its links.
+fn records(page: &mut Page, records: &[Verdict]) {
+    for verdict in records {
+        let input = verdict.input.filter(|_| verdict.standing == Standing::Dead);
+        let lacks = input.map_or(String::new(), |input| {
+            format!("nothing reaches input {input}")
+        });
+        let at = format!("records[{}]", verdict.record);
+        let standing = standing(verdict.standing);
+        page.rows(0, &[[&*at, &verdict.digest, standing, &lacks]]);
+        if !verdict.name.is_empty() && verdict.name != verdict.digest {
+            page.rows(2, &[["name", &verdict.name]]);
+        }
+        for link in &verdict.links {
+            let from = format!("from records[{}]", link.record);
+            let input = format!("input {}", link.input);
+            let selector = match link.selector.as_str() {
+                "" => String::new(),
+                selector => format!("selector {selector}"),
+            };
+            page.rows(2, &[[&*input, &from, &selector]]);
+        }
     }
 }

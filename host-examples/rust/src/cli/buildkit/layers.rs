@@ -1,5 +1,6 @@
-//! The layers that a file of records names: each in a file or in a repository of
-//! its own, lent to the component under one name.
+//! What is lent to the component: registries and layout directories; tar files; and
+//! the layers that a file of records names, each in a file or in a repository of its
+//! own, under one name.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,6 +13,9 @@ use layerwise::host::{
 };
 use layerwise::oci::Descriptor;
 use layerwise_registry::{Provider, Repositories};
+
+use super::archive::Archives;
+use crate::cli::lend::Bars;
 
 /// The name under which the component knows the layers.
 pub const NAME: &str = "records";
@@ -31,18 +35,30 @@ pub type Places = BTreeMap<String, Place>;
 /// Places that are known once the records were read.
 pub type Later = Arc<OnceLock<Places>>;
 
-/// The files among the layers, for whoever copies them.
-pub struct Files(pub Later);
+/// The layers that are in files, for whoever copies them.
+pub struct Files {
+    pub places: Later,
+    pub archives: Arc<Archives>,
+}
 
-/// Registries and layout directories, and the layers under their name.
+/// Registries and layout directories, tar files, and the layers under their name.
 pub struct Lending {
     pub repositories: Arc<Repositories>,
     pub places: Later,
+    pub archives: Arc<Archives>,
+    pub bars: Bars,
 }
 
 impl Provider for Files {
     fn open(&self, name: &str, wanted: &Descriptor) -> Result<Box<dyn Read + Send>, Failure> {
-        match self.0.get().and_then(|places| places.get(&wanted.digest)) {
+        if let Some(archive) = self.archives.of(name) {
+            return archive?.blob(wanted);
+        }
+        match self
+            .places
+            .get()
+            .and_then(|places| places.get(&wanted.digest))
+        {
             Some(Place::File(path)) if name == NAME => match File::open(path) {
                 Ok(file) => Ok(Box::new(file)),
                 Err(error) => {
@@ -73,6 +89,10 @@ impl Lending {
 
 impl Registry for Lending {
     fn has(&self, repository: &str, digests: &[String]) -> Result<Vec<Presence>, Failure> {
+        if let Some(archive) = self.archives.of(repository) {
+            let archive = archive?;
+            return Ok(digests.iter().map(|digest| archive.has(digest)).collect());
+        }
         if repository != NAME {
             return self.repositories.has(repository, digests);
         }
@@ -107,6 +127,10 @@ impl Registry for Lending {
                     source: self.source(&layer.descriptor.digest),
                     ..layer.clone()
                 },
+                Source::Repository(name) if self.archives.of(name).is_some() => Transfer {
+                    source: Source::Provider(name.clone()),
+                    ..layer.clone()
+                },
                 _ => layer.clone(),
             })
             .collect();
@@ -127,7 +151,13 @@ impl Registry for Lending {
         wanted: &[Descriptor],
         limit: u64,
     ) -> Vec<Result<String, Failure>> {
-        self.repositories.read(repository, wanted, limit)
+        match self.archives.of(repository) {
+            None => self.repositories.read(repository, wanted, limit),
+            Some(archive) => wanted
+                .iter()
+                .map(|one| archive.clone()?.document(one, limit))
+                .collect(),
+        }
     }
 
     fn write(
@@ -142,7 +172,15 @@ impl Registry for Lending {
     }
 
     fn retrieve(&self, repository: &str, layers: &[Retrieval]) -> Vec<Result<Retrieved, Failure>> {
-        self.repositories.retrieve(repository, layers)
+        let Some(archive) = self.archives.of(repository) else {
+            return self.repositories.retrieve(repository, layers);
+        };
+        let hash = |layer: &Retrieval| {
+            let heard = self.bars.clone();
+            let show = move |item: &str, done, total| heard.bytes(item, done, total);
+            archive.clone()?.hash(layer, show)
+        };
+        layers.iter().map(hash).collect()
     }
 
     fn tag(&self, reference: &str, digest: &str) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use layerwise::oci::{Descriptor, Platform};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::args::DOCKER_ROOT;
 use crate::cli::failed::Failed;
 
 /// The largest manifest or config that is read.
@@ -52,6 +53,45 @@ struct Config {
     labels: Option<BTreeMap<String, String>>,
 }
 
+/// An image of a Docker data root.
+pub struct OfDocker<'a> {
+    root: &'a str,
+    name: &'a str,
+}
+
+impl<'a> OfDocker<'a> {
+    /// Reads `docker:[DIR#]NAME`; none for other references.
+    pub fn parse(reference: &'a str) -> Option<Self> {
+        let rest = reference.strip_prefix("docker:")?;
+        if rest.starts_with("//") {
+            // How other tools mark references to registries.
+            return None;
+        }
+        let (root, name) = rest.rsplit_once('#').unwrap_or((DOCKER_ROOT, rest));
+        Some(Self { root, name })
+    }
+
+    /// The label, as [`label`] answers it.
+    pub fn label(&self) -> Result<Option<String>, Failed> {
+        let Self { root, name } = self;
+        let store = layerwise_stores::open(&format!("docker:{root}"))?.images;
+        let failed = |why: &str| {
+            let message = format!("cannot read the app image {name:?} of {root:?}: {why}");
+            Failed::new("host", message).about(name)
+        };
+        let image = match store.resolve(&[(*name).to_owned()], LONGEST).pop() {
+            Some(Ok(image)) => image,
+            Some(Err(failure)) if failure.code == FailureCode::NotFound => return Ok(None),
+            Some(Err(failure)) => return Err(failed(&failure.message)),
+            None => return Err(failed("the host gave no answer")),
+        };
+        let document = image.document.unwrap_or_default();
+        let image: Image =
+            serde_json::from_str(&document).map_err(|error| failed(&error.to_string()))?;
+        Ok(image.label())
+    }
+}
+
 /// The label; none when there is no such image, or it has no such label.
 pub fn label(
     registry: &dyn Registry,
@@ -78,8 +118,7 @@ pub fn label(
             (Some(config), None) => {
                 let image: Image =
                     read(registry, &repository, &config.into()).map_err(|f| failed(&f))?;
-                let labels = image.config.and_then(|config| config.labels);
-                return Ok(labels.and_then(|mut labels| labels.remove(APP_LABEL)));
+                return Ok(image.label());
             }
             (None, Some(images)) => {
                 descriptor = Some(choose(images, platform).map_err(|why| failed(&why))?);
@@ -134,6 +173,12 @@ fn read<T: DeserializeOwned>(
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", wanted.digest))
 }
 
+impl Image {
+    fn label(self) -> Option<String> {
+        self.config?.labels?.remove(APP_LABEL)
+    }
+}
+
 impl Entry {
     fn name(&self) -> Option<String> {
         let For {
@@ -156,5 +201,19 @@ impl From<Entry> for Descriptor {
             size: entry.size,
             annotations: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_of_a_data_root_are_told_apart() {
+        let read = |text: &str| OfDocker::parse(text).map(|of| format!("{} {}", of.root, of.name));
+        assert_eq!(read("docker:app").unwrap(), "/var/lib/docker app");
+        assert_eq!(read("docker:/a#b:/c#app:1").unwrap(), "/a#b:/c app:1");
+        assert_eq!(read("docker://host/app"), None);
+        assert_eq!(read("host/app"), None);
     }
 }

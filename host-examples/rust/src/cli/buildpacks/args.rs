@@ -1,14 +1,19 @@
 //! What `layerwise buildpacks` accepts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use layerwise::buildpacks::ShaStore;
 use layerwise::oci::Platform;
 
+use super::lent::directory;
 use super::{cache, commit, restore};
 use crate::cli::args::{LimitArgs, ReadingArgs, platform};
+use crate::cli::failed::Failed;
 use crate::cli::lend::RegistryArgs;
+
+/// Where Docker keeps its data unless it is told otherwise.
+pub const DOCKER_ROOT: &str = "/var/lib/docker";
 
 /// What can be asked of the caches of the Buildpacks lifecycle.
 #[derive(Subcommand)]
@@ -22,15 +27,15 @@ pub enum BuildpacksCommand {
     /// Say of every layer why its metadata is restored, or why not.
     #[command(after_long_help = restore::HELP)]
     Explain(RestoreArgs),
-    /// The cache image.
+    /// The cache: an image, or the directory of a volume.
     #[command(subcommand)]
     Cache(Box<CacheCommand>),
 }
 
-/// What can be done with a cache image.
+/// What can be done with a cache.
 #[derive(Subcommand)]
 pub enum CacheCommand {
-    /// Show the metadata, and for each cached layer whether the image has it.
+    /// Show the metadata, and for each cached layer whether it is there.
     #[command(after_long_help = cache::HELP)]
     Show(ShowArgs),
     /// Read layers and compare them with their diff ids.
@@ -39,7 +44,7 @@ pub enum CacheCommand {
     /// Unpack layers into a directory.
     #[command(after_long_help = cache::HELP)]
     Retrieve(RetrieveArgs),
-    /// Replace the image by one made of old and new layers.
+    /// Replace the cache by one made of old and new layers.
     #[command(after_long_help = commit::HELP)]
     Commit(CommitArgs),
 }
@@ -62,18 +67,16 @@ pub struct RestoreArgs {
     /// Take the application's layer metadata from an analyzed.toml.
     #[arg(long, value_name = "FILE", conflicts_with = "app_image")]
     pub analyzed: Option<PathBuf>,
-    /// Take it from the label of the previous application image.
+    /// Take it from the label of the previous application image: `HOST/NAME:TAG`,
+    /// `oci:DIR[:TAG]`, or `docker:[ROOT#]NAME` for an image of a Docker data root, which is
+    /// /var/lib/docker unless it is named.
     #[arg(long, value_name = "REFERENCE")]
     pub app_image: Option<String>,
     /// Which image of an index is the application's.
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = platform, requires = "app_image")]
     pub app_platform: Option<Platform>,
-    /// The cache image: `HOST/NAME:TAG`, or `oci:DIR[:TAG]` for a layout.
-    #[arg(long, value_name = "REFERENCE", conflicts_with = "cache_dir")]
-    pub cache_image: Option<String>,
-    /// The cache directory (a volume cache); only its metadata is used.
-    #[arg(long, value_name = "DIR")]
-    pub cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub cache: CacheArgs,
     #[command(flatten)]
     pub scope: ScopeArgs,
     /// Restore store.toml files only.
@@ -83,8 +86,11 @@ pub struct RestoreArgs {
     #[arg(long, value_name = "WHERE", default_value = "memory")]
     pub shas: Shas,
     /// Also restore the content of cached layers, and remove layers that the cache does not have.
-    #[arg(long, requires = "cache_image", conflicts_with = "skip_layers")]
+    #[arg(long, conflicts_with = "skip_layers")]
     pub data: bool,
+    /// Keep set-user-id and set-group-id bits and the capabilities of files of cached layers.
+    #[arg(long, requires = "data")]
+    pub keep_set_id: bool,
     #[command(flatten)]
     pub root: RootArgs,
     /// Also print the explanation.
@@ -117,11 +123,14 @@ pub struct RetrieveArgs {
     #[command(flatten)]
     pub image: ImageArgs,
     /// Diff ids.
-    #[arg(value_name = "DIFF-ID", required = true)]
+    #[arg(value_name = "DIFF-ID")]
     pub layers: Vec<String>,
     /// The directory in a layer that all of it must be in, such as layers/example_node/modules.
     #[arg(long, value_name = "PATH")]
     pub prefix: String,
+    /// Keep set-user-id and set-group-id bits and the capabilities of files.
+    #[arg(long)]
+    pub keep_set_id: bool,
     #[command(flatten)]
     pub root: RootArgs,
 }
@@ -158,9 +167,16 @@ pub struct CommitArgs {
     /// Delete the old image when it differs. Not all registries do that.
     #[arg(long)]
     pub delete_original: bool,
-    /// Delete it as the lifecycle of this Platform API does: below 0.13.
+    /// Write as the lifecycle does for this Platform API: the old image is deleted below 0.13, the
+    /// SBOM layer is kept from 0.8 on.
     #[arg(long, value_name = "VERSION", conflicts_with = "delete_original")]
     pub platform_api: Option<String>,
+    /// Who owns what is in a layer; default: the variable CNB_USER_ID, else whoever owns the file.
+    #[arg(long, value_name = "ID")]
+    pub uid: Option<u32>,
+    /// Which group owns it; default: the variable CNB_GROUP_ID, else that of the file.
+    #[arg(long, value_name = "ID")]
+    pub gid: Option<u32>,
     /// Change nothing. Layers are compressed all the same, to know their digests.
     #[arg(long, visible_alias = "dry-run")]
     pub plan: bool,
@@ -168,11 +184,37 @@ pub struct CommitArgs {
     pub root: RootArgs,
 }
 
-/// A cache image, and how it is opened.
+/// The cache of a restore.
+#[derive(Args)]
+pub struct CacheArgs {
+    /// The cache image: `HOST/NAME:TAG`, or `oci:DIR[:TAG]` for a layout.
+    #[arg(long, value_name = "REFERENCE", conflicts_with = "volume")]
+    pub cache_image: Option<String>,
+    #[command(flatten)]
+    pub volume: VolumeArgs,
+}
+
+/// A volume cache.
+#[derive(Args)]
+#[group(id = "volume", multiple = false)]
+pub struct VolumeArgs {
+    /// The directory of a volume cache, what the lifecycle has as `-cache-dir`.
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// A volume of a Docker data root, such as the `pack-cache-...` that pack makes; the data
+    /// root is /var/lib/docker unless it is named.
+    #[arg(long, value_name = "[ROOT#]NAME")]
+    pub cache_volume: Option<String>,
+}
+
+/// A cache, and how it is opened.
 #[derive(Args)]
 pub struct ImageArgs {
-    /// The image: `HOST/NAME:TAG`, or `oci:DIR[:TAG]` for a layout.
-    pub reference: String,
+    /// The cache image: `HOST/NAME:TAG`, or `oci:DIR[:TAG]` for a layout.
+    #[arg(required_unless_present = "volume")]
+    reference: Option<String>,
+    #[command(flatten)]
+    volume: VolumeArgs,
     #[command(flatten)]
     pub scope: ScopeArgs,
     #[command(flatten)]
@@ -183,7 +225,7 @@ pub struct ImageArgs {
 #[derive(Args)]
 pub struct ScopeArgs {
     /// Whose cache it is, such as the application's name and architecture. The guarded reading
-    /// needs it, and uses no image of another scope.
+    /// needs it for an image, and uses none of another scope; volumes have no scope.
     #[arg(
         long,
         value_name = "NAME",
@@ -202,9 +244,6 @@ pub struct RootArgs {
     /// The directory that is `/` in layers.
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub root: PathBuf,
-    /// Unpack symbolic links that lead out of their layer too; they are never followed.
-    #[arg(long)]
-    pub any_links: bool,
 }
 
 /// How sessions are opened.
@@ -219,6 +258,78 @@ pub struct SessionArgs {
     pub limits: LimitArgs,
     #[command(flatten)]
     pub registry: RegistryArgs,
+}
+
+impl CacheArgs {
+    /// The cache as a reference; none when none is named.
+    pub fn reference(&self) -> Result<Option<String>, Failed> {
+        match &self.cache_image {
+            Some(reference) => Ok(Some(reference.clone())),
+            None => self.volume.reference(),
+        }
+    }
+}
+
+impl VolumeArgs {
+    /// The volume cache as a reference; none when none is named.
+    fn reference(&self) -> Result<Option<String>, Failed> {
+        let found = match (&self.cache_dir, &self.cache_volume) {
+            (Some(path), _) => directory("the cache directory", path)?,
+            (None, Some(name)) => volume(name)?,
+            (None, None) => return Ok(None),
+        };
+        match found.to_str() {
+            Some(path) => Ok(Some(format!("volume:{path}"))),
+            None => Err(Failed::usage(format!(
+                "the path of the volume cache is not text: {found:?}"
+            ))),
+        }
+    }
+}
+
+impl ImageArgs {
+    /// The cache as a reference.
+    pub fn reference(&self) -> Result<String, Failed> {
+        match (&self.reference, self.volume.reference()?) {
+            (Some(reference), None) => Ok(reference.clone()),
+            (None, Some(volume)) => Ok(volume),
+            (Some(image), Some(_)) => Err(Failed::usage(format!(
+                "give either the cache image {image:?} or a volume cache, not both"
+            ))),
+            (None, None) => Err(Failed::usage("no cache is named")),
+        }
+    }
+
+    /// The cache as a reference, and diff ids. After a volume cache the first
+    /// word is a diff id too.
+    pub fn with_layers(&self, layers: &[String]) -> Result<(String, Vec<String>), Failed> {
+        match self.volume.reference()? {
+            None => Ok((self.reference()?, layers.to_vec())),
+            Some(volume) => Ok((
+                volume,
+                self.reference.iter().chain(layers).cloned().collect(),
+            )),
+        }
+    }
+}
+
+/// The directory of a volume of a Docker data root.
+fn volume(name: &str) -> Result<PathBuf, Failed> {
+    let (root, name) = name.rsplit_once('#').unwrap_or((DOCKER_ROOT, name));
+    // What Docker accepts: it never leads anywhere else.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    let first = name.bytes().next();
+    if root.is_empty()
+        || !first.is_some_and(|byte| byte.is_ascii_alphanumeric())
+        || !name.bytes().all(plain)
+    {
+        return Err(Failed::usage(format!(
+            "{name:?} is not the name of a docker volume, such as \
+             pack-cache-library_app_latest-0123456789ab.build"
+        )));
+    }
+    let path = Path::new(root).join("volumes").join(name).join("_data");
+    directory("the volume", &path)
 }
 
 /// Where shas are kept.
@@ -236,5 +347,23 @@ impl From<Shas> for ShaStore {
             Shas::Memory => Self::Memory,
             Shas::Files => Self::Files,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volumes_are_named_as_docker_names_them() {
+        for bad in [
+            "", ".", "..", "a/b", "../a", "-a", "a b", "#a", "/x#", "/x#../y",
+        ] {
+            let failed = volume(bad).unwrap_err();
+            assert_eq!(failed.kind, "usage", "{bad:?}: {}", failed.message);
+        }
+        let missing = volume("/nowhere#pack-cache-a_b.build").unwrap_err();
+        let path = "/nowhere/volumes/pack-cache-a_b.build/_data";
+        assert!(missing.message.contains(path), "{}", missing.message);
     }
 }

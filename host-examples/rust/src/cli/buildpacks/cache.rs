@@ -10,13 +10,13 @@ use layerwise::semantics::{Reading, Semantics};
 use layerwise_files::encode;
 use layerwise_host::Lent;
 use layerwise_host::buildpacks::CacheImage;
-use layerwise_registry::{Links, Options, Rooted};
+use layerwise_registry::{Options, Rooted};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::args::{ImageArgs, RetrieveArgs, ShowArgs, VerifyArgs};
 use super::lent::{Held, directory};
-use super::{image_options, show as text};
+use super::{image_options, show as text, unpacking};
 use crate::cli::args::Global;
 use crate::cli::edges;
 use crate::cli::failed::Failed;
@@ -35,9 +35,9 @@ Exit codes: 0 all there, 1 a miss, 2 usage, 3 error.
 --json prints one document, absent members as null:
   schema       "layerwise/buildpacks-cache/1"
   command      "show", "verify" or "retrieve"
-  reference    as given
+  reference    as given; "volume:DIR" for a volume cache
   semantics    {"reading": "guarded" or "compatible", "version"}
-  digest       of the image; null without one
+  digest       of the image, or of the metadata of a volume cache; null without one
   finding      why the metadata is what it is
   metadata     the metadata, the empty one on a miss; null for `verify` and `retrieve`
   explanation  null for `verify` and `retrieve`; else {"summary", "findings", "nearest",
@@ -62,7 +62,10 @@ struct Document<'a> {
 
 /// `cache show`
 pub fn show(global: &Global, args: &ShowArgs, style: Style) -> Result<Reply, Failed> {
-    let mut opened = Opened::new(global, &args.image, |options, _| Ok((options, None)))?;
+    let reference = args.image.reference()?;
+    let mut opened = Opened::new(global, &args.image, &reference, |options| {
+        Ok((options, None))
+    })?;
     let retrieval = opened.image.metadata()?;
     let explanation = opened.image.explain()?;
     let missing = explanation.nearest.is_some();
@@ -76,26 +79,29 @@ pub fn show(global: &Global, args: &ShowArgs, style: Style) -> Result<Reply, Fai
     let document = Document {
         metadata: Some(metadata),
         explanation: Some(explanation),
-        ..opened.document("show", &args.image, retrieval.finding)?
+        ..opened.document("show", &reference, retrieval.finding)?
     };
     Reply::of(style, exit, &document, page)
 }
 
 /// `cache verify`
 pub fn verify(global: &Global, args: &VerifyArgs, style: Style) -> Result<Reply, Failed> {
-    let mut opened = Opened::new(global, &args.image, |options, _| Ok((options, None)))?;
+    let (reference, named) = args.image.with_layers(&args.layers)?;
+    let mut opened = Opened::new(global, &args.image, &reference, |options| {
+        Ok((options, None))
+    })?;
     let retrieval = opened.image.metadata()?;
-    let wanted = if args.layers.is_empty() {
+    let missed = named.is_empty() && !is_hit(&retrieval);
+    let wanted = if named.is_empty() {
         cached(&retrieval.document)?
     } else {
-        args.layers.clone()
+        named
     };
     let answers = checked(&mut opened, &wanted)?;
-    let missed = args.layers.is_empty() && !is_hit(&retrieval);
     let exit = exit(&answers).max(if missed { Exit::Miss } else { Exit::Done });
     let document = Document {
         layers: Some(answers),
-        ..opened.document("verify", &args.image, retrieval.finding)?
+        ..opened.document("verify", &reference, retrieval.finding)?
     };
     Reply::of(style, exit, &document, page)
 }
@@ -104,23 +110,25 @@ pub fn verify(global: &Global, args: &VerifyArgs, style: Style) -> Result<Reply,
 pub fn retrieve(global: &Global, args: &RetrieveArgs, style: Style) -> Result<Reply, Failed> {
     let root = directory("the root", &args.root.root)?;
     let prefix = encode(args.prefix.trim_matches('/').as_bytes());
-    let mut opened = Opened::new(global, &args.image, |options: Options, _| {
+    let (reference, layers) = args.image.with_layers(&args.layers)?;
+    match layers.as_slice() {
+        [_] => {}
+        [] => return Err(Failed::usage("no diff id says what to retrieve")),
+        _ => {
+            return Err(Failed::usage(
+                "a layer takes the place of all that is at --prefix: retrieve one diff id at a time",
+            ));
+        }
+    }
+    let mut opened = Opened::new(global, &args.image, &reference, |options: Options| {
         let root = Rooted::open(&root).map_err(lend::failed)?;
-        let links = if args.root.any_links {
-            Links::Any
-        } else {
-            Links::Inside
-        };
-        Ok((
-            options.paths(Arc::new(root)).links(links),
-            Some(prefix.clone()),
-        ))
+        let options = unpacking(options, args.keep_set_id, &args.image.session);
+        Ok((options.paths(Arc::new(root)), Some(prefix.clone())))
     })?;
-    let wanted: Vec<WantedLayer> = args
-        .layers
-        .iter()
+    let wanted: Vec<WantedLayer> = layers
+        .into_iter()
         .map(|diff_id| WantedLayer {
-            diff_id: diff_id.clone(),
+            diff_id,
             into: Some(Destination {
                 root: ".".to_owned(),
                 prefix: prefix.clone(),
@@ -132,7 +140,7 @@ pub fn retrieve(global: &Global, args: &RetrieveArgs, style: Style) -> Result<Re
     let exit = exit(&answers);
     let document = Document {
         layers: Some(answers),
-        ..opened.document("retrieve", &args.image, finding)?
+        ..opened.document("retrieve", &reference, finding)?
     };
     Reply::of(style, exit, &document, page)
 }
@@ -148,13 +156,14 @@ impl Opened {
     fn new(
         global: &Global,
         args: &ImageArgs,
-        change: impl FnOnce(Options, &Bars) -> Result<(Options, Option<String>), Failed>,
+        reference: &str,
+        change: impl FnOnce(Options) -> Result<(Options, Option<String>), Failed>,
     ) -> Result<Self, Failed> {
         let semantics = args.session.reading.semantics();
-        let options = image_options(&args.reference, &args.scope, &args.session, &semantics)?;
+        let options = image_options(reference, &args.scope, &args.session, &semantics)?;
         let bars = Bars::default();
         let settings = lend::options(&args.session.registry, &bars)?;
-        let (settings, below) = change(settings, &bars)?;
+        let (settings, below) = change(settings)?;
         let held = Held::below(lend::repositories(settings)?, below.as_deref());
         let lent = Lent {
             registry: Arc::new(held),
@@ -172,13 +181,13 @@ impl Opened {
     fn document<'a>(
         &mut self,
         command: &'static str,
-        args: &'a ImageArgs,
+        reference: &'a str,
         finding: Finding,
     ) -> Result<Document<'a>, Failed> {
         Ok(Document {
             schema: "layerwise/buildpacks-cache/1",
             command,
-            reference: &args.reference,
+            reference,
             semantics: self.semantics.clone(),
             digest: self.image.state()?.digest,
             finding,

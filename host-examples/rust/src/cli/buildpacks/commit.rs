@@ -1,15 +1,16 @@
 //! `buildpacks cache commit`: a new image from old and new layers.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use layerwise::buildpacks::{ApiVersion, Commit, ExportStep, LayerAnswer, Outcome};
+use layerwise::buildpacks::{
+    ApiVersion, Commit, ExportStep, LayerAnswer, Outcome, Treatment, platform_api,
+};
 use layerwise::semantics::Semantics;
 use layerwise_host::Lent;
 use layerwise_host::buildpacks::CacheImage;
+use layerwise_registry::{Packer, Packing};
 use serde::Serialize;
 
-use super::archive::Archives;
 use super::args::CommitArgs;
 use super::export::{Export, addition};
 use super::lent::{Ground, Held, directory};
@@ -25,21 +26,28 @@ use crate::cli::why;
 /// What `--help` says about the output; [`Document`] is the type of the JSON.
 pub const HELP: &str = r#"The image is rebuilt from nothing: layers of the old image that are not named are not in the new
 one. With --metadata, nothing is committed unless all layers are there. With --layers, a layer that
-cannot be stored is left out, as the lifecycle's exporter does; an SBOM layer is not written.
+cannot be stored is left out with its reason, and the SBOM files of cached layers are a layer too.
 Stopping anywhere is safe: the tag stands for the old image or for the new one.
 
-Entries of a layer made from a directory are named by their path below --root, and dated
-1980-01-01T00:00:01Z; the same directory gives the same layer.
+A layer made from a directory has the bytes of the lifecycle's, so that the lifecycle finds it
+again: names are those below --root, everything is dated 1980-01-01T00:00:01Z and belongs to the
+user and group that build, and the directories around the layer keep their owners. Sockets are
+passed over. No link is followed: what is below --root, or below --layers, is reached without.
 
-Exit codes: 0 committed, 1 a layer is not there and nothing is committed, 2 usage, 3 error.
+The guarded reading leaves a layer out that holds a pipe or a device, since the lifecycle cannot
+restore it, and keeps one copy of a reused layer, where the lifecycle has two.
+
+Exit codes: 0 committed, 1 a layer that is to be cached could not be stored (the lifecycle and
+the compatible reading end with 0 then), or one of those named is not there and nothing is
+committed, 2 usage, 3 error.
 
 --json prints one document, absent members as null:
   schema     "layerwise/buildpacks-commit/1"
-  reference  as given
+  reference  as given; "volume:DIR" for a volume cache
   semantics  {"reading": "guarded" or "compatible", "version"}
   planned    true when nothing was changed (--plan)
   steps      null without --layers; else [{"buildpack", "layer", "treatment": "reuse", "add" or
-             "leave-out", "diff_id", "finding"}]
+             "leave-out", "diff_id", "finding"}]; the SBOM layer has no names
   layers     [{"diff_id", "outcome": "done", "miss" or "failed", "message", "finding"}]
   commit     null when nothing was committed; else {"digest", "layers": [{"diff_id", "descriptor"}],
              "effects": [{"write-layer", "write-config" or "write-manifest": {"descriptor", "text"}}
@@ -84,10 +92,29 @@ pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Fa
     for path in &args.add {
         std::fs::metadata(path).map_err(|error| Failed::file("the layer", path, &error))?;
     }
+    let reference = args.image.reference()?;
+    if args.delete_original && reference.starts_with("volume:") {
+        return Err(Failed::usage(
+            "--delete-original is for cache images; a volume cache is always replaced",
+        ));
+    }
     let semantics = args.image.session.reading.semantics();
-    let archives = Arc::new(Archives { root });
+    let walks = args.image.session.registry.limits.of_walks();
+    let packing = Packing {
+        user: owner(args.uid, "CNB_USER_ID")?,
+        group: owner(args.gid, "CNB_GROUP_ID")?,
+        special: !semantics.is_guarded(),
+        depth: walks.depth,
+        entries: walks.entries,
+        name_bytes: walks.path_bytes,
+    };
+    let mut packer = Packer::new(&root, packing).map_err(lend::failed)?;
+    if let Some((ground, _)) = &source {
+        packer.open_inside(&ground.layers).map_err(lend::failed)?;
+    }
+    let packer = Arc::new(packer);
     let bars = Bars::default();
-    let mut image = open(global, args, &semantics, &archives, &bars)?;
+    let mut image = open(global, args, &reference, &semantics, &packer, &bars)?;
     let (steps, layers) = match source {
         Some((ground, group)) => {
             let engine = edges::engine(global)?;
@@ -95,9 +122,10 @@ pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Fa
             let mut plans = engine.buildpacks_plans(limits)?;
             let export = Export {
                 semantics: &semantics,
+                platform_api: args.platform_api.as_deref().unwrap_or_default(),
                 group,
                 ground: &ground,
-                archives: &archives,
+                packer: &packer,
             };
             let (plan, answers) = export.write(&mut image, &mut plans, &bars)?;
             (Some(plan.steps), answers)
@@ -110,9 +138,10 @@ pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Fa
         (true, true) => Some(image.plan()?),
         (true, false) => Some(image.commit()?),
     };
-    let exit = match whole {
-        true => Exit::Done,
-        false => cache::exit(&layers),
+    let exit = match (whole, &steps) {
+        (false, _) => cache::exit(&layers),
+        (true, Some(steps)) if semantics.is_guarded() && steps.iter().any(lost) => Exit::Miss,
+        (true, _) => Exit::Done,
     };
     let failed: Vec<Failed> = layers
         .iter()
@@ -121,7 +150,7 @@ pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Fa
         .collect();
     let document = Document {
         schema: "layerwise/buildpacks-commit/1",
-        reference: &args.image.reference,
+        reference: &reference,
         semantics,
         planned: args.plan,
         steps,
@@ -135,23 +164,42 @@ pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Fa
     Ok(reply)
 }
 
+/// Whether a layer that should be in the cache is not.
+fn lost(step: &ExportStep) -> bool {
+    let nothing = ["not-cached-flag", "not-cached-no-contents"];
+    let code = step.finding.code.trim_start_matches("buildpacks/");
+    step.treatment == Treatment::LeaveOut && !nothing.contains(&code)
+}
+
+/// Who owns what is in layers: as an argument says, or the lifecycle's variable.
+fn owner(given: Option<u32>, variable: &str) -> Result<Option<u32>, Failed> {
+    let text = match (given, std::env::var_os(variable)) {
+        (None, Some(text)) if !text.is_empty() => text,
+        _ => return Ok(given),
+    };
+    let number = text.to_str().and_then(|text| text.parse().ok());
+    number
+        .map(Some)
+        .ok_or_else(|| Failed::usage(format!("the variable {variable} is not a number: {text:?}")))
+}
+
 fn open(
     global: &Global,
     args: &CommitArgs,
+    reference: &str,
     semantics: &Semantics,
-    archives: &Arc<Archives>,
+    packer: &Arc<Packer>,
     bars: &Bars,
 ) -> Result<CacheImage, Failed> {
     let image = &args.image;
-    let mut options = image_options(&image.reference, &image.scope, &image.session, semantics)?;
+    let mut options = image_options(reference, &image.scope, &image.session, semantics)?;
     options.policy.delete_original = match &args.platform_api {
         None => args.delete_original,
-        Some(version) => version
-            .parse::<ApiVersion>()
+        Some(version) => platform_api(version, "commit")
             .map(|version| version < KEEPS)
-            .map_err(|_| Failed::usage(format!("{version:?} is not a platform api")))?,
+            .map_err(|error| Failed::usage(error.to_string()))?,
     };
-    let settings = lend::options(&image.session.registry, bars)?.provider(archives.clone());
+    let settings = lend::options(&image.session.registry, bars)?.provider(packer.clone());
     let repositories = lend::repositories(settings)?;
     let held = if args.plan {
         Held::rehearsing(repositories)?
@@ -180,8 +228,8 @@ fn named(
     let additions: Vec<_> = args
         .add
         .iter()
-        .map(|path| addition(Path::new(path), ""))
-        .collect();
+        .map(|path| addition(path))
+        .collect::<Result<_, _>>()?;
     answers.extend(image.add(&additions)?);
     Ok(answers)
 }

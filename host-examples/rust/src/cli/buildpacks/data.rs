@@ -1,15 +1,21 @@
 //! The content of layers: what is there, what is retrieved and what is removed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use layerwise::buildpacks::{
-    Action, ApiVersion, DataDecision, GroupElement, PlannedFile, Present, RestorePlan, WantedLayer,
+    Action, ApiVersion, DataDecision, GroupElement, PlannedFile, Present, RestorePlan, SbomCopy,
+    SbomRequest, WantedLayer,
 };
-use layerwise::host::{Destination, Failure, FailureCode, Filesystem, FsFacts, Kind};
+use layerwise::host::{Destination, Entry, Failure, FailureCode, Filesystem, FsFacts, Kind};
 use layerwise_files::{Files, decode, encode};
 use layerwise_host::buildpacks::{CacheImage, Plans};
 use serde::Deserialize;
 
+use super::args::RestoreArgs;
 use super::inputs;
 use crate::cli::failed::Failed;
 use crate::cli::lend;
@@ -115,16 +121,13 @@ impl Directory<'_> {
         Ok(names)
     }
 
-    /// Removes what is to be removed, then retrieves the others.
-    pub fn carry_out(
+    /// Retrieves what is to be retrieved, and settles each decision.
+    pub fn retrieve(
         &self,
         decisions: Vec<DataDecision>,
         image: &mut CacheImage,
         plans: &mut Plans,
     ) -> Result<Vec<DataDecision>, Failed> {
-        for path in decisions.iter().flat_map(|decision| &decision.paths) {
-            self.remove(path).map_err(lend::failed)?;
-        }
         let wanted: Vec<WantedLayer> = decisions
             .iter()
             .filter(|decision| decision.action == Action::Retrieve)
@@ -136,7 +139,16 @@ impl Directory<'_> {
                 }),
             })
             .collect();
-        let mut answers = image.retrieve(&wanted)?.into_iter();
+        let mut answers = image
+            .retrieve(&wanted)
+            .map_err(|error| {
+                let mut failed = Failed::from(error);
+                let places = wanted.iter().filter_map(|layer| layer.into.as_ref());
+                let names: Vec<&str> = places.map(|into| &*into.prefix).collect();
+                failed.message = format!("{}: not restored: {}", failed.message, names.join(", "));
+                failed
+            })?
+            .into_iter();
         let mut settled = Vec::with_capacity(decisions.len());
         for decision in decisions {
             let answer = match decision.action {
@@ -149,6 +161,103 @@ impl Directory<'_> {
             });
         }
         Ok(settled)
+    }
+
+    /// Removes what is to be removed.
+    pub fn clear(&self, decisions: &[DataDecision]) -> Result<(), Failed> {
+        let removed = decisions
+            .iter()
+            .filter(|decision| decision.action == Action::Remove);
+        for path in removed.flat_map(|decision| &decision.paths) {
+            self.remove(path).map_err(lend::failed)?;
+        }
+        Ok(())
+    }
+
+    /// Puts SBOM files beside the layers they are about.
+    pub fn place_sboms(
+        &self,
+        args: &RestoreArgs,
+        group: &[GroupElement],
+        plans: &mut Plans,
+    ) -> Result<(), Failed> {
+        let mut files = Vec::new();
+        for kind in ["sbom/cache", "sbom/launch"] {
+            files.extend(self.files_below(kind)?);
+        }
+        let plan = plans.plan_sbom(&SbomRequest {
+            semantics: args.session.reading.semantics(),
+            directory: self.inner.to_owned(),
+            platform_api: args.platform_api.clone(),
+            group: group.to_vec(),
+            files,
+            directories: self.directories()?,
+        })?;
+        for copied in &plan.copies {
+            self.copy(copied)?;
+        }
+        for path in &plan.remove {
+            self.remove(path).map_err(lend::failed)?;
+        }
+        Ok(())
+    }
+
+    /// The regular files below a directory, from the layers directory.
+    fn files_below(&self, directory: &str) -> Result<Vec<String>, Failed> {
+        let path = format!("{}/{directory}", self.inner.trim_end_matches('/'));
+        let found = match self.files.walk(&path, FsFacts::default(), MOST) {
+            Err(failure) if failure.code == FailureCode::NotFound => return Ok(Vec::new()),
+            found => found.map_err(lend::failed)?,
+        };
+        let files = found.into_iter().filter(|entry| entry.kind == Kind::File);
+        Ok(files
+            .map(|entry| format!("{directory}/{}", entry.path))
+            .collect())
+    }
+
+    /// The directories in the layers directory.
+    fn directories(&self) -> Result<Vec<String>, Failed> {
+        let names = self.files.list_names(self.inner).map_err(lend::failed)?;
+        let below = self.inner.trim_end_matches('/');
+        let paths: Vec<String> = names.iter().map(|name| format!("{below}/{name}")).collect();
+        let stats = self.files.stat(&paths, false, FsFacts::default());
+        let is_directory = |entry: &Result<Entry, Failure>| {
+            entry
+                .as_ref()
+                .is_ok_and(|entry| entry.kind == Kind::Directory)
+        };
+        Ok(names
+            .into_iter()
+            .zip(stats)
+            .filter(|(_, stat)| is_directory(stat))
+            .map(|(name, _)| name)
+            .collect())
+    }
+
+    /// Copies a file as it is, whatever bytes it has.
+    fn copy(&self, copied: &SbomCopy) -> Result<(), Failed> {
+        let SbomCopy { source, target } = copied;
+        let failed = |error: io::Error| {
+            Failed::new(
+                "file",
+                format!("cannot copy {source:?} to {target:?}: {error}"),
+            )
+            .about(target)
+        };
+        let mut from = self.files.open_file(source).map_err(lend::failed)?;
+        let (parent, name) = target.rsplit_once('/').unwrap_or(("/", target));
+        let name = decode(name).map_err(|_| failed(io::ErrorKind::InvalidInput.into()))?;
+        let name = Path::new(OsStr::from_bytes(&name));
+        let parent = self.files.open_directory(parent).map_err(lend::failed)?;
+        let parent = cap_std::fs::Dir::from(parent);
+        // Nothing is written through a link.
+        match parent.remove_file(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let mut to = parent.create(name).map_err(failed)?;
+        io::copy(&mut from, &mut to).map_err(failed)?;
+        Ok(())
     }
 
     /// The text of a file; empty without one.

@@ -1,19 +1,21 @@
 //! The layers of a build: what is there, and which of them are stored, reused or
 //! left out.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use layerwise::buildpacks::{
-    Addition, AdditionSource, ApiVersion, ExportPlan, ExportRequest, GroupElement, LayerAnswer,
-    LocalLayer, Outcome, Treatment,
+    Addition, AdditionSource, ApiVersion, CACHE_SBOM, ExportPlan, ExportRequest, ExportStep,
+    GroupElement, LayerAnswer, LocalLayer, Outcome, SbomLayer, Treatment, Tried,
 };
 use layerwise::semantics::Semantics;
-use layerwise_files::{Access, Files};
+use layerwise_files::{Access, Files, encode};
 use layerwise_host::buildpacks::{CacheImage, Plans};
+use layerwise_registry::Packer;
 use serde::Deserialize;
 use toml::Value as Toml;
 
-use super::archive::Archives;
 use super::data::{Directory, join};
 use super::inputs;
 use super::lent::Ground;
@@ -26,9 +28,11 @@ const TYPES: ApiVersion = ApiVersion::new(0, 6);
 /// What a build left.
 pub struct Export<'a> {
     pub semantics: &'a Semantics,
+    /// Empty for the newest.
+    pub platform_api: &'a str,
     pub group: Vec<GroupElement>,
     pub ground: &'a Ground,
-    pub archives: &'a Archives,
+    pub packer: &'a Packer,
 }
 
 #[derive(Default, Deserialize)]
@@ -81,8 +85,8 @@ impl Layer {
 }
 
 impl Export<'_> {
-    /// Puts layers and metadata into the new image. What cannot be stored is
-    /// left out with its reason, as the lifecycle does.
+    /// Puts layers and metadata into the new cache. What cannot be stored is left
+    /// out with its reason.
     pub fn write(
         &self,
         image: &mut CacheImage,
@@ -92,19 +96,42 @@ impl Export<'_> {
         let files = lend::files([self.ground.opened(Access::ReadOnly)], bars)?;
         let mut request = ExportRequest {
             semantics: self.semantics.clone(),
+            platform_api: self.platform_api.to_owned(),
             group: self.group.clone(),
             layers: self.local(&files)?,
-            sbom: String::new(),
+            sbom: self.sbom(),
             previous: Some(image.metadata()?.document),
         };
         let plan = plans.plan_export(&request)?;
-        self.verify(&plan, &mut request, image)?;
-        let plan = plans.plan_export(&request)?;
-        let answers = self.store(&plan, &mut request, image)?;
-        // Again, without what could not be stored.
-        let plan = plans.plan_export(&request)?;
-        image.set_metadata(&plan.document)?;
-        Ok((plan, answers))
+        verify(&plan, &mut request, image)?;
+        let mut answers = Vec::new();
+        let mut settled: BTreeSet<(String, String)> = BTreeSet::new();
+        // Again for what could not be taken over, and at last for the metadata.
+        loop {
+            let plan = plans.plan_export(&request)?;
+            let left: Vec<&ExportStep> = plan
+                .steps
+                .iter()
+                .filter(|step| step.treatment != Treatment::LeaveOut)
+                .filter(|step| !settled.contains(&key(step)))
+                .collect();
+            if left.is_empty() {
+                image.set_metadata(&plan.document)?;
+                return Ok((plan, answers));
+            }
+            for (step, answer) in self.store(&left, image)? {
+                let tried = tried(step, &answer);
+                let done = tried == Tried::Nothing;
+                if done || step.treatment == Treatment::Add {
+                    settled.insert(key(step));
+                }
+                // Why a layer was added stays true.
+                if !done {
+                    *place(&mut request, step) = tried;
+                }
+                answers.push(answer);
+            }
+        }
     }
 
     fn local(&self, files: &Files) -> Result<Vec<LocalLayer>, Failed> {
@@ -122,13 +149,10 @@ impl Export<'_> {
                 let layer: Layer = inputs::parse(&directory.text(&path)?).map_err(bad)?;
                 let (flags, misplaced) = layer.flags(api);
                 let data = layer.metadata.map(inputs::json).transpose().map_err(bad)?;
-                let content = self.content(&element.id, &name);
-                let (diff_id, error) = match flags.cache.then(|| content.is_dir()) {
-                    Some(true) => match self.archives.diff_id(&content) {
-                        Ok(diff_id) => (diff_id, None),
-                        Err(error) => (String::new(), Some(error.to_string())),
-                    },
-                    _ => (String::new(), None),
+                let (diff_id, tried) = match (misplaced, flags.cache) {
+                    (Some(why), _) => (String::new(), Tried::NotStored(why)),
+                    (None, true) => self.content(&self.path(&element.id, &name)),
+                    (None, false) => (String::new(), Tried::Nothing),
                 };
                 layers.push(LocalLayer {
                     buildpack: element.id.clone(),
@@ -138,92 +162,137 @@ impl Export<'_> {
                     build: flags.build,
                     launch: flags.launch,
                     cache: flags.cache,
-                    unverified: false,
-                    error: misplaced.or(error),
+                    tried,
                 });
             }
         }
         Ok(layers)
     }
 
-    /// Where the content of a layer is.
-    fn content(&self, buildpack: &str, layer: &str) -> PathBuf {
-        self.ground
-            .layers
-            .join(buildpack.replace('/', "_"))
-            .join(layer)
+    fn sbom(&self) -> Option<SbomLayer> {
+        let (diff_id, tried) = self.content(&self.path("", ""));
+        (!diff_id.is_empty() || tried != Tried::Nothing).then_some(SbomLayer { diff_id, tried })
     }
 
-    /// Marks the layers whose old copy is not what it should be.
-    fn verify(
-        &self,
-        plan: &ExportPlan,
-        request: &mut ExportRequest,
-        image: &mut CacheImage,
-    ) -> Result<(), Failed> {
-        let reused: Vec<String> = plan
-            .steps
-            .iter()
-            .filter(|step| step.treatment == Treatment::Reuse)
-            .map(|step| step.diff_id.clone())
-            .collect();
-        for answer in image.verify(&reused)? {
-            if answer.outcome != Outcome::Done {
-                let same = |layer: &&mut LocalLayer| layer.diff_id == answer.diff_id;
-                for layer in request.layers.iter_mut().filter(same) {
-                    layer.unverified = true;
-                }
-            }
+    /// Where the content of a layer is; without names that of the SBOM layer.
+    fn path(&self, buildpack: &str, layer: &str) -> PathBuf {
+        if buildpack.is_empty() {
+            return CACHE_SBOM
+                .iter()
+                .fold(self.ground.layers.clone(), |path, part| path.join(part));
         }
-        Ok(())
+        let directory = self.ground.layers.join(buildpack.replace('/', "_"));
+        directory.join(layer)
     }
 
-    /// Reuses and adds in the order of the plan, as many at a time as are
-    /// treated alike.
-    fn store(
-        &self,
-        plan: &ExportPlan,
-        request: &mut ExportRequest,
-        image: &mut CacheImage,
-    ) -> Result<Vec<LayerAnswer>, Failed> {
-        let mut all = Vec::new();
-        for steps in plan.steps.chunk_by(|a, b| a.treatment == b.treatment) {
-            let diff_ids = steps.iter().map(|step| step.diff_id.clone());
-            let answers = match steps.first().map(|step| step.treatment) {
-                Some(Treatment::Reuse) => image.reuse(&diff_ids.collect::<Vec<_>>())?,
-                Some(Treatment::Add) => {
-                    let additions: Vec<Addition> = steps
-                        .iter()
-                        .map(|step| {
-                            addition(&self.content(&step.buildpack, &step.layer), &step.diff_id)
-                        })
-                        .collect();
-                    image.add(&additions)?
-                }
-                _ => continue,
-            };
-            for (step, answer) in steps.iter().zip(answers) {
-                if answer.outcome != Outcome::Done {
-                    let same = |layer: &&mut LocalLayer| {
-                        layer.buildpack == step.buildpack && layer.layer == step.layer
-                    };
-                    for layer in request.layers.iter_mut().filter(same) {
-                        layer.error = Some(answer.message.clone());
-                    }
-                }
-                all.push(answer);
+    /// The diff id of a layer; empty when there is nothing.
+    fn content(&self, path: &Path) -> (String, Tried) {
+        match std::fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                (String::new(), Tried::Nothing)
             }
+            _ => match self.packer.diff_id(path) {
+                Ok(diff_id) => (diff_id, Tried::Nothing),
+                Err(failure) => (String::new(), Tried::NotStored(failure.message)),
+            },
+        }
+    }
+
+    /// Reuses and adds in the order of the steps, as many at a time as are
+    /// treated alike.
+    fn store<'s>(
+        &self,
+        steps: &[&'s ExportStep],
+        image: &mut CacheImage,
+    ) -> Result<Vec<(&'s ExportStep, LayerAnswer)>, Failed> {
+        let mut all = Vec::with_capacity(steps.len());
+        for alike in steps.chunk_by(|a, b| a.treatment == b.treatment) {
+            let added = alike
+                .first()
+                .is_some_and(|step| step.treatment == Treatment::Add);
+            let answers = if added {
+                let additions: Vec<Addition> = alike
+                    .iter()
+                    .map(|step| Addition {
+                        source: AdditionSource::Provider(layer_name(
+                            &self.path(&step.buildpack, &step.layer),
+                        )),
+                        diff_id: step.diff_id.clone(),
+                    })
+                    .collect();
+                image.add(&additions)?
+            } else {
+                let diff_ids: Vec<String> = alike.iter().map(|step| step.diff_id.clone()).collect();
+                image.reuse(&diff_ids)?
+            };
+            all.extend(alike.iter().copied().zip(answers));
         }
         Ok(all)
     }
 }
 
-/// A layer to be added from a path.
-pub fn addition(path: &Path, diff_id: &str) -> Addition {
-    Addition {
-        source: AdditionSource::Provider(path.display().to_string()),
-        diff_id: diff_id.to_owned(),
+/// Marks the layers whose old copy is not what it should be.
+fn verify(
+    plan: &ExportPlan,
+    request: &mut ExportRequest,
+    image: &mut CacheImage,
+) -> Result<(), Failed> {
+    let reused: Vec<&ExportStep> = plan
+        .steps
+        .iter()
+        .filter(|step| step.treatment == Treatment::Reuse)
+        .collect();
+    let diff_ids: Vec<String> = reused.iter().map(|step| step.diff_id.clone()).collect();
+    for (step, answer) in reused.into_iter().zip(image.verify(&diff_ids)?) {
+        *place(request, step) = tried(step, &answer);
     }
+    Ok(())
+}
+
+/// What an answer makes of a layer.
+fn tried(step: &ExportStep, answer: &LayerAnswer) -> Tried {
+    let reused = step.treatment == Treatment::Reuse;
+    match answer.outcome {
+        Outcome::Done if answer.diff_id == step.diff_id => Tried::Nothing,
+        Outcome::Done => Tried::NotStored("it changed while it was stored".to_owned()),
+        Outcome::Miss if reused => Tried::Unverified,
+        Outcome::Failed if reused => Tried::NotReused(answer.message.clone()),
+        Outcome::Miss | Outcome::Failed => Tried::NotStored(answer.message.clone()),
+    }
+}
+
+/// Where it is said of the layer of a step what came of it.
+fn place<'r>(request: &'r mut ExportRequest, step: &ExportStep) -> &'r mut Tried {
+    let ExportRequest { layers, sbom, .. } = request;
+    let of_step =
+        |layer: &&mut LocalLayer| layer.buildpack == step.buildpack && layer.layer == step.layer;
+    match layers.iter_mut().find(of_step) {
+        Some(layer) => &mut layer.tried,
+        None => &mut sbom.get_or_insert_default().tried,
+    }
+}
+
+fn key(step: &ExportStep) -> (String, String) {
+    (step.buildpack.clone(), step.layer.clone())
+}
+
+/// A layer of a build, by the name that the packer knows it by.
+fn layer_name(path: &Path) -> String {
+    format!(
+        "{}{}",
+        Packer::LAYER,
+        encode(path.as_os_str().as_encoded_bytes())
+    )
+}
+
+/// A tar file or directory that is to be added.
+pub fn addition(path: &Path) -> Result<Addition, Failed> {
+    let absolute =
+        std::path::absolute(path).map_err(|error| Failed::file("the layer", path, &error))?;
+    Ok(Addition {
+        source: AdditionSource::Provider(encode(absolute.as_os_str().as_encoded_bytes())),
+        diff_id: String::new(),
+    })
 }
 
 #[cfg(test)]

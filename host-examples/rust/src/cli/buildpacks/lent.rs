@@ -14,6 +14,7 @@ use layerwise_files::{Access, Root, encode};
 use layerwise_registry::Repositories;
 
 use crate::cli::failed::Failed;
+use crate::cli::interrupt::Busy;
 
 /// The layers directory, and the directory that is `/` in layers.
 pub struct Ground {
@@ -158,6 +159,10 @@ impl Registry for Held {
 
     fn retrieve(&self, repository: &str, layers: &[Retrieval]) -> Vec<Result<Retrieved, Failure>> {
         if layers.iter().all(|layer| self.allows(layer)) {
+            let unpacked = layers.iter().filter_map(|layer| layer.into.as_ref());
+            let _busy: Vec<Busy> = unpacked
+                .map(|into| Busy::with(into.prefix.clone()))
+                .collect();
             return self.inner.retrieve(repository, layers);
         }
         let outside = |_| Err(refused("nothing may be unpacked there"));

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use layerwise::buildpacks::{
-    Action, CACHE_LABEL, DataDecision, DataRequest, GroupElement, RestoreOptions, RestorePlan,
+    Action, DataDecision, DataRequest, Decision, GroupElement, RestoreOptions, RestorePlan,
     RestorePolicy, RestoreRequest, Retrieval,
 };
 use layerwise::explain::{Explanation, Finding};
@@ -12,13 +12,14 @@ use layerwise::semantics::Semantics;
 use layerwise_files::Access;
 use layerwise_host::buildpacks::{CacheImage, Restorer};
 use layerwise_host::{Engine, Lent};
-use layerwise_registry::{Links, Rooted};
+use layerwise_registry::Rooted;
 use serde::Serialize;
 
+use super::app::OfDocker;
 use super::args::RestoreArgs;
 use super::data::Directory;
 use super::lent::{Ground, Held, directory};
-use super::{app, image_options, inputs, show};
+use super::{VOLUME, app, image_options, inputs, show, unpacking};
 use crate::cli::args::Global;
 use crate::cli::edges;
 use crate::cli::failed::Failed;
@@ -29,12 +30,14 @@ use crate::cli::reply::{Exit, Reply, Style};
 pub const HELP: &str = r#"Metadata of layers comes from the application image and from the cache; without either, nothing is
 restored. Paths in the answer are those that the build sees: below --root.
 
-With --data, cached layers whose metadata was restored get their content from the cache image, and
-layers that the cache does not have are removed, as the lifecycle's restorer does. A layer that
-cannot be read is left without content; the build makes it again.
+With --data, cached layers whose metadata is restored get their content from the cache, layers
+that the cache does not have are removed, and SBOM files go beside their layers, as the
+lifecycle's restorer does. Of a layer that cannot be read, neither metadata nor content stays; with
+--compatible its metadata stays, as the lifecycle leaves it. `plan` and `explain` say what becomes
+of each layer without --data, too.
 
-Exit codes: 0 metadata of a layer is restored (or --skip-layers was given), 1 of none, 2 usage,
-3 error.
+Exit codes: 0 metadata of a layer is restored (or --skip-layers was given) and no layer is missing,
+1 nothing is restored or a layer is missing, 2 usage, 3 error.
 
 --json prints one document, absent members as null:
   schema        "layerwise/buildpacks-restore/1"
@@ -51,15 +54,13 @@ Exit codes: 0 metadata of a layer is restored (or --skip-layers was given), 1 of
                 "decisions": [{"buildpack", "layer", "origin": "app", "cache" or "store",
                 "restored", "finding", "prefix"}], "shas": [{"buildpack", "layer", "sha"}],
                 "notes": [finding]}
-  data          null without --data; else [{"buildpack", "layer", "action": "retrieve", "remove" or
-                "keep", "diff_id", "prefix", "paths", "finding"}]
+  data          null for `restore` without --data, and without a cache; else [{"buildpack", "layer",
+                "action": "retrieve", "remove" or "keep", "diff_id", "prefix", "paths",
+                "on_miss": "keep", "remove" or "fail", "finding"}]
   explanation   null unless asked for; else {"summary": finding, "findings": [finding],
                 "nearest": finding, "considered": number}
 A finding is {"code", "subject", "differences": [{"path", "have", "want"}], "hint", "cascade"};
 `layerwise rule CODE` says what its code means. Errors are as in `layerwise docker lookup --help`."#;
-
-/// The metadata file of a volume cache.
-const COMMITTED: &str = "committed";
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -114,11 +115,24 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
         Verb::Restore => Access::Writable,
         Verb::Plan | Verb::Explain => Access::ReadOnly,
     };
-    let files = lend::files([ground.opened(access)], &bars)?;
+    let files = lend::walked(
+        [ground.opened(access)],
+        &args.session.registry.limits,
+        &bars,
+    )?;
     let engine = edges::engine(global)?;
     let semantics = args.session.reading.semantics();
     let mut cache = Opened::new(&engine, args, verb, &ground, &semantics, &bars)?;
-    let retrieval = cache.metadata()?;
+    if args.data && cache.is_none() {
+        return Err(Failed::usage(
+            "--data restores content from a cache: name it with --cache-image, --cache-dir or \
+             --cache-volume",
+        ));
+    }
+    let retrieval = cache
+        .as_mut()
+        .map(|opened| opened.image.metadata())
+        .transpose()?;
     let request = RestoreRequest {
         group,
         app: label,
@@ -136,34 +150,51 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
     // First, because a restore changes nothing that a plan sees, but may fail.
     let wants_why = args.explain || verb == Verb::Explain;
     let explanation = wants_why.then(|| restorer.explain(&request)).transpose()?;
-    let plan = match verb {
-        Verb::Restore => Some(restorer.restore(&request)?),
-        Verb::Plan => Some(restorer.plan(&request)?),
+    let mut plan = match verb {
+        Verb::Restore | Verb::Plan => Some(restorer.plan(&request)?),
         // The explanation says why when there is none.
-        Verb::Explain if args.data => restorer.plan(&request).ok(),
-        Verb::Explain => None,
+        Verb::Explain => restorer.plan(&request).ok(),
     };
-    let data = match (&mut cache, &plan) {
-        (Opened::Image { image, .. }, Some(plan)) if args.data => {
-            let directory = Directory {
-                files: &files,
-                inner: &ground.inner,
-            };
-            let mut plans = engine.buildpacks_plans(args.session.limits.of_session())?;
-            let decisions = plans.plan_data(&DataRequest {
-                semantics: semantics.clone(),
-                directory: ground.inner.clone(),
-                platform_api: args.platform_api.clone(),
-                group: request.group.clone(),
-                present: directory.present(&request.group, plan)?,
-                cache: request.cache.clone(),
-            })?;
-            Some(match verb {
-                Verb::Restore => directory.carry_out(decisions, image, &mut plans)?,
-                Verb::Plan | Verb::Explain => decisions,
-            })
-        }
+    let directory = Directory {
+        files: &files,
+        inner: &ground.inner,
+    };
+    let mut plans = engine.buildpacks_plans(args.session.limits.of_session())?;
+    // Without --data a plan says all the same what becomes of each layer.
+    let wanted = args.data || (verb != Verb::Restore && !args.skip_layers);
+    let mut data = match (&cache, &plan) {
+        (Some(_), Some(plan)) if wanted => Some(plans.plan_data(&DataRequest {
+            semantics: semantics.clone(),
+            directory: ground.inner.clone(),
+            platform_api: args.platform_api.clone(),
+            group: request.group.clone(),
+            present: directory.present(&request.group, plan)?,
+            cache: request.cache.clone(),
+        })?),
         _ => None,
+    };
+    if verb == Verb::Restore {
+        // Content comes before metadata: whoever is stopped in between leaves no
+        // metadata of a layer that has no content.
+        if let (Some(opened), Some(decisions)) = (&mut cache, data.take()) {
+            data = Some(directory.retrieve(decisions, &mut opened.image, &mut plans)?);
+        }
+        plan = Some(restorer.restore(&request)?);
+        if let Some(decisions) = &data {
+            directory.clear(decisions)?;
+            directory.place_sboms(args, &request.group, &mut plans)?;
+        }
+    }
+    let found = match (&plan, &explanation) {
+        (Some(plan), _) => Some(plan.decisions.iter().any(|decision| {
+            decision.restored && !loses(data.as_deref().unwrap_or_default(), decision)
+        })),
+        (None, Some(explanation)) => match &*explanation.summary.code {
+            "buildpacks/restored" => Some(true),
+            "buildpacks/nothing-restored" => Some(false),
+            _ => None,
+        },
+        (None, None) => Some(false),
     };
     let document = Document {
         schema: "layerwise/buildpacks-restore/1",
@@ -174,20 +205,23 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
         directory: &ground.inner,
         group: request.group,
         app,
-        cache: cache.describe(retrieval)?,
+        cache: match (&mut cache, retrieval) {
+            (Some(opened), Some(retrieval)) => Some(opened.describe(retrieval)?),
+            _ => None,
+        },
         plan: plan.filter(|_| verb != Verb::Explain),
         data,
         explanation,
     };
     let failures = failures(&document);
-    let exit = exit(&document, args.skip_layers);
-    let exit = if failures.is_empty() {
-        exit
-    } else {
-        Exit::Error
+    let exit = match found {
+        None => Exit::Error,
+        Some(found) if (found || args.skip_layers) && !misses(&document) => Exit::Done,
+        Some(_) => Exit::Miss,
     };
+    let exit = failures.iter().map(|(exit, _)| *exit).fold(exit, Exit::max);
     let mut reply = Reply::of(style, exit, &document, show::restore)?;
-    for failure in failures {
+    for (_, failure) in failures {
         reply.complain(&failure);
     }
     Ok(reply)
@@ -219,6 +253,17 @@ fn application(args: &RestoreArgs, bars: &Bars) -> Result<(Option<App>, Option<S
     let (from, name, label) = if let Some(path) = &args.analyzed {
         let name = path.display().to_string();
         ("analyzed", name, inputs::analyzed(path)?)
+    } else if let Some((name, image)) = args
+        .app_image
+        .as_ref()
+        .and_then(|name| Some((name, OfDocker::parse(name)?)))
+    {
+        if args.app_platform.is_some() {
+            return Err(Failed::usage(
+                "an image of a docker data root has one platform: leave --app-platform out",
+            ));
+        }
+        ("image", name.clone(), image.label()?)
     } else if let Some(name) = &args.app_image {
         let registry = lend::registry(&args.session.registry, None, bars)?;
         let label = app::label(&*registry, name, args.app_platform.as_ref())?;
@@ -234,51 +279,32 @@ fn application(args: &RestoreArgs, bars: &Bars) -> Result<(Option<App>, Option<S
     Ok((Some(app), label))
 }
 
-/// The cache.
-enum Opened<'a> {
-    None,
-    Directory {
-        name: &'a Path,
-        text: String,
-    },
-    Image {
-        name: &'a str,
-        image: Box<CacheImage>,
-    },
+/// The cache, an image or a volume.
+struct Opened {
+    reference: String,
+    image: CacheImage,
 }
 
-impl<'a> Opened<'a> {
+impl Opened {
     fn new(
         engine: &Engine,
-        args: &'a RestoreArgs,
+        args: &RestoreArgs,
         verb: Verb,
         ground: &Ground,
         semantics: &Semantics,
         bars: &Bars,
-    ) -> Result<Self, Failed> {
-        if let Some(name) = &args.cache_dir {
-            let found = directory("the cache directory", name)?;
-            let file = found.join(COMMITTED).join(CACHE_LABEL);
-            let text = if file.exists() {
-                edges::text("the cache metadata", &file)?
-            } else {
-                String::new()
-            };
-            return Ok(Self::Directory { name, text });
-        }
-        let Some(name) = &args.cache_image else {
-            return Ok(Self::None);
+    ) -> Result<Option<Self>, Failed> {
+        let Some(reference) = args.cache.reference()? else {
+            return Ok(None);
         };
-        let options = image_options(name, &args.scope, &args.session, semantics)?;
+        let options = image_options(&reference, &args.scope, &args.session, semantics)?;
         let mut settings = lend::options(&args.session.registry, bars)?;
         let unpacks = args.data && verb == Verb::Restore;
         if unpacks {
             let root = Rooted::open(&directory("the root", &args.root.root)?);
             settings = settings.paths(Arc::new(root.map_err(lend::failed)?));
         }
-        if args.root.any_links {
-            settings = settings.links(Links::Any);
-        }
+        settings = unpacking(settings, args.keep_set_id, &args.session);
         let below = unpacks.then(|| ground.prefix());
         let lent = Lent {
             registry: Arc::new(Held::below(lend::repositories(settings)?, below)),
@@ -287,79 +313,53 @@ impl<'a> Opened<'a> {
         };
         let limits = args.session.limits.of_session();
         let image = engine.buildpacks_image(lent, options, limits)?;
-        Ok(Self::Image {
-            name,
-            image: Box::new(image),
-        })
+        Ok(Some(Self { reference, image }))
     }
 
-    /// What the restore is told; none when there is no cache.
-    fn metadata(&mut self) -> Result<Option<Retrieval>, Failed> {
-        Ok(match self {
-            Self::None => None,
-            Self::Directory { name, text } => Some(Retrieval {
-                finding: volume(text, name),
-                document: text.clone(),
-            }),
-            Self::Image { image, .. } => Some(image.metadata()?),
-        })
-    }
-
-    fn describe(&mut self, retrieval: Option<Retrieval>) -> Result<Option<Cache>, Failed> {
-        let Some(retrieval) = retrieval else {
-            return Ok(None);
-        };
-        let (from, name, digest) = match self {
-            Self::None => return Ok(None),
-            Self::Directory { name, .. } => ("directory", name.display().to_string(), None),
-            Self::Image { name, image } => ("image", (*name).to_owned(), image.state()?.digest),
-        };
-        Ok(Some(Cache {
-            from,
-            name,
-            digest,
+    fn describe(&mut self, retrieval: Retrieval) -> Result<Cache, Failed> {
+        let volume = self.reference.strip_prefix(VOLUME);
+        Ok(Cache {
+            from: match volume {
+                Some(_) => "directory",
+                None => "image",
+            },
+            name: volume.unwrap_or(&self.reference).to_owned(),
+            digest: self.image.state()?.digest,
             finding: retrieval.finding,
-        }))
+        })
     }
 }
 
-/// Whether a cache directory has metadata; what is in it the restore says.
-fn volume(text: &str, name: &Path) -> Finding {
-    use layerwise::buildpacks::Reason;
-    let reason = if text.is_empty() {
-        Reason::LabelMissing
-    } else {
-        Reason::Hit
-    };
-    Finding::new(reason, name.display().to_string())
+/// Whether the metadata of a layer does not stay after it was restored.
+fn loses(data: &[DataDecision], restored: &Decision) -> bool {
+    data.iter().any(|decision| {
+        decision.action == Action::Remove
+            && decision.buildpack == restored.buildpack
+            && decision.layer == restored.layer
+    })
 }
 
-fn exit(document: &Document<'_>, skip_layers: bool) -> Exit {
-    let restored = match (&document.plan, &document.explanation) {
-        (Some(plan), _) => plan.decisions.iter().any(|decision| decision.restored),
-        (None, Some(explanation)) => match &*explanation.summary.code {
-            "buildpacks/restored" => true,
-            "buildpacks/nothing-restored" => false,
-            _ => return Exit::Error,
-        },
-        (None, None) => false,
-    };
-    if restored || skip_layers {
-        Exit::Done
-    } else {
-        Exit::Miss
-    }
+/// Whether a layer that should have been restored is not.
+fn misses(document: &Document<'_>) -> bool {
+    document.data.iter().flatten().any(|decision| {
+        matches!(
+            &*decision.finding.code,
+            "buildpacks/data-removed-wrong-sha" | "buildpacks/data-skipped-read-error"
+        )
+    })
 }
 
-/// Layers whose content should have been restored and was not, for another
-/// reason than that the cache lacks it.
-fn failures(document: &Document<'_>) -> Vec<Failed> {
+/// Layers whose content should have been restored and was not: a miss when the
+/// cache does not have what it says, else an error.
+fn failures(document: &Document<'_>) -> Vec<(Exit, Failed)> {
     let decisions = document.data.iter().flatten();
     decisions
-        .filter(|decision| {
-            decision.action == Action::Keep && decision.finding.code == "buildpacks/data-failed"
+        .filter_map(|decision| match &*decision.finding.code {
+            "buildpacks/data-failed" => Some((Exit::Error, decision)),
+            "buildpacks/data-skipped-read-error" => Some((Exit::Miss, decision)),
+            _ => None,
         })
-        .map(|decision| {
+        .map(|(exit, decision)| {
             let finding = &decision.finding;
             let causes: Vec<&str> = finding
                 .differences
@@ -372,7 +372,8 @@ fn failures(document: &Document<'_>) -> Vec<Failed> {
                 finding.subject,
                 causes.join(": ")
             );
-            Failed::new("host", message).about(&finding.subject)
+            let failed = Failed::new("host", message);
+            (exit, failed.about(&finding.subject))
         })
         .collect()
 }

@@ -59,7 +59,16 @@ pub fn restore(page: &mut Page, document: &Document<'_>) {
         let about = if planned.is_none() { &about[..] } else { &[] };
         why::explanation(page, explanation, about);
     }
-    if let Some(decisions) = data {
+    // Why the cache gave nothing is not said by what was decided without it.
+    if let (None, Some(cache)) = (planned, cache)
+        && cache.finding.code != "buildpacks/hit"
+    {
+        page.gap();
+        why::findings(page, [&cache.finding]);
+    }
+    if let Some(decisions) = data
+        && !decisions.is_empty()
+    {
         page.gap();
         page.line("content of layers:");
         contents(page, decisions, *command == Verb::Restore);

@@ -85,6 +85,7 @@ fn scene(engine: &Engine, ask: &Ask) -> Result<Scene, Failed> {
         parent: Some(base.clone()),
         config: Some(ask.config.to_owned()),
         platform: sample::platform(),
+        last: false,
     };
     let answer = session.lookup(&step)?;
     let explanation = match answer.image {

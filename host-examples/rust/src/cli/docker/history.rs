@@ -8,7 +8,7 @@ use layerwise_host::Error;
 use layerwise_host::history::{FIND_BASE, Recorded, RecordedStep, Start, Verdict, ask, read};
 use serde::Serialize;
 
-use super::{Opened, show};
+use super::{Opened, named, show};
 use crate::cli::args::{Global, HistoryArgs};
 use crate::cli::failed::Failed;
 use crate::cli::page::Page;
@@ -16,14 +16,16 @@ use crate::cli::reply::{Exit, Reply, Style};
 use crate::cli::why;
 
 /// What `--help` says about the output; [`Document`] is the type of the JSON.
-pub const HELP: &str = r#"A history entry has the text of its command only. A step asks with the container config it had
-where the store still has the image it made (`exact`). Other steps ask with a config that has
-nothing but the command (`approximate`). Sources are compared by the command alone, so whether one
-of them answers is right, though not the id of an image made from it. Local children are compared
-in every field, so a miss may be due to the missing fields only.
+pub const HELP: &str = r#"A history entry has the text of its command only. A step asks with the container config that a
+builder would ask with, where the store still has the image it made and the history tells what an
+engine filled in (`exact`). Other steps are `approximate`, and why is said below the table. Most
+ask with a config that has nothing but the command: sources are compared by the command alone, so
+whether one of them answers is right, though not the id of an image made from it. Local children
+are compared in every field, so a miss may be due to the missing fields only.
 
 A recorded parent that cannot be read is passed over and said. If it is the oldest one, it is an
-error unless --base is given: the steps could begin anywhere.
+error unless --base is given: the steps could begin anywhere. An image without a recorded parent
+was pulled or loaded; its base is found by history and layers.
 
 Nothing is changed. Exit codes: 0 all steps hit, 1 a step missed, 2 usage, 3 error.
 
@@ -35,9 +37,11 @@ Nothing is changed. Exit codes: 0 all steps hit, 1 a step missed, 2 usage, 3 err
   platform   what the builder builds for
   base       {"image": id, "entries": number of history entries}; null is scratch
   steps      [{"index": place in the history, "command", "image": id of the image it made,
-             "config": text, "exact": bool, "parent": id it was asked on, "answer",
+             "outcome": as of an answer, "failed" or "not-asked",
+             "config": "exact" or "approximate", "approximate": finding, why,
+             "asked": the config, as text, "parent": id it stands on, "answer",
              "explanation": of a miss or failure, "unasked": finding}]
-  findings   recorded parents that cannot be read or followed"#;
+  findings   recorded parents that cannot be read or followed, and what the image is"#;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -58,6 +62,8 @@ struct Document<'a> {
 struct Row<'a> {
     #[serde(flatten)]
     step: &'a RecordedStep,
+    outcome: &'static str,
+    config: &'static str,
     #[serde(flatten)]
     verdict: Verdict,
 }
@@ -88,7 +94,12 @@ pub fn run(global: &Global, args: &HistoryArgs, style: Style) -> Result<Reply, F
     )
     .map_err(failed)?;
     let platform = args.platform.as_ref().unwrap_or(&recorded.platform);
-    let verdicts = ask(&mut session, &recorded, platform, args.all)?;
+    let mut verdicts = ask(&mut session, &recorded, platform, args.all)?;
+    for verdict in &mut verdicts {
+        if let Some(explanation) = &mut verdict.explanation {
+            named::put(&opened, explanation);
+        }
+    }
     let exit = verdicts.iter().map(exit).max().unwrap_or(Exit::Done);
     let Recorded {
         image,
@@ -108,7 +119,15 @@ pub fn run(global: &Global, args: &HistoryArgs, style: Style) -> Result<Reply, F
         steps: steps
             .iter()
             .zip(verdicts)
-            .map(|(step, verdict)| Row { step, verdict })
+            .map(|(step, verdict)| Row {
+                step,
+                outcome: outcome(&verdict),
+                config: match step.approximate {
+                    None => "exact",
+                    Some(_) => "approximate",
+                },
+                verdict,
+            })
             .collect(),
         findings,
         sources: session.sources()?,
@@ -134,14 +153,25 @@ fn failed(error: Error) -> Failed {
 fn exit(verdict: &Verdict) -> Exit {
     match verdict {
         Verdict {
+            unasked: Some(why), ..
+        } if why.code == Reason::NotAskedStageAlreadyMissed.as_str() => Exit::Done,
+        Verdict {
             unasked: Some(_), ..
-        } => Exit::Done,
+        } => Exit::Miss,
         Verdict { answer: None, .. } => Exit::Error,
         Verdict {
             answer: Some(answer),
             ..
         } if answer.outcome == Outcome::Miss => Exit::Miss,
         _ => Exit::Done,
+    }
+}
+
+fn outcome(verdict: &Verdict) -> &'static str {
+    match (&verdict.answer, &verdict.unasked) {
+        (Some(answer), _) => show::outcome(answer.outcome),
+        (None, Some(_)) => "not-asked",
+        (None, None) => "failed",
     }
 }
 
@@ -162,7 +192,19 @@ fn show(page: &mut Page, document: &Document<'_>) {
             ["reading", &why::semantics(document.semantics)],
         ],
     );
-    why::findings(page, document.findings);
+    let below = |finding: &&Finding| {
+        let mut reasons = document
+            .steps
+            .iter()
+            .filter_map(|row| row.step.approximate.as_ref());
+        !reasons.any(|why| why.code == finding.code)
+    };
+    for finding in document.findings.iter().filter(below) {
+        page.rows(2, &[[&finding.code[..], &finding.subject]]);
+        page.rows(6, &[[why::meaning(finding)]]);
+        why::evidence(page, finding, 6);
+        page.told(6, "advice", why::general_advice(finding));
+    }
     why::findings(page, &document.skipped);
     page.gap();
     if document.steps.is_empty() {
@@ -171,17 +213,36 @@ fn show(page: &mut Page, document: &Document<'_>) {
     }
     steps(page, &document.steps);
     for row in &document.steps {
-        why(page, row);
+        let place = format!("history[{}]", row.step.index);
+        let told = |finding: &Finding| finding.subject == place;
+        let advised = row.step.approximate.is_some() || document.findings.iter().any(told);
+        why(page, row, advised);
     }
-    if document.steps.iter().any(|row| !row.step.exact) {
+    approximate(page, &document.steps);
+}
+
+/// Why steps are approximate, each reason once.
+fn approximate(page: &mut Page, rows: &[Row<'_>]) {
+    let mut reasons: Vec<(&Finding, Vec<String>)> = Vec::new();
+    for row in rows {
+        let Some(why) = &row.step.approximate else {
+            continue;
+        };
+        let place = row.step.index.to_string();
+        match reasons.iter_mut().find(|(said, _)| said.code == why.code) {
+            Some((_, places)) => places.push(place),
+            None => reasons.push((why, vec![place])),
+        }
+    }
+    for (why, places) in reasons {
         page.gap();
-        page.line(
-            "approximate: the config is not known, because the store does not have the image",
-        );
-        page.line(
-            "this step made. It was asked about with a config of just the command, which is all",
-        );
-        page.line("that sources are compared with; a local miss may be due to the missing fields.");
+        let entries = match &*places {
+            [one] => format!("entry {one}"),
+            all => format!("entries {}", all.join(", ")),
+        };
+        page.line(&format!("approximate: {entries}: {}", why.code));
+        page.line(&format!("  {}", why::meaning(why)));
+        page.told(2, "advice", why::general_advice(why));
     }
 }
 
@@ -190,35 +251,26 @@ fn steps(page: &mut Page, rows: &[Row<'_>]) {
     let mut table = vec![["entry", "outcome", "image", "was", "config", "command"]];
     for (row, place) in rows.iter().zip(&places) {
         let answer = row.verdict.answer.as_ref();
-        let outcome = match (answer, &row.verdict.unasked) {
-            (Some(answer), _) => show::outcome(answer.outcome),
-            (None, Some(_)) => "not-asked",
-            (None, None) => "failed",
-        };
         let image = answer.and_then(|answer| answer.image.as_deref());
         let was = match (row.step.image.as_deref(), image) {
             (Some(was), Some(image)) if was == image => "same",
             (was, _) => was.unwrap_or("-"),
         };
-        let config = if row.step.exact {
-            "exact"
-        } else {
-            "approximate"
-        };
         table.push([
             place,
-            outcome,
+            row.outcome,
             image.unwrap_or("-"),
             was,
-            config,
+            row.config,
             &row.step.command,
         ]);
     }
     page.rows(0, &table);
 }
 
-/// Why a step missed or failed, and what its answer notes.
-fn why(page: &mut Page, row: &Row<'_>) {
+/// Why a step missed or failed, and what its answer notes. Where something is said of
+/// the step itself, that has the advice.
+fn why(page: &mut Page, row: &Row<'_>, advised: bool) {
     let answer = row.verdict.answer.as_ref();
     let notes = answer.map_or(&[][..], |answer| &answer.notes);
     let explanation = row.verdict.explanation.as_ref();
@@ -231,7 +283,7 @@ fn why(page: &mut Page, row: &Row<'_>) {
     let notes: Vec<&Finding> = notes.iter().filter(|note| Some(*note) != nearest).collect();
     page.indented(2, |page| {
         if let Some(explanation) = explanation {
-            why::summary(page, &explanation.summary);
+            why::summary(page, &explanation.summary, nearest, advised);
         }
         if let Some(nearest) = nearest {
             why::nearest(page, nearest);

@@ -4,7 +4,7 @@ use layerwise::docker::{Answer, Effect, Outcome};
 use layerwise::oci::Platform;
 
 use crate::cli::page::Page;
-use crate::cli::why::findings;
+use crate::cli::why;
 
 /// The outcome and what goes with it; `about` are lines that say what was asked.
 pub fn answer(page: &mut Page, answer: &Answer, about: &[[&str; 2]], done: bool) {
@@ -21,7 +21,11 @@ pub fn answer(page: &mut Page, answer: &Answer, about: &[[&str; 2]], done: bool)
         rows.push([if done { "did" } else { "would" }, effect]);
     }
     page.rows(2, &rows);
-    findings(page, &answer.notes);
+    for note in &answer.notes {
+        page.rows(2, &[[&note.code[..], &note.subject]]);
+        page.rows(6, &[[why::meaning(note)]]);
+        why::evidence(page, note, 6);
+    }
 }
 
 /// Such as `linux/arm/v7`.

@@ -9,7 +9,7 @@ use layerwise::semantics::Semantics;
 use layerwise_host::Error;
 use serde::Serialize;
 
-use super::{Opened, show};
+use super::{Opened, named, platform, show};
 use crate::cli::args::{Global, StepArgs};
 use crate::cli::edges;
 use crate::cli::failed::Failed;
@@ -59,6 +59,30 @@ struct Document<'a> {
     skipped: Vec<Finding>,
     answer: Option<Answer>,
     explanation: Option<Explanation>,
+    #[serde(skip)]
+    all: bool,
+}
+
+/// How much of an explanation is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Nothing of it.
+    No,
+    /// The nearest candidate.
+    Nearest,
+    /// Every verdict.
+    All,
+}
+
+impl Why {
+    /// As `--explain` and `--all` say.
+    pub const fn of(explain: bool, all: bool) -> Self {
+        match (explain, all) {
+            (false, _) => Self::No,
+            (true, false) => Self::Nearest,
+            (true, true) => Self::All,
+        }
+    }
 }
 
 /// Asks about the step that the arguments describe.
@@ -66,22 +90,30 @@ pub fn run(
     global: &Global,
     args: &StepArgs,
     verb: Verb,
-    explain: bool,
+    why: Why,
     style: Style,
 ) -> Result<Reply, Failed> {
     let config = edges::text("the config", &args.config)?;
     let opened = Opened::new(global, &args.session)?;
     let parent = opened.image("the parent", &args.parent)?;
+    let platform = match &args.platform {
+        Some(platform) => platform.clone(),
+        None => platform::default(&opened, parent.as_ref())?,
+    };
     let step = Step {
         parent: parent.map(|image| image.id),
         config: Some(config),
-        platform: args.platform.clone(),
+        platform,
+        last: args.last,
     };
     let mut session = opened.session(verb != Verb::Lookup)?;
     let skipped = session.skipped()?;
     // First, because a lookup may change what there is to explain.
-    let explanation = explain.then(|| session.explain(&step)).transpose();
-    let explanation = explanation.map_err(|error| failed(error, &args.config))?;
+    let explanation = (why != Why::No).then(|| session.explain(&step)).transpose();
+    let mut explanation = explanation.map_err(|error| failed(error, &args.config))?;
+    if let Some(explanation) = &mut explanation {
+        named::put(&opened, explanation);
+    }
     let answer = match verb {
         Verb::Lookup => Some(session.lookup(&step)),
         Verb::Plan => Some(session.plan(&step)),
@@ -101,6 +133,7 @@ pub fn run(
         skipped,
         answer,
         explanation,
+        all: why == Why::All,
     };
     let exit = match (&document.answer, &document.explanation) {
         (Some(answer), _) if answer.outcome == Outcome::Miss => Exit::Miss,
@@ -160,16 +193,26 @@ fn show(page: &mut Page, document: &Document<'_>) {
     ];
     if let Some(answer) = answer {
         show::answer(page, answer, &about, *command == Verb::Lookup);
-        if explanation.is_none() {
-            why::findings(page, skipped);
-            if answer.outcome == Outcome::Miss {
-                page.line("`layerwise docker explain` with the same arguments says why");
-            }
+        why::findings(page, skipped);
+        if explanation.is_none() && answer.outcome == Outcome::Miss {
+            page.line("advice: `layerwise docker explain` with the same arguments says why");
         }
     }
     if let Some(explanation) = explanation {
         let about = if answer.is_none() { &about[..] } else { &[] };
         page.gap();
-        why::explanation(page, explanation, about);
+        if document.all {
+            why::explanation(page, explanation, about);
+            return;
+        }
+        why::in_short(page, explanation, about);
+        if why::has_more(explanation) {
+            let verdicts = explanation.findings.len();
+            page.gap();
+            page.line(&format!("--all shows every verdict ({verdicts})"));
+        }
+        if answer.is_none() {
+            why::findings(page, skipped);
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::file::Substitution;
 use super::{explain, lookup, prune, put};
 use crate::cli::args::{LimitArgs, ReadingArgs};
 use crate::cli::failed::BadArgument;
+use crate::cli::limits::HostLimitArgs;
 
 /// What can be asked of stacker's cache.
 #[derive(Subcommand)]
@@ -31,6 +32,10 @@ pub enum StackerCommand {
 pub struct LookupArgs {
     #[command(flatten)]
     pub file: FileArgs,
+    /// A layer type that the build is asked for, such as tar or squashfs; can be given several
+    /// times. stacker builds a layer that lacks one, and everything on top of it.
+    #[arg(long = "layer-type", value_name = "TYPE", default_value = "tar")]
+    pub types: Vec<String>,
     #[command(flatten)]
     pub project: ProjectArgs,
     /// Change nothing. Lookups never do; accepted for uniformity.
@@ -46,7 +51,7 @@ pub struct PutArgs {
     /// tar+false, to OCI descriptors; `-` is standard input. Needs one --layer.
     #[arg(long, value_name = "FILE|-", requires = "layer")]
     pub manifests: Option<PathBuf>,
-    /// A layer type that was built, such as tar or squashfs+true. Its manifest is the one the
+    /// A layer type that was built, such as tar or squashfs. Its manifest is the one the
     /// OCI layout of results has under the name that stacker gives it.
     #[arg(
         long = "layer-type",
@@ -122,6 +127,8 @@ pub struct ProjectArgs {
     pub reading: ReadingArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
+    #[command(flatten)]
+    pub host_limits: HostLimitArgs,
 }
 
 /// What recorded trees say about where they were written; all of it is part of an entry's hash.

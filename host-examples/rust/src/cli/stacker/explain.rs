@@ -1,6 +1,7 @@
 //! `stacker explain`: the evidence behind each decision. Writes nothing.
 
 use layerwise::explain::Explanation;
+use layerwise::stacker::Outcome;
 use serde::Serialize;
 
 use super::args::LookupArgs;
@@ -17,7 +18,7 @@ pub const HELP: &str = concat!(
 only follows from an earlier finding is marked. Changed objects of directories are differences
 tree/PATH and tree/PATH#KEYWORD, changed definitions give both sides of every member.
 
-Exit codes: 0 all hit, 1 a miss, 2 usage, 3 an error.
+Exit codes: 0 nothing would be built, 1 something would, 2 usage, 3 an error.
 
 --json prints one document, absent members as null:
   schema       "layerwise/stacker-explain/1"
@@ -45,14 +46,14 @@ struct Explained<'a> {
 pub fn run(global: &Global, args: &LookupArgs, style: Style) -> Result<Reply, Failed> {
     let opened = Opened::new(global, &args.project, Some(&args.file), false)?;
     let wanted = opened.layers(&args.file.layer)?;
-    let mut session = opened.session(true)?;
+    let mut session = opened.build(&args.types)?;
     let about = About::new(&opened.directories, &opened.semantics, &mut session)?;
     let mut layers = Vec::new();
     let mut exit = Exit::Done;
     for layer in wanted {
         // An explanation does not fail; a lookup says how it ends.
         exit = exit.max(match session.lookup(&layer.name) {
-            Ok(answer) if answer.outcome == layerwise::stacker::Outcome::Hit => Exit::Done,
+            Ok(answer) if answer.outcome == Outcome::Hit && !answer.rebuilt => Exit::Done,
             Ok(_) => Exit::Miss,
             Err(layerwise_host::Error::Refused(error)) => {
                 let code = error.problem().map(|problem| problem.code.as_str());

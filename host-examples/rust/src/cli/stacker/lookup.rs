@@ -13,17 +13,18 @@ use crate::cli::reply::{Exit, Reply, Style};
 /// What `--help` says about the JSON document; [`Document`] is its type.
 pub const HELP: &str = concat!(
     r#"Writes nothing: what opening the cache would drop is dropped in memory only (`layerwise stacker
-prune` writes it). A layer on one that misses cannot be decided; it is an error
-stacker/base-not-cached and counts as a miss.
+prune` writes it). Decides as `stacker build` would now: it copies imports and bases anew first, so
+an edited source is a miss; what stands on a layer that is built is built, too; and a layer with
+binds, or without a wanted layer type, is built although its entry is a hit ("rebuilt").
 
-Exit codes: 0 all hit, 1 a miss, 2 usage, 3 an error.
+Exit codes: 0 nothing would be built, 1 something would, 2 usage, 3 an error.
 
 --json prints one document, absent members as null:
   schema       "layerwise/stacker-lookup/1"
   layers       [{"name", "outcome": "hit", "miss" or "error", "hash": of the entry, in digits,
                "types": [layer types the entry has a manifest for], "reason": finding,
                "changes": [{"index", "root", "path", "kind": "missing", "extra" or "modified",
-               "keys"}], "notes": [finding], "error": as in an error document}]
+               "keys"}], "rebuilt": whether it is built although it hits, "notes": [finding], "error": as in an error document}]
 "#,
     shared!()
 );
@@ -40,7 +41,7 @@ struct Document<'a> {
 pub fn run(global: &Global, args: &LookupArgs, style: Style) -> Result<Reply, Failed> {
     let opened = Opened::new(global, &args.project, Some(&args.file), false)?;
     let wanted = opened.layers(&args.file.layer)?;
-    let mut session = opened.session(true)?;
+    let mut session = opened.build(&args.types)?;
     let about = About::new(&opened.directories, &opened.semantics, &mut session)?;
     let mut layers = Vec::new();
     for layer in wanted {
@@ -61,6 +62,7 @@ pub fn run(global: &Global, args: &LookupArgs, style: Style) -> Result<Reply, Fa
 
 fn exit(decision: &Decision<'_>) -> Exit {
     match decision.outcome {
+        "hit" if decision.rebuilt => Exit::Miss,
         "hit" => Exit::Done,
         "miss" => Exit::Miss,
         _ if decision.waits_for_its_base() => Exit::Miss,
@@ -77,7 +79,7 @@ fn show(page: &mut Page, document: &Document<'_>) {
     if document
         .layers
         .iter()
-        .any(|decision| decision.outcome != "hit")
+        .any(|decision| decision.outcome != "hit" || decision.rebuilt)
     {
         page.line("`layerwise stacker explain` with the same arguments says why");
     }

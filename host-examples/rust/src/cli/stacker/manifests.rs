@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use layerwise::stacker::parse_layer_type;
+use layerwise::stacker::wanted_layer_type;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -25,7 +25,7 @@ pub fn of(args: &PutArgs, layer: &Layer, oci: &Path) -> Result<String, Failed> {
         return edges::text("the manifests", file);
     }
     let types = args.types.iter().map(|text| {
-        parse_layer_type(text)
+        wanted_layer_type(text)
             .map_err(|_| Failed::usage(format!("{text:?} is no layer type, such as tar")))
     });
     let types: Vec<_> = types.collect::<Result<_, _>>()?;

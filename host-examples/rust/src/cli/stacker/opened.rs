@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use layerwise::semantics::Semantics;
-use layerwise::stacker::{Epoch, Options, Places};
+use layerwise::stacker::{Build, Epoch, Options, Places, wanted_layer_type};
 use layerwise_files::{Access, Files, Root, encode};
 use layerwise_host::stacker::Session;
 use layerwise_host::{Engine, Lent};
@@ -24,6 +24,9 @@ use crate::cli::lend::{self, Bars};
 /// The directories, absolute.
 #[derive(Clone, Debug)]
 pub struct Directories {
+    /// As it was named, which is what stacker substitutes.
+    named: PathBuf,
+    /// Where relative paths start.
     work: PathBuf,
     pub stacker: PathBuf,
     pub roots: PathBuf,
@@ -52,12 +55,20 @@ impl<'a> Opened<'a> {
     ) -> Result<Self, Failed> {
         let semantics = args.semantics()?;
         let directories = Directories::new(args)?;
+        if writes {
+            directories.check_stacker()?;
+            directories.check_results()?;
+        }
         let project = match file {
             Some(file) => Project::read(&file.files, &around(file, &semantics, &directories)?)?,
             None => Project::default(),
         };
         let bars = Bars::default();
-        let files = lend::files(roots(&directories, &project, writes)?, &bars)?;
+        let files = lend::walked(
+            roots(&directories, &project, writes)?,
+            &args.host_limits,
+            &bars,
+        )?;
         Ok(Self {
             semantics,
             directories,
@@ -69,8 +80,24 @@ impl<'a> Opened<'a> {
         })
     }
 
+    /// Opens the cache to decide as a build would that starts now and is asked
+    /// for these layer types. Writes nothing.
+    pub fn build(&self, types: &[String]) -> Result<Session, Failed> {
+        for text in types {
+            wanted_layer_type(text)
+                .map_err(|_| Failed::usage(format!("{text:?} is no layer type, such as tar")))?;
+        }
+        let directory = encode(self.directories.work.as_os_str().as_bytes());
+        let types = types.to_vec();
+        self.open(true, Some(Build { directory, types }))
+    }
+
     /// Opens the cache.
     pub fn session(&self, dry_run: bool) -> Result<Session, Failed> {
+        self.open(dry_run, None)
+    }
+
+    fn open(&self, dry_run: bool, build: Option<Build>) -> Result<Session, Failed> {
         let name = |path: &Path| encode(path.as_os_str().as_bytes());
         let options = Options {
             semantics: self.semantics.clone(),
@@ -82,6 +109,7 @@ impl<'a> Opened<'a> {
             epoch: self.args.source_date_epoch.unwrap_or(Epoch::Unstated),
             definitions: self.project.definitions(),
             dry_run,
+            build,
             limits: self.args.limits.named.clone(),
         };
         let lent = Lent {
@@ -159,22 +187,27 @@ impl Directories {
             stacker: place(&args.stacker_dir, ".stacker")?,
             roots: place(&args.roots_dir, "roots")?,
             oci: place(&args.oci_dir, "oci")?,
-            work: args.work_dir.clone().unwrap_or_default(),
+            named: args.work_dir.clone().unwrap_or_default(),
+            work,
         };
-        // A layout that is not there would be a cache without results: all of it
-        // would be dropped for a mistyped name.
-        for (what, option, path) in [
-            ("stacker directory", "--stacker-dir", &directories.stacker),
-            ("layout of results", "--oci-dir", &directories.oci),
-        ] {
-            let found = std::fs::metadata(path);
-            let found = found.map_err(|error| Failed::file(&format!("the {what}"), path, &error));
-            if !found?.is_dir() {
-                let why = format!("it is no directory; name it with {option}");
-                return Err(Failed::unreadable(&format!("the {what}"), path, &why));
-            }
+        // A name that was typed is no first build.
+        if args.stacker_dir.is_some() {
+            directories.check_stacker()?;
+        }
+        if args.oci_dir.is_some() {
+            directories.check_results()?;
         }
         Ok(directories)
+    }
+
+    fn check_stacker(&self) -> Result<(), Failed> {
+        is_directory("stacker directory", "--stacker-dir", &self.stacker)
+    }
+
+    /// A layout that is not there would be a cache without results: all of it
+    /// would be dropped for a mistyped name.
+    fn check_results(&self) -> Result<(), Failed> {
+        is_directory("layout of results", "--oci-dir", &self.oci)
     }
 
     /// The values that stacker has for its own names.
@@ -185,7 +218,7 @@ impl Directories {
             ("STACKER_OCI_DIR", &self.oci),
         ];
         if version >= 16 {
-            places.push(("STACKER_WORK_DIR", &self.work));
+            places.push(("STACKER_WORK_DIR", &self.named));
         }
         let value = |(name, path): (&str, &PathBuf)| match path.to_str() {
             Some(path) => Ok(Substitution::new(name, path)),
@@ -197,6 +230,16 @@ impl Directories {
         };
         places.into_iter().map(value).collect()
     }
+}
+
+fn is_directory(what: &str, option: &str, path: &Path) -> Result<(), Failed> {
+    let found = std::fs::metadata(path);
+    let found = found.map_err(|error| Failed::file(&format!("the {what}"), path, &error));
+    if found?.is_dir() {
+        return Ok(());
+    }
+    let why = format!("it is no directory; name it with {option}");
+    Err(Failed::unreadable(&format!("the {what}"), path, &why))
 }
 
 fn around(
@@ -238,28 +281,25 @@ fn go_name(name: &str) -> String {
     .to_owned()
 }
 
-/// What is lent: the directories of the project, and where overlay directories
-/// are. Each is opened at the directory above it, so that whether it is there,
-/// and whether it is a link, is seen.
+/// What is lent: the directories of the project, and what its layers are made
+/// from. Each is opened at the nearest directory above it, so that whether it is
+/// there, and whether it is a link, is seen.
 fn roots(directories: &Directories, project: &Project, writes: bool) -> Result<Vec<Root>, Failed> {
-    let overlays = project.layers.iter().flat_map(|layer| &layer.overlays);
-    let overlays = overlays
-        .map(|source| clean(OsStr::new(source)))
+    let sources = project.layers.iter().flat_map(|layer| &layer.sources);
+    let sources = sources
+        .map(|source| clean(directories.work.join(source).as_os_str()))
         .filter(|source| source.is_absolute());
-    let places = [directories.roots.clone(), directories.oci.clone()];
+    let places = [&directories.roots, &directories.oci, &directories.stacker];
     let mut lent: BTreeMap<PathBuf, Access> = BTreeMap::new();
-    for place in places.into_iter().chain(overlays) {
+    for place in places.into_iter().cloned().chain(sources) {
         let above = place.parent().unwrap_or(&place);
         let there = above.ancestors().find(|directory| directory.is_dir());
         let there = there.unwrap_or(Path::new("/"));
         lent.insert(there.to_owned(), Access::ReadOnly);
     }
-    let access = if writes {
-        Access::Writable
-    } else {
-        Access::ReadOnly
-    };
-    lent.insert(directories.stacker.clone(), access);
+    if writes {
+        lent.insert(directories.stacker.clone(), Access::Writable);
+    }
     Ok(lent
         .into_iter()
         .map(|(path, access)| Root::new(path, access))

@@ -94,6 +94,8 @@ pub struct Decision<'a> {
     pub types: Vec<String>,
     pub reason: Option<Finding>,
     pub changes: Vec<Change>,
+    /// Built although it hits.
+    pub rebuilt: bool,
     pub notes: Vec<Finding>,
     pub error: Option<Failed>,
 }
@@ -111,6 +113,7 @@ impl<'a> Decision<'a> {
         };
         let hash = answer.as_ref().and_then(|answer| answer.hash);
         let hash = hash.map(|hash| hash.to_string());
+        let rebuilt = answer.as_ref().is_some_and(|answer| answer.rebuilt);
         let (types, reason, changes, notes) = match answer {
             Some(answer) => (answer.types, answer.reason, answer.changes, answer.notes),
             None => Default::default(),
@@ -122,6 +125,7 @@ impl<'a> Decision<'a> {
             types,
             reason,
             changes,
+            rebuilt,
             notes,
             error,
         }
@@ -134,7 +138,12 @@ impl<'a> Decision<'a> {
     }
 
     pub fn show(&self, page: &mut Page) {
-        page.line(&format!("{:<5} {}", self.outcome, self.name));
+        let rebuilt = if self.rebuilt {
+            ", and is built all the same"
+        } else {
+            ""
+        };
+        page.line(&format!("{:<5} {}{rebuilt}", self.outcome, self.name));
         if let Some(hash) = &self.hash {
             let types = self.types.join(" ");
             page.rows(6, &[["entry", hash], ["types", &types]]);

@@ -1,25 +1,30 @@
 //! Where a data root keeps the images of a storage driver.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use layerwise::host::{Failure, FailureCode};
+use layerwise_files::Tree;
 
 use super::scan;
-use crate::files::failure;
+
+/// Where the drivers are.
+const IMAGES: &str = "image";
 
 /// Finds the only driver's part of a data root, or takes `path` for one.
-pub fn any(path: &Path) -> Result<(PathBuf, String), Failure> {
-    if is_part(path)? {
+pub fn any(path: &Path) -> Result<(Tree, String), Failure> {
+    let root = Tree::open(path)?;
+    if is_part(&root)? {
         let driver = path.file_name().unwrap_or_default();
-        return Ok((path.to_owned(), driver.to_string_lossy().into_owned()));
+        let driver = driver.to_string_lossy().into_owned();
+        return Ok((root, driver));
     }
-    let parent = path.join("image");
+    let parent = root.enter(IMAGES)?;
     let mut drivers = drivers(&parent)?;
     match (drivers.pop(), drivers.is_empty()) {
-        (Some(driver), true) => Ok((parent.join(&driver), driver)),
+        (Some(driver), true) => Ok((parent.enter(&driver)?, driver)),
         (Some(last), false) => {
             drivers.push(last);
+            let parent = parent.path();
             Err(Failure::new(
                 FailureCode::Invalid,
                 format!(
@@ -35,7 +40,7 @@ pub fn any(path: &Path) -> Result<(PathBuf, String), Failure> {
 }
 
 /// Finds one driver's part of a data root.
-pub fn driver(path: &Path, driver: &str) -> Result<PathBuf, Failure> {
+pub fn driver(path: &Path, driver: &str) -> Result<Tree, Failure> {
     let plain = !driver.is_empty()
         && driver
             .bytes()
@@ -46,36 +51,32 @@ pub fn driver(path: &Path, driver: &str) -> Result<PathBuf, Failure> {
             format!("{driver:?} is not the name of a storage driver"),
         ));
     }
-    let part = path.join("image").join(driver);
-    if is_part(&part)? {
-        Ok(part)
-    } else {
-        Err(none(&part))
+    let part = Tree::open(path)?.descend(&[IMAGES, driver]);
+    match part {
+        Ok(part) if is_part(&part)? => Ok(part),
+        Err(failure) if failure.code != FailureCode::NotFound => Err(failure),
+        _ => Err(none(&path.join(IMAGES).join(driver))),
     }
 }
 
 /// The drivers with images, in ascending order.
-fn drivers(parent: &Path) -> Result<Vec<String>, Failure> {
+fn drivers(parent: &Tree) -> Result<Vec<String>, Failure> {
     let mut drivers = Vec::new();
-    let entries = fs::read_dir(parent).map_err(|error| failure("read", parent, &error))?;
-    for entry in entries {
-        let entry = entry.map_err(|error| failure("read", parent, &error))?;
-        if is_part(&entry.path())? {
-            drivers.push(entry.file_name().to_string_lossy().into_owned());
+    for name in parent.names()? {
+        let directory = parent.kind(&name)?.is_some_and(|kind| kind.is_dir());
+        if directory && is_part(&parent.enter(&name)?)? {
+            drivers.push(name.to_string_lossy().into_owned());
         }
     }
     drivers.sort_unstable();
     Ok(drivers)
 }
 
-fn is_part(path: &Path) -> Result<bool, Failure> {
-    let content = scan::content(path);
-    match fs::metadata(&content) {
-        Ok(metadata) => Ok(metadata.is_dir()),
-        Err(error) => match failure("read", &content, &error) {
-            missing if missing.code == FailureCode::NotFound => Ok(false),
-            other => Err(other),
-        },
+fn is_part(path: &Tree) -> Result<bool, Failure> {
+    match scan::content(path) {
+        Ok(_) => Ok(true),
+        Err(failure) if failure.code == FailureCode::NotFound => Ok(false),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -5,14 +5,15 @@
 //! writes the file when it starts, so a missing one means no names.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use layerwise::host::{Failure, FailureCode};
+use layerwise_files::Tree;
 use serde::Deserialize;
 
-use crate::files;
 use crate::reference::Named;
 
+const NAME: &str = "repositories.json";
 /// The largest file that is read: about 300,000 names.
 const LONGEST: u64 = 64 << 20;
 
@@ -34,11 +35,12 @@ impl Names {
     ///
     /// # Errors
     /// When it cannot be read; `corrupt` when it is not what it should be.
-    pub fn read(images: &Path) -> Result<Self, Failure> {
-        let path = images.join("repositories.json");
-        let Some(bytes) = files::read_if_there(&path, LONGEST)? else {
+    pub fn read(images: &Tree) -> Result<Self, Failure> {
+        let path = images.path().join(NAME);
+        if images.kind(NAME)?.is_none() {
             return Ok(Self::default());
-        };
+        }
+        let bytes = images.read(NAME, LONGEST)?;
         let file: File = serde_json::from_slice(&bytes).map_err(|error| {
             Failure::new(
                 FailureCode::Corrupt,
@@ -49,6 +51,12 @@ impl Names {
             path,
             repositories: file.repositories.unwrap_or_default(),
         })
+    }
+
+    /// Every name.
+    pub fn all(&self) -> impl Iterator<Item = &String> {
+        let repositories = self.repositories.values().flatten();
+        repositories.flat_map(BTreeMap::keys)
     }
 
     /// The id a name leads to.

@@ -1,11 +1,11 @@
 //! One pass over the image data base: which images there are, and their links.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::Digest;
+use layerwise_files::Tree;
 
 use super::image_id;
 use crate::files;
@@ -16,6 +16,9 @@ pub const PARENT: &str = "parent";
 /// The file that marks an image as built here.
 pub const BUILT: &str = "builtLocally";
 
+/// The data base: documents are in `content`, facts in `metadata`.
+const DATABASE: &str = "imagedb";
+const ALGORITHM: &str = "sha256";
 /// More than any file of one fact has.
 const LONGEST_FACT: u64 = 4096;
 
@@ -38,14 +41,15 @@ impl Scan {
     /// # Errors
     /// When a directory of the image data base cannot be read, and `unavailable`
     /// when that may pass: it says nothing of an image then.
-    pub fn read(images: &Path) -> Result<Self, Failure> {
-        let metadata = metadata(images);
-        files::searchable(&metadata)?;
+    pub fn read(images: &Tree) -> Result<Self, Failure> {
+        let metadata = metadata(images)?;
         let mut scan = Self::default();
         for id in ids(images)? {
-            let facts = metadata.join(id.trim_start_matches("sha256:"));
-            scan.marked = scan.marked || facts.join(BUILT).exists();
-            match parent(&facts.join(PARENT)) {
+            let facts = facts(metadata.as_ref(), id.trim_start_matches("sha256:"));
+            if let Ok(Some(facts)) = &facts {
+                scan.marked = scan.marked || facts.kind(BUILT).is_ok_and(|kind| kind.is_some());
+            }
+            match facts.and_then(|facts| parent(facts.as_ref())) {
                 Ok(None) => scan.roots.push(id),
                 Ok(Some(parent)) => scan.children.entry(parent).or_default().push(id),
                 Err(failure) if failure.code == FailureCode::Unavailable => return Err(failure),
@@ -63,9 +67,13 @@ impl Scan {
 ///
 /// # Errors
 /// `corrupt` when the file holds something else than an id; `denied`.
-pub fn parent(path: &Path) -> Result<Option<String>, Failure> {
-    let text = match fact(path)? {
-        Some(bytes) if !bytes.is_empty() => files::text(path, bytes)?,
+pub fn parent(facts: Option<&Tree>) -> Result<Option<String>, Failure> {
+    let Some(facts) = facts else {
+        return Ok(None);
+    };
+    let path = facts.path().join(PARENT);
+    let text = match fact(Some(facts), PARENT)? {
+        Some(bytes) if !bytes.is_empty() => files::text(&path, bytes)?,
         _ => return Ok(None),
     };
     if image_id(&text).is_err() {
@@ -79,23 +87,26 @@ pub fn parent(path: &Path) -> Result<Option<String>, Failure> {
 
 /// Reads the file of a fact, if it is there. What stands in its way is damage:
 /// neither its image nor the answer is what is too large or not there.
-pub fn fact(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
-    match files::read_if_there(path, LONGEST_FACT) {
+pub fn fact(facts: Option<&Tree>, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(facts) = facts else {
+        return Ok(None);
+    };
+    if facts.kind(name)?.is_none() {
+        return Ok(None);
+    }
+    match facts.read(name, LONGEST_FACT) {
         Err(Failure {
             code: FailureCode::TooLarge | FailureCode::NotFound,
             message,
         }) => Err(Failure::new(FailureCode::Corrupt, message)),
-        other => other,
+        other => other.map(Some),
     }
 }
 
 /// The ids of all images, in ascending order.
-pub fn ids(images: &Path) -> Result<Vec<String>, Failure> {
-    let directory = content(images);
-    let failed = |error| files::failure("read", &directory, &error);
+pub fn ids(images: &Tree) -> Result<Vec<String>, Failure> {
     let mut ids = Vec::new();
-    for entry in fs::read_dir(&directory).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
+    for name in content(images)?.names()? {
         let id = format!("sha256:{}", name.to_string_lossy());
         if id.parse::<Digest>().is_ok() {
             ids.push(id);
@@ -106,11 +117,36 @@ pub fn ids(images: &Path) -> Result<Vec<String>, Failure> {
 }
 
 /// Where the documents are.
-pub fn content(images: &Path) -> PathBuf {
-    images.join("imagedb/content/sha256")
+pub fn content(images: &Tree) -> Result<Tree, Failure> {
+    images.descend(&[DATABASE, "content", ALGORITHM])
 }
 
-/// Where the facts are.
-pub fn metadata(images: &Path) -> PathBuf {
-    images.join("imagedb/metadata/sha256")
+/// Where the facts are, below the driver's part of the data root.
+pub fn metadata_path() -> PathBuf {
+    [DATABASE, "metadata", ALGORITHM].iter().collect()
+}
+
+/// Where the facts are; where there is nothing, no image has any.
+pub fn metadata(images: &Tree) -> Result<Option<Tree>, Failure> {
+    let metadata = if_there(images.descend(&[DATABASE, "metadata", ALGORITHM]))?;
+    if let Some(metadata) = &metadata {
+        // Names can be looked up in it: else no image would seem to have facts.
+        metadata.kind(PARENT)?;
+    }
+    Ok(metadata)
+}
+
+/// The facts of one image, if there are any.
+pub fn facts(metadata: Option<&Tree>, hex: &str) -> Result<Option<Tree>, Failure> {
+    match metadata {
+        Some(metadata) => if_there(metadata.enter(hex)),
+        None => Ok(None),
+    }
+}
+
+fn if_there(tree: Result<Tree, Failure>) -> Result<Option<Tree>, Failure> {
+    match tree {
+        Err(failure) if failure.code == FailureCode::NotFound => Ok(None),
+        other => other.map(Some),
+    }
 }

@@ -1,48 +1,48 @@
 //! Blobs: content under its digest, checked whenever it is read.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::{Digest, sha256};
+use layerwise_files::{Tree, too_large};
 
-use crate::batch::too_large;
 use crate::digests::verifies;
-use crate::files;
 
 /// The file an interrupted writer may leave behind, in the layout's directory:
 /// garbage collectors take every file below `blobs` for a blob.
 pub const TEMPORARY: &str = ".layerwise.tmp";
+/// Where blobs are, one directory an algorithm.
+pub const DIRECTORY: &str = "blobs";
 
 /// The blobs of a layout.
 #[derive(Debug)]
 pub struct Blobs {
-    root: PathBuf,
+    root: Tree,
 }
 
 impl Blobs {
-    pub fn new(root: &Path) -> Self {
-        Self {
-            root: root.to_owned(),
-        }
+    pub const fn new(root: Tree) -> Self {
+        Self { root }
     }
 
-    /// Where a blob is. Only a checked digest becomes part of a path.
+    /// Where a blob is, for messages.
     pub fn path(&self, digest: &Digest) -> PathBuf {
-        self.directory(digest).join(digest.hex())
+        let directory = self.root.path().join(DIRECTORY);
+        directory.join(digest.algorithm()).join(digest.hex())
     }
 
     /// Reads a blob of exactly `size` bytes.
     ///
     /// # Errors
     /// `not-found`, `too-large` above `limit`, `truncated` when it has fewer
-    /// bytes, `corrupt` when it has more or others.
+    /// bytes, `corrupt` when it has more or others, or is no regular file.
     pub fn read(&self, digest: &Digest, size: u64, limit: u64) -> Result<Vec<u8>, Failure> {
         if size > limit {
             return Err(too_large(&format!("blob {digest}"), size, limit));
         }
         let path = self.path(digest);
-        let there = files::size(&path)?;
+        let directory = self.directory(digest)?;
+        let there = directory.size(digest.hex())?;
         if there != size {
             let code = if there < size {
                 FailureCode::Truncated
@@ -52,7 +52,7 @@ impl Blobs {
             let message = format!("{path:?} has {there} bytes, expected {size}");
             return Err(Failure::new(code, message));
         }
-        let bytes = files::read(&path, size)?;
+        let bytes = directory.read(digest.hex(), size)?;
         if verifies(digest, &bytes) {
             Ok(bytes)
         } else {
@@ -61,17 +61,21 @@ impl Blobs {
         }
     }
 
-    /// Whether the directory where a blob is can be looked into at all.
+    /// Whether the directory where a blob is can be looked into at all. One that
+    /// is not there is no failure: it holds nothing.
     ///
     /// # Errors
     /// `denied`, `corrupt` when there is something else in its place.
     pub fn reachable(&self, digest: &Digest) -> Result<(), Failure> {
-        files::searchable(&self.directory(digest))
+        searchable(self.directory(digest))
     }
 
     /// Whether a blob of this size is there; its content is not read.
     pub fn present(&self, digest: &Digest, size: u64) -> bool {
-        files::size(&self.path(digest)).is_ok_and(|there| there == size)
+        let there = self.directory(digest);
+        there
+            .and_then(|directory| directory.size(digest.hex()))
+            .is_ok_and(|there| there == size)
     }
 
     /// Stores a blob, unless it is there already; one that is broken is
@@ -82,30 +86,22 @@ impl Blobs {
         if self.read(&digest, size, size).is_ok() {
             return Ok(digest);
         }
-        let directory = self.directory(&digest);
-        fs::create_dir_all(&directory)
-            .map_err(|error| files::failure("create", &directory, &error))?;
-        self.check_inside(&directory)?;
-        let temporary = self.root.join(TEMPORARY);
-        files::replace(&self.path(&digest), &temporary, bytes, || Ok(true))?;
+        let directory = self.root.make(&[DIRECTORY, digest.algorithm()])?;
+        self.root
+            .replace(&directory, digest.hex(), TEMPORARY, bytes, || Ok(true))?;
         Ok(digest)
     }
 
-    fn directory(&self, digest: &Digest) -> PathBuf {
-        self.root.join("blobs").join(digest.algorithm())
+    /// Only a checked digest becomes part of a path.
+    fn directory(&self, digest: &Digest) -> Result<Tree, Failure> {
+        self.root.descend(&[DIRECTORY, digest.algorithm()])
     }
+}
 
-    /// Refuses to write through a link that leads out of the layout.
-    fn check_inside(&self, directory: &Path) -> Result<(), Failure> {
-        let real = |path: &Path| {
-            fs::canonicalize(path).map_err(|error| files::failure("resolve", path, &error))
-        };
-        if real(directory)?.starts_with(real(&self.root)?) {
-            return Ok(());
-        }
-        Err(Failure::new(
-            FailureCode::Denied,
-            format!("{directory:?} leads out of the layout: nothing is written there"),
-        ))
+/// Whether names can be looked up in a directory that was opened.
+pub fn searchable(directory: Result<Tree, Failure>) -> Result<(), Failure> {
+    match directory.and_then(|directory| directory.kind("layerwise").map(drop)) {
+        Err(failure) if failure.code != FailureCode::NotFound => Err(failure),
+        _ => Ok(()),
     }
 }

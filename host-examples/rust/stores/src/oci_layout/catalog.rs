@@ -1,17 +1,19 @@
 //! The images of one reading of `index.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use layerwise::host::{Failure, FailureCode, Provenance};
 use layerwise::oci::Digest;
+use layerwise_files::Tree;
 
 use super::blobs::Blobs;
 use super::graph::{Graph, Manifest, Node};
 use super::index::{self, Index};
-use super::notes::{Notes, Unreadable};
+use super::notes::{ELSEWHERE, Notes, Unreadable};
 use super::schema::{BUILT_HERE, FULL_NAME, IMAGE, PARENT, Pointer, REF_NAME};
+use super::signed;
+use crate::marks::Marks;
 use crate::passed::Passed;
 
 /// Everything that is known without reading config documents.
@@ -23,6 +25,8 @@ pub struct Catalog {
     images: BTreeMap<String, Known>,
     /// Images that entries tell of, of which no manifest can be read.
     unreadable: BTreeMap<String, Unreadable>,
+    /// Images with marks that do not hold.
+    unproved: Vec<String>,
     children: BTreeMap<Option<String>, Vec<String>>,
     names: BTreeMap<String, Vec<Target>>,
     full_names: BTreeMap<String, Vec<Target>>,
@@ -53,8 +57,9 @@ pub struct Config {
 
 impl Catalog {
     pub fn read(
-        root: &Path,
+        root: &Tree,
         blobs: &Blobs,
+        marks: &Marks,
         text: Vec<u8>,
         before: Option<&Self>,
     ) -> Result<Self, Failure> {
@@ -81,6 +86,7 @@ impl Catalog {
             graph,
             images: BTreeMap::new(),
             unreadable: BTreeMap::new(),
+            unproved: Vec::new(),
             children: BTreeMap::new(),
             names: BTreeMap::new(),
             full_names: BTreeMap::new(),
@@ -89,6 +95,7 @@ impl Catalog {
         for (position, target) in targets {
             catalog.take_entry(root, position, target);
         }
+        catalog.settle(marks);
         catalog.list_children();
         Ok(catalog)
     }
@@ -142,6 +149,11 @@ impl Catalog {
         listed.cloned().unwrap_or_default()
     }
 
+    /// The images with marks that do not hold, in ascending order.
+    pub fn unproved(&self) -> &[String] {
+        &self.unproved
+    }
+
     pub fn passed(&self) -> &[Passed] {
         self.graph.passed()
     }
@@ -156,12 +168,32 @@ impl Catalog {
         })
     }
 
+    /// Every name.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.names.keys()
+    }
+
     pub fn under_name(&self, name: &str) -> &[Target] {
         self.names.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// The names that signatures are stored under, by the manifest they are of.
+    pub fn signatures(&self) -> impl Iterator<Item = (Digest, &[Target])> {
+        let names = self.names.iter();
+        names.filter_map(|(name, targets)| Some((signed::of_name(name)?, targets.as_slice())))
+    }
+
+    pub fn node(&self, pointer: &Pointer) -> Option<&Node> {
+        self.graph.get(pointer)
+    }
+
     pub fn under_full_name(&self, name: &str) -> &[Target] {
         self.full_names.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The digests of all manifests and indexes.
+    pub fn digests(&self) -> impl Iterator<Item = &str> {
+        self.graph.digests().into_iter()
     }
 
     pub fn under_digest(&self, digest: &Digest) -> Vec<Target> {
@@ -215,10 +247,12 @@ impl Catalog {
         if let Some(parent) = &known.notes.parent {
             index.note(position, id, PARENT, Some(parent));
         }
-        match known.notes.built {
-            Provenance::BuiltHere => index.note(position, id, BUILT_HERE, Some("true")),
-            Provenance::Elsewhere => index.note(position, id, BUILT_HERE, Some("false")),
-            Provenance::Unknown => {}
+        let said = match known.notes.built {
+            Provenance::Elsewhere => Some(ELSEWHERE),
+            _ => known.notes.mark.as_deref(),
+        };
+        if said.is_some() {
+            index.note(position, id, BUILT_HERE, said);
         }
         Ok(position)
     }
@@ -261,7 +295,7 @@ impl Catalog {
     /// Takes what an entry says: its names, and what it notes of an image. Whether
     /// the notes are about the image it leads to cannot be told when it leads
     /// nowhere; they are then believed unless another entry leads to that image.
-    fn take_entry(&mut self, root: &Path, position: usize, target: Target) {
+    fn take_entry(&mut self, root: &Tree, position: usize, target: Target) {
         let about = self.index.annotation(position, IMAGE);
         let target = match self.image_of(&target) {
             Ok(id) => {
@@ -311,6 +345,21 @@ impl Catalog {
         }
     }
 
+    fn settle(&mut self, marks: &Marks) {
+        let readable = self
+            .images
+            .iter_mut()
+            .map(|(id, known)| (id, &mut known.notes));
+        let others = self.unreadable.iter_mut();
+        let others = others.map(|(id, image)| (id, &mut image.notes));
+        for (id, notes) in readable.chain(others) {
+            if notes.settle(id, marks) {
+                self.unproved.push(id.clone());
+            }
+        }
+        self.unproved.sort_unstable();
+    }
+
     fn list_children(&mut self) {
         let readable = self.images.iter().map(|(id, known)| (id, &known.notes));
         let others = self.unreadable.iter().map(|(id, image)| (id, &image.notes));
@@ -331,7 +380,7 @@ fn is_id(text: &str) -> bool {
 /// The failure of an image whose entry leads nowhere. The image is not unknown,
 /// so a blob that is missing makes it unavailable: layouts may lack blobs, which
 /// are then to be had from elsewhere (OCI image layout, "Blobs").
-fn unreadable(root: &Path, id: &str, failure: Failure) -> Failure {
+fn unreadable(root: &Tree, id: &str, failure: Failure) -> Failure {
     let code = match failure.code {
         FailureCode::NotFound => FailureCode::Unavailable,
         code => code,

@@ -1,19 +1,19 @@
 //! Adding an image, and making a layout.
 
-use std::fs;
-use std::path::Path;
-
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::sha256;
+use layerwise_files::Tree;
 
 use super::OciLayout;
-use super::blobs::{Blobs, TEMPORARY};
+use super::blobs::{Blobs, DIRECTORY, TEMPORARY};
 use super::index::{self, Index};
 use super::layers::diff_ids;
 use super::lock::Lock;
-use super::schema::{BUILT_HERE, CONFIG, Descriptor, MANIFEST, Manifest, PARENT, layout_file};
+use super::notes::ELSEWHERE;
+use super::schema::{
+    BUILT_HERE, CONFIG, Descriptor, LAYOUT_FILE, MANIFEST, Manifest, PARENT, layout_file,
+};
 use super::{LOCK_WAIT, locked};
-use crate::files::{self, failure};
 
 impl OciLayout {
     /// Writes the config, a manifest with layers the layout has, and then the
@@ -38,7 +38,7 @@ impl OciLayout {
             if let Some((_, known)) = catalog.get(&id) {
                 self.blobs.store(document.as_bytes())?;
                 return match parent {
-                    Some(parent) => catalog.note(index, known, PARENT, parent),
+                    Some(parent) => self.link(catalog, index, known, parent),
                     None => Ok(()),
                 };
             }
@@ -53,7 +53,7 @@ impl OciLayout {
             }
             for position in entries {
                 index.note(position, &id, PARENT, parent);
-                index.note(position, &id, BUILT_HERE, Some("false"));
+                index.note(position, &id, BUILT_HERE, Some(ELSEWHERE));
             }
             Ok(())
         })?;
@@ -94,34 +94,28 @@ fn store(blobs: &Blobs, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Fa
 ///
 /// # Errors
 /// `conflict` when other things are there; `denied`, `full`.
-pub fn layout(root: &Path) -> Result<(), Failure> {
-    if root.join("oci-layout").exists() {
+pub fn layout(root: &Tree) -> Result<(), Failure> {
+    if root.kind(LAYOUT_FILE)?.is_some() {
         return Ok(());
     }
-    fs::create_dir_all(root).map_err(|error| failure("create", root, &error))?;
-    let entries = fs::read_dir(root).map_err(|error| failure("read", root, &error))?;
-    for entry in entries {
-        let name = entry
-            .map_err(|error| failure("read", root, &error))?
-            .file_name();
+    for name in root.names()? {
         let name = name.to_string_lossy();
-        if !matches!(&*name, "blobs" | "index.json" | "oci-layout")
+        if !matches!(&*name, "blobs" | index::NAME | LAYOUT_FILE)
             && !name.starts_with(".layerwise.")
         {
+            let path = root.path();
             return Err(Failure::new(
                 FailureCode::Conflict,
-                format!("{root:?} is not an oci image layout and holds {name:?}"),
+                format!("{path:?} is not an oci image layout and holds {name:?}"),
             ));
         }
     }
     let _lock = Lock::take(root, LOCK_WAIT)?;
-    let blobs = root.join("blobs/sha256");
-    fs::create_dir_all(&blobs).map_err(|error| failure("create", &blobs, &error))?;
-    let temporary = root.join(TEMPORARY);
-    let write = |path: &Path, text: &[u8]| files::replace(path, &temporary, text, || Ok(true));
-    if !index::path(root).exists() {
-        write(&index::path(root), &Index::empty().to_text()?)?;
+    root.make(&[DIRECTORY, "sha256"])?;
+    let write = |name, text: &[u8]| root.replace(root, name, TEMPORARY, text, || Ok(true));
+    if root.kind(index::NAME)?.is_none() {
+        write(index::NAME, &Index::empty().to_text()?)?;
     }
-    write(&root.join("oci-layout"), layout_file().as_bytes())?;
+    write(LAYOUT_FILE, layout_file().as_bytes())?;
     Ok(())
 }

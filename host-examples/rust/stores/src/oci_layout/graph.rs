@@ -141,6 +141,12 @@ impl Graph {
             .collect()
     }
 
+    /// The digests that were reached, each once.
+    pub fn digests(&self) -> BTreeSet<&str> {
+        let reached = self.order.iter();
+        reached.map(|pointer| pointer.digest.as_str()).collect()
+    }
+
     fn read(&mut self, blobs: &Blobs, pointer: &Pointer) -> Node {
         let bytes = match blobs.read(&pointer.digest, pointer.size, LONGEST_DOCUMENT) {
             Ok(bytes) => bytes,

@@ -1,17 +1,19 @@
 //! `index.json`: read whole, changed in place, members of other tools kept.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
 use layerwise::host::{Failure, FailureCode};
+use layerwise_files::Tree;
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::schema::{BUILT_HERE, Descriptor, IMAGE, INDEX, PARENT, REF_NAME};
-use crate::files;
 
-/// The largest `index.json` that is read: about 200,000 entries.
+/// Its name.
+pub const NAME: &str = "index.json";
+/// The largest one that is read: about 200,000 entries.
 const LONGEST: u64 = 64 << 20;
 /// Other tools write the file in place. One that ends early is looked at again.
 const ATTEMPTS: u32 = 5;
@@ -24,24 +26,23 @@ pub struct Index {
     entries: Vec<Value>,
 }
 
-/// Where it is.
-pub fn path(root: &Path) -> PathBuf {
-    root.join("index.json")
+/// Where it is, for messages.
+pub fn path(root: &Tree) -> PathBuf {
+    root.path().join(NAME)
 }
 
 /// The bytes of the file.
 ///
 /// # Errors
 /// When it cannot be read, or is larger than any real one.
-pub fn read(root: &Path) -> Result<Vec<u8>, Failure> {
-    let path = path(root);
-    let mut text = files::read(&path, LONGEST)?;
+pub fn read(root: &Tree) -> Result<Vec<u8>, Failure> {
+    let mut text = root.read(NAME, LONGEST)?;
     for _ in 1..ATTEMPTS {
         if text.trim_ascii_end().ends_with(b"}") {
             break;
         }
         sleep(PAUSE);
-        text = files::read(&path, LONGEST)?;
+        text = root.read(NAME, LONGEST)?;
     }
     Ok(text)
 }
@@ -62,7 +63,7 @@ impl Index {
     ///
     /// # Errors
     /// `truncated` when they end early, `corrupt` when they are something else.
-    pub fn parse(root: &Path, text: &[u8]) -> Result<Self, Failure> {
+    pub fn parse(root: &Tree, text: &[u8]) -> Result<Self, Failure> {
         let path = path(root);
         let corrupt = |why: &str| Failure::new(FailureCode::Corrupt, format!("{path:?} {why}"));
         let mut members: Map<String, Value> =

@@ -4,14 +4,12 @@
 //! different files of the same name. The lock ends with its holder, so that a
 //! killed writer locks nobody out.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::path::Path;
+use std::fs::{File, TryLockError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use layerwise::host::{Failure, FailureCode};
-
-use crate::files::failure;
+use layerwise_files::{Tree, failure};
 
 const NAME: &str = ".layerwise.lock";
 const PAUSE: Duration = Duration::from_millis(5);
@@ -28,18 +26,9 @@ impl Lock {
     /// # Errors
     /// `unavailable` when another writer holds it longer; `denied` where nothing
     /// can be written.
-    pub fn take(root: &Path, wait: Duration) -> Result<Self, Failure> {
-        let path = root.join(NAME);
-        if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
-            let message = format!("cannot lock {path:?}: it is not a regular file");
-            return Err(Failure::new(FailureCode::Denied, message));
-        }
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|error| failure("lock", &path, &error))?;
+    pub fn take(root: &Tree, wait: Duration) -> Result<Self, Failure> {
+        let path = root.path().join(NAME);
+        let file = root.lock_file(NAME)?;
         let start = Instant::now();
         loop {
             match file.try_lock() {

@@ -5,6 +5,7 @@ use layerwise::oci::Digest;
 
 use super::index::Index;
 use super::schema::{BUILT_HERE, PARENT};
+use crate::marks::Marks;
 
 /// The facts of an image that are in no blob.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,7 +14,15 @@ pub struct Notes {
     pub parent: Option<String>,
     /// Whether it was built here, as far as it is noted.
     pub built: Provenance,
+    /// The mark that says so, when it was.
+    pub mark: Option<String>,
+    /// What entries say of that, in their order.
+    said: Vec<String>,
 }
+
+/// What an entry says of an image that was not built here. It needs no key: it
+/// only takes trust away.
+pub const ELSEWHERE: &str = "false";
 
 /// An image that an entry tells of and does not lead to.
 #[derive(Debug)]
@@ -24,19 +33,35 @@ pub struct Unreadable {
 }
 
 impl Notes {
-    /// Takes what an entry notes, unless another entry has said it already.
+    /// Takes what an entry notes.
     pub fn take(&mut self, index: &Index, position: usize) {
         if self.parent.is_none() {
             let parent = index.annotation(position, PARENT);
             self.parent = parent.filter(|id| !id.is_empty()).map(str::to_owned);
         }
-        if self.built == Provenance::Unknown {
-            self.built = match index.annotation(position, BUILT_HERE) {
-                Some("true") => Provenance::BuiltHere,
-                Some("false") => Provenance::Elsewhere,
-                _ => Provenance::Unknown,
-            };
+        if let Some(said) = index.annotation(position, BUILT_HERE) {
+            self.said.push(said.to_owned());
         }
+    }
+
+    /// Decides what the entries say of where image `id` was built, once all of
+    /// them were taken: a mark is about the parent that the image has, not about
+    /// the one in the entry of the mark. Answers whether there are marks that do
+    /// not hold, and nothing else that says it.
+    pub fn settle(&mut self, id: &str, marks: &Marks) -> bool {
+        let said = std::mem::take(&mut self.said);
+        for text in &said {
+            if text == ELSEWHERE {
+                self.built = Provenance::Elsewhere;
+            } else if marks.holds(text, id, self.parent.as_deref()) {
+                self.built = Provenance::BuiltHere;
+                self.mark = Some(text.clone());
+            } else {
+                continue;
+            }
+            return false;
+        }
+        !said.is_empty()
     }
 
     /// The recorded parent of image `id`.

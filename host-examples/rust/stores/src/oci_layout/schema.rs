@@ -5,9 +5,8 @@ use std::path::Path;
 
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::Digest;
+use layerwise_files::Tree;
 use serde::{Deserialize, Serialize};
-
-use crate::files;
 
 /// The annotation with the id of the image that the other two are about.
 pub const IMAGE: &str = "dev.layerwise.image";
@@ -47,6 +46,8 @@ const LAYER_TYPES: [(&str, &str); 4] = [
     ),
 ];
 
+/// The name of the file that makes a directory a layout.
+pub const LAYOUT_FILE: &str = "oci-layout";
 const LAYOUT_VERSION: &str = "1.0.0";
 const LONGEST_LAYOUT_FILE: u64 = 4096;
 
@@ -190,18 +191,30 @@ impl Pointer {
     }
 }
 
+/// Opens a layout by the path that the user gave.
+///
+/// # Errors
+/// As [`check_layout`], which it passes.
+pub fn open(path: &Path) -> Result<Tree, Failure> {
+    let root = Tree::open(path).map_err(|failure| none(path, failure))?;
+    check_layout(&root)?;
+    Ok(root)
+}
+
+fn none(root: &Path, failure: Failure) -> Failure {
+    let message = format!("{root:?} is not an oci image layout: {failure}");
+    Failure::new(failure.code, message)
+}
+
 /// Checks that a directory is a layout of the version that is known here.
 ///
 /// # Errors
 /// `not-found` when it is none, `corrupt`, `unsupported` for another version.
-pub fn check_layout(root: &Path) -> Result<(), Failure> {
-    let path = root.join("oci-layout");
-    let bytes = files::read(&path, LONGEST_LAYOUT_FILE).map_err(|failure| {
-        Failure::new(
-            failure.code,
-            format!("{root:?} is not an oci image layout: {failure}"),
-        )
-    })?;
+pub fn check_layout(root: &Tree) -> Result<(), Failure> {
+    let path = root.path().join(LAYOUT_FILE);
+    let bytes = root
+        .read(LAYOUT_FILE, LONGEST_LAYOUT_FILE)
+        .map_err(|failure| none(root.path(), failure))?;
     let file: LayoutFile = serde_json::from_slice(&bytes)
         .map_err(|error| Failure::new(FailureCode::Corrupt, format!("{path:?}: {error}")))?;
     if file.image_layout_version != LAYOUT_VERSION {

@@ -1,14 +1,14 @@
 //! Changing `index.json`: under the lock, on fresh state, all or nothing.
 
-use layerwise::host::{Failure, FailureCode};
+use layerwise::host::{Failure, FailureCode, Provenance};
 
 use super::OciLayout;
 use super::blobs::TEMPORARY;
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Known};
 use super::index::{self, Index};
 use super::lock::Lock;
-use super::schema::{BUILT_HERE, REF_NAME};
-use crate::files;
+use super::notes::ELSEWHERE;
+use super::schema::{BUILT_HERE, PARENT, REF_NAME};
 
 /// How often a change is made anew when another program keeps writing.
 const ATTEMPTS: u32 = 10;
@@ -50,16 +50,48 @@ impl OciLayout {
     }
 
     /// Notes whether an image was built here, which only the program that
-    /// builds can know.
+    /// builds can know. The first image that was makes the key, where the marks
+    /// of this store have a place for one.
     ///
     /// # Errors
-    /// `not-found` for an unknown image; else as `create`.
+    /// `not-found` for an unknown image; `unsupported` without a key and a place
+    /// for one; else as `create`.
     pub fn set_built_here(&self, id: &str, built_here: bool) -> Result<(), Failure> {
-        let value = if built_here { "true" } else { "false" };
         self.update(|catalog, index| {
             let known = self.known(catalog, id)?;
-            catalog.note(index, known, BUILT_HERE, value)
+            if built_here {
+                self.mark(catalog, index, known, known.notes.parent.as_deref())
+            } else {
+                catalog.note(index, known, BUILT_HERE, ELSEWHERE)
+            }
         })
+    }
+
+    /// Notes the parent of an image, and for one that was built here that it was,
+    /// because its mark is about its parent too.
+    pub(super) fn link(
+        &self,
+        catalog: &Catalog,
+        index: &mut Index,
+        known: &Known,
+        parent: &str,
+    ) -> Result<(), Failure> {
+        catalog.note(index, known, PARENT, parent)?;
+        if known.notes.built == Provenance::BuiltHere {
+            self.mark(catalog, index, known, Some(parent))?;
+        }
+        Ok(())
+    }
+
+    fn mark(
+        &self,
+        catalog: &Catalog,
+        index: &mut Index,
+        known: &Known,
+        parent: Option<&str>,
+    ) -> Result<(), Failure> {
+        let mark = self.marks.make(known.config.digest.as_str(), parent)?;
+        catalog.note(index, known, BUILT_HERE, &mark)
     }
 
     /// Makes a change and writes it, unless it changes nothing. `change` runs
@@ -69,7 +101,6 @@ impl OciLayout {
         change: impl Fn(&Catalog, &mut Index) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let _lock = Lock::take(&self.root, self.lock_wait)?;
-        let path = index::path(&self.root);
         for _ in 0..ATTEMPTS {
             let catalog = self.catalog()?;
             let mut index = catalog.index().clone();
@@ -77,12 +108,14 @@ impl OciLayout {
             if index == *catalog.index() {
                 return Ok(answer);
             }
-            let unchanged = || Ok(files::read(&path, u64::MAX)? == catalog.text());
-            let temporary = self.root.join(TEMPORARY);
-            if files::replace(&path, &temporary, &index.to_text()?, unchanged)? {
+            let unchanged = || Ok(self.root.read(index::NAME, u64::MAX)? == catalog.text());
+            let text = index.to_text()?;
+            let root = &self.root;
+            if root.replace(root, index::NAME, TEMPORARY, &text, unchanged)? {
                 return Ok(answer);
             }
         }
+        let path = index::path(&self.root);
         Err(Failure::new(
             FailureCode::Conflict,
             format!("another program keeps changing {path:?}"),
@@ -122,7 +155,7 @@ mod tests {
         let store = OciLayout::init(&root).unwrap();
         let document = r#"{"rootfs":{"type":"layers"}}"#;
         let id = store.create(None, document, None).unwrap();
-        let path = index::path(&root);
+        let path = index::path(&store.root);
         let interfere = |text: &str| {
             let now = fs::read_to_string(&path).unwrap();
             fs::write(&path, now.replacen('{', &format!("{{\"{text}\":1,"), 1)).unwrap();
@@ -130,7 +163,7 @@ mod tests {
         let runs = Cell::new(0);
         let note = |catalog: &Catalog, index: &mut Index| {
             runs.set(runs.get() + 1);
-            catalog.note(index, store.known(catalog, &id)?, BUILT_HERE, "true")
+            catalog.note(index, store.known(catalog, &id)?, BUILT_HERE, "noted")
         };
 
         let mut answer = store.update(|catalog, index| {
@@ -141,7 +174,7 @@ mod tests {
         });
         assert_eq!((answer, runs.get()), (Ok(()), 2));
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.contains("theirs") && text.contains(r#""dev.layerwise.built-here":"true""#));
+        assert!(text.contains("theirs") && text.contains(r#""dev.layerwise.built-here":"noted""#));
 
         store.set_built_here(&id, false).unwrap();
         answer = store.update(|catalog, index| {

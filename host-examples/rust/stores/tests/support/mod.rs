@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore};
 use layerwise::oci::sha256;
+use layerwise_stores::{Marks, OciLayout};
+use ring::hmac;
 use serde_json::{Value, json};
 
 pub const ALL: Facts = Facts {
@@ -68,9 +70,62 @@ impl Drop for Dir {
     }
 }
 
+/// The store on a host with the key below.
+pub fn keyed(store: OciLayout) -> OciLayout {
+    store.with_marks(Marks::open(&key_file()).unwrap())
+}
+
+/// The mark of the host with the key below, as `MARKS.md` says.
+pub fn mark(image: &str, parent: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+    let message = format!("layerwise built-here 1\n{image}\n{parent}\n");
+    let tag = hmac::sign(&key, message.as_bytes());
+    let hex = tag.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    format!("hmac-sha256:{}", hex.collect::<String>())
+}
+
+/// A key file that all tests share; every one of them writes the same.
+fn key_file() -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("marks.key");
+    if !path.exists() {
+        let dir = Dir::new();
+        let new = dir.path().join("new");
+        write(&new, format!("{}\n", "07".repeat(32)));
+        only_ours(&new, 0o600);
+        fs::rename(&new, &path).unwrap();
+    }
+    path
+}
+
+pub fn only_ours(path: &Path, mode: u32) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
 pub fn write(path: &Path, bytes: impl AsRef<[u8]>) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
+}
+
+/// Everything below a directory, by path.
+pub fn tree(path: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut waiting = vec![path.to_owned()];
+    while let Some(next) = waiting.pop() {
+        if next.symlink_metadata().unwrap().is_dir() {
+            waiting.extend(
+                fs::read_dir(&next)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        }
+        found.push(next);
+    }
+    found.sort_unstable();
+    found
 }
 
 pub fn pipe(path: &Path) {

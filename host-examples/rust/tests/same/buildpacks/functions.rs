@@ -1,8 +1,8 @@
 //! The plain functions, over the labels of the vectors.
 
 use layerwise::buildpacks::{
-    DataRequest, ExportRequest, GroupElement, LayerAnswer, LocalLayer, Outcome, Present, plan_data,
-    plan_export, rules, settle_data,
+    DataRequest, ExportRequest, GroupElement, LayerAnswer, LocalLayer, Outcome, Present, SbomLayer,
+    Tried, plan_data, plan_export, rules, settle_data,
 };
 use layerwise::error::Error;
 use layerwise::explain::{Difference, Finding};
@@ -127,7 +127,7 @@ fn plan_and_settle_data() {
 fn plan_the_export() {
     let mut plans = plans();
     let mut treatments = [0; 3];
-    for cache in caches() {
+    for (index, cache) in caches().into_iter().enumerate() {
         for semantics in readings() {
             let layers = cache.layers.iter().enumerate();
             let request = ExportRequest {
@@ -142,11 +142,14 @@ fn plan_the_export() {
                         build: index % 2 == 0,
                         launch: index % 3 == 0,
                         cache: index % 4 != 3,
-                        unverified: index % 5 == 4,
-                        error: (index % 6 == 5).then(|| "no room".to_owned()),
+                        tried: tried(index),
                     })
                     .collect(),
-                sbom: "sha256:sbom".to_owned(),
+                platform_api: ["", "0.7", "0.14", "x"][index % 4].to_owned(),
+                sbom: (index % 3 > 0).then(|| SbomLayer {
+                    diff_id: "sha256:sbom".to_owned(),
+                    tried: tried(index / 2),
+                }),
                 previous: Some(cache.label.clone()),
             };
             let native = plan_export(&request);
@@ -163,6 +166,15 @@ fn plan_the_export() {
         }
     }
     assert!(treatments.iter().all(|count| *count > 3), "{treatments:?}");
+}
+
+fn tried(index: usize) -> Tried {
+    match index % 7 {
+        4 => Tried::Unverified,
+        5 => Tried::NotReused("gone".to_owned()),
+        6 => Tried::NotStored("no room".to_owned()),
+        _ => Tried::Nothing,
+    }
 }
 
 #[test]

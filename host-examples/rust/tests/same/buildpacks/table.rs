@@ -176,7 +176,7 @@ fn every_combination_of_flags() {
             (Semantics::guarded(), "0.7", false),
             (Semantics::guarded(), "0.13", false),
             (Semantics::guarded(), "0.14", true),
-            (Semantics::guarded(), "1.0", true),
+            (Semantics::guarded(), "0.15", true),
             (Semantics::compatible(None), "0.13", false),
             (Semantics::compatible(None), "0.15", true),
             (Semantics::compatible(Some("0.13")), "0.7", false),

@@ -79,6 +79,7 @@ pub fn run(vector: &Vector<'_>, reading: Reading, subject: &dyn Subject, check: 
             parent: Some(parent.clone()).filter(|id| !id.is_empty()),
             config: step.config.map(|raw| raw.get().to_owned()),
             platform: (&step.platform).into(),
+            last: false,
         };
         let images = store.images();
         let on = Checked {

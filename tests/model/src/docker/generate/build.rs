@@ -13,7 +13,7 @@ use crate::docker::case::{Asked, Case, Parent};
 use crate::docker::json::quote;
 use crate::docker::store::{Store, id_of};
 
-const UNKNOWN: &str = "sha256:unknown";
+const UNKNOWN: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
 impl Recipe {
     /// The case.

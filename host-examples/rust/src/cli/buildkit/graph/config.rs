@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use layerwise::buildkit::Report;
 use layerwise::oci::Descriptor;
-use layerwise::semantics::Semantics;
 use serde::Deserialize;
-use serde_json::Value;
 
-use crate::cli::buildkit::inspect::Checked;
-use crate::cli::buildkit::{Found, Opened, about};
+use crate::cli::buildkit::found::Found;
+use crate::cli::buildkit::{Opened, about};
 use crate::cli::failed::Failed;
 
 /// A config, and the sizes of the layers that its manifest lists.
@@ -24,6 +23,14 @@ pub struct Config {
 pub struct Layer {
     pub blob: String,
     pub parent: i64,
+    annotations: Option<Described>,
+}
+
+/// What a layer says of itself where no manifest lists it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Described {
+    size: u64,
 }
 
 #[derive(Default, Deserialize)]
@@ -113,40 +120,43 @@ pub enum Top<'a> {
     Chain(&'a [i64]),
 }
 
-/// Reads the config of a cache. Where importers do not even read it, its records are
-/// judged all the same.
+/// Reads the config of a cache.
 pub fn read(
     opened: &Opened,
     found: &Found,
-    checked: &mut Checked,
+    report: &Report,
     cache: &str,
 ) -> Result<Config, Failed> {
-    let session = &opened.session;
-    let limits = &opened.limits;
-    if checked.inline {
-        let semantics = Semantics::default();
-        let cache = session
-            .open(&found.repository, &found.manifest, &semantics, limits)
-            .map_err(|error| about(error, cache))?;
-        return parse(&cache.encode()?, BTreeMap::new());
-    }
-    let manifest = document(opened, found, &found.manifest, cache)?;
-    let mut digest = checked.report.config.clone();
-    if digest.is_empty() {
-        // Importers do not even look into a manifest that is too large.
-        digest = session
-            .detect(&manifest)
-            .map_err(|error| about(error, cache))?
-            .1;
-    }
+    let (repository, manifest) = match found {
+        Found::Alone { config, .. } => {
+            let mut config = parse(config, BTreeMap::new())?;
+            let layers = config.layers.iter();
+            config.sizes = layers
+                .filter_map(|layer| Some((layer.blob.clone(), layer.annotations.as_ref()?.size)))
+                .collect();
+            return Ok(config);
+        }
+        Found::Stored { .. } if report.inline => {
+            return parse(&opened.look(found, cache)?.encode()?, BTreeMap::new());
+        }
+        Found::Stored {
+            repository,
+            manifest,
+        } => (repository, manifest),
+    };
+    let text = document(opened, repository, manifest, cache)?;
+    let digest = opened
+        .session
+        .detect(&text)
+        .map_err(|error| about(error, cache))?
+        .1;
     if digest.is_empty() {
         let message = format!(
             "cannot draw the cache {cache:?}: it has no cache config; `layerwise buildkit verify` says more"
         );
         return Err(Failed::new("corrupt", message).about(cache));
     }
-    let listing = listing(&manifest).map_err(wrong)?;
-    let manifest: Manifest = serde_json::from_str(&manifest).map_err(wrong)?;
+    let manifest: Manifest = serde_json::from_str(&text).map_err(wrong)?;
     let listed = [manifest.layers, manifest.manifests];
     let listed: Vec<Entry> = listed
         .into_iter()
@@ -156,44 +166,24 @@ pub fn read(
         .collect();
     let size = listed.iter().rev().find(|entry| entry.digest == digest);
     let wanted = Descriptor {
-        digest: digest.clone(),
         size: size.map_or(0, |entry| entry.size),
+        digest,
         ..Descriptor::default()
     };
-    let text = document(opened, found, &wanted, cache)?;
-    if checked.report.verdicts.is_empty() {
-        let judged = session.verify(&text, &listing, limits)?;
-        checked.report.verdicts = judged.verdicts;
-        checked.report.statistics = judged.statistics;
-        checked.report.findings.extend(judged.findings);
-    }
+    let text = document(opened, repository, &wanted, cache)?;
     let sizes = listed.into_iter().map(|entry| (entry.digest, entry.size));
     parse(&text, sizes.collect())
 }
 
-/// What a manifest lists, as it is written there.
-fn listing(manifest: &str) -> Result<String, serde_json::Error> {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Lists {
-        layers: Option<Vec<Value>>,
-        manifests: Option<Vec<Value>>,
-    }
-    let Lists { layers, manifests } = serde_json::from_str(manifest)?;
-    let all = layers.into_iter().chain(manifests).flatten();
-    Ok(Value::from(all.collect::<Vec<_>>()).to_string())
-}
-
 fn document(
     opened: &Opened,
-    found: &Found,
+    repository: &str,
     wanted: &Descriptor,
     cache: &str,
 ) -> Result<String, Failed> {
-    let mut answers =
-        opened
-            .registry
-            .read(&found.repository, std::slice::from_ref(wanted), LONGEST);
+    let mut answers = opened
+        .registry
+        .read(repository, std::slice::from_ref(wanted), LONGEST);
     answers
         .pop()
         .unwrap_or(Ok(String::new()))

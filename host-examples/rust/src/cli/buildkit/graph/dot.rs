@@ -17,6 +17,7 @@ pub fn write(model: &Model) -> String {
     for one in &model.boxes {
         let (fill, edge) = match one.standing {
             Standing::Hit => ("#dafbe1", "#1a7f37"),
+            Standing::Broken => ("#ffebe9", "#cf222e"),
             Standing::Key => ("#ddf4ff", "#0969da"),
             Standing::Dead => ("#f0e4e4", "#82605f"),
         };

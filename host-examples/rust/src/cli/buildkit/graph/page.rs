@@ -3,14 +3,15 @@
 
 use std::fmt::Write as _;
 
-use layerwise::buildkit::{Severity, rules, severity};
+use layerwise::buildkit::{Report, Severity, rules, severity};
 use layerwise::explain::Finding;
 
 use super::model::Model;
 use super::place::place;
 use super::svg::{self, Use, xml};
-use crate::cli::buildkit::inspect::{Checked, Standings, standings};
-use crate::cli::buildkit::{Found, show};
+use crate::cli::buildkit::found::Found;
+use crate::cli::buildkit::inspect::{Standings, standings};
+use crate::cli::buildkit::show;
 
 /// Findings that are listed.
 const LISTED: usize = 200;
@@ -34,8 +35,7 @@ th{color:var(--soft);font-weight:500;font-size:12px}a{color:var(--link)}td.warni
 .note{background:var(--panel);border-left:4px solid var(--warn);padding:8px 12px;margin:12px 0 0}.bad{border-color:var(--bad)}";
 
 /// The page of a cache.
-pub fn write(cache: &str, found: &Found, checked: &Checked, model: &Model) -> String {
-    let report = &checked.report;
+pub fn write(cache: &str, found: &Found, report: &Report, model: &Model) -> String {
     let mut html =
         String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     let _ = writeln!(
@@ -47,13 +47,21 @@ pub fn write(cache: &str, found: &Found, checked: &Checked, model: &Model) -> St
         html,
         "<header>\n<h1>{}</h1>\n<div class=\"soft\">manifest <code>{}</code></div>",
         xml(cache),
-        xml(&found.manifest.digest)
+        xml(found.manifest().map_or("none", |manifest| &manifest.digest))
     );
-    let Standings { hit, key, dead } = standings(&report.verdicts);
-    let numbers = report.statistics;
+    let Standings {
+        hit,
+        broken,
+        key,
+        dead,
+    } = standings(&report.verdicts);
+    let numbers = &report.statistics;
     let facts = [
-        ("records", format!("{}", hit + key + dead)),
-        ("hit / key / dead", format!("{hit} / {key} / {dead}")),
+        ("records", format!("{}", hit + broken + key + dead)),
+        (
+            "hit / broken / key / dead",
+            format!("{hit} / {broken} / {key} / {dead}"),
+        ),
         (
             "roots / leaves",
             format!("{} / {}", numbers.roots, numbers.leaves),
@@ -78,9 +86,14 @@ pub fn write(cache: &str, found: &Found, checked: &Checked, model: &Model) -> St
             "hit: it can be reached and a complete result is there",
         ),
         (
+            "#ffebe9",
+            "#cf222e",
+            "broken: a result has a layer that is not there",
+        ),
+        (
             "#ddf4ff",
             "#0969da",
-            "key: it can be reached and has no usable result",
+            "key: it can be reached and has no result",
         ),
         ("#f0e4e4", "#82605f", "dead: no lookup reaches it"),
     ] {
@@ -104,13 +117,13 @@ pub fn write(cache: &str, found: &Found, checked: &Checked, model: &Model) -> St
     html.push_str("<p class=\"soft\">Lines lead down from what a record stands on; sizes are of the whole chain. Hover over a box, or tab to it, for everything about it.</p>\n</header>\n<div class=\"picture\" tabindex=\"0\" role=\"region\" aria-label=\"chains\">\n");
     html.push_str(&svg::write(model, &place(model), Use::InPage));
     html.push_str("</div>\n");
-    findings(&mut html, checked, model);
+    findings(&mut html, report, model);
     html.push_str("</body>\n</html>\n");
     html
 }
 
-fn findings(html: &mut String, checked: &Checked, model: &Model) {
-    let graded = show::graded(&checked.report.findings);
+fn findings(html: &mut String, report: &Report, model: &Model) {
+    let graded = show::graded(&report.findings);
     let _ = writeln!(html, "<section>\n<h2>Findings</h2>");
     if graded.is_empty() {
         html.push_str("<p>None.</p>\n</section>\n");

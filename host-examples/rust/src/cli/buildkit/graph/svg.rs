@@ -24,7 +24,7 @@ pub const STYLE: &str = "\
 svg{font:12px system-ui,sans-serif;font-family:system-ui,'DejaVu Sans',sans-serif}\
 .ground{fill:#fff}text{fill:#1b1f24}.soft{fill:#57606a}\
 .id{font-weight:600;font-size:13px;font-family:ui-monospace,'DejaVu Sans Mono',monospace}\
-.box rect{stroke-width:1.5}.hit rect{fill:#dafbe1;stroke:#1a7f37}.key rect{fill:#ddf4ff;stroke:#0969da}\
+.box rect{stroke-width:1.5}.hit rect{fill:#dafbe1;stroke:#1a7f37}.broken rect{fill:#ffebe9;stroke:#cf222e}.key rect{fill:#ddf4ff;stroke:#0969da}\
 .dead rect{fill:#f0e4e4;stroke:#82605f;stroke-dasharray:5 3}\
 .warning rect{stroke:#9a6700;stroke-width:3}.error rect{stroke:#cf222e;stroke-width:3}\
 .mark{font-weight:700}.warning .mark{fill:#9a6700}.error .mark{fill:#cf222e}\
@@ -32,7 +32,7 @@ svg{font:12px system-ui,sans-serif;font-family:system-ui,'DejaVu Sans',sans-seri
 .link.end:hover,.link.far:hover{stroke:#8250df;stroke-width:3}.box:focus,.box:target{outline:none}\
 .box:hover rect,.box:focus rect,.box:target rect{stroke:#8250df;stroke-width:4;stroke-dasharray:none}\
 @media (prefers-color-scheme:dark){.ground{fill:#0d1117}text{fill:#e6edf3}.soft{fill:#9198a1}\
-.hit rect{fill:#12261e;stroke:#3fb950}.key rect{fill:#121d2f;stroke:#4493f8}.dead rect{fill:#2a1e1f;stroke:#a08080}\
+.hit rect{fill:#12261e;stroke:#3fb950}.broken rect{fill:#2d1214;stroke:#f85149}.key rect{fill:#121d2f;stroke:#4493f8}.dead rect{fill:#2a1e1f;stroke:#a08080}\
 .warning rect{stroke:#d29922}.error rect{stroke:#f85149}.warning .mark{fill:#d29922}.error .mark{fill:#f85149}\
 .link{stroke:#6e7681}.link.end:hover,.link.far:hover,.box:hover rect,.box:focus rect,.box:target rect{stroke:#ab7df8}}";
 
@@ -242,6 +242,7 @@ pub fn result(one: &Box) -> String {
 fn state(one: &Box) -> String {
     let standing = match one.standing {
         Standing::Hit => "hit",
+        Standing::Broken => "broken",
         Standing::Key => "key only",
         Standing::Dead => "dead",
     };

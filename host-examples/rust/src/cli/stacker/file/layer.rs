@@ -20,8 +20,9 @@ pub struct Layer {
     pub document: Value,
     /// The layers it is built on or imports from.
     pub needs: Vec<String>,
-    /// Where its overlay directories are.
-    pub overlays: Vec<String>,
+    /// The files and directories of this machine that it is made from: overlay
+    /// directories, imports, and its base.
+    pub sources: Vec<String>,
     /// Its result stays in the roots directory.
     pub build_only: bool,
 }
@@ -105,7 +106,7 @@ impl Layer {
             new: around.version >= 16,
             document: Map::new(),
             needs: Vec::new(),
-            overlays: Vec::new(),
+            sources: Vec::new(),
         };
         for (key, value) in item.pairs(&format!("the layer {name:?}"))? {
             let directive = key.text("a directive")?;
@@ -131,7 +132,7 @@ impl Layer {
             build_only: reader.document.get(build_only) == Some(&Value::Bool(true)),
             document: Value::Object(reader.document),
             needs: reader.needs,
-            overlays: reader.overlays,
+            sources: reader.sources,
         })
     }
 }
@@ -142,7 +143,7 @@ struct Reader<'a> {
     new: bool,
     document: Map<String, Value>,
     needs: Vec<String>,
-    overlays: Vec<String>,
+    sources: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -232,7 +233,11 @@ impl Reader<'_> {
                 return Err(Bad::new(item.line, why));
             }
             "built" => self.needs.push(tag),
-            "tar" => self.needs.extend(layer_of(&url)),
+            "tar" => {
+                self.needs.extend(layer_of(&url));
+                self.source(&url);
+            }
+            "oci" => self.source(url.split(':').next().unwrap_or_default()),
             _ => {}
         }
         let member = self.member("From");
@@ -266,8 +271,10 @@ impl Reader<'_> {
                 (_, false) => self.old_import(item)?,
             };
             let path = import.get("path").or(import.get("Path"));
-            self.needs
-                .extend(path.and_then(Value::as_str).and_then(layer_of));
+            if let Some(path) = path.and_then(Value::as_str) {
+                self.needs.extend(layer_of(path));
+                self.source(path);
+            }
             imports.push(import);
         }
         if !imports.is_empty() {
@@ -361,7 +368,7 @@ impl Reader<'_> {
             let (source, dest) = ends(item, "an overlay directory")?;
             let source = self.path(&source);
             overlays.push(json!({"Source": source, "Dest": dest}));
-            self.overlays.push(source);
+            self.sources.push(source);
         }
         if !overlays.is_empty() {
             self.set(member, Value::Array(overlays));
@@ -394,6 +401,13 @@ impl Reader<'_> {
 
     fn path(&self, path: &str) -> String {
         absolute(self.directory, path)
+    }
+
+    /// Something on this machine, unless it is an address.
+    fn source(&mut self, path: &str) {
+        if !path.contains("://") {
+            self.sources.push(path.to_owned());
+        }
     }
 }
 

@@ -1,0 +1,3 @@
+module layerwise.dev/oracle/tar
+
+go 1.26.6
