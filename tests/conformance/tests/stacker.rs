@@ -1,5 +1,7 @@
 //! The stacker vectors against the native library.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may panic")]
+
 use std::path::Path;
 
 use layerwise_conformance::stacker::{Native, run};

@@ -9,7 +9,9 @@ fn root() -> PathBuf {
 
 /// Where the tests of a language are, what ends the names of their files, and how
 /// one begins.
-const LANGUAGES: [(&str, &str, fn(&str) -> String); 3] = [
+type Language = (&'static str, &'static str, fn(&str) -> String);
+
+const LANGUAGES: [Language; 3] = [
     ("host-examples/python/tests", ".py", |name| {
         format!("def {name}(")
     }),

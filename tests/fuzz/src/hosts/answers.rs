@@ -48,13 +48,13 @@ pub fn answers(bytes: &[u8]) {
     };
     let _ = all.resolve(&[format!("{at}:t")]);
     for text in all
-        .read(&at, &[wanted.clone()], 1 << 12)
+        .read(&at, std::slice::from_ref(&wanted), 1 << 12)
         .into_iter()
         .flatten()
     {
         assert_eq!(text, TEXT, "other bytes were read");
     }
-    let _ = all.has(&at, &[wanted.digest.clone()]);
+    let _ = all.has(&at, std::slice::from_ref(&wanted.digest));
     let _ = all.write(&at, Shelf::Blob, "", "a document");
     let _ = all.tag(&format!("{at}:t"), &wanted.digest);
     let _ = all.delete(&at, &wanted.digest);
