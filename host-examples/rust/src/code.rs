@@ -22,8 +22,12 @@ pub fn load(engine: &Engine, net: Net) -> Result<Component, Error> {
     };
     // SAFETY: the bytes are those that wasmtime wrote when this host was built.
     // Wasmtime itself checks that its version, its settings and the processor fit.
-    unsafe { Component::deserialize(engine, code) }
-        .map_err(|error| Error::Engine(format!("the code inside cannot be run here: {error:#}")))
+    unsafe { Component::deserialize(engine, code) }.map_err(|error| {
+        let (target, features) = (crate::TARGET, crate::TARGET_FEATURES);
+        Error::Engine(format!(
+            "the code inside, for {target} with {features:?}, cannot be run here: {error:#}"
+        ))
+    })
 }
 
 /// Another component.

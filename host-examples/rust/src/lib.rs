@@ -71,6 +71,10 @@ pub const COMPONENT_SHA256: &str = env!("LAYERWISE_COMPONENT_SHA256");
 /// What its machine code was compiled for, in cargo's words.
 pub const TARGET: &str = env!("LAYERWISE_TARGET");
 
+/// What that code needs of a processor beyond what all of its architecture have, in
+/// wasmtime's words, with spaces between.
+pub const TARGET_FEATURES: &str = env!("LAYERWISE_TARGET_FEATURES");
+
 /// The examples of the README, which are run with those of the documentation.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -22,6 +22,29 @@ fn to_full(arguments: &[&str]) -> Run {
     }
 }
 
+/// The SHA-256 is that of the component, and so of the file that anyone can make.
+#[test]
+fn the_version_names_the_component_inside() {
+    let version = env!("CARGO_PKG_VERSION");
+    let digest = layerwise::oci::sha256(layerwise_host::COMPONENT);
+    let run = layerwise(&["--version"]);
+    assert_eq!(
+        (run.exit, run.stdout),
+        (0, format!("layerwise {version}\n"))
+    );
+    for arguments in [["--version", "--verbose"], ["-v", "-V"]] {
+        let run = layerwise(&arguments);
+        assert_eq!((run.exit, &*run.stderr), (0, ""));
+        let lines: Vec<&str> = run.stdout.lines().collect();
+        assert_eq!(lines[0], format!("layerwise {version}"));
+        assert_eq!(lines[1], format!("component  {digest}"));
+        assert!(lines[2].starts_with("code       "), "{lines:?}");
+    }
+    let document = layerwise(&["--version", "--json"]).json();
+    assert_eq!(document["version"], version);
+    assert_eq!(document["component"]["digest"], digest.to_string());
+}
+
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "needs /dev/full")]
 fn answers_that_cannot_be_written_are_errors() {
