@@ -334,6 +334,8 @@ mod tests {
             (r#"{"x":nul"#, "unexpected end of json at byte 8"),
             (r#"{"x":"\x"}"#, "invalid json at byte 7"),
             (r#"{"x":01}"#, "invalid json at byte 6"),
+            (r#"{"x":1."#, "unexpected end of json at byte 7"),
+            (r#"{"x":1.}"#, "invalid json at byte 7"),
             ("{\"x\":\"a\nb\"}", "invalid json at byte 7"),
             (
                 r#"{"inner":{"set":{"a":1}}}"#,
