@@ -21,7 +21,7 @@ pub mod small;
 
 use std::sync::OnceLock;
 
-use layerwise_host::{Engine, EngineOptions, Net};
+use layerwise_host::{Engine, EngineOptions, Interrupt};
 
 use play::{System, Through};
 
@@ -126,7 +126,7 @@ fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let options = EngineOptions {
-            net: Net::Fuel,
+            interrupt: Interrupt::Fuel,
             ..EngineOptions::default()
         };
         Engine::new(&options).expect("the component starts")

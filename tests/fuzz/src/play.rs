@@ -9,7 +9,7 @@ mod stacker;
 use std::sync::Arc;
 
 use layerwise::semantics::Semantics;
-use layerwise_host::{Lent, SessionLimits};
+use layerwise_host::{Imports, SessionLimits};
 
 use crate::draw::Draw;
 use crate::improvised::{Improvised, Material};
@@ -60,8 +60,8 @@ fn with_host(draw: Draw, material: Material, play: impl FnOnce(&Arc<Improvised>,
     log
 }
 
-fn lent(host: &Arc<Improvised>) -> Lent {
-    Lent {
+fn lent(host: &Arc<Improvised>) -> Imports {
+    Imports {
         images: Arc::<Improvised>::clone(host),
         registry: Arc::<Improvised>::clone(host),
         files: Arc::<Improvised>::clone(host),

@@ -25,7 +25,7 @@ mod content;
 mod decompress;
 mod digests;
 mod failures;
-mod keys;
+mod keychain;
 mod layout;
 mod limits;
 mod measure;
@@ -43,7 +43,7 @@ mod store;
 mod unpack;
 mod volume;
 
-pub use keys::{Credentials, Keys};
+pub use keychain::{Credentials, Keychain};
 pub use limits::{Limit, Limits, NoSuchLimit};
 pub use measure::{Measured, measure};
 pub use options::{Options, Owners, Progress, Provider, Retry, SetId, Timeouts};

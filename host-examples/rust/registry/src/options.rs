@@ -11,7 +11,7 @@ use std::time::Duration;
 use layerwise::host::Failure;
 use layerwise::oci::Descriptor;
 
-use crate::keys::Keys;
+use crate::keychain::Keychain;
 use crate::limits::Limits;
 use crate::paths::Paths;
 
@@ -88,7 +88,7 @@ pub struct Options {
     pub(crate) plain: BTreeSet<String>,
     pub(crate) encrypted: BTreeSet<String>,
     pub(crate) certificates: Vec<Vec<u8>>,
-    pub(crate) keys: Keys,
+    pub(crate) keychain: Keychain,
     pub(crate) retry: Retry,
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
@@ -127,10 +127,10 @@ impl Options {
         self
     }
 
-    /// Where credentials come from; the usual places otherwise, see [`Keys`].
+    /// Where credentials come from; the usual places otherwise, see [`Keychain`].
     #[must_use]
-    pub fn keys(mut self, keys: Keys) -> Self {
-        self.keys = keys;
+    pub fn keychain(mut self, keychain: Keychain) -> Self {
+        self.keychain = keychain;
         self
     }
 
@@ -229,7 +229,7 @@ impl Default for Options {
             plain: BTreeSet::new(),
             encrypted: BTreeSet::new(),
             certificates: Vec::new(),
-            keys: Keys::usual(),
+            keychain: Keychain::usual(),
             retry: Retry::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),

@@ -410,7 +410,7 @@ fn real_path(path: &Path) -> io::Result<PathBuf> {
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
-            .field("keys", &self.keys)
+            .field("keychain", &self.keychain)
             .finish_non_exhaustive()
     }
 }

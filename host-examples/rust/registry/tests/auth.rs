@@ -12,7 +12,7 @@ mod tests {
 
     use layerwise::host::{FailureCode, Presence, Registry as _};
     use layerwise::oci::sha256;
-    use layerwise_registry::{Credentials, Keys, Repositories};
+    use layerwise_registry::{Credentials, Keychain, Repositories};
 
     use super::support::faulty::{Asked, Faulty, Reply, ok, reply};
     use super::support::*;
@@ -28,7 +28,7 @@ mod tests {
     }
 
     fn knowing(host: &str, credentials: Credentials) -> Repositories {
-        Repositories::new(options().keys(Keys::none().with(host, credentials))).unwrap()
+        Repositories::new(options().keychain(Keychain::none().with(host, credentials))).unwrap()
     }
 
     fn nobody() -> Repositories {
@@ -299,7 +299,7 @@ mod tests {
     fn with_a_config_file() {
         let host = env::var("LAYERWISE_TEST_HOST").unwrap();
         let code = env::var("LAYERWISE_TEST_CODE").ok();
-        let all = Repositories::new(options().keys(Keys::usual())).unwrap();
+        let all = Repositories::new(options().keychain(Keychain::usual())).unwrap();
         let answer = read(&all, &format!("{host}/app"), &descriptor(CONFIG, TEXT));
         match code.as_deref() {
             None => assert_eq!(answer.unwrap(), "text"),

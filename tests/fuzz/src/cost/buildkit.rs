@@ -7,7 +7,7 @@ use layerwise::buildkit::{self, Query};
 use layerwise::host::Shelf;
 use layerwise_conformance::memory_registry::MemoryRegistry;
 use layerwise_host::buildkit::{Cache, Session};
-use layerwise_host::{Lent, SessionLimits};
+use layerwise_host::{Imports, SessionLimits};
 use serde_json::{Value, json};
 
 use super::{Meter, Shape, digest, members, semantics};
@@ -26,7 +26,7 @@ pub const SHAPES: &[(&str, Shape)] = &[
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 fn session(registry: Option<MemoryRegistry>) -> Session {
-    let mut lent = Lent::default();
+    let mut lent = Imports::default();
     if let Some(registry) = registry {
         lent.registry = Arc::new(registry);
     }

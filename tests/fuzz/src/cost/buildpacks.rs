@@ -12,7 +12,7 @@ use layerwise::oci::sha256;
 use layerwise_conformance::memory_fs::MemoryFs;
 use layerwise_conformance::memory_registry::MemoryRegistry;
 use layerwise_host::buildpacks::{CacheImage as Session, Restorer};
-use layerwise_host::{Lent, SessionLimits};
+use layerwise_host::{Imports, SessionLimits};
 use serde_json::{Value, json};
 
 use super::{Meter, Shape, digest, members, semantics, texts};
@@ -48,9 +48,9 @@ fn open(draw: &mut Draw, files: MemoryFs) -> Restorer {
         shas: *draw.one(&[ShaStore::Memory, ShaStore::Files]),
         ..RestoreOptions::default()
     };
-    let lent = Lent {
+    let lent = Imports {
         files: Arc::new(files),
-        ..Lent::default()
+        ..Imports::default()
     };
     let limits = SessionLimits::default();
     let restorer = crate::engine().buildpacks_restorer(lent, options, limits);
@@ -233,9 +233,9 @@ fn image(draw: &mut Draw, items: usize) -> Option<u64> {
     for (index, id) in ids.iter().enumerate() {
         registry.put_source(&format!("/l{index}.tar"), id);
     }
-    let lent = Lent {
+    let lent = Imports {
         registry: Arc::new(registry),
-        ..Lent::default()
+        ..Imports::default()
     };
     let mut meter = Meter::new();
     let image = crate::engine().buildpacks_image(lent, options, SessionLimits::default());

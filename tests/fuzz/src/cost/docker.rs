@@ -6,7 +6,7 @@ use layerwise::docker::{CacheFrom, Options, Order, Policy, Step};
 use layerwise::host::Provenance;
 use layerwise::oci::Platform;
 use layerwise_host::docker::{Predicates, Session};
-use layerwise_host::{Lent, SessionLimits};
+use layerwise_host::{Imports, SessionLimits};
 use layerwise_stores::{Memory, Order as Listing};
 use serde_json::{Value, json};
 
@@ -190,9 +190,9 @@ fn step(parent: Option<&str>, config: &str) -> Step {
 }
 
 fn open(store: Memory, options: Options, meter: &mut Meter) -> Option<Session> {
-    let lent = Lent {
+    let lent = Imports {
         images: Arc::new(store),
-        ..Lent::default()
+        ..Imports::default()
     };
     let session = crate::engine().docker(lent, options, SessionLimits::default());
     let spent = session.as_ref().ok().and_then(Session::spent);

@@ -9,7 +9,7 @@ use layerwise::semantics::Semantics;
 use layerwise::stacker::{Build, Epoch, HostFacts, LayerDefinition, Options, Places, parse_tag};
 use layerwise_conformance::memory_fs::MemoryFs;
 use layerwise_host::stacker::{Functions, Session};
-use layerwise_host::{Lent, SessionLimits};
+use layerwise_host::{Imports, SessionLimits};
 use serde_json::{Value, json};
 
 use super::{Meter, Shape, digest, members, semantics, texts};
@@ -30,9 +30,9 @@ pub const SHAPES: &[(&str, Shape)] = &[
 const PLAIN: &str = "l";
 
 fn functions(files: MemoryFs) -> Functions {
-    let lent = Lent {
+    let lent = Imports {
         files: Arc::new(files),
-        ..Lent::default()
+        ..Imports::default()
     };
     let limits = SessionLimits::default();
     crate::engine()
@@ -67,9 +67,9 @@ fn options(draw: &mut Draw) -> Options {
 }
 
 fn open(files: &Arc<MemoryFs>, options: Options, meter: &mut Meter) -> Option<Session> {
-    let lent = Lent {
+    let lent = Imports {
         files: Arc::<MemoryFs>::clone(files),
-        ..Lent::default()
+        ..Imports::default()
     };
     let session = crate::engine().stacker(lent, options, SessionLimits::default());
     let spent = session.as_ref().ok().and_then(Session::spent);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use layerwise_registry::{Keys, Options, Repositories, Retry, Rooted, Timeouts};
+use layerwise_registry::{Keychain, Options, Repositories, Retry, Rooted, Timeouts};
 
 /// What is outside; its digest and size are nobody's business either.
 pub const SECRET: &str = "a secret that is in no layer";
@@ -54,7 +54,7 @@ impl Ground {
     pub fn open(&self, change: impl FnOnce(Options) -> Options) -> Repositories {
         let paths = Arc::new(Rooted::open(&self.0).expect("the ground"));
         let quick = Options::default()
-            .keys(Keys::none())
+            .keychain(Keychain::none())
             .paths(paths)
             .scratch(&self.0)
             .retry(Retry {

@@ -17,7 +17,7 @@ use super::refusal::refused;
 use super::retry::Trouble;
 use super::{Remote, Repository, uri};
 use crate::failures;
-use crate::keys::Credentials;
+use crate::keychain::Credentials;
 
 /// The most that a token service may say.
 const LONGEST: u64 = 1 << 20;
@@ -234,7 +234,7 @@ impl Remote {
 
     fn credentials(&self, host: &str, scope: Scope<'_>) -> Result<Option<Credentials>, Failure> {
         let patience = self.options.timeouts.helper;
-        self.options.keys.find(host, scope.path, patience)
+        self.options.keychain.find(host, scope.path, patience)
     }
 }
 

@@ -19,7 +19,7 @@ use layerwise::host::{
     Transfer,
 };
 use layerwise::oci::{Descriptor, sha256};
-use layerwise_registry::{Keys, Options, Repositories, Retry, Rooted, Timeouts};
+use layerwise_registry::{Keychain, Options, Repositories, Retry, Rooted, Timeouts};
 
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -76,7 +76,7 @@ impl Drop for Dir {
 /// Options that wait for nothing long and know no credentials.
 pub fn options() -> Options {
     Options::default()
-        .keys(Keys::none())
+        .keychain(Keychain::none())
         .retry(Retry {
             attempts: 3,
             first_pause: Duration::from_millis(1),

@@ -1,0 +1,174 @@
+//! The picture in a page: what it shows, numbers, and findings that lead to their
+//! boxes.
+
+use std::fmt::Write as _;
+
+use layerwise::buildkit::{Report, Severity, rules, severity};
+use layerwise::explain::Finding;
+
+use super::model::Model;
+use super::place::place;
+use super::svg::{self, Use, xml};
+use crate::buildkit::found::Found;
+use crate::buildkit::inspect::{Standings, standings};
+use crate::buildkit::show;
+
+/// Findings that are listed.
+const LISTED: usize = 200;
+
+/// Nothing is fetched and nothing runs.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
+const STYLE: &str = "\
+:root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--edge:#d0d7de;--ground:#fff;--panel:#f6f8fa;--link:#0969da;--warn:#9a6700;--bad:#cf222e}\
+@media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9198a1;--edge:#30363d;--ground:#0d1117;--panel:#161b22;--link:#4493f8;--warn:#d29922;--bad:#f85149}}\
+body{margin:0;font:14px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground)}\
+header,section{padding:16px 24px}h1{font-size:19px;margin:0 0 4px;overflow-wrap:anywhere}h2{font-size:15px;margin:0 0 8px}\
+.soft{color:var(--soft)}code{font:12px ui-monospace,monospace;overflow-wrap:anywhere}\
+dl{display:flex;flex-wrap:wrap;gap:8px 28px;margin:12px 0 0}dt{color:var(--soft);font-size:12px}dd{margin:0;font-weight:600}\
+.legend{display:flex;flex-wrap:wrap;gap:6px 24px;margin:14px 0 0;padding:0;list-style:none}\
+.legend i{display:inline-block;width:22px;height:13px;border:1.5px solid;border-radius:3px;vertical-align:-2px;margin-right:7px}\
+.picture{overflow:auto;border-block:1px solid var(--edge);max-height:80vh;padding:0}\
+.picture svg{display:block;margin:auto}\
+table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:5px 12px 5px 0;border-bottom:1px solid var(--edge)}\
+th{color:var(--soft);font-weight:500;font-size:12px}a{color:var(--link)}td.warning{color:var(--warn);font-weight:600}td.error{color:var(--bad);font-weight:600}\
+.note{background:var(--panel);border-left:4px solid var(--warn);padding:8px 12px;margin:12px 0 0}.bad{border-color:var(--bad)}";
+
+/// The page of a cache.
+pub fn write(cache: &str, found: &Found, report: &Report, model: &Model) -> String {
+    let mut html =
+        String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    let _ = writeln!(
+        html,
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{}: cache chains</title>\n<style>{STYLE}</style>\n</head>\n<body>",
+        xml(cache)
+    );
+    let _ = writeln!(
+        html,
+        "<header>\n<h1>{}</h1>\n<div class=\"soft\">manifest <code>{}</code></div>",
+        xml(cache),
+        xml(found.manifest().map_or("none", |manifest| &manifest.digest))
+    );
+    let Standings {
+        hit,
+        broken,
+        key,
+        dead,
+    } = standings(&report.verdicts);
+    let numbers = &report.statistics;
+    let facts = [
+        ("records", format!("{}", hit + broken + key + dead)),
+        (
+            "hit / broken / key / dead",
+            format!("{hit} / {broken} / {key} / {dead}"),
+        ),
+        (
+            "roots / leaves",
+            format!("{} / {}", numbers.roots, numbers.leaves),
+        ),
+        ("deepest chain", numbers.depth.to_string()),
+        ("results", numbers.results.to_string()),
+        (
+            "layers",
+            format!("{}, {}", numbers.blobs, show::bytes(numbers.bytes)),
+        ),
+        ("findings", report.findings.len().to_string()),
+    ];
+    html.push_str("<dl>");
+    for (name, value) in facts {
+        let _ = write!(html, "<div><dt>{name}</dt><dd>{}</dd></div>", xml(&value));
+    }
+    html.push_str("</dl>\n<ul class=\"legend\">");
+    for (fill, edge, words) in [
+        (
+            "#dafbe1",
+            "#1a7f37",
+            "hit: it can be reached and a complete result is there",
+        ),
+        (
+            "#ffebe9",
+            "#cf222e",
+            "broken: a result has a layer that is not there",
+        ),
+        (
+            "#ddf4ff",
+            "#0969da",
+            "key: it can be reached and has no result",
+        ),
+        ("#f0e4e4", "#82605f", "dead: no lookup reaches it"),
+    ] {
+        let _ = write!(
+            html,
+            "<li><i style=\"background:{fill};border-color:{edge}\"></i>{words}</li>"
+        );
+    }
+    html.push_str("</ul>\n");
+    let refused = |finding: &Finding| severity(&finding.code) == Some(Severity::Error);
+    if report.findings.iter().any(refused) {
+        html.push_str("<p class=\"note bad\">Importers refuse this cache or lose part of it; the findings below say why.</p>\n");
+    }
+    if model.left_out > 0 {
+        let _ = writeln!(
+            html,
+            "<p class=\"note\">{} of {} records are not drawn: the first rows and what has findings are. <code>--boxes</code> draws more.</p>",
+            model.left_out, model.records
+        );
+    }
+    html.push_str("<p class=\"soft\">Lines lead down from what a record stands on; sizes are of the whole chain. Hover over a box, or tab to it, for everything about it.</p>\n</header>\n<div class=\"picture\" tabindex=\"0\" role=\"region\" aria-label=\"chains\">\n");
+    html.push_str(&svg::write(model, &place(model), Use::InPage));
+    html.push_str("</div>\n");
+    findings(&mut html, report, model);
+    html.push_str("</body>\n</html>\n");
+    html
+}
+
+fn findings(html: &mut String, report: &Report, model: &Model) {
+    let graded = show::graded(&report.findings);
+    let _ = writeln!(html, "<section>\n<h2>Findings</h2>");
+    if graded.is_empty() {
+        html.push_str("<p>None.</p>\n</section>\n");
+        return;
+    }
+    let catalogue = rules();
+    html.push_str("<table><thead><tr><th>severity</th><th>code</th><th>where</th><th>what it means</th></tr></thead><tbody>\n");
+    for entry in graded.iter().take(LISTED) {
+        let finding = entry.finding;
+        let name = show::name(entry.severity);
+        let rule = catalogue.iter().find(|rule| rule.code == finding.code);
+        let meaning = rule.map_or(String::new(), |rule| {
+            format!(
+                "{}<br><span class=\"soft\">{}</span>",
+                xml(rule.meaning),
+                xml(rule.advice)
+            )
+        });
+        let subject = xml(&svg::short(&finding.subject));
+        let place = match anchor(model, &finding.subject) {
+            Some(id) => format!("<a href=\"#{id}\">{subject}</a>"),
+            None => subject,
+        };
+        let _ = writeln!(
+            html,
+            "<tr><td class=\"{name}\">{name}</td><td><code>{}</code></td><td><code>{place}</code></td><td>{meaning}</td></tr>",
+            xml(&finding.code)
+        );
+    }
+    html.push_str("</tbody></table>\n");
+    if let Some(more) = graded.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        let _ = writeln!(
+            html,
+            "<p class=\"soft\">and {more} more; <code>layerwise buildkit inspect</code> lists them.</p>"
+        );
+    }
+    html.push_str("</section>\n");
+}
+
+/// The box of the record that a finding is about.
+fn anchor(model: &Model, subject: &str) -> Option<String> {
+    let record = super::model::record_of(subject)?;
+    let one = model
+        .boxes
+        .iter()
+        .find(|one| one.records.contains(&record))?;
+    Some(svg::id(one))
+}

@@ -1,0 +1,428 @@
+//! What people type for a cache: a reference, the words that builders take, a
+//! directory, a tar file, or the config of a cache that has no manifest.
+
+use std::path::{Path, PathBuf};
+
+use crate::failed::Failed;
+
+/// The index of an image layout.
+const INDEX: &str = "index.json";
+
+/// Where a cache is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// What the registries and layout directories take.
+    Reference(String),
+    /// A manifest in a layout directory, which its index need not name.
+    Digest {
+        /// The directory.
+        directory: PathBuf,
+        /// Of the manifest.
+        digest: String,
+    },
+    /// An image layout in a tar file.
+    Archive {
+        /// The file.
+        file: PathBuf,
+        /// The name or the digest of an entry; none for the only one.
+        name: Option<String>,
+    },
+    /// A config that no manifest goes with.
+    Config(PathBuf),
+}
+
+/// Where a cache is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// What the registries and layout directories take.
+    pub reference: String,
+    /// Attributes of the form of the manifest.
+    pub form: Vec<(String, String)>,
+}
+
+/// Reads what was typed for a cache that is there.
+pub fn cache(text: &str) -> Result<Wanted, Failed> {
+    if let Some(file) = text.strip_prefix("config:") {
+        return Ok(Wanted::Config(some("config:FILE", text, file)?));
+    }
+    for prefix in ["archive:", "oci-archive:", "docker-archive:"] {
+        if let Some(rest) = text.strip_prefix(prefix) {
+            return archive(text, rest);
+        }
+    }
+    if text.starts_with("oci:") || text.starts_with("docker://") {
+        return Ok(Wanted::Reference(text.to_owned()));
+    }
+    if let Some(attributes) = attributes(text)? {
+        return from_attributes(text, attributes);
+    }
+    let path = Path::new(text);
+    if path.is_dir() {
+        return directory(text, path);
+    }
+    if text.ends_with(".tar") {
+        return archive(text, text);
+    }
+    if text.ends_with(".json") {
+        return Err(Failed::usage(format!(
+            "{text:?} is no reference: for the config of a cache that has no manifest, as \
+             type=gha, s3 and azblob keep it, type config:{text}"
+        )));
+    }
+    if is_path(text) {
+        let why = if path.exists() {
+            "it is a file: type archive:FILE for a layout in a tar file, or config:FILE"
+        } else {
+            "there is no such directory or file"
+        };
+        return Err(Failed::usage(format!("{text:?} is no cache: {why}")));
+    }
+    Ok(Wanted::Reference(text.to_owned()))
+}
+
+/// Reads what was typed for a cache that is to be written.
+pub fn target(text: &str) -> Result<Target, Failed> {
+    if let Some(attributes) = attributes(text)? {
+        return to_attributes(text, attributes);
+    }
+    if ["config:", "archive:", "oci-archive:", "docker-archive:"]
+        .iter()
+        .any(|prefix| text.starts_with(prefix))
+    {
+        let why =
+            "a cache is written into a registry, host/name:tag, or a directory, oci:DIR[:TAG]";
+        return Err(Failed::usage(format!("{text:?} cannot be written: {why}")));
+    }
+    let reference = match is_path(text) && !text.starts_with("oci:") {
+        // No registry is called like that.
+        true => layout(text, Path::new(text), None)?,
+        false => text.to_owned(),
+    };
+    Ok(Target {
+        reference,
+        form: Vec::new(),
+    })
+}
+
+fn is_path(text: &str) -> bool {
+    ["/", "./", "../"]
+        .iter()
+        .any(|start| text.starts_with(start))
+        || text == "."
+        || text == ".."
+}
+
+fn some(form: &str, text: &str, path: &str) -> Result<PathBuf, Failed> {
+    if path.is_empty() {
+        return Err(Failed::usage(format!("{text:?} names no file: {form}")));
+    }
+    Ok(PathBuf::from(path))
+}
+
+/// `FILE`, `FILE:NAME` or `FILE@DIGEST`.
+fn archive(text: &str, rest: &str) -> Result<Wanted, Failed> {
+    let whole = Path::new(rest).exists();
+    let digest = rest
+        .rsplit_once('@')
+        .filter(|(_, digest)| digest.contains(':'));
+    let named = digest.or_else(|| rest.split_once(':')).filter(|_| !whole);
+    let (file, name) = match named {
+        Some((file, name)) => (file, Some(name.to_owned())),
+        None => (rest, None),
+    };
+    Ok(Wanted::Archive {
+        file: some("archive:FILE[:NAME]", text, file)?,
+        name,
+    })
+}
+
+fn directory(text: &str, path: &Path) -> Result<Wanted, Failed> {
+    if path.join(INDEX).is_file() {
+        return layout(text, path, None).map(Wanted::Reference);
+    }
+    if is_path(text) {
+        return Err(Failed::usage(format!(
+            "{text:?} is a directory without {INDEX}: a cache by type=local has one"
+        )));
+    }
+    // A repository can have the name of a directory that is here by chance.
+    Ok(Wanted::Reference(text.to_owned()))
+}
+
+/// The reference of a layout directory.
+fn layout(text: &str, path: &Path, tag: Option<&str>) -> Result<String, Failed> {
+    let path = path.display().to_string();
+    if path.contains([':', '@']) || path.is_empty() {
+        return Err(Failed::usage(format!(
+            "{text:?}: the path of a layout directory has no colon and no @; \
+             give it another name, such as one by a symbolic link"
+        )));
+    }
+    Ok(match tag {
+        Some(tag) => format!("oci:{path}:{tag}"),
+        None => format!("oci:{path}"),
+    })
+}
+
+type Attributes = Vec<(String, String)>;
+
+/// The attributes of `type=…,name=value,…`; none for another text. Fields are
+/// those of CSV, as builders read them.
+fn attributes(text: &str) -> Result<Option<Attributes>, Failed> {
+    let first = text.trim_start_matches('"').split(['=', ',']).next();
+    let known = ["type", "ref", "src", "dest", "tag", "digest"];
+    if !text.contains('=') || !first.is_some_and(|first| known.contains(&first)) {
+        return Ok(None);
+    }
+    let mut attributes: Attributes = Vec::new();
+    for field in fields(text) {
+        let Some((name, value)) = field.split_once('=') else {
+            let why = format!("{field:?} is not NAME=VALUE");
+            return Err(Failed::usage(format!("{text:?}: {why}")));
+        };
+        if attributes.iter().any(|(known, _)| known == name) {
+            return Err(Failed::usage(format!("{text:?} gives {name} twice")));
+        }
+        attributes.push((name.to_owned(), value.to_owned()));
+    }
+    Ok(Some(attributes))
+}
+
+/// Fields between commas; in quotes a comma is part of a field, and two quotes are
+/// one.
+fn fields(text: &str) -> Vec<String> {
+    let mut fields = Vec::new();
+    let mut field = String::new();
+    let mut quoted = false;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' if quoted && characters.next_if_eq(&'"').is_some() => field.push('"'),
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(std::mem::take(&mut field)),
+            other => field.push(other),
+        }
+    }
+    fields.push(field);
+    fields
+}
+
+fn take(attributes: &mut Attributes, name: &str) -> Option<String> {
+    let at = attributes.iter().position(|(known, _)| known == name)?;
+    Some(attributes.remove(at).1)
+}
+
+fn from_attributes(text: &str, mut given: Attributes) -> Result<Wanted, Failed> {
+    let kind = take(&mut given, "type").unwrap_or_default();
+    let wanted = match kind.as_str() {
+        "registry" => {
+            let reference = needed(text, &mut given, &["ref"])?;
+            Wanted::Reference(in_registry(text, reference)?)
+        }
+        "local" => {
+            let directory = needed(text, &mut given, &["src", "dest"])?;
+            let tag = take(&mut given, "tag");
+            match take(&mut given, "digest") {
+                Some(digest) => Wanted::Digest {
+                    directory: PathBuf::from(directory),
+                    digest,
+                },
+                None => {
+                    let tag = tag.as_deref().unwrap_or("latest");
+                    let path = Path::new(&directory);
+                    Wanted::Reference(layout(text, path, Some(tag))?)
+                }
+            }
+        }
+        other => return Err(elsewhere(text, other)),
+    };
+    match given.first() {
+        None => Ok(wanted),
+        Some((name, _)) => Err(Failed::usage(format!(
+            "{text:?}: {name} does not say where a cache is; leave it out"
+        ))),
+    }
+}
+
+fn to_attributes(text: &str, mut given: Attributes) -> Result<Target, Failed> {
+    let kind = take(&mut given, "type").unwrap_or_default();
+    let reference = match kind.as_str() {
+        "registry" => {
+            let reference = needed(text, &mut given, &["ref"])?;
+            in_registry(text, reference)?
+        }
+        "local" => {
+            let directory = needed(text, &mut given, &["dest"])?;
+            let tag = take(&mut given, "tag");
+            let tag = tag.as_deref().unwrap_or("latest");
+            layout(text, Path::new(&directory), Some(tag))?
+        }
+        other => return Err(elsewhere(text, other)),
+    };
+    let mut form = Vec::new();
+    for (name, value) in given {
+        match name.as_str() {
+            "oci-mediatypes" | "image-manifest" => form.push((name, value)),
+            "mode" => {
+                return Err(Failed::usage(format!(
+                    "{text:?}: an export has every record it was given; leave mode out"
+                )));
+            }
+            _ => {
+                return Err(Failed::usage(format!(
+                    "{text:?}: {name} is not known; oci-mediatypes and image-manifest are"
+                )));
+            }
+        }
+    }
+    Ok(Target { reference, form })
+}
+
+fn needed(text: &str, given: &mut Attributes, names: &[&str]) -> Result<String, Failed> {
+    let found = names.iter().find_map(|name| take(given, name));
+    match (found.filter(|value| !value.is_empty()), names.first()) {
+        (Some(value), _) => Ok(value),
+        (None, first) => {
+            let name = first.copied().unwrap_or_default();
+            Err(Failed::usage(format!("{text:?} has no {name}=")))
+        }
+    }
+}
+
+/// What is said to be in a registry is nothing else.
+fn in_registry(text: &str, reference: String) -> Result<String, Failed> {
+    if reference.starts_with("oci:") {
+        let why = "a directory is type=local,src=DIR";
+        return Err(Failed::usage(format!("{text:?}: {why}")));
+    }
+    Ok(reference)
+}
+
+/// Caches that are in no registry and no directory.
+fn elsewhere(text: &str, kind: &str) -> Failed {
+    let object = match kind {
+        "" => return Failed::usage(format!("{text:?} has no type=registry or type=local")),
+        "inline" => {
+            let why = "an inline cache is in its image: type=registry,ref=IMAGE";
+            return Failed::usage(format!("{text:?}: {why}"));
+        }
+        "gha" => "the newest cache entry whose key begins with index-SCOPE",
+        "s3" => "the object manifests/NAME below the prefix",
+        "azblob" => "the blob manifests/NAME below the prefix",
+        other => {
+            let why = "registry, local, and the config of gha, s3 or azblob by config:FILE are";
+            return Failed::usage(format!("{text:?}: type {other:?} is not known; {why}"));
+        }
+    };
+    Failed::usage(format!(
+        "{text:?}: download its config, which is {object}, and give it as config:FILE"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reference(text: &str) -> Wanted {
+        Wanted::Reference(text.to_owned())
+    }
+
+    fn archive(file: &str, name: Option<&str>) -> Wanted {
+        Wanted::Archive {
+            file: file.into(),
+            name: name.map(ToOwned::to_owned),
+        }
+    }
+
+    #[test]
+    fn what_people_have_is_understood() {
+        for (text, want) in [
+            ("host/name:tag", reference("host/name:tag")),
+            ("docker://host/name", reference("docker://host/name")),
+            ("oci:dir:tag", reference("oci:dir:tag")),
+            ("type=registry,ref=host/a:b", reference("host/a:b")),
+            ("ref=host/a:b,type=registry", reference("host/a:b")),
+            ("type=local,src=dir", reference("oci:dir:latest")),
+            ("type=local,src=dir,tag=v1", reference("oci:dir:v1")),
+            ("type=local,dest=dir", reference("oci:dir:latest")),
+            (r#""type=local","src=a,b""#, reference("oci:a,b:latest")),
+            (
+                "type=local,src=dir,digest=sha256:12",
+                Wanted::Digest {
+                    directory: "dir".into(),
+                    digest: "sha256:12".into(),
+                },
+            ),
+            ("none/there.tar", archive("none/there.tar", None)),
+            ("archive:x:v1", archive("x", Some("v1"))),
+            ("oci-archive:x", archive("x", None)),
+            ("docker-archive:x@sha256:1", archive("x", Some("sha256:1"))),
+            ("config:x.json", Wanted::Config("x.json".into())),
+        ] {
+            assert_eq!(cache(text).unwrap(), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_answered_with_what_to_type() {
+        for (text, want) in [
+            ("type=gha,scope=x", "config:FILE"),
+            ("type=s3,bucket=x", "manifests/NAME"),
+            ("type=azblob,name=x", "config:FILE"),
+            ("type=inline", "type=registry,ref=IMAGE"),
+            ("type=registry", "has no ref="),
+            ("type=registry,ref=", "has no ref="),
+            ("type=registry,ref=oci:x", "type=local,src=DIR"),
+            ("type=registry,ref=x,mode=max", "leave it out"),
+            ("type=local,src=a:b", "no colon"),
+            ("type=local,src=a,src=b", "twice"),
+            ("type=nowhere", "not known"),
+            ("type=registry,x", "NAME=VALUE"),
+            ("ref=x", "type=registry"),
+            ("config.json", "config:config.json"),
+            ("config:", "config:FILE"),
+            ("./none", "no such"),
+        ] {
+            let failed = cache(text).unwrap_err();
+            assert_eq!(failed.kind, "usage", "{text}");
+            assert!(failed.message.contains(want), "{text}: {}", failed.message);
+        }
+    }
+
+    #[test]
+    fn targets_are_what_exporters_take() {
+        let form = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter();
+            pairs
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect()
+        };
+        for (text, reference, pairs) in [
+            ("host/a:b", "host/a:b", &[][..]),
+            ("oci:dir:x", "oci:dir:x", &[]),
+            ("/a/dir", "oci:/a/dir", &[]),
+            ("type=local,dest=d", "oci:d:latest", &[]),
+            (
+                "type=registry,ref=h/a:b,image-manifest=false",
+                "h/a:b",
+                &[("image-manifest", "false")],
+            ),
+        ] {
+            let want = Target {
+                reference: reference.to_owned(),
+                form: form(pairs),
+            };
+            assert_eq!(target(text).unwrap(), want, "{text}");
+        }
+        for text in [
+            "type=registry,ref=x,mode=max",
+            "type=registry,ref=x,compression=zstd",
+            "type=local,src=d",
+            "type=gha",
+            "config:x",
+            "archive:x.tar",
+        ] {
+            assert_eq!(target(text).unwrap_err().kind, "usage", "{text}");
+        }
+    }
+}

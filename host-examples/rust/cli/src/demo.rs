@@ -1,0 +1,89 @@
+//! `layerwise demo`: decisions of all systems on sample data, made by the
+//! component. One file a system; each gives a hit, and a miss with its reasons.
+
+mod buildkit;
+mod buildpacks;
+mod docker;
+mod stacker;
+
+use layerwise_host::Engine;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::args::Global;
+use super::failed::Failed;
+use super::page::Page;
+use super::reply::{Exit, Reply, Style};
+
+/// What `--help` says about the output.
+pub const HELP: &str = r#"Needs nothing: images, registries and files are in memory. --json prints one document, absent
+members as null: {"schema": "layerwise/demo/1", "scenes": [{"system", "title", "command", ...}]}.
+Further members of a scene are named and written as in the document of its command; see
+`layerwise COMMAND --help`. Scenes of `docker` also have "parent" and "config"."#;
+
+#[derive(Serialize)]
+struct Document {
+    schema: &'static str,
+    scenes: Vec<Scene>,
+}
+
+/// One decision.
+#[derive(Serialize)]
+struct Scene {
+    system: &'static str,
+    title: &'static str,
+    /// The command line that asks the same of real things.
+    command: &'static str,
+    /// What was asked and answered, as documents have it.
+    #[serde(flatten)]
+    members: Map<String, Value>,
+    /// The same as text.
+    #[serde(skip)]
+    show: Box<dyn Fn(&mut Page)>,
+}
+
+/// What a system shows.
+type Scenes = fn(&Engine) -> Result<Vec<Scene>, Failed>;
+
+const SYSTEMS: &[Scenes] = &[
+    docker::scenes,
+    buildpacks::scenes,
+    buildkit::scenes,
+    stacker::scenes,
+];
+
+/// Makes the decisions.
+pub fn run(global: &Global, style: Style) -> Result<Reply, Failed> {
+    let engine = crate::io::engine(global)?;
+    let mut scenes = Vec::new();
+    for system in SYSTEMS {
+        scenes.extend(system(&engine)?);
+    }
+    let document = Document {
+        schema: "layerwise/demo/1",
+        scenes,
+    };
+    Reply::of(style, Exit::Done, &document, show)
+}
+
+fn show(page: &mut Page, document: &Document) {
+    for (index, scene) in document.scenes.iter().enumerate() {
+        page.gap();
+        page.line(&format!("{}. {}", index + 1, scene.title));
+        (scene.show)(page);
+    }
+    page.gap();
+    page.line(
+        "`layerwise rule CODE` says what a code means; `layerwise COMMAND --help` how to ask",
+    );
+    page.line("the same of real things.");
+}
+
+/// Members of a scene.
+fn members(document: &impl Serialize) -> Result<Map<String, Value>, Failed> {
+    match serde_json::to_value(document) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(other) => Err(Failed::new("other", format!("not an object: {other}"))),
+        Err(error) => Err(Failed::new("other", format!("cannot write json: {error}"))),
+    }
+}

@@ -1,0 +1,163 @@
+//! The program `layerwise`: reads arguments, calls the library, prints.
+//!
+//! One module a command; each answers a reply and prints nothing itself. Exit
+//! codes: 0 hit or done, 1 miss, 2 usage, 3 error.
+
+mod args;
+mod buildkit;
+mod buildpacks;
+mod conformance;
+mod demo;
+mod docker;
+mod failed;
+mod interrupt;
+mod io;
+mod lend;
+mod limits;
+mod page;
+mod record;
+mod replay;
+mod reply;
+mod rule;
+mod scenario;
+mod stacker;
+mod text;
+mod typed;
+mod why;
+
+use std::env;
+use std::io::{
+    ErrorKind as IoErrorKind, IsTerminal as _, Result as IoResult, Write, stderr, stdout,
+};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use layerwise_host::{COMPONENT_SHA256, TARGET, TARGET_FEATURES};
+use serde_json::json;
+
+use args::{Cli, Command, DockerCommand};
+use failed::Failed;
+use reply::{Exit, Reply, Style};
+
+fn main() -> ExitCode {
+    let json = env::args_os().any(|argument| argument == "--json");
+    let reply = match Cli::try_parse_from(typed::arguments(env::args_os())) {
+        Ok(cli) => reply(&cli),
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => version(json),
+        Err(error) => usage(&typed::suggest(error, env::args_os()), json),
+    };
+    let exit = print(&reply, stdout().lock(), stderr().lock());
+    ExitCode::from(exit.code())
+}
+
+/// Prints a reply and answers how the command ended. What was done is done, but
+/// nobody may take it for said when it was not.
+fn print(reply: &Reply, mut stdout: impl Write, mut stderr: impl Write) -> Exit {
+    let complained = put(&mut stderr, &reply.stderr);
+    let answered = put(&mut stdout, &reply.stdout);
+    let Err(error) = &answered else {
+        return if complained.is_ok() {
+            reply.exit
+        } else {
+            Exit::Error
+        };
+    };
+    let failed = Failed::unwritable("to standard output", error);
+    let complaint = Reply::failed(&failed, false);
+    // There is no further place to complain at; the exit code remains.
+    let _ = put(&mut stderr, &complaint.stderr);
+    complaint.exit
+}
+
+/// Writes all of a text. A reader that went away, such as `head`, has what it
+/// wanted.
+fn put(stream: &mut impl Write, text: &str) -> IoResult<()> {
+    match stream
+        .write_all(text.as_bytes())
+        .and_then(|()| stream.flush())
+    {
+        Err(error) if error.kind() == IoErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// What a command says, whether it could do its work or not.
+fn reply(cli: &Cli) -> Reply {
+    let style = Style {
+        json: cli.global.json,
+        verbose: cli.global.verbose,
+        terminal: stdout().is_terminal(),
+    };
+    run(cli, style).unwrap_or_else(|failed| Reply::failed(&failed, style.json))
+}
+
+fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Docker(command) => match &**command {
+            DockerCommand::Lookup(args) => docker::lookup(global, args, style),
+            DockerCommand::Plan(args) => docker::plan(global, args, style),
+            DockerCommand::Explain(args) => docker::explain(global, args, style),
+            DockerCommand::History(args) => docker::history(global, args, style),
+            DockerCommand::Adopt(args) => docker::adopt(args, style),
+        },
+        Command::Buildpacks(command) => buildpacks::run(global, command, style),
+        Command::Stacker(command) => stacker::run(global, command, style),
+        Command::Buildkit(command) => buildkit::run(global, command, style),
+        Command::Conformance(args) => conformance::run(global, args, style),
+        Command::Record(args) => record::run(global, args, style),
+        Command::Replay(args) => replay::run(global, args, style),
+        Command::Scenario(args) => scenario::run(global, args, style),
+        Command::Rule(args) => rule::run(args, style),
+        Command::Demo => demo::run(global, style),
+    }
+}
+
+/// The version; with `--verbose` or `--json` also which component is inside, by its
+/// SHA-256, and what its machine code was compiled for.
+fn version(json: bool) -> Reply {
+    let version = env!("CARGO_PKG_VERSION");
+    let compiler = cfg!(feature = "compiler");
+    if json {
+        let document = json!({
+            "version": version,
+            "component": {
+                "digest": format!("sha256:{COMPONENT_SHA256}"),
+                "target": TARGET,
+                "features": TARGET_FEATURES.split_whitespace().collect::<Vec<_>>(),
+            },
+            "compiler": compiler,
+        });
+        return Reply::new(Exit::Done, format!("{document:#}\n"));
+    }
+    let mut text = format!("layerwise {version}\n");
+    if env::args_os().any(|argument| argument == "--verbose" || argument == "-v") {
+        let compiler = if compiler { "with" } else { "without" };
+        text.push_str(&format!(
+            "component  sha256:{COMPONENT_SHA256}\n\
+             code       {TARGET} {TARGET_FEATURES}\n\
+             built      {compiler} a compiler\n"
+        ));
+    }
+    Reply::new(Exit::Done, text)
+}
+
+/// Help and versions are answers; everything else that clap says is a refusal.
+fn usage(error: &clap::Error, json: bool) -> Reply {
+    let text = error.to_string();
+    if !error.use_stderr() {
+        return Reply::new(Exit::Done, text);
+    }
+    // What is wrong, with the arguments it lists; then come usage and tips.
+    let lines: Vec<&str> = text
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(str::trim)
+        .collect();
+    let message = lines.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
+    let mut reply = Reply::failed(&Failed::usage(message), json);
+    reply.stderr = text;
+    reply
+}
