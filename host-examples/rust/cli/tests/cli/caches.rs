@@ -18,7 +18,7 @@ struct Cache {
 /// The path of a file there.
 pub fn path(name: &str) -> String {
     let root = env!("CARGO_MANIFEST_DIR");
-    format!("{root}/../../tests/caches/buildkit/{name}")
+    format!("{root}/../../../tests/caches/buildkit/{name}")
 }
 
 /// Writes a cache into a directory of a name, and answers its path. The layers are
