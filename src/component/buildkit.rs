@@ -35,60 +35,49 @@ impl wit::Guest for Engine {
         Ok(wit::Detected { kind, config })
     }
 
-    fn parse(
-        config: String,
-        descriptors: String,
-        semantics: shared::Semantics,
-        given: Vec<shared::Limit>,
-    ) -> Result<wit::Cache, shared::Error> {
-        let cache = buildkit::parse(&config, &descriptors, &semantics.into(), &limits(given))?;
+    fn read(input: wit::Input, options: wit::ReadOptions) -> Result<wit::Cache, shared::Error> {
+        let semantics = options.semantics.into();
+        let limits = limits(options.limits);
+        let cache = match input {
+            wit::Input::Config(config) => buildkit::parse(
+                &config.text,
+                config.descriptors.as_deref().unwrap_or_default(),
+                &semantics,
+                &limits,
+            )?,
+            wit::Input::Manifest(manifest) => {
+                let (repository, descriptor) = (manifest.repository, manifest.descriptor.into());
+                if options.any_size {
+                    buildkit::open_any_size(&Host, &Host, &repository, &descriptor, &limits)?
+                } else {
+                    buildkit::open(&Host, &Host, &repository, &descriptor, &semantics, &limits)?
+                }
+            }
+        };
         Ok(wit::Cache::new(Cache(cache)))
-    }
-
-    fn open(
-        repository: String,
-        descriptor: shared::Descriptor,
-        semantics: shared::Semantics,
-        given: Vec<shared::Limit>,
-    ) -> Result<wit::Cache, shared::Error> {
-        let cache = buildkit::open(
-            &Host,
-            &Host,
-            &repository,
-            &descriptor.into(),
-            &semantics.into(),
-            &limits(given),
-        )?;
-        Ok(wit::Cache::new(Cache(cache)))
-    }
-
-    fn open_any_size(
-        repository: String,
-        descriptor: shared::Descriptor,
-        given: Vec<shared::Limit>,
-    ) -> Result<wit::Cache, shared::Error> {
-        let (descriptor, given) = (descriptor.into(), limits(given));
-        let cache = buildkit::open_any_size(&Host, &Host, &repository, &descriptor, &given)?;
-        Ok(wit::Cache::new(Cache(cache)))
-    }
-
-    fn verify(
-        config: String,
-        descriptors: String,
-        given: Vec<shared::Limit>,
-    ) -> Result<wit::Report, shared::Error> {
-        Ok(buildkit::verify(&config, &descriptors, &limits(given))?.into())
     }
 
     fn inspect(
-        repository: String,
-        descriptor: shared::Descriptor,
+        input: wit::Input,
         read_layers: bool,
         given: Vec<shared::Limit>,
     ) -> Result<wit::Report, shared::Error> {
-        let (descriptor, given) = (descriptor.into(), limits(given));
-        let report =
-            buildkit::inspect(&Host, &Host, &repository, &descriptor, read_layers, &given)?;
+        let limits = limits(given);
+        let report = match input {
+            wit::Input::Config(config) => buildkit::verify(
+                &config.text,
+                config.descriptors.as_deref().unwrap_or_default(),
+                &limits,
+            )?,
+            wit::Input::Manifest(manifest) => buildkit::inspect(
+                &Host,
+                &Host,
+                &manifest.repository,
+                &manifest.descriptor.into(),
+                read_layers,
+                &limits,
+            )?,
+        };
         Ok(report.into())
     }
 
@@ -96,10 +85,6 @@ impl wit::Guest for Engine {
         let given: Vec<_> = given.into_iter().map(|one| (one.name, one.value)).collect();
         let (oci, image) = buildkit::attributes(&given)?;
         Ok(wit::Form { oci, image })
-    }
-
-    fn rules() -> Vec<shared::Rule> {
-        convert(buildkit::rules())
     }
 }
 
@@ -151,36 +136,22 @@ impl wit::GuestExporter for Exporter {
 }
 
 impl wit::GuestCache for Cache {
-    fn kind(&self) -> String {
-        self.0.kind.clone()
+    fn describe(&self) -> wit::Description {
+        wit::Description {
+            kind: self.0.kind.clone(),
+            config: self.0.config.clone(),
+            findings: convert(self.0.findings.clone()),
+            statistics: self.0.statistics().ok().map(Into::into),
+        }
     }
 
-    fn config(&self) -> String {
-        self.0.config.clone()
-    }
-
-    fn findings(&self) -> Vec<shared::Finding> {
-        convert(self.0.findings.clone())
-    }
-
-    fn records(&self) -> Result<u32, shared::Error> {
-        Ok(self.0.records()?)
-    }
-
-    fn roots(&self) -> Result<Vec<String>, shared::Error> {
-        Ok(self.0.roots()?)
-    }
-
-    fn links(&self) -> Result<Vec<wit::Connection>, shared::Error> {
-        Ok(convert(self.0.links()?))
-    }
-
-    fn offers(&self) -> Result<Vec<wit::Offer>, shared::Error> {
-        Ok(convert(self.0.offers()?))
-    }
-
-    fn statistics(&self) -> Result<wit::Statistics, shared::Error> {
-        Ok(self.0.statistics()?.into())
+    fn contents(&self) -> Result<wit::Contents, shared::Error> {
+        Ok(wit::Contents {
+            records: self.0.records()?,
+            roots: self.0.roots()?,
+            links: convert(self.0.links()?),
+            offers: convert(self.0.offers()?),
+        })
     }
 
     fn lookup(&self, query: wit::Query) -> Result<Vec<String>, shared::Error> {

@@ -52,23 +52,11 @@ impl wit::Guest for Engine {
     fn plan_export(request: wit::ExportRequest) -> Result<wit::ExportPlan, shared::Error> {
         Ok(buildpacks::plan_export(&request.into())?.into())
     }
-
-    fn rules() -> Vec<shared::Rule> {
-        buildpacks::rules().map(Into::into).collect()
-    }
 }
 
 impl wit::GuestCacheImage for CacheImage {
     fn exists(&self) -> bool {
         self.0.borrow().exists()
-    }
-
-    fn name(&self) -> String {
-        self.0.borrow().name().to_owned()
-    }
-
-    fn metadata(&self) -> wit::Retrieval {
-        self.0.borrow().metadata().into()
     }
 
     fn set_metadata(&self, document: String) -> Result<(), shared::Error> {
@@ -104,8 +92,17 @@ impl wit::GuestCacheImage for CacheImage {
         Ok(self.0.borrow_mut().commit()?.into())
     }
 
-    fn state(&self) -> wit::State {
-        self.0.borrow().state().into()
+    fn describe(&self) -> wit::Description {
+        let image = self.0.borrow();
+        let state = image.state();
+        wit::Description {
+            name: image.name().to_owned(),
+            metadata: image.metadata().into(),
+            committed: state.committed,
+            label: state.label,
+            layers: convert(state.layers),
+            digest: state.digest,
+        }
     }
 
     fn explain(&self) -> shared::Explanation {

@@ -23,34 +23,6 @@ impl wit::Guest for Engine {
         Ok(wit::Session::new(Session(RefCell::new(session))))
     }
 
-    fn compare_configs(
-        have: Option<String>,
-        want: Option<String>,
-        semantics: shared::Semantics,
-    ) -> Result<wit::Comparison, shared::Error> {
-        let found = docker::compare_configs(have.as_deref(), want.as_deref(), &semantics.into())?;
-        Ok(wit::Comparison {
-            equal: found.equal,
-            differences: convert(found.differences),
-            overlooked: convert(found.overlooked),
-        })
-    }
-
-    fn match_platforms(
-        builders: Vec<shared::Platform>,
-        images: Vec<shared::Platform>,
-        host_os: String,
-        semantics: shared::Semantics,
-    ) -> Result<Vec<Vec<bool>>, shared::Error> {
-        let (builders, images) = (convert(builders), convert(images));
-        Ok(docker::match_platforms(
-            &builders,
-            &images,
-            &host_os,
-            &semantics.into(),
-        )?)
-    }
-
     fn normalize_platform(platform: shared::Platform, host_os: String) -> shared::Platform {
         docker::normalize_platform(&platform.into(), &host_os).into()
     }
@@ -62,27 +34,6 @@ impl wit::Guest for Engine {
     ) -> Result<Option<shared::Finding>, shared::Error> {
         let found = docker::compare_parent(&document, parent.as_deref(), &semantics.into())?;
         Ok(found.map(Into::into))
-    }
-
-    fn compare_command(
-        entry: String,
-        config: String,
-        semantics: shared::Semantics,
-    ) -> Result<Option<shared::Finding>, shared::Error> {
-        let found = docker::compare_command(&entry, &config, &semantics.into())?;
-        Ok(found.map(Into::into))
-    }
-
-    fn compare_history(a: String, b: String) -> Result<Vec<shared::Difference>, shared::Error> {
-        Ok(convert(docker::compare_history(&a, &b)?))
-    }
-
-    fn layer_of(
-        document: String,
-        index: u32,
-        semantics: shared::Semantics,
-    ) -> Result<Option<String>, shared::Error> {
-        Ok(docker::layer_of(&document, index, &semantics.into())?)
     }
 
     fn recorded_steps(
@@ -103,28 +54,6 @@ impl wit::Guest for Engine {
         })
     }
 
-    fn newest(
-        created: Vec<Option<String>>,
-        semantics: shared::Semantics,
-    ) -> Result<Option<u32>, shared::Error> {
-        Ok(docker::newest(&created, &semantics.into())?)
-    }
-
-    fn parse_time(text: String) -> Result<wit::Timestamp, shared::Error> {
-        let time = docker::parse_time(&text)?;
-        Ok(wit::Timestamp {
-            seconds: time.seconds,
-            nanoseconds: time.nanoseconds,
-            offset: time.offset(),
-            zulu: time.zone == crate::go_json::Zone::Zulu,
-            text: time.to_text(),
-        })
-    }
-
-    fn encode_config(text: String, semantics: shared::Semantics) -> Result<String, shared::Error> {
-        Ok(docker::encode_config(&text, &semantics.into())?)
-    }
-
     fn encode_image(
         text: String,
         order: wit::MemberOrder,
@@ -135,10 +64,6 @@ impl wit::Guest for Engine {
             wit::MemberOrder::Sorted => Order::Sorted,
         };
         Ok(docker::encode_image(&text, order, &semantics.into())?)
-    }
-
-    fn rules() -> Vec<shared::Rule> {
-        convert(docker::rules())
     }
 }
 
@@ -160,12 +85,12 @@ impl wit::GuestSession for Session {
         Ok(self.0.borrow_mut().explain(&step.into())?.into())
     }
 
-    fn sources(&self) -> Vec<String> {
-        self.0.borrow().sources()
-    }
-
-    fn skipped(&self) -> Vec<shared::Finding> {
-        convert(self.0.borrow().skipped().to_vec())
+    fn describe(&self) -> wit::Description {
+        let session = self.0.borrow();
+        wit::Description {
+            sources: session.sources(),
+            skipped: convert(session.skipped().to_vec()),
+        }
     }
 }
 

@@ -9,9 +9,8 @@ use super::imports::Host;
 use super::types::{convert, limits};
 use crate::prelude::*;
 use crate::stacker::{
-    self, Answer, BaseTag, Build, Change, ChangeKind, Effect, Epoch, Equality, FileHash, HostFacts,
-    LayerDefinition, LayerText, LayerType, Opened, Options, Outcome, Places, Pruned, Renaming,
-    State, Stored, Writing,
+    self, Answer, Build, Change, ChangeKind, Effect, Epoch, HostFacts, LayerDefinition, Options,
+    Outcome, Places, Pruned, Renaming, State, Stored, Writing,
 };
 
 /// The host that all sessions of this instance borrow.
@@ -27,69 +26,25 @@ impl wit::Guest for Engine {
         let session = stacker::Session::open(&HOST, &HOST, options.into())?;
         Ok(wit::Session::new(Session(RefCell::new(session))))
     }
-
-    fn hash_value(
-        name: String,
-        value: String,
-        semantics: shared::Semantics,
-    ) -> Result<u64, shared::Error> {
-        Ok(stacker::hash_value(&name, &value, &semantics.into())?)
-    }
-
-    fn vis(name: String) -> String {
-        stacker::vis(&name)
-    }
-
-    fn unvis(text: String) -> Result<String, shared::Error> {
-        Ok(stacker::unvis(&text)?)
-    }
-
-    fn hash_file(path: String) -> Result<wit::FileHash, shared::Error> {
-        Ok(stacker::hash_file(&HOST, &path)?.into())
-    }
-
-    fn tree_text(root: String, host: wit::Host) -> Result<String, shared::Error> {
-        Ok(stacker::tree_text(&HOST, &root, &host.into())?)
-    }
-
-    fn compare_tree(stored: String, root: String) -> Result<Vec<wit::Change>, shared::Error> {
-        Ok(convert(stacker::compare_tree(&HOST, &stored, &root)?))
-    }
-
-    fn parse_layer_type(text: String) -> Result<wit::LayerType, shared::Error> {
-        Ok(stacker::parse_layer_type(&text)?.into())
-    }
-
-    fn parse_tag(
-        source: String,
-        semantics: shared::Semantics,
-    ) -> Result<wit::BaseTag, shared::Error> {
-        Ok(stacker::parse_tag(&source, &semantics.into())?.into())
-    }
-
-    fn encode_layer(
-        definition: String,
-        semantics: shared::Semantics,
-    ) -> Result<wit::LayerText, shared::Error> {
-        Ok(stacker::encode_layer(&definition, &semantics.into())?.into())
-    }
-
-    fn compare_layers(
-        have: String,
-        want: String,
-        semantics: shared::Semantics,
-    ) -> Result<wit::Equality, shared::Error> {
-        Ok(stacker::compare_layers(&have, &want, &semantics.into())?.into())
-    }
-
-    fn rules() -> Vec<shared::Rule> {
-        convert(stacker::rules())
-    }
 }
 
 impl wit::GuestSession for Session {
-    fn opened(&self) -> wit::Opened {
-        self.0.borrow().opened().clone().into()
+    fn describe(&self) -> wit::Description {
+        let session = self.0.borrow();
+        let opened = session.opened().clone();
+        wit::Description {
+            entries: session.entries(),
+            state: match opened.state {
+                State::Absent => wit::State::Absent,
+                State::Loaded => wit::State::Loaded,
+                State::VersionMismatch => wit::State::VersionMismatch,
+                State::Unreadable => wit::State::Unreadable,
+            },
+            found: opened.found,
+            pruned: convert(opened.pruned),
+            effects: convert(opened.effects),
+            notes: convert(opened.notes),
+        }
     }
 
     fn define(&self, definitions: Vec<wit::Definition>) -> Result<(), shared::Error> {
@@ -131,10 +86,6 @@ impl wit::GuestSession for Session {
 
     fn causes(&self) -> Vec<shared::Finding> {
         convert(self.0.borrow().causes().to_vec())
-    }
-
-    fn entries(&self) -> Vec<String> {
-        self.0.borrow().entries()
     }
 
     fn entry(&self, name: String) -> Option<String> {
@@ -187,23 +138,6 @@ impl From<wit::Host> for HostFacts {
             machine: host.machine,
             now: host.now,
             directory: host.directory,
-        }
-    }
-}
-
-impl From<Opened> for wit::Opened {
-    fn from(opened: Opened) -> Self {
-        Self {
-            state: match opened.state {
-                State::Absent => wit::State::Absent,
-                State::Loaded => wit::State::Loaded,
-                State::VersionMismatch => wit::State::VersionMismatch,
-                State::Unreadable => wit::State::Unreadable,
-            },
-            found: opened.found,
-            pruned: convert(opened.pruned),
-            effects: convert(opened.effects),
-            notes: convert(opened.notes),
         }
     }
 }
@@ -277,52 +211,6 @@ impl From<Stored> for wit::Stored {
         Self {
             hash: stored.hash,
             notes: convert(stored.notes),
-        }
-    }
-}
-
-impl From<FileHash> for wit::FileHash {
-    fn from(file: FileHash) -> Self {
-        Self {
-            hash: file.hash,
-            mode: file.mode,
-        }
-    }
-}
-
-impl From<LayerType> for wit::LayerType {
-    fn from(layer: LayerType) -> Self {
-        Self {
-            name: layer.name,
-            verity: layer.verity,
-            text: layer.text,
-        }
-    }
-}
-
-impl From<BaseTag> for wit::BaseTag {
-    fn from(tag: BaseTag) -> Self {
-        Self {
-            tag: tag.tag,
-            valid: tag.valid,
-        }
-    }
-}
-
-impl From<LayerText> for wit::LayerText {
-    fn from(layer: LayerText) -> Self {
-        Self {
-            text: layer.text,
-            stable: layer.stable,
-        }
-    }
-}
-
-impl From<Equality> for wit::Equality {
-    fn from(found: Equality) -> Self {
-        Self {
-            equal: found.equal,
-            differences: convert(found.differences),
         }
     }
 }

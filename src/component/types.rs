@@ -2,7 +2,7 @@
 
 use super::bindings::layerwise::cache::types as wit;
 use crate::error::{Error, Excess, Problem};
-use crate::explain::{Difference, Explanation, Finding, Rule};
+use crate::explain::{Difference, Explanation, Finding};
 use crate::host::{Failure, FailureCode};
 use crate::oci::{Descriptor, Platform};
 use crate::prelude::*;
@@ -195,19 +195,6 @@ impl From<Explanation> for wit::Explanation {
             findings: convert(explanation.findings),
             nearest: explanation.nearest.map(Into::into),
             considered: explanation.considered,
-        }
-    }
-}
-
-impl From<Rule> for wit::Rule {
-    #[inline(never)]
-    fn from(rule: Rule) -> Self {
-        Self {
-            code: rule.code.into(),
-            section: rule.section.into(),
-            meaning: rule.meaning.into(),
-            example: rule.example.into(),
-            advice: rule.advice.into(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::wit;
 use crate::buildpacks::{
     Addition, AdditionSource, Commit, Effect, ImageOptions, ImagePolicy, LayerAnswer, LayerState,
-    Outcome, Retrieval, State, WantedLayer, Written,
+    Outcome, Retrieval, WantedLayer, Written,
 };
 use crate::component::types::{convert, limits};
 use crate::host::Destination;
@@ -104,23 +104,6 @@ impl From<LayerState> for wit::Layer {
         Self {
             diff: diff_id,
             blob: descriptor.into(),
-        }
-    }
-}
-
-impl From<State> for wit::State {
-    fn from(state: State) -> Self {
-        let State {
-            committed,
-            label,
-            layers,
-            digest,
-        } = state;
-        Self {
-            committed,
-            label,
-            layers: convert(layers),
-            digest,
         }
     }
 }

@@ -10,7 +10,7 @@ use ::layerwise::semantics::{Reading, Semantics};
 
 wasmtime::component::bindgen!({
     path: "../../../wit",
-    world: "engine",
+    world: "cache-testing",
     // For transcripts.
     additional_derives: [serde::Serialize],
 });

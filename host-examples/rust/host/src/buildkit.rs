@@ -14,7 +14,6 @@ use layerwise::oci::Descriptor;
 use layerwise::semantics::Semantics;
 use wasmtime::component::ResourceAny;
 
-use crate::Rule;
 use crate::bindings::exports::layerwise::cache::buildkit as wit;
 use crate::bindings::layerwise::cache::types::Error as Refusal;
 use crate::bindings::{convert, limits};
@@ -110,10 +109,7 @@ impl Session {
         semantics: &Semantics,
         caps: &[(String, u64)],
     ) -> Result<Cache, Error> {
-        let (semantics, caps) = (semantics.into(), limits(caps.to_vec()));
-        let handle = function!(self, call_parse, config, descriptors, &semantics, &caps)?;
-        let resource = self.resource(handle.map_err(refused)?);
-        Ok(Cache { resource })
+        self.read(&alone(config, descriptors), semantics, false, caps)
     }
 
     pub fn open(
@@ -123,11 +119,7 @@ impl Session {
         semantics: &Semantics,
         caps: &[(String, u64)],
     ) -> Result<Cache, Error> {
-        let descriptor = descriptor.clone().into();
-        let (semantics, caps) = (semantics.into(), limits(caps.to_vec()));
-        let handle = function!(self, call_open, repository, &descriptor, &semantics, &caps)?;
-        let resource = self.resource(handle.map_err(refused)?);
-        Ok(Cache { resource })
+        self.read(&stored(repository, descriptor), semantics, false, caps)
     }
 
     pub fn open_any_size(
@@ -136,10 +128,8 @@ impl Session {
         descriptor: &Descriptor,
         caps: &[(String, u64)],
     ) -> Result<Cache, Error> {
-        let (descriptor, caps) = (descriptor.clone().into(), limits(caps.to_vec()));
-        let handle = function!(self, call_open_any_size, repository, &descriptor, &caps)?;
-        let resource = self.resource(handle.map_err(refused)?);
-        Ok(Cache { resource })
+        let input = stored(repository, descriptor);
+        self.read(&input, &Semantics::default(), true, caps)
     }
 
     pub fn verify(
@@ -148,8 +138,8 @@ impl Session {
         descriptors: &str,
         caps: &[(String, u64)],
     ) -> Result<Report, Error> {
-        let caps = limits(caps.to_vec());
-        let report = function!(self, call_verify, config, descriptors, &caps)?;
+        let (input, caps) = (alone(config, descriptors), limits(caps.to_vec()));
+        let report = function!(self, call_inspect, &input, false, &caps)?;
         Ok(report.map_err(refused)?.into())
     }
 
@@ -160,15 +150,8 @@ impl Session {
         read_layers: bool,
         caps: &[(String, u64)],
     ) -> Result<Report, Error> {
-        let (descriptor, caps) = (descriptor.clone().into(), limits(caps.to_vec()));
-        let report = function!(
-            self,
-            call_inspect,
-            repository,
-            &descriptor,
-            read_layers,
-            &caps
-        )?;
+        let (input, caps) = (stored(repository, descriptor), limits(caps.to_vec()));
+        let report = function!(self, call_inspect, &input, read_layers, &caps)?;
         Ok(report.map_err(refused)?.into())
     }
 
@@ -184,8 +167,21 @@ impl Session {
         Ok((form.oci, form.image))
     }
 
-    pub fn rules(&self) -> Result<Vec<Rule>, Error> {
-        Ok(convert(function!(self, call_rules)?))
+    fn read(
+        &self,
+        input: &wit::Input,
+        semantics: &Semantics,
+        any_size: bool,
+        caps: &[(String, u64)],
+    ) -> Result<Cache, Error> {
+        let options = wit::ReadOptions {
+            semantics: semantics.into(),
+            any_size,
+            limits: limits(caps.to_vec()),
+        };
+        let handle = function!(self, call_read, input, &options)?;
+        let resource = self.resource(handle.map_err(refused)?);
+        Ok(Cache { resource })
     }
 
     fn resource(&self, handle: ResourceAny) -> Resource {
@@ -258,39 +254,24 @@ impl Exporter {
     reason = "what the component refuses, or why it was stopped"
 )]
 impl Cache {
-    pub fn kind(&self) -> Result<String, Error> {
-        method!(self, cache, call_kind)
+    pub fn describe(&self) -> Result<Description, Error> {
+        let found = method!(self, cache, call_describe)?;
+        Ok(Description {
+            kind: found.kind,
+            config: found.config,
+            findings: convert(found.findings),
+            statistics: found.statistics.map(Into::into),
+        })
     }
 
-    pub fn config(&self) -> Result<String, Error> {
-        method!(self, cache, call_config)
-    }
-
-    pub fn findings(&self) -> Result<Vec<Finding>, Error> {
-        Ok(convert(method!(self, cache, call_findings)?))
-    }
-
-    pub fn records(&self) -> Result<u32, Error> {
-        method!(self, cache, call_records)?.map_err(refused)
-    }
-
-    pub fn roots(&self) -> Result<Vec<String>, Error> {
-        method!(self, cache, call_roots)?.map_err(refused)
-    }
-
-    pub fn links(&self) -> Result<Vec<Connection>, Error> {
-        let links = method!(self, cache, call_links)?;
-        Ok(convert(links.map_err(refused)?))
-    }
-
-    pub fn offers(&self) -> Result<Vec<Offer>, Error> {
-        let offers = method!(self, cache, call_offers)?;
-        Ok(convert(offers.map_err(refused)?))
-    }
-
-    pub fn statistics(&self) -> Result<Statistics, Error> {
-        let numbers = method!(self, cache, call_statistics)?;
-        Ok(numbers.map_err(refused)?.into())
+    pub fn contents(&self) -> Result<Contents, Error> {
+        let found = method!(self, cache, call_contents)?.map_err(refused)?;
+        Ok(Contents {
+            records: found.records,
+            roots: found.roots,
+            links: convert(found.links),
+            offers: convert(found.offers),
+        })
     }
 
     pub fn lookup(&self, query: &Query) -> Result<Vec<String>, Error> {
@@ -331,6 +312,21 @@ impl Drop for Resource {
     fn drop(&mut self) {
         lock(&self.shared).drop_resource(self.handle);
     }
+}
+
+/// A config; an empty list stands for one that no manifest goes with.
+fn alone(config: &str, descriptors: &str) -> wit::Input {
+    wit::Input::Config(wit::ConfigInput {
+        text: config.to_owned(),
+        descriptors: Some(descriptors.to_owned()).filter(|text| !text.is_empty()),
+    })
+}
+
+fn stored(repository: &str, descriptor: &Descriptor) -> wit::Input {
+    wit::Input::Manifest(wit::ManifestInput {
+        repository: repository.to_owned(),
+        descriptor: descriptor.clone().into(),
+    })
 }
 
 fn lock(shared: &Mutex<Instance>) -> MutexGuard<'_, Instance> {

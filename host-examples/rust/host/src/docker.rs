@@ -1,10 +1,9 @@
 //! Docker's classic builder cache, decided by the component.
 
 use layerwise::docker::{
-    Answer, Comparison, Creation, Effect, Link, Options, Order, Outcome, Recorded, Recording, Step,
+    Answer, Creation, Effect, Link, Options, Order, Outcome, Recorded, Recording, Step,
 };
-use layerwise::explain::{Difference, Explanation, Finding};
-use layerwise::go_json::{Timestamp, Zone};
+use layerwise::explain::{Explanation, Finding};
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 use wasmtime::component::ResourceAny;
@@ -97,20 +96,20 @@ impl Session {
         Ok(method!(self, call_explain, &step)?.map_err(refused)?.into())
     }
 
-    /// Ids of the sources in use.
+    /// Ids of the sources that are still in use, in order.
     ///
     /// # Errors
     /// Why the component was stopped.
     pub fn sources(&mut self) -> Result<Vec<String>, Error> {
-        method!(self, call_sources)
+        Ok(method!(self, call_describe)?.sources)
     }
 
-    /// The names that were passed over when the session was opened.
+    /// The names that were skipped when the session was opened, and why.
     ///
     /// # Errors
     /// Why the component was stopped.
     pub fn skipped(&mut self) -> Result<Vec<Finding>, Error> {
-        Ok(convert(method!(self, call_skipped)?))
+        Ok(convert(method!(self, call_describe)?.skipped))
     }
 }
 
@@ -150,43 +149,6 @@ impl Predicates {
         self.instance.spent()
     }
 
-    pub fn compare_configs(
-        &mut self,
-        have: Option<&str>,
-        want: Option<&str>,
-        semantics: &Semantics,
-    ) -> Result<Comparison, Error> {
-        let semantics = semantics.into();
-        let found =
-            function!(self, call_compare_configs, have, want, &semantics)?.map_err(refused)?;
-        Ok(Comparison {
-            equal: found.equal,
-            differences: convert(found.differences),
-            overlooked: convert(found.overlooked),
-        })
-    }
-
-    pub fn match_platforms(
-        &mut self,
-        builders: &[Platform],
-        images: &[Platform],
-        host_os: &str,
-        semantics: &Semantics,
-    ) -> Result<Vec<Vec<bool>>, Error> {
-        let builders: Vec<_> = builders.iter().map(Into::into).collect();
-        let images: Vec<_> = images.iter().map(Into::into).collect();
-        let semantics = semantics.into();
-        function!(
-            self,
-            call_match_platforms,
-            &builders,
-            &images,
-            host_os,
-            &semantics
-        )?
-        .map_err(refused)
-    }
-
     pub fn normalize_platform(
         &mut self,
         platform: &Platform,
@@ -205,33 +167,6 @@ impl Predicates {
         let semantics = semantics.into();
         let found = function!(self, call_compare_parent, document, parent, &semantics)?;
         Ok(found.map_err(refused)?.map(Into::into))
-    }
-
-    pub fn compare_command(
-        &mut self,
-        entry: &str,
-        config: &str,
-        semantics: &Semantics,
-    ) -> Result<Option<Finding>, Error> {
-        let semantics = semantics.into();
-        let found = function!(self, call_compare_command, entry, config, &semantics)?;
-        Ok(found.map_err(refused)?.map(Into::into))
-    }
-
-    pub fn compare_history(&mut self, a: &str, b: &str) -> Result<Vec<Difference>, Error> {
-        Ok(convert(
-            function!(self, call_compare_history, a, b)?.map_err(refused)?,
-        ))
-    }
-
-    pub fn layer_of(
-        &mut self,
-        document: &str,
-        index: u32,
-        semantics: &Semantics,
-    ) -> Result<Option<String>, Error> {
-        let semantics = semantics.into();
-        function!(self, call_layer_of, document, index, &semantics)?.map_err(refused)
     }
 
     pub fn recorded_steps(
@@ -253,33 +188,6 @@ impl Predicates {
             steps: found.steps.into_iter().map(step).collect(),
             findings: convert(found.findings),
         })
-    }
-
-    pub fn newest(
-        &mut self,
-        created: &[Option<String>],
-        semantics: &Semantics,
-    ) -> Result<Option<u32>, Error> {
-        let semantics = semantics.into();
-        function!(self, call_newest, created, &semantics)?.map_err(refused)
-    }
-
-    pub fn parse_time(&mut self, text: &str) -> Result<Timestamp, Error> {
-        let time = function!(self, call_parse_time, text)?.map_err(refused)?;
-        Ok(Timestamp {
-            seconds: time.seconds,
-            nanoseconds: time.nanoseconds,
-            zone: if time.zulu {
-                Zone::Zulu
-            } else {
-                Zone::Offset(time.offset)
-            },
-        })
-    }
-
-    pub fn encode_config(&mut self, text: &str, semantics: &Semantics) -> Result<String, Error> {
-        let semantics = semantics.into();
-        function!(self, call_encode_config, text, &semantics)?.map_err(refused)
     }
 
     pub fn encode_image(

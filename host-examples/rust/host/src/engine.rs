@@ -10,8 +10,9 @@ use std::time::Duration;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::bindings::EngineIndices;
+use crate::bindings::CacheTesting;
 use crate::error::Error;
+use crate::exports::Indices;
 use crate::imports::{Lends, State};
 use crate::record::{Recorder, Recording};
 use crate::settings::{self, Interrupt};
@@ -65,7 +66,7 @@ impl Default for EngineOptions {
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) pre: InstancePre<State>,
-    pub(crate) indices: EngineIndices,
+    pub(crate) indices: Indices,
     pub(crate) interrupt: Interrupt,
     pub(crate) recording: Option<Recording>,
     ticker: Arc<Ticker>,
@@ -88,9 +89,9 @@ impl Engine {
         let mut linker: Linker<State> = Linker::new(&engine);
         let link =
             |error: wasmtime::Error| Error::Engine(format!("the imports do not fit: {error:#}"));
-        crate::bindings::Engine::add_to_linker::<_, Lends>(&mut linker, Lends::of).map_err(link)?;
+        CacheTesting::add_to_linker::<_, Lends>(&mut linker, Lends::of).map_err(link)?;
         let pre: InstancePre<State> = linker.instantiate_pre(&component).map_err(link)?;
-        let indices = EngineIndices::new(&pre).map_err(link)?;
+        let indices = Indices::of(&pre).map_err(link)?;
         Ok(Self {
             pre,
             indices,

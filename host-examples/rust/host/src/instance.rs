@@ -6,9 +6,9 @@ use std::time::Duration;
 use wasmtime::component::{self, InstancePre, ResourceAny, Val};
 use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, Trap, UpdateDeadline};
 
-use crate::bindings;
 use crate::engine::{Engine, TICK};
 use crate::error::{Error, Stop};
+use crate::exports::{Exports, NotExported};
 use crate::imports::{Imports, State};
 use crate::record::{Recording, Tape};
 use crate::replay::Player;
@@ -44,11 +44,11 @@ impl Default for SessionLimits {
 macro_rules! call {
     ($instance:expr, $interface:ident.$call:ident($($argument:expr),* $(,)?)) => {
         call!(@ $instance, (stringify!($interface), None), ($($argument),*),
-            |engine, store| engine.$interface().$call(store $(, $argument)*), $call)
+            |engine, store| engine.$interface()?.$call(store $(, $argument)*), $call)
     };
     ($instance:expr, $interface:ident.$kind:ident.$call:ident($handle:expr $(, $argument:expr)* $(,)?)) => {
         call!(@ $instance, (stringify!($interface), Some(stringify!($kind))), ($handle $(, $argument)*),
-            |engine, store| engine.$interface().$kind().$call(store, $handle $(, $argument)*), $call)
+            |engine, store| engine.$interface()?.$kind().$call(store, $handle $(, $argument)*), $call)
     };
     (@ $instance:expr, $place:expr, ($($argument:expr),*), $body:expr, $call:ident) => {{
         #[allow(unused_imports, reason = "needed for all but resources")]
@@ -76,7 +76,7 @@ pub(crate) use call;
 /// An instance of the component and the store it lives in.
 pub struct Instance {
     store: Store<State>,
-    exports: bindings::Engine,
+    exports: Exports,
     instance: component::Instance,
     limits: SessionLimits,
     interrupt: Interrupt,
@@ -152,13 +152,16 @@ impl Instance {
     /// Makes one call. After a call that was stopped, all others are refused.
     pub fn call<T>(
         &mut self,
-        call: impl FnOnce(&bindings::Engine, &mut Store<State>) -> wasmtime::Result<T>,
+        call: impl FnOnce(&Exports, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<T, Error> {
         if self.dead {
             return Err(Error::Dead);
         }
         arm(&mut self.store, self.interrupt, self.limits);
         call(&self.exports, &mut self.store).map_err(|error| {
+            if let Some(missing) = error.downcast_ref::<NotExported>() {
+                return Error::Engine(missing.to_string());
+            }
             self.dead = true;
             stopped(&mut self.store, &error)
         })

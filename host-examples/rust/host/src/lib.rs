@@ -33,6 +33,7 @@ pub mod docker;
 mod dynamic;
 mod engine;
 mod error;
+mod exports;
 pub mod history;
 mod imports;
 mod instance;
@@ -46,6 +47,7 @@ pub mod scenario;
 mod settings;
 mod signatures;
 pub mod stacker;
+pub mod testing;
 mod transcript;
 mod values;
 
@@ -59,7 +61,7 @@ pub use instance::SessionLimits;
 pub use places::Places;
 pub use record::Recorder;
 pub use replay::replay;
-pub use rule::Rule;
+pub use rule::{Rule, Severity};
 pub use settings::Interrupt;
 
 /// The component this host was built with.

@@ -1,6 +1,11 @@
 //! The catalogue of codes, as the component gives it.
 
-use crate::bindings::layerwise::cache::types as wit;
+use crate::bindings::convert;
+use crate::bindings::exports::layerwise::cache::rules as wit;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::imports::Imports;
+use crate::instance::{Instance, SessionLimits, call};
 
 /// What a code means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +20,31 @@ pub struct Rule {
     pub example: String,
     /// What to do about it.
     pub advice: String,
+    /// How bad a finding with it is; `None` if the system does not grade its findings.
+    pub severity: Option<Severity>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing.
+    Information,
+    /// Part of the cache is of no use, or its bytes are not stable.
+    Warning,
+    /// Readers refuse the cache, it promises what it does not have, or that could not
+    /// be checked.
+    Error,
+}
+
+impl Engine {
+    /// What each code means, system by system.
+    ///
+    /// # Errors
+    /// When the component cannot be started or was stopped.
+    pub fn rules(&self) -> Result<Vec<Rule>, Error> {
+        let mut instance = Instance::new(self, Imports::default(), SessionLimits::default())?;
+        Ok(convert(call!(&mut instance, layerwise_cache_rules.call_list())?))
+    }
 }
 
 impl From<wit::Rule> for Rule {
@@ -25,6 +55,11 @@ impl From<wit::Rule> for Rule {
             meaning: rule.meaning,
             example: rule.example,
             advice: rule.advice,
+            severity: rule.severity.map(|severity| match severity {
+                wit::Severity::Information => Severity::Information,
+                wit::Severity::Warning => Severity::Warning,
+                wit::Severity::Error => Severity::Error,
+            }),
         }
     }
 }

@@ -2,9 +2,8 @@
 
 use layerwise::explain::{Explanation, Finding};
 use layerwise::stacker::{
-    Answer, BaseTag, Change, ChangeKind, Effect, Epoch, Equality, FileHash, HostFacts,
-    LayerDefinition, LayerText, LayerType, Opened, Options, Outcome, Pruned, Renaming, Semantics,
-    State, Stored, Writing,
+    Answer, Change, ChangeKind, Effect, Epoch, HostFacts, LayerDefinition, Opened, Options, Outcome,
+    Pruned, Renaming, State, Stored, Writing,
 };
 use wasmtime::component::ResourceAny;
 
@@ -14,7 +13,6 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::imports::Imports;
 use crate::instance::{Instance, SessionLimits, call};
-use crate::rule::Rule;
 
 /// An open cache; see `wit/stacker.wit` for what each method does.
 pub struct Session {
@@ -65,7 +63,15 @@ impl Session {
     /// # Errors
     /// Why the component was stopped.
     pub fn opened(&mut self) -> Result<Opened, Error> {
-        Ok(method!(self, call_opened)?.into())
+        Ok(method!(self, call_describe)?.into())
+    }
+
+    /// The names in the cache, sorted.
+    ///
+    /// # Errors
+    /// Why the component was stopped.
+    pub fn entries(&mut self) -> Result<Vec<String>, Error> {
+        Ok(method!(self, call_describe)?.entries)
     }
 
     /// Replaces all definitions.
@@ -135,14 +141,6 @@ impl Session {
         Ok(convert(method!(self, call_causes)?))
     }
 
-    /// The names in the cache, sorted.
-    ///
-    /// # Errors
-    /// Why the component was stopped.
-    pub fn entries(&mut self) -> Result<Vec<String>, Error> {
-        method!(self, call_entries)
-    }
-
     /// An entry as it stands in the cache file.
     ///
     /// # Errors
@@ -157,134 +155,6 @@ impl Session {
     /// Why the component was stopped.
     pub fn refresh(&mut self) -> Result<(), Error> {
         method!(self, call_refresh)
-    }
-}
-
-/// The functions without a cache, in an instance that is used for nothing else.
-pub struct Functions {
-    instance: Instance,
-}
-
-impl Engine {
-    /// An instance for the functions that need no cache. Only `hash_file`,
-    /// `tree_text` and `compare_tree` need a file system.
-    ///
-    /// # Errors
-    /// When the component cannot be started.
-    pub fn stacker_functions(
-        &self,
-        lent: Imports,
-        limits: SessionLimits,
-    ) -> Result<Functions, Error> {
-        Instance::new(self, lent, limits).map(|instance| Functions { instance })
-    }
-}
-
-/// Calls a function of the interface.
-macro_rules! function {
-    ($self:ident, $call:ident $(, $argument:expr)*) => {
-        call!(&mut $self.instance, layerwise_cache_stacker.$call($($argument),*))
-    };
-}
-
-#[expect(
-    missing_docs,
-    reason = "the functions of wit/stacker.wit, by their names"
-)]
-#[expect(
-    clippy::missing_errors_doc,
-    reason = "what the component refuses, or why it was stopped"
-)]
-impl Functions {
-    /// The fuel that the last call took; none where time is what counts.
-    pub fn spent(&self) -> Option<u64> {
-        self.instance.spent()
-    }
-
-    pub fn hash_value(
-        &mut self,
-        name: &str,
-        value: &str,
-        semantics: &Semantics,
-    ) -> Result<u64, Error> {
-        let semantics = semantics.into();
-        function!(self, call_hash_value, name, value, &semantics)?.map_err(refused)
-    }
-
-    pub fn vis(&mut self, name: &str) -> Result<String, Error> {
-        function!(self, call_vis, name)
-    }
-
-    pub fn unvis(&mut self, text: &str) -> Result<String, Error> {
-        function!(self, call_unvis, text)?.map_err(refused)
-    }
-
-    pub fn hash_file(&mut self, path: &str) -> Result<FileHash, Error> {
-        let found = function!(self, call_hash_file, path)?.map_err(refused)?;
-        Ok(FileHash {
-            hash: found.hash,
-            mode: found.mode,
-        })
-    }
-
-    pub fn tree_text(&mut self, root: &str, host: &HostFacts) -> Result<String, Error> {
-        let host = host.clone().into();
-        function!(self, call_tree_text, root, &host)?.map_err(refused)
-    }
-
-    pub fn compare_tree(&mut self, stored: &str, root: &str) -> Result<Vec<Change>, Error> {
-        let changes = function!(self, call_compare_tree, stored, root)?;
-        Ok(convert(changes.map_err(refused)?))
-    }
-
-    pub fn parse_layer_type(&mut self, text: &str) -> Result<LayerType, Error> {
-        let layer = function!(self, call_parse_layer_type, text)?.map_err(refused)?;
-        Ok(LayerType {
-            name: layer.name,
-            verity: layer.verity,
-            text: layer.text,
-        })
-    }
-
-    pub fn parse_tag(&mut self, source: &str, semantics: &Semantics) -> Result<BaseTag, Error> {
-        let semantics = semantics.into();
-        let found = function!(self, call_parse_tag, source, &semantics)?.map_err(refused)?;
-        Ok(BaseTag {
-            tag: found.tag,
-            valid: found.valid,
-        })
-    }
-
-    pub fn encode_layer(
-        &mut self,
-        definition: &str,
-        semantics: &Semantics,
-    ) -> Result<LayerText, Error> {
-        let semantics = semantics.into();
-        let layer = function!(self, call_encode_layer, definition, &semantics)?.map_err(refused)?;
-        Ok(LayerText {
-            text: layer.text,
-            stable: layer.stable,
-        })
-    }
-
-    pub fn compare_layers(
-        &mut self,
-        have: &str,
-        want: &str,
-        semantics: &Semantics,
-    ) -> Result<Equality, Error> {
-        let semantics = semantics.into();
-        let found = function!(self, call_compare_layers, have, want, &semantics)?;
-        let found = found.map_err(refused)?;
-        Ok(Equality {
-            equal: found.equal,
-            differences: convert(found.differences),
-        })
-    }
-
-    pub fn rules(&mut self) -> Result<Vec<Rule>, Error> {
-        Ok(convert(function!(self, call_rules)?))
     }
 }
 
@@ -334,19 +204,19 @@ impl From<HostFacts> for wit::Host {
     }
 }
 
-impl From<wit::Opened> for Opened {
-    fn from(opened: wit::Opened) -> Self {
+impl From<wit::Description> for Opened {
+    fn from(found: wit::Description) -> Self {
         Self {
-            state: match opened.state {
+            state: match found.state {
                 wit::State::Absent => State::Absent,
                 wit::State::Loaded => State::Loaded,
                 wit::State::VersionMismatch => State::VersionMismatch,
                 wit::State::Unreadable => State::Unreadable,
             },
-            found: opened.found,
-            pruned: convert(opened.pruned),
-            effects: convert(opened.effects),
-            notes: convert(opened.notes),
+            found: found.found,
+            pruned: convert(found.pruned),
+            effects: convert(found.effects),
+            notes: convert(found.notes),
         }
     }
 }

@@ -70,7 +70,7 @@ impl CacheImage {
     /// # Errors
     /// Why the component was stopped.
     pub fn name(&mut self) -> Result<String, Error> {
-        method!(self, call_name)
+        Ok(method!(self, call_describe)?.name)
     }
 
     /// The metadata of the image the name stood for, or of the one committed.
@@ -78,7 +78,7 @@ impl CacheImage {
     /// # Errors
     /// Why the component was stopped.
     pub fn metadata(&mut self) -> Result<Retrieval, Error> {
-        Ok(method!(self, call_metadata)?.into())
+        Ok(method!(self, call_describe)?.metadata.into())
     }
 
     /// Sets the metadata of the new image, a JSON document; the last one counts.
@@ -151,7 +151,7 @@ impl CacheImage {
     /// # Errors
     /// Why the component was stopped.
     pub fn state(&mut self) -> Result<State, Error> {
-        Ok(method!(self, call_state)?.into())
+        Ok(method!(self, call_describe)?.into())
     }
 
     /// Why the metadata is what it is, and for each cached layer in it whether the
@@ -268,8 +268,8 @@ impl From<wit::Layer> for LayerState {
     }
 }
 
-impl From<wit::State> for State {
-    fn from(state: wit::State) -> Self {
+impl From<wit::Description> for State {
+    fn from(state: wit::Description) -> Self {
         Self {
             committed: state.committed,
             label: state.label,

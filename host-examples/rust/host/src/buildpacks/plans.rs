@@ -12,7 +12,6 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::imports::Imports;
 use crate::instance::{Instance, SessionLimits, call};
-use crate::rule::Rule;
 
 /// The functions that need no session, in an instance that is used for nothing
 /// else.
@@ -84,14 +83,6 @@ impl Plans {
         let request = request.into();
         let planned = function!(self, call_plan_export, &request)?;
         Ok(planned.map_err(refused)?.into())
-    }
-
-    /// What each code means.
-    ///
-    /// # Errors
-    /// Why the component was stopped.
-    pub fn rules(&mut self) -> Result<Vec<Rule>, Error> {
-        Ok(convert(function!(self, call_rules)?))
     }
 }
 

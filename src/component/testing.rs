@@ -1,0 +1,183 @@
+//! The export `testing`: functions that only tests call.
+
+use super::Engine;
+use super::bindings::exports::layerwise::cache::testing as wit;
+use super::bindings::layerwise::cache::types as shared;
+use super::imports::Host;
+use super::types::convert;
+use crate::go_json::Zone;
+use crate::prelude::*;
+use crate::{docker, stacker};
+
+impl wit::Guest for Engine {
+    fn compare_configs(
+        have: Option<String>,
+        want: Option<String>,
+        semantics: shared::Semantics,
+    ) -> Result<wit::Comparison, shared::Error> {
+        let found = docker::compare_configs(have.as_deref(), want.as_deref(), &semantics.into())?;
+        Ok(wit::Comparison {
+            equal: found.equal,
+            differences: convert(found.differences),
+            overlooked: convert(found.overlooked),
+        })
+    }
+
+    fn match_platforms(
+        builders: Vec<shared::Platform>,
+        images: Vec<shared::Platform>,
+        host_os: String,
+        semantics: shared::Semantics,
+    ) -> Result<Vec<Vec<bool>>, shared::Error> {
+        let (builders, images) = (convert(builders), convert(images));
+        Ok(docker::match_platforms(
+            &builders,
+            &images,
+            &host_os,
+            &semantics.into(),
+        )?)
+    }
+
+    fn compare_command(
+        entry: String,
+        config: String,
+        semantics: shared::Semantics,
+    ) -> Result<Option<shared::Finding>, shared::Error> {
+        let found = docker::compare_command(&entry, &config, &semantics.into())?;
+        Ok(found.map(Into::into))
+    }
+
+    fn compare_history(a: String, b: String) -> Result<Vec<shared::Difference>, shared::Error> {
+        Ok(convert(docker::compare_history(&a, &b)?))
+    }
+
+    fn layer_of(
+        document: String,
+        index: u32,
+        semantics: shared::Semantics,
+    ) -> Result<Option<String>, shared::Error> {
+        Ok(docker::layer_of(&document, index, &semantics.into())?)
+    }
+
+    fn newest(
+        created: Vec<Option<String>>,
+        semantics: shared::Semantics,
+    ) -> Result<Option<u32>, shared::Error> {
+        Ok(docker::newest(&created, &semantics.into())?)
+    }
+
+    fn parse_time(text: String) -> Result<wit::Timestamp, shared::Error> {
+        let time = docker::parse_time(&text)?;
+        Ok(wit::Timestamp {
+            seconds: time.seconds,
+            nanoseconds: time.nanoseconds,
+            offset: time.offset(),
+            zulu: time.zone == Zone::Zulu,
+            text: time.to_text(),
+        })
+    }
+
+    fn encode_config(text: String, semantics: shared::Semantics) -> Result<String, shared::Error> {
+        Ok(docker::encode_config(&text, &semantics.into())?)
+    }
+
+    fn hash_value(
+        name: String,
+        value: String,
+        semantics: shared::Semantics,
+    ) -> Result<u64, shared::Error> {
+        Ok(stacker::hash_value(&name, &value, &semantics.into())?)
+    }
+
+    fn vis(name: String) -> String {
+        stacker::vis(&name)
+    }
+
+    fn unvis(text: String) -> Result<String, shared::Error> {
+        Ok(stacker::unvis(&text)?)
+    }
+
+    fn hash_file(path: String) -> Result<wit::FileHash, shared::Error> {
+        Ok(stacker::hash_file(&Host, &path)?.into())
+    }
+
+    fn tree_text(root: String, host: wit::Host) -> Result<String, shared::Error> {
+        Ok(stacker::tree_text(&Host, &root, &host.into())?)
+    }
+
+    fn compare_tree(stored: String, root: String) -> Result<Vec<wit::Change>, shared::Error> {
+        Ok(convert(stacker::compare_tree(&Host, &stored, &root)?))
+    }
+
+    fn parse_layer_type(text: String) -> Result<wit::LayerType, shared::Error> {
+        Ok(stacker::parse_layer_type(&text)?.into())
+    }
+
+    fn parse_tag(
+        source: String,
+        semantics: shared::Semantics,
+    ) -> Result<wit::BaseTag, shared::Error> {
+        Ok(stacker::parse_tag(&source, &semantics.into())?.into())
+    }
+
+    fn encode_layer(
+        definition: String,
+        semantics: shared::Semantics,
+    ) -> Result<wit::LayerText, shared::Error> {
+        Ok(stacker::encode_layer(&definition, &semantics.into())?.into())
+    }
+
+    fn compare_layers(
+        have: String,
+        want: String,
+        semantics: shared::Semantics,
+    ) -> Result<wit::Equality, shared::Error> {
+        Ok(stacker::compare_layers(&have, &want, &semantics.into())?.into())
+    }
+}
+
+impl From<stacker::FileHash> for wit::FileHash {
+    fn from(file: stacker::FileHash) -> Self {
+        Self {
+            hash: file.hash,
+            mode: file.mode,
+        }
+    }
+}
+
+impl From<stacker::LayerType> for wit::LayerType {
+    fn from(layer: stacker::LayerType) -> Self {
+        Self {
+            name: layer.name,
+            verity: layer.verity,
+            text: layer.text,
+        }
+    }
+}
+
+impl From<stacker::BaseTag> for wit::BaseTag {
+    fn from(tag: stacker::BaseTag) -> Self {
+        Self {
+            tag: tag.tag,
+            valid: tag.valid,
+        }
+    }
+}
+
+impl From<stacker::LayerText> for wit::LayerText {
+    fn from(layer: stacker::LayerText) -> Self {
+        Self {
+            text: layer.text,
+            stable: layer.stable,
+        }
+    }
+}
+
+impl From<stacker::Equality> for wit::Equality {
+    fn from(found: stacker::Equality) -> Self {
+        Self {
+            equal: found.equal,
+            differences: convert(found.differences),
+        }
+    }
+}
