@@ -6,17 +6,17 @@ use crate::explain::Rule;
 use crate::prelude::*;
 
 impl wit::Guest for Engine {
-    fn list() -> Vec<wit::Rule> {
-        let mut all = Vec::new();
+    fn all() -> Vec<wit::Rule> {
+        let mut rules = Vec::new();
         #[cfg(feature = "docker-cache")]
-        all.extend(crate::docker::rules().into_iter().map(ungraded));
+        rules.extend(crate::docker::rules().into_iter().map(ungraded));
         #[cfg(feature = "buildpacks-cache")]
-        all.extend(crate::buildpacks::rules().map(ungraded));
+        rules.extend(crate::buildpacks::rules().map(ungraded));
         #[cfg(feature = "buildkit-cache")]
-        all.extend(crate::buildkit::rules().into_iter().map(graded));
+        rules.extend(crate::buildkit::rules().into_iter().map(graded));
         #[cfg(feature = "stacker-cache")]
-        all.extend(crate::stacker::rules().into_iter().map(ungraded));
-        all
+        rules.extend(crate::stacker::rules().into_iter().map(ungraded));
+        rules
     }
 }
 

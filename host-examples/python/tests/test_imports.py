@@ -126,14 +126,12 @@ def test_a_failure_in_the_place_of_one_item(engine: Engine) -> None:
 
 def test_what_is_not_lent_is_refused(engine: Engine) -> None:
     with engine.instance() as instance:
-        with pytest.raises(Unsupported, match="the opener lent no such thing"):
-            instance.stacker.hash_file("/x")
         session = instance.docker.open(docker.Options())
         with pytest.raises(Unsupported, match="the opener lent no such thing"):
             session.lookup(STEP)
         options = docker.Options(cache_from=[docker.Source("x", trusted=True)])
         with instance.docker.open(options) as session:
-            [skipped] = session.skipped()
+            [skipped] = session.describe().skipped
             assert skipped.subject == "x"
 
 
@@ -176,7 +174,8 @@ def test_a_missing_method_is_a_failure(engine: Engine) -> None:
     lent = Lent(registry=NotEverything())  # type: ignore[arg-type]
     descriptor = _descriptor()
     with engine.instance(lent) as instance, pytest.raises(Refused, match="AttributeError"):
-        instance.buildkit.inspect("oci:x", descriptor, read_layers=False)
+        manifest = buildkit.InputManifest(buildkit.ManifestInput("oci:x", descriptor))
+        instance.buildkit.inspect(manifest, read_layers=False)
 
 
 def _descriptor() -> Any:

@@ -31,7 +31,8 @@ from layerwise import (
 from layerwise.image_store import Provenance
 from layerwise.stores import Memory as Images
 
-STEP = docker.Step(Platform("linux", "amd64"), config='{"Cmd":["a"]}')
+PLATFORM = Platform("linux", "amd64")
+STEP = docker.Step(PLATFORM, config='{"Cmd":["a"]}')
 
 #: A component with one function, whose body is what a test wants.
 TINY = """
@@ -45,7 +46,7 @@ TINY = """
     (canon lift (core func $i "vis") (memory (core memory $i "memory"))
       (realloc (core func $i "realloc"))))
   (instance $s (export "vis" (func $vis)))
-  (export "layerwise:cache/stacker@0.1.0" (instance $s)))
+  (export "layerwise:cache/testing@0.1.0" (instance $s)))
 """
 FOREVER = "(loop (br 0)) (i32.const 0)"
 DIVIDE = "(i32.div_s (i32.const 1) (i32.const 0))"
@@ -85,7 +86,7 @@ def stopped(engine: Engine, limits: Limits, kind: type[Stopped], images: Images)
         with pytest.raises(Closed, match="stopped by an earlier call"):
             session.lookup(STEP)
         with pytest.raises(Closed):
-            session.sources()
+            session.describe()
     session.close()
     # Others of the same engine go on.
     with engine.docker(images=store(1, 1)) as other:
@@ -100,7 +101,7 @@ def test_fuel_is_for_each_call() -> None:
     engine = Engine(net="fuel")
     with engine.instance(limits=Limits(fuel=1_000_000)) as instance:
         for _ in range(200):
-            assert instance.stacker.vis("a") == "a"
+            assert instance.docker.normalize_platform(PLATFORM, "") == PLATFORM
 
 
 def test_deadline(engine: Engine) -> None:
@@ -126,7 +127,7 @@ def test_an_endless_loop_is_stopped(net: str, kind: type[Stopped]) -> None:
     limits = Limits(deadline=0.05, fuel=1_000_000)
     with tiny(FOREVER, net=net).instance(limits=limits) as instance:
         with pytest.raises(kind):
-            instance.stacker.vis("a")
+            instance.testing.vis("a")
         assert not instance.usable
 
 
@@ -135,12 +136,12 @@ def test_a_trap_ends_only_its_instance(body: str) -> None:
     engine = tiny(body)
     with engine.instance() as instance:
         with pytest.raises(Trap) as trap:
-            instance.stacker.vis("a")
+            instance.testing.vis("a")
         assert isinstance(trap.value, LayerwiseError)
         with pytest.raises(Closed):
-            instance.stacker.vis("a")
+            instance.testing.vis("a")
     with engine.instance() as another, pytest.raises(Trap):
-        another.stacker.vis("a")
+        another.testing.vis("a")
 
 
 class Slow(Images):
@@ -163,10 +164,10 @@ def test_the_clock_survives_threads_of_other_engines(engine: Engine) -> None:
     """Each engine has a clock of its own, which stops with it."""
     other = tiny(FOREVER)
     with other.instance(limits=Limits(deadline=0.02)) as instance, pytest.raises(Deadline):
-        instance.stacker.vis("a")
+        instance.testing.vis("a")
     del instance, other
     with engine.instance() as again:
-        assert again.stacker.vis("a") == "a"
+        assert again.docker.normalize_platform(PLATFORM, "") == PLATFORM
 
 
 def test_limits_are_positive() -> None:

@@ -39,7 +39,7 @@ def test_the_component_has_no_other_imports(engine: Engine) -> None:
         return sorted(f"layerwise:cache/{name}@0.1.0" for name in interfaces)
 
     assert sorted(imports) == names("types", "image-store", "registry", "filesystem", "observer")
-    assert sorted(exports) == names("docker", "buildpacks", "buildkit", "stacker")
+    assert sorted(exports) == names("docker", "buildpacks", "buildkit", "stacker", "rules")
 
 
 def test_every_function_has_its_python(engine: Engine) -> None:
@@ -52,7 +52,8 @@ def test_every_function_has_its_python(engine: Engine) -> None:
             if type(member.ty).__name__ == "FuncType":
                 found.add(f"{interface}#{name}")
                 assert engine.export(f"{interface}#{name}")._typed
-    assert found == set(TABLE)
+    # Only the build for tests exports the functions of `testing`.
+    assert found == {name for name in TABLE if not name.startswith("testing#")}
     functions = set()
     for full, extern in ty.imports(engine.runtime).items():
         interface = full.partition("/")[2].partition("@")[0]

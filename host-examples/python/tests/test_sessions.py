@@ -74,7 +74,7 @@ def test_docker_effects_are_classes_of_their_case(engine: Engine) -> None:
     options = docker.Options(cache_from=[docker.Source("other", trusted=True)])
     step = docker.Step(PLATFORM, parent=base, config='{"Cmd":["copy"]}')
     with engine.docker(options, images=images) as session:
-        assert session.sources() == [child]
+        assert session.describe().sources == [child]
         for effect in session.plan(step).effects:
             match effect:
                 case docker.EffectSetParent(link):
@@ -103,8 +103,9 @@ def test_buildkit_export_and_read(engine: Engine) -> None:
         assert not plan.empty
         assert isinstance(plan.effects[0], buildkit.EffectLayer)
         layers = json.dumps(json.loads(plan.manifest)["layers"])
-        with instance.buildkit.parse(plan.config, layers) as cache:
-            assert cache.records() == 3
+        config = buildkit.InputConfig(buildkit.ConfigInput(plan.config, layers))
+        with instance.buildkit.read(config) as cache:
+            assert cache.contents().records == 3
             exporter.merge(cache)
         assert instance.buildkit.attributes([buildkit.Attribute("oci-mediatypes", "true")]).oci
 
@@ -134,7 +135,7 @@ def test_stacker_opens(engine: Engine, tmp_path: Path) -> None:
     options = stacker.Options(places, epoch=stacker.EpochSeconds(0))
     root = Root(tmp_path, name="/p", writable=True)
     with Files(root) as files, engine.stacker(options, filesystem=files) as session:
-        assert session.opened().state is stacker.State.ABSENT
+        assert session.describe().state is stacker.State.ABSENT
         answer = session.lookup("nothing")
         assert answer.outcome is stacker.Outcome.MISS
         assert answer.reason is not None
@@ -171,16 +172,16 @@ def test_a_closed_session_is_not_usable(engine: Engine) -> None:
     session.close()
     session.close()
     with pytest.raises(Closed):
-        session.sources()
+        session.describe()
     with engine.instance() as instance:
         first = instance.docker.open(docker.Options())
         second = instance.docker.open(docker.Options())
         first.close()
         with pytest.raises(Closed):
-            first.sources()
-        assert second.sources() == []
+            first.describe()
+        assert second.describe().sources == ()
     with pytest.raises(Closed):
-        second.sources()
+        second.describe()
     assert base
 
 
@@ -194,7 +195,9 @@ def test_resources_stay_in_their_instance(engine: Engine) -> None:
     options = buildkit.Options(oci=True, image=True)
     with engine.instance() as one, engine.instance() as other:
         exporter = one.buildkit.export_to(options)
-        cache = other.buildkit.parse('{"layers":[],"records":[]}', "[]")
+        cache = other.buildkit.read(
+            buildkit.InputConfig(buildkit.ConfigInput('{"layers":[],"records":[]}', "[]"))
+        )
         with pytest.raises(Mismatch, match="lives in another instance"):
             exporter.merge(cache)
         with pytest.raises(Mismatch, match="expected Cache, not Exporter"):

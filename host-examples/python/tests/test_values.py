@@ -21,22 +21,21 @@ from layerwise.buildkit import Alternative, Entry
 
 def test_records_enums_flags_and_options_come_back(engine: Engine) -> None:
     with engine.instance() as instance:
-        time = instance.docker.parse_time("2020-01-01T00:00:00.5+01:00")
-        assert time == docker.Timestamp(
-            1577833200, 500_000_000, 3600, False, text="2020-01-01T00:00:00.5+01:00"
-        )
         platform = instance.docker.normalize_platform(Platform("Linux", "x86_64"), "")
         assert platform == Platform("linux", "amd64")
-        assert instance.docker.newest([None, "2020-01-01T00:00:00Z", None]) == 1
-        assert instance.docker.newest([]) is None
-        assert instance.docker.match_platforms([platform], [platform], "") == [[True]]
+        document = '{"history":[{"created_by":"/bin/sh -c a"}],"rootfs":{"diff_ids":["sha256:1"]}}'
+        recording = instance.docker.recorded_steps(document, 0, [None])
+        assert recording.steps[0].approximate is not None
+        rules = {rule.code: rule for rule in instance.rules.all()}
+        assert rules["buildkit/dangling-link"].severity is layerwise.rules.Severity.ERROR
+        assert rules["docker/hit-local"].severity is None
 
 
 def test_a_variant_without_its_name_is_found_again(engine: Engine) -> None:
     """`result<option<finding>, error>` arrives as nothing, a record or a variant."""
     with engine.instance() as instance:
-        assert instance.docker.compare_command('{"created_by":"a"}', '{"Cmd":["a"]}') is None
-        finding = instance.docker.compare_command('{"created_by":"a"}', '{"Cmd":["b"]}')
+        assert instance.docker.compare_parent(BASE, None) is None
+        finding = instance.docker.compare_parent(BASE, OTHER)
         assert finding is not None
         assert finding.code == "docker/command-mismatch"
         args = ['{"created_by":"a"}', '{"Cmd":["a"]}', {"reading": "guarded", "version": None}]

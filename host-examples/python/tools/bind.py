@@ -23,7 +23,7 @@ WIT = HERE.parent.parent / "wit"
 TO = HERE / "src" / "layerwise"
 
 IMPORTS = ("image-store", "registry", "filesystem", "observer")
-EXPORTS = ("docker", "buildpacks", "buildkit", "stacker")
+EXPORTS = ("docker", "buildpacks", "buildkit", "stacker", "rules", "testing")
 BY_HAND = {"error": "Refused", "failure": "Failure"}
 
 NUMBERS = {"u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64"}
@@ -45,6 +45,7 @@ DEFAULTS = {
     "buildpacks.export-request.platform-api": '""',
     "buildpacks.local-layer.tried": "TriedNothing()",
     "buildpacks.sbom-layer.tried": "TriedNothing()",
+    "buildkit.read-options.any-size": "False",
     "stacker.options.epoch": "EpochUnstated()",
     "filesystem.change.precondition": "PreconditionAny()",
     "filesystem.change.parents": "False",
@@ -266,8 +267,8 @@ class Writer:
                 return "None"
             case Type("list"):
                 return "()"
-            case Type("semantics"):
-                return "Semantics()"
+            case Type("semantics" | "read-options" as name):
+                return f"{pascal(name)}()"
             case Type(name) if name in self.names and self.names[name].kind == "flags":
                 return f"{pascal(name)}(0)"
         return None
@@ -449,7 +450,7 @@ class Writer:
         lines.append("")
         of(".errors", ("Failure", "Refused"))
         of(".resource", ("Exports", "Resource"))
-        for source, names in self.interface.uses:
+        for source, names in sorted(self.interface.uses):
             wanted = [
                 pascal(n) for n in names if n not in BY_HAND and self.names[n].kind != "alias"
             ]

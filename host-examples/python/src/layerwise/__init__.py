@@ -6,7 +6,17 @@ and directories to lend it, and whoever has others writes classes with the
 methods of `ImageStore`, `Registry`, `Filesystem` or `Observer`.
 """
 
-from . import buildkit, buildpacks, docker, filesystem, image_store, observer, registry, stacker
+from . import (
+    buildkit,
+    buildpacks,
+    docker,
+    filesystem,
+    image_store,
+    observer,
+    registry,
+    rules,
+    stacker,
+)
 from .engine import Engine
 from .errors import (
     Closed,
@@ -48,7 +58,6 @@ from .types import (
     Platform,
     Problem,
     Reading,
-    Rule,
     Semantics,
 )
 from .values import Mismatch
@@ -93,7 +102,6 @@ __all__ = [
     "Reading",
     "Refused",
     "Registry",
-    "Rule",
     "Semantics",
     "Stopped",
     "Trap",
@@ -106,5 +114,6 @@ __all__ = [
     "image_store",
     "observer",
     "registry",
+    "rules",
     "stacker",
 ]

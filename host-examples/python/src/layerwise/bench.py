@@ -17,11 +17,10 @@ from pathlib import Path
 from . import docker
 from .engine import Engine
 from .errors import Failure
-from .filesystem import Entry, Facts, Hashing, Kind
-from .image_store import Provenance
+from .image_store import Image, Provenance
 from .imports import Lent
-from .stores import Files, Memory
-from .types import Platform
+from .stores import Memory
+from .types import FailureCode, Platform
 
 _PLATFORM = Platform("linux", "amd64")
 _CHILDREN = 1000
@@ -29,14 +28,11 @@ _SESSIONS = 100
 _BATCHES = 9
 
 
-class _Still(Files):
-    """Answers at once, so that only the way to it is measured."""
+class _Still(Memory):
+    """Has no image by any name, so that only the way to it is measured."""
 
-    def stat(self, paths: Sequence[str], follow: bool, want: Facts) -> Sequence[Entry | Failure]:
-        return [Entry(path, Kind.FILE, 0o644, 0, 0, 0) for path in paths]
-
-    def hash(self, files: Sequence[Hashing]) -> Sequence[str | Failure]:
-        return ["sha256:" + "0" * 64 for _ in files]
+    def resolve(self, references: Sequence[str], limit: int) -> Sequence[Image | Failure]:
+        return [Failure(FailureCode.NOT_FOUND, "") for _ in references]
 
 
 def run(engine: Engine, seconds: float) -> None:
@@ -72,21 +68,21 @@ def _sessions(engine: Engine, seconds: float) -> None:
 
 
 def _calls(engine: Engine, seconds: float) -> None:
-    lent = Lent(filesystem=_Still())
+    options = docker.Options(cache_from=[docker.Source("x", trusted=True)])
     text = json.dumps({"Env": [f"NAME_{n}=value of the variable {n}" for n in range(250)]})
-    with engine.instance(lent) as instance:
-        vis = _median(lambda: instance.stacker.vis("name"), seconds)
-        _row("a call with a string in and out", vis)
-        plain = _median(lambda: instance.stacker.parse_layer_type("tar"), seconds)
-        _row("a call with a small record out", plain)
-        # It asks its host twice: what the file is, and for its hash.
-        hashed = _median(lambda: instance.stacker.hash_file("/file"), seconds)
-        _row("one import call, answered at once", max(0.0, hashed - plain) / 2)
-        encode = _median(lambda: instance.docker.encode_config(text), seconds)
+    with engine.instance(Lent(images=_Still())) as instance:
+        plain = _median(lambda: instance.docker.normalize_platform(_PLATFORM, ""), seconds)
+        _row("a call with a small record in and out", plain)
+        # The same but for one import call.
+        without = _median(lambda: instance.docker.open(docker.Options()).close(), seconds)
+        resolved = _median(lambda: instance.docker.open(options).close(), seconds)
+        _row("one import call, answered at once", max(0.0, resolved - without))
+        order = docker.MemberOrder.DECLARED
+        encode = _median(lambda: instance.docker.encode_image(text, order), seconds)
         _row(f"a document of {len(text) >> 10} KiB read and written again", encode)
-        rules = instance.docker.rules()
-        cost = _median(instance.docker.rules, seconds)
-        _row("a record of five strings in an answer", cost / len(rules))
+        rules = instance.rules.all()
+        cost = _median(instance.rules.all, seconds)
+        _row("a record of six members in a result", cost / len(rules))
 
 
 def _lookups(engine: Engine, seconds: float) -> None:

@@ -1,17 +1,14 @@
-"""The remote cache of BuildKit: exporting one byte for byte, and reading,
+"""The remote cache of BuildKit: exporting a cache byte for byte as BuildKit does, and reading,
 verifying and explaining one.
 
-Versions that `semantics.version` accepts: the newest rules (absent, or
-`0.33`, which keeps every link it imports), `0.32` (0.25 to 0.32, which may
-lose links while they import; this component keeps them and says so), and
-`0.8-dev`, those of October 2020.
+`semantics.version` is absent or `0.33` (the newest rules, which keep every link they import),
+`0.32` (0.25 to 0.32, which may lose links while they import; this component keeps them and
+reports it) or `0.8-dev`, the rules of October 2020.
 
-Limits and their defaults: `records` (250,000), `links` (1,000,000),
-`layers` (1,000,000, distinct chains of layers; in `offers` the layers of all
-results), `steps` (50,000,000, records looked at to keep loops out), and
-`document-bytes` (64 MiB, one document of the caller). Importers accept 1 MiB
-of a config or manifest; that is no limit of a session but a fact about
-readers.
+Limits and their defaults: `records` (250,000), `links` (1,000,000), `layers` (1,000,000, distinct
+chains of layers; in `contents` the layers of all results), `steps` (50,000,000, records looked at
+to keep loops out), and `document-bytes` (64 MiB, one document of the caller). Importers accept
+1 MiB of a config or manifest; that is not a limit of a session but a fact about readers.
 
 Written by `tools/bind.py` from `wit/buildkit.wit`.
 """
@@ -25,8 +22,8 @@ from typing import Any, ClassVar
 
 from .errors import Refused
 from .resource import Exports, Resource
-from .types import Descriptor, Explanation, Finding, Limit, Rule, Semantics
 from .registry import Source
+from .types import Descriptor, Explanation, Finding, Limit, Semantics
 
 
 class Policy(Flag):
@@ -94,6 +91,26 @@ class EffectManifest:
 
 #: Something an export writes.
 Effect = EffectLayer | EffectConfig | EffectManifest
+
+
+@dataclass(frozen=True, slots=True)
+class InputConfig:
+    """The case `config` of Input."""
+
+    case: ClassVar[str] = "config"
+    value: ConfigInput
+
+
+@dataclass(frozen=True, slots=True)
+class InputManifest:
+    """The case `manifest` of Input."""
+
+    case: ClassVar[str] = "manifest"
+    value: ManifestInput
+
+
+#: Where a cache is.
+Input = InputConfig | InputManifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +277,34 @@ class Statistics:
 
 
 @dataclass(frozen=True, slots=True)
+class Description:
+    """What is known about a cache."""
+
+    #: The media type of its manifest; empty without a manifest.
+    kind: str
+    #: The digest of its config; empty without a manifest.
+    config: str
+    #: What was noticed while it was read.
+    findings: Sequence[Finding] = ()
+    #: Absent by the rules of 2020.
+    statistics: Statistics | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a cache holds."""
+
+    #: Number of records after merging.
+    records: int
+    #: Digests of the records without inputs, in the order of a config.
+    roots: Sequence[str] = ()
+    #: Every link, sorted; empty by the rules of 2020.
+    links: Sequence[Connection] = ()
+    #: Every result that records offer, sorted; empty by the rules of 2020.
+    offers: Sequence[Offer] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Detected:
     """The kind of a manifest, and the config in it."""
 
@@ -267,6 +312,37 @@ class Detected:
     kind: str
     #: The digest of the cache config; empty when there is none.
     config: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigInput:
+    """A cache config by itself."""
+
+    text: str
+    #: A JSON list of what the manifest lists; absent for a config without a manifest, as GitHub, S3
+    #: and Azure caches keep it, whose layers describe themselves.
+    descriptors: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestInput:
+    """A manifest in a repository. If it lists no cache config, the inline caches of its images are
+    read, as importers do.
+    """
+
+    repository: str
+    descriptor: Descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read a cache."""
+
+    semantics: Semantics = Semantics()
+    #: Also read a manifest or config above 1 MiB, which importers refuse, and report it in
+    #: `findings`: to look into a cache, not to export from it. Newest rules and guarded reading only.
+    any_size: bool = False
+    limits: Sequence[Limit] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +354,20 @@ class Link:
     #: The index of the record it starts at, as it is written.
     record: int
     selector: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A result in short."""
+
+    #: When it was made, RFC 3339.
+    created: str
+    #: Number of layers, of the whole chain.
+    layers: int
+    #: Bytes of these layers.
+    bytes: int
+    #: The digest of the topmost layer.
+    top: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +385,8 @@ class Verdict:
     input: int | None = None
     #: Its links, input after input.
     links: Sequence[Link] = ()
+    #: The newest result that it names, whether or not importers take it.
+    newest: Summary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,52 +485,21 @@ class Exporter(Resource):
 
 
 class Cache(Resource):
-    """A cache that was read. A record's name is the one it has in an importer's
-    key storage: the digest of a record without inputs, else `xxh64:` and 16 hex
-    digits. Except for `records`, `roots` and `encode`, everything is
-    `unsupported` by the rules of 2020.
+    """A cache that was read. A record's name is the one it has in an importer's key storage: the
+    digest of a record without inputs, otherwise `xxh64:` and 16 hex digits. `lookup`, `explain`
+    and `compare` are `unsupported` by the rules of 2020.
     """
 
     __slots__ = ()
 
-    def kind(self) -> str:
-        """The media type of its manifest; empty when there was none."""
-        result: str = self._call("buildkit#[method]cache.kind", self)
+    def describe(self) -> Description:
+        """What is known about it."""
+        result: Description = self._call("buildkit#[method]cache.describe", self)
         return result
 
-    def config(self) -> str:
-        """The digest of its config; empty when there was none."""
-        result: str = self._call("buildkit#[method]cache.config", self)
-        return result
-
-    def findings(self) -> list[Finding]:
-        """What was noticed while it was opened."""
-        result: list[Finding] = self._call("buildkit#[method]cache.findings", self)
-        return result
-
-    def records(self) -> int:
-        """Number of records after merging."""
-        result: int = self._call("buildkit#[method]cache.records", self)
-        return result
-
-    def roots(self) -> list[str]:
-        """Digests of the records without inputs, in the order of a config."""
-        result: list[str] = self._call("buildkit#[method]cache.roots", self)
-        return result
-
-    def links(self) -> list[Connection]:
-        """Every link, sorted."""
-        result: list[Connection] = self._call("buildkit#[method]cache.links", self)
-        return result
-
-    def offers(self) -> list[Offer]:
-        """Every result that records offer, sorted."""
-        result: list[Offer] = self._call("buildkit#[method]cache.offers", self)
-        return result
-
-    def statistics(self) -> Statistics:
-        """Numbers about it."""
-        result: Statistics = self._call("buildkit#[method]cache.statistics", self)
+    def contents(self) -> Contents:
+        """Every record, link and result: as much as the cache is large."""
+        result: Contents = self._call("buildkit#[method]cache.contents", self)
         return result
 
     def lookup(self, query: Query) -> list[str]:
@@ -447,26 +508,23 @@ class Cache(Resource):
         return result
 
     def explain(self, query: Query) -> Explanation:
-        """Looks up and says why nothing was found: the links that come nearest, and
-        where else the wanted digest is.
+        """Looks up and says why nothing was found: the links that come nearest, and where else the
+        wanted digest is.
         """
         result: Explanation = self._call("buildkit#[method]cache.explain", self, query)
         return result
 
     def compare(self, other: Cache) -> Explanation:
-        """What changed from this cache to another: where builds part, first, then
-        what only follows from that, marked as a cascade. A record is the same in
-        both when it has the same digest and, for each input, a link from the same
-        source; a key that lost its result, or that is one of several ways to a
-        record which both have, changes no build and is only counted.
+        """What changed from this cache to another: first where the builds part, then what only follows
+        from that, marked as a cascade. A record is the same in both if it has the same digest and,
+        for each input, a link from the same source. A key that lost its result, or that is one of
+        several ways to a record in both, changes no build and is only counted.
         """
         result: Explanation = self._call("buildkit#[method]cache.compare", self, other)
         return result
 
     def encode(self) -> str:
-        """The config that exporting the records again gives, with every result
-        taken to be whole.
-        """
+        """The config that exporting the records again gives, assuming that every result is whole."""
         result: str = self._call("buildkit#[method]cache.encode", self)
         return result
 
@@ -486,55 +544,24 @@ class Buildkit(Exports):
         result: Detected = self._call("buildkit#detect", manifest)
         return result
 
-    def parse(self, config: str, descriptors: str, semantics: Semantics = Semantics(), limits: Sequence[Limit] = ()) -> Cache:
-        """Reads a config as an importer does. `descriptors` is a JSON list of what the
-        manifest lists; empty text for a config that no manifest goes with, as GitHub,
-        S3 and Azure caches keep it, whose layers describe themselves.
+    def read(self, input: Input, options: ReadOptions = ReadOptions()) -> Cache:
+        """Reads a cache as an importer does. The guarded reading refuses documents that do not match
+        their descriptors (`corrupt`); the compatible one notes it in `findings`.
         """
-        result: Cache = self._call("buildkit#parse", config, descriptors, semantics, limits)
+        result: Cache = self._call("buildkit#read", input, options)
         return result
 
-    def open(self, repository: str, descriptor: Descriptor, semantics: Semantics = Semantics(), limits: Sequence[Limit] = ()) -> Cache:
-        """Reads the cache whose manifest a descriptor names, as an importer does.
-        Where the manifest lists no cache config, inline caches of images are read.
-        The guarded reading refuses documents that are not what their descriptors
-        say (`corrupt`); the compatible one notes it in `findings`.
+    def inspect(self, input: Input, read_layers: bool, limits: Sequence[Limit] = ()) -> Report:
+        """Reports everything that is wrong with a cache, whatever its size. The repository of a manifest
+        is asked for all layers in one call, and with `read-layers` those that are there are read; the
+        layers of a config by itself are not looked for.
         """
-        result: Cache = self._call("buildkit#open", repository, descriptor, semantics, limits)
-        return result
-
-    def open_any_size(self, repository: str, descriptor: Descriptor, limits: Sequence[Limit] = ()) -> Cache:
-        """As `open` by the newest rules in the guarded reading, but also reads a
-        manifest or config above 1 MiB, which importers refuse; `findings` says so
-        then. To look into a cache, not to export from it.
-        """
-        result: Cache = self._call("buildkit#open-any-size", repository, descriptor, limits)
-        return result
-
-    def verify(self, config: str, descriptors: str, limits: Sequence[Limit] = ()) -> Report:
-        """Says what is wrong with a config, and does not stop at the first thing.
-        `descriptors` is as for `parse`; whether the layers are there is not asked.
-        """
-        result: Report = self._call("buildkit#verify", config, descriptors, limits)
-        return result
-
-    def inspect(self, repository: str, descriptor: Descriptor, read_layers: bool, limits: Sequence[Limit] = ()) -> Report:
-        """Reads a cache and says what is wrong with it, whatever its size is. Where the
-        manifest lists no cache config, the inline caches of its images are read, as
-        importers do. The repository is asked for all layers in one call; with
-        `read-layers` it reads those that are there.
-        """
-        result: Report = self._call("buildkit#inspect", repository, descriptor, read_layers, limits)
+        result: Report = self._call("buildkit#inspect", input, read_layers, limits)
         return result
 
     def attributes(self, given: Sequence[Attribute] = ()) -> Form:
         """Reads attributes as users give them; others are passed over."""
         result: Form = self._call("buildkit#attributes", given)
-        return result
-
-    def rules(self) -> list[Rule]:
-        """What each code means."""
-        result: list[Rule] = self._call("buildkit#rules")
         return result
 
 
@@ -547,24 +574,14 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "buildkit#[method]exporter.plan": Exporter.plan,
     "buildkit#[method]exporter.finalize": Exporter.finalize,
     "buildkit#export-to": Buildkit.export_to,
-    "buildkit#[method]cache.kind": Cache.kind,
-    "buildkit#[method]cache.config": Cache.config,
-    "buildkit#[method]cache.findings": Cache.findings,
-    "buildkit#[method]cache.records": Cache.records,
-    "buildkit#[method]cache.roots": Cache.roots,
-    "buildkit#[method]cache.links": Cache.links,
-    "buildkit#[method]cache.offers": Cache.offers,
-    "buildkit#[method]cache.statistics": Cache.statistics,
+    "buildkit#[method]cache.describe": Cache.describe,
+    "buildkit#[method]cache.contents": Cache.contents,
     "buildkit#[method]cache.lookup": Cache.lookup,
     "buildkit#[method]cache.explain": Cache.explain,
     "buildkit#[method]cache.compare": Cache.compare,
     "buildkit#[method]cache.encode": Cache.encode,
     "buildkit#detect": Buildkit.detect,
-    "buildkit#parse": Buildkit.parse,
-    "buildkit#open": Buildkit.open,
-    "buildkit#open-any-size": Buildkit.open_any_size,
-    "buildkit#verify": Buildkit.verify,
+    "buildkit#read": Buildkit.read,
     "buildkit#inspect": Buildkit.inspect,
     "buildkit#attributes": Buildkit.attributes,
-    "buildkit#rules": Buildkit.rules,
 }

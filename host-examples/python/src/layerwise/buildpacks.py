@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 
 from .errors import Refused
 from .resource import Exports, Resource
-from .types import Descriptor, Explanation, Finding, Limit, Rule, Semantics
+from .types import Descriptor, Explanation, Finding, Limit, Semantics
 
 
 class ImagePolicy(Flag):
@@ -301,9 +301,13 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class Description:
     """What a session holds."""
 
+    #: The name as it was given.
+    name: str
+    #: The metadata of the image the name stood for, or of the one committed.
+    metadata: Retrieval
     committed: bool
     #: The label of the new image; absent when metadata was never set.
     label: str | None = None
@@ -594,16 +598,6 @@ class CacheImage(Resource):
         result: bool = self._call("buildpacks#[method]cache-image.exists", self)
         return result
 
-    def name(self) -> str:
-        """The name as it was given."""
-        result: str = self._call("buildpacks#[method]cache-image.name", self)
-        return result
-
-    def metadata(self) -> Retrieval:
-        """The metadata of the image the name stood for, or of the one committed."""
-        result: Retrieval = self._call("buildpacks#[method]cache-image.metadata", self)
-        return result
-
     def set_metadata(self, document: str) -> None:
         """Sets the metadata of the new image, a JSON document; the last one counts."""
         self._call("buildpacks#[method]cache-image.set-metadata", self, document)
@@ -649,9 +643,9 @@ class CacheImage(Resource):
         result: Commit = self._call("buildpacks#[method]cache-image.commit", self)
         return result
 
-    def state(self) -> State:
+    def describe(self) -> Description:
         """What this session holds."""
-        result: State = self._call("buildpacks#[method]cache-image.state", self)
+        result: Description = self._call("buildpacks#[method]cache-image.describe", self)
         return result
 
     def explain(self) -> Explanation:
@@ -738,16 +732,9 @@ class Buildpacks(Exports):
         result: ExportPlan = self._call("buildpacks#plan-export", request)
         return result
 
-    def rules(self) -> list[Rule]:
-        """What each code means."""
-        result: list[Rule] = self._call("buildpacks#rules")
-        return result
-
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "buildpacks#[method]cache-image.exists": CacheImage.exists,
-    "buildpacks#[method]cache-image.name": CacheImage.name,
-    "buildpacks#[method]cache-image.metadata": CacheImage.metadata,
     "buildpacks#[method]cache-image.set-metadata": CacheImage.set_metadata,
     "buildpacks#[method]cache-image.add": CacheImage.add,
     "buildpacks#[method]cache-image.reuse": CacheImage.reuse,
@@ -755,7 +742,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "buildpacks#[method]cache-image.verify": CacheImage.verify,
     "buildpacks#[method]cache-image.plan": CacheImage.plan,
     "buildpacks#[method]cache-image.commit": CacheImage.commit,
-    "buildpacks#[method]cache-image.state": CacheImage.state,
+    "buildpacks#[method]cache-image.describe": CacheImage.describe,
     "buildpacks#[method]cache-image.explain": CacheImage.explain,
     "buildpacks#open-image": Buildpacks.open_image,
     "buildpacks#[method]restorer.plan": Restorer.plan,
@@ -767,5 +754,4 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "buildpacks#settle-data": Buildpacks.settle_data,
     "buildpacks#plan-sbom": Buildpacks.plan_sbom,
     "buildpacks#plan-export": Buildpacks.plan_export,
-    "buildpacks#rules": Buildpacks.rules,
 }

@@ -69,7 +69,8 @@ def _buildkit(engine: Engine) -> None:
             exporter.add(buildkit.Entry(_key(compiled), inputs=[[link]], results=[result]))
             plan = exporter.plan()
         listed = json.dumps(json.loads(plan.manifest)["layers"])
-        with instance.buildkit.parse(plan.config, listed) as cache:
+        config = buildkit.InputConfig(buildkit.ConfigInput(plan.config, listed))
+        with instance.buildkit.read(config) as cache:
             _title("buildkit: a vertex whose inputs are those of the cache")
             query = buildkit.Query(compiled, 0, 0, "", record=_key(source))
             _show("digest", query.digest)

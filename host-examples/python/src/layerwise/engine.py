@@ -18,7 +18,7 @@ import wasmtime
 from wasmtime import Config, WasmtimeError
 from wasmtime import component as wasm
 
-from . import buildkit, buildpacks, cache, docker, stacker
+from . import buildkit, buildpacks, cache, docker, rules, stacker, testing
 from .errors import EngineError, Refused
 from .filesystem import Filesystem
 from .image_store import ImageStore
@@ -41,6 +41,8 @@ TABLE: dict[str, Callable[..., Any]] = {
     **buildpacks.FUNCTIONS,
     **buildkit.FUNCTIONS,
     **stacker.FUNCTIONS,
+    **rules.FUNCTIONS,
+    **testing.FUNCTIONS,
 }
 
 

@@ -18,8 +18,10 @@ from .buildkit import Buildkit
 from .buildpacks import Buildpacks
 from .docker import Docker
 from .imports import Backend, Import, panic_words
+from .rules import Rules
 from .runtime import Function
 from .stacker import Stacker
+from .testing import Testing
 
 if TYPE_CHECKING:
     from .engine import Engine, Export
@@ -100,6 +102,16 @@ class Instance:
     def stacker(self) -> Stacker:
         """The functions of stacker's build cache."""
         return Stacker(self)
+
+    @property
+    def rules(self) -> Rules:
+        """The catalogue of codes."""
+        return Rules(self)
+
+    @property
+    def testing(self) -> Testing:
+        """The functions that only tests call, of the build that has them."""
+        return Testing(self)
 
     @property
     def usable(self) -> bool:

@@ -42,7 +42,7 @@ from typing import Any, ClassVar
 
 from .errors import Refused
 from .resource import Exports, Resource
-from .types import Difference, Explanation, Finding, Limit, Rule, Semantics
+from .types import Difference, Explanation, Finding, Limit, Semantics
 
 
 class Policy(Flag):
@@ -234,9 +234,11 @@ class Pruned:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """What opening found and did."""
+class Description:
+    """What opening found and did, and what the cache holds now."""
 
+    #: The names in the cache, sorted.
+    entries: Sequence[str] = field(default=(), kw_only=True)
     state: State
     #: The version number of a file of another version.
     found: int | None = None
@@ -315,57 +317,6 @@ class Stored:
     notes: Sequence[Finding] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FileHash:
-    """How a file import is recorded."""
-
-    #: `sha256:` and the hash of the bytes followed by the mode text.
-    hash: str
-    #: The mode as Go writes it, such as `-rw-r--r--`.
-    mode: str
-
-
-@dataclass(frozen=True, slots=True)
-class LayerType:
-    """A layer type."""
-
-    #: Such as `tar` or `squashfs`.
-    name: str
-    #: Whether it carries verity data.
-    verity: bool
-    #: As it is written, such as `tar+false`.
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class BaseTag:
-    """The tag of a base."""
-
-    tag: str
-    #: Whether it is a valid reference name.
-    valid: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LayerText:
-    """A definition as it is written."""
-
-    text: str
-    #: Whether reading it gives an equal definition. When not, the layer misses
-    #: in every new session.
-    stable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Equality:
-    """Two definitions compared."""
-
-    #: Whether they are equal as Go compares them.
-    equal: bool
-    #: Where they differ, both sides as JSON.
-    differences: Sequence[Difference] = ()
-
-
 class Session(Resource):
     """An open cache. A layer is verified once: what was found stays until the
     layer is put, definitions are replaced, or `refresh` starts a new pass.
@@ -373,9 +324,9 @@ class Session(Resource):
 
     __slots__ = ()
 
-    def opened(self) -> Opened:
-        """What opening found and did."""
-        result: Opened = self._call("stacker#[method]session.opened", self)
+    def describe(self) -> Description:
+        """What opening found and did, and what the cache holds now."""
+        result: Description = self._call("stacker#[method]session.describe", self)
         return result
 
     def define(self, definitions: Sequence[Definition] = ()) -> None:
@@ -427,11 +378,6 @@ class Session(Resource):
         result: list[Finding] = self._call("stacker#[method]session.causes", self)
         return result
 
-    def entries(self) -> list[str]:
-        """The names in the cache, sorted."""
-        result: list[str] = self._call("stacker#[method]session.entries", self)
-        return result
-
     def entry(self, name: str) -> str | None:
         """An entry as it stands in the cache file."""
         result: str | None = self._call("stacker#[method]session.entry", self, name)
@@ -456,70 +402,9 @@ class Stacker(Exports):
         result: Session = self._call("stacker#open", options)
         return result
 
-    def hash_value(self, name: str, value: str, semantics: Semantics = Semantics()) -> int:
-        """The structure hash of a JSON value of a named type: `string`, `int64`,
-        `int`, `uint32`, `uint8`, `bool`, `nil`, `bytes`, `strings`, `string-map`,
-        `LayerType`, or a structure of the version such as `CacheEntry` or `Layer`.
-        """
-        result: int = self._call("stacker#hash-value", name, value, semantics)
-        return result
-
-    def vis(self, name: str) -> str:
-        """Encodes a name, given as a path, as tree texts do."""
-        result: str = self._call("stacker#vis", name)
-        return result
-
-    def unvis(self, text: str) -> str:
-        """Decodes a name of a tree text to a path."""
-        result: str = self._call("stacker#unvis", text)
-        return result
-
-    def hash_file(self, path: str) -> FileHash:
-        """The hash of a file as it is recorded for an import; links are followed."""
-        result: FileHash = self._call("stacker#hash-file", path)
-        return result
-
-    def tree_text(self, root: str, host: Host) -> str:
-        """The text of the tree below a directory as it is recorded: base64."""
-        result: str = self._call("stacker#tree-text", root, host)
-        return result
-
-    def compare_tree(self, stored: str, root: str) -> list[Change]:
-        """Compares a recorded tree with the one below a directory."""
-        result: list[Change] = self._call("stacker#compare-tree", stored, root)
-        return result
-
-    def parse_layer_type(self, text: str) -> LayerType:
-        """Reads a layer type."""
-        result: LayerType = self._call("stacker#parse-layer-type", text)
-        return result
-
-    def parse_tag(self, source: str, semantics: Semantics = Semantics()) -> BaseTag:
-        """The tag of the layout of base images that a base stands for; for a built
-        one the name of the layer. The `source` is the JSON object that a
-        definition holds under `from`.
-        """
-        result: BaseTag = self._call("stacker#parse-tag", source, semantics)
-        return result
-
-    def encode_layer(self, definition: str, semantics: Semantics = Semantics()) -> LayerText:
-        """A definition as it is written to the cache file."""
-        result: LayerText = self._call("stacker#encode-layer", definition, semantics)
-        return result
-
-    def compare_layers(self, have: str, want: str, semantics: Semantics = Semantics()) -> Equality:
-        """Compares a recorded definition with a current one."""
-        result: Equality = self._call("stacker#compare-layers", have, want, semantics)
-        return result
-
-    def rules(self) -> list[Rule]:
-        """What each code means."""
-        result: list[Rule] = self._call("stacker#rules")
-        return result
-
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "stacker#[method]session.opened": Session.opened,
+    "stacker#[method]session.describe": Session.describe,
     "stacker#[method]session.define": Session.define,
     "stacker#[method]session.lookup": Session.lookup,
     "stacker#[method]session.base-hash": Session.base_hash,
@@ -527,19 +412,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "stacker#[method]session.plan": Session.plan,
     "stacker#[method]session.explain": Session.explain,
     "stacker#[method]session.causes": Session.causes,
-    "stacker#[method]session.entries": Session.entries,
     "stacker#[method]session.entry": Session.entry,
     "stacker#[method]session.refresh": Session.refresh,
     "stacker#open": Stacker.open,
-    "stacker#hash-value": Stacker.hash_value,
-    "stacker#vis": Stacker.vis,
-    "stacker#unvis": Stacker.unvis,
-    "stacker#hash-file": Stacker.hash_file,
-    "stacker#tree-text": Stacker.tree_text,
-    "stacker#compare-tree": Stacker.compare_tree,
-    "stacker#parse-layer-type": Stacker.parse_layer_type,
-    "stacker#parse-tag": Stacker.parse_tag,
-    "stacker#encode-layer": Stacker.encode_layer,
-    "stacker#compare-layers": Stacker.compare_layers,
-    "stacker#rules": Stacker.rules,
 }

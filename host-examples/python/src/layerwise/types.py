@@ -170,17 +170,3 @@ class Explanation:
     nearest: Finding | None = field(default=None, kw_only=True)
     #: How many candidates were looked at.
     considered: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What a code means."""
-
-    code: str
-    #: The section of the specification it comes from.
-    section: str
-    meaning: str
-    #: One line that shows it.
-    example: str
-    #: What to do about it.
-    advice: str

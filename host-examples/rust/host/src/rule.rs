@@ -43,7 +43,7 @@ impl Engine {
     /// When the component cannot be started or was stopped.
     pub fn rules(&self) -> Result<Vec<Rule>, Error> {
         let mut instance = Instance::new(self, Imports::default(), SessionLimits::default())?;
-        Ok(convert(call!(&mut instance, layerwise_cache_rules.call_list())?))
+        Ok(convert(call!(&mut instance, layerwise_cache_rules.call_all())?))
     }
 }
 

@@ -1,0 +1,218 @@
+"""Functions that only tests call: single steps of the decisions, so that vectors recorded from the
+upstream systems can be compared with them one by one. Only the world `cache-testing` has them.
+
+Written by `tools/bind.py` from `wit/testing.wit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import Refused
+from .resource import Exports
+from .stacker import Change, Host
+from .types import Difference, Finding, Platform, Semantics
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two container configs of Docker compared."""
+
+    #: Whether the rules call them equal.
+    equal: bool
+    #: Every compared field that differs.
+    differences: Sequence[Difference] = ()
+    #: Labels that differ although the rules call them equal.
+    overlooked: Sequence[Difference] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timestamp:
+    """A time as Go reads it."""
+
+    #: Seconds since 1970-01-01T00:00:00Z.
+    seconds: int
+    nanoseconds: int
+    #: Offset from UTC in seconds.
+    offset: int
+    #: The text ended in `Z`.
+    zulu: bool
+    #: The text that Go writes for it; absent if Go refuses to write it.
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileHash:
+    """How a file import is recorded."""
+
+    #: `sha256:` and the hash of the bytes followed by the mode text.
+    hash: str
+    #: The mode as Go writes it, such as `-rw-r--r--`.
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class LayerType:
+    """A layer type."""
+
+    #: Such as `tar` or `squashfs`.
+    name: str
+    #: Whether it carries verity data.
+    verity: bool
+    #: As it is written, such as `tar+false`.
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaseTag:
+    """The tag of a base."""
+
+    tag: str
+    #: Whether it is a valid reference name.
+    valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LayerText:
+    """A definition as it is written."""
+
+    text: str
+    #: Whether reading it gives an equal definition. If not, the layer misses in every new session.
+    stable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Equality:
+    """Two definitions compared."""
+
+    #: Whether they are equal as Go compares them.
+    equal: bool
+    #: Where they differ, both sides as JSON.
+    differences: Sequence[Difference] = ()
+
+
+class Testing(Exports):
+    """The functions of the interface `testing`."""
+
+    __slots__ = ()
+
+    def compare_configs(self, have: str | None = None, want: str | None = None, semantics: Semantics = Semantics()) -> Comparison:
+        """Compares an image's container config with a requested one; absent stands for no config."""
+        result: Comparison = self._call("testing#compare-configs", have, want, semantics)
+        return result
+
+    def match_platforms(self, builders: Sequence[Platform], images: Sequence[Platform], host_os: str, semantics: Semantics = Semantics()) -> list[list[bool]]:
+        """For each builder platform, whether it accepts each image platform."""
+        result: list[list[bool]] = self._call("testing#match-platforms", builders, images, host_os, semantics)
+        return result
+
+    def compare_command(self, entry: str, config: str, semantics: Semantics = Semantics()) -> Finding | None:
+        """Compares a history entry with the command of a container config; `none` if the entry was made
+        by that command, otherwise what differs.
+        """
+        result: Finding | None = self._call("testing#compare-command", entry, config, semantics)
+        return result
+
+    def compare_history(self, a: str, b: str) -> list[Difference]:
+        """The fields in which two history entries differ."""
+        result: list[Difference] = self._call("testing#compare-history", a, b)
+        return result
+
+    def layer_of(self, document: str, index: int, semantics: Semantics = Semantics()) -> str | None:
+        """The diff id that belongs to history entry `index`; `none` for an entry without a layer."""
+        result: str | None = self._call("testing#layer-of", document, index, semantics)
+        return result
+
+    def newest(self, created: Sequence[str | None] = (), semantics: Semantics = Semantics()) -> int | None:
+        """The index of the creation time that the local lookup keeps; absent times are allowed."""
+        result: int | None = self._call("testing#newest", created, semantics)
+        return result
+
+    def parse_time(self, text: str) -> Timestamp:
+        """Reads a time stamp."""
+        result: Timestamp = self._call("testing#parse-time", text)
+        return result
+
+    def encode_config(self, text: str, semantics: Semantics = Semantics()) -> str:
+        """A container config, read and written as Go does."""
+        result: str = self._call("testing#encode-config", text, semantics)
+        return result
+
+    def hash_value(self, name: str, value: str, semantics: Semantics = Semantics()) -> int:
+        """stacker's structure hash of a JSON value of a named type: `string`, `int64`, `int`, `uint32`,
+        `uint8`, `bool`, `nil`, `bytes`, `strings`, `string-map`, `LayerType`, or a structure of the
+        version such as `CacheEntry` or `Layer`.
+        """
+        result: int = self._call("testing#hash-value", name, value, semantics)
+        return result
+
+    def vis(self, name: str) -> str:
+        """Encodes a name, given as a path, as mtree texts do."""
+        result: str = self._call("testing#vis", name)
+        return result
+
+    def unvis(self, text: str) -> str:
+        """Decodes a name of an mtree text to a path."""
+        result: str = self._call("testing#unvis", text)
+        return result
+
+    def hash_file(self, path: str) -> FileHash:
+        """The hash of a file as it is recorded for an import; links are followed."""
+        result: FileHash = self._call("testing#hash-file", path)
+        return result
+
+    def tree_text(self, root: str, host: Host) -> str:
+        """The mtree text of a directory as it is recorded: base64."""
+        result: str = self._call("testing#tree-text", root, host)
+        return result
+
+    def compare_tree(self, stored: str, root: str) -> list[Change]:
+        """Compares a recorded mtree text with a directory."""
+        result: list[Change] = self._call("testing#compare-tree", stored, root)
+        return result
+
+    def parse_layer_type(self, text: str) -> LayerType:
+        """Reads a layer type."""
+        result: LayerType = self._call("testing#parse-layer-type", text)
+        return result
+
+    def parse_tag(self, source: str, semantics: Semantics = Semantics()) -> BaseTag:
+        """The tag that a base has in the layout of base images; for a built base the name of the layer.
+        `source` is the JSON object that a definition holds under `from`.
+        """
+        result: BaseTag = self._call("testing#parse-tag", source, semantics)
+        return result
+
+    def encode_layer(self, definition: str, semantics: Semantics = Semantics()) -> LayerText:
+        """A definition as it is written to the cache file."""
+        result: LayerText = self._call("testing#encode-layer", definition, semantics)
+        return result
+
+    def compare_layers(self, have: str, want: str, semantics: Semantics = Semantics()) -> Equality:
+        """Compares a recorded definition with a current one."""
+        result: Equality = self._call("testing#compare-layers", have, want, semantics)
+        return result
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "testing#compare-configs": Testing.compare_configs,
+    "testing#match-platforms": Testing.match_platforms,
+    "testing#compare-command": Testing.compare_command,
+    "testing#compare-history": Testing.compare_history,
+    "testing#layer-of": Testing.layer_of,
+    "testing#newest": Testing.newest,
+    "testing#parse-time": Testing.parse_time,
+    "testing#encode-config": Testing.encode_config,
+    "testing#hash-value": Testing.hash_value,
+    "testing#vis": Testing.vis,
+    "testing#unvis": Testing.unvis,
+    "testing#hash-file": Testing.hash_file,
+    "testing#tree-text": Testing.tree_text,
+    "testing#compare-tree": Testing.compare_tree,
+    "testing#parse-layer-type": Testing.parse_layer_type,
+    "testing#parse-tag": Testing.parse_tag,
+    "testing#encode-layer": Testing.encode_layer,
+    "testing#compare-layers": Testing.compare_layers,
+}
