@@ -59,6 +59,9 @@ mod verify;
 mod web;
 mod xxh64;
 
+#[doc = include_str!("buildkit/SPEC.md")]
+pub mod spec {}
+
 #[cfg(test)]
 mod tests;
 

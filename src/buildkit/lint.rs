@@ -1,5 +1,5 @@
-//! What is odd about the text of a config, though readers accept it (spec
-//! section 7.2).
+//! What is odd about the text of a config, though readers accept it (BuildKit
+//! spec, section 7.2).
 
 use super::DEPTH;
 use super::reason::{Reason, Sheet};
