@@ -1,8 +1,8 @@
 //! Docker's classic builder image cache: does an image exist that is the result
 //! of this step? (Docker spec)
 //!
-//! `decide` is the lookup, one step after the other as the Docker spec, section 4,
-//! tells it. It stands on `store` (what is known of the host's images),
+//! `decide` is the lookup, one step after the other as the the Docker spec,
+//! section 4, tells it. It stands on `store` (what is known of the host's images),
 //! `compare`, `platform` and `history` (the predicates), and `restore` (making an
 //! image out of a source's history). `explain` says of every candidate what
 //! `decide` only acts on. `recorded` reads what a builder asked out of the images
