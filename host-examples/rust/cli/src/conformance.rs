@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use layerwise_conformance::{FileError, Report, load};
-use layerwise_host::{Engine, conformance};
+use layerwise_host::Engine;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
@@ -60,7 +60,7 @@ pub fn run(global: &Global, args: &ConformanceArgs, style: Style) -> Result<Repl
 }
 
 fn one(engine: &Engine, path: &Path) -> Result<Report, Failed> {
-    conformance::run(engine, path).map_err(|error| not_run(&VECTORS, path, &error))
+    layerwise_runner::run(engine, path).map_err(|error| not_run(&VECTORS, path, &error))
 }
 
 /// A kind of file whose cases are run.

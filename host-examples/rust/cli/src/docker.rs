@@ -7,6 +7,7 @@ mod place;
 mod platform;
 mod show;
 mod step;
+mod steps;
 mod trust;
 
 use std::io::{self, Write as _};

@@ -33,7 +33,7 @@ const TRANSCRIPT: Kind = Kind {
 
 fn one(engine: &Engine, path: &Path) -> Result<Report, Failed> {
     let played = load(path).map_err(FileError::Read).and_then(|text| {
-        let played = layerwise_host::replay(engine, &text);
+        let played = layerwise_runner::replay(engine, &text);
         played.map_err(FileError::Form)
     });
     played.map_err(|error| conformance::not_run(&TRANSCRIPT, path, &error))

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use layerwise_host::Engine;
-use layerwise_host::scenario::{Outcome, Scenario};
+use layerwise_runner::scenario::{Outcome, Scenario};
 
 use super::args::{Global, ScenarioArgs};
 use super::failed::Failed;

@@ -5,9 +5,9 @@ use layerwise::explain::Finding;
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 use layerwise_host::Error;
-use layerwise_host::history::{FIND_BASE, Recorded, RecordedStep, Start, Verdict, ask, read};
 use serde::Serialize;
 
+use super::steps::{Base, FIND_BASE, Recorded, RecordedStep, Start, Verdict, ask, read};
 use super::{Opened, named, show};
 use crate::args::{Global, HistoryArgs};
 use crate::failed::Failed;
@@ -51,7 +51,7 @@ struct Document<'a> {
     store: &'a str,
     semantics: &'a Semantics,
     platform: &'a Platform,
-    base: &'a Option<layerwise_host::history::Base>,
+    base: &'a Option<Base>,
     steps: Vec<Row<'a>>,
     findings: &'a [Finding],
     sources: Vec<String>,
