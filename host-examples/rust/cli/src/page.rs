@@ -2,11 +2,21 @@
 
 use std::borrow::Cow;
 
-use super::reply::Style;
-use super::text;
+use crate::text;
 
 /// The longest value shown on a terminal unless everything is asked for.
 const LONGEST: usize = 160;
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Style {
+    /// JSON instead of text.
+    pub json: bool,
+    /// Whole ids and values.
+    pub verbose: bool,
+    /// Somebody looks at a screen.
+    pub terminal: bool,
+}
 
 /// Lines for people.
 #[derive(Debug)]

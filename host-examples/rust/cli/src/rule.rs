@@ -1,10 +1,10 @@
 //! `layerwise rule`: what a code means.
 
+use clap::Args;
 use layerwise::explain::Rule;
 use layerwise::{buildkit, buildpacks, docker, stacker};
 use serde::Serialize;
 
-use super::args::RuleArgs;
 use super::failed::Failed;
 use super::page::Page;
 use super::reply::{Exit, Reply, Style};
@@ -12,6 +12,13 @@ use super::reply::{Exit, Reply, Style};
 /// What `--help` says about the JSON.
 pub const HELP: &str = r#"--json prints one document: {"schema": "layerwise/rules/1", "rules": [{"code", "section",
 "meaning", "example", "advice"}]}; `section` is that of the specification."#;
+
+/// Which rule is shown.
+#[derive(Args)]
+pub struct RuleArgs {
+    /// A code such as docker/config-mismatch, with or without the part before the slash.
+    pub code: Option<String>,
+}
 
 #[derive(Serialize)]
 struct Document {
