@@ -337,6 +337,7 @@ impl From<Verdict> for wit::Verdict {
             },
             input: verdict.input,
             links: convert(verdict.links),
+            newest: None,
         }
     }
 }

@@ -25,20 +25,30 @@ fn main() -> ExitCode {
 fn build() -> Result<(), String> {
     let here = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(variable("OUT_DIR")?);
-    let packed = here.join("layerwise.wasm");
-    let component = match packed.is_file() {
-        true => packed,
-        false => compile(&here.join("../../.."), &out.join("component"))?,
-    };
-    let copy = out.join("layerwise.wasm");
-    fs::copy(&component, &copy)
-        .map_err(|error| format!("copy {}: {error}", component.display()))?;
-    println!("cargo::metadata=wasm={}", copy.display());
+    provide(&here, &out, "cache", "layerwise.wasm", "wasm")?;
+    if env::var_os("CARGO_FEATURE_TESTING").is_some() {
+        provide(&here, &out, "cache-testing", "layerwise-testing.wasm", "testing")?;
+    }
     Ok(())
 }
 
-/// Builds the component of the repository below a directory.
-fn compile(root: &Path, built: &Path) -> Result<PathBuf, String> {
+/// Puts the component of a world where this package takes it from, and tells the
+/// packages that depend on this one where that is.
+fn provide(here: &Path, out: &Path, world: &str, name: &str, key: &str) -> Result<(), String> {
+    let packed = here.join(name);
+    let component = match packed.is_file() {
+        true => packed,
+        false => compile(&here.join("../../.."), &out.join("component"), world)?,
+    };
+    let copy = out.join(name);
+    fs::copy(&component, &copy)
+        .map_err(|error| format!("copy {}: {error}", component.display()))?;
+    println!("cargo::metadata={key}={}", copy.display());
+    Ok(())
+}
+
+/// Builds the component of a world from the repository below a directory.
+fn compile(root: &Path, built: &Path, world: &str) -> Result<PathBuf, String> {
     let root = fs::canonicalize(root).map_err(|error| format!("find {root:?}: {error}"))?;
     for input in [
         "src",
@@ -61,7 +71,7 @@ fn compile(root: &Path, built: &Path) -> Result<PathBuf, String> {
         .env("RUSTC_WRAPPER", "")
         .env("RUSTC_WORKSPACE_WRAPPER", "")
         .args(["rustc", "--locked", "--package", "layerwise", "--lib"])
-        .args(["--crate-type", "cdylib", "--features", "component"])
+        .args(["--crate-type", "cdylib", "--features", world])
         .args(["--profile", "component", "--target", TARGET])
         .arg("--config")
         .arg(flags(&remapped(&root, built)?))

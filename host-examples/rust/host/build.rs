@@ -30,7 +30,10 @@ fn main() -> ExitCode {
 
 fn build() -> Result<(), String> {
     let variable = |name| env::var(name).map_err(|_| format!("cargo did not set {name}"));
-    let wasm = variable("DEP_LAYERWISE_COMPONENT_WASM")?;
+    let wasm = variable(match env::var_os("CARGO_FEATURE_TESTING") {
+        Some(_) => "DEP_LAYERWISE_COMPONENT_TESTING",
+        None => "DEP_LAYERWISE_COMPONENT_WASM",
+    })?;
     println!("cargo::rerun-if-changed={wasm}");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/settings.rs");

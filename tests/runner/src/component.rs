@@ -12,8 +12,8 @@ use std::path::Path;
 use layerwise_conformance::{FileError, Report, current_case, load, run_text};
 
 use layerwise_host::docker::Predicates;
-use layerwise_host::stacker::Functions;
-use layerwise_host::{Engine, Error};
+use layerwise_host::testing::Functions;
+use layerwise_host::{Engine, Error, Imports, SessionLimits};
 
 use crate::replay::{is_transcript, replay};
 
@@ -36,7 +36,7 @@ pub fn run(engine: &Engine, path: &Path) -> Result<Report, FileError> {
 pub struct Component {
     engine: Engine,
     predicates: Slot<Predicates>,
-    stacker: Slot<Functions>,
+    functions: Slot<Functions>,
 }
 
 impl Component {
@@ -45,8 +45,19 @@ impl Component {
         Self {
             engine: engine.clone(),
             predicates: Slot::default(),
-            stacker: Slot::default(),
+            functions: Slot::default(),
         }
+    }
+
+    /// Calls a function that only tests call and that needs no file system, in the
+    /// instance for those.
+    fn function<T>(
+        &self,
+        call: impl FnOnce(&mut Functions) -> Result<T, Error>,
+    ) -> Result<T, layerwise::error::Error> {
+        let limits = SessionLimits::default();
+        let open = || self.engine().testing(Imports::default(), limits);
+        self.functions.call(open, call)
     }
 
     /// The engine. Instances are recorded under the name of the case.

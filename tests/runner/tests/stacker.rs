@@ -267,42 +267,6 @@ fn native_and_component_give_the_same_bytes() {
     }
 }
 
-#[test]
-fn the_catalogue_is_that_of_the_library() {
-    let mut functions = engine()
-        .stacker_functions(Imports::default(), SessionLimits::default())
-        .expect("an instance");
-    let native: Vec<_> = stacker::rules()
-        .iter()
-        .map(|rule| {
-            [
-                rule.code,
-                rule.section,
-                rule.meaning,
-                rule.example,
-                rule.advice,
-            ]
-        })
-        .map(|texts| texts.map(str::to_owned))
-        .collect();
-    let through: Vec<_> = functions
-        .rules()
-        .expect("rules")
-        .into_iter()
-        .map(|rule| {
-            [
-                rule.code,
-                rule.section,
-                rule.meaning,
-                rule.example,
-                rule.advice,
-            ]
-        })
-        .collect();
-    assert_eq!(native, through);
-    assert!(through.len() > 30, "{}", through.len());
-}
-
 fn project() -> (Arc<MemoryFs>, Imports) {
     let fs = Arc::new(MemoryFs::default());
     fs.put_file("/w/state/imports/a/d/f", "x").expect("a file");
@@ -450,7 +414,7 @@ fn deep_documents_and_long_chains_do_not_trap() {
         version: None,
     };
     let mut functions = engine
-        .stacker_functions(Imports::default(), limits)
+        .testing(Imports::default(), limits)
         .expect("an instance");
     for (depth, fits) in [(9_990, true), (200_000, false)] {
         let deep = format!(r#"{{"more":{}}}"#, deep(depth));

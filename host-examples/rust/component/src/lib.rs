@@ -5,3 +5,7 @@
 
 /// The component as it is released.
 pub static COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwise.wasm"));
+
+/// The same with the functions that only tests call.
+#[cfg(feature = "testing")]
+pub static TESTING: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-testing.wasm"));

@@ -58,7 +58,10 @@ pub use settings::Interrupt;
 pub use layerwise;
 
 /// The component this host was built with.
+#[cfg(not(feature = "testing"))]
 pub use layerwise_component::COMPONENT;
+#[cfg(feature = "testing")]
+pub use layerwise_component::TESTING as COMPONENT;
 
 /// Its SHA-256, in hex digits.
 pub const COMPONENT_SHA256: &str = env!("LAYERWISE_COMPONENT_SHA256");

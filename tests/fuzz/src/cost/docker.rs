@@ -6,6 +6,7 @@ use layerwise::docker::{CacheFrom, Options, Order, Policy, Step};
 use layerwise::host::Provenance;
 use layerwise::oci::Platform;
 use layerwise_host::docker::{Predicates, Session};
+use layerwise_host::testing::Functions;
 use layerwise_host::{Imports, SessionLimits};
 use layerwise_stores::{Memory, Order as Listing};
 use serde_json::{Value, json};
@@ -34,6 +35,12 @@ fn predicates() -> Predicates {
         .expect("an instance")
 }
 
+fn functions() -> Functions {
+    crate::engine()
+        .testing(Imports::default(), SessionLimits::default())
+        .expect("an instance")
+}
+
 fn history(draw: &mut Draw, items: usize) -> Option<u64> {
     let semantics = semantics(draw);
     let document = long(&texts(draw), items, 0).to_string();
@@ -47,9 +54,10 @@ fn history(draw: &mut Draw, items: usize) -> Option<u64> {
         parent.compare_parent(&document, Some(&document), &semantics),
         parent.spent(),
     );
+    let mut functions = functions();
     meter.add(
-        parent.layer_of(&document, u32::try_from(items).ok()? - 1, &semantics),
-        parent.spent(),
+        functions.layer_of(&document, u32::try_from(items).ok()? - 1, &semantics),
+        functions.spent(),
     );
     meter.0
 }
@@ -82,15 +90,15 @@ fn config(draw: &mut Draw, items: usize) -> Option<u64> {
     } else {
         a_config(draw, items)
     };
-    let mut predicates = predicates();
+    let mut functions = functions();
     let mut meter = Meter::new();
     meter.add(
-        predicates.encode_config(&one, &semantics),
-        predicates.spent(),
+        functions.encode_config(&one, &semantics),
+        functions.spent(),
     );
     meter.add(
-        predicates.compare_configs(Some(&one), Some(&other), &semantics),
-        predicates.spent(),
+        functions.compare_configs(Some(&one), Some(&other), &semantics),
+        functions.spent(),
     );
     meter.0
 }
@@ -135,11 +143,11 @@ fn features(draw: &mut Draw, items: usize) -> Option<u64> {
         ..Platform::default()
     };
     let os = *draw.one(&["windows", "linux"]);
-    let mut predicates = predicates();
+    let mut functions = functions();
     let one = [platform(os)];
-    let call = predicates.match_platforms(&one, &one, os, &semantics);
+    let call = functions.match_platforms(&one, &one, os, &semantics);
     let mut meter = Meter::new();
-    meter.add(call, predicates.spent());
+    meter.add(call, functions.spent());
     meter.0
 }
 
@@ -151,10 +159,10 @@ fn times(draw: &mut Draw, items: usize) -> Option<u64> {
         Some(format!("{year:04}-01-01T00:00:00Z"))
     };
     let created: Vec<_> = (0..items).map(time).collect();
-    let mut predicates = predicates();
-    let call = predicates.newest(&created, &semantics);
+    let mut functions = functions();
+    let call = functions.newest(&created, &semantics);
     let mut meter = Meter::new();
-    meter.add(call, predicates.spent());
+    meter.add(call, functions.spent());
     meter.0
 }
 

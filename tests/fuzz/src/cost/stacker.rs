@@ -8,7 +8,8 @@ use layerwise::oci::sha256;
 use layerwise::semantics::Semantics;
 use layerwise::stacker::{Build, Epoch, HostFacts, LayerDefinition, Options, Places, parse_tag};
 use layerwise_conformance::memory_fs::MemoryFs;
-use layerwise_host::stacker::{Functions, Session};
+use layerwise_host::stacker::Session;
+use layerwise_host::testing::Functions;
 use layerwise_host::{Imports, SessionLimits};
 use serde_json::{Value, json};
 
@@ -36,7 +37,7 @@ fn functions(files: MemoryFs) -> Functions {
     };
     let limits = SessionLimits::default();
     crate::engine()
-        .stacker_functions(lent, limits)
+        .testing(lent, limits)
         .expect("an instance")
 }
 

@@ -46,7 +46,7 @@ impl Functions for Component {
         want: Option<&str>,
         semantics: &Semantics,
     ) -> Result<Comparison, Error> {
-        self.predicates(|p| p.compare_configs(have, want, semantics))
+        self.function(|f| f.compare_configs(have, want, semantics))
     }
 
     fn match_platforms(
@@ -56,7 +56,7 @@ impl Functions for Component {
         host_os: &str,
         semantics: &Semantics,
     ) -> Result<Vec<Vec<bool>>, Error> {
-        self.predicates(|p| p.match_platforms(builders, images, host_os, semantics))
+        self.function(|f| f.match_platforms(builders, images, host_os, semantics))
     }
 
     fn normalize_platform(&self, platform: &Platform, host_os: &str) -> Result<Platform, Error> {
@@ -78,11 +78,11 @@ impl Functions for Component {
         config: &str,
         semantics: &Semantics,
     ) -> Result<Option<Finding>, Error> {
-        self.predicates(|p| p.compare_command(entry, config, semantics))
+        self.function(|f| f.compare_command(entry, config, semantics))
     }
 
     fn compare_history(&self, a: &str, b: &str) -> Result<Vec<Difference>, Error> {
-        self.predicates(|p| p.compare_history(a, b))
+        self.function(|f| f.compare_history(a, b))
     }
 
     fn layer_of(
@@ -91,7 +91,7 @@ impl Functions for Component {
         index: u32,
         semantics: &Semantics,
     ) -> Result<Option<String>, Error> {
-        self.predicates(|p| p.layer_of(document, index, semantics))
+        self.function(|f| f.layer_of(document, index, semantics))
     }
 
     fn newest(
@@ -99,15 +99,15 @@ impl Functions for Component {
         created: &[Option<String>],
         semantics: &Semantics,
     ) -> Result<Option<u32>, Error> {
-        self.predicates(|p| p.newest(created, semantics))
+        self.function(|f| f.newest(created, semantics))
     }
 
     fn parse_time(&self, text: &str) -> Result<Timestamp, Error> {
-        self.predicates(|p| p.parse_time(text))
+        self.function(|f| f.parse_time(text))
     }
 
     fn encode_config(&self, text: &str, semantics: &Semantics) -> Result<String, Error> {
-        self.predicates(|p| p.encode_config(text, semantics))
+        self.function(|f| f.encode_config(text, semantics))
     }
 
     fn encode_image(

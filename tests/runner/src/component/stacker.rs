@@ -12,24 +12,15 @@ use layerwise_conformance::memory_fs::MemoryFs;
 use layerwise_conformance::stacker::{Cache, Subject};
 
 use super::{Component, Opened as Wrapped};
-use layerwise_host::stacker::{Functions, Session};
+use layerwise_host::stacker::Session;
+use layerwise_host::testing::Functions;
 use layerwise_host::{Imports, SessionLimits};
 
 impl Component {
-    /// Calls a function that needs no file system, in the instance for those.
-    fn function<T>(
-        &self,
-        call: impl FnOnce(&mut Functions) -> Result<T, layerwise_host::Error>,
-    ) -> Result<T, Error> {
-        let limits = SessionLimits::default();
-        let open = || self.engine().stacker_functions(Imports::default(), limits);
-        self.stacker.call(open, call)
-    }
-
     /// An instance for functions on a file system.
     fn functions_on(&self, fs: &Arc<MemoryFs>) -> Result<Functions, Error> {
         let limits = SessionLimits::default();
-        Ok(self.engine().stacker_functions(lent(fs), limits)?)
+        Ok(self.engine().testing(lent(fs), limits)?)
     }
 }
 

@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as STANDARD;
 use layerwise::stacker::ChangeKind;
 use layerwise_files::{Access, Files, Root, encode};
-use layerwise_host::stacker::Functions;
+use layerwise_host::testing::Functions;
 use layerwise_host::{Engine, EngineOptions, Imports, SessionLimits};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags, mknodat, setxattr};
 use serde_json::Value;
@@ -146,7 +146,7 @@ fn functions(project: &Project) -> Functions {
         ..Imports::default()
     };
     let limits = SessionLimits::default();
-    engine.stacker_functions(lent, limits).unwrap()
+    engine.testing(lent, limits).unwrap()
 }
 
 /// A recorded tree as text.

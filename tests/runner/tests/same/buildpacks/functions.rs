@@ -176,32 +176,3 @@ fn tried(index: usize) -> Tried {
         _ => Tried::Nothing,
     }
 }
-
-#[test]
-fn the_catalogue() {
-    let component = plans().rules().expect("rules");
-    let texts = |rule: &layerwise_host::Rule| {
-        [
-            rule.code.clone(),
-            rule.section.clone(),
-            rule.meaning.clone(),
-            rule.example.clone(),
-            rule.advice.clone(),
-        ]
-    };
-    let component: Vec<_> = component.iter().map(texts).collect();
-    let native: Vec<_> = rules()
-        .map(|rule| {
-            [
-                rule.code,
-                rule.section,
-                rule.meaning,
-                rule.example,
-                rule.advice,
-            ]
-            .map(ToOwned::to_owned)
-        })
-        .collect();
-    assert_eq!(component, native);
-    assert!(native.len() > 60, "{} codes", native.len());
-}
