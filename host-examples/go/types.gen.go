@@ -123,15 +123,3 @@ type Explanation struct {
 	// How many candidates were looked at.
 	Considered uint64 `wit:"considered"`
 }
-
-// Rule: what a code means.
-type Rule struct {
-	Code string `wit:"code"`
-	// The section of the specification it comes from.
-	Section string `wit:"section"`
-	Meaning string `wit:"meaning"`
-	// One line that shows it.
-	Example string `wit:"example"`
-	// What to do about it.
-	Advice string `wit:"advice"`
-}

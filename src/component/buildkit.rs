@@ -30,11 +30,6 @@ impl wit::Guest for Engine {
         Ok(wit::Exporter::new(Exporter(RefCell::new(exporter))))
     }
 
-    fn detect(manifest: String) -> Result<wit::Detected, shared::Error> {
-        let (kind, config) = buildkit::detect(&manifest)?;
-        Ok(wit::Detected { kind, config })
-    }
-
     fn read(input: wit::Input, options: wit::ReadOptions) -> Result<wit::Cache, shared::Error> {
         let semantics = options.semantics.into();
         let limits = limits(options.limits);

@@ -23,6 +23,19 @@ impl wit::Guest for Engine {
         Ok(wit::Session::new(Session(RefCell::new(session))))
     }
 
+    fn compare_configs(
+        have: Option<String>,
+        want: Option<String>,
+        semantics: shared::Semantics,
+    ) -> Result<wit::Comparison, shared::Error> {
+        let found = docker::compare_configs(have.as_deref(), want.as_deref(), &semantics.into())?;
+        Ok(wit::Comparison {
+            equal: found.equal,
+            differences: convert(found.differences),
+            overlooked: convert(found.overlooked),
+        })
+    }
+
     fn normalize_platform(platform: shared::Platform, host_os: String) -> shared::Platform {
         docker::normalize_platform(&platform.into(), &host_os).into()
     }

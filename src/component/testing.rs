@@ -7,22 +7,9 @@ use super::imports::Host;
 use super::types::convert;
 use crate::go_json::Zone;
 use crate::prelude::*;
-use crate::{docker, stacker};
+use crate::{buildkit, docker, stacker};
 
 impl wit::Guest for Engine {
-    fn compare_configs(
-        have: Option<String>,
-        want: Option<String>,
-        semantics: shared::Semantics,
-    ) -> Result<wit::Comparison, shared::Error> {
-        let found = docker::compare_configs(have.as_deref(), want.as_deref(), &semantics.into())?;
-        Ok(wit::Comparison {
-            equal: found.equal,
-            differences: convert(found.differences),
-            overlooked: convert(found.overlooked),
-        })
-    }
-
     fn match_platforms(
         builders: Vec<shared::Platform>,
         images: Vec<shared::Platform>,
@@ -79,6 +66,11 @@ impl wit::Guest for Engine {
 
     fn encode_config(text: String, semantics: shared::Semantics) -> Result<String, shared::Error> {
         Ok(docker::encode_config(&text, &semantics.into())?)
+    }
+
+    fn detect(manifest: String) -> Result<wit::Detected, shared::Error> {
+        let (kind, config) = buildkit::detect(&manifest)?;
+        Ok(wit::Detected { kind, config })
     }
 
     fn hash_value(

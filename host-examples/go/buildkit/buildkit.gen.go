@@ -2,20 +2,17 @@
 
 // Package buildkit calls the component's export of that name.
 //
-// The remote cache of BuildKit: exporting one byte for byte, and reading,
+// The remote cache of BuildKit: exporting a cache byte for byte as BuildKit does, and reading,
 // verifying and explaining one.
 //
-// Versions that `semantics.version` accepts: the newest rules (absent, or
-// `0.33`, which keeps every link it imports), `0.32` (0.25 to 0.32, which may
-// lose links while they import; this component keeps them and says so), and
-// `0.8-dev`, those of October 2020.
+// `semantics.version` is absent or `0.33` (the newest rules, which keep every link they import),
+// `0.32` (0.25 to 0.32, which may lose links while they import; this component keeps them and
+// reports it) or `0.8-dev`, the rules of October 2020.
 //
-// Limits and their defaults: `records` (250,000), `links` (1,000,000),
-// `layers` (1,000,000, distinct chains of layers; in `offers` the layers of all
-// results), `steps` (50,000,000, records looked at to keep loops out), and
-// `document-bytes` (64 MiB, one document of the caller). Importers accept 1 MiB
-// of a config or manifest; that is no limit of a session but a fact about
-// readers.
+// Limits and their defaults: `records` (250,000), `links` (1,000,000), `layers` (1,000,000, distinct
+// chains of layers; in `contents` the layers of all results), `steps` (50,000,000, records looked at
+// to keep loops out), and `document-bytes` (64 MiB, one document of the caller). Importers accept
+// 1 MiB of a config or manifest; that is not a limit of a session but a fact about readers.
 package buildkit
 
 import (
@@ -271,10 +268,33 @@ type Statistics struct {
 	Newest string `wit:"newest"`
 }
 
-// Cache: a cache that was read. A record's name is the one it has in an importer's
-// key storage: the digest of a record without inputs, else `xxh64:` and 16 hex
-// digits. Except for `records`, `roots` and `encode`, everything is
-// `unsupported` by the rules of 2020.
+// Description: what is known about a cache.
+type Description struct {
+	// The media type of its manifest; empty without a manifest.
+	Kind string `wit:"kind"`
+	// The digest of its config; empty without a manifest.
+	Config string `wit:"config"`
+	// What was noticed while it was read.
+	Findings []layerwise.Finding `wit:"findings"`
+	// Absent by the rules of 2020.
+	Statistics *Statistics `wit:"statistics"`
+}
+
+// Contents: what a cache holds.
+type Contents struct {
+	// Number of records after merging.
+	Records uint32 `wit:"records"`
+	// Digests of the records without inputs, in the order of a config.
+	Roots []string `wit:"roots"`
+	// Every link, sorted; empty by the rules of 2020.
+	Links []Connection `wit:"links"`
+	// Every result that records offer, sorted; empty by the rules of 2020.
+	Offers []Offer `wit:"offers"`
+}
+
+// Cache: a cache that was read. A record's name is the one it has in an importer's key storage: the
+// digest of a record without inputs, otherwise `xxh64:` and 16 hex digits. `lookup`, `explain`
+// and `compare` are `unsupported` by the rules of 2020.
 //
 // It is part of the instance it was made in, and is for one goroutine at a time.
 type Cache struct {
@@ -284,59 +304,17 @@ type Cache struct {
 // Close gives it back to the component.
 func (r *Cache) Close() error { return r.resource.Close() }
 
-// Kind: the media type of its manifest; empty when there was none.
-func (r *Cache) Kind(ctx context.Context) (string, error) {
-	var out string
-	err := r.resource.Call(ctx, "buildkit#[method]cache.kind", &out)
+// Describe: what is known about it.
+func (r *Cache) Describe(ctx context.Context) (Description, error) {
+	var out Description
+	err := r.resource.Call(ctx, "buildkit#[method]cache.describe", &out)
 	return out, err
 }
 
-// Config: the digest of its config; empty when there was none.
-func (r *Cache) Config(ctx context.Context) (string, error) {
-	var out string
-	err := r.resource.Call(ctx, "buildkit#[method]cache.config", &out)
-	return out, err
-}
-
-// Findings: what was noticed while it was opened.
-func (r *Cache) Findings(ctx context.Context) ([]layerwise.Finding, error) {
-	var out []layerwise.Finding
-	err := r.resource.Call(ctx, "buildkit#[method]cache.findings", &out)
-	return out, err
-}
-
-// Records: number of records after merging.
-func (r *Cache) Records(ctx context.Context) (uint32, error) {
-	var out uint32
-	err := r.resource.Call(ctx, "buildkit#[method]cache.records", &out)
-	return out, err
-}
-
-// Roots: digests of the records without inputs, in the order of a config.
-func (r *Cache) Roots(ctx context.Context) ([]string, error) {
-	var out []string
-	err := r.resource.Call(ctx, "buildkit#[method]cache.roots", &out)
-	return out, err
-}
-
-// Links: every link, sorted.
-func (r *Cache) Links(ctx context.Context) ([]Connection, error) {
-	var out []Connection
-	err := r.resource.Call(ctx, "buildkit#[method]cache.links", &out)
-	return out, err
-}
-
-// Offers: every result that records offer, sorted.
-func (r *Cache) Offers(ctx context.Context) ([]Offer, error) {
-	var out []Offer
-	err := r.resource.Call(ctx, "buildkit#[method]cache.offers", &out)
-	return out, err
-}
-
-// Statistics: numbers about it.
-func (r *Cache) Statistics(ctx context.Context) (Statistics, error) {
-	var out Statistics
-	err := r.resource.Call(ctx, "buildkit#[method]cache.statistics", &out)
+// Contents: every record, link and result: as much as the cache is large.
+func (r *Cache) Contents(ctx context.Context) (Contents, error) {
+	var out Contents
+	err := r.resource.Call(ctx, "buildkit#[method]cache.contents", &out)
 	return out, err
 }
 
@@ -347,27 +325,25 @@ func (r *Cache) Lookup(ctx context.Context, query Query) ([]string, error) {
 	return out, err
 }
 
-// Explain: looks up and says why nothing was found: the links that come nearest, and
-// where else the wanted digest is.
+// Explain: looks up and says why nothing was found: the links that come nearest, and where else the
+// wanted digest is.
 func (r *Cache) Explain(ctx context.Context, query Query) (layerwise.Explanation, error) {
 	var out layerwise.Explanation
 	err := r.resource.Call(ctx, "buildkit#[method]cache.explain", &out, query)
 	return out, err
 }
 
-// Compare: what changed from this cache to another: where builds part, first, then
-// what only follows from that, marked as a cascade. A record is the same in
-// both when it has the same digest and, for each input, a link from the same
-// source; a key that lost its result, or that is one of several ways to a
-// record which both have, changes no build and is only counted.
+// Compare: what changed from this cache to another: first where the builds part, then what only follows
+// from that, marked as a cascade. A record is the same in both if it has the same digest and,
+// for each input, a link from the same source. A key that lost its result, or that is one of
+// several ways to a record in both, changes no build and is only counted.
 func (r *Cache) Compare(ctx context.Context, other *Cache) (layerwise.Explanation, error) {
 	var out layerwise.Explanation
 	err := r.resource.Call(ctx, "buildkit#[method]cache.compare", &out, other.resource)
 	return out, err
 }
 
-// Encode: the config that exporting the records again gives, with every result
-// taken to be whole.
+// Encode: the config that exporting the records again gives, assuming that every result is whole.
 func (r *Cache) Encode(ctx context.Context) (string, error) {
 	var out string
 	err := r.resource.Call(ctx, "buildkit#[method]cache.encode", &out)
@@ -380,6 +356,48 @@ type Detected struct {
 	Kind string `wit:"kind"`
 	// The digest of the cache config; empty when there is none.
 	Config string `wit:"config"`
+}
+
+// ConfigInput: a cache config by itself.
+type ConfigInput struct {
+	Text string `wit:"text"`
+	// A JSON list of what the manifest lists; absent for a config without a manifest, as GitHub, S3
+	// and Azure caches keep it, whose layers describe themselves.
+	Descriptors *string `wit:"descriptors"`
+}
+
+// ManifestInput: a manifest in a repository. If it lists no cache config, the inline caches of its images are
+// read, as importers do.
+type ManifestInput struct {
+	Repository string               `wit:"repository"`
+	Descriptor layerwise.Descriptor `wit:"descriptor"`
+}
+
+// Input: where a cache is.
+//
+// Case says which it is; of the other fields only that of the case counts.
+type Input struct {
+	Case     InputCase
+	Config   ConfigInput   `wit:"config"`
+	Manifest ManifestInput `wit:"manifest"`
+}
+
+// InputCase is a case of [Input].
+type InputCase string
+
+// The cases of [InputCase].
+const (
+	InputConfig   InputCase = "config"
+	InputManifest InputCase = "manifest"
+)
+
+// ReadOptions: how to read a cache.
+type ReadOptions struct {
+	Semantics layerwise.Semantics `wit:"semantics"`
+	// Also read a manifest or config above 1 MiB, which importers refuse, and report it in
+	// `findings`: to look into a cache, not to export from it. Newest rules and guarded reading only.
+	AnySize bool              `wit:"any-size"`
+	Limits  []layerwise.Limit `wit:"limits"`
 }
 
 // Standing: what a record is good for.
@@ -408,6 +426,18 @@ type Link struct {
 	Selector string `wit:"selector"`
 }
 
+// Summary: a result in short.
+type Summary struct {
+	// When it was made, RFC 3339.
+	Created string `wit:"created"`
+	// Number of layers, of the whole chain.
+	Layers uint32 `wit:"layers"`
+	// Bytes of these layers.
+	Bytes uint64 `wit:"bytes"`
+	// The digest of the topmost layer.
+	Top string `wit:"top"`
+}
+
 // Verdict: what is known about one record of a config.
 type Verdict struct {
 	// Its index in the config.
@@ -421,6 +451,8 @@ type Verdict struct {
 	Input *uint32 `wit:"input"`
 	// Its links, input after input.
 	Links []Link `wit:"links"`
+	// The newest result that it names, whether or not importers take it.
+	Newest *Summary `wit:"newest"`
 }
 
 // Evidence: what was asked about layers.
@@ -481,55 +513,22 @@ func Detect(ctx context.Context, in *layerwise.Instance, manifest string) (Detec
 	return out, err
 }
 
-// Parse: reads a config as an importer does. `descriptors` is a JSON list of what the
-// manifest lists; empty text for a config that no manifest goes with, as GitHub,
-// S3 and Azure caches keep it, whose layers describe themselves.
-func Parse(ctx context.Context, in *layerwise.Instance, config string, descriptors string, semantics layerwise.Semantics, limits []layerwise.Limit) (*Cache, error) {
+// Read: reads a cache as an importer does. The guarded reading refuses documents that do not match
+// their descriptors (`corrupt`); the compatible one notes it in `findings`.
+func Read(ctx context.Context, in *layerwise.Instance, input Input, options ReadOptions) (*Cache, error) {
 	var out *layerwise.Resource
-	if err := in.Call(ctx, "buildkit#parse", &out, config, descriptors, semantics, limits); err != nil {
+	if err := in.Call(ctx, "buildkit#read", &out, input, options); err != nil {
 		return nil, err
 	}
 	return &Cache{resource: out}, nil
 }
 
-// Open: reads the cache whose manifest a descriptor names, as an importer does.
-// Where the manifest lists no cache config, inline caches of images are read.
-// The guarded reading refuses documents that are not what their descriptors
-// say (`corrupt`); the compatible one notes it in `findings`.
-func Open(ctx context.Context, in *layerwise.Instance, repository string, descriptor layerwise.Descriptor, semantics layerwise.Semantics, limits []layerwise.Limit) (*Cache, error) {
-	var out *layerwise.Resource
-	if err := in.Call(ctx, "buildkit#open", &out, repository, descriptor, semantics, limits); err != nil {
-		return nil, err
-	}
-	return &Cache{resource: out}, nil
-}
-
-// OpenAnySize: as `open` by the newest rules in the guarded reading, but also reads a
-// manifest or config above 1 MiB, which importers refuse; `findings` says so
-// then. To look into a cache, not to export from it.
-func OpenAnySize(ctx context.Context, in *layerwise.Instance, repository string, descriptor layerwise.Descriptor, limits []layerwise.Limit) (*Cache, error) {
-	var out *layerwise.Resource
-	if err := in.Call(ctx, "buildkit#open-any-size", &out, repository, descriptor, limits); err != nil {
-		return nil, err
-	}
-	return &Cache{resource: out}, nil
-}
-
-// Verify: says what is wrong with a config, and does not stop at the first thing.
-// `descriptors` is as for `parse`; whether the layers are there is not asked.
-func Verify(ctx context.Context, in *layerwise.Instance, config string, descriptors string, limits []layerwise.Limit) (Report, error) {
+// Inspect: reports everything that is wrong with a cache, whatever its size. The repository of a manifest
+// is asked for all layers in one call, and with `read-layers` those that are there are read; the
+// layers of a config by itself are not looked for.
+func Inspect(ctx context.Context, in *layerwise.Instance, input Input, readLayers bool, limits []layerwise.Limit) (Report, error) {
 	var out Report
-	err := in.Call(ctx, "buildkit#verify", &out, config, descriptors, limits)
-	return out, err
-}
-
-// Inspect: reads a cache and says what is wrong with it, whatever its size is. Where the
-// manifest lists no cache config, the inline caches of its images are read, as
-// importers do. The repository is asked for all layers in one call; with
-// `read-layers` it reads those that are there.
-func Inspect(ctx context.Context, in *layerwise.Instance, repository string, descriptor layerwise.Descriptor, readLayers bool, limits []layerwise.Limit) (Report, error) {
-	var out Report
-	err := in.Call(ctx, "buildkit#inspect", &out, repository, descriptor, readLayers, limits)
+	err := in.Call(ctx, "buildkit#inspect", &out, input, readLayers, limits)
 	return out, err
 }
 
@@ -537,12 +536,5 @@ func Inspect(ctx context.Context, in *layerwise.Instance, repository string, des
 func Attributes(ctx context.Context, in *layerwise.Instance, given []Attribute) (Form, error) {
 	var out Form
 	err := in.Call(ctx, "buildkit#attributes", &out, given)
-	return out, err
-}
-
-// Rules: what each code means.
-func Rules(ctx context.Context, in *layerwise.Instance) ([]layerwise.Rule, error) {
-	var out []layerwise.Rule
-	err := in.Call(ctx, "buildkit#rules", &out)
 	return out, err
 }

@@ -144,9 +144,13 @@ type Layer struct {
 	Blob layerwise.Descriptor `wit:"blob"`
 }
 
-// State: what a session holds.
-type State struct {
-	Committed bool `wit:"committed"`
+// Description: what a session holds.
+type Description struct {
+	// The name as it was given.
+	Name string `wit:"name"`
+	// The metadata of the image the name stood for, or of the one committed.
+	Metadata  Retrieval `wit:"metadata"`
+	Committed bool      `wit:"committed"`
 	// The label of the new image; absent when metadata was never set.
 	Label *string `wit:"label"`
 	// The layers of the new image, in order.
@@ -227,20 +231,6 @@ func (r *CacheImage) Exists(ctx context.Context) (bool, error) {
 	return out, err
 }
 
-// Name: the name as it was given.
-func (r *CacheImage) Name(ctx context.Context) (string, error) {
-	var out string
-	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.name", &out)
-	return out, err
-}
-
-// Metadata: the metadata of the image the name stood for, or of the one committed.
-func (r *CacheImage) Metadata(ctx context.Context) (Retrieval, error) {
-	var out Retrieval
-	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.metadata", &out)
-	return out, err
-}
-
 // SetMetadata: sets the metadata of the new image, a JSON document; the last one counts.
 func (r *CacheImage) SetMetadata(ctx context.Context, document string) error {
 	return r.resource.Call(ctx, "buildpacks#[method]cache-image.set-metadata", nil, document)
@@ -294,10 +284,10 @@ func (r *CacheImage) Commit(ctx context.Context) (Commit, error) {
 	return out, err
 }
 
-// State: what this session holds.
-func (r *CacheImage) State(ctx context.Context) (State, error) {
-	var out State
-	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.state", &out)
+// Describe: what this session holds.
+func (r *CacheImage) Describe(ctx context.Context) (Description, error) {
+	var out Description
+	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.describe", &out)
 	return out, err
 }
 
@@ -703,12 +693,5 @@ func PlanSBOM(ctx context.Context, in *layerwise.Instance, request SBOMRequest) 
 func PlanExport(ctx context.Context, in *layerwise.Instance, request ExportRequest) (ExportPlan, error) {
 	var out ExportPlan
 	err := in.Call(ctx, "buildpacks#plan-export", &out, request)
-	return out, err
-}
-
-// Rules: what each code means.
-func Rules(ctx context.Context, in *layerwise.Instance) ([]layerwise.Rule, error) {
-	var out []layerwise.Rule
-	err := in.Call(ctx, "buildpacks#rules", &out)
 	return out, err
 }

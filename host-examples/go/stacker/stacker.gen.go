@@ -185,9 +185,11 @@ type Pruned struct {
 	Reason layerwise.Finding `wit:"reason"`
 }
 
-// Opened: what opening found and did.
-type Opened struct {
-	State State `wit:"state"`
+// Description: what opening found and did, and what the cache holds now.
+type Description struct {
+	// The names in the cache, sorted.
+	Entries []string `wit:"entries"`
+	State   State    `wit:"state"`
 	// The version number of a file of another version.
 	Found *int64 `wit:"found"`
 	// Sorted by key.
@@ -291,10 +293,10 @@ type Session struct {
 // Close gives it back to the component.
 func (r *Session) Close() error { return r.resource.Close() }
 
-// Opened: what opening found and did.
-func (r *Session) Opened(ctx context.Context) (Opened, error) {
-	var out Opened
-	err := r.resource.Call(ctx, "stacker#[method]session.opened", &out)
+// Describe: what opening found and did, and what the cache holds now.
+func (r *Session) Describe(ctx context.Context) (Description, error) {
+	var out Description
+	err := r.resource.Call(ctx, "stacker#[method]session.describe", &out)
 	return out, err
 }
 
@@ -356,13 +358,6 @@ func (r *Session) Causes(ctx context.Context) ([]layerwise.Finding, error) {
 	return out, err
 }
 
-// Entries: the names in the cache, sorted.
-func (r *Session) Entries(ctx context.Context) ([]string, error) {
-	var out []string
-	err := r.resource.Call(ctx, "stacker#[method]session.entries", &out)
-	return out, err
-}
-
 // Entry: an entry as it stands in the cache file.
 func (r *Session) Entry(ctx context.Context, name string) (*string, error) {
 	var out *string
@@ -376,47 +371,6 @@ func (r *Session) Refresh(ctx context.Context) error {
 	return r.resource.Call(ctx, "stacker#[method]session.refresh", nil)
 }
 
-// FileHash: how a file import is recorded.
-type FileHash struct {
-	// `sha256:` and the hash of the bytes followed by the mode text.
-	Hash string `wit:"hash"`
-	// The mode as Go writes it, such as `-rw-r--r--`.
-	Mode string `wit:"mode"`
-}
-
-// LayerType: a layer type.
-type LayerType struct {
-	// Such as `tar` or `squashfs`.
-	Name string `wit:"name"`
-	// Whether it carries verity data.
-	Verity bool `wit:"verity"`
-	// As it is written, such as `tar+false`.
-	Text string `wit:"text"`
-}
-
-// BaseTag: the tag of a base.
-type BaseTag struct {
-	Tag string `wit:"tag"`
-	// Whether it is a valid reference name.
-	Valid bool `wit:"valid"`
-}
-
-// LayerText: a definition as it is written.
-type LayerText struct {
-	Text string `wit:"text"`
-	// Whether reading it gives an equal definition. When not, the layer misses
-	// in every new session.
-	Stable bool `wit:"stable"`
-}
-
-// Equality: two definitions compared.
-type Equality struct {
-	// Whether they are equal as Go compares them.
-	Equal bool `wit:"equal"`
-	// Where they differ, both sides as JSON.
-	Differences []layerwise.Difference `wit:"differences"`
-}
-
 // Open: opens a cache: reads its file, deletes it when it is of another version,
 // drops the entries whose results are gone, and saves if there were any.
 func Open(ctx context.Context, in *layerwise.Instance, options Options) (*Session, error) {
@@ -425,85 +379,4 @@ func Open(ctx context.Context, in *layerwise.Instance, options Options) (*Sessio
 		return nil, err
 	}
 	return &Session{resource: out}, nil
-}
-
-// HashValue: the structure hash of a JSON value of a named type: `string`, `int64`,
-// `int`, `uint32`, `uint8`, `bool`, `nil`, `bytes`, `strings`, `string-map`,
-// `LayerType`, or a structure of the version such as `CacheEntry` or `Layer`.
-func HashValue(ctx context.Context, in *layerwise.Instance, name string, value string, semantics layerwise.Semantics) (uint64, error) {
-	var out uint64
-	err := in.Call(ctx, "stacker#hash-value", &out, name, value, semantics)
-	return out, err
-}
-
-// Vis: encodes a name, given as a path, as tree texts do.
-func Vis(ctx context.Context, in *layerwise.Instance, name string) (string, error) {
-	var out string
-	err := in.Call(ctx, "stacker#vis", &out, name)
-	return out, err
-}
-
-// Unvis: decodes a name of a tree text to a path.
-func Unvis(ctx context.Context, in *layerwise.Instance, text string) (string, error) {
-	var out string
-	err := in.Call(ctx, "stacker#unvis", &out, text)
-	return out, err
-}
-
-// HashFile: the hash of a file as it is recorded for an import; links are followed.
-func HashFile(ctx context.Context, in *layerwise.Instance, path string) (FileHash, error) {
-	var out FileHash
-	err := in.Call(ctx, "stacker#hash-file", &out, path)
-	return out, err
-}
-
-// TreeText: the text of the tree below a directory as it is recorded: base64.
-func TreeText(ctx context.Context, in *layerwise.Instance, root string, host Host) (string, error) {
-	var out string
-	err := in.Call(ctx, "stacker#tree-text", &out, root, host)
-	return out, err
-}
-
-// CompareTree: compares a recorded tree with the one below a directory.
-func CompareTree(ctx context.Context, in *layerwise.Instance, stored string, root string) ([]Change, error) {
-	var out []Change
-	err := in.Call(ctx, "stacker#compare-tree", &out, stored, root)
-	return out, err
-}
-
-// ParseLayerType: reads a layer type.
-func ParseLayerType(ctx context.Context, in *layerwise.Instance, text string) (LayerType, error) {
-	var out LayerType
-	err := in.Call(ctx, "stacker#parse-layer-type", &out, text)
-	return out, err
-}
-
-// ParseTag: the tag of the layout of base images that a base stands for; for a built
-// one the name of the layer. The `source` is the JSON object that a
-// definition holds under `from`.
-func ParseTag(ctx context.Context, in *layerwise.Instance, source string, semantics layerwise.Semantics) (BaseTag, error) {
-	var out BaseTag
-	err := in.Call(ctx, "stacker#parse-tag", &out, source, semantics)
-	return out, err
-}
-
-// EncodeLayer: a definition as it is written to the cache file.
-func EncodeLayer(ctx context.Context, in *layerwise.Instance, definition string, semantics layerwise.Semantics) (LayerText, error) {
-	var out LayerText
-	err := in.Call(ctx, "stacker#encode-layer", &out, definition, semantics)
-	return out, err
-}
-
-// CompareLayers: compares a recorded definition with a current one.
-func CompareLayers(ctx context.Context, in *layerwise.Instance, have string, want string, semantics layerwise.Semantics) (Equality, error) {
-	var out Equality
-	err := in.Call(ctx, "stacker#compare-layers", &out, have, want, semantics)
-	return out, err
-}
-
-// Rules: what each code means.
-func Rules(ctx context.Context, in *layerwise.Instance) ([]layerwise.Rule, error) {
-	var out []layerwise.Rule
-	err := in.Call(ctx, "stacker#rules", &out)
-	return out, err
 }

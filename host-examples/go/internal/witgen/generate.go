@@ -13,7 +13,7 @@ import (
 
 // exports are the interfaces that become packages; the others are imports, or
 // hold shared types.
-var exports = []string{"docker", "buildpacks", "buildkit", "stacker"}
+var exports = []string{"docker", "buildpacks", "buildkit", "stacker", "rules"}
 
 var shared = []string{"types", "image-store", "registry", "filesystem", "observer"}
 

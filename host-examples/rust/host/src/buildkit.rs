@@ -97,11 +97,6 @@ impl Session {
         Ok(Exporter { resource })
     }
 
-    pub fn detect(&self, manifest: &str) -> Result<(String, String), Error> {
-        let found = function!(self, call_detect, manifest)?.map_err(refused)?;
-        Ok((found.kind, found.config))
-    }
-
     pub fn parse(
         &self,
         config: &str,

@@ -1,7 +1,7 @@
 //! Docker's classic builder cache, decided by the component.
 
 use layerwise::docker::{
-    Answer, Creation, Effect, Link, Options, Order, Outcome, Recorded, Recording, Step,
+    Answer, Comparison, Creation, Effect, Link, Options, Order, Outcome, Recorded, Recording, Step,
 };
 use layerwise::explain::{Explanation, Finding};
 use layerwise::oci::Platform;
@@ -147,6 +147,22 @@ impl Predicates {
     /// The fuel that the last call took; none where time is what counts.
     pub fn spent(&self) -> Option<u64> {
         self.instance.spent()
+    }
+
+    pub fn compare_configs(
+        &mut self,
+        have: Option<&str>,
+        want: Option<&str>,
+        semantics: &Semantics,
+    ) -> Result<Comparison, Error> {
+        let semantics = semantics.into();
+        let found =
+            function!(self, call_compare_configs, have, want, &semantics)?.map_err(refused)?;
+        Ok(Comparison {
+            equal: found.equal,
+            differences: convert(found.differences),
+            overlooked: convert(found.overlooked),
+        })
     }
 
     pub fn normalize_platform(

@@ -1,6 +1,5 @@
 //! The functions that only tests call; see `wit/testing.wit` for what each does.
 
-use layerwise::docker::Comparison;
 use layerwise::explain::{Difference, Finding};
 use layerwise::go_json::{Timestamp, Zone};
 use layerwise::oci::Platform;
@@ -52,22 +51,6 @@ impl Functions {
     /// The fuel that the last call took; `None` if time is what counts.
     pub fn spent(&self) -> Option<u64> {
         self.instance.spent()
-    }
-
-    pub fn compare_configs(
-        &mut self,
-        have: Option<&str>,
-        want: Option<&str>,
-        semantics: &Semantics,
-    ) -> Result<Comparison, Error> {
-        let semantics = semantics.into();
-        let found =
-            function!(self, call_compare_configs, have, want, &semantics)?.map_err(refused)?;
-        Ok(Comparison {
-            equal: found.equal,
-            differences: convert(found.differences),
-            overlooked: convert(found.overlooked),
-        })
     }
 
     pub fn match_platforms(
@@ -143,6 +126,11 @@ impl Functions {
     pub fn encode_config(&mut self, text: &str, semantics: &Semantics) -> Result<String, Error> {
         let semantics = semantics.into();
         function!(self, call_encode_config, text, &semantics)?.map_err(refused)
+    }
+
+    pub fn detect(&mut self, manifest: &str) -> Result<(String, String), Error> {
+        let found = function!(self, call_detect, manifest)?.map_err(refused)?;
+        Ok((found.kind, found.config))
     }
 
     pub fn hash_value(

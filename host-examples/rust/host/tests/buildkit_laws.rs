@@ -240,9 +240,6 @@ mod buildkit_laws {
             }
             let report = session.verify(&text, "[]", &[]).unwrap();
             assert!(report.findings.len() < 10_000);
-            if let Err(error) = session.detect(&text) {
-                refused(error);
-            }
         }
     }
 }

@@ -347,7 +347,9 @@ fn stored(draw: &mut Draw, items: usize) -> Option<u64> {
     let manifest = registry.put_document(place, Shelf::Manifest, media_type, &text);
     let session = session(Some(registry));
     let mut meter = Meter::new();
-    meter.add(session.detect(&text), session.spent());
+    let functions = crate::engine().testing(Imports::default(), SessionLimits::default());
+    let mut functions = functions.expect("an instance");
+    meter.add(functions.detect(&text), functions.spent());
     meter.add(
         session.inspect(place, &manifest, false, &[]),
         session.spent(),

@@ -96,9 +96,10 @@ fn config(draw: &mut Draw, items: usize) -> Option<u64> {
         functions.encode_config(&one, &semantics),
         functions.spent(),
     );
+    let mut predicates = predicates();
     meter.add(
-        functions.compare_configs(Some(&one), Some(&other), &semantics),
-        functions.spent(),
+        predicates.compare_configs(Some(&one), Some(&other), &semantics),
+        predicates.spent(),
     );
     meter.0
 }

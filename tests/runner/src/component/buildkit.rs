@@ -59,7 +59,7 @@ impl Subject for Component {
     }
 
     fn detect(&self, manifest: &str) -> Result<(String, String), Error> {
-        Ok(self.buildkit(Imports::default())?.detect(manifest)?)
+        self.function(|f| f.detect(manifest))
     }
 
     fn verify_config(&self, config: &str, descriptors: &str) -> Result<Checked, Error> {

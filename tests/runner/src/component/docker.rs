@@ -46,7 +46,7 @@ impl Functions for Component {
         want: Option<&str>,
         semantics: &Semantics,
     ) -> Result<Comparison, Error> {
-        self.function(|f| f.compare_configs(have, want, semantics))
+        self.predicates(|p| p.compare_configs(have, want, semantics))
     }
 
     fn match_platforms(

@@ -2,7 +2,7 @@
 
 use layerwise::buildpacks::{
     DataRequest, ExportRequest, GroupElement, LayerAnswer, LocalLayer, Outcome, Present, SbomLayer,
-    Tried, plan_data, plan_export, rules, settle_data,
+    Tried, plan_data, plan_export, settle_data,
 };
 use layerwise::error::Error;
 use layerwise::explain::{Difference, Finding};

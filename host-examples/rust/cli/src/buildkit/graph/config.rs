@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use layerwise::buildkit::Report;
 use layerwise::oci::Descriptor;
+use layerwise_host::Error;
 use serde::Deserialize;
 
 use crate::buildkit::found::Found;
@@ -145,11 +146,8 @@ pub fn read(
         } => (repository, manifest),
     };
     let text = document(opened, repository, manifest, cache)?;
-    let digest = opened
-        .session
-        .detect(&text)
-        .map_err(|error| about(error, cache))?
-        .1;
+    let (_, digest) = layerwise::buildkit::detect(&text)
+        .map_err(|error| about(Error::Refused(error), cache))?;
     if digest.is_empty() {
         let message = format!(
             "cannot draw the cache {cache:?}: it has no cache config; `layerwise buildkit verify` says more"
