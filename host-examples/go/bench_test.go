@@ -11,7 +11,6 @@ import (
 	"layerwise.dev/layerwise"
 	"layerwise.dev/layerwise/docker"
 	"layerwise.dev/layerwise/internal/sample"
-	"layerwise.dev/layerwise/stacker"
 )
 
 // One step that was built before, in a session that knows the image.
@@ -42,48 +41,44 @@ func BenchmarkCall(b *testing.B) {
 	in := open(b, false, layerwise.Lent{}, layerwise.Limits{})
 	session := session(b, in)
 	for b.Loop() {
-		if _, err := session.Sources(b.Context()); err != nil {
+		if _, err := session.Describe(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-// hashing is a file system that costs nothing.
-type hashing struct {
-	layerwise.Filesystem
+// nothing is an image store that has no image by any name.
+type nothing struct {
+	layerwise.ImageStore
 	calls int
 }
 
-func (h *hashing) Stat(_ context.Context, paths []string, _ bool, _ layerwise.FileFacts) []layerwise.Result[layerwise.FileEntry] {
-	h.calls++
-	return []layerwise.Result[layerwise.FileEntry]{{Value: layerwise.FileEntry{Path: paths[0], Kind: layerwise.FileKindFile, Mode: 0o644}}}
+func (n *nothing) Resolve(_ context.Context, references []string, _ uint64) []layerwise.Result[layerwise.Image] {
+	n.calls++
+	return []layerwise.Result[layerwise.Image]{{Err: layerwise.Failed(layerwise.FailureCodeNotFound, references[0])}}
 }
 
-func (h *hashing) Hash(context.Context, []layerwise.FileHashing) []layerwise.Result[string] {
-	h.calls++
-	return []layerwise.Result[string]{{Value: "sha256:" + strings.Repeat("0", 64)}}
-}
-
-// A call with a text for an argument, and one that makes imports besides: what is
-// between them is the cost of the imports.
-func BenchmarkWithoutImports(b *testing.B) {
-	in := open(b, false, layerwise.Lent{}, layerwise.Limits{})
-	for b.Loop() {
-		if _, err := stacker.Vis(b.Context(), in, "/a"); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
+// Opening a session, and opening one that asks the image store once: what is between
+// them is the cost of the import.
+func BenchmarkWithoutImports(b *testing.B) { benchmarkOpen(b, docker.Options{}) }
 
 func BenchmarkWithImports(b *testing.B) {
-	files := &hashing{}
-	in := open(b, false, layerwise.Lent{Files: files}, layerwise.Limits{})
+	benchmarkOpen(b, docker.Options{CacheFrom: []docker.Source{{Reference: "x", Trusted: true}}})
+}
+
+func benchmarkOpen(b *testing.B, options docker.Options) {
+	images := &nothing{}
+	in := open(b, false, layerwise.Lent{Images: images}, layerwise.Limits{})
 	for b.Loop() {
-		if _, err := stacker.HashFile(b.Context(), in, "/a"); err != nil {
+		session, err := docker.Open(b.Context(), in, options)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := session.Close(); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64(files.calls)/float64(b.N), "imports/op")
+	b.ReportMetric(float64(images.calls)/float64(b.N), "imports/op")
 }
 
 func BenchmarkInstance(b *testing.B) {

@@ -6,18 +6,18 @@ import (
 
 	"layerwise.dev/layerwise"
 	"layerwise.dev/layerwise/docker"
-	"layerwise.dev/layerwise/stacker"
+	"layerwise.dev/layerwise/rules"
 )
 
 // An engine has one clock, however many calls there are.
 func TestManyCallsStartOneClock(t *testing.T) {
 	in := open(t, false, layerwise.Lent{}, layerwise.Limits{})
-	if _, err := docker.Rules(t.Context(), in); err != nil {
+	if _, err := rules.All(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
 	before := runtime.NumGoroutine()
 	for range 2000 {
-		if _, err := stacker.Vis(t.Context(), in, "a"); err != nil {
+		if _, err := docker.NormalizePlatform(t.Context(), in, layerwise.Platform{OS: "linux"}, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

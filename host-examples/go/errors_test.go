@@ -13,6 +13,7 @@ import (
 	"layerwise.dev/layerwise/buildpacks"
 	"layerwise.dev/layerwise/docker"
 	"layerwise.dev/layerwise/internal/sample"
+	"layerwise.dev/layerwise/rules"
 	"layerwise.dev/layerwise/stacker"
 )
 
@@ -31,7 +32,7 @@ func session(t testing.TB, in *layerwise.Instance) *docker.Session {
 
 func TestProblemsHaveAKindACodeAndASubject(t *testing.T) {
 	in := open(t, false, layerwise.Lent{}, layerwise.Limits{})
-	_, err := docker.ParseTime(t.Context(), in, "yesterday")
+	_, err := docker.EncodeImage(t.Context(), in, "no JSON", docker.MemberOrderDeclared, layerwise.Semantics{})
 	var problem *layerwise.Problem
 	if !errors.As(err, &problem) || !errors.Is(err, layerwise.ErrInvalid) || errors.Is(err, layerwise.ErrNotFound) {
 		t.Fatalf("%#v", err)
@@ -48,7 +49,7 @@ func TestProblemsHaveAKindACodeAndASubject(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	// The instance goes on.
-	if _, err := docker.Rules(t.Context(), in); err != nil {
+	if _, err := rules.All(t.Context(), in); err != nil {
 		t.Error(err)
 	}
 }
@@ -95,7 +96,7 @@ func TestErrorsOfImportsAreTypedFailures(t *testing.T) {
 			t.Errorf("%v became %#v", one.err, err)
 		}
 		// A refusal is not the end.
-		if _, err := session.Sources(t.Context()); err != nil {
+		if _, err := session.Describe(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}
@@ -130,8 +131,8 @@ func TestWhatIsNotLentIsUnsupported(t *testing.T) {
 	if err == nil {
 		t.Error("an image without a registry")
 	}
-	if _, err := stacker.HashFile(t.Context(), in, "/x"); err == nil {
-		t.Error("a file without a file system")
+	if _, err := stacker.Open(t.Context(), in, stacker.Options{Epoch: stacker.Epoch{Case: stacker.EpochUnset}}); err == nil {
+		t.Error("a cache without a file system")
 	}
 }
 
@@ -169,10 +170,10 @@ func TestAPanicOfAnImportEndsTheInstanceOnly(t *testing.T) {
 func isDead(t *testing.T, in *layerwise.Instance, session *docker.Session, base string) {
 	t.Helper()
 	_, lookup := session.Lookup(t.Context(), step(base, sample.Make))
-	_, sources := session.Sources(t.Context())
-	_, rules := docker.Rules(t.Context(), in)
+	_, sources := session.Describe(t.Context())
+	_, catalogue := rules.All(t.Context(), in)
 	_, opened := docker.Open(t.Context(), in, docker.Options{})
-	for _, err := range []error{lookup, sources, rules, opened} {
+	for _, err := range []error{lookup, sources, catalogue, opened} {
 		var stopped *layerwise.Stopped
 		if !errors.Is(err, layerwise.ErrDead) || !errors.As(err, &stopped) {
 			t.Errorf("a dead instance answers %v", err)
@@ -184,7 +185,7 @@ func isDead(t *testing.T, in *layerwise.Instance, session *docker.Session, base 
 	if err := in.Close(); err != nil {
 		t.Errorf("close the instance: %v", err)
 	}
-	if _, err := session.Sources(t.Context()); !errors.Is(err, layerwise.ErrClosed) {
+	if _, err := session.Describe(t.Context()); !errors.Is(err, layerwise.ErrClosed) {
 		t.Errorf("a closed instance answers %v", err)
 	}
 	if err := session.Close(); err != nil {
@@ -215,7 +216,7 @@ func TestAnswersThatAreNoTextEndTheInstanceOnly(t *testing.T) {
 func TestArgumentsThatDoNotFitAreRefusedBeforeTheCall(t *testing.T) {
 	images, base := sample.New()
 	in := open(t, false, layerwise.Lent{Images: images}, layerwise.Limits{})
-	if _, err := docker.ParseTime(t.Context(), in, "\xff"); err == nil || !strings.Contains(err.Error(), "UTF-8") {
+	if _, err := docker.EncodeImage(t.Context(), in, "\xff", docker.MemberOrderDeclared, layerwise.Semantics{}); err == nil || !strings.Contains(err.Error(), "UTF-8") {
 		t.Errorf("%v", err)
 	}
 	if _, err := docker.Open(t.Context(), in, docker.Options{Semantics: layerwise.Semantics{Reading: "loose"}}); err == nil || !strings.Contains(err.Error(), "loose") {
@@ -244,16 +245,16 @@ func TestResourcesBelongToTheirInstance(t *testing.T) {
 		t.Fatal(err)
 	}
 	var sources []string
-	if err := other.Call(t.Context(), "docker#[method]session.sources", &sources, resource); err == nil {
+	if err := other.Call(t.Context(), "docker#[method]session.describe", &sources, resource); err == nil {
 		t.Error("a resource of another instance")
 	}
 	if err := errors.Join(resource.Close(), resource.Close()); err != nil {
 		t.Error(err)
 	}
-	if err := resource.Call(t.Context(), "docker#[method]session.sources", &sources); err == nil || errors.Is(err, layerwise.ErrDead) {
+	if err := resource.Call(t.Context(), "docker#[method]session.describe", &sources); err == nil || errors.Is(err, layerwise.ErrDead) {
 		t.Errorf("a closed resource answers %v", err)
 	}
-	if _, err := docker.Rules(t.Context(), one); err != nil {
+	if _, err := rules.All(t.Context(), one); err != nil {
 		t.Errorf("the instance goes on: %v", err)
 	}
 }
@@ -266,7 +267,7 @@ type reentrant struct {
 }
 
 func (r reentrant) Children(ctx context.Context, parent *string) ([]string, error) {
-	_, *r.got = docker.Rules(ctx, *r.in)
+	_, *r.got = rules.All(ctx, *r.in)
 	return r.Images.Children(ctx, parent)
 }
 
@@ -305,7 +306,7 @@ func TestManyGoroutines(t *testing.T) {
 				if err != nil || answer.Outcome != docker.OutcomeHitLocal {
 					t.Errorf("%v %v", answer.Outcome, err)
 				}
-				if _, err := docker.Rules(context.Background(), shared); err != nil && !errors.Is(err, layerwise.ErrInUse) {
+				if _, err := rules.All(context.Background(), shared); err != nil && !errors.Is(err, layerwise.ErrInUse) {
 					t.Error(err)
 				}
 				if err := in.Close(); err != nil {

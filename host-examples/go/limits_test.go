@@ -159,7 +159,7 @@ func TestAContextEndsTheComponent(t *testing.T) {
 	if _, err := session.Lookup(ctx, step(base, sample.Make)); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	if _, err := session.Sources(t.Context()); err != nil {
+	if _, err := session.Describe(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,6 +1,6 @@
 // Makes gen/: the component transpiled by jco, and the description of its types.
 //
-// The component is the file named by LAYERWISE_COMPONENT, else the one that
+// The component, of the world `cache` or `cache-testing`, is the file named by LAYERWISE_COMPONENT, else the one that
 // `cargo run --package layerwise-component -- target/layerwise.wasm` makes.
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
@@ -15,8 +15,9 @@ const repository = join(here, '../../..');
 const out = join(here, '../gen');
 
 const component = await readFile(componentFile());
-const wit = describe(await witTexts());
-await checkWorld();
+const world = await componentWit(component);
+const wit = describe(await witTexts(), / export layerwise:cache\/testing@/.test(world) ? 'cache-testing' : 'cache');
+checkWorld();
 const { files } = await transpile(component, {
   name: 'layerwise',
   instantiation: { tag: 'sync' },
@@ -49,10 +50,9 @@ async function witTexts() {
 }
 
 /** The component must be one of the world that the WIT files describe. */
-async function checkWorld() {
+function checkWorld() {
   const version = wit.package.split('@')[1];
   const id = (name) => `layerwise:cache/${name}@${version}`;
-  const world = await componentWit(component);
   const found = [...world.matchAll(/(import|export) (\S+);/g)].map(([, side, name]) => `${side} ${name}`);
   const wanted = [
     ...['types', ...wit.imports].map((name) => `import ${id(name)}`),

@@ -7,16 +7,19 @@
 
 const PRIMITIVES = new Set(['bool', 'u8', 'u16', 'u32', 'u64', 's8', 's16', 's32', 's64', 'f32', 'f64', 'char', 'string']);
 
-/** The description of the package in these WIT texts. */
-export function describe(texts) {
+/** The description of the package in these WIT texts, with the imports and exports of a world. */
+export function describe(texts, world) {
   const wit = { package: '', imports: [], exports: [], interfaces: {}, types: {} };
-  for (const text of texts) new Reader(text, wit).file();
-  return wit;
+  const worlds = {};
+  for (const text of texts) new Reader(text, wit, worlds).file();
+  const given = (side, name) => worlds[name].flatMap(([word, item]) => (word === 'include' ? given(side, item) : word === side ? [item] : []));
+  return { ...wit, imports: given('import', world), exports: given('export', world) };
 }
 
 class Reader {
-  constructor(text, wit) {
+  constructor(text, wit, worlds) {
     this.wit = wit;
+    this.worlds = worlds;
     this.tokens = [];
     const lexeme = /\/\/\/ ?([^\n]*)|\/\/[^\n]*|\/\*[^]*?\*\/|->|%?[A-Za-z][A-Za-z0-9-]*|[0-9][0-9A-Za-z.+-]*|[^\s]/g;
     let doc = [];
@@ -88,12 +91,11 @@ class Reader {
   }
 
   world() {
-    this.next();
+    const items = (this.worlds[this.next()] = []);
     this.expect('{');
     while (!this.take('}')) {
       this.start();
-      const side = this.next() === 'import' ? this.wit.imports : this.wit.exports;
-      side.push(this.next());
+      items.push([this.next(), this.next()]);
       this.expect(';');
     }
   }

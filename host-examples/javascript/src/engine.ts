@@ -73,7 +73,7 @@ export class Engine {
 
   /** Opens the BuildKit cache whose manifest a descriptor names. */
   cache(lent: Lent, repository: string, descriptor: Given<Buildkit.Descriptor>): Closing<Buildkit.Cache> {
-    return this.instance(lent).buildkit.open(repository, descriptor, {}, []);
+    return this.instance(lent).buildkit.read({ tag: 'manifest', val: { repository, descriptor } }, {});
   }
 
   /** Opens the build cache of stacker. */

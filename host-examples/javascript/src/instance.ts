@@ -4,13 +4,14 @@ import { instantiate, type ImportObject } from '../gen/layerwise.js';
 import type * as Buildkit from '../gen/interfaces/layerwise-cache-buildkit.js';
 import type * as Buildpacks from '../gen/interfaces/layerwise-cache-buildpacks.js';
 import type * as Docker from '../gen/interfaces/layerwise-cache-docker.js';
+import type * as Rules from '../gen/interfaces/layerwise-cache-rules.js';
 import type * as Stacker from '../gen/interfaces/layerwise-cache-stacker.js';
 import type * as Types from '../gen/interfaces/layerwise-cache-types.js';
 import { Closed, errorOf, LayerwiseError, Stopped } from './errors.js';
 import type { Import } from './imports.js';
 import { camel, type Func, type Type, type Values } from './values.js';
 
-export type { Buildkit, Buildpacks, Docker, Stacker };
+export type { Buildkit, Buildpacks, Docker, Rules, Stacker };
 
 /**
  * An argument as callers may write it: members that have an empty value can be
@@ -60,6 +61,8 @@ export class Instance {
   declare readonly buildkit: Functions<typeof Buildkit>;
   /** The build cache of stacker. */
   declare readonly stacker: Functions<typeof Stacker>;
+  /** The catalogue of codes. */
+  declare readonly rules: Functions<typeof Rules>;
 
   readonly #values: Values;
   readonly #wrappers = new WeakMap<object, object>();

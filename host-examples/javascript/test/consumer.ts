@@ -13,7 +13,7 @@ session.lookup({ confg: '{}' });
 engine.docker({}, { semantics: { reading: 'wild' } });
 // @ts-expect-error a store answers at once
 export const store: Partial<ImageStore> = { children: async () => [] };
-const cache = engine.instance().buildkit.parse('{}', '[]', {}, []);
+const cache = engine.instance().buildkit.read({ tag: 'config', val: { text: '{}', descriptors: '[]' } }, {});
 export const codes: string[] = cache.compare(cache).findings.map(({ code }) => code);
 export const failure = new Failure('full', 'no room');
 export const limit = (error: unknown) => (error instanceof LimitExceeded ? error.value : 0n);

@@ -100,9 +100,9 @@ test('what is not lent refuses, and observers change nothing', () => {
 
 test('arguments are checked before they cross', () => {
   const { docker } = engine.instance();
-  assert.throws(() => docker.layerOf('{}', -1, {}), RangeError);
-  assert.throws(() => docker.layerOf('{}', 1.5, {}), TypeError);
-  assert.throws(() => docker.layerOf(/** @type {any} */ (undefined), 0, {}), TypeError);
+  assert.throws(() => docker.recordedSteps('{}', -1, [], {}), RangeError);
+  assert.throws(() => docker.recordedSteps('{}', 1.5, [], {}), TypeError);
+  assert.throws(() => docker.recordedSteps(/** @type {any} */ (undefined), 0, [], {}), TypeError);
   assert.throws(() => docker.open({ limits: [{ name: 'depth', value: -1n }] }), /from 0 to 18446744073709551615/);
   assert.throws(() => docker.open(/** @type {any} */ ({ cacheForm: [] })), /has no member cacheForm/);
   assert.throws(() => docker.open(/** @type {any} */ ({ policy: { dry: true } })), /has no flag dry/);
@@ -117,10 +117,10 @@ test('a full memory stops the instance, and nothing else', async () => {
   const session = instance.docker.open({});
   assert.equal(session.lookup(step).image, built);
   const huge = JSON.stringify({ Env: Array.from({ length: 200_000 }, (_, at) => `VARIABLE${at}=value`) });
-  assert.throws(() => instance.docker.encodeConfig(huge, {}), Stopped);
+  assert.throws(() => instance.docker.compareConfigs(huge, huge, {}), Stopped);
   assert.ok(instance.stopped instanceof Stopped);
   assert.throws(() => session.lookup(step), Stopped);
-  assert.throws(() => instance.docker.rules(), Stopped);
+  assert.throws(() => instance.rules.all(), Stopped);
   session.close();
   assert.equal(small.docker({ images }).lookup(step).image, built);
   await assert.rejects(Engine.load({ memory: 65_536 }), /needs at least/);
@@ -137,8 +137,9 @@ test('a deadline ends work that does not end, and the process goes on', async ()
 
 test('sessions of one instance can be used together, those of two cannot', () => {
   const { buildkit } = engine.instance();
-  const cache = buildkit.parse('{"records":[]}', '[]', {}, []);
-  const other = engine.instance().buildkit.parse('{"records":[]}', '[]', {}, []);
+  const empty = /** @type {const} */ ({ tag: 'config', val: { text: '{"records":[]}', descriptors: '[]' } });
+  const cache = buildkit.read(empty, {});
+  const other = engine.instance().buildkit.read(empty, {});
   assert.equal(cache.compare(cache).summary.code, 'buildkit/same');
   assert.throws(() => cache.compare(other), /an open resource of the same instance/);
 });

@@ -74,7 +74,7 @@ test('a real registry: documents, names, layers, and a cache of BuildKit in it',
   exporter.add({ digest: sha256('step'), results: [{ created: '2026-01-01T00:00:00Z', layers: [{ ...descriptor, annotations }] }] });
   const { digest, size } = JSON.parse(exporter.finalize(`${host}/cache`, `${host}/cache:main`).descriptor);
   const cache = engine.cache({ registry: store }, `${host}/cache`, { mediaType: MANIFEST, digest, size });
-  assert.deepEqual(cache.roots(), [sha256('step')]);
+  assert.deepEqual(cache.contents().roots, [sha256('step')]);
 
   store.delete(`${host}/app`, manifest.digest);
   assert.deepEqual(store.resolve([`${host}/app@${manifest.digest}`]).map(codeOf), ['not-found']);

@@ -27,7 +27,7 @@ const HARMLESS = new Set(['nothing to do', 'nothing to do; with mode=min this is
  */
 export function analyse(instance, have, want) {
   const answer = asked(instance, have, want);
-  const rules = new Map([...instance.docker.rules(), ...instance.buildkit.rules()].map((rule) => [rule.code, rule]));
+  const rules = new Map(instance.rules.all().map((rule) => [rule.code, rule]));
   const told = (/** @type {Finding} */ finding) => ({
     ...finding,
     meaning: rules.get(finding.code)?.meaning ?? finding.code,
@@ -162,7 +162,7 @@ function inHistory(instance, { history }, config) {
  * @param {string} text
  */
 function cache(instance, text) {
-  const { findings, verdicts, statistics } = instance.buildkit.verify(text, descriptors(text), []);
+  const { findings, verdicts, statistics } = instance.buildkit.inspect(config(text), false, []);
   const usable = verdicts.filter(({ standing }) => standing === 'hit').length;
   /** @type {[string, string][]} */
   const facts = [
@@ -185,8 +185,8 @@ function cache(instance, text) {
  * @param {string} want
  */
 function caches(instance, have, want) {
-  const first = instance.buildkit.parse(have, descriptors(have), GUARDED, []);
-  const second = instance.buildkit.parse(want, descriptors(want), GUARDED, []);
+  const first = instance.buildkit.read(config(have), { semantics: GUARDED });
+  const second = instance.buildkit.read(config(want), { semantics: GUARDED });
   try {
     const { summary, findings } = first.compare(second);
     /** @type {[string, string][]} */
@@ -198,6 +198,14 @@ function caches(instance, have, want) {
     first.close();
     second.close();
   }
+}
+
+/**
+ * A cache config by itself.
+ * @param {string} text
+ */
+function config(text) {
+  return /** @type {const} */ ({ tag: 'config', val: { text, descriptors: descriptors(text) } });
 }
 
 /**
