@@ -9,10 +9,11 @@
 // `0.32` (0.25 to 0.32, which may lose links while they import; this component keeps them and
 // reports it) or `0.8-dev`, the rules of October 2020.
 //
-// Limits and their defaults: `records` (250,000), `links` (1,000,000), `layers` (1,000,000, distinct
-// chains of layers; in `contents` the layers of all results), `steps` (50,000,000, records looked at
-// to keep loops out), and `document-bytes` (64 MiB, one document of the caller). Importers accept
-// 1 MiB of a config or manifest; that is not a limit of a session but a fact about readers.
+// Limits and their defaults: `records` (250,000), `links` (1,000,000), `layers` (1,000,000,
+// distinct chains of layers; in `contents` the layers of all results), `steps` (50,000,000,
+// records looked at to keep loops out), and `document-bytes` (64 MiB, one document of the caller).
+// Importers accept 1 MiB of a config or manifest; that is not a limit of a session but a fact
+// about readers.
 package buildkit
 
 import (
@@ -23,38 +24,35 @@ import (
 
 // Policy: choices of the opener; none are set by default.
 type Policy struct {
-	// Export the newest result that is whole, where upstream exports none when
-	// the newest is not.
+	// Export the newest complete result; upstream exports none if the newest is incomplete.
 	FallBack bool `wit:"fall-back"`
 	// Keep results of one instant and length apart when their digests differ.
 	StrictResults bool `wit:"strict-results"`
-	// Refuse, before anything is written, what readers would refuse: a config
-	// or manifest above 1 MiB, or a time that has no text.
+	// Refuse, before anything is written, what readers would refuse: a config or manifest above 1
+	// MiB, or a time that has no text.
 	CheckFirst bool `wit:"check-first"`
 }
 
 // Options: how to open an exporter.
 type Options struct {
-	// Guarded merging leaves no duplicates and no loops behind; compatible
-	// merging does as upstream.
+	// Guarded merging leaves no duplicates and no loops behind; compatible merging does as
+	// upstream.
 	Semantics layerwise.Semantics `wit:"semantics"`
 	// OCI media types; otherwise Docker's.
 	OCI bool `wit:"oci"`
-	// An image manifest; otherwise a list of layers, which many registries
-	// refuse. Needs `oci`.
+	// An image manifest; otherwise a list of layers, which many registries refuse. Needs `oci`.
 	Image  bool   `wit:"image"`
 	Policy Policy `wit:"policy"`
-	// Where layers are, unless a result says otherwise. A repository and a
-	// provider are asked which layers they have; a host that cannot tell
-	// answers `unknown`, which counts as having them.
+	// Where layers are, unless a result says otherwise. A repository and a provider are asked
+	// which layers they have; a host that cannot tell returns `unknown`, which is treated as
+	// having them.
 	Source *layerwise.LayerSource `wit:"source"`
 	Limits []layerwise.Limit      `wit:"limits"`
 }
 
 // Alternative: one alternative of an input.
 type Alternative struct {
-	// The record the link starts at; absent when adding it gave no handle,
-	// which is refused.
+	// The record the link starts at; absent if adding it returned no handle, which is refused.
 	Record *uint32 `wit:"record"`
 	// Which part of its output is used; empty for all of it.
 	Selector string `wit:"selector"`
@@ -81,10 +79,10 @@ type Entry struct {
 	Results []Outcome       `wit:"results"`
 }
 
-// Added: what became of one record of a document.
+// Added: the outcome of adding one record of a document.
 type Added struct {
-	// The record's handle, that of an earlier record when the two merged;
-	// absent when it is never kept or was refused.
+	// The record's handle, that of an earlier record when the two merged; absent if it is never
+	// kept or was refused.
 	Record *uint32 `wit:"record"`
 	// Why it was refused.
 	Error error `wit:"error"`
@@ -95,7 +93,7 @@ type Added struct {
 // Case says which it is; of the other fields only that of the case counts.
 type Effect struct {
 	Case EffectCase
-	// A layer is copied, unless it is there.
+	// A layer is copied, unless the target has it.
 	Layer layerwise.Descriptor `wit:"layer"`
 	// The config is written.
 	Config layerwise.Descriptor `wit:"config"`
@@ -108,7 +106,7 @@ type EffectCase string
 
 // The cases of [EffectCase].
 const (
-	// A layer is copied, unless it is there.
+	// A layer is copied, unless the target has it.
 	EffectLayer EffectCase = "layer"
 	// The config is written.
 	EffectConfig EffectCase = "config"
@@ -120,15 +118,15 @@ const (
 type Plan struct {
 	// Nothing would be written, since no record has a result with layers.
 	Empty bool `wit:"empty"`
-	// The config; it is not written when the plan is empty.
+	// The config; it is not written if the plan is empty.
 	Config string `wit:"config"`
-	// The manifest; empty when nothing would be written.
+	// The manifest; empty if nothing would be written.
 	Manifest string `wit:"manifest"`
 	// The manifest's descriptor as JSON, the value of `cache.manifest`.
 	Descriptor string `wit:"descriptor"`
 	// What would be written, in order, each thing once.
 	Effects []Effect `wit:"effects"`
-	// What should be known before anything is pushed.
+	// What the caller should know before anything is pushed.
 	Findings []layerwise.Finding `wit:"findings"`
 }
 
@@ -136,14 +134,13 @@ type Plan struct {
 type Pushed struct {
 	// Nothing was written, and no reference was moved.
 	Empty bool `wit:"empty"`
-	// The manifest's descriptor as JSON, the value of `cache.manifest`; empty
-	// when nothing was written.
+	// The manifest's descriptor as JSON, the value of `cache.manifest`; empty if nothing was
+	// written.
 	Descriptor string              `wit:"descriptor"`
 	Findings   []layerwise.Finding `wit:"findings"`
 }
 
-// Exporter: an export session. Handles are numbers from 0 up, in the order in which
-// records were made.
+// Exporter: an export session. Handles are numbers from 0 up, in the order in which records were made.
 //
 // It is part of the instance it was made in, and is for one goroutine at a time.
 type Exporter struct {
@@ -153,57 +150,54 @@ type Exporter struct {
 // Close gives it back to the component.
 func (r *Exporter) Close() error { return r.resource.Close() }
 
-// Add: adds a record and answers its handle; absent for one that is never kept.
-// A refused record changes nothing.
+// Add: adds a record and returns its handle; `none` for a record that is never kept. A refused
+// record changes nothing.
 func (r *Exporter) Add(ctx context.Context, entry Entry) (*uint32, error) {
 	var out *uint32
 	err := r.resource.Call(ctx, "buildkit#[method]exporter.add", &out, entry)
 	return out, err
 }
 
-// AddAll: adds many records: a JSON list of objects with `digest`, `inputs` (for
-// each input a list of `{"record": handle, "selector": text}`, or with
-// `item`, the index of an earlier record of the same list, in place of
-// `record`) and `results` (`{"created": time, "layers": descriptors,
-// "source": {"repository" | "provider" | "file": name}}`). A refused record
-// does not stop those after it.
+// AddAll: adds many records: a JSON list of objects with `digest`, `inputs` (for each input a list of
+// `{"record": handle, "selector": text}`, or with `item`, the index of an earlier record of
+// the same list, in place of `record`) and `results` (`{"created": time, "layers":
+// descriptors, "source": {"repository" | "provider" | "file": name}}`). A refused record does
+// not stop those after it.
 func (r *Exporter) AddAll(ctx context.Context, records string) ([]Added, error) {
 	var out []Added
 	err := r.resource.Call(ctx, "buildkit#[method]exporter.add-all", &out, records)
 	return out, err
 }
 
-// Link: adds a link to a record that is there. `unsupported` by the newest rules.
+// Link: adds a link to a record. Only in the rules of 2020; `unsupported` by the others.
 func (r *Exporter) Link(ctx context.Context, target uint32, input uint32, alternative Alternative) error {
 	return r.resource.Call(ctx, "buildkit#[method]exporter.link", nil, target, input, alternative)
 }
 
-// PutResult: sets the result of a record; the last one counts. `unsupported` by the
-// newest rules.
+// PutResult: sets the result of a record; the last one counts. Only in the rules of 2020; `unsupported`
+// by the others.
 func (r *Exporter) PutResult(ctx context.Context, target uint32, outcome Outcome) error {
 	return r.resource.Call(ctx, "buildkit#[method]exporter.put-result", nil, target, outcome)
 }
 
-// Merge: adds every record of a cache that was read, with its results. Layers that
-// the cache has no source for are at `source`. Guarded: what was added with
-// `add` outranks every cache, and a cache outranks those merged after it,
-// whatever time a result names; where they differ, `plan` says so.
-// Compatible: the newest result of all counts, as upstream does.
+// Merge: adds every record of a cache that was read, with its results. Layers without a source in the
+// cache are at `source`. Guarded: what was added with `add` outranks every cache, and a cache
+// outranks those merged after it, whatever time a result names; where they differ, `plan`
+// reports it. Compatible: the newest result of all counts, as upstream does.
 func (r *Exporter) Merge(ctx context.Context, cache *Cache, source *layerwise.LayerSource) error {
 	return r.resource.Call(ctx, "buildkit#[method]exporter.merge", nil, cache.resource, source)
 }
 
-// Plan: what an export would write. Sources are asked which layers they have, each
-// digest once; nothing is written.
+// Plan: what an export would write. Sources are asked which layers they have, each digest once;
+// nothing is written.
 func (r *Exporter) Plan(ctx context.Context) (Plan, error) {
 	var out Plan
 	err := r.resource.Call(ctx, "buildkit#[method]exporter.plan", &out)
 	return out, err
 }
 
-// Finalize: exports: layers first, then the config, then the manifest. With a
-// reference it stands for the manifest afterwards. Retrying is the host's
-// affair. The session can be used further.
+// Finalize: exports: layers first, then the config, then the manifest. With a reference, that reference
+// is then moved to the manifest. Retrying is up to the host. The session can be used further.
 func (r *Exporter) Finalize(ctx context.Context, repository string, reference *string) (Pushed, error) {
 	var out Pushed
 	err := r.resource.Call(ctx, "buildkit#[method]exporter.finalize", &out, repository, reference)
@@ -234,8 +228,7 @@ type Offer struct {
 
 // Query: a lookup: the records that stand on a record.
 type Query struct {
-	// The name of the record to start from; absent asks for a record without
-	// inputs.
+	// The name of the record to start from; absent asks for a record without inputs.
 	Record *string `wit:"record"`
 	// Cache digest of the vertex.
 	Digest string `wit:"digest"`
@@ -252,7 +245,7 @@ type Statistics struct {
 	Records uint64 `wit:"records"`
 	// Records without inputs.
 	Roots uint64 `wit:"roots"`
-	// Records that are nobody's source.
+	// Records that are no record's source.
 	Leaves  uint64 `wit:"leaves"`
 	Links   uint64 `wit:"links"`
 	Results uint64 `wit:"results"`
@@ -262,8 +255,7 @@ type Statistics struct {
 	Blobs uint64 `wit:"blobs"`
 	// Bytes of these layers.
 	Bytes uint64 `wit:"bytes"`
-	// The times of the oldest and the newest result, RFC 3339; empty where no
-	// result has one.
+	// The times of the oldest and the newest result, RFC 3339; empty if no result has one.
 	Oldest string `wit:"oldest"`
 	Newest string `wit:"newest"`
 }
@@ -350,19 +342,11 @@ func (r *Cache) Encode(ctx context.Context) (string, error) {
 	return out, err
 }
 
-// Detected: the kind of a manifest, and the config in it.
-type Detected struct {
-	// The media type it stands for.
-	Kind string `wit:"kind"`
-	// The digest of the cache config; empty when there is none.
-	Config string `wit:"config"`
-}
-
 // ConfigInput: a cache config by itself.
 type ConfigInput struct {
 	Text string `wit:"text"`
-	// A JSON list of what the manifest lists; absent for a config without a manifest, as GitHub, S3
-	// and Azure caches keep it, whose layers describe themselves.
+	// A JSON list of what the manifest lists; absent for a config without a manifest, as GitHub,
+	// S3 and Azure caches keep it, whose layers describe themselves.
 	Descriptors *string `wit:"descriptors"`
 }
 
@@ -395,21 +379,22 @@ const (
 type ReadOptions struct {
 	Semantics layerwise.Semantics `wit:"semantics"`
 	// Also read a manifest or config above 1 MiB, which importers refuse, and report it in
-	// `findings`: to look into a cache, not to export from it. Newest rules and guarded reading only.
+	// `findings`: to look into a cache, not to export from it. Newest rules and guarded reading
+	// only.
 	AnySize bool              `wit:"any-size"`
 	Limits  []layerwise.Limit `wit:"limits"`
 }
 
-// Standing: what a record is good for.
+// Standing: whether a lookup can use a record.
 type Standing string
 
 // The cases of [Standing].
 const (
-	// Every input can be reached and a complete result is there.
+	// Every input can be reached and there is a complete result.
 	StandingHit Standing = "hit"
-	// It can be reached, and a result that it names has a layer that is not
-	// there: builders that import the cache from a registry count it as a hit and
-	// then fail; from a local directory they run the step again.
+	// It can be reached, and a result that it names has a layer that is absent: builders that
+	// import the cache from a registry count it as a hit and then fail; from a local directory
+	// they run the step again.
 	StandingBroken Standing = "broken"
 	// It can be reached and has no result.
 	StandingKey Standing = "key"
@@ -442,8 +427,8 @@ type Summary struct {
 type Verdict struct {
 	// Its index in the config.
 	Record uint32 `wit:"record"`
-	// The name that lookups start from; empty for a record that importers do
-	// not keep, and for all when they refuse the cache.
+	// The name that lookups start from; empty for a record that importers do not keep, and for all
+	// if they refuse the cache.
 	Name     string   `wit:"name"`
 	Digest   string   `wit:"digest"`
 	Standing Standing `wit:"standing"`
@@ -455,14 +440,14 @@ type Verdict struct {
 	Newest *Summary `wit:"newest"`
 }
 
-// Evidence: what was asked about layers.
+// Evidence: what is known about layers.
 type Evidence string
 
 // The cases of [Evidence].
 const (
-	// Nothing: nobody could be asked.
+	// Nothing: there was no repository to ask.
 	EvidenceNone Evidence = "none"
-	// Whether they are there; their bytes were not read.
+	// Whether they are present; their bytes were not read.
 	EvidencePresence Evidence = "presence"
 	// They were read, and have the digests they are listed by.
 	EvidenceBytes Evidence = "bytes"
@@ -474,14 +459,14 @@ type Report struct {
 	Kind string `wit:"kind"`
 	// The digest of the config; empty without one.
 	Config string `wit:"config"`
-	// The records are in the configs of images; `verdicts` numbers them as the
-	// config that exporting them gives.
+	// The records are in the configs of images; `verdicts` numbers them as the config that
+	// exporting them gives.
 	Inline bool `wit:"inline"`
 	// What is known about the layers.
 	Layers   Evidence            `wit:"layers"`
 	Findings []layerwise.Finding `wit:"findings"`
 	Verdicts []Verdict           `wit:"verdicts"`
-	// Zero when importers refuse the cache for anything but its size.
+	// Zero if importers refuse the cache for anything but its size.
 	Statistics Statistics `wit:"statistics"`
 }
 
@@ -506,13 +491,6 @@ func ExportTo(ctx context.Context, in *layerwise.Instance, options Options) (*Ex
 	return &Exporter{resource: out}, nil
 }
 
-// Detect: tells the kind of a manifest.
-func Detect(ctx context.Context, in *layerwise.Instance, manifest string) (Detected, error) {
-	var out Detected
-	err := in.Call(ctx, "buildkit#detect", &out, manifest)
-	return out, err
-}
-
 // Read: reads a cache as an importer does. The guarded reading refuses documents that do not match
 // their descriptors (`corrupt`); the compatible one notes it in `findings`.
 func Read(ctx context.Context, in *layerwise.Instance, input Input, options ReadOptions) (*Cache, error) {
@@ -532,7 +510,7 @@ func Inspect(ctx context.Context, in *layerwise.Instance, input Input, readLayer
 	return out, err
 }
 
-// Attributes: reads attributes as users give them; others are passed over.
+// Attributes: reads attributes as users give them; others are ignored.
 func Attributes(ctx context.Context, in *layerwise.Instance, given []Attribute) (Form, error) {
 	var out Form
 	err := in.Call(ctx, "buildkit#attributes", &out, given)

@@ -24,15 +24,15 @@ import (
 type Source struct {
 	// Image name or id.
 	Reference string `wit:"reference"`
-	// The opener vouches for whoever can write this name. The guarded reading uses no other source:
-	// only the text of a history entry says what is in a source's layer.
+	// The opener vouches for whoever can write this name. The guarded reading uses no other
+	// source: only the text of a history entry says what is in a source's layer.
 	Trusted bool `wit:"trusted"`
 }
 
 // Policy: choices of the opener; none are set by default.
 type Policy struct {
-	// Change nothing: images and links that a lookup would make exist in this session only, so that
-	// the next step can build on them.
+	// Change nothing: images and links that a lookup would make exist in this session only, so
+	// that the next step can build on them.
 	DryRun bool `wit:"dry-run"`
 	// Skip a child whose document cannot be read instead of failing.
 	SkipUnreadable bool `wit:"skip-unreadable"`
@@ -132,14 +132,15 @@ const (
 // Answer: the decision about one step.
 type Answer struct {
 	Outcome Outcome `wit:"outcome"`
-	// The image that is the result; absent on a miss, and for a planned creation if ids are opaque.
+	// The image that is the result; absent on a miss, and for a planned creation if ids are
+	// opaque.
 	Image *string `wit:"image"`
 	// The source that supplied it.
 	Source *string `wit:"source"`
 	// What was done to the store, or what a plan or dry run would do.
 	Effects []Effect `wit:"effects"`
-	// What the caller should know: where the readings differ, a source for another platform, labels
-	// that only look equal.
+	// What the caller should know: where the readings differ, a source for another platform,
+	// labels that only look equal.
 	Notes []layerwise.Finding `wit:"notes"`
 }
 
@@ -184,8 +185,8 @@ func (r *Session) Replay(ctx context.Context, steps []Step) ([]Answer, error) {
 	return out, err
 }
 
-// Explain: decides as `plan` does and gives a verdict on every candidate. A step whose lookup would fail
-// is explained too.
+// Explain: decides as `plan` does and gives a verdict on every candidate. A step whose lookup would
+// fail is explained too.
 func (r *Session) Explain(ctx context.Context, step Step) (layerwise.Explanation, error) {
 	var out layerwise.Explanation
 	err := r.resource.Call(ctx, "docker#[method]session.explain", &out, step)
@@ -199,10 +200,20 @@ func (r *Session) Describe(ctx context.Context) (Description, error) {
 	return out, err
 }
 
+// Comparison: two container configs compared.
+type Comparison struct {
+	// Whether the rules call them equal.
+	Equal bool `wit:"equal"`
+	// Every compared field that differs.
+	Differences []layerwise.Difference `wit:"differences"`
+	// Labels that differ although the rules call them equal.
+	Overlooked []layerwise.Difference `wit:"overlooked"`
+}
+
 // RecordedStep: what a builder asks for a step that made an image.
 type RecordedStep struct {
-	// The container config, a JSON object, if all steps before were hits. Only the command is known
-	// if no image of the step is left.
+	// The container config, a JSON object, if all steps before were hits. Only the command is
+	// known if no image of the step is left.
 	Config string `wit:"config"`
 	// Why that is not exactly known; absent if it is.
 	Approximate *layerwise.Finding `wit:"approximate"`
@@ -237,6 +248,13 @@ func Open(ctx context.Context, in *layerwise.Instance, options Options) (*Sessio
 		return nil, err
 	}
 	return &Session{resource: out}, nil
+}
+
+// CompareConfigs: compares an image's container config with a requested one; absent stands for no config.
+func CompareConfigs(ctx context.Context, in *layerwise.Instance, have *string, want *string, semantics layerwise.Semantics) (Comparison, error) {
+	var out Comparison
+	err := in.Call(ctx, "docker#compare-configs", &out, have, want, semantics)
+	return out, err
 }
 
 // NormalizePlatform: the normal form of a platform.

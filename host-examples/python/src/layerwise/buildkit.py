@@ -5,10 +5,11 @@ verifying and explaining one.
 `0.32` (0.25 to 0.32, which may lose links while they import; this component keeps them and
 reports it) or `0.8-dev`, the rules of October 2020.
 
-Limits and their defaults: `records` (250,000), `links` (1,000,000), `layers` (1,000,000, distinct
-chains of layers; in `contents` the layers of all results), `steps` (50,000,000, records looked at
-to keep loops out), and `document-bytes` (64 MiB, one document of the caller). Importers accept
-1 MiB of a config or manifest; that is not a limit of a session but a fact about readers.
+Limits and their defaults: `records` (250,000), `links` (1,000,000), `layers` (1,000,000,
+distinct chains of layers; in `contents` the layers of all results), `steps` (50,000,000,
+records looked at to keep loops out), and `document-bytes` (64 MiB, one document of the caller).
+Importers accept 1 MiB of a config or manifest; that is not a limit of a session but a fact
+about readers.
 
 Written by `tools/bind.py` from `wit/buildkit.wit`.
 """
@@ -29,24 +30,23 @@ from .types import Descriptor, Explanation, Finding, Limit, Semantics
 class Policy(Flag):
     """Choices of the opener; none are set by default."""
 
-    #: Export the newest result that is whole, where upstream exports none when
-    #: the newest is not.
+    #: Export the newest complete result; upstream exports none if the newest is incomplete.
     FALL_BACK = auto()
     #: Keep results of one instant and length apart when their digests differ.
     STRICT_RESULTS = auto()
-    #: Refuse, before anything is written, what readers would refuse: a config
-    #: or manifest above 1 MiB, or a time that has no text.
+    #: Refuse, before anything is written, what readers would refuse: a config or manifest above 1
+    #: MiB, or a time that has no text.
     CHECK_FIRST = auto()
 
 
 class Standing(StrEnum):
-    """What a record is good for."""
+    """Whether a lookup can use a record."""
 
-    #: Every input can be reached and a complete result is there.
+    #: Every input can be reached and there is a complete result.
     HIT = "hit"
-    #: It can be reached, and a result that it names has a layer that is not
-    #: there: builders that import the cache from a registry count it as a hit and
-    #: then fail; from a local directory they run the step again.
+    #: It can be reached, and a result that it names has a layer that is absent: builders that
+    #: import the cache from a registry count it as a hit and then fail; from a local directory
+    #: they run the step again.
     BROKEN = "broken"
     #: It can be reached and has no result.
     KEY = "key"
@@ -55,11 +55,11 @@ class Standing(StrEnum):
 
 
 class Evidence(StrEnum):
-    """What was asked about layers."""
+    """What is known about layers."""
 
-    #: Nothing: nobody could be asked.
+    #: Nothing: there was no repository to ask.
     NONE = "none"
-    #: Whether they are there; their bytes were not read.
+    #: Whether they are present; their bytes were not read.
     PRESENCE = "presence"
     #: They were read, and have the digests they are listed by.
     BYTES = "bytes"
@@ -67,7 +67,7 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EffectLayer:
-    """A layer is copied, unless it is there."""
+    """A layer is copied, unless the target has it."""
 
     case: ClassVar[str] = "layer"
     value: Descriptor
@@ -117,18 +117,17 @@ Input = InputConfig | InputManifest
 class Options:
     """How to open an exporter."""
 
-    #: Guarded merging leaves no duplicates and no loops behind; compatible
-    #: merging does as upstream.
+    #: Guarded merging leaves no duplicates and no loops behind; compatible merging does as
+    #: upstream.
     semantics: Semantics = field(default=Semantics(), kw_only=True)
     #: OCI media types; otherwise Docker's.
     oci: bool
-    #: An image manifest; otherwise a list of layers, which many registries
-    #: refuse. Needs `oci`.
+    #: An image manifest; otherwise a list of layers, which many registries refuse. Needs `oci`.
     image: bool
     policy: Policy = Policy(0)
-    #: Where layers are, unless a result says otherwise. A repository and a
-    #: provider are asked which layers they have; a host that cannot tell
-    #: answers `unknown`, which counts as having them.
+    #: Where layers are, unless a result says otherwise. A repository and a provider are asked
+    #: which layers they have; a host that cannot tell returns `unknown`, which is treated as
+    #: having them.
     source: Source | None = None
     limits: Sequence[Limit] = ()
 
@@ -137,8 +136,7 @@ class Options:
 class Alternative:
     """One alternative of an input."""
 
-    #: The record the link starts at; absent when adding it gave no handle,
-    #: which is refused.
+    #: The record the link starts at; absent if adding it returned no handle, which is refused.
     record: int | None = field(default=None, kw_only=True)
     #: Which part of its output is used; empty for all of it.
     selector: str
@@ -171,10 +169,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of one record of a document."""
+    """The outcome of adding one record of a document."""
 
-    #: The record's handle, that of an earlier record when the two merged;
-    #: absent when it is never kept or was refused.
+    #: The record's handle, that of an earlier record when the two merged; absent if it is never
+    #: kept or was refused.
     record: int | None = None
     #: Why it was refused.
     error: Refused | None = None
@@ -186,15 +184,15 @@ class Plan:
 
     #: Nothing would be written, since no record has a result with layers.
     empty: bool
-    #: The config; it is not written when the plan is empty.
+    #: The config; it is not written if the plan is empty.
     config: str
-    #: The manifest; empty when nothing would be written.
+    #: The manifest; empty if nothing would be written.
     manifest: str
     #: The manifest's descriptor as JSON, the value of `cache.manifest`.
     descriptor: str
     #: What would be written, in order, each thing once.
     effects: Sequence[Effect] = ()
-    #: What should be known before anything is pushed.
+    #: What the caller should know before anything is pushed.
     findings: Sequence[Finding] = ()
 
 
@@ -204,8 +202,8 @@ class Pushed:
 
     #: Nothing was written, and no reference was moved.
     empty: bool
-    #: The manifest's descriptor as JSON, the value of `cache.manifest`; empty
-    #: when nothing was written.
+    #: The manifest's descriptor as JSON, the value of `cache.manifest`; empty if nothing was
+    #: written.
     descriptor: str
     findings: Sequence[Finding] = ()
 
@@ -240,8 +238,7 @@ class Offer:
 class Query:
     """A lookup: the records that stand on a record."""
 
-    #: The name of the record to start from; absent asks for a record without
-    #: inputs.
+    #: The name of the record to start from; absent asks for a record without inputs.
     record: str | None = field(default=None, kw_only=True)
     #: Cache digest of the vertex.
     digest: str
@@ -260,7 +257,7 @@ class Statistics:
     records: int
     #: Records without inputs.
     roots: int
-    #: Records that are nobody's source.
+    #: Records that are no record's source.
     leaves: int
     links: int
     results: int
@@ -270,8 +267,7 @@ class Statistics:
     blobs: int
     #: Bytes of these layers.
     bytes: int
-    #: The times of the oldest and the newest result, RFC 3339; empty where no
-    #: result has one.
+    #: The times of the oldest and the newest result, RFC 3339; empty if no result has one.
     oldest: str
     newest: str
 
@@ -305,22 +301,12 @@ class Contents:
 
 
 @dataclass(frozen=True, slots=True)
-class Detected:
-    """The kind of a manifest, and the config in it."""
-
-    #: The media type it stands for.
-    kind: str
-    #: The digest of the cache config; empty when there is none.
-    config: str
-
-
-@dataclass(frozen=True, slots=True)
 class ConfigInput:
     """A cache config by itself."""
 
     text: str
-    #: A JSON list of what the manifest lists; absent for a config without a manifest, as GitHub, S3
-    #: and Azure caches keep it, whose layers describe themselves.
+    #: A JSON list of what the manifest lists; absent for a config without a manifest, as GitHub,
+    #: S3 and Azure caches keep it, whose layers describe themselves.
     descriptors: str | None = None
 
 
@@ -340,7 +326,8 @@ class ReadOptions:
 
     semantics: Semantics = Semantics()
     #: Also read a manifest or config above 1 MiB, which importers refuse, and report it in
-    #: `findings`: to look into a cache, not to export from it. Newest rules and guarded reading only.
+    #: `findings`: to look into a cache, not to export from it. Newest rules and guarded reading
+    #: only.
     any_size: bool = False
     limits: Sequence[Limit] = ()
 
@@ -376,8 +363,8 @@ class Verdict:
 
     #: Its index in the config.
     record: int
-    #: The name that lookups start from; empty for a record that importers do
-    #: not keep, and for all when they refuse the cache.
+    #: The name that lookups start from; empty for a record that importers do not keep, and for all
+    #: if they refuse the cache.
     name: str
     digest: str
     standing: Standing
@@ -397,14 +384,14 @@ class Report:
     kind: str
     #: The digest of the config; empty without one.
     config: str
-    #: The records are in the configs of images; `verdicts` numbers them as the
-    #: config that exporting them gives.
+    #: The records are in the configs of images; `verdicts` numbers them as the config that
+    #: exporting them gives.
     inline: bool
     #: What is known about the layers.
     layers: Evidence
     findings: Sequence[Finding] = field(default=(), kw_only=True)
     verdicts: Sequence[Verdict] = field(default=(), kw_only=True)
-    #: Zero when importers refuse the cache for anything but its size.
+    #: Zero if importers refuse the cache for anything but its size.
     statistics: Statistics
 
 
@@ -425,60 +412,55 @@ class Attribute:
 
 
 class Exporter(Resource):
-    """An export session. Handles are numbers from 0 up, in the order in which
-    records were made.
-    """
+    """An export session. Handles are numbers from 0 up, in the order in which records were made."""
 
     __slots__ = ()
 
     def add(self, entry: Entry) -> int | None:
-        """Adds a record and answers its handle; absent for one that is never kept.
-        A refused record changes nothing.
+        """Adds a record and returns its handle; `none` for a record that is never kept. A refused
+        record changes nothing.
         """
         result: int | None = self._call("buildkit#[method]exporter.add", self, entry)
         return result
 
     def add_all(self, records: str) -> list[Added]:
-        """Adds many records: a JSON list of objects with `digest`, `inputs` (for
-        each input a list of `{"record": handle, "selector": text}`, or with
-        `item`, the index of an earlier record of the same list, in place of
-        `record`) and `results` (`{"created": time, "layers": descriptors,
-        "source": {"repository" | "provider" | "file": name}}`). A refused record
-        does not stop those after it.
+        """Adds many records: a JSON list of objects with `digest`, `inputs` (for each input a list of
+        `{"record": handle, "selector": text}`, or with `item`, the index of an earlier record of
+        the same list, in place of `record`) and `results` (`{"created": time, "layers":
+        descriptors, "source": {"repository" | "provider" | "file": name}}`). A refused record does
+        not stop those after it.
         """
         result: list[Added] = self._call("buildkit#[method]exporter.add-all", self, records)
         return result
 
     def link(self, target: int, input: int, alternative: Alternative) -> None:
-        """Adds a link to a record that is there. `unsupported` by the newest rules."""
+        """Adds a link to a record. Only in the rules of 2020; `unsupported` by the others."""
         self._call("buildkit#[method]exporter.link", self, target, input, alternative)
 
     def put_result(self, target: int, outcome: Outcome) -> None:
-        """Sets the result of a record; the last one counts. `unsupported` by the
-        newest rules.
+        """Sets the result of a record; the last one counts. Only in the rules of 2020; `unsupported`
+        by the others.
         """
         self._call("buildkit#[method]exporter.put-result", self, target, outcome)
 
     def merge(self, cache: Cache, source: Source | None = None) -> None:
-        """Adds every record of a cache that was read, with its results. Layers that
-        the cache has no source for are at `source`. Guarded: what was added with
-        `add` outranks every cache, and a cache outranks those merged after it,
-        whatever time a result names; where they differ, `plan` says so.
-        Compatible: the newest result of all counts, as upstream does.
+        """Adds every record of a cache that was read, with its results. Layers without a source in the
+        cache are at `source`. Guarded: what was added with `add` outranks every cache, and a cache
+        outranks those merged after it, whatever time a result names; where they differ, `plan`
+        reports it. Compatible: the newest result of all counts, as upstream does.
         """
         self._call("buildkit#[method]exporter.merge", self, cache, source)
 
     def plan(self) -> Plan:
-        """What an export would write. Sources are asked which layers they have, each
-        digest once; nothing is written.
+        """What an export would write. Sources are asked which layers they have, each digest once;
+        nothing is written.
         """
         result: Plan = self._call("buildkit#[method]exporter.plan", self)
         return result
 
     def finalize(self, repository: str, reference: str | None = None) -> Pushed:
-        """Exports: layers first, then the config, then the manifest. With a
-        reference it stands for the manifest afterwards. Retrying is the host's
-        affair. The session can be used further.
+        """Exports: layers first, then the config, then the manifest. With a reference, that reference
+        is then moved to the manifest. Retrying is up to the host. The session can be used further.
         """
         result: Pushed = self._call("buildkit#[method]exporter.finalize", self, repository, reference)
         return result
@@ -539,11 +521,6 @@ class Buildkit(Exports):
         result: Exporter = self._call("buildkit#export-to", options)
         return result
 
-    def detect(self, manifest: str) -> Detected:
-        """Tells the kind of a manifest."""
-        result: Detected = self._call("buildkit#detect", manifest)
-        return result
-
     def read(self, input: Input, options: ReadOptions = ReadOptions()) -> Cache:
         """Reads a cache as an importer does. The guarded reading refuses documents that do not match
         their descriptors (`corrupt`); the compatible one notes it in `findings`.
@@ -560,7 +537,7 @@ class Buildkit(Exports):
         return result
 
     def attributes(self, given: Sequence[Attribute] = ()) -> Form:
-        """Reads attributes as users give them; others are passed over."""
+        """Reads attributes as users give them; others are ignored."""
         result: Form = self._call("buildkit#attributes", given)
         return result
 
@@ -580,7 +557,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "buildkit#[method]cache.explain": Cache.explain,
     "buildkit#[method]cache.compare": Cache.compare,
     "buildkit#[method]cache.encode": Cache.encode,
-    "buildkit#detect": Buildkit.detect,
     "buildkit#read": Buildkit.read,
     "buildkit#inspect": Buildkit.inspect,
     "buildkit#attributes": Buildkit.attributes,

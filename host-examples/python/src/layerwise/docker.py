@@ -27,8 +27,8 @@ from .types import Difference, Explanation, Finding, Limit, Platform, Semantics
 class Policy(Flag):
     """Choices of the opener; none are set by default."""
 
-    #: Change nothing: images and links that a lookup would make exist in this session only, so that
-    #: the next step can build on them.
+    #: Change nothing: images and links that a lookup would make exist in this session only, so
+    #: that the next step can build on them.
     DRY_RUN = auto()
     #: Skip a child whose document cannot be read instead of failing.
     SKIP_UNREADABLE = auto()
@@ -96,8 +96,8 @@ class Source:
 
     #: Image name or id.
     reference: str
-    #: The opener vouches for whoever can write this name. The guarded reading uses no other source:
-    #: only the text of a history entry says what is in a source's layer.
+    #: The opener vouches for whoever can write this name. The guarded reading uses no other
+    #: source: only the text of a history entry says what is in a source's layer.
     trusted: bool = False
 
 
@@ -159,14 +159,15 @@ class Answer:
     """The decision about one step."""
 
     outcome: Outcome
-    #: The image that is the result; absent on a miss, and for a planned creation if ids are opaque.
+    #: The image that is the result; absent on a miss, and for a planned creation if ids are
+    #: opaque.
     image: str | None = None
     #: The source that supplied it.
     source: str | None = None
     #: What was done to the store, or what a plan or dry run would do.
     effects: Sequence[Effect] = ()
-    #: What the caller should know: where the readings differ, a source for another platform, labels
-    #: that only look equal.
+    #: What the caller should know: where the readings differ, a source for another platform,
+    #: labels that only look equal.
     notes: Sequence[Finding] = ()
 
 
@@ -181,11 +182,23 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two container configs compared."""
+
+    #: Whether the rules call them equal.
+    equal: bool
+    #: Every compared field that differs.
+    differences: Sequence[Difference] = ()
+    #: Labels that differ although the rules call them equal.
+    overlooked: Sequence[Difference] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedStep:
     """What a builder asks for a step that made an image."""
 
-    #: The container config, a JSON object, if all steps before were hits. Only the command is known
-    #: if no image of the step is left.
+    #: The container config, a JSON object, if all steps before were hits. Only the command is
+    #: known if no image of the step is left.
     config: str
     #: Why that is not exactly known; absent if it is.
     approximate: Finding | None = None
@@ -229,8 +242,8 @@ class Session(Resource):
         return result
 
     def explain(self, step: Step) -> Explanation:
-        """Decides as `plan` does and gives a verdict on every candidate. A step whose lookup would fail
-        is explained too.
+        """Decides as `plan` does and gives a verdict on every candidate. A step whose lookup would
+        fail is explained too.
         """
         result: Explanation = self._call("docker#[method]session.explain", self, step)
         return result
@@ -249,6 +262,11 @@ class Docker(Exports):
     def open(self, options: Options) -> Session:
         """Opens a session. A name that cannot be resolved is skipped; cancellation is an error."""
         result: Session = self._call("docker#open", options)
+        return result
+
+    def compare_configs(self, have: str | None = None, want: str | None = None, semantics: Semantics = Semantics()) -> Comparison:
+        """Compares an image's container config with a requested one; absent stands for no config."""
+        result: Comparison = self._call("docker#compare-configs", have, want, semantics)
         return result
 
     def normalize_platform(self, platform: Platform, host_os: str) -> Platform:
@@ -283,6 +301,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "docker#[method]session.explain": Session.explain,
     "docker#[method]session.describe": Session.describe,
     "docker#open": Docker.open,
+    "docker#compare-configs": Docker.compare_configs,
     "docker#normalize-platform": Docker.normalize_platform,
     "docker#compare-parent": Docker.compare_parent,
     "docker#recorded-steps": Docker.recorded_steps,

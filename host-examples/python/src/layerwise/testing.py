@@ -17,18 +17,6 @@ from .types import Difference, Finding, Platform, Semantics
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two container configs of Docker compared."""
-
-    #: Whether the rules call them equal.
-    equal: bool
-    #: Every compared field that differs.
-    differences: Sequence[Difference] = ()
-    #: Labels that differ although the rules call them equal.
-    overlooked: Sequence[Difference] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Timestamp:
     """A time as Go reads it."""
 
@@ -41,6 +29,16 @@ class Timestamp:
     zulu: bool
     #: The text that Go writes for it; absent if Go refuses to write it.
     text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """The kind of a BuildKit cache manifest, and the config in it."""
+
+    #: The media type it stands for.
+    kind: str
+    #: The digest of the cache config; empty when there is none.
+    config: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +96,6 @@ class Testing(Exports):
 
     __slots__ = ()
 
-    def compare_configs(self, have: str | None = None, want: str | None = None, semantics: Semantics = Semantics()) -> Comparison:
-        """Compares an image's container config with a requested one; absent stands for no config."""
-        result: Comparison = self._call("testing#compare-configs", have, want, semantics)
-        return result
-
     def match_platforms(self, builders: Sequence[Platform], images: Sequence[Platform], host_os: str, semantics: Semantics = Semantics()) -> list[list[bool]]:
         """For each builder platform, whether it accepts each image platform."""
         result: list[list[bool]] = self._call("testing#match-platforms", builders, images, host_os, semantics)
@@ -138,6 +131,11 @@ class Testing(Exports):
     def encode_config(self, text: str, semantics: Semantics = Semantics()) -> str:
         """A container config, read and written as Go does."""
         result: str = self._call("testing#encode-config", text, semantics)
+        return result
+
+    def detect(self, manifest: str) -> Detected:
+        """Tells the kind of a manifest."""
+        result: Detected = self._call("testing#detect", manifest)
         return result
 
     def hash_value(self, name: str, value: str, semantics: Semantics = Semantics()) -> int:
@@ -197,7 +195,6 @@ class Testing(Exports):
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "testing#compare-configs": Testing.compare_configs,
     "testing#match-platforms": Testing.match_platforms,
     "testing#compare-command": Testing.compare_command,
     "testing#compare-history": Testing.compare_history,
@@ -205,6 +202,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "testing#newest": Testing.newest,
     "testing#parse-time": Testing.parse_time,
     "testing#encode-config": Testing.encode_config,
+    "testing#detect": Testing.detect,
     "testing#hash-value": Testing.hash_value,
     "testing#vis": Testing.vis,
     "testing#unvis": Testing.unvis,

@@ -1,6 +1,9 @@
 //! Writes the component to a file and prints its SHA-256, as `sha256sum` does:
-//! `cargo run --package layerwise-component -- layerwise.wasm`.
+//! `cargo run --package layerwise-component -- layerwise.wasm`. With the feature `testing`
+//! and the option `--testing` it is the build that also exports the functions only tests
+//! call.
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,17 +12,30 @@ use std::{env, fs};
 use layerwise_component::COMPONENT;
 use sha2::{Digest as _, Sha256};
 
+#[cfg(feature = "testing")]
+const USAGE: &str = "usage: layerwise-component [--testing] FILE";
+#[cfg(not(feature = "testing"))]
+const USAGE: &str = "usage: layerwise-component FILE";
+
 fn main() -> ExitCode {
-    let mut arguments = env::args_os().skip(1);
-    let (Some(path), None) = (arguments.next(), arguments.next()) else {
-        return said(2, "usage: layerwise-component FILE");
+    let mut arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    let component = match arguments.first() {
+        #[cfg(feature = "testing")]
+        Some(first) if first == "--testing" => {
+            arguments.remove(0);
+            layerwise_component::TESTING
+        }
+        _ => COMPONENT,
     };
-    if let Err(error) = fs::write(&path, COMPONENT) {
-        return said(3, &format!("write {}: {error}", Path::new(&path).display()));
+    let [path] = arguments.as_slice() else {
+        return said(2, USAGE);
+    };
+    if let Err(error) = fs::write(path, component) {
+        return said(3, &format!("write {}: {error}", Path::new(path).display()));
     }
-    let digest = Sha256::digest(COMPONENT);
+    let digest = Sha256::digest(component);
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    match writeln!(io::stdout(), "{hex}  {}", Path::new(&path).display()) {
+    match writeln!(io::stdout(), "{hex}  {}", Path::new(path).display()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => said(3, &format!("write to standard output: {error}")),
     }

@@ -3,7 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test")]
 
-use layerwise_host::{COMPONENT, Engine, EngineOptions};
+use layerwise_component::COMPONENT;
 use wasmparser::{Operator, Parser, Payload};
 
 const VERSION: &str = "0.1.0";
@@ -14,19 +14,40 @@ const MOST_BYTES: usize = 1_800_000;
 
 #[test]
 fn imports_and_exports_are_exactly_these() {
-    let engine = Engine::new(&EngineOptions::default()).expect("engine");
-    let (imports, exports) = engine.interfaces();
     let names = |list: &[&str]| -> Vec<String> {
         list.iter()
             .map(|name| format!("layerwise:cache/{name}@{VERSION}"))
             .collect()
     };
+    let (imports, exports) = interfaces(COMPONENT);
     let imported = ["types", "image-store", "registry", "filesystem", "observer"];
     assert_eq!(imports, names(&imported));
     assert_eq!(
         exports,
-        names(&["docker", "buildpacks", "buildkit", "stacker"])
+        names(&["docker", "buildpacks", "buildkit", "stacker", "rules"])
     );
+}
+
+/// What a component imports and exports.
+fn interfaces(component: &[u8]) -> (Vec<String>, Vec<String>) {
+    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.expect("a valid component") {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                let names = section.into_iter().map(|one| one.expect("an import").name.name);
+                imports.extend(names.map(str::to_owned));
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                let names = section.into_iter().map(|one| one.expect("an export").name.name);
+                exports.extend(names.map(str::to_owned));
+            }
+            _ => {}
+        }
+    }
+    (imports, exports)
 }
 
 #[test]
