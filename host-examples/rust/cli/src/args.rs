@@ -1,12 +1,13 @@
 //! Options that commands share.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
-use layerwise_host::{Recorder, SessionLimits};
+use layerwise_host::{Engine, Recorder, SessionLimits};
 
 use crate::failed::BadArgument;
 
@@ -28,6 +29,9 @@ pub struct Global {
     /// Where calls are recorded, if they are.
     #[arg(skip)]
     pub record: Option<Recorder>,
+    /// The engine, once it was needed.
+    #[arg(skip)]
+    pub engine: OnceCell<Engine>,
 }
 
 /// Which reading of the rules decides.

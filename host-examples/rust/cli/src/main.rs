@@ -6,6 +6,7 @@
 mod args;
 mod buildkit;
 mod buildpacks;
+mod catalogue;
 mod cli;
 mod conformance;
 mod demo;
@@ -41,6 +42,7 @@ use layerwise_host::{COMPONENT_SHA256, Recorder, TARGET, TARGET_FEATURES};
 use serde_json::json;
 
 use args::Global;
+use catalogue::Catalogue;
 use cli::{Cli, Command};
 use failed::Failed;
 use reply::{Exit, Reply, Style};
@@ -89,10 +91,12 @@ fn put(stream: &mut impl Write, text: &str) -> IoResult<()> {
 
 /// What a command says, whether it could do its work or not.
 fn reply(cli: &Cli) -> Reply {
+    let catalogue = Catalogue::new(&cli.global);
     let style = Style {
         json: cli.global.json,
         verbose: cli.global.verbose,
         terminal: stdout().is_terminal(),
+        catalogue: Some(&catalogue),
     };
     run(cli, style).unwrap_or_else(|failed| Reply::failed(&failed, style.json))
 }
@@ -110,7 +114,7 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
         }),
         Command::Replay(args) => replay::run(global, args, style),
         Command::Scenario(args) => scenario::run(global, args, style),
-        Command::Rule(args) => rule::run(args, style),
+        Command::Rule(args) => rule::run(global, args, style),
         Command::Demo => demo::run(global, style),
     }
 }

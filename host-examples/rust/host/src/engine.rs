@@ -124,6 +124,15 @@ impl Engine {
         self.recording.as_ref().map(Recording::recorder)
     }
 
+    /// The same engine, whose sessions are not recorded.
+    #[must_use]
+    pub fn unrecorded(&self) -> Self {
+        Self {
+            recording: None,
+            ..self.clone()
+        }
+    }
+
     /// How many sessions use this engine's clock, the engine itself included.
     pub fn users(&self) -> usize {
         Arc::strong_count(&self.ticker)

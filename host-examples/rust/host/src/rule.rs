@@ -1,5 +1,7 @@
 //! The catalogue of codes, as the component gives it.
 
+use serde::Serialize;
+
 use crate::bindings::convert;
 use crate::bindings::exports::layerwise::cache::rules as wit;
 use crate::engine::Engine;
@@ -8,7 +10,7 @@ use crate::imports::Imports;
 use crate::instance::{Instance, SessionLimits, call};
 
 /// What a code means.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// The stable code.
     pub code: String,
@@ -21,11 +23,13 @@ pub struct Rule {
     /// What to do about it.
     pub advice: String,
     /// How bad a finding with it is; `None` if the system does not grade its findings.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
 }
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Worth knowing.
     Information,

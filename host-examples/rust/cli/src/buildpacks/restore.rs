@@ -1,19 +1,16 @@
 //! `buildpacks restore`, `plan` and `explain`: what a build finds again.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use layerwise::buildpacks::{
-    Action, DataDecision, DataRequest, Decision, GroupElement, RestoreOptions, RestorePlan,
-    RestorePolicy, RestoreRequest, Retrieval,
+    Action, DataDecision, DataRequest, Decision, RestoreOptions, RestorePolicy, RestoreRequest,
+    Retrieval,
 };
-use layerwise::explain::{Explanation, Finding};
 use layerwise::semantics::Semantics;
 use layerwise_files::Access;
 use layerwise_host::buildpacks::{CacheImage, Restorer};
 use layerwise_host::{Engine, Imports};
 use layerwise_registry::Rooted;
-use serde::Serialize;
 
 use super::app::OfDocker;
 use super::args::RestoreArgs;

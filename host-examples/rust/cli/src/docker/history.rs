@@ -223,9 +223,9 @@ fn show(page: &mut Page, document: &Document<'_>) {
     };
     for finding in document.findings.iter().filter(below) {
         page.rows(2, &[[&finding.code[..], &finding.subject]]);
-        page.rows(6, &[[why::meaning(finding)]]);
+        page.rows(6, &[[why::meaning(page, finding)]]);
         why::evidence(page, finding, 6);
-        page.told(6, "advice", why::general_advice(finding));
+        page.told(6, "advice", why::general_advice(page, finding));
     }
     why::findings(page, &document.skipped);
     page.gap();
@@ -263,8 +263,8 @@ fn approximate(page: &mut Page, rows: &[Row<'_>]) {
             all => format!("entries {}", all.join(", ")),
         };
         page.line(&format!("approximate: {entries}: {}", why.code));
-        page.line(&format!("  {}", why::meaning(why)));
-        page.told(2, "advice", why::general_advice(why));
+        page.line(&format!("  {}", why::meaning(page, why)));
+        page.told(2, "advice", why::general_advice(page, why));
     }
 }
 
