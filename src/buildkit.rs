@@ -71,7 +71,7 @@ const CAPS: Caps = Limits::new([
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Docker's list, as written in 2020.
-    Seed,
+    List2020,
     /// Docker's list.
     List,
     /// OCI's index.
@@ -84,7 +84,7 @@ impl Form {
     /// Its media type.
     const fn media_type(self) -> &'static str {
         match self {
-            Self::Seed | Self::List => documents::media::DOCKER_LIST,
+            Self::List2020 | Self::List => documents::media::DOCKER_LIST,
             Self::Index => documents::media::OCI_INDEX,
             Self::Image => documents::media::OCI_MANIFEST,
         }

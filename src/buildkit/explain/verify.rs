@@ -16,7 +16,7 @@ use crate::buildkit::read::open::{
     Inline, Opening, fetch, kind, mismatch, read_manifest, too_large,
 };
 use crate::buildkit::read::parse;
-use crate::buildkit::reason::{Reason, Sheet};
+use crate::buildkit::reason::{Findings, Reason};
 use crate::error::Error;
 use crate::explain::{Difference, Finding};
 use crate::host::{FailureCode, Observer, Registry};
@@ -55,7 +55,7 @@ pub fn verify(config: &str, descriptors: &str, limits: &[(String, u64)]) -> Resu
     caps.check("document-bytes", size, "verify", "config")?;
     let listed = parse::listed(descriptors, "verify")?;
     let mut check = Check {
-        sheet: Sheet::new(),
+        findings: Findings::new(),
         caps,
         kept: match &listed {
             Some(_) => Kept::Listed,
@@ -67,7 +67,7 @@ pub fn verify(config: &str, descriptors: &str, limits: &[(String, u64)]) -> Resu
     };
     let (verdicts, statistics) = check.config(config);
     Ok(Report {
-        findings: check.sheet.finish(),
+        findings: check.findings.finish(),
         verdicts,
         statistics,
         ..Report::default()
@@ -99,12 +99,12 @@ pub fn inspect<R: Registry, O: Observer>(
         report: Report::default(),
     };
     let descriptor = Descriptor::from(descriptor);
-    let mut sheet = Sheet::new();
-    if inspection.beyond(&descriptor, &mut sheet) {
-        return Ok(inspection.done(sheet));
+    let mut findings = Findings::new();
+    if inspection.beyond(&descriptor, &mut findings) {
+        return Ok(inspection.done(findings));
     }
     let text = inspection
-        .manifest(&descriptor, &mut sheet)
+        .manifest(&descriptor, &mut findings)
         .map_err(|failure| {
             crate::error::Problem::new(
                 open::unread(&failure),
@@ -120,22 +120,22 @@ pub fn inspect<R: Registry, O: Observer>(
     let (kind, manifest) = match read {
         Ok(read) => read,
         Err(error) => {
-            sheet.push(of_error(&error));
-            return Ok(inspection.done(sheet));
+            findings.push(of_error(&error));
+            return Ok(inspection.done(findings));
         }
     };
     inspection.report.kind = kind.media.to_owned();
-    of_kind(&kind, subject, &mut sheet);
-    let sheet = if manifest.configs().next().is_some() {
-        of_configs(&kind, &manifest, subject, &mut sheet);
+    of_kind(&kind, subject, &mut findings);
+    let findings = if manifest.configs().next().is_some() {
+        of_configs(&kind, &manifest, subject, &mut findings);
         // Large caches are looked into, and what was read is in the way then.
         drop(text);
-        inspection.listed(&kind, manifest, sheet)
+        inspection.listed(&kind, manifest, findings)
     } else {
-        inspection.inline(&kind, manifest, subject, sheet)
+        inspection.inline(&kind, manifest, subject, findings)
     };
     observer.progress("reading", "config", 2, 2);
-    Ok(inspection.done(sheet))
+    Ok(inspection.done(findings))
 }
 
 /// One cache being inspected.
@@ -149,17 +149,17 @@ struct Inspection<'a, R> {
 }
 
 impl<R: Registry> Inspection<'_, R> {
-    fn done(mut self, sheet: Sheet) -> Report {
-        self.report.findings = sheet.finish();
+    fn done(mut self, findings: Findings) -> Report {
+        self.report.findings = findings.finish();
         self.report
     }
 
     /// Whether a document is said to be larger than this session reads at all.
-    fn beyond(&self, descriptor: &Descriptor, sheet: &mut Sheet) -> bool {
+    fn beyond(&self, descriptor: &Descriptor, findings: &mut Findings) -> bool {
         let limit = self.caps.get("document-bytes");
         let beyond = u64::try_from(descriptor.size).is_ok_and(|size| size > limit);
         if let Some(message) = too_large(descriptor).filter(|_| beyond) {
-            sheet.push(Finding::new(Reason::TooLarge, &descriptor.digest).hint(message));
+            findings.push(Finding::new(Reason::TooLarge, &descriptor.digest).hint(message));
         }
         beyond
     }
@@ -168,22 +168,22 @@ impl<R: Registry> Inspection<'_, R> {
     fn manifest(
         &self,
         descriptor: &Descriptor,
-        sheet: &mut Sheet,
+        findings: &mut Findings,
     ) -> Result<String, crate::host::Failure> {
         let limit = self.caps.get("document-bytes");
         let text = fetch(self.registry, self.repository, descriptor, limit)?;
-        sheet.extend(mismatch(descriptor, &text));
-        plan::size("manifest", text.len(), sheet);
+        findings.extend(mismatch(descriptor, &text));
+        plan::size("manifest", text.len(), findings);
         Ok(text)
     }
 
     /// A cache whose manifest names its config.
-    fn listed(&mut self, kind: &Kind, manifest: Manifest, mut sheet: Sheet) -> Sheet {
+    fn listed(&mut self, kind: &Kind, manifest: Manifest, mut findings: Findings) -> Findings {
         let config = manifest.configs().last().cloned();
         let listed = manifest.into_listed();
-        let layers = self.layers(&listed, &mut sheet);
+        let layers = self.layers(&listed, &mut findings);
         let mut check = Check {
-            sheet,
+            findings,
             caps: self.caps.clone(),
             listed: &listed,
             family: Some(family(kind.media)),
@@ -191,16 +191,16 @@ impl<R: Registry> Inspection<'_, R> {
             kept: Kept::Listed,
         };
         let Some(config) = config else {
-            return check.sheet;
+            return check.findings;
         };
         self.report.config.clone_from(&config.digest);
-        match self.config(&config, &mut check.sheet) {
+        match self.config(&config, &mut check.findings) {
             Some(text) => {
                 (self.report.verdicts, self.report.statistics) = check.config(&text);
             }
             None => check.without_config(),
         }
-        check.sheet
+        check.findings
     }
 
     /// A cache in the configs of images.
@@ -209,8 +209,8 @@ impl<R: Registry> Inspection<'_, R> {
         kind: &Kind,
         manifest: Manifest,
         subject: &str,
-        mut sheet: Sheet,
-    ) -> Sheet {
+        mut findings: Findings,
+    ) -> Findings {
         let semantics = Semantics::default();
         let opening = Opening::new(self.registry, self.repository, &semantics, self.limits);
         let read = opening.and_then(|mut opening| {
@@ -218,22 +218,22 @@ impl<R: Registry> Inspection<'_, R> {
             let text = inline.cache.encode()?;
             Ok((inline, text, opening.findings))
         });
-        let (Inline { listed, none, .. }, text, findings) = match read {
+        let (Inline { listed, none, .. }, text, noticed) = match read {
             Ok(read) => read,
             Err(error) => {
                 // Importers read all images or nothing.
-                sheet.push(of_error(&error));
-                return sheet;
+                findings.push(of_error(&error));
+                return findings;
             }
         };
-        sheet.extend(findings);
+        findings.extend(noticed);
         if none {
-            return sheet;
+            return findings;
         }
         self.report.inline = true;
-        let layers = self.layers(&listed, &mut sheet);
+        let layers = self.layers(&listed, &mut findings);
         let mut check = Check {
-            sheet,
+            findings,
             caps: self.caps.clone(),
             listed: &listed,
             family: None,
@@ -241,28 +241,28 @@ impl<R: Registry> Inspection<'_, R> {
             kept: Kept::Inline,
         };
         (self.report.verdicts, self.report.statistics) = check.config(&text);
-        check.sheet
+        check.findings
     }
 
     /// What the repository has of the layers.
-    fn layers(&mut self, listed: &[Descriptor], sheet: &mut Sheet) -> Layers {
-        let mut layers = Layers::ask(self.registry, self.repository, listed, sheet);
+    fn layers(&mut self, listed: &[Descriptor], findings: &mut Findings) -> Layers {
+        let mut layers = Layers::ask(self.registry, self.repository, listed, findings);
         if self.read_layers {
-            layers.read(self.registry, self.repository, listed, sheet);
+            layers.read(self.registry, self.repository, listed, findings);
         }
         self.report.layers = layers.evidence;
         layers
     }
 
     /// Reads the config, whatever its size is said to be.
-    fn config(&self, config: &Descriptor, sheet: &mut Sheet) -> Option<String> {
-        if self.beyond(config, sheet) {
+    fn config(&self, config: &Descriptor, findings: &mut Findings) -> Option<String> {
+        if self.beyond(config, findings) {
             return None;
         }
         let limit = self.caps.get("document-bytes");
         match fetch(self.registry, self.repository, config, limit) {
             Ok(text) => {
-                sheet.extend(mismatch(config, &text));
+                findings.extend(mismatch(config, &text));
                 Some(text)
             }
             Err(failure) => {
@@ -274,7 +274,7 @@ impl<R: Registry> Inspection<'_, R> {
                     _ => open::unread(&failure),
                 };
                 let failure = Difference::fact("failure", failure);
-                sheet.push(Finding::new(code, &config.digest).with([failure]));
+                findings.push(Finding::new(code, &config.digest).with([failure]));
                 None
             }
         }
@@ -290,30 +290,30 @@ fn family(kind: &str) -> Family {
 }
 
 /// What the media type of a manifest says.
-fn of_kind(kind: &Kind, subject: &str, sheet: &mut Sheet) {
+fn of_kind(kind: &Kind, subject: &str, findings: &mut Findings) {
     let named = kind.named.clone().unwrap_or_default();
     if kind.named.is_none() {
-        sheet.push(Finding::new(Reason::ManifestUntyped, subject));
+        findings.push(Finding::new(Reason::ManifestUntyped, subject));
     } else if named != kind.media {
         let media = Difference::fact("mediaType", named);
-        sheet.push(Finding::new(Reason::ManifestUnknown, subject).with([media]));
+        findings.push(Finding::new(Reason::ManifestUnknown, subject).with([media]));
     }
     let media = Difference::fact("mediaType", kind.media);
-    sheet.push(Finding::new(Reason::ManifestKind, subject).with([media]));
+    findings.push(Finding::new(Reason::ManifestKind, subject).with([media]));
 }
 
 /// What is odd about a manifest that names cache configs.
-fn of_configs(kind: &Kind, manifest: &Manifest, subject: &str, sheet: &mut Sheet) {
+fn of_configs(kind: &Kind, manifest: &Manifest, subject: &str, findings: &mut Findings) {
     if !kind.image {
         let media = Difference::fact("mediaType", kind.media);
-        sheet.push(Finding::new(Reason::IndexWithLayers, subject).with([media]));
+        findings.push(Finding::new(Reason::IndexWithLayers, subject).with([media]));
     }
     let configs: Vec<_> = manifest.configs().map(|config| &config.digest).collect();
     if configs.len() > 1 {
         let facts = configs
             .iter()
             .map(|digest| Difference::fact("config", digest));
-        sheet.push(Finding::new(Reason::ConfigMultiple, subject).with(facts));
+        findings.push(Finding::new(Reason::ConfigMultiple, subject).with(facts));
     }
 }
 

@@ -10,11 +10,11 @@ use crate::buildkit::reason::{Reason, invalid};
 use crate::buildkit::records::add::Given;
 use crate::buildkit::records::add::Origin;
 use crate::buildkit::records::blobs::Blobs;
-use crate::buildkit::records::graph::{Fruit, Graph, Link};
-use crate::buildkit::records::index_vec::{Dense, NONE, number};
-use crate::buildkit::records::interner::{Text, Texts};
+use crate::buildkit::records::graph::{CacheResult, Graph, Link};
+use crate::buildkit::records::index_vec::{IndexVec, NONE, number};
+use crate::buildkit::records::interner::{Interner, Text};
 use crate::buildkit::records::names::Names;
-use crate::buildkit::records::rules_2020::{Seed, looping};
+use crate::buildkit::records::rules_2020::{Rules2020, looping};
 use crate::buildkit::records::web::Web;
 use crate::error::Error;
 use crate::explain::Finding;
@@ -94,14 +94,14 @@ pub struct Cache {
 #[derive(Clone, Debug)]
 pub(crate) enum Engine {
     Graph(Graph),
-    Seed(Seed),
+    Rules2020(Rules2020),
 }
 
 impl Cache {
     pub(crate) fn new(engine: Engine, handles: Vec<Option<u32>>) -> Self {
         let names = match &engine {
             Engine::Graph(graph) => Names::new(graph),
-            Engine::Seed(_) => Names::default(),
+            Engine::Rules2020(_) => Names::default(),
         };
         Self {
             engine,
@@ -120,7 +120,7 @@ impl Cache {
     pub fn records(&self) -> Result<u32, Error> {
         match &self.engine {
             Engine::Graph(graph) => Ok(number(graph.live().count())),
-            Engine::Seed(seed) => seed.normalize().map(|normal| number(normal.kept.len())),
+            Engine::Rules2020(rules) => rules.normalize().map(|normal| number(normal.kept.len())),
         }
     }
 
@@ -172,19 +172,19 @@ impl Cache {
         let mut offers = Vec::new();
         for record in graph.live() {
             let mut seen = BTreeSet::new();
-            for fruit in &graph.entry(record).results {
-                if !seen.insert(graph.blobs.node(fruit.node).path) {
+            for result in &graph.entry(record).results {
+                if !seen.insert(graph.blobs.node(result.node).path) {
                     continue;
                 }
-                length = length.saturating_add(u64::from(graph.blobs.node(fruit.node).length));
+                length = length.saturating_add(u64::from(graph.blobs.node(result.node).length));
                 graph
                     .caps
                     .check("layers", length, "offers", "layers of results")?;
-                let blobs = self.chain(graph, fruit);
+                let blobs = self.chain(graph, result);
                 offers.push(Offer {
                     record: self.names.text(graph, record),
                     result: sha256(blobs.concat().as_bytes()).to_string(),
-                    created: time_text(fruit.time),
+                    created: time_text(result.time),
                     blobs,
                 });
             }
@@ -193,8 +193,8 @@ impl Cache {
         Ok(offers)
     }
 
-    fn chain(&self, graph: &Graph, fruit: &Fruit) -> Vec<String> {
-        let chain = graph.blobs.chain(fruit.node);
+    fn chain(&self, graph: &Graph, result: &CacheResult) -> Vec<String> {
+        let chain = graph.blobs.chain(result.node);
         let digests = chain.iter().map(|node| graph.blobs.digest(*node));
         digests
             .map(|digest| graph.texts.get(digest).to_owned())
@@ -213,7 +213,7 @@ impl Cache {
         plan::encode(&layout, texts, &picks).map(|document| document.text)
     }
 
-    pub(crate) fn lay_out(&self) -> Result<(Layout, Vec<Option<Fruit>>), Error> {
+    pub(crate) fn lay_out(&self) -> Result<(Layout, Vec<Option<CacheResult>>), Error> {
         let (texts, blobs) = self.engine.store();
         match &self.engine {
             Engine::Graph(graph) => {
@@ -221,8 +221,8 @@ impl Cache {
                 let layout = lay_out(Web::from(graph), texts, blobs, &picks, false);
                 Ok((layout, picks))
             }
-            Engine::Seed(seed) => {
-                let normal = seed.normalize()?;
+            Engine::Rules2020(rules) => {
+                let normal = rules.normalize()?;
                 let layout = lay_out(normal.web, texts, blobs, &normal.picks, true);
                 if let Some((record, _)) = layout.loops.first() {
                     return Err(looping(texts.get(layout.web.digest.at(*record))));
@@ -251,17 +251,17 @@ impl Cache {
             numbers.roots += u64::from(entry.arity == 0);
             numbers.leaves += u64::from(entry.children == 0);
             numbers.results += entry.results.len() as u64;
-            for fruit in &entry.results {
-                if fruit.time.instant() != Timestamp::default().instant() {
-                    let (from, to) = span.unwrap_or((fruit.time, fruit.time));
-                    let earlier = fruit.time.instant() < from.instant();
-                    let later = fruit.time.instant() > to.instant();
+            for result in &entry.results {
+                if result.time.instant() != Timestamp::default().instant() {
+                    let (from, to) = span.unwrap_or((result.time, result.time));
+                    let earlier = result.time.instant() < from.instant();
+                    let later = result.time.instant() > to.instant();
                     span = Some((
-                        if earlier { fruit.time } else { from },
-                        if later { fruit.time } else { to },
+                        if earlier { result.time } else { from },
+                        if later { result.time } else { to },
                     ));
                 }
-                let mut at = fruit.node;
+                let mut at = result.node;
                 while at != NONE && passed.insert(at) {
                     let node = graph.blobs.node(at);
                     let blob = graph.blobs.blob(node.blob);
@@ -289,7 +289,7 @@ impl Cache {
     pub(crate) fn graph(&self, operation: &str) -> Result<&Graph, Error> {
         match &self.engine {
             Engine::Graph(graph) => Ok(graph),
-            Engine::Seed(_) => Err(unsupported(operation)),
+            Engine::Rules2020(_) => Err(unsupported(operation)),
         }
     }
 }
@@ -297,7 +297,7 @@ impl Cache {
 /// Most records on one way from a root.
 fn depth(graph: &Graph) -> u64 {
     let web = Web::from(graph);
-    let mut depths = Dense::filled(web.len(), 0_u32);
+    let mut depths = IndexVec::filled(web.len(), 0_u32);
     let mut most = 0;
     for record in web.sources_first() {
         let above = web.links(record).iter().map(|link| depths.at(link.source));
@@ -311,19 +311,19 @@ fn depth(graph: &Graph) -> u64 {
 }
 
 impl Engine {
-    /// Texts and chains, to read.
-    pub fn store(&self) -> (&Texts, &Blobs) {
+    /// Interner and chains, to read.
+    pub fn store(&self) -> (&Interner, &Blobs) {
         match self {
             Self::Graph(graph) => (&graph.texts, &graph.blobs),
-            Self::Seed(seed) => (&seed.texts, &seed.blobs),
+            Self::Rules2020(rules) => (&rules.texts, &rules.blobs),
         }
     }
 
-    /// Texts, to add to.
-    pub fn texts_mut(&mut self) -> &mut Texts {
+    /// Interner, to add to.
+    pub fn texts_mut(&mut self) -> &mut Interner {
         match self {
             Self::Graph(graph) => &mut graph.texts,
-            Self::Seed(seed) => &mut seed.texts,
+            Self::Rules2020(rules) => &mut rules.texts,
         }
     }
 
@@ -331,9 +331,9 @@ impl Engine {
     ///
     /// # Errors
     /// `unsupported` by the newest ones.
-    pub fn seed(&mut self, operation: &str) -> Result<&mut Seed, Error> {
+    pub fn rules_2020(&mut self, operation: &str) -> Result<&mut Rules2020, Error> {
         match self {
-            Self::Seed(seed) => Ok(seed),
+            Self::Rules2020(rules) => Ok(rules),
             Self::Graph(_) => Err(unsupported(operation)),
         }
     }
@@ -347,19 +347,19 @@ impl Engine {
         &mut self,
         digest: Text,
         inputs: &[Vec<Given>],
-        results: &[Fruit],
+        results: &[CacheResult],
     ) -> Result<Option<u32>, Error> {
-        let seed = match self {
+        let rules = match self {
             Self::Graph(graph) => return graph.add(digest, inputs, results),
-            Self::Seed(seed) => seed,
+            Self::Rules2020(rules) => rules,
         };
         let mut links = Vec::new();
         for (input, given) in inputs.iter().enumerate() {
             for Given { source, selector } in given {
                 let source = match source {
-                    Origin::Record(handle) if seed.digest(*handle).is_some() => *handle,
+                    Origin::Record(handle) if rules.digest(*handle).is_some() => *handle,
                     _ => {
-                        let digest = seed.texts.get(digest);
+                        let digest = rules.texts.get(digest);
                         let message = format!("invalid dependency type <nil> for {digest}");
                         return Err(invalid(Reason::NilDependency, "add", digest, message));
                     }
@@ -371,12 +371,12 @@ impl Engine {
                 });
             }
         }
-        let record = seed.add(digest)?;
+        let record = rules.add(digest)?;
         for link in links {
-            seed.link(record, link)?;
+            rules.link(record, link)?;
         }
-        for fruit in results {
-            seed.result(record, *fruit)?;
+        for result in results {
+            rules.result(record, *result)?;
         }
         Ok(Some(record))
     }

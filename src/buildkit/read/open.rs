@@ -263,7 +263,7 @@ impl<'a, R: Registry> Opening<'a, R> {
         subject: &str,
     ) -> Result<Inline, Error> {
         let compatible = !self.semantics.is_guarded();
-        if era(self.semantics, "open")? == Era::Seed {
+        if era(self.semantics, "open")? == Era::Rules2020 {
             return Err(crate::buildkit::export::exporter::unsupported("open"));
         }
         let images = inline::images(manifest, image, &mut |descriptor| self.fetch(descriptor))?;
