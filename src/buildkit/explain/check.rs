@@ -1,6 +1,7 @@
 //! What is wrong with one config: with its text, its layers, its records, and
 //! with what importing it makes of them.
 
+use super::chains::Chains;
 use super::layering::Layering;
 use super::layers::Layers;
 use super::listing;
@@ -78,7 +79,7 @@ impl Check<'_> {
             shape::mode(&raw, &reach, &mut self.findings);
         }
         shape::selectors(&raw, &mut self.findings);
-        let mut verdicts = reach.verdicts(&layering);
+        let mut verdicts = reach.verdicts(&layering, &Chains::new(&raw, listed));
         // What is known of a large cache would be in the way of importing it.
         drop((reach, layering));
         let statistics = self.import(&raw, text, listed, &mut verdicts);

@@ -37,8 +37,8 @@ pub(crate) struct Layers {
 impl Layers {
     /// Asks for every layer that is listed, in one call. What is not a digest
     /// cannot be there.
-    pub fn ask<R: Registry>(
-        registry: &R,
+    pub fn ask(
+        registry: &dyn Registry,
         repository: &str,
         listed: &[Descriptor],
         findings: &mut Findings,
@@ -81,9 +81,9 @@ impl Layers {
     }
 
     /// Reads every layer that is there, in one call.
-    pub fn read<R: Registry>(
+    pub fn read(
         &mut self,
-        registry: &R,
+        registry: &dyn Registry,
         repository: &str,
         listed: &[Descriptor],
         findings: &mut Findings,

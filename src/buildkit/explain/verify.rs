@@ -11,6 +11,7 @@ use crate::buildkit::documents::media::{self, Family};
 use crate::buildkit::export::plan;
 use crate::buildkit::options::caps;
 use crate::buildkit::read::cache::Statistics;
+use crate::buildkit::read::input::Input;
 use crate::buildkit::read::open;
 use crate::buildkit::read::open::{
     Inline, Opening, fetch, kind, mismatch, read_manifest, too_large,
@@ -20,7 +21,6 @@ use crate::buildkit::reason::{Findings, Reason};
 use crate::error::Error;
 use crate::explain::{Difference, Finding};
 use crate::host::{FailureCode, Observer, Registry};
-use crate::oci;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
@@ -43,15 +43,43 @@ pub struct Report {
     pub statistics: Statistics,
 }
 
-/// Says what is wrong with a config. `descriptors` is as for [`crate::buildkit::read::parse()`];
-/// whether the layers are there is not asked.
+/// Reads a cache, whatever its size is, and says what is wrong with it. Of a manifest
+/// every layer that is listed is asked for in one call, and with `read_layers` read;
+/// the layers of a config alone are not asked for, which [`Report::layers`] says.
 ///
 /// # Errors
-/// `invalid` when the descriptors are not such a list, `limit-exceeded` for a
-/// document above the limit.
-pub fn verify(config: &str, descriptors: &str, limits: &[(String, u64)]) -> Result<Report, Error> {
+/// What the repository fails with when the manifest is read; `invalid` when the
+/// descriptors of a config are not a list; `limit-exceeded`.
+pub fn inspect(
+    input: Input<'_>,
+    read_layers: bool,
+    limits: &[(String, u64)],
+) -> Result<Report, Error> {
     let caps = caps(limits)?;
-    let size = config.len().max(descriptors.len()) as u64;
+    match input {
+        Input::Config { text, descriptors } => of_config(text, descriptors, caps),
+        Input::Manifest {
+            registry,
+            observer,
+            repository,
+            descriptor,
+        } => {
+            let inspection = Inspection {
+                registry,
+                repository,
+                limits,
+                read_layers,
+                caps,
+                report: Report::default(),
+            };
+            inspection.run(observer, &Descriptor::from(descriptor))
+        }
+    }
+}
+
+/// What is wrong with a config.
+fn of_config(config: &str, descriptors: Option<&str>, caps: Caps) -> Result<Report, Error> {
+    let size = config.len().max(descriptors.unwrap_or_default().len()) as u64;
     caps.check("document-bytes", size, "verify", "config")?;
     let listed = parse::listed(descriptors, "verify")?;
     let mut check = Check {
@@ -74,73 +102,9 @@ pub fn verify(config: &str, descriptors: &str, limits: &[(String, u64)]) -> Resu
     })
 }
 
-/// Reads a cache by the descriptor of its manifest and says what is wrong with
-/// it. Every layer that is listed is asked for in one call, and with `read_layers`
-/// read. Where the manifest lists no cache config, the inline caches of images are
-/// read as importers do.
-///
-/// # Errors
-/// What the repository fails with when the manifest is read; `limit-exceeded`.
-pub fn inspect<R: Registry, O: Observer>(
-    registry: &R,
-    observer: &O,
-    repository: &str,
-    descriptor: &oci::Descriptor,
-    read_layers: bool,
-    limits: &[(String, u64)],
-) -> Result<Report, Error> {
-    let caps = caps(limits)?;
-    let mut inspection = Inspection {
-        registry,
-        repository,
-        limits,
-        read_layers,
-        caps,
-        report: Report::default(),
-    };
-    let descriptor = Descriptor::from(descriptor);
-    let mut findings = Findings::new();
-    if inspection.beyond(&descriptor, &mut findings) {
-        return Ok(inspection.done(findings));
-    }
-    let text = inspection
-        .manifest(&descriptor, &mut findings)
-        .map_err(|failure| {
-            crate::error::Problem::new(
-                open::unread(&failure),
-                "inspect",
-                &descriptor.digest,
-                failure.message.clone(),
-            )
-            .from_failure(&failure)
-        })?;
-    observer.progress("reading", "manifest", 1, 2);
-    let subject = &descriptor.digest;
-    let read = kind(&text, subject).and_then(|kind| Ok((kind, read_manifest(&text, subject)?)));
-    let (kind, manifest) = match read {
-        Ok(read) => read,
-        Err(error) => {
-            findings.push(of_error(&error));
-            return Ok(inspection.done(findings));
-        }
-    };
-    inspection.report.kind = kind.media.to_owned();
-    of_kind(&kind, subject, &mut findings);
-    let findings = if manifest.configs().next().is_some() {
-        of_configs(&kind, &manifest, subject, &mut findings);
-        // Large caches are looked into, and what was read is in the way then.
-        drop(text);
-        inspection.listed(&kind, manifest, findings)
-    } else {
-        inspection.inline(&kind, manifest, subject, findings)
-    };
-    observer.progress("reading", "config", 2, 2);
-    Ok(inspection.done(findings))
-}
-
 /// One cache being inspected.
-struct Inspection<'a, R> {
-    registry: &'a R,
+struct Inspection<'a> {
+    registry: &'a dyn Registry,
     repository: &'a str,
     limits: &'a [(String, u64)],
     read_layers: bool,
@@ -148,7 +112,47 @@ struct Inspection<'a, R> {
     report: Report,
 }
 
-impl<R: Registry> Inspection<'_, R> {
+impl Inspection<'_> {
+    fn run(mut self, observer: &dyn Observer, descriptor: &Descriptor) -> Result<Report, Error> {
+        let mut findings = Findings::new();
+        if self.beyond(descriptor, &mut findings) {
+            return Ok(self.done(findings));
+        }
+        let text = self
+            .manifest(descriptor, &mut findings)
+            .map_err(|failure| {
+                crate::error::Problem::new(
+                    open::unread(&failure),
+                    "inspect",
+                    &descriptor.digest,
+                    failure.message.clone(),
+                )
+                .from_failure(&failure)
+            })?;
+        observer.progress("reading", "manifest", 1, 2);
+        let subject = &descriptor.digest;
+        let read = kind(&text, subject).and_then(|kind| Ok((kind, read_manifest(&text, subject)?)));
+        let (kind, manifest) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                findings.push(of_error(&error));
+                return Ok(self.done(findings));
+            }
+        };
+        self.report.kind = kind.media.to_owned();
+        of_kind(&kind, subject, &mut findings);
+        let findings = if manifest.configs().next().is_some() {
+            of_configs(&kind, &manifest, subject, &mut findings);
+            // Large caches are looked into, and what was read is in the way then.
+            drop(text);
+            self.listed(&kind, manifest, findings)
+        } else {
+            self.inline(&kind, manifest, subject, findings)
+        };
+        observer.progress("reading", "config", 2, 2);
+        Ok(self.done(findings))
+    }
+
     fn done(mut self, findings: Findings) -> Report {
         self.report.findings = findings.finish();
         self.report

@@ -50,6 +50,34 @@ pub struct Offer {
     pub blobs: Vec<String>,
 }
 
+/// What is known of a cache at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description {
+    /// The media type of its manifest; empty when there was none.
+    pub kind: String,
+    /// The digest of its config; empty when there was none.
+    pub config: String,
+    /// What was noticed while it was read.
+    pub findings: Vec<Finding>,
+    /// Numbers about it; `None` by the rules of 2020, which merge records only when
+    /// they are exported.
+    pub statistics: Option<Statistics>,
+}
+
+/// Everything that a cache holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Number of records after merging.
+    pub records: u32,
+    /// The digests of the records without inputs, in the order of a config.
+    pub roots: Vec<String>,
+    /// Every link, sorted; empty by the rules of 2020, which name records at random.
+    pub links: Vec<Connection>,
+    /// Every result that records offer, equal ones of a record once, sorted; empty by
+    /// the rules of 2020.
+    pub offers: Vec<Offer>,
+}
+
 /// Numbers about a cache.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Statistics {
@@ -82,12 +110,9 @@ pub struct Cache {
     pub(crate) names: Names,
     /// What became of each record of the config.
     pub(crate) handles: Vec<Option<u32>>,
-    /// The media type of its manifest; empty when there was none.
-    pub kind: String,
-    /// The digest of its config; empty when there was none.
-    pub config: String,
-    /// What was noticed while it was opened.
-    pub findings: Vec<Finding>,
+    pub(crate) kind: String,
+    pub(crate) config: String,
+    pub(crate) findings: Vec<Finding>,
 }
 
 /// Records by one set of rules.
@@ -113,37 +138,45 @@ impl Cache {
         }
     }
 
-    /// Number of records after merging.
-    ///
-    /// # Errors
-    /// `invalid` for links that close a loop (rules of 2020).
-    pub fn records(&self) -> Result<u32, Error> {
-        match &self.engine {
-            Engine::Graph(graph) => Ok(number(graph.live().count())),
-            Engine::Rules2020(rules) => rules.normalize().map(|normal| number(normal.kept.len())),
+    /// What is known of the cache at once.
+    pub fn describe(&self) -> Description {
+        Description {
+            kind: self.kind.clone(),
+            config: self.config.clone(),
+            findings: self.findings.clone(),
+            statistics: self.statistics(),
         }
     }
 
-    /// The digests of the records without inputs, in the order of a config.
+    /// Everything that the cache holds.
     ///
     /// # Errors
-    /// As [`Cache::records`].
-    pub fn roots(&self) -> Result<Vec<String>, Error> {
+    /// `limit-exceeded` when the chains of all results together are longer than
+    /// `layers`; `invalid` for links that close a loop (rules of 2020).
+    pub fn contents(&self) -> Result<Contents, Error> {
         let (layout, _) = self.lay_out()?;
         let (texts, _) = self.engine.store();
         let roots = layout.records.iter().copied();
-        Ok(roots
+        let roots = roots
             .filter(|record| layout.web.arity.at(*record) == 0)
             .map(|record| texts.get(layout.web.digest.at(record)).to_owned())
-            .collect())
+            .collect();
+        Ok(match &self.engine {
+            Engine::Graph(graph) => Contents {
+                records: number(graph.live().count()),
+                roots,
+                links: self.links(graph),
+                offers: self.offers(graph)?,
+            },
+            Engine::Rules2020(_) => Contents {
+                records: number(layout.records.len()),
+                roots,
+                ..Contents::default()
+            },
+        })
     }
 
-    /// Every link, sorted.
-    ///
-    /// # Errors
-    /// `unsupported` by the rules of 2020, which name records at random.
-    pub fn links(&self) -> Result<Vec<Connection>, Error> {
-        let graph = self.graph("links")?;
+    fn links(&self, graph: &Graph) -> Vec<Connection> {
         let mut links = Vec::with_capacity(graph.links());
         for to in graph.live() {
             let entry = graph.entry(to);
@@ -158,16 +191,10 @@ impl Cache {
             }
         }
         sort(&mut links);
-        Ok(links)
+        links
     }
 
-    /// Every result that records offer, equal ones of a record once, sorted.
-    ///
-    /// # Errors
-    /// `unsupported` by the rules of 2020; `limit-exceeded` when the chains
-    /// together are longer than `layers`.
-    pub fn offers(&self) -> Result<Vec<Offer>, Error> {
-        let graph = self.graph("offers")?;
+    fn offers(&self, graph: &Graph) -> Result<Vec<Offer>, Error> {
         let mut length = 0_u64;
         let mut offers = Vec::new();
         for record in graph.live() {
@@ -232,12 +259,11 @@ impl Cache {
         }
     }
 
-    /// Numbers about the cache.
-    ///
-    /// # Errors
-    /// `unsupported` by the rules of 2020.
-    pub fn statistics(&self) -> Result<Statistics, Error> {
-        let graph = self.graph("statistics")?;
+    /// Numbers about the cache; `None` by the rules of 2020.
+    pub(crate) fn statistics(&self) -> Option<Statistics> {
+        let Engine::Graph(graph) = &self.engine else {
+            return None;
+        };
         let mut numbers = Statistics {
             links: graph.links() as u64,
             ..Statistics::default()
@@ -279,7 +305,7 @@ impl Cache {
         }
         numbers.blobs = digests.len() as u64;
         numbers.depth = depth(graph);
-        Ok(numbers)
+        Some(numbers)
     }
 
     /// The records by the newest rules.

@@ -1,6 +1,7 @@
 //! Records out of a config (spec section 7.3).
 
 use super::cache::{Cache, Engine};
+use super::input::ReadOptions;
 use super::stack::Stack;
 use crate::buildkit::documents::config::{Config, RawLayer, RawRecord};
 use crate::buildkit::documents::descriptor::{self, Descriptor};
@@ -19,40 +20,38 @@ use crate::host::Source;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
-/// Reads a config as an importer does. `descriptors` is a JSON list of what the
-/// manifest lists; empty text for a config that no manifest goes with, whose
-/// layers describe themselves.
+/// Reads a config as an importer does.
 ///
 /// # Errors
 /// `invalid` for what importers refuse, `limit-exceeded`, `unsupported` for a
 /// version that is not listed.
-pub fn parse(
+pub(crate) fn parse(
     config: &str,
-    descriptors: &str,
-    semantics: &Semantics,
-    limits: &[(String, u64)],
+    descriptors: Option<&str>,
+    options: &ReadOptions,
 ) -> Result<Cache, Error> {
-    let caps = caps(limits)?;
-    let size = config.len().max(descriptors.len()) as u64;
+    let caps = caps(&options.limits)?;
+    let size = config.len().max(descriptors.unwrap_or_default().len()) as u64;
     caps.check("document-bytes", size, "parse", "config")?;
     let listed = listed(descriptors, "parse")?;
     Reading {
         caps,
-        semantics,
+        semantics: &options.semantics,
         source: None,
     }
     .read(config, listed.as_deref())
 }
 
-/// The descriptors that go with a config; none when its layers describe
+/// The descriptors that go with a config; `None` when its layers describe
 /// themselves.
-pub(crate) fn listed(descriptors: &str, operation: &str) -> Result<Option<Vec<Descriptor>>, Error> {
-    if descriptors.is_empty() {
-        return Ok(None);
-    }
-    descriptor::read_list(descriptors)
-        .map(Some)
-        .map_err(|error| bad_json(operation, "descriptors", &error))
+pub(crate) fn listed(
+    descriptors: Option<&str>,
+    operation: &str,
+) -> Result<Option<Vec<Descriptor>>, Error> {
+    let read = |text| {
+        descriptor::read_list(text).map_err(|error| bad_json(operation, "descriptors", &error))
+    };
+    descriptors.map(read).transpose()
 }
 
 /// The descriptors of layers that describe themselves.

@@ -40,8 +40,6 @@ struct Item {
 pub(crate) struct Normal {
     pub web: Web,
     pub picks: Vec<Option<CacheResult>>,
-    /// Which records an export keeps; they are numbered as in the session.
-    pub kept: Vec<u32>,
 }
 
 impl Rules2020 {
@@ -233,7 +231,6 @@ impl Rules2020 {
         Normal {
             web: kept_web,
             picks,
-            kept: merger.kept,
         }
     }
 }

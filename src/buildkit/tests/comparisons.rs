@@ -2,7 +2,6 @@
 //! behind a verdict.
 
 use super::*;
-use crate::semantics::Semantics;
 
 /// A record: its name, what it stands on with which selector, its layers.
 type Row<'a> = (&'a str, &'a [(u32, &'a str)], &'a [&'a str]);

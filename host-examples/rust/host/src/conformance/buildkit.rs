@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use layerwise::buildkit::{
-    Added, Alternative, Connection, Offer, Options, Outcome, Plan, Pushed, Query,
-};
+use layerwise::buildkit::{Added, Alternative, Contents, Options, Outcome, Plan, Pushed, Query};
 use layerwise::error::Error;
 use layerwise::oci::Descriptor;
 use layerwise::semantics::Semantics;
@@ -99,20 +97,8 @@ impl Exporter for crate::buildkit::Exporter {
 }
 
 impl Cache for crate::buildkit::Cache {
-    fn records(&mut self) -> Result<u32, Error> {
-        Ok(Self::records(self)?)
-    }
-
-    fn roots(&mut self) -> Result<Vec<String>, Error> {
-        Ok(Self::roots(self)?)
-    }
-
-    fn links(&mut self) -> Result<Vec<Connection>, Error> {
-        Ok(Self::links(self)?)
-    }
-
-    fn offers(&mut self) -> Result<Vec<Offer>, Error> {
-        Ok(Self::offers(self)?)
+    fn contents(&mut self) -> Result<Contents, Error> {
+        Ok(Self::contents(self)?)
     }
 
     fn lookup(&mut self, query: &Query) -> Result<Vec<String>, Error> {
