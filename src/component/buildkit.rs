@@ -9,10 +9,12 @@ use super::bindings::layerwise::cache::types as shared;
 use super::imports::Host;
 use super::types::{convert, limits};
 use crate::buildkit::{
-    self, Added, Alternative, Connection, Effect, Evidence, Offer, Options, Outcome, Plan, Policy,
-    Pushed, Query, Record, Report, Standing, Statistics, Verdict, VerdictLink,
+    self, Added, Alternative, Connection, Effect, Evidence, Input, Offer, Options, Outcome, Plan,
+    Policy, Pushed, Query, ReadOptions, Record, Report, Standing, Statistics, Summary, Verdict,
+    VerdictLink,
 };
 use crate::host::Source;
+use crate::oci::Descriptor;
 use crate::prelude::*;
 
 /// An export session of the export.
@@ -31,24 +33,12 @@ impl wit::Guest for Engine {
     }
 
     fn read(input: wit::Input, options: wit::ReadOptions) -> Result<wit::Cache, shared::Error> {
-        let semantics = options.semantics.into();
-        let limits = limits(options.limits);
-        let cache = match input {
-            wit::Input::Config(config) => buildkit::parse(
-                &config.text,
-                config.descriptors.as_deref().unwrap_or_default(),
-                &semantics,
-                &limits,
-            )?,
-            wit::Input::Manifest(manifest) => {
-                let (repository, descriptor) = (manifest.repository, manifest.descriptor.into());
-                if options.any_size {
-                    buildkit::open_any_size(&Host, &Host, &repository, &descriptor, &limits)?
-                } else {
-                    buildkit::open(&Host, &Host, &repository, &descriptor, &semantics, &limits)?
-                }
-            }
+        let options = ReadOptions {
+            semantics: options.semantics.into(),
+            any_size: options.any_size,
+            limits: limits(options.limits),
         };
+        let cache = Given::from(input).with(|input| buildkit::read(input, &options))?;
         Ok(wit::Cache::new(Cache(cache)))
     }
 
@@ -58,21 +48,8 @@ impl wit::Guest for Engine {
         given: Vec<shared::Limit>,
     ) -> Result<wit::Report, shared::Error> {
         let limits = limits(given);
-        let report = match input {
-            wit::Input::Config(config) => buildkit::verify(
-                &config.text,
-                config.descriptors.as_deref().unwrap_or_default(),
-                &limits,
-            )?,
-            wit::Input::Manifest(manifest) => buildkit::inspect(
-                &Host,
-                &Host,
-                &manifest.repository,
-                &manifest.descriptor.into(),
-                read_layers,
-                &limits,
-            )?,
-        };
+        let report =
+            Given::from(input).with(|input| buildkit::inspect(input, read_layers, &limits))?;
         Ok(report.into())
     }
 
@@ -80,6 +57,41 @@ impl wit::Guest for Engine {
         let given: Vec<_> = given.into_iter().map(|one| (one.name, one.value)).collect();
         let (oci, image) = buildkit::attributes(&given)?;
         Ok(wit::Form { oci, image })
+    }
+}
+
+/// Where a cache is, as it was given.
+enum Given {
+    Config(wit::ConfigInput),
+    Manifest(String, Descriptor),
+}
+
+impl From<wit::Input> for Given {
+    fn from(input: wit::Input) -> Self {
+        match input {
+            wit::Input::Config(config) => Self::Config(config),
+            wit::Input::Manifest(manifest) => {
+                Self::Manifest(manifest.repository, manifest.descriptor.into())
+            }
+        }
+    }
+}
+
+impl Given {
+    /// Calls a function of the system with it.
+    fn with<T>(&self, call: impl FnOnce(Input<'_>) -> T) -> T {
+        match self {
+            Self::Config(config) => call(Input::Config {
+                text: &config.text,
+                descriptors: config.descriptors.as_deref(),
+            }),
+            Self::Manifest(repository, descriptor) => call(Input::Manifest {
+                registry: &Host,
+                observer: &Host,
+                repository,
+                descriptor,
+            }),
+        }
     }
 }
 
@@ -132,20 +144,22 @@ impl wit::GuestExporter for Exporter {
 
 impl wit::GuestCache for Cache {
     fn describe(&self) -> wit::Description {
+        let found = self.0.describe();
         wit::Description {
-            kind: self.0.kind.clone(),
-            config: self.0.config.clone(),
-            findings: convert(self.0.findings.clone()),
-            statistics: self.0.statistics().ok().map(Into::into),
+            kind: found.kind,
+            config: found.config,
+            findings: convert(found.findings),
+            statistics: found.statistics.map(Into::into),
         }
     }
 
     fn contents(&self) -> Result<wit::Contents, shared::Error> {
+        let found = self.0.contents()?;
         Ok(wit::Contents {
-            records: self.0.records()?,
-            roots: self.0.roots()?,
-            links: convert(self.0.links()?),
-            offers: convert(self.0.offers()?),
+            records: found.records,
+            roots: found.roots,
+            links: convert(found.links),
+            offers: convert(found.offers),
         })
     }
 
@@ -332,7 +346,18 @@ impl From<Verdict> for wit::Verdict {
             },
             input: verdict.input,
             links: convert(verdict.links),
-            newest: None,
+            newest: verdict.newest.map(Into::into),
+        }
+    }
+}
+
+impl From<Summary> for wit::Summary {
+    fn from(result: Summary) -> Self {
+        Self {
+            created: result.created,
+            layers: result.layers,
+            bytes: result.bytes,
+            top: result.top,
         }
     }
 }

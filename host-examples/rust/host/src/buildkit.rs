@@ -5,10 +5,10 @@ mod convert;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use layerwise::buildkit::{
-    Added, Alternative, Connection, Offer, Options, Outcome, Plan, Pushed, Query, Record, Report,
-    Statistics,
+    Added, Alternative, Contents, Description, Options, Outcome, Plan, Pushed, Query, Record,
+    Report,
 };
-use layerwise::explain::{Explanation, Finding};
+use layerwise::explain::Explanation;
 use layerwise::host::Source;
 use layerwise::oci::Descriptor;
 use layerwise::semantics::Semantics;
@@ -249,39 +249,24 @@ impl Exporter {
     reason = "what the component refuses, or why it was stopped"
 )]
 impl Cache {
-    pub fn kind(&self) -> Result<String, Error> {
-        Ok(method!(self, cache, call_describe)?.kind)
+    pub fn describe(&self) -> Result<Description, Error> {
+        let found = method!(self, cache, call_describe)?;
+        Ok(Description {
+            kind: found.kind,
+            config: found.config,
+            findings: convert(found.findings),
+            statistics: found.statistics.map(Into::into),
+        })
     }
 
-    pub fn config(&self) -> Result<String, Error> {
-        Ok(method!(self, cache, call_describe)?.config)
-    }
-
-    pub fn findings(&self) -> Result<Vec<Finding>, Error> {
-        Ok(convert(method!(self, cache, call_describe)?.findings))
-    }
-
-    pub fn records(&self) -> Result<u32, Error> {
-        Ok(method!(self, cache, call_contents)?.map_err(refused)?.records)
-    }
-
-    pub fn roots(&self) -> Result<Vec<String>, Error> {
-        Ok(method!(self, cache, call_contents)?.map_err(refused)?.roots)
-    }
-
-    pub fn links(&self) -> Result<Vec<Connection>, Error> {
+    pub fn contents(&self) -> Result<Contents, Error> {
         let found = method!(self, cache, call_contents)?.map_err(refused)?;
-        Ok(convert(found.links))
-    }
-
-    pub fn offers(&self) -> Result<Vec<Offer>, Error> {
-        let found = method!(self, cache, call_contents)?.map_err(refused)?;
-        Ok(convert(found.offers))
-    }
-
-    pub fn statistics(&self) -> Result<Statistics, Error> {
-        let found = method!(self, cache, call_describe)?.statistics;
-        found.map(Into::into).ok_or(Error::Dead)
+        Ok(Contents {
+            records: found.records,
+            roots: found.roots,
+            links: convert(found.links),
+            offers: convert(found.offers),
+        })
     }
 
     pub fn lookup(&self, query: &Query) -> Result<Vec<String>, Error> {

@@ -135,11 +135,11 @@ fn run_generated(
             return;
         }
     };
-    match cache.records() {
-        Ok(count) => {
-            report.equal("records", &records, &(count as usize));
+    match cache.contents() {
+        Ok(contents) => {
+            report.equal("records", &records, &(contents.records as usize));
         }
-        Err(error) => report.fail("records", "a number", error.to_string()),
+        Err(error) => report.fail("contents", "those of a cache", error.to_string()),
     }
     match cache.encode() {
         Ok(text) => {
