@@ -417,9 +417,9 @@ type Summary struct {
 	Created string `wit:"created"`
 	// Number of layers, of the whole chain.
 	Layers uint32 `wit:"layers"`
-	// Bytes of these layers.
+	// Bytes of these layers, as they are listed.
 	Bytes uint64 `wit:"bytes"`
-	// The digest of the topmost layer.
+	// The digest of the topmost layer; empty if there is none.
 	Top string `wit:"top"`
 }
 

@@ -351,9 +351,9 @@ class Summary:
     created: str
     #: Number of layers, of the whole chain.
     layers: int
-    #: Bytes of these layers.
+    #: Bytes of these layers, as they are listed.
     bytes: int
-    #: The digest of the topmost layer.
+    #: The digest of the topmost layer; empty if there is none.
     top: str
 
 
