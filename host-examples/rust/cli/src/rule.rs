@@ -1,14 +1,15 @@
 //! `layerwise rule`: what a code means.
 
-use layerwise::explain::Rule;
+use clap::Args;
 use layerwise::spec::{self, Citation, Page as Specification};
-use layerwise::{buildkit, buildpacks, docker, stacker};
+use layerwise_host::Rule;
 use serde::Serialize;
 
-use super::args::RuleArgs;
-use super::failed::Failed;
-use super::page::Page;
-use super::reply::{Exit, Reply, Style};
+use crate::args::Global;
+use crate::catalogue::Catalogue;
+use crate::failed::Failed;
+use crate::page::Page;
+use crate::reply::{Exit, Reply, Style};
 
 /// What `--help` says about the JSON.
 pub const HELP: &str = r#"With CODE the section of the specification that the rule comes from is printed, too.
@@ -17,16 +18,23 @@ pub const HELP: &str = r#"With CODE the section of the specification that the ru
 "advice", "sources": [{"title", "path", "url", "text"}]}]}; `section` has the numbers of sections of the specification,
 and `sources` what they say and where they can be read: `path` is that of a file in the repository."#;
 
-#[derive(Serialize)]
-struct Document {
-    schema: &'static str,
-    rules: Vec<Entry>,
+/// Which rule is shown.
+#[derive(Args)]
+pub struct RuleArgs {
+    /// A code such as docker/config-mismatch, with or without the part before the slash.
+    pub code: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Entry {
+struct Document<'a> {
+    schema: &'static str,
+    rules: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
     #[serde(flatten)]
-    rule: Rule,
+    rule: &'a Rule,
     sources: Vec<Source>,
 }
 
@@ -35,21 +43,21 @@ struct Entry {
 struct Source {
     title: String,
     path: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
+    url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'static str>,
 }
 
 /// One entry of the catalogue, or all.
-pub fn run(args: &RuleArgs, style: Style) -> Result<Reply, Failed> {
-    let all = catalogue();
+pub fn run(global: &Global, args: &RuleArgs, style: Style) -> Result<Reply, Failed> {
+    let catalogue = Catalogue::new(global);
+    let all = catalogue.all()?;
     let rules = match &args.code {
-        None => all,
-        Some(code) => find(&all, code)?,
+        None => all.iter().collect(),
+        Some(code) => find(all, code)?,
     };
-    let entry = |rule: Rule| Entry {
-        sources: sources(&rule),
+    let entry = |rule| Entry {
+        sources: sources(rule),
         rule,
     };
     let document = Document {
@@ -60,35 +68,16 @@ pub fn run(args: &RuleArgs, style: Style) -> Result<Reply, Failed> {
     Reply::of(style, Exit::Done, &document, show)
 }
 
-/// What a code means.
-pub fn of(code: &str) -> Option<Rule> {
-    catalogue().into_iter().find(|rule| rule.code == code)
-}
-
-/// The codes of every system.
-fn catalogue() -> Vec<Rule> {
-    let mut rules = docker::rules();
-    rules.extend(buildpacks::rules());
-    rules.extend(buildkit::rules());
-    rules.extend(stacker::rules());
-    rules
-}
-
 /// The rule with a code; for a name without the part before the slash, those
 /// of every system that has it.
-fn find(all: &[Rule], code: &str) -> Result<Vec<Rule>, Failed> {
-    let name = |rule: &Rule| {
-        rule.code
-            .split_once('/')
-            .map_or(rule.code, |(_, name)| name)
-    };
+fn find<'a>(all: &'a [Rule], code: &str) -> Result<Vec<&'a Rule>, Failed> {
     let called = |rule: &&Rule| rule.code == code || name(rule) == code;
-    let found: Vec<Rule> = all.iter().filter(called).copied().collect();
+    let found: Vec<&Rule> = all.iter().filter(called).collect();
     if !found.is_empty() {
         return Ok(found);
     }
     let distance = |rule: &&Rule| {
-        let whole = strsim::damerau_levenshtein(rule.code, code);
+        let whole = strsim::damerau_levenshtein(&rule.code, code);
         whole.min(strsim::damerau_levenshtein(name(rule), code))
     };
     // Words that share little with every code are no mistyped ones.
@@ -104,19 +93,28 @@ fn find(all: &[Rule], code: &str) -> Result<Vec<Rule>, Failed> {
     Err(Failed::new("not-found", message).about(code))
 }
 
+/// The code without its system.
+fn name(rule: &Rule) -> &str {
+    let name = rule.code.split_once('/').map(|(_, name)| name);
+    name.unwrap_or(&rule.code)
+}
+
 /// What a rule comes from, in the order that it names them.
 fn sources(rule: &Rule) -> Vec<Source> {
-    let page = Specification::of(rule.code);
+    let page = Specification::of(&rule.code);
     let source = |citation| match citation {
         Citation::Section(number, row) => section(page?, number, row),
         Citation::Threat(name) => Some(Source {
             title: format!("threat {name}"),
             path: "tests/THREATS.md".to_owned(),
-            url: None,
+            url: format!(
+                "{}/blob/main/tests/THREATS.md",
+                env!("CARGO_PKG_REPOSITORY")
+            ),
             text: None,
         }),
     };
-    spec::citations(rule.section).filter_map(source).collect()
+    spec::citations(&rule.section).filter_map(source).collect()
 }
 
 /// A section, of which a rule may mean one row of a table.
@@ -127,33 +125,31 @@ fn section(page: &'static Specification, number: &str, row: Option<&str>) -> Opt
     Some(Source {
         title: format!("{}, section {number}{row}: {}", page.name, section.title),
         path: format!("{}#{anchor}", page.path),
-        url: Some(format!(
+        url: format!(
             "https://docs.rs/layerwise/{}/layerwise/{}/spec/index.html#{anchor}",
             env!("CARGO_PKG_VERSION"),
             page.system
-        )),
+        ),
         text: Some(section.text),
     })
 }
 
-fn whole(page: &mut Page, document: &Document) {
+fn whole(page: &mut Page, document: &Document<'_>) {
     for Entry { rule, sources } in &document.rules {
-        page.line(rule.code);
+        page.line(&rule.code);
         page.rows(
             2,
             &[
-                ["meaning", rule.meaning],
-                ["example", rule.example],
-                ["advice", rule.advice],
+                ["meaning", &rule.meaning],
+                ["example", &rule.example],
+                ["advice", &rule.advice],
             ],
         );
         for source in sources {
             page.gap();
             page.line(&source.title);
             page.whole(&format!("  {}", source.path));
-            if let Some(url) = &source.url {
-                page.whole(&format!("  {url}"));
-            }
+            page.whole(&format!("  {}", source.url));
             page.gap();
             for line in source.text.unwrap_or_default().lines() {
                 let space = if line.is_empty() { "" } else { "  " };
@@ -163,8 +159,10 @@ fn whole(page: &mut Page, document: &Document) {
     }
 }
 
-fn list(page: &mut Page, document: &Document) {
-    let rules = document.rules.iter().map(|entry| &entry.rule);
-    let rows: Vec<[&str; 2]> = rules.map(|rule| [rule.code, rule.meaning]).collect();
+fn list(page: &mut Page, document: &Document<'_>) {
+    let rules = document.rules.iter().map(|entry| entry.rule);
+    let rows: Vec<[&str; 2]> = rules
+        .map(|rule| [rule.code.as_str(), &rule.meaning])
+        .collect();
     page.rows(0, &rows);
 }
