@@ -34,6 +34,8 @@ mod options;
 mod pack;
 mod parallel;
 mod paths;
+#[cfg(unix)]
+mod places;
 mod reference;
 mod remote;
 mod repositories;
