@@ -33,6 +33,8 @@ mod options;
 #[cfg(unix)]
 mod pack;
 mod paths;
+#[cfg(unix)]
+mod places;
 mod reference;
 mod remote;
 mod repositories;
