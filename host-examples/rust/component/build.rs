@@ -25,7 +25,9 @@ fn main() -> ExitCode {
 fn build() -> Result<(), String> {
     let here = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(variable("OUT_DIR")?);
-    provide(&here, &out, "cache", "layerwise.wasm", "wasm")?;
+    if env::var_os("CARGO_FEATURE_SHIPPED").is_some() {
+        provide(&here, &out, "cache", "layerwise.wasm", "wasm")?;
+    }
     if env::var_os("CARGO_FEATURE_TESTING").is_some() {
         provide(&here, &out, "cache-testing", "layerwise-testing.wasm", "testing")?;
     }

@@ -4,6 +4,7 @@
 #![no_std]
 
 /// The component as it is released.
+#[cfg(feature = "shipped")]
 pub static COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwise.wasm"));
 
 /// The same with the functions that only tests call.

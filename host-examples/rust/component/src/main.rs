@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use layerwise_component::COMPONENT;
 use sha2::{Digest as _, Sha256};
 
 #[cfg(feature = "testing")]
@@ -25,7 +24,10 @@ fn main() -> ExitCode {
             arguments.remove(0);
             layerwise_component::TESTING
         }
-        _ => COMPONENT,
+        #[cfg(feature = "shipped")]
+        _ => layerwise_component::COMPONENT,
+        #[cfg(not(feature = "shipped"))]
+        _ => return said(2, USAGE),
     };
     let [path] = arguments.as_slice() else {
         return said(2, USAGE);
