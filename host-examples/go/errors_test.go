@@ -225,10 +225,10 @@ func TestArgumentsThatDoNotFitAreRefusedBeforeTheCall(t *testing.T) {
 	if err := in.Call(t.Context(), "docker#nothing", nil); err == nil {
 		t.Error("a function that is not there")
 	}
-	if err := in.Call(t.Context(), "docker#rules", nil, 1); err == nil {
+	if err := in.Call(t.Context(), "rules#all", nil, 1); err == nil {
 		t.Error("an argument too many")
 	}
-	if err := in.Call(t.Context(), "docker#parse-time", nil, 1); err == nil {
+	if err := in.Call(t.Context(), "docker#encode-image", nil, 1, docker.MemberOrderDeclared, layerwise.Semantics{}); err == nil {
 		t.Error("a number for a text")
 	}
 	if _, err := session(t, in).Lookup(t.Context(), step(base, sample.Make)); err != nil {
@@ -244,7 +244,7 @@ func TestResourcesBelongToTheirInstance(t *testing.T) {
 	if err := one.Call(t.Context(), "docker#open", &resource, docker.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	var sources []string
+	var sources docker.Description
 	if err := other.Call(t.Context(), "docker#[method]session.describe", &sources, resource); err == nil {
 		t.Error("a resource of another instance")
 	}
