@@ -19,6 +19,7 @@ from layerwise import (
     Platform,
     Refused,
     Unsupported,
+    buildkit,
     docker,
     stacker,
 )

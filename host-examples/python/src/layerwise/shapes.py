@@ -19,7 +19,6 @@ from .resource import Resource
 from .types import FailureCode
 from .values import Codec, Mismatch, Parts, Shape, boolean, integer, kind, same, sequence, text
 
-
 _LARGEST_NUMBER = 2**32 - 1
 
 
