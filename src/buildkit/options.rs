@@ -59,7 +59,7 @@ impl Default for Options {
 
 impl Options {
     /// The form of the manifest; none where the options do not go together.
-    pub(super) fn form(&self, era: Era) -> Option<Form> {
+    pub(crate) fn form(&self, era: Era) -> Option<Form> {
         match (era, self.oci, self.image) {
             (Era::Seed, ..) => Some(Form::Seed),
             (Era::Newest, false, false) => Some(Form::List),
@@ -72,7 +72,7 @@ impl Options {
 
 /// Which rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Era {
+pub(crate) enum Era {
     Seed,
     Newest,
 }
@@ -81,7 +81,7 @@ pub(super) enum Era {
 ///
 /// # Errors
 /// `unsupported` for a version that is not listed.
-pub(super) fn era(semantics: &Semantics, operation: &str) -> Result<Era, Error> {
+pub(crate) fn era(semantics: &Semantics, operation: &str) -> Result<Era, Error> {
     match semantics.version.as_deref() {
         None | Some(NEWEST | LOSING) => Ok(Era::Newest),
         Some(SEED) => Ok(Era::Seed),
@@ -97,7 +97,7 @@ pub(super) fn era(semantics: &Semantics, operation: &str) -> Result<Era, Error> 
 /// Whether importers of a version may lose links. In which order they store
 /// records changes from run to run, so that no reading can repeat it: every link
 /// is kept, and what may be lost is said.
-pub(super) fn loses_links(semantics: &Semantics) -> bool {
+pub(crate) fn loses_links(semantics: &Semantics) -> bool {
     semantics.version.as_deref() == Some(LOSING)
 }
 
@@ -105,7 +105,7 @@ pub(super) fn loses_links(semantics: &Semantics) -> bool {
 ///
 /// # Errors
 /// `invalid` for a name that is not listed.
-pub(super) fn caps(limits: &[(String, u64)]) -> Result<Caps, Error> {
+pub(crate) fn caps(limits: &[(String, u64)]) -> Result<Caps, Error> {
     CAPS.with(limits)
 }
 

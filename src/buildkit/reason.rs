@@ -404,7 +404,7 @@ catalogue! {
 }
 
 /// The error for an argument that is not acceptable.
-pub(super) fn invalid(
+pub(crate) fn invalid(
     code: Reason,
     operation: &str,
     subject: &str,
@@ -416,7 +416,7 @@ pub(super) fn invalid(
 /// Collects findings. Of each code a number is kept, the rest is counted, so
 /// that a document cannot make more of them than it has bytes to pay for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sheet {
+pub(crate) struct Sheet {
     findings: Vec<Finding>,
     counts: BTreeMap<Cow<'static, str>, usize>,
 }

@@ -11,6 +11,9 @@ mod orders;
 mod plans;
 mod reports;
 
+use super::documents::{descriptor, manifest, media};
+use super::explain::shape;
+use super::export::plan;
 use super::*;
 use crate::go_json::Timestamp;
 use crate::oci;

@@ -1,7 +1,7 @@
 //! Inputs made to hurt: deep, looping, tangled, large, nonsense.
 
 use super::*;
-use crate::buildkit::cache::Engine;
+use crate::buildkit::read::cache::Engine;
 use crate::error::Error;
 use crate::semantics::Semantics;
 

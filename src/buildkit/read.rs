@@ -1,0 +1,7 @@
+//! A cache in, records out.
+
+pub mod cache;
+mod inline;
+pub mod open;
+pub mod parse;
+mod stack;

@@ -1,0 +1,403 @@
+//! A cache that was read: its records by the names an importer gives them, and
+//! its way back into a config.
+
+use serde::Serialize;
+
+use crate::buildkit::export::exporter::unsupported;
+use crate::buildkit::export::layout::{Layout, lay_out};
+use crate::buildkit::export::plan;
+use crate::buildkit::reason::{Reason, invalid};
+use crate::buildkit::records::add::Given;
+use crate::buildkit::records::add::Origin;
+use crate::buildkit::records::blobs::Blobs;
+use crate::buildkit::records::graph::{Fruit, Graph, Link};
+use crate::buildkit::records::index_vec::{Dense, NONE, number};
+use crate::buildkit::records::interner::{Text, Texts};
+use crate::buildkit::records::names::Names;
+use crate::buildkit::records::rules_2020::{Seed, looping};
+use crate::buildkit::records::web::Web;
+use crate::error::Error;
+use crate::explain::Finding;
+use crate::go_json::{Timestamp, Zone};
+use crate::oci::sha256;
+use crate::prelude::*;
+
+/// A link between two records of a cache, by their names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Connection {
+    /// The source.
+    pub from: String,
+    /// The record that has the link.
+    pub to: String,
+    /// Which input of it.
+    pub input: u32,
+    /// Which part of the source's output.
+    pub selector: String,
+    /// The digest of the record that has the link.
+    pub digest: String,
+}
+
+/// A result a record offers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Offer {
+    /// The record's name.
+    pub record: String,
+    /// The result's name: the digest of its layers' digests.
+    pub result: String,
+    /// When it was made.
+    pub created: String,
+    /// Digests of its layers, lowest first.
+    pub blobs: Vec<String>,
+}
+
+/// Numbers about a cache.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Statistics {
+    /// Records after merging.
+    pub records: u64,
+    /// Records without inputs.
+    pub roots: u64,
+    /// Records that are nobody's source.
+    pub leaves: u64,
+    /// Links.
+    pub links: u64,
+    /// Results.
+    pub results: u64,
+    /// Most records on one way from a root.
+    pub depth: u64,
+    /// Distinct layers of results.
+    pub blobs: u64,
+    /// Bytes of these layers.
+    pub bytes: u64,
+    /// The time of the oldest result, RFC 3339; empty where no result has one.
+    pub oldest: String,
+    /// The time of the newest result.
+    pub newest: String,
+}
+
+/// A cache that was read.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    pub(crate) engine: Engine,
+    pub(crate) names: Names,
+    /// What became of each record of the config.
+    pub(crate) handles: Vec<Option<u32>>,
+    /// The media type of its manifest; empty when there was none.
+    pub kind: String,
+    /// The digest of its config; empty when there was none.
+    pub config: String,
+    /// What was noticed while it was opened.
+    pub findings: Vec<Finding>,
+}
+
+/// Records by one set of rules.
+#[derive(Clone, Debug)]
+pub(crate) enum Engine {
+    Graph(Graph),
+    Seed(Seed),
+}
+
+impl Cache {
+    pub(crate) fn new(engine: Engine, handles: Vec<Option<u32>>) -> Self {
+        let names = match &engine {
+            Engine::Graph(graph) => Names::new(graph),
+            Engine::Seed(_) => Names::default(),
+        };
+        Self {
+            engine,
+            names,
+            handles,
+            kind: String::new(),
+            config: String::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// Number of records after merging.
+    ///
+    /// # Errors
+    /// `invalid` for links that close a loop (rules of 2020).
+    pub fn records(&self) -> Result<u32, Error> {
+        match &self.engine {
+            Engine::Graph(graph) => Ok(number(graph.live().count())),
+            Engine::Seed(seed) => seed.normalize().map(|normal| number(normal.kept.len())),
+        }
+    }
+
+    /// The digests of the records without inputs, in the order of a config.
+    ///
+    /// # Errors
+    /// As [`Cache::records`].
+    pub fn roots(&self) -> Result<Vec<String>, Error> {
+        let (layout, _) = self.lay_out()?;
+        let (texts, _) = self.engine.store();
+        let roots = layout.records.iter().copied();
+        Ok(roots
+            .filter(|record| layout.web.arity.at(*record) == 0)
+            .map(|record| texts.get(layout.web.digest.at(record)).to_owned())
+            .collect())
+    }
+
+    /// Every link, sorted.
+    ///
+    /// # Errors
+    /// `unsupported` by the rules of 2020, which name records at random.
+    pub fn links(&self) -> Result<Vec<Connection>, Error> {
+        let graph = self.graph("links")?;
+        let mut links = Vec::with_capacity(graph.links());
+        for to in graph.live() {
+            let entry = graph.entry(to);
+            for link in &entry.links {
+                links.push(Connection {
+                    from: self.names.text(graph, link.source),
+                    to: self.names.text(graph, to),
+                    input: link.input,
+                    selector: graph.texts.get(link.selector).to_owned(),
+                    digest: graph.texts.get(entry.digest).to_owned(),
+                });
+            }
+        }
+        sort(&mut links);
+        Ok(links)
+    }
+
+    /// Every result that records offer, equal ones of a record once, sorted.
+    ///
+    /// # Errors
+    /// `unsupported` by the rules of 2020; `limit-exceeded` when the chains
+    /// together are longer than `layers`.
+    pub fn offers(&self) -> Result<Vec<Offer>, Error> {
+        let graph = self.graph("offers")?;
+        let mut length = 0_u64;
+        let mut offers = Vec::new();
+        for record in graph.live() {
+            let mut seen = BTreeSet::new();
+            for fruit in &graph.entry(record).results {
+                if !seen.insert(graph.blobs.node(fruit.node).path) {
+                    continue;
+                }
+                length = length.saturating_add(u64::from(graph.blobs.node(fruit.node).length));
+                graph
+                    .caps
+                    .check("layers", length, "offers", "layers of results")?;
+                let blobs = self.chain(graph, fruit);
+                offers.push(Offer {
+                    record: self.names.text(graph, record),
+                    result: sha256(blobs.concat().as_bytes()).to_string(),
+                    created: time_text(fruit.time),
+                    blobs,
+                });
+            }
+        }
+        sort(&mut offers);
+        Ok(offers)
+    }
+
+    fn chain(&self, graph: &Graph, fruit: &Fruit) -> Vec<String> {
+        let chain = graph.blobs.chain(fruit.node);
+        let digests = chain.iter().map(|node| graph.blobs.digest(*node));
+        digests
+            .map(|digest| graph.texts.get(digest).to_owned())
+            .collect()
+    }
+
+    /// The config that exporting these records gives, with every result taken to
+    /// be whole.
+    ///
+    /// # Errors
+    /// `invalid` for a time that has no text, and for links that close a loop
+    /// (rules of 2020).
+    pub fn encode(&self) -> Result<String, Error> {
+        let (layout, picks) = self.lay_out()?;
+        let (texts, _) = self.engine.store();
+        plan::encode(&layout, texts, &picks).map(|document| document.text)
+    }
+
+    pub(crate) fn lay_out(&self) -> Result<(Layout, Vec<Option<Fruit>>), Error> {
+        let (texts, blobs) = self.engine.store();
+        match &self.engine {
+            Engine::Graph(graph) => {
+                let picks = plan::trusting(graph);
+                let layout = lay_out(Web::from(graph), texts, blobs, &picks, false);
+                Ok((layout, picks))
+            }
+            Engine::Seed(seed) => {
+                let normal = seed.normalize()?;
+                let layout = lay_out(normal.web, texts, blobs, &normal.picks, true);
+                if let Some((record, _)) = layout.loops.first() {
+                    return Err(looping(texts.get(layout.web.digest.at(*record))));
+                }
+                Ok((layout, normal.picks))
+            }
+        }
+    }
+
+    /// Numbers about the cache.
+    ///
+    /// # Errors
+    /// `unsupported` by the rules of 2020.
+    pub fn statistics(&self) -> Result<Statistics, Error> {
+        let graph = self.graph("statistics")?;
+        let mut numbers = Statistics {
+            links: graph.links() as u64,
+            ..Statistics::default()
+        };
+        let mut passed = BTreeSet::new();
+        let mut digests = BTreeSet::new();
+        let mut span: Option<(Timestamp, Timestamp)> = None;
+        for record in graph.live() {
+            let entry = graph.entry(record);
+            numbers.records += 1;
+            numbers.roots += u64::from(entry.arity == 0);
+            numbers.leaves += u64::from(entry.children == 0);
+            numbers.results += entry.results.len() as u64;
+            for fruit in &entry.results {
+                if fruit.time.instant() != Timestamp::default().instant() {
+                    let (from, to) = span.unwrap_or((fruit.time, fruit.time));
+                    let earlier = fruit.time.instant() < from.instant();
+                    let later = fruit.time.instant() > to.instant();
+                    span = Some((
+                        if earlier { fruit.time } else { from },
+                        if later { fruit.time } else { to },
+                    ));
+                }
+                let mut at = fruit.node;
+                while at != NONE && passed.insert(at) {
+                    let node = graph.blobs.node(at);
+                    let blob = graph.blobs.blob(node.blob);
+                    if digests.insert(blob.digest) {
+                        let size = u64::try_from(blob.size).unwrap_or_default();
+                        numbers.bytes = numbers.bytes.saturating_add(size);
+                    }
+                    at = node.parent;
+                }
+            }
+        }
+        if let Some((from, to)) = span {
+            numbers.oldest = time_text(from);
+            numbers.newest = time_text(to);
+        }
+        numbers.blobs = digests.len() as u64;
+        numbers.depth = depth(graph);
+        Ok(numbers)
+    }
+
+    /// The records by the newest rules.
+    ///
+    /// # Errors
+    /// `unsupported` by the rules of 2020.
+    pub(crate) fn graph(&self, operation: &str) -> Result<&Graph, Error> {
+        match &self.engine {
+            Engine::Graph(graph) => Ok(graph),
+            Engine::Seed(_) => Err(unsupported(operation)),
+        }
+    }
+}
+
+/// Most records on one way from a root.
+fn depth(graph: &Graph) -> u64 {
+    let web = Web::from(graph);
+    let mut depths = Dense::filled(web.len(), 0_u32);
+    let mut most = 0;
+    for record in web.sources_first() {
+        let above = web.links(record).iter().map(|link| depths.at(link.source));
+        let depth = above.max().unwrap_or_default().saturating_add(1);
+        depths.set(record, depth);
+        if graph.entry(record).alias == record {
+            most = most.max(u64::from(depth));
+        }
+    }
+    most
+}
+
+impl Engine {
+    /// Texts and chains, to read.
+    pub fn store(&self) -> (&Texts, &Blobs) {
+        match self {
+            Self::Graph(graph) => (&graph.texts, &graph.blobs),
+            Self::Seed(seed) => (&seed.texts, &seed.blobs),
+        }
+    }
+
+    /// Texts, to add to.
+    pub fn texts_mut(&mut self) -> &mut Texts {
+        match self {
+            Self::Graph(graph) => &mut graph.texts,
+            Self::Seed(seed) => &mut seed.texts,
+        }
+    }
+
+    /// The records by the rules of 2020.
+    ///
+    /// # Errors
+    /// `unsupported` by the newest ones.
+    pub fn seed(&mut self, operation: &str) -> Result<&mut Seed, Error> {
+        match self {
+            Self::Seed(seed) => Ok(seed),
+            Self::Graph(_) => Err(unsupported(operation)),
+        }
+    }
+
+    /// Adds a record with its links and results.
+    ///
+    /// # Errors
+    /// As [`Graph::add`]; by the rules of 2020 only for a link that does not start
+    /// in this session.
+    pub fn add(
+        &mut self,
+        digest: Text,
+        inputs: &[Vec<Given>],
+        results: &[Fruit],
+    ) -> Result<Option<u32>, Error> {
+        let seed = match self {
+            Self::Graph(graph) => return graph.add(digest, inputs, results),
+            Self::Seed(seed) => seed,
+        };
+        let mut links = Vec::new();
+        for (input, given) in inputs.iter().enumerate() {
+            for Given { source, selector } in given {
+                let source = match source {
+                    Origin::Record(handle) if seed.digest(*handle).is_some() => *handle,
+                    _ => {
+                        let digest = seed.texts.get(digest);
+                        let message = format!("invalid dependency type <nil> for {digest}");
+                        return Err(invalid(Reason::NilDependency, "add", digest, message));
+                    }
+                };
+                links.push(Link {
+                    input: number(input),
+                    source,
+                    selector: *selector,
+                });
+            }
+        }
+        let record = seed.add(digest)?;
+        for link in links {
+            seed.link(record, link)?;
+        }
+        for fruit in results {
+            seed.result(record, *fruit)?;
+        }
+        Ok(Some(record))
+    }
+}
+
+/// A time as RFC 3339, also where Go refuses to write it.
+pub(crate) fn time_text(time: Timestamp) -> String {
+    if let Some(text) = time.to_text() {
+        return text;
+    }
+    let offset = time.offset();
+    let wall = Timestamp {
+        seconds: time.seconds.saturating_add(i64::from(offset)),
+        zone: Zone::Zulu,
+        ..time
+    };
+    let sign = if offset < 0 { '-' } else { '+' };
+    let minutes = offset.unsigned_abs() / 60;
+    let zone = format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60);
+    match wall.to_text() {
+        Some(text) => text.replace('Z', &zone),
+        None => format!("{} seconds since 1970", time.seconds),
+    }
+}
