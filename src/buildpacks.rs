@@ -30,7 +30,7 @@ mod toml;
 mod value;
 mod version;
 
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 
 pub use data::{Action, DataDecision, DataRequest, OnMiss, Present, plan_data, settle_data};
 pub use export::{
@@ -61,14 +61,14 @@ pub const CACHE_SBOM: [&str; 2] = ["sbom", "cache"];
 
 /// The caps of the `buildpacks` interface and their defaults (section 2.5).
 pub const LIMITS: Limits<8> = Limits::new([
-    ("label-bytes", 4 << 20),
-    ("depth", 128),
-    ("buildpacks", 10_000),
-    ("layers", 10_000),
-    ("values", 500_000),
-    ("document-bytes", 16 << 20),
-    ("file-bytes", 8 << 20),
-    ("output-bytes", 32 << 20),
+    (Limit::LabelBytes, 4 << 20),
+    (Limit::Depth, 128),
+    (Limit::Buildpacks, 10_000),
+    (Limit::Layers, 10_000),
+    (Limit::Values, 500_000),
+    (Limit::DocumentBytes, 16 << 20),
+    (Limit::FileBytes, 8 << 20),
+    (Limit::OutputBytes, 32 << 20),
 ]);
 
 /// What each code means.

@@ -16,6 +16,7 @@ use super::{CACHE_LABEL, LIMITS};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
 use crate::go_json::Reader;
+use crate::limits::Limit;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
@@ -302,9 +303,9 @@ fn reuse_or_add(
 fn metadata_of(layer: &LocalLayer) -> Result<Layer, Error> {
     let mut data = Value::default();
     if !layer.data.is_empty() {
-        let depth = u32::try_from(LIMITS.get("depth")).unwrap_or(u32::MAX);
+        let depth = u32::try_from(LIMITS.get(Limit::Depth)).unwrap_or(u32::MAX);
         let mut reader = Reader::new(&layer.data, depth);
-        let mut budget = LIMITS.get("values");
+        let mut budget = LIMITS.get(Limit::Values);
         let read = Value::read(&mut reader, true, &mut budget);
         data = read.ok().filter(|_| reader.end().is_ok()).ok_or_else(|| {
             Error::Invalid(Problem::new(

@@ -26,7 +26,7 @@ use super::{CACHE_LABEL, LIMITS};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Explanation, Finding};
 use crate::host::{Level, Observer, Presence, Registry};
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::oci::{Descriptor, Digest};
 use crate::prelude::*;
 use crate::semantics::Semantics;
@@ -144,8 +144,8 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
             &registry,
             &repository,
             &name,
-            limits.get("document-bytes"),
-            limits.get("depth"),
+            limits.get(Limit::DocumentBytes),
+            limits.get(Limit::Depth),
             original::Scope {
                 wanted: scope,
                 accept_none: options.policy.accept_unscoped,
@@ -231,7 +231,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         let label = metadata.to_text();
         let length = u64::try_from(label.len()).unwrap_or(u64::MAX);
         self.limits
-            .check("label-bytes", length, "set metadata", CACHE_LABEL)?;
+            .check(Limit::LabelBytes, length, "set metadata", CACHE_LABEL)?;
         self.label = Some(label);
         Ok(())
     }

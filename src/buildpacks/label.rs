@@ -71,8 +71,8 @@ fn malformed(fault: &Fault, subject: &str) -> Finding {
     if let Some(offset) = fault.offset() {
         finding = finding.with([Difference::fact("offset", offset)]);
     }
-    if let Fault::Limit(name, value) = fault {
-        finding = finding.with([Difference::fact(format!("limit.{name}"), value)]);
+    if let Fault::Limit(limit, value) = fault {
+        finding = finding.with([Difference::fact(format!("limit.{}", limit.name()), value)]);
     }
     finding
 }

@@ -22,7 +22,7 @@ use super::reason::Reason;
 use super::version::{ApiVersion, Rules};
 use crate::error::{Error, Problem};
 use crate::explain::{Explanation, Finding};
-use crate::host::{Change, Filesystem, Observer, Precondition, Silent};
+use crate::host::{Change, Filesystem, Observer, Precondition, Results, Silent};
 use crate::limits::Limits;
 use crate::prelude::*;
 use crate::semantics::Semantics;
@@ -236,17 +236,15 @@ impl<F: Filesystem, O: Observer> Restorer<F, O> {
                 precondition: Precondition::Any,
             })
             .collect();
-        let answers = if changes.is_empty() {
+        let written = if changes.is_empty() {
             Vec::new()
         } else {
             self.filesystem.write(&changes)
         };
-        let mut answers = answers.into_iter();
+        let mut written = Results::new(written);
         for change in &changes {
-            let failure = match answers.next() {
-                Some(Ok(())) => continue,
-                Some(Err(failure)) => failure,
-                None => plan::no_answer(),
+            let Err(failure) = written.take() else {
+                continue;
             };
             let problem = Problem::new(
                 Reason::WriteFailed,

@@ -3,13 +3,14 @@
 //! 7).
 
 use super::codec::Unknown;
-use super::config::{Caps, Version};
-use super::disk::{self, excess, only};
-use super::reason::{Code, Fault};
+use super::config::{Limits, Version};
+use super::disk;
+use super::reason::{Fault, Reason};
 use super::reference;
 use super::schema::{Kind, LAYOUT, Record};
 use super::value::Value;
-use crate::host::{Content, Failure, FailureCode, Filesystem, Kind as FileKind};
+use crate::host::{Content, Failure, FailureCode, Filesystem, Kind as FileKind, Results, only};
+use crate::limits::Limit;
 use crate::oci::{Digest, sha256};
 use crate::paths;
 use crate::prelude::*;
@@ -72,7 +73,7 @@ type Unreadable = Failure;
 /// A layout directory.
 pub(crate) struct Layout<'a, F> {
     pub fs: &'a F,
-    pub caps: &'a Caps,
+    pub limits: &'a Limits,
     pub version: Version,
     pub root: String,
 }
@@ -118,12 +119,12 @@ impl<F: Filesystem> Layout<'_, F> {
         };
         let presence: Vec<_> = needs.iter().filter_map(presence).collect();
         let content: Vec<_> = needs.iter().filter_map(content).collect();
-        let mut stats = disk::stat_all(self.fs, &presence).into_iter();
+        let mut stats = Results::new(disk::stat_all(self.fs, &presence));
         let reads = match content.as_slice() {
             [] => Vec::new(),
-            paths => self.fs.read(paths, self.caps.get("document-bytes")),
+            paths => self.fs.read(paths, self.limits.get(Limit::DocumentBytes)),
         };
-        let mut reads = reads.into_iter();
+        let mut reads = Results::new(reads);
         let mut answers = Vec::with_capacity(batch.len());
         for (descriptor, need) in batch.iter().zip(needs) {
             answers.push(need.and_then(|need| match need {
@@ -131,11 +132,11 @@ impl<F: Filesystem> Layout<'_, F> {
                     let text = paths::lossy(descriptor.data.as_deref().unwrap_or_default());
                     self.parse(descriptor, &text)
                 }
-                Need::Presence(path) => match stats.next().unwrap_or_else(unanswered) {
+                Need::Presence(path) => match stats.take() {
                     Ok(_) => Ok(None),
                     Err(failure) => Err(of(&path, &failure)),
                 },
-                Need::Content(path) => match reads.next().unwrap_or_else(unanswered) {
+                Need::Content(path) => match reads.take() {
                     Ok(content) => {
                         self.verify(descriptor, &path, &content)?;
                         self.parse(descriptor, &content.text)
@@ -244,14 +245,14 @@ impl<F: Filesystem> Layout<'_, F> {
     }
 
     fn depth(&self) -> u32 {
-        u32::try_from(self.caps.get("depth")).unwrap_or(u32::MAX)
+        self.limits.depth()
     }
 
     /// The hex digest of the one image a tag names.
     pub fn resolve(&self, tag: &str, memory: &mut Option<IndexMemory>) -> Result<String, Fault> {
         self.find(tag, memory)?.ok_or_else(|| {
             let message = "the tag names several images";
-            Fault::new(Code::AmbiguousReference, tag, message)
+            Fault::new(Reason::AmbiguousReference, tag, message)
         })
     }
 
@@ -264,10 +265,11 @@ impl<F: Filesystem> Layout<'_, F> {
         let index = self.open()?;
         if !reference::is_valid(tag) {
             let message = "not a valid reference name";
-            return Err(Fault::new(Code::InvalidReference, tag, message));
+            return Err(Fault::new(Reason::InvalidReference, tag, message));
         }
         let index_path = paths::join(&[&self.root, "index.json"]);
-        let index = index.map_err(|failure| Fault::host(Code::OciIndex, &index_path, &failure))?;
+        let index =
+            index.map_err(|failure| Fault::host(Reason::OciIndex, &index_path, &failure))?;
         let digest = sha256(index.text.as_bytes());
         let known = memory.take().filter(|memory| memory.digest == digest);
         let known = match known {
@@ -280,17 +282,17 @@ impl<F: Filesystem> Layout<'_, F> {
                     self.depth(),
                     Unknown::Skipped,
                 )
-                .map_err(|error| Fault::new(Code::OciIndex, &index_path, error.to_string()))?;
+                .map_err(|error| Fault::new(Reason::OciIndex, &index_path, error.to_string()))?;
                 IndexMemory::new(digest, &value, self.version)
             }
         };
         let roots = known.named.get(tag).cloned().unwrap_or_default();
         *memory = Some(known);
-        let mut results = Results::default();
+        let mut results = Images::default();
         self.collect(roots, tag, &mut results)?;
         let Some(digest) = results.digest else {
             let message = "the tag names no image";
-            return Err(Fault::new(Code::AmbiguousReference, tag, message));
+            return Err(Fault::new(Reason::AmbiguousReference, tag, message));
         };
         if results.count > 1 {
             return Ok(None);
@@ -300,7 +302,7 @@ impl<F: Filesystem> Layout<'_, F> {
             None => {
                 let message =
                     format!("the digest {digest:?} has no algorithm; stacker crashes here");
-                Err(Fault::new(Code::OciWalk, tag, message))
+                Err(Fault::new(Reason::OciWalk, tag, message))
             }
         }
     }
@@ -310,7 +312,7 @@ impl<F: Filesystem> Layout<'_, F> {
     pub fn layer_types(&self, hex: &str) -> Option<Vec<String>> {
         let schema = self.version.schema();
         let path = paths::join(&[&self.root, "blobs/sha256", hex]);
-        let read = self.fs.read(&[path], self.caps.get("document-bytes"));
+        let read = self.fs.read(&[path], self.limits.get(Limit::DocumentBytes));
         let text = only(read).ok()?.text;
         let record = &schema.manifest;
         let value = Value::read_first(&text, &Kind::Record(record), self.depth()).ok()?;
@@ -362,14 +364,13 @@ impl<F: Filesystem> Layout<'_, F> {
     fn open(&self) -> Result<Result<Content, Failure>, Fault> {
         let at = |name: &str| paths::join(&[&self.root, name]);
         let [layout_path, index_path, blobs_path] = ["oci-layout", "index.json", "blobs"].map(at);
-        let bad = |path: &str, message: String| Fault::new(Code::OciLayout, path, message);
-        let failed = |path: &str, failure: &Failure| Fault::host(Code::OciLayout, path, failure);
-        let limit = self.caps.get("document-bytes");
-        let mut answers = self
-            .fs
-            .read(&[layout_path.clone(), index_path.clone()], limit);
-        let index = answers.pop().filter(|_| answers.len() == 1);
-        let layout = only(answers).map_err(|failure| failed(&layout_path, &failure))?;
+        let bad = |path: &str, message: String| Fault::new(Reason::OciLayout, path, message);
+        let failed = |path: &str, failure: &Failure| Fault::host(Reason::OciLayout, path, failure);
+        let limit = self.limits.get(Limit::DocumentBytes);
+        let asked = [layout_path.clone(), index_path.clone()];
+        let mut read = Results::new(self.fs.read(&asked, limit));
+        let (layout, index) = (read.take(), read.take());
+        let layout = layout.map_err(|failure| failed(&layout_path, &failure))?;
         let layout = Value::read(
             &layout.text,
             &Kind::Record(&LAYOUT),
@@ -403,7 +404,7 @@ impl<F: Filesystem> Layout<'_, F> {
                 return Err(bad(path, what.to_owned()));
             }
         }
-        Ok(index.unwrap_or_else(unanswered))
+        Ok(index)
     }
 
     /// Follows descriptors to the images they lead to. Each distinct descriptor
@@ -412,13 +413,13 @@ impl<F: Filesystem> Layout<'_, F> {
         &self,
         roots: Vec<Descriptor>,
         tag: &str,
-        results: &mut Results,
+        results: &mut Images,
     ) -> Result<(), Fault> {
-        let mut counts: BTreeMap<Descriptor, Results> = BTreeMap::new();
+        let mut counts: BTreeMap<Descriptor, Images> = BTreeMap::new();
         let mut read = 0;
         // Open documents: the descriptor, its children, the next one, what was found.
-        let mut open: Vec<(Option<Descriptor>, Vec<Descriptor>, usize, Results)> =
-            vec![(None, roots, 0, Results::default())];
+        let mut open: Vec<(Option<Descriptor>, Vec<Descriptor>, usize, Images)> =
+            vec![(None, roots, 0, Images::default())];
         while let Some((descriptor, children, next, found)) = open.last_mut() {
             let Some(child) = children.get(*next).cloned() else {
                 let (descriptor, found) = (descriptor.clone(), found.clone());
@@ -434,7 +435,7 @@ impl<F: Filesystem> Layout<'_, F> {
             };
             *next += 1;
             if child.is_target(self.version) {
-                found.add(&Results {
+                found.add(&Images {
                     digest: Some(child.digest),
                     count: 1,
                 });
@@ -442,14 +443,11 @@ impl<F: Filesystem> Layout<'_, F> {
                 found.add(known);
             } else {
                 read += 1;
-                let limit = self.caps.get("documents");
-                if read > limit {
-                    return Err(excess("documents", limit, tag).into());
-                }
+                self.limits.check(Limit::Documents, read, "", tag)?;
                 let children = self
                     .children(&child)
-                    .map_err(|failure| Fault::new(Code::OciWalk, tag, failure.message))?;
-                open.push((Some(child), children, 0, Results::default()));
+                    .map_err(|failure| Fault::new(Reason::OciWalk, tag, failure.message))?;
+                open.push((Some(child), children, 0, Images::default()));
             }
         }
         Ok(())
@@ -457,8 +455,7 @@ impl<F: Filesystem> Layout<'_, F> {
 
     /// What a document that is no image leads to.
     fn children(&self, descriptor: &Descriptor) -> Result<Vec<Descriptor>, Unreadable> {
-        let document = self.documents(core::slice::from_ref(descriptor)).pop();
-        let Some(value) = document.unwrap_or_else(unanswered)? else {
+        let Some(value) = only(self.documents(core::slice::from_ref(descriptor)))? else {
             return Ok(Vec::new());
         };
         Ok(match descriptor.media_type.as_str() {
@@ -477,13 +474,6 @@ fn wrong(words: impl Into<String>) -> Failure {
 /// What the host said of a path.
 fn of(path: &str, failure: &Failure) -> Failure {
     Failure::new(failure.code, format!("{path}: {failure}"))
-}
-
-fn unanswered<T>() -> Result<T, Failure> {
-    Err(Failure::new(
-        FailureCode::Invalid,
-        "the host did not answer",
-    ))
 }
 
 /// The descriptors in an index.
@@ -505,12 +495,12 @@ fn inside_index(index: &Value, version: Version) -> impl Iterator<Item = Descrip
 
 /// How many images were found (at most 2 are told apart), and the first.
 #[derive(Clone, Debug, Default)]
-struct Results {
+struct Images {
     digest: Option<String>,
     count: u8,
 }
 
-impl Results {
+impl Images {
     fn add(&mut self, other: &Self) {
         if self.digest.is_none() {
             self.digest.clone_from(&other.digest);

@@ -2,17 +2,18 @@
 
 use serde::Serialize;
 
-use super::config::{CAPS, Options, Reading};
-use super::disk::{self, excess};
+use super::config::{LIMITS, Options, Reading};
+use super::disk;
 use super::document::{self, Entries};
 use super::guard::Guard;
 use super::layer_type;
 use super::layout::Descriptor;
 use super::put::{Effect, Renaming, Writing};
-use super::reason::{Code, Fault};
+use super::reason::{Fault, Reason};
 use super::session::Session;
 use crate::explain::{Difference, Finding};
-use crate::host::{Content, Failure, FailureCode, Filesystem, Level, Observer, Precondition};
+use crate::host::{Content, Failure, FailureCode, Filesystem, Level, Observer, Precondition, only};
+use crate::limits::Limit;
 use crate::oci::{Digest, sha256};
 use crate::prelude::*;
 
@@ -67,22 +68,22 @@ pub(super) fn open<'a, F: Filesystem, O: Observer>(
 ) -> Result<Session<'a, F, O>, Fault> {
     let version = options.semantics.resolve()?;
     options.check_inputs(version)?;
-    let caps = CAPS.with(&options.limits)?;
+    let limits = LIMITS.with(&options.limits)?;
     for wanted in options.build.iter().flat_map(|build| &build.types) {
         if layer_type::wanted(wanted).is_none() {
             let message = "expected TYPE or TYPE+BOOL";
-            return Err(Fault::new(Code::BadLayerType, wanted, message));
+            return Err(Fault::new(Reason::BadLayerType, wanted, message));
         }
     }
-    let mut session = Session::empty(fs, observer, &options, version, caps);
+    let mut session = Session::empty(fs, observer, &options, version, limits);
     session.define_all(&options.definitions)?;
-    let mut attempts = session.caps.get("attempts");
+    let mut attempts = session.limits.get(Limit::Attempts);
     while !session.load()? {
         attempts = attempts.saturating_sub(1);
         if attempts == 0 {
             let path = session.places.cache_file();
             let message = "other writers changed the cache file at each try";
-            return Err(Fault::new(Code::Conflict, path, message));
+            return Err(Fault::new(Reason::Conflict, path, message));
         }
     }
     session.report();
@@ -103,15 +104,15 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
     /// Reads and parses the cache file.
     pub(super) fn read_cache(&self) -> Result<Loaded, Fault> {
         let path = self.places.cache_file();
-        let limit = self.caps.get("cache-bytes");
-        let content = match disk::only(self.fs.read(core::slice::from_ref(&path), limit)) {
+        let limit = self.limits.get(Limit::CacheBytes);
+        let content = match only(self.fs.read(core::slice::from_ref(&path), limit)) {
             Ok(content) => content,
-            Err(failure) => return read_failed(&path, limit, &failure),
+            Err(failure) => return self.read_failed(&path, &failure),
         };
         let number = match document::version(&content.text, self.depth()) {
             Ok(number) => number,
             Err(error) => {
-                let fault = Fault::new(Code::ParseVersion, path, error.to_string());
+                let fault = Fault::new(Reason::ParseVersion, path, error.to_string());
                 return Ok(Loaded::Unreadable(fault, Some(content)));
             }
         };
@@ -121,13 +122,25 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         match document::read(&content.text, self.version.schema(), self.depth()) {
             Ok(document) => {
                 let count = u64::try_from(document.entries.len()).unwrap_or(u64::MAX);
-                self.caps.check("layers", count, "open", &path)?;
+                self.limits.check(Limit::Layers, count, "open", &path)?;
                 Ok(Loaded::Document(document, content))
             }
             Err(error) => {
-                let fault = Fault::new(Code::ParseCache, path, error.to_string());
+                let fault = Fault::new(Reason::ParseCache, path, error.to_string());
                 Ok(Loaded::Unreadable(fault, Some(content)))
             }
+        }
+    }
+
+    /// What a failed read of the cache file means. Bytes that the host calls
+    /// corrupt are an unreadable file; a file that cannot be reached now is not.
+    fn read_failed(&self, path: &str, failure: &Failure) -> Result<Loaded, Fault> {
+        let fault = Fault::host(Reason::ReadCache, path, failure);
+        match failure.code {
+            FailureCode::NotFound => Ok(Loaded::Absent),
+            FailureCode::TooLarge => Err(self.limits.excess(Limit::CacheBytes, "", path).into()),
+            FailureCode::Corrupt | FailureCode::Truncated => Ok(Loaded::Unreadable(fault, None)),
+            _ => Err(fault),
         }
     }
 
@@ -152,7 +165,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 );
                 self.opened
                     .notes
-                    .push(Finding::new(Code::VersionMismatch, &path).with([sides]));
+                    .push(Finding::new(Reason::VersionMismatch, &path).with([sides]));
                 self.opened.effects.push(Effect::Remove(path.clone()));
                 if !self.dry_run {
                     // A failure is ignored, as upstream does; the next save
@@ -168,7 +181,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 if !document.has_entries {
                     self.opened
                         .notes
-                        .push(Finding::new(Code::CacheMemberMissing, &path));
+                        .push(Finding::new(Reason::CacheMemberMissing, &path));
                 }
                 self.entries = document.entries;
                 self.on_disk = Some(content.digest);
@@ -198,19 +211,19 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             let moved = match moved {
                 // The same bytes are kept already.
                 Err(failure) if failure.code == FailureCode::Conflict && mark != "unread" => {
-                    disk::only(self.fs.remove(&[path.to_owned()]))
+                    only(self.fs.remove(&[path.to_owned()]))
                 }
                 other => other,
             };
             match moved {
                 Ok(()) => {}
                 Err(failure) if failure.code == FailureCode::NotFound => return Ok(false),
-                Err(failure) => return Err(Fault::host(Code::ReadCache, path, &failure)),
+                Err(failure) => return Err(Fault::host(Reason::ReadCache, path, &failure)),
             }
         }
         self.opened.state = State::Unreadable;
         let why = fault.findings().pop();
-        let finding = Finding::new(Code::CacheUnreadable, path).with([
+        let finding = Finding::new(Reason::CacheUnreadable, path).with([
             Difference::fact("kept", &aside),
             Difference::fact(
                 "why",
@@ -243,7 +256,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         for Judged { key, reason, .. } in unknown {
             self.opened
                 .notes
-                .push(Finding::new(Code::ResultUnknown, &key).with(reason.differences.clone()));
+                .push(Finding::new(Reason::ResultUnknown, &key).with(reason.differences.clone()));
             self.unknown.insert(key, reason.differences);
         }
         if gone.is_empty() {
@@ -265,7 +278,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             .filter(|(_, entry)| without(entry))
             .map(|(name, _)| name.clone())
             .collect();
-        let note = |name| Finding::new(Code::EntryWithoutManifests, name);
+        let note = |name| Finding::new(Reason::EntryWithoutManifests, name);
         self.opened.notes.extend(kept.into_iter().map(note));
         let path = self.places.cache_file();
         let text = document::write(&self.entries, self.version.number());
@@ -277,13 +290,13 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             return Ok(true);
         }
         let change = Writing::cache(&path, &text).change(Precondition::Unchanged(digest));
-        match disk::only(self.fs.write(&[change])) {
+        match only(self.fs.write(&[change])) {
             Ok(()) => {
                 self.on_disk = Some(sha256(text.as_bytes()).to_string());
                 Ok(true)
             }
             Err(failure) if failure.code == FailureCode::Conflict => Ok(false),
-            Err(failure) => Err(Fault::host(Code::Io, path, &failure)),
+            Err(failure) => Err(Fault::host(Reason::Io, path, &failure)),
         }
     }
 
@@ -304,7 +317,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             Some(Judged {
                 key: key.clone(),
                 gone: is_gone(failure.code),
-                reason: Finding::new(Code::BuildOnlyRootfsMissing, key)
+                reason: Finding::new(Reason::BuildOnlyRootfsMissing, key)
                     .with([Difference::fact("path", path)])
                     .hint(failure.message),
             })
@@ -327,10 +340,9 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 descriptors.push(Descriptor::new(value, self.version));
             }
         }
-        let limit = self.caps.get("manifests");
-        if u64::try_from(descriptors.len()).unwrap_or(u64::MAX) > limit {
-            return Err(excess("manifests", limit, &self.places.cache_file()).into());
-        }
+        let count = u64::try_from(descriptors.len()).unwrap_or(u64::MAX);
+        let path = self.places.cache_file();
+        self.limits.check(Limit::Manifests, count, "", &path)?;
         let mut missing: Vec<Judged> = Vec::new();
         let layout = self.layout(self.places.oci.clone());
         let answers = layout.readable(&descriptors);
@@ -346,7 +358,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 None => missing.push(Judged {
                     key: key.clone(),
                     gone: is_gone(why.code),
-                    reason: Finding::new(Code::ManifestMissing, key).with([difference]),
+                    reason: Finding::new(Reason::ManifestMissing, key).with([difference]),
                 }),
             }
         }
@@ -363,15 +375,15 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             let path = self.places.guard_file();
             self.opened
                 .notes
-                .push(Finding::new(Code::GuardUnreadable, path));
+                .push(Finding::new(Reason::GuardUnreadable, path));
         }
     }
 
     /// The guard file, its digest, and whether it is one or absent.
     pub(super) fn read_guard(&self) -> (Guard, Option<String>, bool) {
         let path = self.places.guard_file();
-        let limit = self.caps.get("cache-bytes");
-        match disk::only(self.fs.read(&[path], limit)) {
+        let limit = self.limits.get(Limit::CacheBytes);
+        match only(self.fs.read(&[path], limit)) {
             Ok(content) => match Guard::read(&content.text) {
                 Some(guard) => (guard, Some(content.digest), true),
                 None => (Guard::default(), Some(content.digest), false),
@@ -417,16 +429,4 @@ const fn is_gone(code: FailureCode) -> bool {
             | FailureCode::Cancelled
             | FailureCode::Deadline
     )
-}
-
-/// What a failed read of the cache file means. Bytes that the host calls
-/// corrupt are an unreadable file; a file that cannot be reached now is not.
-fn read_failed(path: &str, limit: u64, failure: &Failure) -> Result<Loaded, Fault> {
-    let fault = Fault::host(Code::ReadCache, path, failure);
-    match failure.code {
-        FailureCode::NotFound => Ok(Loaded::Absent),
-        FailureCode::TooLarge => Err(excess("cache-bytes", limit, path).into()),
-        FailureCode::Corrupt | FailureCode::Truncated => Ok(Loaded::Unreadable(fault, None)),
-        _ => Err(fault),
-    }
 }

@@ -10,7 +10,7 @@ use super::disk;
 use super::document;
 use super::entry::Entry;
 use super::guard::Record as GuardRecord;
-use super::reason::{Code, Fault};
+use super::reason::{Fault, Reason};
 use super::schema::Kind;
 use super::session::Session;
 use super::value::Value;
@@ -178,15 +178,16 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         manifests: &str,
         host: &HostFacts,
     ) -> Result<Prepared, Fault> {
-        let bad_time = |_| Fault::new(Code::BadTime, &host.now, "expected YYYY-MM-DDThh:mm:ss");
+        let bad_time = |_| Fault::new(Reason::BadTime, &host.now, "expected YYYY-MM-DDThh:mm:ss");
         let date: WallTime = host.now.parse().map_err(bad_time)?;
         let schema = self.version.schema();
-        let manifests = Value::read(manifests, &schema.manifests, self.depth(), Unknown::Skipped)
-            .map_err(|error| Fault::new(Code::BadManifests, name, error.to_string()))?;
+        let manifests =
+            Value::read(manifests, &schema.manifests, self.depth(), Unknown::Skipped)
+                .map_err(|error| Fault::new(Reason::BadManifests, name, error.to_string()))?;
         let base = self.base(name).map_err(|fault| (*fault).clone())?;
         let Some(definition) = self.definitions.get(name).cloned() else {
             return Err(Fault::new(
-                Code::LayerNotDefined,
+                Reason::LayerNotDefined,
                 name,
                 "no definition has this name",
             ));
@@ -298,13 +299,13 @@ impl<F: Filesystem, O: Observer> Inputs<'_, '_, F, O> {
         for ((import, disk), stat) in imports.iter().zip(&disks).zip(&stats) {
             let there = stat
                 .as_ref()
-                .map_err(|failure| Fault::host(Code::Stat, disk, failure))?;
+                .map_err(|failure| Fault::host(Reason::Stat, disk, failure))?;
             let (kind, hash) = if there.kind == FileKind::Directory {
                 (1, self.tree_text(disk)?)
             } else {
                 let hash = match hashes.next() {
                     Some(answer) => {
-                        answer.map_err(|failure| Fault::host(Code::HashFile, disk, &failure))?
+                        answer.map_err(|failure| Fault::host(Reason::HashFile, disk, &failure))?
                     }
                     None => disk::hash_file(fs, disk)?.hash,
                 };
@@ -334,7 +335,7 @@ impl<F: Filesystem, O: Observer> Inputs<'_, '_, F, O> {
     fn tree_text(&mut self, path: &str) -> Result<String, Fault> {
         let tree = match self.facts.trees.get(path) {
             Some(known) => known.clone(),
-            None => Rc::new(disk::walk(self.session.fs, path, &self.session.caps)?),
+            None => Rc::new(disk::walk(self.session.fs, path, &self.session.limits)?),
         };
         self.facts.trees.insert(path.to_owned(), tree.clone());
         Ok(stored_text(&tree, path, self.host, self.date.clone()))

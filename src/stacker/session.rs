@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::config::{
-    Build, Caps, Epoch, LayerDefinition, Options, Places, Reading, Semantics, Version,
+    Build, Epoch, LayerDefinition, Limits, Options, Places, Reading, Semantics, Version,
 };
 use super::definition::Definition;
 use super::document::Entries;
@@ -13,11 +13,12 @@ use super::layout::{IndexMemory, Layout};
 use super::miss::{Change, Miss};
 use super::open::{self, Opened};
 use super::put::{Effect, HostFacts, Stored};
-use super::reason::{Code, Fault};
+use super::reason::{Fault, Reason};
 use super::verify::{Facts, Verdict};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Explanation, Finding};
 use crate::host::{Filesystem, Observer};
+use crate::limits::Limit;
 use crate::prelude::*;
 
 /// How a lookup ended.
@@ -65,7 +66,7 @@ pub struct Session<'a, F, O> {
     pub(super) epoch: Epoch,
     pub(super) dry_run: bool,
     pub(super) build: Option<Build>,
-    pub(super) caps: Caps,
+    pub(super) limits: Limits,
     pub(super) definitions: BTreeMap<String, Rc<Definition>>,
     /// The addresses of base images by the tag they are kept under.
     base_tags: BTreeMap<String, BTreeSet<String>>,
@@ -109,7 +110,7 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
         observer: &'a O,
         options: &Options,
         version: Version,
-        caps: Caps,
+        limits: Limits,
     ) -> Self {
         Self {
             fs,
@@ -120,7 +121,7 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
             epoch: options.epoch,
             dry_run: options.dry_run,
             build: options.build.clone(),
-            caps,
+            limits,
             definitions: BTreeMap::new(),
             base_tags: BTreeMap::new(),
             entries: BTreeMap::new(),
@@ -155,7 +156,8 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
 
     pub(super) fn define_all(&mut self, definitions: &[LayerDefinition]) -> Result<(), Fault> {
         let count = u64::try_from(definitions.len()).unwrap_or(u64::MAX);
-        self.caps.check("layers", count, "define", "definitions")?;
+        self.limits
+            .check(Limit::Layers, count, "define", "definitions")?;
         let unknown = Semantics {
             reading: self.reading,
             version: None,
@@ -164,7 +166,8 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
         let mut parsed = BTreeMap::new();
         for LayerDefinition { name, document } in definitions {
             let size = u64::try_from(document.len()).unwrap_or(u64::MAX);
-            self.caps.check("document-bytes", size, "define", name)?;
+            self.limits
+                .check(Limit::DocumentBytes, size, "define", name)?;
             let schema = self.version.schema();
             let definition = Definition::read(name, document, schema, self.depth(), unknown)?;
             if self.reading == Reading::Guarded {
@@ -172,7 +175,7 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
             }
             if parsed.insert(name.clone(), Rc::new(definition)).is_some() {
                 return Err(Fault::new(
-                    Code::BadDefinition,
+                    Reason::BadDefinition,
                     name,
                     "the name is defined twice",
                 ));
@@ -301,13 +304,13 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
     }
 
     pub(super) fn depth(&self) -> u32 {
-        u32::try_from(self.caps.get("depth")).unwrap_or(u32::MAX)
+        u32::try_from(self.limits.get(Limit::Depth)).unwrap_or(u32::MAX)
     }
 
     pub(super) fn layout(&self, root: String) -> Layout<'_, F> {
         Layout {
             fs: self.fs,
-            caps: &self.caps,
+            limits: &self.limits,
             version: self.version,
             root,
         }
@@ -330,28 +333,28 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
             .map(|import| Difference::fact("import", &import.path))
             .collect();
         if !unchecked.is_empty() {
-            notes.push(Finding::new(Code::ImportUnchecked, name).with(unchecked));
+            notes.push(Finding::new(Reason::ImportUnchecked, name).with(unchecked));
         }
         if definition.has_binds {
-            notes.push(Finding::new(Code::BindsRebuild, name));
+            notes.push(Finding::new(Reason::BindsRebuild, name));
         }
-        if let (Some(Code::TypeMissing), Some(build)) = (self.rebuilds(name), &self.build) {
+        if let (Some(Reason::TypeMissing), Some(build)) = (self.rebuilds(name), &self.build) {
             let wanted = Difference::fact("type", build.types.join(" "));
-            notes.push(Finding::new(Code::TypeMissing, name).with([wanted]));
+            notes.push(Finding::new(Reason::TypeMissing, name).with([wanted]));
         }
         let copies = self.stands_on_copies(name);
         if !copies.is_empty() {
             let copies = copies
                 .into_iter()
                 .map(|source| Difference::fact("source", source));
-            notes.push(Finding::new(Code::StandsOnCopy, name).with(copies));
+            notes.push(Finding::new(Reason::StandsOnCopy, name).with(copies));
         }
         if let Some(base) = definition.built_on()
             && self.reading == Reading::Guarded
             && self.guard.base(name, entry).is_none()
         {
             let base = Difference::fact("base", base);
-            notes.push(Finding::new(Code::BaseUnguarded, name).with([base]));
+            notes.push(Finding::new(Reason::BaseUnguarded, name).with([base]));
         }
         notes.extend(self.shared_tag(name, definition));
         notes
@@ -372,7 +375,7 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
         }
         let tag = Difference::fact("tag", tag);
         Some(
-            Finding::new(Code::BaseTagShared, name)
+            Finding::new(Reason::BaseTagShared, name)
                 .with([tag])
                 .with(others),
         )
@@ -398,7 +401,7 @@ pub(super) fn base_not_cached(layer: &str, base: &str, miss: &Miss) -> Fault {
         "built on {base:?}, which is not cached: {}",
         miss.code().as_str()
     );
-    let problem = Problem::new(Code::BaseNotCached, String::new(), layer, message);
+    let problem = Problem::new(Reason::BaseNotCached, String::new(), layer, message);
     let evidence = [
         Difference::fact("base", base),
         Difference::fact("miss", miss.code().as_str()),
@@ -407,7 +410,7 @@ pub(super) fn base_not_cached(layer: &str, base: &str, miss: &Miss) -> Fault {
         error: Error::NotFound(problem),
         causes: Box::new([
             miss.finding(base, false),
-            Finding::new(Code::BaseNotCached, layer)
+            Finding::new(Reason::BaseNotCached, layer)
                 .with(evidence)
                 .cascade(),
         ]),

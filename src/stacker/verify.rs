@@ -11,7 +11,7 @@ use super::guard;
 use super::layer_type;
 use super::layout::Descriptor;
 use super::miss::{ChangedTree, Miss};
-use super::reason::{Code, Fault};
+use super::reason::{Fault, Reason};
 use super::reference::NoTag;
 use super::schema::Kind;
 use super::session::{Session, base_not_cached};
@@ -95,7 +95,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
     pub(super) fn base(&mut self, name: &str) -> Result<Base, Rc<Fault>> {
         let Some(definition) = self.definitions.get(name).cloned() else {
             let message = "no definition has this name";
-            return Err(Rc::new(Fault::new(Code::LayerNotDefined, name, message)));
+            return Err(Rc::new(Fault::new(Reason::LayerNotDefined, name, message)));
         };
         match definition.built_on() {
             Some(base) => {
@@ -149,11 +149,11 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
     }
 
     /// Why stacker builds a layer although its entry is a hit.
-    pub(super) fn rebuilds(&self, name: &str) -> Option<Code> {
+    pub(super) fn rebuilds(&self, name: &str) -> Option<Reason> {
         let build = self.build.as_ref()?;
         let definition = self.definitions.get(name)?;
         if definition.has_binds {
-            return Some(Code::BindsRebuild);
+            return Some(Reason::BindsRebuild);
         }
         let entry = self.entries.get(name)?;
         // Put without results, so that nothing is known of their types.
@@ -164,7 +164,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 .manifests()
                 .any(|(text, _)| Some(text) == wanted.as_deref())
         };
-        (!definition.build_only && build.types.iter().any(missing)).then_some(Code::TypeMissing)
+        (!definition.build_only && build.types.iter().any(missing)).then_some(Reason::TypeMissing)
     }
 
     fn built_base(&self, layer: &str, base: &str, verdict: Verdict) -> Result<Base, Rc<Fault>> {
@@ -219,12 +219,12 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 }
                 Err(NoTag::Missing | NoTag::Unsupported) => {
                     let message = "the url of an oci base is directory:tag";
-                    Err(Fault::new(Code::BadOciTag, &from.url, message))
+                    Err(Fault::new(Reason::BadOciTag, &from.url, message))
                 }
             },
             other => {
                 let message = format!("the layer {name:?} has a base of a type that is not known");
-                Err(Fault::new(Code::UnknownLayerType, other, message))
+                Err(Fault::new(Reason::UnknownLayerType, other, message))
             }
         };
         hash.map(|hash| Base {
@@ -360,7 +360,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 Err(failure) if failure.code == FailureCode::NotFound => {
                     return Ok(Some(Miss::ImportMissing { path, disk }));
                 }
-                Err(failure) => return Err(Fault::host(Code::Stat, disk, failure)),
+                Err(failure) => return Err(Fault::host(Reason::Stat, disk, failure)),
             };
             let directory = there.kind == FileKind::Directory;
             if (recorded == 1) != directory {
@@ -390,7 +390,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             let known = facts.hashes.get(&disk).cloned();
             let current = match known.map(Ok).or_else(|| hashes.next()) {
                 Some(answer) => {
-                    answer.map_err(|failure| Fault::host(Code::HashFile, &disk, &failure))?
+                    answer.map_err(|failure| Fault::host(Reason::HashFile, &disk, &failure))?
                 }
                 None => disk::hash_file(self.fs, &disk)?.hash,
             };
@@ -461,7 +461,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 Err(failure) if failure.code == FailureCode::NotFound => {
                     return Ok(Some(Miss::OverlayMissing { source, disk }));
                 }
-                Err(failure) => return Err(Fault::host(Code::Stat, disk, &failure)),
+                Err(failure) => return Err(Fault::host(Reason::Stat, disk, &failure)),
             }
             let changes = self.compare_tree(&source, &disk::source_path(&source), hash, facts)?;
             if changes.is_empty() {
@@ -488,12 +488,12 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         facts: &Facts,
     ) -> Result<Vec<crate::mtree::Change>, Fault> {
         let text = disk::recorded(recorded, subject)?;
-        let spec = disk::parse(&text, subject)?;
+        let spec = disk::parse(&text, subject, &self.limits)?;
         let tree = match facts.trees.get(path) {
             Some(tree) => tree.clone(),
-            None => Rc::new(disk::walk(self.fs, path, &self.caps)?),
+            None => Rc::new(disk::walk(self.fs, path, &self.limits)?),
         };
-        disk::compare(&spec, &tree, subject, &self.caps)
+        disk::compare(&spec, &tree, subject, &self.limits)
     }
 
     /// Compares a recorded tree with another one.
@@ -504,8 +504,8 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         tree: &Tree,
     ) -> Result<Vec<crate::mtree::Change>, Fault> {
         let text = disk::recorded(recorded, subject)?;
-        let spec = disk::parse(&text, subject)?;
-        disk::compare(&spec, tree, subject, &self.caps)
+        let spec = disk::parse(&text, subject, &self.limits)?;
+        disk::compare(&spec, tree, subject, &self.limits)
     }
 }
 
@@ -527,5 +527,5 @@ fn cycle(under_way: &[String], again: &str) -> Fault {
         "layers are built on each other: {}{more} <- {again:?}",
         shown.join(" <- ")
     );
-    Fault::new(Code::BaseCycle, again, message)
+    Fault::new(Reason::BaseCycle, again, message)
 }

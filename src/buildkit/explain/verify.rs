@@ -20,6 +20,7 @@ use crate::buildkit::reason::{Reason, Sheet};
 use crate::error::Error;
 use crate::explain::{Difference, Finding};
 use crate::host::{FailureCode, Observer, Registry};
+use crate::limits::Limit;
 use crate::oci;
 use crate::prelude::*;
 use crate::semantics::Semantics;
@@ -52,7 +53,7 @@ pub struct Report {
 pub fn verify(config: &str, descriptors: &str, limits: &[(String, u64)]) -> Result<Report, Error> {
     let caps = caps(limits)?;
     let size = config.len().max(descriptors.len()) as u64;
-    caps.check("document-bytes", size, "verify", "config")?;
+    caps.check(Limit::DocumentBytes, size, "verify", "config")?;
     let listed = parse::listed(descriptors, "verify")?;
     let mut check = Check {
         sheet: Sheet::new(),
@@ -156,7 +157,7 @@ impl<R: Registry> Inspection<'_, R> {
 
     /// Whether a document is said to be larger than this session reads at all.
     fn beyond(&self, descriptor: &Descriptor, sheet: &mut Sheet) -> bool {
-        let limit = self.caps.get("document-bytes");
+        let limit = self.caps.get(Limit::DocumentBytes);
         let beyond = u64::try_from(descriptor.size).is_ok_and(|size| size > limit);
         if let Some(message) = too_large(descriptor).filter(|_| beyond) {
             sheet.push(Finding::new(Reason::TooLarge, &descriptor.digest).hint(message));
@@ -170,7 +171,7 @@ impl<R: Registry> Inspection<'_, R> {
         descriptor: &Descriptor,
         sheet: &mut Sheet,
     ) -> Result<String, crate::host::Failure> {
-        let limit = self.caps.get("document-bytes");
+        let limit = self.caps.get(Limit::DocumentBytes);
         let text = fetch(self.registry, self.repository, descriptor, limit)?;
         sheet.extend(mismatch(descriptor, &text));
         plan::size("manifest", text.len(), sheet);
@@ -259,7 +260,7 @@ impl<R: Registry> Inspection<'_, R> {
         if self.beyond(config, sheet) {
             return None;
         }
-        let limit = self.caps.get("document-bytes");
+        let limit = self.caps.get(Limit::DocumentBytes);
         match fetch(self.registry, self.repository, config, limit) {
             Ok(text) => {
                 sheet.extend(mismatch(config, &text));

@@ -16,6 +16,7 @@ use crate::buildkit::{Caps, DEPTH};
 use crate::error::{Error, Problem};
 use crate::go_json;
 use crate::host::Source;
+use crate::limits::Limit;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
@@ -34,7 +35,7 @@ pub fn parse(
 ) -> Result<Cache, Error> {
     let caps = caps(limits)?;
     let size = config.len().max(descriptors.len()) as u64;
-    caps.check("document-bytes", size, "parse", "config")?;
+    caps.check(Limit::DocumentBytes, size, "parse", "config")?;
     let listed = listed(descriptors, "parse")?;
     Reading {
         caps,

@@ -4,13 +4,13 @@
 
 use serde::Serialize;
 
-use super::original::no_answer;
 use super::{CacheImage, Staged, document};
 use crate::buildpacks::reason::Reason;
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
 use crate::host::{
-    Destination, Failure, FailureCode, Observer, Presence, Registry, Retrieval, Source, Transfer,
+    Destination, Failure, FailureCode, Observer, Presence, Registry, Results, Retrieval, Source,
+    Transfer,
 };
 use crate::oci::{Descriptor, Digest};
 use crate::prelude::*;
@@ -107,7 +107,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         } else {
             self.registry.store(&self.repository, &transfers)
         };
-        let mut stored = stored.into_iter();
+        let mut stored = Results::new(stored);
         let mut answers = Vec::with_capacity(additions.len());
         for (addition, fresh) in additions.iter().zip(fresh) {
             if !fresh {
@@ -127,8 +127,9 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                 });
                 continue;
             }
-            let stored = stored.next().unwrap_or_else(|| Err(no_answer()));
-            let added = stored.and_then(|stored| self.accept(addition, stored));
+            let added = stored
+                .take()
+                .and_then(|stored| self.accept(addition, stored));
             answers.push(match added {
                 Ok(staged) => self.stage(staged, Reason::LayerAdded),
                 Err(failure) => {
@@ -209,11 +210,10 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                 source: Source::Repository(self.repository.clone()),
             })
             .collect();
-        let mut stored = match transfers.is_empty() {
+        let mut stored = Results::new(match transfers.is_empty() {
             true => Vec::new(),
             false => self.registry.store(&self.repository, &transfers),
-        }
-        .into_iter();
+        });
         let mut answers = Vec::with_capacity(diff_ids.len());
         for (id, found) in diff_ids.iter().zip(found) {
             let words = format!("failed to re-use cache layer with SHA '{id}'");
@@ -222,7 +222,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                 answers.push(self.unread(id, &cause, Reason::ReuseFailed, words));
                 continue;
             };
-            answers.push(match stored.next().unwrap_or_else(|| Err(no_answer())) {
+            answers.push(match stored.take() {
                 Ok(_) => self.stage(layer, Reason::LayerReused),
                 Err(failure) => {
                     stop(&failure, "reuse layer", id)?;
@@ -314,13 +314,10 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                 })
             })
             .collect();
-        let mut read = if retrievals.is_empty() {
-            Vec::new().into_iter()
-        } else {
-            self.registry
-                .retrieve(&self.repository, &retrievals)
-                .into_iter()
-        };
+        let mut read = Results::new(match retrievals.is_empty() {
+            true => Vec::new(),
+            false => self.registry.retrieve(&self.repository, &retrievals),
+        });
         let mut answers = Vec::with_capacity(wanted.len());
         for (wanted, found) in wanted.iter().zip(found) {
             let id = &wanted.diff_id;
@@ -335,8 +332,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                 });
                 continue;
             };
-            let answer = read.next().unwrap_or_else(|| Err(no_answer()));
-            let answer = answer.and_then(|read| {
+            let answer = read.take().and_then(|read| {
                 if hashes(id) && read.diff_id != found.diff_id.as_str() {
                     let words = format!("the uncompressed bytes have the digest {}", read.diff_id);
                     return Err(Failure::new(FailureCode::Corrupt, words));

@@ -16,7 +16,8 @@ use crate::buildpacks::toml::{self, Refused, Style};
 use crate::buildpacks::version::{ApiVersion, FlagLines};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
-use crate::host::{Failure, FailureCode, Filesystem, Level, Observer};
+use crate::host::{Filesystem, Level, Observer};
+use crate::limits::Limit;
 use crate::prelude::*;
 
 /// From this Platform API on the cache stands in for an application image.
@@ -78,11 +79,6 @@ pub fn make<F: Filesystem, O: Observer>(
     maker.never_looked_at(&group, &app, &sides.app_first, Origin::App);
     maker.never_looked_at(&group, &cache, &sides.cache_first, Origin::Cache);
     Ok(maker.finish())
-}
-
-/// The failure for an answer that a host left out.
-pub fn no_answer() -> Failure {
-    Failure::new(FailureCode::Other, "the host gave no answer for it")
 }
 
 /// Both documents, with the entry that counts for each key.
@@ -331,7 +327,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
     ) -> Result<(Reason, Option<Difference>), Error> {
         let (reason, words, path) = match refused {
             Refused::TooLarge => {
-                let limit = self.session.limits.get("file-bytes");
+                let limit = self.session.limits.get(Limit::FileBytes);
                 let fact = Difference::fact("limit.file-bytes", limit);
                 return Ok((Reason::MetadataTooLarge, Some(fact)));
             }
@@ -358,7 +354,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
         Style {
             floats: self.session.rules.floats,
             mixed_lists: self.session.rules.mixed_lists,
-            limit: self.session.limits.get("file-bytes"),
+            limit: self.session.limits.get(Limit::FileBytes),
         }
     }
 
@@ -367,7 +363,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
         let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
         self.output = self.output.saturating_add(bytes);
         let limits = &self.session.limits;
-        limits.check("output-bytes", self.output, "restore", &path)?;
+        limits.check(Limit::OutputBytes, self.output, "restore", &path)?;
         let known = self.positions.get(&path);
         match known.and_then(|at| self.plan.files.get_mut(*at)) {
             Some(file) => file.text = text,
