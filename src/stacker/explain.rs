@@ -3,7 +3,7 @@
 use super::config::Reading;
 use super::reason::Reason;
 use super::session::Session;
-use super::verify::Verdict;
+use super::verdict::Verdict;
 use crate::explain::{Difference, Explanation, Finding};
 use crate::host::{Filesystem, Observer};
 use crate::prelude::*;

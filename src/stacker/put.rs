@@ -1,22 +1,21 @@
 //! Putting: what is recorded about a layer that was built (stacker spec,
 //! section 10).
 
-use serde::Serialize;
-
 use super::codec::Unknown;
 use super::config::{Reading, Version};
 use super::definition::{Definition, Import};
 use super::disk;
 use super::document;
+use super::effect::{Effect, Writing};
 use super::entry::Entry;
 use super::guard::Record as GuardRecord;
 use super::reason::{Fault, Reason};
 use super::schema::Kind;
 use super::session::Session;
 use super::value::Value;
-use super::verify::{Base, Facts};
+use super::verdict::{Base, Facts};
 use crate::explain::Finding;
-use crate::host::{Change, Filesystem, Kind as FileKind, Observer, Precondition};
+use crate::host::{Filesystem, Kind as FileKind, Observer};
 use crate::mtree::{Header, Tree, WallTime, base64};
 use crate::oci::sha256;
 use crate::prelude::*;
@@ -35,40 +34,6 @@ pub struct HostFacts {
     pub directory: String,
 }
 
-/// A file to be written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Writing {
-    /// Where.
-    pub path: String,
-    /// What.
-    pub text: String,
-    /// Permission bits of a new file.
-    pub mode: u32,
-}
-
-/// A file to be given another name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Renaming {
-    /// Where it is.
-    pub old: String,
-    /// Where it goes.
-    pub new: String,
-}
-
-/// A change of the file system.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Effect {
-    /// Writes a file that is not there.
-    Create(Writing),
-    /// Replaces a file as a whole.
-    Replace(Writing),
-    /// Deletes a file.
-    Remove(String),
-    /// Moves a file.
-    Rename(Renaming),
-}
-
 /// A layer that was put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
@@ -76,27 +41,6 @@ pub struct Stored {
     pub hash: u64,
     /// What the caller should know: entries of other writers that were kept.
     pub notes: Vec<Finding>,
-}
-
-impl Writing {
-    /// The cache file, or the file beside it.
-    pub(super) fn cache(path: &str, text: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            text: text.to_owned(),
-            mode: 0o600,
-        }
-    }
-
-    pub(super) fn change(self, precondition: Precondition) -> Change {
-        Change {
-            path: self.path,
-            text: self.text,
-            mode: self.mode,
-            parents: false,
-            precondition,
-        }
-    }
 }
 
 /// A put that has not happened yet.

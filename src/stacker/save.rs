@@ -3,9 +3,9 @@
 
 use super::config::Reading;
 use super::document;
+use super::effect::Writing;
 use super::guard::Guard;
-use super::open::Loaded;
-use super::put::Writing;
+use super::load::Loaded;
 use super::reason::{Fault, Reason};
 use super::session::Session;
 use crate::explain::{Difference, Finding};

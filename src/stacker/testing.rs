@@ -1,10 +1,11 @@
-//! Single questions that need no cache.
+//! The rules of this system one by one, as pure functions: what runs the vectors asks
+//! for them. A build tool needs none of them.
 
 use super::codec::Unknown;
 use super::config::{LIMITS, Semantics, Version};
 use super::definition::{self, read_layer};
-use super::disk::{self, FileHash};
-use super::layer_type::{self, LayerType};
+use super::disk;
+use super::layer_type;
 use super::miss::Change;
 use super::put::{HostFacts, stored_text};
 use super::reason::{Fault, Reason};
@@ -12,13 +13,16 @@ use super::reference::{self, NoTag};
 use super::schema::Kind;
 use super::value::{Value, hash_layer_type};
 use crate::error::Error;
-use crate::explain::{Difference, Rule};
+use crate::explain::Difference;
 use crate::go_json::{Reader, Shape};
 use crate::hashstructure;
 use crate::host::Filesystem;
 use crate::mtree;
 use crate::paths;
 use crate::prelude::*;
+
+pub use super::disk::FileHash;
+pub use super::layer_type::LayerType;
 
 /// Nesting of a document that these functions accept, as Go does.
 const DEPTH: u32 = 10_000;
@@ -179,23 +183,12 @@ pub fn compare_tree<F: Filesystem>(fs: &F, stored: &str, root: &str) -> Result<V
     Ok(changes.into_iter().map(change).collect())
 }
 
-/// The layer type that a build is asked for with `TYPE`: stacker adds verity
-/// data to every type but `tar`; `TYPE+BOOL` is taken as it is.
-///
-/// # Errors
-/// `bad-layer-type`.
-pub fn wanted_layer_type(text: &str) -> Result<LayerType, Error> {
-    let bad = || Fault::new(Reason::BadLayerType, text, "expected TYPE or TYPE+BOOL");
-    layer_type::wanted(text).ok_or_else(|| bad().at("parse-layer-type"))
-}
-
 /// Reads a layer type, such as `tar` or `squashfs+true`.
 ///
 /// # Errors
 /// `bad-layer-type`.
 pub fn parse_layer_type(text: &str) -> Result<LayerType, Error> {
-    let bad = || Fault::new(Reason::BadLayerType, text, "expected TYPE or TYPE+BOOL");
-    layer_type::parse(text).ok_or_else(|| bad().at("parse-layer-type"))
+    layer_type::parse(text).map_err(|fault| fault.at("parse-layer-type"))
 }
 
 /// The tag of the layout of base images that a base stands for; for a built
@@ -286,9 +279,4 @@ pub fn compare_layers(have: &str, want: &str, semantics: &Semantics) -> Result<E
 fn layer_of(text: &str, version: Version, semantics: &Semantics) -> Result<Value, Fault> {
     read_layer(text, version.schema(), DEPTH, semantics.unknown_members())
         .map_err(|error| Fault::new(Reason::BadDefinition, "definition", error.to_string()))
-}
-
-/// What each code means.
-pub fn rules() -> Vec<Rule> {
-    Reason::ALL.iter().map(|code| code.rule()).collect()
 }
