@@ -7,9 +7,10 @@ use std::sync::Arc;
 use layerwise::error::Error;
 use layerwise::explain::{Explanation, Finding};
 use layerwise::host::{FailureCode, Silent};
+use layerwise::stacker::testing::{BaseTag, Equality, FileHash, LayerText};
 use layerwise::stacker::{
-    Answer, BaseTag, Change, Effect, Equality, FileHash, HostFacts, LayerDefinition, LayerText,
-    LayerType, Opened, Options, Outcome, Reading, Semantics, Session, State, Stored,
+    Answer, Change, Effect, HostFacts, LayerDefinition, LayerType, Opened, Options, Outcome,
+    Reading, Semantics, Session, State, Stored,
 };
 use layerwise_conformance::memory_fs::MemoryFs;
 use layerwise_conformance::stacker::{Cache, Native, Subject, run};

@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use layerwise::semantics::Semantics;
-use layerwise::stacker::{Build, Epoch, Options, Places, wanted_layer_type};
+use layerwise::stacker::{Build, Epoch, LayerType, Options, Places};
 use layerwise_files::{Access, Files, Root, encode};
 use layerwise_host::stacker::Session;
 use layerwise_host::{Engine, Imports};
@@ -83,7 +83,7 @@ impl<'a> Opened<'a> {
     /// for these layer types. Writes nothing.
     pub fn build(&self, types: &[String]) -> Result<Session, Failed> {
         for text in types {
-            wanted_layer_type(text)
+            LayerType::wanted(text)
                 .map_err(|_| Failed::usage(format!("{text:?} is no layer type, such as tar")))?;
         }
         let directory = encode(self.directories.work.as_os_str().as_bytes());
