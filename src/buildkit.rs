@@ -26,6 +26,9 @@ mod reason;
 mod records;
 mod severity;
 
+#[doc = include_str!("buildkit/SPEC.md")]
+pub mod spec {}
+
 #[cfg(test)]
 mod tests;
 

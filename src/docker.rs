@@ -1,12 +1,12 @@
 //! Docker's classic builder image cache: does an image exist that is the result
-//! of this step? (Moby spec)
+//! of this step? (Docker spec)
 //!
-//! `decide` is the lookup, one step after the other as section 4 tells it. It
-//! stands on `store` (what is known of the host's images), `compare`,
-//! `platform` and `history` (the predicates), and `restore` (making an image out
-//! of a source's history). `explain` says of every candidate what `decide` only
-//! acts on. `recorded` reads what a builder asked out of the images that it made.
-//! `version` holds what changed between engine versions, as data.
+//! `decide` is the lookup, one step after the other as the the Docker spec,
+//! section 4, tells it. It stands on `store` (what is known of the host's images),
+//! `compare`, `platform` and `history` (the predicates), and `restore` (making an
+//! image out of a source's history). `explain` says of every candidate what
+//! `decide` only acts on. `recorded` reads what a builder asked out of the images
+//! that it made. `version` holds what changed between engine versions, as data.
 
 mod base;
 mod child;
@@ -28,6 +28,9 @@ mod source;
 mod store;
 mod text;
 mod version;
+
+#[doc = include_str!("docker/SPEC.md")]
+pub mod spec {}
 
 use serde::Serialize;
 

@@ -30,4 +30,5 @@ pub mod mtree;
 pub mod oci;
 pub mod paths;
 pub mod semantics;
+pub mod spec;
 pub mod stacker;

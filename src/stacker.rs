@@ -46,6 +46,9 @@ mod value;
 mod verdict;
 mod verify;
 
+#[doc = include_str!("stacker/SPEC.md")]
+pub mod spec {}
+
 use crate::explain::Rule;
 use crate::prelude::*;
 

@@ -111,7 +111,8 @@ pub(crate) fn caps(limits: &[(String, u64)]) -> Result<Caps, Error> {
 
 /// The form a user asks for with the attributes `oci-mediatypes` and
 /// `image-manifest`: whether media types are OCI's, and whether an image
-/// manifest is written (spec section 6.6). Other attributes are passed over.
+/// manifest is written (BuildKit spec, section 6.6). Other attributes are
+/// passed over.
 ///
 /// # Errors
 /// `invalid` for a value that is not a bool.

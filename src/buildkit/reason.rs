@@ -1,5 +1,5 @@
 //! Why: every code of the `buildkit` interface, with its catalogue entry
-//! (spec section 10), and the sheet on which findings are collected.
+//! (BuildKit spec, section 10), and the sheet on which findings are collected.
 
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding, catalogue};

@@ -1,4 +1,4 @@
-//! How bad a finding is (spec section 10).
+//! How bad a finding is (BuildKit spec, section 10).
 
 use serde::Serialize;
 

@@ -1,5 +1,5 @@
-//! The documents inside the two labels, and how they are written (sections
-//! 2.1 to 2.3).
+//! The documents inside the two labels, and how they are written (Buildpacks
+//! spec, sections 2.1 to 2.3).
 
 use super::value::Value;
 use crate::go_json::Writer;

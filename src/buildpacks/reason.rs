@@ -1,5 +1,5 @@
 //! Why: every code of the `buildpacks` interface, with its catalogue entry
-//! (section 11).
+//! (Buildpacks spec, section 11).
 
 use crate::explain::catalogue;
 use crate::prelude::*;

@@ -1,5 +1,5 @@
 //! Config equality: what decides whether a child is the result of a step
-//! (Moby spec, section 5.1).
+//! (Docker spec, section 5.1).
 
 use core::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! The container config object: reading and writing it as Go does
-//! (Moby spec, sections 1.2, 1.3 and 1.5).
+//! The container config object: reading and writing it as Go does (Docker spec,
+//! sections 1.2, 1.3 and 1.5).
 
 use super::version::{Rules, marks};
 use crate::go_json::{Decode, Error, ErrorKind, Ignored, List, Reader, Shape, Writer, object};

@@ -1,4 +1,4 @@
-//! The lookup, as section 4 of the Moby spec tells it.
+//! The lookup, as the the Docker spec, section 4, tells it.
 
 use super::compare::{Key, Labels};
 use super::config::{ContainerConfig, list};

@@ -1,4 +1,4 @@
-//! A verdict for every candidate of a step (Moby spec, section 9).
+//! A verdict for every candidate of a step (Docker spec, section 9).
 
 mod advice;
 mod children;

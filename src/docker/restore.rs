@@ -1,5 +1,5 @@
-//! Making an image out of one history entry of a source (Moby spec,
-//! section 4.3).
+//! Making an image out of one history entry of a source (Docker spec, section
+//! 4.3).
 
 use super::base::Base;
 use super::config::ContainerConfig;

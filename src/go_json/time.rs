@@ -1,4 +1,4 @@
-//! Time stamps as Go reads and writes them (Moby spec, section 1.4).
+//! Time stamps as Go reads and writes them (Docker spec, section 1.4).
 
 use super::reader::{Error, ErrorKind, Reader};
 use super::{Decode, Writer};

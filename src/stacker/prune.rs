@@ -17,7 +17,7 @@ use crate::prelude::*;
 
 impl<F: Filesystem, O: Observer> Session<'_, F, O> {
     /// Drops the entries whose results are gone, and saves if there were any.
-    /// Each entry is judged alone (section 11, point 3). In the guarded reading
+    /// Each entry is judged alone (stacker spec, section 11.3). In the guarded reading
     /// an entry whose result cannot be looked at now is kept and does not hit.
     pub(super) fn prune(&mut self) -> Result<bool, Fault> {
         let mut judged = self.missing_results();

@@ -1,5 +1,5 @@
 //! The cache config as a document: written byte for byte as upstream writes it,
-//! and read as Go reads it (spec sections 5.5 and 7.2).
+//! and read as Go reads it (BuildKit spec, sections 5.5 and 7.2).
 
 use core::fmt::Write as _;
 

@@ -1,5 +1,5 @@
 //! A descriptor with everything Go's OCI type carries, read and written as Go
-//! does (spec section 6.2).
+//! does (BuildKit spec, section 6.2).
 
 use core::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! What is odd about the text of a config, though readers accept it (spec
-//! section 7.2).
+//! What is odd about the text of a config, though readers accept it (BuildKit
+//! spec, section 7.2).
 
 use crate::buildkit::DEPTH;
 use crate::buildkit::reason::{Reason, Sheet};

@@ -1,5 +1,5 @@
 //! The manifest that lists a cache: written in three forms, and its kind told
-//! from its text (spec sections 6.2 and 7.1).
+//! from its text (BuildKit spec, sections 6.2 and 7.1).
 
 use super::descriptor::{self, Descriptor};
 use super::media::{self, Family};

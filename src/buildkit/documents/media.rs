@@ -1,4 +1,5 @@
-//! Media types of layers, and their OCI and Docker forms (spec section 6.3).
+//! Media types of layers, and their OCI and Docker forms (BuildKit spec,
+//! section 6.3).
 
 /// Media type of a cache config.
 pub(crate) const CONFIG: &str = "application/vnd.buildkit.cacheconfig.v0";

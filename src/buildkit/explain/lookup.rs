@@ -1,4 +1,5 @@
-//! What a solver asks of a cache, and why it got no answer (spec section 7.4).
+//! What a solver asks of a cache, and why it got no answer (BuildKit spec,
+//! section 7.4).
 
 use super::shape::ROOT_SELECTOR;
 use crate::buildkit::read::cache::Cache;
@@ -28,7 +29,7 @@ pub struct Query {
 }
 
 impl Query {
-    /// The digest of the record that is wanted (spec section 1).
+    /// The digest of the record that is wanted (BuildKit spec, section 1).
     fn wanted(&self) -> String {
         if self.digest.starts_with(RANDOM) {
             self.digest.clone()

@@ -1,10 +1,11 @@
 //! Which records of two caches are the same, and which of the others stand in
 //! each other's place.
 //!
-//! A record is the same in both by the rule by which records merge (spec section
-//! 2): it has the same digest and, for each input, shares a link. So an image that
-//! has two keys in one cache and one in the other is the same source. Sources that
-//! differ have nothing above them to go by, and are paired by what stands on them.
+//! A record is the same in both by the rule by which records merge (BuildKit spec,
+//! section 2): it has the same digest and, for each input, shares a link. So an
+//! image that has two keys in one cache and one in the other is the same source.
+//! Sources that differ have nothing above them to go by, and are paired by what
+//! stands on them.
 
 use sha2::{Digest as _, Sha256};
 

@@ -1,5 +1,5 @@
 //! For each record of a config whether a lookup can reach it and what it has to
-//! offer then (spec section 10).
+//! offer then (BuildKit spec, section 10).
 
 use crate::buildkit::records::index_vec::number;
 use serde::Serialize;

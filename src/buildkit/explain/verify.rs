@@ -1,5 +1,5 @@
-//! What is wrong with a cache (spec section 10). Unlike an importer, which stops
-//! at the first thing it refuses, this says everything it finds.
+//! What is wrong with a cache (BuildKit spec, section 10). Unlike an importer,
+//! which stops at the first thing it refuses, this says everything it finds.
 
 use super::check::{Check, Kept};
 use super::layers::{Evidence, Layers};

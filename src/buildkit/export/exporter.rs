@@ -67,7 +67,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
 
     /// Adds a record and answers its handle; none for a `random:` digest by the
     /// newest rules. A record that merges into an earlier one gets its handle
-    /// (spec sections 2 and 3.1).
+    /// (BuildKit spec, sections 2 and 3.1).
     ///
     /// # Errors
     /// `invalid` for an input without links, a link that starts nowhere or in
@@ -132,8 +132,8 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
         self.engine.add(digest, &inputs, &results)
     }
 
-    /// Adds a link to a record that is there (rules of 2020 only, spec section
-    /// 3.1).
+    /// Adds a link to a record that is there (rules of 2020 only, BuildKit spec,
+    /// section 3.1).
     ///
     /// # Errors
     /// `unsupported` by the newest rules, `not-found` for a handle of nobody,
@@ -162,7 +162,8 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
         )
     }
 
-    /// Sets the result of a record (rules of 2020 only, spec section 3.1).
+    /// Sets the result of a record (rules of 2020 only, BuildKit spec, section
+    /// 3.1).
     ///
     /// # Errors
     /// `unsupported` by the newest rules, `not-found` for a handle of nobody,

@@ -1,5 +1,5 @@
 //! Marshalling: records in the order of the config, their results, and the
-//! layers they point at (spec section 5).
+//! layers they point at (BuildKit spec, section 5).
 
 use core::cmp::Ordering;
 
@@ -13,7 +13,7 @@ use crate::explain::Difference;
 use crate::prelude::*;
 
 /// A gzip-compressed tar file without entries, which the seed leaves out of
-/// chains (spec section 3.4).
+/// chains (BuildKit spec, section 3.4).
 const EMPTY_GZIP: &str = "sha256:4f4fb700ef54461cfa02571ae0db9a0dc1e0cdb5577484a6d75e68dc38e8acc1";
 
 /// A layer of the config.
@@ -257,7 +257,8 @@ fn sort_layers(layers: &mut Vec<Layer>, ranks: &Dense<u32>) -> Dense<u32> {
     index
 }
 
-/// The order of records (spec section 5.4); `Equal` is left to the walk.
+/// The order of records (BuildKit spec, section 5.4); `Equal` is left to the
+/// walk.
 fn compare(web: &Web, ranks: &Dense<u32>, a: u32, b: u32) -> Ordering {
     let digest = |record: u32| ranks.at(web.digest.at(record));
     let order = (digest(a), web.arity.at(a)).cmp(&(digest(b), web.arity.at(b)));

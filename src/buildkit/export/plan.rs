@@ -1,5 +1,5 @@
 //! What an export would write: both documents, the layers, and what should be
-//! known before anything is pushed (spec sections 5 and 6).
+//! known before anything is pushed (BuildKit spec, sections 5 and 6).
 
 use serde::Serialize;
 
@@ -292,7 +292,7 @@ pub(crate) fn newest(results: &[Fruit]) -> Option<&Fruit> {
     }))
 }
 
-/// The result of each record (spec section 5.2).
+/// The result of each record (BuildKit spec, section 5.2).
 fn picks(graph: &Graph, fall_back: bool, whole: &Whole, sheet: &mut Sheet) -> Vec<Option<Fruit>> {
     let mut picks = vec![None; graph.len()];
     for record in graph.live() {

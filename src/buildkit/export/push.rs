@@ -1,5 +1,6 @@
 //! Writing an export: layers, then the config, then the manifest, so that a
-//! reader never sees a manifest with missing parts (spec sections 6.1 and 6.4).
+//! reader never sees a manifest with missing parts (BuildKit spec, sections 6.1
+//! and 6.4).
 
 use super::exporter::Exporter;
 use super::layout::Layer;

@@ -1,4 +1,4 @@
-//! Caches inside image configs (spec section 7.1).
+//! Caches inside image configs (BuildKit spec, section 7.1).
 
 use super::open::{kind, read_manifest};
 use super::parse::bad_json;

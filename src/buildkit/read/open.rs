@@ -1,4 +1,4 @@
-//! Finding the config behind a manifest (spec section 7.1).
+//! Finding the config behind a manifest (BuildKit spec, section 7.1).
 
 use super::cache::{Cache, Engine};
 use super::inline;

@@ -1,4 +1,4 @@
-//! Records out of a config (spec section 7.3).
+//! Records out of a config (BuildKit spec, section 7.3).
 
 use super::cache::{Cache, Engine};
 use super::stack::Stack;

@@ -1,5 +1,5 @@
-//! The layers of a config that was read, as chains (spec section 7.3, steps 4
-//! and 5). What is below a layer is found out once.
+//! The layers of a config that was read, as chains (BuildKit spec, section 7.3,
+//! steps 4 and 5). What is below a layer is found out once.
 
 use crate::buildkit::documents::config::{RawChain, RawLayer};
 use crate::buildkit::documents::descriptor::Descriptor;

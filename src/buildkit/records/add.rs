@@ -1,4 +1,5 @@
-//! Adding a record by the new rules: what merges with what (spec section 2).
+//! Adding a record by the new rules: what merges with what (BuildKit spec,
+//! section 2).
 
 use super::graph::{Fruit, Graph, Link, Note};
 use super::index_vec::{NONE, number};
@@ -167,7 +168,8 @@ impl Graph {
 
     /// Step 7: makes one record out of several and answers it.
     ///
-    /// It is the oldest that does not stand below another one (spec section 8).
+    /// It is the oldest that does not stand below another one (BuildKit spec,
+    /// section 8).
     fn merge(&mut self, matches: &[u32]) -> Result<u32, Error> {
         let bound = matches
             .iter()

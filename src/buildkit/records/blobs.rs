@@ -1,5 +1,5 @@
 //! Layer chains as a tree: each chain is its top node, and chains with a common
-//! beginning share it (spec section 9, H10 and H14).
+//! beginning share it (BuildKit spec, section 9, H10 and H14).
 
 use super::index_vec::{Dense, NONE, Pairs, number, place};
 use super::interner::{Text, Texts};

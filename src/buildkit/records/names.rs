@@ -1,4 +1,5 @@
-//! The names records get in the key storage of an importer (spec section 4).
+//! The names records get in the key storage of an importer (BuildKit spec,
+//! section 4).
 
 use super::graph::Graph;
 use super::index_vec::{Dense, place};

@@ -1,5 +1,5 @@
 //! The rules of 2020: records are collected in any order and checked, merged and
-//! cut when they are exported (spec section 3).
+//! cut when they are exported (BuildKit spec, section 3).
 
 use super::add::RANDOM;
 use super::blobs::Blobs;

@@ -1,6 +1,6 @@
 //! Records and links as an export walks them: each input's links and the
-//! starting points in an order that depends on the content alone (spec
-//! section 8).
+//! starting points in an order that depends on the content alone (BuildKit
+//! spec, section 8).
 
 use sha2::{Digest as _, Sha256};
 

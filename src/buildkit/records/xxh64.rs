@@ -1,5 +1,5 @@
 //! XXH64 with seed 0, which names records in the key storage of an importer
-//! (spec section 4).
+//! (BuildKit spec, section 4).
 
 const P1: u64 = 0x9e37_79b1_85eb_ca87;
 const P2: u64 = 0xc2b2_ae3d_27d4_eb4f;

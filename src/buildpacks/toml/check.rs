@@ -1,6 +1,6 @@
-//! Whether a text is TOML: syntax, and no name given twice (section 5.2, step
-//! 3a). What upstream's parser allows is allowed: TOML 1.1, and in a few places
-//! more or less than that. Nothing recurses.
+//! Whether a text is TOML: syntax, and no name given twice (Buildpacks spec,
+//! section 5.2, step 3a). What upstream's parser allows is allowed: TOML 1.1,
+//! and in a few places more or less than that. Nothing recurses.
 
 use core::fmt;
 

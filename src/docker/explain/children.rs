@@ -15,8 +15,9 @@ use crate::go_json::{Timestamp, Zone};
 use crate::host::{Failure, ImageStore, Provenance};
 use crate::prelude::*;
 
-/// One verdict a child: the first rule of section 4.1 that fires. Documents are
-/// read again, because explanations are rare and lookups keep digests only.
+/// One verdict a child: the first rule of the Docker spec, section 4.1, that
+/// fires. Documents are read again, because explanations are rare and lookups
+/// keep digests only.
 pub fn explain_children<H: ImageStore>(
     store: &mut Store<H>,
     request: &Request,

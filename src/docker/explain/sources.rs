@@ -66,7 +66,8 @@ pub fn explain_ancestry<H: ImageStore>(
     Ok(())
 }
 
-/// One verdict a source: the first rule of sections 4 and 5.3 that fires.
+/// One verdict a source: the first rule of the Docker spec, sections 4 and 5.3,
+/// that fires.
 pub fn explain_sources<H: ImageStore>(
     store: &mut Store<H>,
     given: &[Rc<Source>],

@@ -1,7 +1,7 @@
 //! The Docker rows of the budget, natively and through the component in one run:
 //! `cargo bench -p layerwise-host`.
 //!
-//! Prints medians, the ratio to upstream's published cost (Moby spec, section
+//! Prints medians, the ratio to upstream's published cost (Docker spec, section
 //! 13), and how the cost grows: what ten times as much takes, as a multiple.
 //! Ratios are what counts: machines differ.
 

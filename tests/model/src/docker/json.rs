@@ -1,4 +1,4 @@
-//! JSON text to a tree that keeps repeated members (section 1.3).
+//! JSON text to a tree that keeps repeated members (Docker spec, section 1.3).
 
 /// A JSON value; members of an object in the order of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,7 +203,7 @@ impl Parser {
     }
 }
 
-/// A string as Go writes it (section 1.5).
+/// A string as Go writes it (Docker spec, section 1.5).
 pub fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {

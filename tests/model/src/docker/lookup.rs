@@ -1,4 +1,4 @@
-//! Opening a cache and asking it about a step (sections 3 and 4).
+//! Opening a cache and asking it about a step (Docker spec, sections 3 and 4).
 
 use std::collections::BTreeSet;
 

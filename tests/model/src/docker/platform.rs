@@ -1,4 +1,4 @@
-//! Which image platforms a builder accepts (section 6).
+//! Which image platforms a builder accepts (Docker spec, section 6).
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What a lookup compares (section 5).
+//! What a lookup compares (Docker spec, section 5).
 
 use std::collections::{BTreeMap, BTreeSet};
 

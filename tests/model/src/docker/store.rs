@@ -1,4 +1,4 @@
-//! The image store of section 2, as a list.
+//! The image store of the Docker spec, section 2, as a list.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Time stamps (section 1.4).
+//! Time stamps (Docker spec, section 1.4).
 
 /// A time stamp. Two are equal when the instant and the kind of zone are; the
 /// wall clock follows from these.

@@ -1,4 +1,4 @@
-//! The verdicts of an explanation (spec section 9).
+//! The verdicts of an explanation (Docker spec, section 9).
 
 use layerwise::explain::{Difference, Explanation, Finding};
 

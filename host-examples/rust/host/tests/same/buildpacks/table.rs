@@ -1,5 +1,6 @@
-//! The decision table of a restore (spec section 5.3), for all combinations of
-//! flags on both sides, in one restore: what is decided and what is in each file.
+//! The decision table of a restore (Buildpacks spec, section 5.3), for all
+//! combinations of flags on both sides, in one restore: what is decided and what
+//! is in each file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,7 +43,8 @@ fn sides() -> Vec<Side> {
     [None].into_iter().chain(flags.map(Some)).collect()
 }
 
-/// The rules of section 5.3 as they are written there, one line a rule.
+/// The rules of the Buildpacks spec, section 5.3, as they are written there, one
+/// line a rule.
 fn row(app: Side, cache: Side, fallback: bool) -> Row {
     let app_says = app.map(|layer| match (layer, cache) {
         (layer, _) if !layer.launch => "launch-false",
