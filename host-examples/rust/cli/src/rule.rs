@@ -1,30 +1,39 @@
 //! `layerwise rule`: what a code means.
 
-use layerwise::explain::Rule;
-use layerwise::{buildkit, buildpacks, docker, stacker};
+use clap::Args;
+use layerwise_host::Rule;
 use serde::Serialize;
 
-use super::args::RuleArgs;
-use super::failed::Failed;
-use super::page::Page;
-use super::reply::{Exit, Reply, Style};
+use crate::args::Global;
+use crate::catalogue::Catalogue;
+use crate::failed::Failed;
+use crate::page::Page;
+use crate::reply::{Exit, Reply, Style};
 
 /// What `--help` says about the JSON.
 pub const HELP: &str = r#"--json prints one document: {"schema": "layerwise/rules/1", "rules": [{"code", "section",
 "meaning", "example", "advice"}]}; `section` is that of the specification."#;
 
+/// Which rule is shown.
+#[derive(Args)]
+pub struct RuleArgs {
+    /// A code such as docker/config-mismatch, with or without the part before the slash.
+    pub code: Option<String>,
+}
+
 #[derive(Serialize)]
-struct Document {
+struct Document<'a> {
     schema: &'static str,
-    rules: Vec<Rule>,
+    rules: Vec<&'a Rule>,
 }
 
 /// One entry of the catalogue, or all.
-pub fn run(args: &RuleArgs, style: Style) -> Result<Reply, Failed> {
-    let all = catalogue();
+pub fn run(global: &Global, args: &RuleArgs, style: Style) -> Result<Reply, Failed> {
+    let catalogue = Catalogue::new(global);
+    let all = catalogue.all()?;
     let rules = match &args.code {
-        None => all,
-        Some(code) => find(&all, code)?,
+        None => all.iter().collect(),
+        Some(code) => find(all, code)?,
     };
     let document = Document {
         schema: "layerwise/rules/1",
@@ -34,35 +43,16 @@ pub fn run(args: &RuleArgs, style: Style) -> Result<Reply, Failed> {
     Reply::of(style, Exit::Done, &document, show)
 }
 
-/// What a code means.
-pub fn of(code: &str) -> Option<Rule> {
-    catalogue().into_iter().find(|rule| rule.code == code)
-}
-
-/// The codes of every system.
-fn catalogue() -> Vec<Rule> {
-    let mut rules = docker::rules();
-    rules.extend(buildpacks::rules());
-    rules.extend(buildkit::rules());
-    rules.extend(stacker::rules());
-    rules
-}
-
 /// The rule with a code; for a name without the part before the slash, those
 /// of every system that has it.
-fn find(all: &[Rule], code: &str) -> Result<Vec<Rule>, Failed> {
-    let name = |rule: &Rule| {
-        rule.code
-            .split_once('/')
-            .map_or(rule.code, |(_, name)| name)
-    };
+fn find<'a>(all: &'a [Rule], code: &str) -> Result<Vec<&'a Rule>, Failed> {
     let called = |rule: &&Rule| rule.code == code || name(rule) == code;
-    let found: Vec<Rule> = all.iter().filter(called).copied().collect();
+    let found: Vec<&Rule> = all.iter().filter(called).collect();
     if !found.is_empty() {
         return Ok(found);
     }
     let distance = |rule: &&Rule| {
-        let whole = strsim::damerau_levenshtein(rule.code, code);
+        let whole = strsim::damerau_levenshtein(&rule.code, code);
         whole.min(strsim::damerau_levenshtein(name(rule), code))
     };
     // Words that share little with every code are no mistyped ones.
@@ -78,22 +68,32 @@ fn find(all: &[Rule], code: &str) -> Result<Vec<Rule>, Failed> {
     Err(Failed::new("not-found", message).about(code))
 }
 
-fn whole(page: &mut Page, document: &Document) {
+/// The code without its system.
+fn name(rule: &Rule) -> &str {
+    let name = rule.code.split_once('/').map(|(_, name)| name);
+    name.unwrap_or(&rule.code)
+}
+
+fn whole(page: &mut Page, document: &Document<'_>) {
     for rule in &document.rules {
-        page.line(rule.code);
+        page.line(&rule.code);
         page.rows(
             2,
             &[
-                ["meaning", rule.meaning],
-                ["example", rule.example],
-                ["advice", rule.advice],
-                ["section", rule.section],
+                ["meaning", &rule.meaning],
+                ["example", &rule.example],
+                ["advice", &rule.advice],
+                ["section", &rule.section],
             ],
         );
     }
 }
 
-fn list(page: &mut Page, document: &Document) {
-    let rows: Vec<[&str; 2]> = document.rules.iter().map(|r| [r.code, r.meaning]).collect();
+fn list(page: &mut Page, document: &Document<'_>) {
+    let rows: Vec<[&str; 2]> = document
+        .rules
+        .iter()
+        .map(|rule| [rule.code.as_str(), &rule.meaning])
+        .collect();
     page.rows(0, &rows);
 }
