@@ -237,7 +237,7 @@ fn decide(
 pub fn settle_data(mut decision: DataDecision, answer: &LayerAnswer) -> DataDecision {
     // Upstream's read error is one of opening a layer. A blob that ends early is
     // noticed later, when it is unpacked, and that fails.
-    let ends_early = answer.finding.code == Reason::LayerTruncated.as_str();
+    let ends_early = answer.finding.code == Reason::LayerTruncated;
     let reason = match (answer.outcome, decision.on_miss) {
         (Outcome::Done, _) => return decision,
         (Outcome::Failed, _) | (Outcome::Miss, OnMiss::Fail) => Reason::DataFailed,

@@ -239,7 +239,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
     /// The metadata of the image the name stood for, or of the one committed.
     pub fn metadata(&self) -> Retrieval {
         let (metadata, finding) = self.read_metadata();
-        if finding.code == Reason::ImageCorrupt.as_str() {
+        if finding.code == Reason::ImageCorrupt {
             let name = quoted(&self.name);
             let line = format!("Ignoring cache image {name} because it was corrupt");
             self.observer

@@ -211,15 +211,10 @@ impl Fault {
         if !self.causes.is_empty() {
             return self.causes.to_vec();
         }
-        let code = |problem: &Problem| {
-            Reason::ALL
-                .iter()
-                .copied()
-                .find(|code| code.as_str() == problem.code)
-        };
         let finding = self.error.problem().and_then(|problem| {
             Some(
-                Finding::new(code(problem)?, problem.subject.clone()).hint(problem.message.clone()),
+                Finding::new(Reason::of(&problem.code)?, problem.subject.clone())
+                    .hint(problem.message.clone()),
             )
         });
         finding.into_iter().collect()

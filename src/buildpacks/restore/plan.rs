@@ -124,7 +124,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
             limits: &self.session.limits,
         };
         let (metadata, finding) = read_label(text, document, subject, reading);
-        if finding.code == Reason::LabelMalformed.as_str() || finding.hint.is_some() {
+        if finding.code == Reason::LabelMalformed || finding.hint.is_some() {
             self.plan.notes.push(finding);
         }
         metadata
@@ -133,10 +133,11 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
     /// Why the cache metadata is what it is, as far as it is known.
     fn retrieval(&mut self, request: &RestoreRequest) -> String {
         let subject = crate::buildpacks::CACHE_LABEL;
-        let malformed =
-            self.plan.notes.iter().any(|note| {
-                note.subject == subject && note.code == Reason::LabelMalformed.as_str()
-            });
+        let malformed = self
+            .plan
+            .notes
+            .iter()
+            .any(|note| note.subject == subject && note.code == Reason::LabelMalformed);
         let code = if request.cache.is_none() {
             Reason::CacheNotProvided.as_str()
         } else if malformed {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use layerwise::buildpacks::{
-    ApiVersion, Commit, ExportStep, LayerAnswer, Outcome, Treatment, platform_api,
+    ApiVersion, Commit, ExportStep, LayerAnswer, Outcome, Reason, Treatment, platform_api,
 };
 use layerwise::semantics::Semantics;
 use layerwise_host::Imports;
@@ -166,9 +166,9 @@ pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Fa
 
 /// Whether a layer that should be in the cache is not.
 fn lost(step: &ExportStep) -> bool {
-    let nothing = ["not-cached-flag", "not-cached-no-contents"];
-    let code = step.finding.code.trim_start_matches("buildpacks/");
-    step.treatment == Treatment::LeaveOut && !nothing.contains(&code)
+    let nothing = [Reason::NotCachedFlag, Reason::NotCachedNoContents];
+    step.treatment == Treatment::LeaveOut
+        && !nothing.iter().any(|reason| step.finding.code == *reason)
 }
 
 /// Who owns what is in layers: as an argument says, or the lifecycle's variable.
