@@ -20,6 +20,7 @@ mod decode;
 mod export;
 mod image;
 mod label;
+mod layer_file;
 mod metadata;
 mod names;
 mod quote;
@@ -44,13 +45,15 @@ pub use image::{
     LayerState, Outcome, State, WantedLayer, Written,
 };
 pub use label::Retrieval;
+pub use layer_file::{FileFlags, buildpack_api, file_says_cached, layer_of_file};
+pub use metadata::Flags;
 pub use reason::Reason;
 pub use restore::{
     Decision, GroupElement, Origin, PlannedFile, RecordedSha, RestoreOptions, RestorePlan,
     RestorePolicy, RestoreRequest, Restorer, ShaStore,
 };
 pub use sbom::{SbomCopy, SbomPlan, SbomRequest, plan_sbom};
-pub use version::{ApiVersion, Rules, platform_api};
+pub use version::{ApiVersion, Rules, deletes_original, platform_api};
 
 /// The label that holds the metadata of a cache image.
 pub const CACHE_LABEL: &str = "io.buildpacks.lifecycle.cache.metadata";

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::decode::{Document, Reading};
 use super::image::{LayerAnswer, Outcome};
 use super::label::read_label;
+use super::layer_file::TYPES;
 use super::metadata::Layer;
 use super::names::{escape_id, join, refused_layer_name, reserved_layer_name};
 use super::reason::Reason;
@@ -17,10 +18,6 @@ use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
 use crate::prelude::*;
 use crate::semantics::Semantics;
-
-/// Below this Buildpack API a layer's own metadata file says whether it is kept
-/// in the cache.
-const CACHE_KNOWS: ApiVersion = ApiVersion::new(0, 6);
 
 /// A layer that is there: a directory or a metadata file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -178,7 +175,7 @@ fn decide(
     } else {
         OnMiss::Keep
     };
-    let candidate = if api < CACHE_KNOWS {
+    let candidate = if api < TYPES {
         layer.cached
     } else {
         cached.is_some_and(|cached| cached.flags.cache)

@@ -10,6 +10,7 @@ use super::{
 use super::{directories, lines};
 use crate::buildpacks::decode::{Document, Reading};
 use crate::buildpacks::label::read_label;
+use crate::buildpacks::layer_file::TYPES;
 use crate::buildpacks::metadata::{Buildpack, Layer, Metadata};
 use crate::buildpacks::names::{join, refused_layer_name, reserved_layer_name};
 use crate::buildpacks::reason::Reason;
@@ -23,9 +24,6 @@ use crate::prelude::*;
 
 /// From this Platform API on the cache stands in for an application image.
 const FALLBACK: ApiVersion = ApiVersion::new(0, 14);
-
-/// Below this Buildpack API the flags stand in the metadata file.
-const WITHOUT_FLAGS: ApiVersion = ApiVersion::new(0, 6);
 
 /// Decides everything; logs what upstream logs.
 ///
@@ -292,7 +290,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
         evidence: &mut Vec<Difference>,
     ) -> Result<Reason, Error> {
         let with_flags = match self.session.rules.flag_lines {
-            FlagLines::ByApi => element.api < WITHOUT_FLAGS,
+            FlagLines::ByApi => element.api < TYPES,
             FlagLines::Never => false,
         };
         let text = match toml::layer_file(layer, with_flags, self.style()) {

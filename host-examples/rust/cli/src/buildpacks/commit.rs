@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use layerwise::buildpacks::{
-    ApiVersion, Commit, ExportStep, LayerAnswer, Outcome, Reason, Treatment, platform_api,
+    Commit, ExportStep, LayerAnswer, Outcome, Reason, Treatment, deletes_original,
 };
 use layerwise::semantics::Semantics;
 use layerwise_host::Imports;
@@ -55,9 +55,6 @@ committed, 2 usage, 3 error.
 A descriptor is {"media_type", "digest", "size", "annotations"}, a finding {"code", "subject",
 "differences": [{"path", "have", "want"}], "hint", "cascade"}; `layerwise rule CODE` says what its
 code means. Errors are as in `layerwise docker lookup --help`."#;
-
-/// From this Platform API the lifecycle keeps old images.
-const KEEPS: ApiVersion = ApiVersion::new(0, 13);
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -195,9 +192,9 @@ fn open(
     let mut options = image_options(reference, &image.scope, &image.session, semantics)?;
     options.policy.delete_original = match &args.platform_api {
         None => args.delete_original,
-        Some(version) => platform_api(version, "commit")
-            .map(|version| version < KEEPS)
-            .map_err(|error| Failed::usage(error.to_string()))?,
+        Some(version) => {
+            deletes_original(version, "commit").map_err(|error| Failed::usage(error.to_string()))?
+        }
     };
     let settings = lend::options(&image.session.registry, bars)?.provider(packer.clone());
     let repositories = lend::repositories(settings)?;
