@@ -5,15 +5,15 @@ use serde::Serialize;
 
 use super::decode::{Document, Reading};
 use super::image::{LayerAnswer, Outcome};
-use super::label::read_label;
+use super::label::{CACHE_LABEL, read_label};
 use super::layer_file::TYPES;
+use super::limits::LIMITS;
 use super::metadata::Layer;
 use super::names::{escape_id, join, refused_layer_name, reserved_layer_name};
 use super::reason::Reason;
 use super::restore::GroupElement;
 use super::sbom::SBOM;
 use super::version::{ApiVersion, Rules, platform_api};
-use super::{CACHE_LABEL, LIMITS};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
 use crate::prelude::*;

@@ -4,7 +4,8 @@
 use serde::Serialize;
 
 use super::decode::{Document, Reading};
-use super::label::read_label;
+use super::label::{CACHE_LABEL, read_label};
+use super::limits::LIMITS;
 use super::metadata::{Buildpack, Flags, Layer, Metadata};
 use super::names::{escape_id, refused_layer_name, reserved_layer_name};
 use super::reason::Reason;
@@ -12,7 +13,6 @@ use super::restore::GroupElement;
 use super::sbom::SBOM;
 use super::value::Value;
 use super::version::{self, Rules};
-use super::{CACHE_LABEL, LIMITS};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
 use crate::go_json::Reader;

@@ -1,7 +1,7 @@
 //! What labels are read, and what of them is refused.
 
 use super::*;
-use crate::buildpacks::LIMITS;
+use crate::buildpacks::limits::LIMITS;
 use crate::limits::Limit;
 
 fn read(text: &str, strict: bool) -> Result<String, String> {

@@ -4,8 +4,10 @@
 
 use serde::Serialize;
 
+use super::document;
 use super::original::Original;
-use super::{CacheImage, LayerState, Staged, document, slice};
+use super::session::{CacheImage, LayerState, slice};
+use super::staged::Staged;
 use crate::buildpacks::metadata::Metadata;
 use crate::buildpacks::reason::Reason;
 use crate::error::{Error, Problem};

@@ -1,8 +1,8 @@
 //! What a name stands for: resolved once, then read by digest, each document
 //! hashed again (Buildpacks spec, section 4.1, threats T9 and T10).
 
-use super::Staged;
 use super::document::{Manifest, VOLUME, read_config, read_manifest};
+use super::staged::Staged;
 use crate::buildpacks::quote::quoted;
 use crate::buildpacks::reason::Reason;
 use crate::error::{Error, Problem};

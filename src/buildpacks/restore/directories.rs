@@ -1,7 +1,7 @@
 //! What is in the buildpacks' directories already (Buildpacks spec, section
 //! 5.2, step 3a): each can be listed, and a `store.toml` that stays is TOML.
 
-use super::Restorer;
+use super::context::Context;
 use super::group::Element;
 use crate::buildpacks::names::join;
 use crate::buildpacks::quote::quoted;
@@ -17,8 +17,8 @@ use crate::prelude::*;
 ///
 /// # Errors
 /// `buildpacks/directory-unreadable` or `buildpacks/store-toml-decode`.
-pub fn check<F: Filesystem, O: Observer>(
-    session: &Restorer<F, O>,
+pub fn check<F: Filesystem>(
+    session: &Context<F>,
     group: &[Element<'_>],
     replaced: &BTreeSet<String>,
     log: &dyn Observer,

@@ -1,7 +1,7 @@
 //! A plan's decisions as an explanation: root causes first, what follows from
 //! them after.
 
-use super::{Decision, RestorePlan};
+use super::decision::{Decision, RestorePlan};
 use crate::buildpacks::reason::Reason;
 use crate::error::Error;
 use crate::explain::{Difference, Explanation, Finding};

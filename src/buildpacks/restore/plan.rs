@@ -2,14 +2,14 @@
 //! layer is decided, and what would be written is collected (Buildpacks spec,
 //! section 5.2).
 
+use super::context::Context;
+use super::decision::{Decision, Origin, PlannedFile, RecordedSha, RestorePlan};
 use super::group::{self, Element};
+use super::request::{RestoreRequest, ShaStore};
 use super::table::{AppSide, decide_app, decide_cache, restores};
-use super::{
-    Decision, Origin, PlannedFile, RecordedSha, RestorePlan, RestoreRequest, Restorer, ShaStore,
-};
 use super::{directories, lines};
 use crate::buildpacks::decode::{Document, Reading};
-use crate::buildpacks::label::read_label;
+use crate::buildpacks::label::{APP_LABEL, CACHE_LABEL, read_label};
 use crate::buildpacks::layer_file::TYPES;
 use crate::buildpacks::metadata::{Buildpack, Layer, Metadata};
 use crate::buildpacks::names::{join, refused_layer_name, reserved_layer_name};
@@ -28,9 +28,9 @@ const FALLBACK: ApiVersion = ApiVersion::new(0, 14);
 /// Decides everything; logs what upstream logs.
 ///
 /// # Errors
-/// See [`Restorer::plan`].
-pub fn make<F: Filesystem, O: Observer>(
-    session: &Restorer<F, O>,
+/// See [`Restorer::plan`](super::Restorer::plan).
+pub fn make<F: Filesystem>(
+    session: &Context<F>,
     request: &RestoreRequest,
     log: &dyn Observer,
 ) -> Result<RestorePlan, Error> {
@@ -99,8 +99,8 @@ impl<'a> Sides<'a> {
     }
 }
 
-struct Maker<'a, F, O> {
-    session: &'a Restorer<F, O>,
+struct Maker<'a, F> {
+    session: &'a Context<F>,
     log: &'a dyn Observer,
     plan: RestorePlan,
     /// Where each path is in the plan's files.
@@ -110,11 +110,11 @@ struct Maker<'a, F, O> {
     output: u64,
 }
 
-impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
+impl<F: Filesystem> Maker<'_, F> {
     fn label(&mut self, text: Option<&str>, document: Document) -> Metadata {
         let subject = match document {
-            Document::App => crate::buildpacks::APP_LABEL,
-            Document::Cache | Document::Volume => crate::buildpacks::CACHE_LABEL,
+            Document::App => APP_LABEL,
+            Document::Cache | Document::Volume => CACHE_LABEL,
         };
         let reading = Reading {
             strict: self.session.rules.guarded,
@@ -130,7 +130,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
 
     /// Why the cache metadata is what it is, as far as it is known.
     fn retrieval(&mut self, request: &RestoreRequest) -> String {
-        let subject = crate::buildpacks::CACHE_LABEL;
+        let subject = CACHE_LABEL;
         let malformed = self
             .plan
             .notes
