@@ -174,7 +174,7 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
         let found = opened.find(reference)?;
         let cache = opened.import(&found, reference, &semantics)?;
         exporter.merge(&cache, None)?;
-        let (oldest, newest) = times(&cache, &semantics)?;
+        let (oldest, newest) = times(&cache)?;
         let manifest = found.manifest();
         from.push(From {
             cache: reference,
@@ -259,11 +259,8 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
 }
 
 /// When the results of a cache were made; unknown by the rules of 2020.
-fn times(cache: &Cache, semantics: &Semantics) -> Result<(String, String), Failed> {
-    if semantics.version.as_deref() == Some("0.8-dev") {
-        return Ok((String::new(), String::new()));
-    }
-    let numbers = cache.statistics()?;
+fn times(cache: &Cache) -> Result<(String, String), Failed> {
+    let numbers = cache.describe()?.statistics.unwrap_or_default();
     Ok((numbers.oldest, numbers.newest))
 }
 
