@@ -119,9 +119,9 @@ impl Http {
         })
     }
 
-    /// Makes a request once. Reading requests follow redirects; what proves who
-    /// is asking goes to the origin of the request only. Returns too whether the
-    /// response is from there.
+    /// Makes a request once. Reading requests follow redirects; credentials go
+    /// to the origin of the request only. Returns too whether the response is
+    /// from there.
     pub fn once(
         &self,
         request: &Request<'_>,
