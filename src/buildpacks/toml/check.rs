@@ -1,6 +1,15 @@
 //! Whether a text is TOML: syntax, and no name given twice (Buildpacks spec,
 //! section 5.2, step 3a). What upstream's parser allows is allowed: TOML 1.1,
 //! and in a few places more or less than that. Nothing recurses.
+//!
+//! A library would be shorter and was tried (the crate `toml` 1.2, without `std`, for
+//! reading only). It makes a component 41 KB larger than this check does. Of the
+//! documents in the tests below that upstream's parser takes it refuses six of 19:
+//! tables that a dotted key made before (`a.b = 1` and then `[a]`), lists that are
+//! extended, a backslash before closing quotes. It takes one of 44 that upstream refuses
+//! (`1e999`), and nests no deeper than 80 whatever the limit is. A refusal here ends a
+//! restore, so a stricter parser would stop builds that the lifecycle does not stop, in
+//! both readings.
 
 use core::fmt;
 

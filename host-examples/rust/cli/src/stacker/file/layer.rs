@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::around::Around;
 use super::bad::Bad;
+use super::node::{Item, Node};
 use super::words::{self, Unfinished};
-use super::yaml::{Item, Node};
 
 /// A layer.
 #[derive(Clone, Debug)]
