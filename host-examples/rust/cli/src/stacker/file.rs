@@ -10,6 +10,7 @@ mod layer;
 mod node;
 mod scalar;
 mod substitute;
+mod values;
 mod words;
 mod yaml;
 
