@@ -35,8 +35,8 @@ impl Program {
         Ok(Self(program))
     }
 
-    /// Builds the program for a test; none where that cannot be done, which is
-    /// printed.
+    /// Builds the program for a test; `None` where that cannot be done, which
+    /// is printed.
     ///
     /// # Panics
     /// When it cannot be built and `LAYERWISE_REQUIRE_LIVE` is 1.
