@@ -17,6 +17,7 @@ mod component;
 mod ordered;
 mod prelude;
 
+pub mod base64;
 pub mod buildkit;
 pub mod buildpacks;
 pub mod docker;
