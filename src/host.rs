@@ -74,6 +74,19 @@ impl Failure {
             message: message.into(),
         }
     }
+
+    /// The failure of an item for which the host returned nothing.
+    pub fn no_answer() -> Self {
+        Self::new(FailureCode::Other, "the host gave no answer for it")
+    }
+}
+
+/// The results of a batched call, exactly one for each item asked for: what the
+/// host left out is [`Failure::no_answer`], what it added is dropped.
+pub fn complete<T>(mut results: Vec<Result<T, Failure>>, asked: usize) -> Vec<Result<T, Failure>> {
+    results.truncate(asked);
+    results.resize_with(asked, || Err(Failure::no_answer()));
+    results
 }
 
 impl fmt::Display for Failure {

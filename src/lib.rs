@@ -1,12 +1,39 @@
 //! Decides what a container build may reuse, and says why.
 //!
-//! One folder a system, one file a decision. Data flows one way:
+//! One folder per system, one file per decision. Data flows one way:
 //! `component` (the WIT glue) → a system (`docker`, …) → the vocabulary
 //! (`oci`, `go_json`, `explain`) → the traits a host implements (`host`).
 //! No system uses another.
 //!
 //! The same code compiles natively (this library) and to the WebAssembly
 //! component that `wit/` describes.
+//!
+//! # The template of a system
+//!
+//! Every system has the same parts under the same names, so that whoever knows one
+//! finds their way in all of them:
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `<system>.rs` | the story of the folder, and what the system exports |
+//! | `SPEC.md` | the rules in words, cited by section from code, catalogue and vectors |
+//! | `reason.rs` | `Reason`: every code with its catalogue entry; `Finding`: [`explain::Finding`] with a `Reason` |
+//! | `options.rs` | `Options`: how a session is opened; `LIMITS`: its caps and their defaults; `Step` or what else a caller asks |
+//! | `version.rs` | `Rules`: what changed between upstream versions, as data; `Rules::of` a [`semantics::Semantics`] |
+//! | `session.rs` | the session: `open`, then the verbs (`lookup`, `plan`, `put`, `commit`, ...) |
+//! | one file per decision | named after what is decided |
+//! | `explain.rs` | the same decisions with their evidence |
+//! | `testing.rs` | single rules as functions, which only vector runners call |
+//!
+//! - A session owns its host: `Session<H: ImageStore>` has a field `host: H`, and `&H`
+//!   is a host, too. A host that has several parts is several type parameters.
+//! - `Reason` is what code compares and matches; its text is made at the boundary
+//!   (`component` and [`error::Problem`]) and nowhere read back.
+//! - Caps are asked for by the enum of their names, never by text.
+//! - Results of a batched import call go through [`host::complete`] (or
+//!   [`host::Failure::no_answer`]): a host that leaves out a result is an error of the
+//!   case `host`, in every system.
+//! - [`rules()`] lists the catalogue of all systems; a system has no such function.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 
@@ -31,3 +58,14 @@ pub mod oci;
 pub mod paths;
 pub mod semantics;
 pub mod stacker;
+
+/// What every code of every system means.
+pub fn rules() -> impl Iterator<Item = &'static explain::Rule> {
+    let systems = [
+        docker::Reason::RULES,
+        buildpacks::Reason::RULES,
+        buildkit::Reason::RULES,
+        stacker::Reason::RULES,
+    ];
+    systems.into_iter().flatten()
+}

@@ -45,4 +45,5 @@ pub use layer_type::LayerType;
 pub use miss::{Change, ChangeKind};
 pub use open::{Opened, Pruned, State};
 pub use put::{Effect, HostFacts, Renaming, Stored, Writing};
+pub use reason::Code as Reason;
 pub use session::{Answer, Outcome, Session};
