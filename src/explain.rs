@@ -42,8 +42,8 @@ impl Difference {
     }
 }
 
-/// One reason. Inside a system its code is that system's `Reason`; where systems
-/// meet, and outside, it is the text of the code.
+/// One reason. Inside a system its code is that system's `Reason`; what leaves the
+/// system has the text of the code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding<C = Cow<'static, str>> {
     /// A stable code, see [`Rule`].
@@ -91,10 +91,13 @@ impl<C> Finding<C> {
         self
     }
 
-    /// The same finding with another form of its code.
-    pub fn map<D>(self, code: impl FnOnce(C) -> D) -> Finding<D> {
+    /// The same finding as it leaves its system, with the text of its code.
+    pub fn text(self) -> Finding
+    where
+        C: Into<Cow<'static, str>>,
+    {
         Finding {
-            code: code(self.code),
+            code: self.code.into(),
             subject: self.subject,
             differences: self.differences,
             hint: self.hint,
@@ -114,6 +117,18 @@ pub struct Explanation<C = Cow<'static, str>> {
     pub nearest: Option<Finding<C>>,
     /// How many candidates were looked at.
     pub considered: u64,
+}
+
+impl<C: Into<Cow<'static, str>>> Explanation<C> {
+    /// The same explanation as it leaves its system.
+    pub fn text(self) -> Explanation {
+        Explanation {
+            summary: self.summary.text(),
+            findings: self.findings.into_iter().map(Finding::text).collect(),
+            nearest: self.nearest.map(Finding::text),
+            considered: self.considered,
+        }
+    }
 }
 
 /// What a code means.
@@ -190,12 +205,6 @@ macro_rules! catalogue {
             fn from_str(code: &str) -> Result<Self, Self::Err> {
                 let known = Self::ALL.iter().find(|known| known.as_str() == code);
                 known.copied().ok_or($crate::explain::UnknownCode)
-            }
-        }
-
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
             }
         }
 

@@ -1,15 +1,14 @@
 //! History entries: their equality, and what a source's history says about a
 //! parent, a command and a layer (Moby spec, sections 5.2 to 5.5).
 
-use super::reason::Reason;
+use super::reason::{Finding, Reason};
 use super::version::Rules;
-use crate::explain::{Difference, Finding};
+use crate::explain::Difference;
 use crate::go_json::{Timestamp, Writer, Zone, object};
 use crate::prelude::*;
 
 /// One entry of an image's history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-
 pub struct Entry {
     pub created: Option<Timestamp>,
     pub created_by: String,

@@ -1,7 +1,6 @@
 //! `layerwise rule`: what a code means.
 
 use layerwise::explain::Rule;
-use layerwise::{buildkit, buildpacks, docker, stacker};
 use serde::Serialize;
 
 use super::args::RuleArgs;
@@ -41,11 +40,7 @@ pub fn of(code: &str) -> Option<Rule> {
 
 /// The codes of every system.
 fn catalogue() -> Vec<Rule> {
-    let mut rules = docker::rules();
-    rules.extend(buildpacks::rules());
-    rules.extend(buildkit::rules());
-    rules.extend(stacker::rules());
-    rules
+    layerwise::rules().copied().collect()
 }
 
 /// The rule with a code; for a name without the part before the slash, those

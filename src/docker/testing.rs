@@ -1,24 +1,21 @@
-//! The predicates by themselves, for callers that have documents and no store.
+//! Single rules as functions that only vector runners call.
 
-use super::Comparison;
-use super::compare::{Labels, compare};
-use super::decide::{Match, newest as newest_match};
-use super::history::{Chain, Entry, command_mismatch, joined, parent_mismatch};
-use super::image::ImageDocument;
-use super::platform::{Matcher, normalize};
+use super::compare::{Comparison, compare};
+use super::config::list;
+use super::history::{Entry, command_mismatch, joined};
+use super::key::Labels;
+use super::local::Match;
+use super::platform::Matcher;
+use super::read::{DEPTH, invalid, read_config, read_image};
 use super::reason::Reason;
-use super::session::read_config;
 use super::source::{EntryLayer, Source};
-use super::version::{Order, Rules};
+use super::version::Rules;
 use crate::error::{Error, Problem};
-use crate::explain::{Difference, Finding, Rule};
+use crate::explain::{Difference, Finding};
 use crate::go_json::{Timestamp, Writer, from_str};
 use crate::oci::Platform;
 use crate::prelude::*;
 use crate::semantics::Semantics;
-
-/// How deep Go reads; these functions have no options that could limit it.
-const DEPTH: u32 = 10_000;
 
 /// Compares an image's container config with a requested one (5.1).
 ///
@@ -69,38 +66,6 @@ pub fn match_platforms(
         .collect())
 }
 
-/// The normal form of a platform (6.1); an empty `host_os` means `linux`.
-pub fn normalize_platform(platform: &Platform, host_os: &str) -> Platform {
-    let host_os = if host_os.is_empty() { "linux" } else { host_os };
-    normalize(platform, host_os)
-}
-
-/// What speaks first against an image continuing a parent (5.3).
-///
-/// # Errors
-/// `invalid` for a text that is not an image document.
-pub fn compare_parent(
-    document: &str,
-    parent: Option<&str>,
-    semantics: &Semantics,
-) -> Result<Option<Finding>, Error> {
-    let rules = Rules::of(semantics)?;
-    let image = Partial::read(document, &rules)?;
-    let parent = parent.map(|text| Partial::read(text, &rules)).transpose()?;
-    if parent
-        .as_ref()
-        .is_some_and(|parent| image.lacks_layers(parent))
-    {
-        return Err(invalid(
-            "compare parent",
-            "document",
-            "member \"rootfs\" is missing".to_owned(),
-        ));
-    }
-    let parent = parent.as_ref().map(Partial::chain);
-    Ok(parent_mismatch("image", image.chain(), parent))
-}
-
 /// What differs between a history entry and the command of a config (5.2).
 ///
 /// # Errors
@@ -120,9 +85,9 @@ pub fn compare_command(
             "no config to compare with",
         ))
     })?;
-    let want = joined(super::config::list(&config.cmd));
+    let want = joined(list(&config.cmd));
     let differs = entry.created_by != want;
-    Ok(differs.then(|| command_mismatch("entry", 0, &entry, &want)))
+    Ok(differs.then(|| command_mismatch("entry", 0, &entry, &want).text()))
 }
 
 /// The fields in which two history entries differ (5.4).
@@ -175,7 +140,7 @@ pub fn newest(created: &[Option<String>], semantics: &Semantics) -> Result<Optio
             });
         }
     }
-    Ok(newest_match(&matches, semantics.is_guarded()).and_then(|m| m.id.parse().ok()))
+    Ok(super::local::newest(&matches, semantics.is_guarded()).and_then(|m| m.id.parse().ok()))
 }
 
 /// Reads a time stamp as Go does (1.4).
@@ -198,91 +163,10 @@ pub fn encode_config(text: &str, semantics: &Semantics) -> Result<String, Error>
     Ok(writer.finish())
 }
 
-/// An image document, read and written as Go does (1.1 to 1.5).
-///
-/// # Errors
-/// `invalid` for a text that is not an image document, `corrupt` when a time in
-/// it cannot be written.
-pub fn encode_image(text: &str, order: Order, semantics: &Semantics) -> Result<String, Error> {
-    let rules = Rules::of(semantics)?;
-    let image = read_image(text, &rules)?;
-    image.write(&rules, order).ok_or_else(|| {
-        Error::Corrupt(Problem::new(
-            Reason::TimeNotEncodable,
-            "write image",
-            "document",
-            "a time has an offset of a day or more, which cannot be written",
-        ))
-    })
-}
-
-/// What each code of the `docker` interface means.
-pub fn rules() -> Vec<Rule> {
-    Reason::ALL.iter().map(|reason| reason.rule()).collect()
-}
-
-/// An image document that may lack `rootfs`.
-struct Partial {
-    history: Vec<Entry>,
-    diff_ids: Option<Vec<String>>,
-}
-
-impl Partial {
-    fn read(text: &str, rules: &Rules) -> Result<Self, Error> {
-        let image = ImageDocument::read_partial(text, rules, DEPTH)
-            .map_err(|error| invalid("read image", "document", error.to_string()))?;
-        Ok(Self {
-            history: image.history.unwrap_or_default().into_vec(),
-            diff_ids: image.rootfs.map(|rootfs| rootfs.diff_ids.into_vec()),
-        })
-    }
-
-    fn chain(&self) -> Chain<'_> {
-        Chain {
-            history: &self.history,
-            diff_ids: self.diff_ids.as_deref().unwrap_or_default(),
-        }
-    }
-
-    /// Whether the answer depends on layers that are not given: the counts of
-    /// the histories are compared before (5.3).
-    fn lacks_layers(&self, parent: &Self) -> bool {
-        if self.history.is_empty() {
-            return false;
-        }
-        if parent.history.is_empty() {
-            return match &parent.diff_ids {
-                None => true,
-                Some(list) => !list.is_empty() && self.diff_ids.is_none(),
-            };
-        }
-        parent.history.len() < self.history.len()
-            && (self.diff_ids.is_none() || parent.diff_ids.is_none())
-    }
-}
-
-/// An image document, read as the version does.
-///
-/// # Errors
-/// `invalid` for a text that is not one.
-pub fn read_image(text: &str, rules: &Rules) -> Result<ImageDocument, Error> {
-    ImageDocument::read(text, rules, DEPTH)
-        .map_err(|error| invalid("read image", "document", error.to_string()))
-}
-
 fn read_entry(text: &str) -> Result<Entry, Error> {
     from_str(text, DEPTH).map_err(|error| invalid("read history entry", "entry", error.to_string()))
 }
 
 fn read_time(text: &str) -> Result<Timestamp, Error> {
-    Timestamp::parse(text).ok_or_else(|| invalid("read time", text, "not a time stamp".to_owned()))
-}
-
-fn invalid(operation: &str, subject: &str, message: String) -> Error {
-    Error::Invalid(Problem::new(
-        Reason::InvalidArgument,
-        operation,
-        subject,
-        message,
-    ))
+    Timestamp::parse(text).ok_or_else(|| invalid("read time", text, "not a time stamp"))
 }
