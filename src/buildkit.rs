@@ -1,63 +1,33 @@
 //! BuildKit's remote cache: exporting one byte for byte, and reading, verifying
 //! and explaining one (BuildKit spec).
 //!
-//! An [`Exporter`] takes records in and writes a cache out. `graph` holds them,
-//! `add` merges them by the newest rules and `seed` by those of 2020; `web` and
-//! `layout` put them into the order of the config, `config` and `manifest` write
-//! the two documents, `plan` decides what would be written, `push` writes it.
+//! The folders are in the order of the work, and none uses a later one:
 //!
-//! A [`Cache`] is the way back. `open` finds the config behind a manifest (or
-//! `inline` the caches inside images), `parse` and `stack` make records and layer
-//! chains of it, `ids` names them, `explain` answers what a solver asks and says
-//! why there was no answer, `diff` says what changed between two caches.
-//!
-//! [`verify()`] says everything that is wrong with a cache: `check` goes through one
-//! config, with `lint` for its text, `layering` and `listing` for its layers,
-//! `records` and `verdict` for its records, `shape` for who wrote it and who can read
-//! it; `layers` is what the repository has.
-//!
-//! Everything is numbered: records, texts, descriptors and chains of layers, so
-//! that a hundred thousand of them fit and nothing recurses.
+//! * `documents` has the documents of a cache as they are written: manifest, config,
+//!   descriptors.
+//! * `records` has the records with their links and the layer chains of their
+//!   results: `graph` holds them, `add` merges them by the newest rules and
+//!   `rules_2020` by those of 2020.
+//! * `export` takes records in and writes a cache out ([`Exporter`]): `layout` puts
+//!   them into the order of the config, `plan` decides what would be written, `push`
+//!   writes it.
+//! * `read` is the way back ([`Cache`]): `open` finds the config behind a manifest (or
+//!   `inline` the caches inside images), `parse` and `stack` make records and layer
+//!   chains of it.
+//! * `explain` says what a lookup finds and why it finds nothing, what changed between
+//!   two caches ([`compare`]), and everything that is wrong with one ([`inspect`]).
 
-mod add;
-mod blobs;
-mod cache;
-mod check;
-mod config;
-mod dense;
-mod descriptor;
-mod diff;
+mod documents;
 mod explain;
 mod export;
-mod graph;
-mod ids;
-mod inline;
-mod layering;
-mod layers;
-mod layout;
-mod lint;
-mod listing;
-mod manifest;
-mod media;
-mod open;
 mod options;
-mod pairing;
-mod parse;
-mod plan;
-mod push;
+mod read;
 mod reason;
-mod record;
 mod records;
-mod seed;
 mod severity;
-mod shape;
-mod source;
-mod stack;
-mod text;
-mod verdict;
-mod verify;
-mod web;
-mod xxh64;
+
+#[doc = include_str!("buildkit/SPEC.md")]
+pub mod spec {}
 
 #[cfg(test)]
 mod tests;
@@ -66,21 +36,21 @@ use crate::explain::Rule;
 use crate::limits::Limits;
 use crate::prelude::*;
 
-pub use cache::{Cache, Connection, Offer, Statistics};
-pub use diff::compare;
-pub use explain::Query;
-pub use export::{Added, Exporter};
-pub use layers::Evidence;
-pub use open::{detect, open, open_any_size};
+pub use explain::diff::compare;
+pub use explain::layers::Evidence;
+pub use explain::lookup::Query;
+pub use explain::verdict::{Standing, Summary, Verdict, VerdictLink};
+pub use explain::verify::{Report, inspect};
+pub use export::exporter::{Added, Exporter};
+pub use export::plan::{Effect, Plan};
+pub use export::push::Pushed;
+pub use export::record::{Alternative, Outcome, Record};
 pub use options::{Options, Policy, attributes};
-pub use parse::parse;
-pub use plan::{Effect, Plan};
-pub use push::Pushed;
+pub use read::cache::{Cache, Connection, Contents, Description, Offer, Statistics};
+pub use read::input::{Input, ReadOptions};
+pub use read::open::{detect, read};
 pub use reason::Reason;
-pub use record::{Alternative, Outcome, Record};
 pub use severity::{Severity, severity};
-pub use verdict::{Standing, Verdict, VerdictLink};
-pub use verify::{Report, inspect, verify};
 
 /// What readers accept of a config or manifest, in bytes.
 pub const IMPORT_LIMIT: u64 = 1_048_576;
@@ -104,7 +74,7 @@ const CAPS: Caps = Limits::new([
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Docker's list, as written in 2020.
-    Seed,
+    List2020,
     /// Docker's list.
     List,
     /// OCI's index.
@@ -117,9 +87,9 @@ impl Form {
     /// Its media type.
     const fn media_type(self) -> &'static str {
         match self {
-            Self::Seed | Self::List => media::DOCKER_LIST,
-            Self::Index => media::OCI_INDEX,
-            Self::Image => media::OCI_MANIFEST,
+            Self::List2020 | Self::List => documents::media::DOCKER_LIST,
+            Self::Index => documents::media::OCI_INDEX,
+            Self::Image => documents::media::OCI_MANIFEST,
         }
     }
 }

@@ -30,6 +30,9 @@ mod toml;
 mod value;
 mod version;
 
+#[doc = include_str!("buildpacks/SPEC.md")]
+pub mod spec {}
+
 use crate::limits::Limits;
 
 pub use data::{Action, DataDecision, DataRequest, OnMiss, Present, plan_data, settle_data};
@@ -59,7 +62,8 @@ pub const APP_LABEL: &str = "io.buildpacks.lifecycle.metadata";
 /// the layers directory.
 pub const CACHE_SBOM: [&str; 2] = ["sbom", "cache"];
 
-/// The caps of the `buildpacks` interface and their defaults (section 2.5).
+/// The caps of the `buildpacks` interface and their defaults (Buildpacks spec,
+/// section 2.5).
 pub const LIMITS: Limits<8> = Limits::new([
     ("label-bytes", 4 << 20),
     ("depth", 128),

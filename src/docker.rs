@@ -1,7 +1,8 @@
 //! Docker's classic builder image cache: does an image exist that is the result
-//! of this step? (Moby spec)
+//! of this step? (Docker spec)
 //!
-//! `decide` is the lookup, one step after the other as section 4 tells it: `local`
+//! `decide` is the lookup, one step after the other as the Docker spec,
+//! section 4, tells it: `local`
 //! judges the children of the parent, `candidate` the sources, and a `trace` is told
 //! every verdict. They stand on `store` (what is known of the host's images, with
 //! `listing` for children and `dry_run` for changes that are not made), on the
@@ -43,6 +44,9 @@ pub mod testing;
 mod text;
 mod trace;
 mod version;
+
+#[doc = include_str!("docker/SPEC.md")]
+pub mod spec {}
 
 pub use answer::{Answer, Creation, Effect, Link, Outcome};
 pub use compare::Comparison;

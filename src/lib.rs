@@ -53,10 +53,12 @@ pub mod go_json;
 pub mod hashstructure;
 pub mod host;
 pub mod limits;
+pub mod manual;
 pub mod mtree;
 pub mod oci;
 pub mod paths;
 pub mod semantics;
+pub mod spec;
 pub mod stacker;
 
 /// What every code of every system means.

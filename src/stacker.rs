@@ -35,6 +35,9 @@ mod sources;
 mod value;
 mod verify;
 
+#[doc = include_str!("stacker/SPEC.md")]
+pub mod spec {}
+
 pub use config::{Build, Epoch, LayerDefinition, Options, Places, Reading, Semantics};
 pub use disk::FileHash;
 pub use functions::{

@@ -12,7 +12,7 @@ const NEWEST: &str = "0.33";
 /// The rules since 0.25, whose importers may lose links.
 const LOSING: &str = "0.32";
 /// The rules of 2020-10-22, between 0.7 and 0.8.
-const SEED: &str = "0.8-dev";
+const OF_2020: &str = "0.8-dev";
 
 /// Choices of the opener; none are set by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,9 +59,9 @@ impl Default for Options {
 
 impl Options {
     /// The form of the manifest; none where the options do not go together.
-    pub(super) fn form(&self, era: Era) -> Option<Form> {
+    pub(crate) fn form(&self, era: Era) -> Option<Form> {
         match (era, self.oci, self.image) {
-            (Era::Seed, ..) => Some(Form::Seed),
+            (Era::Rules2020, ..) => Some(Form::List2020),
             (Era::Newest, false, false) => Some(Form::List),
             (Era::Newest, true, false) => Some(Form::Index),
             (Era::Newest, true, true) => Some(Form::Image),
@@ -72,8 +72,8 @@ impl Options {
 
 /// Which rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Era {
-    Seed,
+pub(crate) enum Era {
+    Rules2020,
     Newest,
 }
 
@@ -81,15 +81,15 @@ pub(super) enum Era {
 ///
 /// # Errors
 /// `unsupported` for a version that is not listed.
-pub(super) fn era(semantics: &Semantics, operation: &str) -> Result<Era, Error> {
+pub(crate) fn era(semantics: &Semantics, operation: &str) -> Result<Era, Error> {
     match semantics.version.as_deref() {
         None | Some(NEWEST | LOSING) => Ok(Era::Newest),
-        Some(SEED) => Ok(Era::Seed),
+        Some(OF_2020) => Ok(Era::Rules2020),
         Some(other) => Err(Error::Unsupported(Problem::new(
             Reason::UnknownVersion,
             operation,
             other,
-            format!("no such version; known are {NEWEST}, {LOSING} and {SEED}"),
+            format!("no such version; known are {NEWEST}, {LOSING} and {OF_2020}"),
         ))),
     }
 }
@@ -97,7 +97,7 @@ pub(super) fn era(semantics: &Semantics, operation: &str) -> Result<Era, Error> 
 /// Whether importers of a version may lose links. In which order they store
 /// records changes from run to run, so that no reading can repeat it: every link
 /// is kept, and what may be lost is said.
-pub(super) fn loses_links(semantics: &Semantics) -> bool {
+pub(crate) fn loses_links(semantics: &Semantics) -> bool {
     semantics.version.as_deref() == Some(LOSING)
 }
 
@@ -105,13 +105,14 @@ pub(super) fn loses_links(semantics: &Semantics) -> bool {
 ///
 /// # Errors
 /// `invalid` for a name that is not listed.
-pub(super) fn caps(limits: &[(String, u64)]) -> Result<Caps, Error> {
+pub(crate) fn caps(limits: &[(String, u64)]) -> Result<Caps, Error> {
     CAPS.with(limits)
 }
 
 /// The form a user asks for with the attributes `oci-mediatypes` and
 /// `image-manifest`: whether media types are OCI's, and whether an image
-/// manifest is written (spec section 6.6). Other attributes are passed over.
+/// manifest is written (BuildKit spec, section 6.6). Other attributes are
+/// passed over.
 ///
 /// # Errors
 /// `invalid` for a value that is not a bool.

@@ -1,120 +1,15 @@
-//! Findings about the records of a config, and about what becomes of them when
-//! they are imported.
+//! Records, the links between them, and the layer chains of their results.
+//!
+//! Everything is numbered: records, texts, descriptors and chains of layers, so
+//! that a hundred thousand of them fit and nothing recurses.
 
-use super::add::RANDOM;
-use super::cache::Cache;
-use super::config::RawRecord;
-use super::dense::number;
-use super::graph::Link;
-use super::layering::{Layering, Results};
-use super::reason::{Reason, Sheet};
-use super::verdict::{Reach, links};
-use super::web::Web;
-use crate::explain::{Difference, Finding};
-use crate::oci::Digest;
-use crate::prelude::*;
-
-/// What is odd about records as they are written.
-pub(super) fn check(reach: &Reach<'_>, layers: &Layering<'_>, sheet: &mut Sheet) {
-    let records = reach.records;
-    let mut web = Web::default();
-    for (at, record) in records.iter().enumerate() {
-        let mut known = Vec::new();
-        for (input, link) in links(record) {
-            let source = usize::try_from(link.link).ok();
-            let Some((source, there)) = source.and_then(|s| Some((s, records.get(s)?))) else {
-                sheet.push(input_finding(Reason::DanglingLink, at, input, link.link));
-                continue;
-            };
-            if there.digest.starts_with(RANDOM) {
-                sheet.push(input_finding(Reason::RandomLink, at, input, link.link));
-            }
-            known.push(Link {
-                input: number(input),
-                source: number(source),
-                selector: 0,
-            });
-        }
-        web.push(0, number(record.inputs.len()), known);
-        inputs(at, record, sheet);
-        if record.digest.starts_with(RANDOM) {
-            sheet.push(record_finding(Reason::RandomRecord, at, record));
-        } else if record.digest.parse::<Digest>().is_err() {
-            sheet.push(record_finding(Reason::OddDigest, at, record));
-        }
-        // A result that is broken is said where its layer is.
-        if layers.results(record) == Results::None {
-            let used = reach.used.get(at).copied().unwrap_or(false);
-            let place = if used { "inner" } else { "leaf" };
-            let finding = record_finding(Reason::RecordWithoutResult, at, record);
-            sheet.push(finding.with([Difference::fact("place", place)]));
-        }
-        let reached = reach.reached.get(at).copied().unwrap_or(false);
-        if !reached && !record.digest.starts_with(RANDOM) {
-            sheet.push(record_finding(Reason::UnreachableRecord, at, record));
-        }
-    }
-    let all: Vec<u32> = (0..number(records.len())).collect();
-    for (record, link) in web.walk(&all).1 {
-        let facts = [Difference::fact("link", link.source)];
-        let subject = format!("records[{record}].inputs[{}]", link.input);
-        sheet.push(Finding::new(Reason::RecordCycle, subject).with(facts));
-    }
-}
-
-fn inputs(at: usize, record: &RawRecord<false>, sheet: &mut Sheet) {
-    for (input, links) in record.inputs.iter().enumerate() {
-        let code = match links {
-            None => Reason::NullInput,
-            Some(links) if links.is_empty() => Reason::EmptyInput,
-            Some(_) => continue,
-        };
-        let subject = format!("records[{at}].inputs[{input}]");
-        sheet.push(Finding::new(code, subject));
-    }
-}
-
-/// What importing a config did to its records.
-pub(super) fn merged(cache: &Cache, records: &[RawRecord<false>], sheet: &mut Sheet) {
-    let Ok(graph) = cache.graph("verify") else {
-        return;
-    };
-    let mut first: BTreeMap<u32, usize> = BTreeMap::new();
-    for (at, handle) in cache.handles.iter().enumerate() {
-        let Some(record) = handle.and_then(|handle| graph.resolve(handle)) else {
-            continue;
-        };
-        let Some(other) = first.get(&record).copied() else {
-            first.insert(record, at);
-            continue;
-        };
-        let (Some(here), Some(there)) = (records.get(at), records.get(other)) else {
-            continue;
-        };
-        let same = [Difference::fact("same as", format!("records[{other}]"))];
-        let code = if here.inputs.len() == there.inputs.len() {
-            Reason::DuplicateRecord
-        } else {
-            Reason::ArityMismatch
-        };
-        sheet.push(record_finding(code, at, here).with(same));
-    }
-    super::plan::notes(graph, sheet);
-    for (a, b) in &cache.names.clashes {
-        let digests = [a, b].map(|record| {
-            let digest = graph.texts.get(graph.entry(*record).digest);
-            Difference::fact("digest", digest)
-        });
-        let name = cache.names.text(graph, *a);
-        sheet.push(Finding::new(Reason::DuplicateId, name).with(digests));
-    }
-}
-
-fn record_finding(code: Reason, at: usize, record: &RawRecord<false>) -> Finding {
-    Finding::new(code, format!("records[{at}]")).with([Difference::fact("digest", &record.digest)])
-}
-
-fn input_finding(code: Reason, at: usize, input: usize, link: i64) -> Finding {
-    Finding::new(code, format!("records[{at}].inputs[{input}]"))
-        .with([Difference::fact("link", link)])
-}
+pub mod add;
+pub mod blobs;
+pub mod graph;
+pub mod index_vec;
+pub mod interner;
+pub mod names;
+pub mod rules_2020;
+pub mod source;
+pub mod web;
+mod xxh64;

@@ -1,6 +1,6 @@
-//! The bytes of a layer made from a directory (section 7): headers as Go's
-//! `archive/tar` writes them for the lifecycle. A byte that differs is another
-//! diff id, and the lifecycle then drops the layer.
+//! The bytes of a layer made from a directory (Buildpacks spec, section 7):
+//! headers as Go's `archive/tar` writes them for the lifecycle. A byte that
+//! differs is another diff id, and the lifecycle then drops the layer.
 //!
 //! A header is ustar where everything fits: names of up to 100 bytes, or longer
 //! ones that can be split, all ASCII. Else it is PAX: what does not fit is a
@@ -76,7 +76,7 @@ impl Entry<'_> {
         out
     }
 
-    /// Its name for a header without records, as prefix and rest; none where
+    /// Its name for a header without records, as prefix and rest; `None` where
     /// something does not fit.
     fn plain_name(&self) -> Option<(&[u8], &[u8])> {
         let numbers = self.size() <= LARGEST_SIZE && self.user.max(self.group) <= LARGEST_ID;

@@ -1,5 +1,5 @@
-//! Restoring layer data (section 7): which layers are taken from the cache and
-//! which are removed, after the metadata was restored.
+//! Restoring layer data (Buildpacks spec, section 7): which layers are taken
+//! from the cache and which are removed, after the metadata was restored.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Reading the text of a label (sections 2.4 and 2.5).
+//! Reading the text of a label (Buildpacks spec, sections 2.4 and 2.5).
 //!
 //! The guarded reading wants exact member names, each at most once, and no lone
 //! surrogates (D7 to D9). The compatible one does as Go's decoder: names match

@@ -1,5 +1,5 @@
-//! Writing the cache (section 7): which layers of a finished build are reused or
-//! added, and the metadata that goes with them.
+//! Writing the cache (Buildpacks spec, section 7): which layers of a finished
+//! build are reused or added, and the metadata that goes with them.
 
 use serde::Serialize;
 

@@ -1,13 +1,13 @@
-//! The cache image (sections 3 and 4): an ordinary image under one mutable tag,
-//! rebuilt from nothing on every commit.
+//! The cache image (Buildpacks spec, sections 3 and 4): an ordinary image under
+//! one mutable tag, rebuilt from nothing on every commit.
 //!
 //! `document` builds the image's documents and reads those of an older one,
 //! `original` finds out what the name stands for, `layers` answers for single
 //! layers, `commit` replaces the image. This file is the session.
 //!
-//! A volume cache (section 10) is the same session over another kind of place: a
-//! name that stands for metadata alone, beside layers that are plain tar files
-//! under their diff ids.
+//! A volume cache (Buildpacks spec, section 10) is the same session over another
+//! kind of place: a name that stands for metadata alone, beside layers that are
+//! plain tar files under their diff ids.
 
 mod commit;
 mod document;

@@ -1,5 +1,6 @@
 //! What reading a label gives: its metadata, or the empty one and the reason
-//! (section 2.4, deviation D12). A bad label is a miss, never an error.
+//! (Buildpacks spec, section 2.4, deviation D12). A bad label is a miss, never
+//! an error.
 
 use serde::Serialize;
 

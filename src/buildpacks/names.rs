@@ -1,6 +1,6 @@
-//! Names that become parts of paths: layer names and buildpack ids (sections
-//! 5.1 and 8, threat T11). They come from image labels, that is, from whoever
-//! can write to a tag.
+//! Names that become parts of paths: layer names and buildpack ids (Buildpacks
+//! spec, sections 5.1 and 8, threat T11). They come from image labels, that is,
+//! from whoever can write to a tag.
 
 use super::reason::Reason;
 use crate::error::{Error, Problem};

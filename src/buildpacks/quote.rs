@@ -1,5 +1,5 @@
 //! Text in quotes as Go's `%q` prints it, for the lines upstream logs
-//! (sections 4.2 and 5.7).
+//! (Buildpacks spec, sections 4.2 and 5.7).
 
 use core::fmt::Write as _;
 

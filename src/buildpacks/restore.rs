@@ -1,5 +1,6 @@
-//! The layer metadata restorer (section 5): which metadata files a build finds
-//! again, taken from the application image and from the cache.
+//! The layer metadata restorer (Buildpacks spec, section 5): which metadata
+//! files a build finds again, taken from the application image and from the
+//! cache.
 //!
 //! `group` and `directories` check what is given and what is there, `table` is
 //! the decision about one layer, `plan` walks over a group and collects decisions
@@ -27,7 +28,7 @@ use crate::limits::Limits;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
-/// Where the shas of restored layers are kept (section 5.5).
+/// Where the shas of restored layers are kept (Buildpacks spec, section 5.5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ShaStore {
     /// In this session.

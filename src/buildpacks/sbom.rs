@@ -1,6 +1,6 @@
-//! SBOM files of layers (section 7): after the SBOM layer of the cache was
-//! retrieved, each file goes beside the layer it is about. Those of the last
-//! application image are in the layers directory before.
+//! SBOM files of layers (Buildpacks spec, section 7): after the SBOM layer of
+//! the cache was retrieved, each file goes beside the layer it is about. Those
+//! of the last application image are in the layers directory before.
 
 use serde::Serialize;
 

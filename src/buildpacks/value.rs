@@ -1,5 +1,6 @@
 //! A JSON value inside a label, kept flat so that neither reading, writing nor
-//! dropping it recurses, however deep it is nested (section 2.3).
+//! dropping it recurses, however deep it is nested (Buildpacks spec, section
+//! 2.3).
 
 use crate::go_json::{Error, ErrorKind, Reader, Shape, Writer, write_float};
 use crate::prelude::*;

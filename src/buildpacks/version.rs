@@ -1,5 +1,5 @@
 //! The rules that changed between versions of the lifecycle, as data, and the
-//! versions of its APIs (sections 0, 1, 6 and 9).
+//! versions of its APIs (Buildpacks spec, sections 0, 1, 6 and 9).
 
 use core::fmt;
 use core::str::FromStr;
@@ -9,7 +9,7 @@ use crate::error::{Error, Problem};
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
-/// How floats are written in TOML (section 5.4).
+/// How floats are written in TOML (Buildpacks spec, section 5.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Floats {
     /// An exponent below 1e-4 and from 1e6 on.

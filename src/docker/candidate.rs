@@ -1,4 +1,4 @@
-//! What one source gives for a step (Moby spec, sections 4 and 5.3).
+//! What one source gives for a step (Docker spec, sections 4 and 5.3).
 
 use super::base::Base;
 use super::config::list;

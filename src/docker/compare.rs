@@ -1,4 +1,4 @@
-//! Config equality with its evidence (Moby spec, section 5.1). Lookups compare
+//! Config equality with its evidence (Docker spec, section 5.1). Lookups compare
 //! keys, which go by the same table of fields.
 
 use super::config::{ContainerConfig, Equality, FIELDS, Healthcheck, Value};

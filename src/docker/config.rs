@@ -1,5 +1,5 @@
-//! The container config object: reading and writing it as Go does
-//! (Moby spec, sections 1.2, 1.3 and 1.5).
+//! The container config object: reading and writing it as Go does (Docker spec,
+//! sections 1.2, 1.3 and 1.5).
 
 use super::version::{Rules, marks};
 use crate::go_json::{Decode, Error, ErrorKind, Ignored, List, Reader, Shape, Writer, object};
@@ -17,7 +17,7 @@ pub struct Field {
     pub value: fn(&ContainerConfig) -> Value<'_>,
 }
 
-/// How a field takes part in config equality (section 5.1).
+/// How a field takes part in config equality (Docker spec, section 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Equality {
     /// Not at all.
@@ -56,10 +56,10 @@ pub enum Value<'a> {
     Health(Option<&'a Healthcheck>),
 }
 
-/// Declares the container config by its table of fields (sections 1.2 and 5.1), in
-/// the order in which they are written and compared. Reading, writing, comparing and
-/// digesting go by this table alone, so a field cannot be added without deciding all
-/// of them.
+/// Declares the container config by its table of fields (Docker spec, sections 1.2
+/// and 5.1), in the order in which they are written and compared. Reading, writing,
+/// comparing and digesting go by this table alone, so a field cannot be added without
+/// deciding all of them.
 macro_rules! container_config {
     ($( $field:ident: $type:ty = $name:literal, $equality:ident, $written:ident; )+) => {
         /// A container config.

@@ -1,4 +1,4 @@
-//! The lookup, as section 4 of the Moby spec tells it.
+//! The lookup, as the Docker spec, section 4, tells it.
 
 use super::candidate::{Found, foreign, judge, restored_command};
 use super::lineage::Lineage;

@@ -1,4 +1,4 @@
-//! A finding for every verdict of a step's decision (Moby spec, section 9).
+//! A finding for every verdict of a step's decision (Docker spec, section 9).
 
 mod advice;
 mod children;

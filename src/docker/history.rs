@@ -1,5 +1,5 @@
 //! History entries: their equality, and what a source's history says about a
-//! parent, a command and a layer (Moby spec, sections 5.2 to 5.5).
+//! parent, a command and a layer (Docker spec, sections 5.2 to 5.5).
 
 use super::reason::{Finding, Reason};
 use super::version::Rules;

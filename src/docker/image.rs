@@ -1,5 +1,5 @@
-//! The image config document: reading and writing it as Go does
-//! (Moby spec, sections 1.1, 1.3 and 1.5).
+//! The image config document: reading and writing it as Go does (Docker spec,
+//! sections 1.1, 1.3 and 1.5).
 
 use super::config::ContainerConfig;
 use super::history::Entry;

@@ -1,4 +1,4 @@
-//! What stands for a container config in lookups (Moby spec, section 5.1).
+//! What stands for a container config in lookups (Docker spec, section 5.1).
 
 use super::config::{ContainerConfig, Equality, FIELDS, Value};
 use super::frames::Frames;

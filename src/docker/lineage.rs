@@ -1,5 +1,5 @@
-//! The ancestors of sources, as far as they were followed (section 4.2 of the Moby
-//! spec).
+//! The ancestors of sources, as far as they were followed (Docker spec, section
+//! 4.2).
 
 use super::reason::{Finding, Reason};
 use crate::error::Error;

@@ -1,4 +1,4 @@
-//! The local lookup (Moby spec, section 4.1): the newest child that matches.
+//! The local lookup (Docker spec, section 4.1): the newest child that matches.
 
 use super::child::Listing;
 use super::key::Key;

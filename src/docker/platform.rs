@@ -1,4 +1,4 @@
-//! Platform matching (Moby spec, section 6).
+//! Platform matching (Docker spec, section 6).
 
 use super::text::go_lower;
 use super::version::Rules;
@@ -161,7 +161,8 @@ impl Matcher {
         image.os_version.clone()
     }
 
-    /// The candidates of section 6.3, decided without listing them.
+    /// The candidates of the Docker spec, section 6.3, decided without listing
+    /// them.
     fn accepts_architecture(&self, architecture: &str, variant: &str) -> bool {
         let own = self.normal.variant.as_str();
         let same = architecture == self.normal.architecture;
@@ -310,8 +311,8 @@ fn version_fits(host: &str, container: &str) -> bool {
     }
 }
 
-/// Major, minor and build; none for the zero version, which anything that does
-/// not parse counts as.
+/// Major, minor and build; `None` for the zero version, which anything that
+/// does not parse counts as.
 fn windows_version(text: &str) -> Option<(u8, u8, u16)> {
     let digits = |part: Option<&str>| {
         part.filter(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))

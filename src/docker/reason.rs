@@ -1,5 +1,5 @@
-//! Why: every code of the `docker` interface, with its catalogue entry
-//! (Moby spec, section 9).
+//! Why: every code of the `docker` interface, with its catalogue entry (Docker
+//! spec, section 9).
 
 use crate::explain::catalogue;
 use crate::prelude::*;

@@ -1,5 +1,5 @@
-//! Making an image out of one history entry of a source (Moby spec,
-//! section 4.3).
+//! Making an image out of one history entry of a source (Docker spec, section
+//! 4.3).
 
 use super::base::Base;
 use super::config::ContainerConfig;
@@ -25,7 +25,7 @@ pub struct Restored {
     pub created: Option<Timestamp>,
 }
 
-/// The document of entry `index` of `source` on top of `base`; none when a time
+/// The document of entry `index` of `source` on top of `base`; `None` if a time
 /// in it cannot be written (hazard H13). Nothing that was fetched is changed
 /// (H7).
 pub fn restore(

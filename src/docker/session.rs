@@ -36,8 +36,8 @@ pub struct Session<H> {
 }
 
 impl<H: ImageStore> Session<H> {
-    /// Opens a session (spec section 3). A name that cannot be resolved, or
-    /// whose document is invalid, is passed over.
+    /// Opens a session (Docker spec, section 3). A name that cannot be
+    /// resolved, or whose document is invalid, is passed over.
     ///
     /// # Errors
     /// `unsupported` for an unknown version, `invalid` for an unknown limit,

@@ -3,7 +3,7 @@
 use crate::prelude::*;
 
 /// Go's `strings.ToLower`: each character maps to exactly one. Differs from
-/// Rust for U+0130 and the final sigma (Moby spec, section 6.1).
+/// Rust for U+0130 and the final sigma (Docker spec, section 6.1).
 pub fn go_lower(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();

@@ -11,7 +11,7 @@ use crate::error::Error;
 /// A verdict on candidates.
 #[derive(Clone, Copy)]
 pub enum Event<'a> {
-    /// The children of the parent were judged (section 4.1).
+    /// The children of the parent were judged (Docker spec, section 4.1).
     Children(&'a Requested, &'a Local),
     /// The local match with this id is used only if one of the sources with these ids
     /// descends from it (4.2).

@@ -1,5 +1,5 @@
-//! The rules that changed between versions of the engine, as data
-//! (Moby spec, section 12, and the format page of the real engine's vectors).
+//! The rules that changed between versions of the engine, as data (Docker spec,
+//! section 12, and the format page of the real engine's vectors).
 
 use super::reason::Reason;
 use crate::error::{Error, Problem};

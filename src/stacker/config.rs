@@ -144,10 +144,10 @@ pub struct LayerDefinition {
     pub document: String,
 }
 
-/// A build that would start now (section 13). It copies the sources of imports
-/// and bases anew before it decides, and it builds a layer all the same when
-/// that layer has binds or no result of a wanted type, and then everything on
-/// top of it. The sources have to be lent.
+/// A build that would start now (stacker spec, section 13). It copies the
+/// sources of imports and bases anew before it decides, and it builds a layer
+/// all the same when that layer has binds or no result of a wanted type, and
+/// then everything on top of it. The sources have to be lent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Build {
     /// Where relative sources of bases start from: the directory of the build.

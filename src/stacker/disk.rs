@@ -90,7 +90,7 @@ fn complete<T>(mut answers: Vec<Result<T, Failure>>, count: usize) -> Vec<Result
     answers
 }
 
-/// The hash of a file (section 9.1).
+/// The hash of a file (stacker spec, section 9.1).
 pub(crate) fn hash_file<F: Filesystem>(fs: &F, path: &str) -> Result<FileHash, Fault> {
     let failed = |failure: Failure| Fault::host(Code::HashFile, path, &failure);
     let entry = stat(fs, path, true).map_err(failed)?;
@@ -101,7 +101,7 @@ pub(crate) fn hash_file<F: Filesystem>(fs: &F, path: &str) -> Result<FileHash, F
     })
 }
 
-/// A mode as Go writes it (section 9.1).
+/// A mode as Go writes it (stacker spec, section 9.1).
 pub(crate) fn mode_text(kind: Kind, mode: u32) -> String {
     let mut text = String::with_capacity(12);
     text.push_str(match kind {
@@ -134,8 +134,8 @@ pub(crate) fn mode_text(kind: Kind, mode: u32) -> String {
     text
 }
 
-/// The tree below a directory (section 9.2). A file or a link in its place is
-/// an error, where upstream crashes.
+/// The tree below a directory (stacker spec, section 9.2). A file or a link in
+/// its place is an error, where upstream crashes.
 pub(crate) fn walk<F: Filesystem>(fs: &F, path: &str, caps: &Caps) -> Result<Tree, Fault> {
     tree(&walk_entries(fs, path, caps)?, path)
 }
@@ -200,7 +200,7 @@ pub(crate) fn parse<'a>(text: &'a [u8], subject: &str) -> Result<Spec<'a>, Fault
     Spec::parse(text).map_err(|error| spec_fault(&error, subject, 0))
 }
 
-/// Compares a recorded tree with the one on disk (section 9.4).
+/// Compares a recorded tree with the one on disk (stacker spec, section 9.4).
 pub(crate) fn compare(
     spec: &Spec<'_>,
     tree: &Tree,

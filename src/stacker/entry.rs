@@ -31,7 +31,7 @@ impl Entry {
         }
     }
 
-    /// The structure hash (section 8).
+    /// The structure hash (stacker spec, section 8).
     pub fn hash(&self) -> u64 {
         *self
             .hash

@@ -51,9 +51,10 @@ pub struct BaseTag {
     pub valid: bool,
 }
 
-/// The structure hash (section 8) of a JSON value: `string`, `int64`, `int`,
-/// `uint32`, `uint8`, `bool`, `nil`, `bytes`, `strings`, `string-map`,
-/// `LayerType`, or a structure of section 3 in the version's JSON form.
+/// The structure hash (stacker spec, section 8) of a JSON value: `string`,
+/// `int64`, `int`, `uint32`, `uint8`, `bool`, `nil`, `bytes`, `strings`,
+/// `string-map`, `LayerType`, or a structure of the stacker spec, section 3, in
+/// the version's JSON form.
 ///
 /// # Errors
 /// `bad-value` for another type or a value that is not of it.
@@ -111,8 +112,8 @@ fn hash_of(name: &str, value: &str, semantics: &Semantics) -> Result<u64, Fault>
     Ok(read(kind)?.hash(kind))
 }
 
-/// Encodes a name as tree texts do (section 9.3). The name is a path of the
-/// filesystem interface.
+/// Encodes a name as tree texts do (stacker spec, section 9.3). The name is a
+/// path of the filesystem interface.
 pub fn vis(name: &str) -> String {
     mtree::vis(&paths::decode(name))
 }
@@ -132,7 +133,8 @@ pub fn unvis(text: &str) -> Result<String, Error> {
     }
 }
 
-/// The hash of a file as it is recorded for an import (section 9.1).
+/// The hash of a file as it is recorded for an import (stacker spec, section
+/// 9.1).
 ///
 /// # Errors
 /// `hash-file`.
@@ -140,8 +142,8 @@ pub fn hash_file<F: Filesystem>(fs: &F, path: &str) -> Result<FileHash, Error> {
     disk::hash_file(fs, path).map_err(|fault| fault.at("hash-file"))
 }
 
-/// The text of the tree below a directory as it is stored: base64 (section
-/// 9.2).
+/// The text of the tree below a directory as it is stored: base64 (stacker
+/// spec, section 9.2).
 ///
 /// # Errors
 /// `io`, `walk-root-not-a-directory`, `bad-time`.
@@ -155,8 +157,8 @@ pub fn tree_text<F: Filesystem>(fs: &F, root: &str, host: &HostFacts) -> Result<
     text().map_err(|fault| fault.at("tree-text"))
 }
 
-/// Compares a stored tree text with the tree below a directory (section 9.4).
-/// The changes have the index 0 and the given root.
+/// Compares a stored tree text with the tree below a directory (stacker spec,
+/// section 9.4). The changes have the index 0 and the given root.
 ///
 /// # Errors
 /// `bad-base64`, `spec-line-too-long`, `bad-spec-name`, `io`,
@@ -199,7 +201,8 @@ pub fn parse_layer_type(text: &str) -> Result<LayerType, Error> {
 }
 
 /// The tag of the layout of base images that a base stands for; for a built
-/// one, the name of the layer (section 7). `from` is a JSON object.
+/// one, the name of the layer (stacker spec, section 7). `from` is a JSON
+/// object.
 ///
 /// # Errors
 /// `bad-oci-tag`, and `unsupported-base-type` for a type without tags.
@@ -236,7 +239,7 @@ fn tag_of(from: &str, semantics: &Semantics) -> Result<BaseTag, Fault> {
 }
 
 /// A definition as it is written to the cache file, and whether it survives
-/// that (sections 3 and 5).
+/// that (stacker spec, sections 3 and 5).
 ///
 /// # Errors
 /// `bad-definition`.
@@ -255,7 +258,7 @@ pub fn encode_layer(definition: &str, semantics: &Semantics) -> Result<LayerText
     encode().map_err(|fault| fault.at("encode-layer"))
 }
 
-/// Compares a recorded definition with a current one (section 5).
+/// Compares a recorded definition with a current one (stacker spec, section 5).
 ///
 /// # Errors
 /// `bad-definition`.

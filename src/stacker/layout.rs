@@ -1,6 +1,6 @@
 //! OCI layout directories as stacker's library reads them: whether a manifest
-//! can be read (stacker spec, section 4), and which image a tag names (section
-//! 7).
+//! can be read (stacker spec, section 4), and which image a tag names (stacker
+//! spec, section 7).
 
 use super::codec::Unknown;
 use super::config::{Caps, Version};

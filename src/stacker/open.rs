@@ -231,8 +231,9 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
     }
 
     /// Drops the entries whose results are gone, and saves if there were any.
-    /// Each entry is judged alone (section 11, point 3). In the guarded reading
-    /// an entry whose result cannot be looked at now is kept and does not hit.
+    /// Each entry is judged alone (stacker spec, section 11.3). In the
+    /// guarded reading an entry whose result cannot be looked at now is kept
+    /// and does not hit.
     fn prune(&mut self) -> Result<bool, Fault> {
         let mut judged = self.missing_results();
         judged.extend(self.missing_manifests()?);

@@ -24,7 +24,7 @@ pub(crate) enum Kind {
     Types(&'static Kind),
     Record(&'static Record),
     /// A record of a source and a destination with a reading of its own
-    /// (section 3.3).
+    /// (stacker spec, section 3.3).
     Bind(&'static Record),
 }
 

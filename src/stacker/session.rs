@@ -93,8 +93,8 @@ pub struct Session<'a, F, O> {
 
 impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
     /// Opens the cache of a project: reads its file, drops it when it is of
-    /// another version, and drops the entries whose results are gone (section
-    /// 4).
+    /// another version, and drops the entries whose results are gone (stacker
+    /// spec, section 4).
     ///
     /// # Errors
     /// `read-cache`, `parse-version`, `parse-cache` and, when the pruned cache
@@ -190,10 +190,10 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
         Ok(())
     }
 
-    /// May the last result of this layer be reused (section 6)?
+    /// May the last result of this layer be reused (stacker spec, section 6)?
     ///
     /// # Errors
-    /// Those of section 12 that come from a lookup.
+    /// Those of the stacker spec, section 12, that come from a lookup.
     pub fn lookup(&mut self, name: &str) -> Result<Answer, Error> {
         match self.verdict(name) {
             Verdict::Failed(fault) => Err(self.failed("lookup", &fault)),
@@ -224,10 +224,11 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
         }
     }
 
-    /// The base hash a put of this layer would record (section 7).
+    /// The base hash a put of this layer would record (stacker spec, section
+    /// 7).
     ///
     /// # Errors
-    /// Those of section 12 that come from a base hash.
+    /// Those of the stacker spec, section 12, that come from a base hash.
     pub fn base_hash(&mut self, name: &str) -> Result<String, Error> {
         match self.base(name) {
             Ok(base) => Ok(base.hash),
@@ -235,13 +236,14 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
         }
     }
 
-    /// Records the result of building a layer and saves the cache (section 10).
-    /// `manifests` is a JSON map from layer types to descriptors, or `null`.
+    /// Records the result of building a layer and saves the cache (stacker
+    /// spec, section 10). `manifests` is a JSON map from layer types to
+    /// descriptors, or `null`.
     ///
     /// # Errors
-    /// Those of section 12 that come from a put; then nothing is recorded. When
-    /// only saving fails (`io`, `conflict`), the entry stays in this session
-    /// and the next put saves it too.
+    /// Those of the stacker spec, section 12, that come from a put; then nothing is
+    /// recorded. When only saving fails (`io`, `conflict`), the entry stays in this
+    /// session and the next put saves it too.
     pub fn put(&mut self, name: &str, manifests: &str, host: &HostFacts) -> Result<Stored, Error> {
         self.put_entry(name, manifests, host)
             .map_err(|fault| self.failed("put", &fault))

@@ -134,7 +134,7 @@ impl Value {
         }
     }
 
-    /// The structure hash (section 8).
+    /// The structure hash (stacker spec, section 8).
     pub fn hash(&self, kind: &Kind) -> u64 {
         match (self, kind) {
             (Self::Text(text), _) => hash::string(text),

@@ -91,7 +91,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         verdict
     }
 
-    /// The base of a layer (section 7).
+    /// The base of a layer (stacker spec, section 7).
     pub(super) fn base(&mut self, name: &str) -> Result<Base, Rc<Fault>> {
         let Some(definition) = self.definitions.get(name).cloned() else {
             let message = "no definition has this name";

@@ -1,5 +1,6 @@
 //! Builds the component as it is released: the same bytes wherever the repository,
-//! cargo's home and the compiler are.
+//! cargo's home and the compiler are. Outside of the repository, in the package that is
+//! published, the component is a file beside this one.
 //!
 //! It needs no other package, so that cargo can run it while it compiles those of
 //! the hosts.
@@ -22,8 +23,23 @@ fn main() -> ExitCode {
 }
 
 fn build() -> Result<(), String> {
-    let root = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("../../..");
-    let root = fs::canonicalize(&root).map_err(|error| format!("find {root:?}: {error}"))?;
+    let here = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    let packed = here.join("layerwise.wasm");
+    let component = match packed.is_file() {
+        true => packed,
+        false => compile(&here.join("../../.."), &out.join("component"))?,
+    };
+    let copy = out.join("layerwise.wasm");
+    fs::copy(&component, &copy)
+        .map_err(|error| format!("copy {}: {error}", component.display()))?;
+    println!("cargo::metadata=wasm={}", copy.display());
+    Ok(())
+}
+
+/// Builds the component of the repository below a directory.
+fn compile(root: &Path, built: &Path) -> Result<PathBuf, String> {
+    let root = fs::canonicalize(root).map_err(|error| format!("find {root:?}: {error}"))?;
     for input in [
         "src",
         "wit",
@@ -35,8 +51,6 @@ fn build() -> Result<(), String> {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
     println!("cargo::rerun-if-env-changed=CARGO_HOME");
-    let out = PathBuf::from(variable("OUT_DIR")?);
-    let built = out.join("component");
     let mut cargo = Command::new(variable("CARGO")?);
     // What is set for the hosts must not reach the component, whose own flags are in
     // .cargo/config.toml.
@@ -49,9 +63,9 @@ fn build() -> Result<(), String> {
         .args(["build", "--locked", "--package", "layerwise", "--lib"])
         .args(["--profile", "component", "--target", TARGET])
         .arg("--config")
-        .arg(flags(&remapped(&root, &built)?))
+        .arg(flags(&remapped(&root, built)?))
         .arg("--target-dir")
-        .arg(&built)
+        .arg(built)
         .current_dir(&root)
         .status()
         .map_err(|error| format!("cargo cannot be run: {error}"))?;
@@ -60,12 +74,7 @@ fn build() -> Result<(), String> {
             "the component was not built; if the target is missing, run: rustup target add {TARGET}"
         ));
     }
-    let component = built.join(TARGET).join("component/layerwise.wasm");
-    let copy = out.join("layerwise.wasm");
-    fs::copy(&component, &copy)
-        .map_err(|error| format!("copy {}: {error}", component.display()))?;
-    println!("cargo::metadata=wasm={}", copy.display());
-    Ok(())
+    Ok(built.join(TARGET).join("component/layerwise.wasm"))
 }
 
 fn variable(name: &str) -> Result<String, String> {

@@ -1,6 +1,6 @@
-//! Replacing the image (section 4.4). The order is the one that is safe to stop
-//! anywhere: layers, config, manifest, then the name, and only then the deletion
-//! of what the name stood for.
+//! Replacing the image (Buildpacks spec, section 4.4). The order is the one that
+//! is safe to stop anywhere: layers, config, manifest, then the name, and only
+//! then the deletion of what the name stood for.
 
 use serde::Serialize;
 

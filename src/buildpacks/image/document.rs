@@ -1,6 +1,6 @@
 //! The documents of a cache image: config and manifest, as they are written and
-//! as they are read (section 3). What is written depends on nothing but the
-//! arguments.
+//! as they are read (Buildpacks spec, section 3). What is written depends on
+//! nothing but the arguments.
 
 use super::Staged;
 use crate::buildpacks::CACHE_LABEL;

@@ -1,6 +1,6 @@
 //! Answers for single layers: taken from the old image, put into the new one
-//! (sections 4.2 and 4.3). A layer that is missing or damaged is a miss for that
-//! layer (threat T13).
+//! (Buildpacks spec, sections 4.2 and 4.3). A layer that is missing or damaged
+//! is a miss for that layer (threat T13).
 
 use serde::Serialize;
 

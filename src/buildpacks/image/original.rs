@@ -1,5 +1,5 @@
 //! What a name stands for: resolved once, then read by digest, each document
-//! hashed again (section 4.1, threats T9 and T10).
+//! hashed again (Buildpacks spec, section 4.1, threats T9 and T10).
 
 use super::Staged;
 use super::document::{Manifest, VOLUME, read_config, read_manifest};
@@ -40,7 +40,7 @@ pub enum Original {
         mismatch: Option<String>,
     },
     /// A volume cache: its metadata, empty without any, or why it cannot be
-    /// read; and whatever layers are there (section 10).
+    /// read; and whatever layers are there (Buildpacks spec, section 10).
     Volume {
         digest: Digest,
         label: Result<String, Difference>,
@@ -149,7 +149,8 @@ pub fn open<R: Registry>(
     let Some(descriptor) = found.pop() else {
         return Ok(Original::Absent(Vec::new()));
     };
-    // Upstream fails where a document cannot be read (section 4.1).
+    // Upstream fails where a document cannot be read (Buildpacks spec, section
+    // 4.1).
     let forgiving = scope.wanted.is_some();
     let corrupt = |digest, why| match forgiving {
         true => Ok(Original::Corrupt { digest, why }),

@@ -1,5 +1,5 @@
-//! What is in the buildpacks' directories already (section 5.2, step 3a): each
-//! can be listed, and a `store.toml` that stays is TOML.
+//! What is in the buildpacks' directories already (Buildpacks spec, section
+//! 5.2, step 3a): each can be listed, and a `store.toml` that stays is TOML.
 
 use super::Restorer;
 use super::group::Element;

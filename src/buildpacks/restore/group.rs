@@ -1,6 +1,6 @@
 //! The buildpacks of a build, checked before anything else: ids that name
 //! directories, no two of them the same one, and APIs that are versions
-//! (section 8, deviations D4, D5 and D11).
+//! (Buildpacks spec, section 8, deviations D4, D5 and D11).
 
 use super::GroupElement;
 use crate::buildpacks::names::escape_id;

@@ -1,5 +1,5 @@
-//! The lines upstream logs about layers (section 5.7). Several reasons share a
-//! line there, which is why decisions carry a code.
+//! The lines upstream logs about layers (Buildpacks spec, section 5.7). Several
+//! reasons share a line there, which is why decisions carry a code.
 
 use crate::buildpacks::quote::quoted;
 use crate::buildpacks::reason::Reason;

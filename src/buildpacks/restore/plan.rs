@@ -1,5 +1,6 @@
 //! A restore as a value: the group is checked, both labels are read, every
-//! layer is decided, and what would be written is collected (section 5.2).
+//! layer is decided, and what would be written is collected (Buildpacks spec,
+//! section 5.2).
 
 use super::group::{self, Element};
 use super::table::{AppSide, decide_app, decide_cache, restores};

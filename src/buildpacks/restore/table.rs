@@ -1,5 +1,5 @@
-//! The decision about one layer, rule by rule (section 5.3). The first rule
-//! that applies decides.
+//! The decision about one layer, rule by rule (Buildpacks spec, section 5.3).
+//! The first rule that applies decides.
 
 use crate::buildpacks::metadata::Flags;
 use crate::buildpacks::reason::Reason;
@@ -63,10 +63,11 @@ mod tests {
     use super::*;
     use crate::prelude::*;
 
-    /// The table of section 5.3: flags in the application image and in the cache
-    /// (`-` = no such layer, `0` = no flag set), what the two passes decide
-    /// below Platform API 0.14, and from there on where it differs. The build
-    /// flag of the cache's layer makes no difference and is left out.
+    /// The table of the Buildpacks spec, section 5.3: flags in the application
+    /// image and in the cache (`-` = no such layer, `0` = no flag set), what the
+    /// two passes decide below Platform API 0.14, and from there on where it
+    /// differs. The build flag of the cache's layer makes no difference and is
+    /// left out.
     const TABLE: &str = "
         -   0   -   CF
         -   L   -   CF

@@ -1,6 +1,6 @@
-//! Whether a text is TOML: syntax, and no name given twice (section 5.2, step
-//! 3a). What upstream's parser allows is allowed: TOML 1.1, and in a few places
-//! more or less than that. Nothing recurses.
+//! Whether a text is TOML: syntax, and no name given twice (Buildpacks spec,
+//! section 5.2, step 3a). What upstream's parser allows is allowed: TOML 1.1,
+//! and in a few places more or less than that. Nothing recurses.
 
 use core::fmt;
 
@@ -307,7 +307,7 @@ impl<'a> Scan<'a> {
         Ok(text)
     }
 
-    /// A string in double quotes; answers its text where it is one line.
+    /// A string in double quotes; returns its text where it is one line.
     fn basic(&mut self, multi: bool) -> Check<String> {
         let quote = if multi { "\"\"\"" } else { "\"" };
         self.take(quote);

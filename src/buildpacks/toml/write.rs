@@ -1,6 +1,6 @@
-//! Writing metadata files, byte for byte as upstream's encoder does (section
-//! 5.4). Nothing here recurses; the size of the output is bounded, because a
-//! header repeats the names of all tables around it.
+//! Writing metadata files, byte for byte as upstream's encoder does
+//! (Buildpacks spec, section 5.4). Nothing here recurses; the size of the output is
+//! bounded, because a header repeats the names of all tables around it.
 
 use core::fmt::Write as _;
 

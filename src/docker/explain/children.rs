@@ -18,8 +18,9 @@ use crate::host::{ImageStore, Provenance};
 use crate::prelude::*;
 
 impl Verdicts {
-    /// One verdict per child: the first rule of section 4.1 that fires. Documents are
-    /// read again, because explanations are rare and lookups keep digests only.
+    /// One verdict per child: the first rule of the Docker spec, section 4.1, that
+    /// fires. Documents are read again, because explanations are rare and lookups
+    /// keep digests only.
     pub(super) fn explain_children<H: ImageStore>(
         &mut self,
         store: &mut Store<H>,

@@ -43,7 +43,8 @@ impl Verdicts {
         Ok(())
     }
 
-    /// The verdict on a source: the first rule of sections 4 and 5.3 that fires.
+    /// The verdict on a source: the first rule of the Docker spec, sections 4 and
+    /// 5.3, that fires.
     pub(super) fn explain_source<H: ImageStore>(
         &mut self,
         store: &mut Store<H>,

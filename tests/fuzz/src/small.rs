@@ -11,10 +11,10 @@ use layerwise::host::{Image, Provenance};
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 use layerwise_conformance::docker::{Native, SharedStore, Subject};
-use layerwise_host::conformance::Component;
 use layerwise_model::docker::case::{Asked, Case, Parent};
 use layerwise_model::docker::laws;
 use layerwise_model::docker::store::{Store, id_of};
+use layerwise_runner::Component;
 
 /// The ways in which one child can be right or wrong.
 const CHILDREN: u32 = 1 << 6;

@@ -1,5 +1,5 @@
 //! The image cache of Docker's classic builder, compatible reading, newest
-//! rules. Section numbers are those of the Moby specification.
+//! rules. Section numbers are those of the Docker specification.
 //!
 //! From the bottom up: `json` and `time` read what Go reads, `document` gives
 //! the members of a document meaning, `platform` and `predicates` compare,

@@ -1,33 +1,62 @@
-//! `layerwise buildpacks`: opens directories, registries and sessions, asks, and
-//! answers.
+//! `layerwise buildpacks`: the caches of the Buildpacks lifecycle, from layers
+//! directories, registries and volumes.
 
 mod app;
 mod args;
 mod cache;
 mod commit;
 mod data;
+mod document;
 mod export;
 mod inputs;
 mod lent;
+mod opening;
 mod restore;
 mod show;
 
-use layerwise::buildpacks::{ImageOptions, ImagePolicy};
-use layerwise::semantics::{Reading, Semantics};
-use layerwise_registry::{Options, Owners, SetId};
+use clap::Subcommand;
 
-use super::args::Global;
-use super::failed::Failed;
-use super::interrupt;
-use super::reply::{Reply, Style};
-use args::{CacheCommand, ScopeArgs, SessionArgs};
-use restore::Verb;
+use crate::args::Global;
+use crate::failed::Failed;
+use crate::reply::{Reply, Style};
+use args::{CommitArgs, RestoreArgs, RetrieveArgs, ShowArgs, VerifyArgs};
+use document::Verb;
 
-/// What references to volume caches begin with.
-const VOLUME: &str = "volume:";
-
-pub use args::BuildpacksCommand;
 pub use show::plan as show_plan;
+
+/// What can be asked of the caches of the Buildpacks lifecycle.
+#[derive(Subcommand)]
+pub enum BuildpacksCommand {
+    /// Write the layer metadata that a build finds again.
+    #[command(after_long_help = restore::HELP)]
+    Restore(RestoreArgs),
+    /// Decide as `restore` does; show every file without writing it.
+    #[command(after_long_help = restore::HELP)]
+    Plan(RestoreArgs),
+    /// Say of every layer why its metadata is restored, or why not.
+    #[command(after_long_help = restore::HELP)]
+    Explain(RestoreArgs),
+    /// The cache: an image, or the directory of a volume.
+    #[command(subcommand)]
+    Cache(Box<CacheCommand>),
+}
+
+/// What can be done with a cache.
+#[derive(Subcommand)]
+pub enum CacheCommand {
+    /// Show the metadata, and for each cached layer whether it is there.
+    #[command(after_long_help = cache::HELP)]
+    Show(ShowArgs),
+    /// Read layers and compare them with their diff ids.
+    #[command(after_long_help = cache::HELP)]
+    Verify(VerifyArgs),
+    /// Unpack layers into a directory.
+    #[command(after_long_help = cache::HELP)]
+    Retrieve(RetrieveArgs),
+    /// Replace the cache by one made of old and new layers.
+    #[command(after_long_help = commit::HELP)]
+    Commit(CommitArgs),
+}
 
 /// Runs a command.
 pub fn run(global: &Global, command: &BuildpacksCommand, style: Style) -> Result<Reply, Failed> {
@@ -42,56 +71,4 @@ pub fn run(global: &Global, command: &BuildpacksCommand, style: Style) -> Result
             CacheCommand::Commit(args) => commit::run(global, args, style),
         },
     }
-}
-
-/// How layers are unpacked: the guarded reading drops set-id bits unless they are
-/// asked for, the compatible one leaves files as the lifecycle does, which has no
-/// rights of its own then.
-fn unpacking(options: Options, keep_set_id: bool, session: &SessionArgs) -> Options {
-    let compatible = session.reading.semantics().reading == Reading::Compatible;
-    let options = options
-        .cancelled(interrupt::flag())
-        .set_id(match (keep_set_id, compatible) {
-            (true, _) => SetId::Kept,
-            (false, true) => SetId::AsWritten,
-            (false, false) => SetId::Dropped,
-        });
-    if compatible {
-        options.owners(Owners::Own)
-    } else {
-        options
-    }
-}
-
-/// How a cache image is opened.
-fn image_options(
-    reference: &str,
-    scope: &ScopeArgs,
-    session: &SessionArgs,
-    semantics: &Semantics,
-) -> Result<ImageOptions, Failed> {
-    let volume = reference.starts_with(VOLUME);
-    if volume && (!scope.scope.is_empty() || scope.accept_unscoped) {
-        return Err(Failed::usage(
-            "a volume cache has no scope: leave --scope and --accept-unscoped out",
-        ));
-    }
-    if semantics.reading == Reading::Guarded && !volume && scope.scope.is_empty() {
-        return Err(Failed::usage(
-            "the guarded reading needs --scope NAME, which says whose cache it is; --compatible \
-             does without",
-        ));
-    }
-    Ok(ImageOptions {
-        semantics: semantics.clone(),
-        reference: reference.to_owned(),
-        scope: scope.scope.clone(),
-        os: String::new(),
-        policy: ImagePolicy {
-            delete_original: false,
-            accept_unscoped: scope.accept_unscoped,
-            keep_integers: session.keep_integers,
-        },
-        limits: session.limits.named.clone(),
-    })
 }

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use layerwise_conformance::{FileError, Report, load};
-use layerwise_host::{Engine, conformance};
+use layerwise_host::Engine;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
-use super::args::{ConformanceArgs, Global};
 use super::failed::Failed;
 use super::page::Page;
 use super::reply::{Exit, Reply, Style};
 use super::text;
+use crate::args::Global;
 
 /// What `--help` says about the output.
 pub const HELP: &str = r#"Prints a line for each comparison that does not hold: name, what was expected, what came. The last
@@ -25,6 +26,14 @@ Exit codes: 0 all passed, 1 a case failed, 2 usage, 3 a file was not run.
   schema, passed, failed    "layerwise/conformance/1" and the counts of all files
   files   [{"file", "passed", "failed", "mismatches": [{"name", "expected", "actual"}], "error"}]
 `error` is as in other commands: {"kind", "message", ...}."#;
+
+/// Which vectors are run.
+#[derive(Args)]
+pub struct ConformanceArgs {
+    /// Vector files; the `format` member of each says what it holds.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
 
 /// Characters of each side shown on a terminal, and of what is equal before.
 const SHOWN: usize = 120;
@@ -60,7 +69,7 @@ pub fn run(global: &Global, args: &ConformanceArgs, style: Style) -> Result<Repl
 }
 
 fn one(engine: &Engine, path: &Path) -> Result<Report, Failed> {
-    conformance::run(engine, path).map_err(|error| not_run(&VECTORS, path, &error))
+    layerwise_runner::run(engine, path).map_err(|error| not_run(&VECTORS, path, &error))
 }
 
 /// A kind of file whose cases are run.

@@ -4,16 +4,17 @@
 mod buildkit;
 mod buildpacks;
 mod docker;
+mod scene;
 mod stacker;
 
 use layerwise_host::Engine;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::args::Global;
 use super::failed::Failed;
 use super::page::Page;
 use super::reply::{Exit, Reply, Style};
+use scene::Scene;
 
 /// What `--help` says about the output.
 pub const HELP: &str = r#"Needs nothing: images, registries and files are in memory. --json prints one document, absent
@@ -25,21 +26,6 @@ Further members of a scene are named and written as in the document of its comma
 struct Document {
     schema: &'static str,
     scenes: Vec<Scene>,
-}
-
-/// One decision.
-#[derive(Serialize)]
-struct Scene {
-    system: &'static str,
-    title: &'static str,
-    /// The command line that asks the same of real things.
-    command: &'static str,
-    /// What was asked and answered, as documents have it.
-    #[serde(flatten)]
-    members: Map<String, Value>,
-    /// The same as text.
-    #[serde(skip)]
-    show: Box<dyn Fn(&mut Page)>,
 }
 
 /// What a system shows.
@@ -77,13 +63,4 @@ fn show(page: &mut Page, document: &Document) {
         "`layerwise rule CODE` says what a code means; `layerwise COMMAND --help` how to ask",
     );
     page.line("the same of real things.");
-}
-
-/// Members of a scene.
-fn members(document: &impl Serialize) -> Result<Map<String, Value>, Failed> {
-    match serde_json::to_value(document) {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(other) => Err(Failed::new("other", format!("not an object: {other}"))),
-        Err(error) => Err(Failed::new("other", format!("cannot write json: {error}"))),
-    }
 }

@@ -1,143 +1,52 @@
-//! `layerwise docker`: opens a store and a session, asks, and answers.
+//! `layerwise docker`: Docker's image cache, from its real stores.
 
 mod adopt;
+mod args;
 mod history;
 mod named;
+mod opened;
 mod place;
 mod platform;
 mod show;
 mod step;
+mod steps;
 mod trust;
 
-use std::io::{self, Write as _};
-use std::sync::Arc;
+use clap::Subcommand;
 
-use layerwise::docker::{Options, Policy};
-use layerwise::host::{Image, ImageStore};
-use layerwise::semantics::Semantics;
-use layerwise_host::docker::Session;
-use layerwise_host::{Engine, Imports};
-use layerwise_stores::Images;
+use crate::args::Global;
+use crate::failed::Failed;
+use crate::reply::{Reply, Style};
 
-use super::args::{ExplainArgs, Global, HistoryArgs, LookupArgs, PlanArgs, SessionArgs};
-use super::failed::Failed;
-use super::reply::{Reply, Style};
-use super::text;
-use step::{Verb, Why};
-
-pub use adopt::{HELP as ADOPT_HELP, run as adopt};
-pub use history::HELP as HISTORY_HELP;
 pub use show::answer as show_answer;
-pub use step::HELP as STEP_HELP;
 
-/// `docker lookup`
-pub fn lookup(global: &Global, args: &LookupArgs, style: Style) -> Result<Reply, Failed> {
-    let verb = if args.plan { Verb::Plan } else { Verb::Lookup };
-    step::run(
-        global,
-        &args.step,
-        verb,
-        Why::of(args.explain, args.all),
-        style,
-    )
+/// What can be asked of Docker's cache.
+#[derive(Subcommand)]
+pub enum DockerCommand {
+    /// Decide about a step, and make the changes that go with the answer.
+    #[command(after_long_help = step::HELP)]
+    Lookup(step::LookupArgs),
+    /// Decide about a step; show the changes without making them.
+    #[command(after_long_help = step::HELP)]
+    Plan(step::PlanArgs),
+    /// Say of every candidate why it is the result of a step, or why not.
+    #[command(after_long_help = step::HELP)]
+    Explain(step::ExplainArgs),
+    /// Show for each step of an image what it would hit today, and why not.
+    #[command(after_long_help = history::HELP)]
+    History(history::HistoryArgs),
+    /// Mark images of a layout as built here.
+    #[command(after_long_help = adopt::HELP)]
+    Adopt(adopt::AdoptArgs),
 }
 
-/// `docker plan`
-pub fn plan(global: &Global, args: &PlanArgs, style: Style) -> Result<Reply, Failed> {
-    let why = Why::of(args.explain, args.all);
-    step::run(global, &args.step, Verb::Plan, why, style)
-}
-
-/// `docker explain`
-pub fn explain(global: &Global, args: &ExplainArgs, style: Style) -> Result<Reply, Failed> {
-    step::run(
-        global,
-        &args.step,
-        Verb::Explain,
-        Why::of(true, args.all),
-        style,
-    )
-}
-
-/// `docker history`
-pub fn history(global: &Global, args: &HistoryArgs, style: Style) -> Result<Reply, Failed> {
-    history::run(global, args, style)
-}
-
-/// A store, and how sessions over it are opened.
-struct Opened<'a> {
-    args: &'a SessionArgs,
-    engine: Engine,
-    store: Arc<dyn Images + Send + Sync>,
-    /// Every name in the store.
-    names: Vec<String>,
-    semantics: Semantics,
-}
-
-impl<'a> Opened<'a> {
-    fn new(global: &Global, args: &'a SessionArgs) -> Result<Self, Failed> {
-        let opened = place::open(&args.store)?;
-        if let Some(first) = opened.passed.first() {
-            let why = text::escape(&first.failure.message);
-            let more = match opened.passed.len() {
-                1 => String::new(),
-                all => format!(", and {} more", all - 1),
-            };
-            // A warning that cannot be written must not end the command.
-            let _ = writeln!(
-                io::stderr(),
-                "warning: passed over in the store{more}: {why}"
-            );
-        }
-        if !opened.unproved.is_empty() {
-            let count = opened.unproved.len();
-            let store = text::escape(&args.store);
-            let _ = writeln!(
-                io::stderr(),
-                "warning: {count} built-here marks in the store are not by this host's key and do \
-                 not count; `layerwise docker adopt --marked --store {store}` makes them count, if \
-                 these images were built here"
-            );
-        }
-        Ok(Self {
-            args,
-            store: Arc::from(opened.images),
-            names: opened.names,
-            engine: crate::io::engine(global)?,
-            semantics: args.reading.semantics(),
-        })
-    }
-
-    /// An image by its id or name; `scratch` is none.
-    fn image(&self, what: &str, name: &str) -> Result<Option<Image>, Failed> {
-        if name == "scratch" {
-            return Ok(None);
-        }
-        crate::io::resolve(&*self.store, what, name).map(Some)
-    }
-
-    fn session(&self, dry_run: bool) -> Result<Session, Failed> {
-        let args = self.args;
-        let options = Options {
-            semantics: self.semantics.clone(),
-            cache_from: trust::sources(args, &*self.store)?,
-            policy: Policy {
-                dry_run,
-                skip_unreadable: args.skip_unreadable,
-                same_platform: args.same_platform,
-                opaque_ids: args.opaque_ids,
-            },
-            host_os: args.host_os.clone(),
-            docker_version: args.docker_version.clone(),
-            limits: args.limits.named.clone(),
-        };
-        let images: Arc<dyn ImageStore + Send + Sync> = self.store.clone();
-        let lent = Imports {
-            images,
-            ..Imports::default()
-        };
-        Ok(self
-            .engine
-            .docker(lent, options, args.limits.of_session())?)
+/// Runs a command.
+pub fn run(global: &Global, command: &DockerCommand, style: Style) -> Result<Reply, Failed> {
+    match command {
+        DockerCommand::Lookup(args) => step::lookup(global, args, style),
+        DockerCommand::Plan(args) => step::plan(global, args, style),
+        DockerCommand::Explain(args) => step::explain(global, args, style),
+        DockerCommand::History(args) => history::run(global, args, style),
+        DockerCommand::Adopt(args) => adopt::run(args, style),
     }
 }

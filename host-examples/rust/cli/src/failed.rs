@@ -10,7 +10,7 @@ use layerwise_host::{Error, Stop};
 use layerwise_stores::OpenError;
 use serde::Serialize;
 
-use super::reply::Exit;
+use crate::exit::Exit;
 
 /// The error of a command. In JSON: `{"schema": "layerwise/error/1", "error":
 /// {...}}` with the members of [`Detail`], absent ones as `null`.

@@ -13,8 +13,16 @@ use super::failed::Failed;
 /// The largest file that is read: no component and no document is longer.
 pub const LONGEST: u64 = 64 << 20;
 
-/// The engine, with the component that the options say.
+/// The engine, with the component that the options say. A command has one.
 pub fn engine(global: &Global) -> Result<Engine, Failed> {
+    if let Some(engine) = global.engine.get() {
+        return Ok(engine.clone());
+    }
+    let engine = start(global)?;
+    Ok(global.engine.get_or_init(|| engine).clone())
+}
+
+fn start(global: &Global) -> Result<Engine, Failed> {
     let mut options = EngineOptions::default();
     if global.record.is_some() {
         options.record.clone_from(&global.record);

@@ -10,7 +10,6 @@ use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use layerwise::host::{Failure, Level, Observer};
 use layerwise_files::{Files, Root};
-use layerwise_host::Places;
 use layerwise_registry::{Options, Repositories};
 
 use super::failed::Failed;
@@ -65,7 +64,7 @@ pub fn registry(
 ) -> Result<Arc<Repositories>, Failed> {
     let mut options = options(args, bars)?;
     if let Some(files) = files {
-        options = options.paths(Arc::new(Places(Arc::clone(files))));
+        options = options.paths(Arc::<Files>::clone(files));
     }
     repositories(options)
 }

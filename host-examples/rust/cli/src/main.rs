@@ -6,9 +6,12 @@
 mod args;
 mod buildkit;
 mod buildpacks;
+mod catalogue;
+mod cli;
 mod conformance;
 mod demo;
 mod docker;
+mod exit;
 mod failed;
 mod interrupt;
 mod io;
@@ -26,17 +29,21 @@ mod typed;
 mod why;
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{
     ErrorKind as IoErrorKind, IsTerminal as _, Result as IoResult, Write, stderr, stdout,
 };
+use std::iter;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
-use layerwise_host::{COMPONENT_SHA256, TARGET, TARGET_FEATURES};
+use layerwise_host::{COMPONENT_SHA256, Recorder, TARGET, TARGET_FEATURES};
 use serde_json::json;
 
-use args::{Cli, Command, DockerCommand};
+use args::Global;
+use catalogue::Catalogue;
+use cli::{Cli, Command};
 use failed::Failed;
 use reply::{Exit, Reply, Style};
 
@@ -84,10 +91,12 @@ fn put(stream: &mut impl Write, text: &str) -> IoResult<()> {
 
 /// What a command says, whether it could do its work or not.
 fn reply(cli: &Cli) -> Reply {
+    let catalogue = Catalogue::new(&cli.global);
     let style = Style {
         json: cli.global.json,
         verbose: cli.global.verbose,
         terminal: stdout().is_terminal(),
+        catalogue: Some(&catalogue),
     };
     run(cli, style).unwrap_or_else(|failed| Reply::failed(&failed, style.json))
 }
@@ -95,23 +104,39 @@ fn reply(cli: &Cli) -> Reply {
 fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
     let global = &cli.global;
     match &cli.command {
-        Command::Docker(command) => match &**command {
-            DockerCommand::Lookup(args) => docker::lookup(global, args, style),
-            DockerCommand::Plan(args) => docker::plan(global, args, style),
-            DockerCommand::Explain(args) => docker::explain(global, args, style),
-            DockerCommand::History(args) => docker::history(global, args, style),
-            DockerCommand::Adopt(args) => docker::adopt(args, style),
-        },
+        Command::Docker(command) => docker::run(global, command, style),
         Command::Buildpacks(command) => buildpacks::run(global, command, style),
         Command::Stacker(command) => stacker::run(global, command, style),
         Command::Buildkit(command) => buildkit::run(global, command, style),
         Command::Conformance(args) => conformance::run(global, args, style),
-        Command::Record(args) => record::run(global, args, style),
+        Command::Record(args) => record::run(args, |command, recorder| {
+            recorded(global, command, recorder)
+        }),
         Command::Replay(args) => replay::run(global, args, style),
         Command::Scenario(args) => scenario::run(global, args, style),
-        Command::Rule(args) => rule::run(args, style),
+        Command::Rule(args) => rule::run(global, args, style),
         Command::Demo => demo::run(global, style),
     }
+}
+
+/// Runs the command that is recorded. Options given before it hold for it too.
+fn recorded(global: &Global, command: &[OsString], recorder: Recorder) -> Result<Reply, Failed> {
+    let name = OsString::from("layerwise");
+    let arguments = iter::once(name).chain(command.iter().cloned());
+    let mut cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return Ok(usage(&error, global.json)),
+    };
+    if matches!(cli.command, Command::Record(_)) {
+        return Err(Failed::usage("a recorded command cannot be `record` again"));
+    }
+    cli.global.json |= global.json;
+    cli.global.verbose |= global.verbose;
+    if cli.global.component.is_none() {
+        cli.global.component.clone_from(&global.component);
+    }
+    cli.global.record = Some(recorder);
+    Ok(reply(&cli))
 }
 
 /// The version; with `--verbose` or `--json` also which component is inside, by its

@@ -2,23 +2,37 @@
 
 use std::borrow::Cow;
 
-use super::reply::Style;
-use super::text;
+use layerwise_host::Rule;
+
+use crate::catalogue::Catalogue;
+use crate::text;
 
 /// The longest value shown on a terminal unless everything is asked for.
 const LONGEST: usize = 160;
 
+/// How to print.
+#[derive(Clone, Copy, Default)]
+pub struct Style<'a> {
+    /// JSON instead of text.
+    pub json: bool,
+    /// Whole ids and values.
+    pub verbose: bool,
+    /// Somebody looks at a screen.
+    pub terminal: bool,
+    /// What codes mean; without it, that is left out.
+    pub catalogue: Option<&'a Catalogue<'a>>,
+}
+
 /// Lines for people.
-#[derive(Debug)]
-pub struct Page {
-    style: Style,
+pub struct Page<'a> {
+    style: Style<'a>,
     indent: usize,
     text: String,
 }
 
-impl Page {
+impl<'a> Page<'a> {
     /// An empty page.
-    pub const fn new(style: Style) -> Self {
+    pub const fn new(style: Style<'a>) -> Self {
         Self {
             style,
             indent: 0,
@@ -32,8 +46,13 @@ impl Page {
     }
 
     /// How it is printed.
-    pub const fn style(&self) -> Style {
+    pub const fn style(&self) -> Style<'a> {
         self.style
+    }
+
+    /// What a code means, if that is known.
+    pub fn rule(&self, code: &str) -> Option<&'a Rule> {
+        self.style.catalogue?.find(code)
     }
 
     /// What `put` puts on the page is moved to the right.
@@ -142,9 +161,9 @@ mod tests {
             (false, false, LONGEST + 1),
         ] {
             let mut page = Page::new(Style {
-                json: false,
                 verbose,
                 terminal,
+                ..Style::default()
             });
             page.line(&long);
             assert_eq!(page.finish().trim_end().chars().count(), length);

@@ -1,14 +1,13 @@
 //! `layerwise record`: a command whose calls across the boundary are written down.
 
 use std::ffi::OsString;
-use std::iter;
+use std::path::PathBuf;
 
-use clap::Parser as _;
+use clap::Args;
 use layerwise_host::Recorder;
 
-use super::args::{Cli, Command, Global, RecordArgs};
-use super::failed::Failed;
-use super::reply::{Exit, Reply, Style};
+use crate::failed::Failed;
+use crate::reply::{Exit, Reply};
 
 /// What `--help` says.
 pub const HELP: &str = r#"Everything that COMMAND prints, and its exit code, are as without `layerwise record`. The transcript
@@ -19,27 +18,33 @@ never reach the component. `layerwise replay FILE` makes the same calls again wi
 
 With LAYERWISE_RECORD=DIRECTORY in its environment every command writes a transcript there."#;
 
-/// Runs the command and writes its transcript.
-pub fn run(global: &Global, args: &RecordArgs, style: Style) -> Result<Reply, Failed> {
-    let name = OsString::from("layerwise");
-    let mut cli = match Cli::try_parse_from(iter::once(name).chain(args.command.iter().cloned())) {
-        Ok(cli) => cli,
-        Err(error) => return Ok(super::usage(&error, style.json)),
-    };
-    if matches!(cli.command, Command::Record(_)) {
-        return Err(Failed::usage("a recorded command cannot be `record` again"));
-    }
+/// What is recorded, and where.
+#[derive(Args)]
+pub struct RecordArgs {
+    /// Where to write the transcript, compressed if the name ends in `.gz`.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// The command with its arguments, as without `layerwise record`.
+    #[arg(
+        required = true,
+        value_name = "COMMAND",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub command: Vec<OsString>,
+}
+
+/// Runs the command and writes its transcript. `run` runs the arguments with a
+/// recorder.
+pub fn run(
+    args: &RecordArgs,
+    run: impl FnOnce(&[OsString], Recorder) -> Result<Reply, Failed>,
+) -> Result<Reply, Failed> {
     let recorder = Recorder::new();
     if let Some(command) = args.command.first() {
         recorder.name(&command.to_string_lossy());
     }
-    cli.global.json |= global.json;
-    cli.global.verbose |= global.verbose;
-    if cli.global.component.is_none() {
-        cli.global.component.clone_from(&global.component);
-    }
-    cli.global.record = Some(recorder.clone());
-    let mut reply = super::reply(&cli);
+    let mut reply = run(&args.command, recorder.clone())?;
     if let Err(error) = recorder.save(&args.out) {
         // The command has run and may have changed things: its answer is printed
         // all the same.

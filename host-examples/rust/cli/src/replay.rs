@@ -1,14 +1,15 @@
 //! `layerwise replay`: the calls of transcripts, made again.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use layerwise_conformance::{FileError, Report, load};
 use layerwise_host::Engine;
 
-use super::args::{Global, ReplayArgs};
 use super::conformance::{self, Kind};
 use super::failed::Failed;
 use super::reply::{Reply, Style};
+use crate::args::Global;
 
 /// What `--help` says.
 pub const HELP: &str = r#"Each instance of a transcript gets a fresh instance of the component, the same calls in the same
@@ -19,6 +20,14 @@ line is `N passed, M failed`, counting instances.
 Exit codes: 0 all passed, 1 an instance differed, 2 usage, 3 a file is not a transcript.
 
 --json prints the document of `layerwise conformance` with the schema "layerwise/replay/1"."#;
+
+/// Which transcripts are played.
+#[derive(Args)]
+pub struct ReplayArgs {
+    /// Transcripts, plain or gzip.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
 
 /// Plays every file.
 pub fn run(global: &Global, args: &ReplayArgs, style: Style) -> Result<Reply, Failed> {
@@ -33,7 +42,7 @@ const TRANSCRIPT: Kind = Kind {
 
 fn one(engine: &Engine, path: &Path) -> Result<Report, Failed> {
     let played = load(path).map_err(FileError::Read).and_then(|text| {
-        let played = layerwise_host::replay(engine, &text);
+        let played = layerwise_runner::replay(engine, &text);
         played.map_err(FileError::Form)
     });
     played.map_err(|error| conformance::not_run(&TRANSCRIPT, path, &error))

@@ -2,45 +2,12 @@
 
 use serde::Serialize;
 
-use super::failed::Failed;
-use super::page::Page;
-use super::text;
+use crate::failed::Failed;
+use crate::page::Page;
+use crate::text;
 
-/// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Exit {
-    /// A hit, or done.
-    Done,
-    /// A miss, or a vector that failed.
-    Miss,
-    /// Arguments that mean nothing.
-    Usage,
-    /// An error.
-    Error,
-}
-
-impl Exit {
-    /// As the process reports it.
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::Miss => 1,
-            Self::Usage => 2,
-            Self::Error => 3,
-        }
-    }
-}
-
-/// How to print.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Style {
-    /// JSON instead of text.
-    pub json: bool,
-    /// Whole ids and values.
-    pub verbose: bool,
-    /// Somebody looks at a screen.
-    pub terminal: bool,
-}
+pub use crate::exit::Exit;
+pub use crate::page::Style;
 
 /// Everything a command has to say.
 #[derive(Clone, Debug)]

@@ -1,16 +1,17 @@
 //! `layerwise scenario`: calls over real stores in a fresh directory.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use layerwise_host::Engine;
-use layerwise_host::scenario::{Outcome, Scenario};
+use layerwise_runner::scenario::{Outcome, Scenario};
 
-use super::args::{Global, ScenarioArgs};
 use super::failed::Failed;
 use super::page::Page;
 use super::reply::{Exit, Reply, Style};
 use super::text;
+use crate::args::Global;
 
 /// What `--help` says.
 pub const HELP: &str = r#"A scenario (`tests/TRANSCRIPTS.md` describes its form) is made in a fresh directory, which is removed
@@ -19,6 +20,17 @@ These are the same bytes from every host; characters that a terminal acts upon a
 of each file and a last line, `N passed, M failed`.
 
 Exit codes: 0 done, 1 a file differs from what it says, 2 usage, 3 a file cannot be run."#;
+
+/// Which scenarios are run.
+#[derive(Args)]
+pub struct ScenarioArgs {
+    /// Scenarios.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Compare with what each file says instead of printing what came.
+    #[arg(long)]
+    pub check: bool,
+}
 
 /// Runs every file.
 pub fn run(global: &Global, args: &ScenarioArgs, style: Style) -> Result<Reply, Failed> {

@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Command, CommandFactory as _};
 
-use super::args::Cli;
+use crate::cli::Cli;
 
 /// The option whose value is optional, so that it has to be joined to it.
 const COMPATIBLE: &str = "--compatible";

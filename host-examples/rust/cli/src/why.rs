@@ -4,8 +4,7 @@ use layerwise::docker::Reason;
 use layerwise::explain::{Difference, Explanation, Finding};
 use layerwise::semantics::{Reading, Semantics};
 
-use super::page::{Page, quoted};
-use super::rule;
+use crate::page::{Page, quoted};
 
 /// The summary, the nearest candidate and every verdict.
 pub fn explanation(page: &mut Page, explanation: &Explanation, about: &[[&str; 2]]) {
@@ -30,13 +29,13 @@ pub fn in_short(page: &mut Page, explanation: &Explanation, about: &[[&str; 2]])
         n => format!("{n} candidates"),
     };
     let facts: Vec<[String; 2]> = summary.differences.iter().map(fact).collect();
-    let mut rows = vec![["because", meaning(summary)]];
+    let mut rows = vec![["because", meaning(page, summary)]];
     rows.extend_from_slice(about);
     rows.push(["looked at", &candidates]);
     rows.extend(facts.iter().map(|row| row.each_ref().map(String::as_str)));
     page.line(&format!("{}  {}", summary.code, summary.subject));
     page.rows(2, &rows);
-    if let Some(advice) = advice(summary, nearest.as_ref()) {
+    if let Some(advice) = advice(page, summary, nearest.as_ref()) {
         page.told(2, "advice", advice);
     }
     if let Some(finding) = nearest {
@@ -54,7 +53,11 @@ pub fn has_more(explanation: &Explanation) -> bool {
 /// What to do about a miss: what is known of this one, else what is known of the
 /// nearest candidate or of such summaries. None when there is nothing to do, or the
 /// nearest candidate says it itself.
-pub fn advice<'a>(summary: &'a Finding, nearest: Option<&Finding>) -> Option<&'a str> {
+pub fn advice<'a>(
+    page: &Page<'a>,
+    summary: &'a Finding,
+    nearest: Option<&Finding>,
+) -> Option<&'a str> {
     if let Some(hint) = &summary.hint {
         return Some(hint);
     }
@@ -62,7 +65,7 @@ pub fn advice<'a>(summary: &'a Finding, nearest: Option<&Finding>) -> Option<&'a
         return None;
     }
     let code = nearest.map_or(&summary.code, |nearest| &nearest.code);
-    let advice = rule::of(code).map(|rule| rule.advice);
+    let advice = page.rule(code).map(|rule| rule.advice.as_str());
     advice.filter(|advice| !advice.is_empty() && !advice.starts_with("nothing to do"))
 }
 
@@ -77,7 +80,7 @@ pub fn findings<'a>(page: &mut Page, findings: impl IntoIterator<Item = &'a Find
 /// The candidate that came nearest to a hit, with what kept it from being one.
 pub fn nearest(page: &mut Page, nearest: &Finding) {
     page.line(&format!("nearest: {}", nearest.subject));
-    page.rows(2, &[[&nearest.code[..], meaning(nearest)]]);
+    page.rows(2, &[[&nearest.code[..], meaning(page, nearest)]]);
     evidence(page, nearest, 6);
 }
 
@@ -86,7 +89,7 @@ pub fn nearest(page: &mut Page, nearest: &Finding) {
 pub fn summary(page: &mut Page, summary: &Finding, nearest: Option<&Finding>, advised: bool) {
     page.rows(
         0,
-        &[[&summary.code[..], &summary.subject, meaning(summary)]],
+        &[[&summary.code[..], &summary.subject, meaning(page, summary)]],
     );
     let told = Finding {
         hint: None,
@@ -95,7 +98,7 @@ pub fn summary(page: &mut Page, summary: &Finding, nearest: Option<&Finding>, ad
     evidence(page, &told, 2);
     let advice = match advised {
         true => summary.hint.as_deref(),
-        false => advice(summary, nearest),
+        false => advice(page, summary, nearest),
     };
     if let Some(advice) = advice {
         page.told(2, "advice", advice);
@@ -160,11 +163,11 @@ fn is_comparison(finding: &Finding) -> bool {
 }
 
 /// What to do about findings with this code.
-pub fn general_advice(finding: &Finding) -> &'static str {
-    rule::of(&finding.code).map_or("", |rule| rule.advice)
+pub fn general_advice<'a>(page: &Page<'a>, finding: &Finding) -> &'a str {
+    page.rule(&finding.code).map_or("", |rule| &rule.advice)
 }
 
 /// What the code of a finding means.
-pub fn meaning(finding: &Finding) -> &'static str {
-    rule::of(&finding.code).map_or("", |rule| rule.meaning)
+pub fn meaning<'a>(page: &Page<'a>, finding: &Finding) -> &'a str {
+    page.rule(&finding.code).map_or("", |rule| &rule.meaning)
 }

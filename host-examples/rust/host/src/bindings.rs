@@ -9,7 +9,7 @@ use ::layerwise::oci::{Descriptor, Platform};
 use ::layerwise::semantics::{Reading, Semantics};
 
 wasmtime::component::bindgen!({
-    path: "../../../wit",
+    path: "wit",
     world: "engine",
     // For transcripts.
     additional_derives: [serde::Serialize],

@@ -117,6 +117,21 @@ impl Engine {
         )
     }
 
+    /// What records the calls of this engine's sessions, if they are recorded.
+    #[must_use]
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.recording.as_ref().map(Recording::recorder)
+    }
+
+    /// The same engine, whose sessions are not recorded.
+    #[must_use]
+    pub fn unrecorded(&self) -> Self {
+        Self {
+            recording: None,
+            ..self.clone()
+        }
+    }
+
     /// How many sessions use this engine's clock, the engine itself included.
     pub fn users(&self) -> usize {
         Arc::strong_count(&self.ticker)

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Why a call did not answer.
 #[derive(Debug)]
 pub enum Error {
@@ -20,8 +22,9 @@ pub enum Error {
     Engine(String),
 }
 
-/// What stopped an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What stopped an instance. Serialized, it is as transcripts spell it.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stop {
     /// It ran for longer than its deadline.
     Deadline,

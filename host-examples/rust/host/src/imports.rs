@@ -18,7 +18,6 @@ use wasmtime::StoreLimits;
 use self::not_lent::NotLent;
 use crate::bindings::layerwise::cache as wit;
 use crate::record::Tape;
-use crate::replay::Player;
 
 pub use recorded::Lends;
 
@@ -46,6 +45,20 @@ impl Default for Imports {
     }
 }
 
+/// Answers the imports of an instance in place of stores, with values as JSON.
+pub trait Answers: Send {
+    /// Returns the result of a call of an import, such as `image-store#children`;
+    /// `None` if it has none.
+    ///
+    /// # Errors
+    /// Why it is not answered. The instance is stopped then.
+    fn answer(
+        &mut self,
+        name: &str,
+        args: Vec<serde_json::Value>,
+    ) -> Result<Option<serde_json::Value>, String>;
+}
+
 /// The state of one instance.
 pub struct State {
     lent: Imports,
@@ -54,8 +67,10 @@ pub struct State {
     pub last_error: Option<String>,
     /// Where calls are recorded, if they are.
     pub tape: Option<Tape>,
-    /// What answers instead of what is lent, in a replay.
-    pub player: Option<Player>,
+    /// What answers instead of what is lent, where that is asked for.
+    pub answers: Option<Box<dyn Answers>>,
+    /// Why an import was not answered by that.
+    pub unanswered: Option<String>,
     /// How long the component waited for what is lent since this was last taken.
     pub waited: Duration,
 }
@@ -73,7 +88,8 @@ impl State {
             limits,
             last_error: None,
             tape: None,
-            player: None,
+            answers: None,
+            unanswered: None,
             waited: Duration::ZERO,
         }
     }

@@ -9,9 +9,8 @@ use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, Trap, UpdateDeadline};
 use crate::bindings;
 use crate::engine::{Engine, TICK};
 use crate::error::{Error, Stop};
-use crate::imports::{Imports, State};
+use crate::imports::{Answers, Imports, State};
 use crate::record::{Recording, Tape};
-use crate::replay::Player;
 use crate::settings::Interrupt;
 use crate::signatures::Signature;
 
@@ -94,14 +93,14 @@ impl Instance {
     }
 
     /// A fresh instance whose imports are answered in another way.
-    pub fn playing(
+    pub fn answered(
         engine: &Engine,
         pre: &InstancePre<State>,
-        player: Player,
+        answers: Box<dyn Answers>,
         limits: SessionLimits,
     ) -> Result<Self, Error> {
         let mut state = State::new(Imports::default(), memory(limits));
-        state.player = Some(player);
+        state.answers = Some(answers);
         Self::of(engine, pre, state, limits)
     }
 
@@ -186,9 +185,9 @@ impl Instance {
         })
     }
 
-    /// What answers the imports, where that is not what is lent.
-    pub fn player(&mut self) -> Option<&mut Player> {
-        self.store.data_mut().player.as_mut()
+    /// Why an import of the last call was not answered, if that stopped it.
+    pub fn unanswered(&mut self) -> Option<String> {
+        self.store.data_mut().unanswered.take()
     }
 
     /// Where this instance's calls are recorded, if they are.

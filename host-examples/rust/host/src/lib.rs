@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use layerwise::docker::{Options, Step};
+//! use layerwise_host::layerwise::docker::{Options, Step};
 //! use layerwise_host::{Engine, Imports, SessionLimits};
 //! use layerwise_stores::{Memory, Order};
 //!
@@ -28,25 +28,17 @@ pub mod buildpacks;
 #[cfg(all(feature = "compiler", unix))]
 mod cache;
 mod code;
-pub mod conformance;
 pub mod docker;
-mod dynamic;
+pub mod dynamic;
 mod engine;
 mod error;
-pub mod history;
 mod imports;
 mod instance;
-#[cfg(unix)]
-mod places;
 mod record;
-mod replay;
 mod rule;
-#[cfg(unix)]
-pub mod scenario;
 mod settings;
 mod signatures;
 pub mod stacker;
-mod transcript;
 mod values;
 
 #[cfg(feature = "compiler")]
@@ -55,12 +47,13 @@ pub use engine::{Engine, EngineOptions};
 pub use error::{Error, Stop};
 pub use imports::Imports;
 pub use instance::SessionLimits;
-#[cfg(unix)]
-pub use places::Places;
 pub use record::Recorder;
-pub use replay::replay;
 pub use rule::Rule;
 pub use settings::Interrupt;
+
+/// The types of the contract and the traits of what is lent, which the signatures of
+/// this crate use.
+pub use layerwise;
 
 /// The component this host was built with.
 pub use layerwise_component::COMPONENT;
@@ -79,3 +72,8 @@ pub const TARGET_FEATURES: &str = env!("LAYERWISE_TARGET_FEATURES");
 #[cfg(doctest)]
 #[doc = include_str!("../../../../README.md")]
 struct Readme;
+
+/// Those of the manual.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../src/manual/rust.md")]
+struct Manual;

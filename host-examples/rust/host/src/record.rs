@@ -15,7 +15,6 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tempfile::NamedTempFile;
 
-use crate::transcript::SCHEMA;
 use crate::values::Strings;
 
 pub use recordable::{Plain, Recordable};
@@ -50,6 +49,9 @@ struct Instance {
 }
 
 impl Recorder {
+    /// The version of the form of transcripts, which is their member `schema`.
+    pub const SCHEMA: &str = "layerwise/transcript/1";
+
     /// A recorder of nothing yet.
     #[must_use]
     pub fn new() -> Self {
@@ -101,7 +103,7 @@ impl Recorder {
             .iter()
             .filter(|one| !one.calls.is_empty());
         let mut text = serde_json::to_string(&Document {
-            schema: SCHEMA,
+            schema: Self::SCHEMA,
             component: &recorded.component,
             strings: strings.list(),
             instances: used.collect(),

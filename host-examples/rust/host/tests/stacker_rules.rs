@@ -1,6 +1,6 @@
 //! The rules of stacker sessions that vectors cannot say, through the component:
 //! what a chain costs, broken cache files, other writers, and that each
-//! deviation from upstream is said.
+//! deviation from upstream is reported.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
@@ -207,7 +207,7 @@ fn two_sessions_keep_what_the_other_put() {
     assert_eq!(third.entries().unwrap(), ["a", "b"]);
 }
 
-/// Section 11, points 1 to 4, in both readings.
+/// stacker spec, sections 11.1 to 11.4, in both readings.
 #[test]
 fn deviations_are_said() {
     let base = r#"{"from":{"type":"scratch"}}"#;

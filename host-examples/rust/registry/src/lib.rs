@@ -32,8 +32,9 @@ mod measure;
 mod options;
 #[cfg(unix)]
 mod pack;
-mod parallel;
 mod paths;
+#[cfg(unix)]
+mod places;
 mod reference;
 mod remote;
 mod repositories;

@@ -17,9 +17,9 @@
 //! the failed one left behind gives the right answer. Nothing is drawn at random.
 //!
 //! What is allowed beside that: for stacker a miss afterwards, when opening had
-//! dropped an entry that could not be looked at (section 4) or had failed; for
-//! buildpacks metadata of any state of the clean run, of which only the image's
-//! is looked at afterwards; for BuildKit a push with other findings.
+//! dropped an entry that could not be looked at (stacker spec, section 4) or had
+//! failed; for buildpacks metadata of any state of the clean run, of which only
+//! the image's is looked at afterwards; for BuildKit a push with other findings.
 
 #![expect(clippy::expect_used, reason = "the helpers of tests may panic")]
 #![expect(clippy::panic, reason = "a law that does not hold is a panic")]

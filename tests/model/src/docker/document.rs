@@ -1,5 +1,5 @@
-//! Image config documents: the tables of section 1, and what the members of a
-//! document mean by them.
+//! Image config documents: the tables of the Docker spec, section 1, and what
+//! the members of a document mean by them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,7 +62,7 @@ const fn omitted(name: &'static str, kind: Kind) -> Field {
     }
 }
 
-/// Section 1.1.
+/// Docker spec, section 1.1.
 pub const IMAGE: &[Field] = &[
     omitted("id", Kind::Text),
     omitted("comment", Kind::Text),
@@ -93,7 +93,7 @@ const HISTORY: &[Field] = &[
     omitted("empty_layer", Kind::Bool),
 ];
 
-/// Section 1.2.
+/// Docker spec, section 1.2.
 pub const CONFIG: &[Field] = &[
     always("Hostname", Kind::Text),
     always("Domainname", Kind::Text),
@@ -222,7 +222,7 @@ impl Record {
     }
 }
 
-/// An image document; none when it is invalid, as one without `rootfs` is.
+/// An image document; `None` if it is invalid, as one without `rootfs` is.
 pub fn read_image(text: &str) -> Option<Record> {
     let image = read(IMAGE, text)?;
     image.record("rootfs").map(|_| image.clone())
@@ -384,7 +384,7 @@ fn port(text: &str) -> Option<String> {
     Some(format!("{number}/{}", lower(protocol)))
 }
 
-/// The text of a record as Go writes it; none when a time stamp has none.
+/// The text of a record as Go writes it; `None` if a time stamp has none.
 pub fn write(record: &Record, fields: &[Field]) -> Option<String> {
     let mut members = Vec::new();
     for field in fields {

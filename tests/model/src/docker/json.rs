@@ -1,4 +1,4 @@
-//! JSON text to a tree that keeps repeated members (section 1.3).
+//! JSON text to a tree that keeps repeated members (Docker spec, section 1.3).
 
 /// A JSON value; members of an object in the order of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// Reads one value with nothing but space around it; none when the text is not
+/// Reads one value with nothing but space around it; `None` if the text is not
 /// JSON.
 pub fn parse(text: &str) -> Option<Json> {
     let mut parser = Parser {
@@ -203,7 +203,7 @@ impl Parser {
     }
 }
 
-/// A string as Go writes it (section 1.5).
+/// A string as Go writes it (Docker spec, section 1.5).
 pub fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {

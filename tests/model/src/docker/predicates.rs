@@ -1,4 +1,4 @@
-//! What a lookup compares (section 5).
+//! What a lookup compares (Docker spec, section 5).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -111,7 +111,7 @@ pub fn history_equal(a: &Record, b: &Record) -> bool {
 }
 
 /// The diff id of history entry `index` (5.5): empty for an entry without a
-/// layer, none when there are too few layers.
+/// layer, `None` if there are too few layers.
 pub fn layer_for(image: &Record, index: usize) -> Option<String> {
     let history = image.records("history");
     if history

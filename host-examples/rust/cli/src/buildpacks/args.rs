@@ -1,53 +1,18 @@
-//! What `layerwise buildpacks` accepts.
+//! What the commands of `layerwise buildpacks` accept.
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use layerwise::buildpacks::{ShaStore, platform_api};
 use layerwise::oci::Platform;
 
 use super::lent::directory;
-use super::{cache, commit, restore};
 use crate::args::{LimitArgs, ReadingArgs, platform};
 use crate::failed::Failed;
 use crate::lend::RegistryArgs;
 
 /// Where Docker keeps its data unless it is told otherwise.
 pub const DOCKER_ROOT: &str = "/var/lib/docker";
-
-/// What can be asked of the caches of the Buildpacks lifecycle.
-#[derive(Subcommand)]
-pub enum BuildpacksCommand {
-    /// Write the layer metadata that a build finds again.
-    #[command(after_long_help = restore::HELP)]
-    Restore(RestoreArgs),
-    /// Decide as `restore` does; show every file without writing it.
-    #[command(after_long_help = restore::HELP)]
-    Plan(RestoreArgs),
-    /// Say of every layer why its metadata is restored, or why not.
-    #[command(after_long_help = restore::HELP)]
-    Explain(RestoreArgs),
-    /// The cache: an image, or the directory of a volume.
-    #[command(subcommand)]
-    Cache(Box<CacheCommand>),
-}
-
-/// What can be done with a cache.
-#[derive(Subcommand)]
-pub enum CacheCommand {
-    /// Show the metadata, and for each cached layer whether it is there.
-    #[command(after_long_help = cache::HELP)]
-    Show(ShowArgs),
-    /// Read layers and compare them with their diff ids.
-    #[command(after_long_help = cache::HELP)]
-    Verify(VerifyArgs),
-    /// Unpack layers into a directory.
-    #[command(after_long_help = cache::HELP)]
-    Retrieve(RetrieveArgs),
-    /// Replace the cache by one made of old and new layers.
-    #[command(after_long_help = commit::HELP)]
-    Commit(CommitArgs),
-}
 
 /// A restore.
 #[derive(Args)]

@@ -16,7 +16,8 @@ use serde_json::value::RawValue;
 
 use super::args::{ImageArgs, RetrieveArgs, ShowArgs, VerifyArgs};
 use super::lent::{Held, directory};
-use super::{image_options, show as text, unpacking};
+use super::opening::{image_options, unpacking};
+use super::show as text;
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::lend::{self, Bars};

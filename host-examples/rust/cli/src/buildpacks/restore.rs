@@ -1,25 +1,24 @@
 //! `buildpacks restore`, `plan` and `explain`: what a build finds again.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use layerwise::buildpacks::{
-    Action, DataDecision, DataRequest, Decision, GroupElement, RestoreOptions, RestorePlan,
-    RestorePolicy, RestoreRequest, Retrieval,
+    Action, DataDecision, DataRequest, Decision, RestoreOptions, RestorePolicy, RestoreRequest,
+    Retrieval,
 };
-use layerwise::explain::{Explanation, Finding};
 use layerwise::semantics::Semantics;
 use layerwise_files::Access;
 use layerwise_host::buildpacks::{CacheImage, Restorer};
 use layerwise_host::{Engine, Imports};
 use layerwise_registry::Rooted;
-use serde::Serialize;
 
 use super::app::OfDocker;
 use super::args::RestoreArgs;
 use super::data::Directory;
+use super::document::{App, Cache, Document, Verb};
 use super::lent::{Ground, Held, directory};
-use super::{VOLUME, app, image_options, inputs, show, unpacking};
+use super::opening::{VOLUME, image_options, unpacking};
+use super::{app, inputs, show};
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::lend::{self, Bars};
@@ -60,49 +59,6 @@ Exit codes: 0 metadata of a layer is restored (or --skip-layers was given) and n
                 "nearest": finding, "considered": number}
 A finding is {"code", "subject", "differences": [{"path", "have", "want"}], "hint", "cascade"};
 `layerwise rule CODE` says what its code means. Errors are as in `layerwise docker lookup --help`."#;
-
-/// What is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verb {
-    Restore,
-    Plan,
-    Explain,
-}
-
-/// The answer.
-#[derive(Serialize)]
-pub struct Document<'a> {
-    pub schema: &'static str,
-    pub command: Verb,
-    pub semantics: Semantics,
-    pub platform_api: &'a str,
-    pub layers: &'a Path,
-    pub directory: &'a str,
-    pub group: Vec<GroupElement>,
-    pub app: Option<App>,
-    pub cache: Option<Cache>,
-    pub plan: Option<RestorePlan>,
-    pub data: Option<Vec<DataDecision>>,
-    pub explanation: Option<Explanation>,
-}
-
-/// Where the application's metadata comes from.
-#[derive(Serialize)]
-pub struct App {
-    pub from: &'static str,
-    pub name: String,
-    pub found: bool,
-}
-
-/// Where the cache's metadata comes from.
-#[derive(Serialize)]
-pub struct Cache {
-    pub from: &'static str,
-    pub name: String,
-    pub digest: Option<String>,
-    pub finding: Finding,
-}
 
 /// Restores, or says what a restore would do.
 pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Result<Reply, Failed> {

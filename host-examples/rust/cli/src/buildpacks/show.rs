@@ -5,7 +5,7 @@ use layerwise::buildpacks::{
 };
 use layerwise::explain::Finding;
 
-use super::restore::{Document, Verb};
+use super::document::{Document, Verb};
 use crate::page::Page;
 use crate::why;
 

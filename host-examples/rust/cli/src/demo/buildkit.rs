@@ -8,7 +8,7 @@ use layerwise_host::{Engine, Imports, SessionLimits};
 use serde::Serialize;
 use serde_json::json;
 
-use super::Scene;
+use super::scene::{Scene, object};
 use crate::failed::Failed;
 use crate::why;
 
@@ -97,7 +97,7 @@ fn scene(engine: &Engine, ask: &Ask) -> Result<Scene, Failed> {
         system: "buildkit",
         title: ask.title,
         command,
-        members: super::members(&members)?,
+        members: object(&members)?,
         show: Box::new(move |page| {
             page.rows(2, &[["call", command]]);
             page.indented(2, |page| {

@@ -10,7 +10,7 @@ use layerwise_conformance::buildpacks::MemoryFiles;
 use layerwise_host::{Engine, Imports, SessionLimits};
 use serde::Serialize;
 
-use super::Scene;
+use super::scene::{Scene, object};
 use crate::buildpacks::show_plan;
 use crate::failed::Failed;
 use crate::page::Page;
@@ -104,7 +104,7 @@ fn scene(engine: &Engine, ask: &Ask) -> Result<Scene, Failed> {
         system: "buildpacks",
         title: ask.title,
         command,
-        members: super::members(&members)?,
+        members: object(&members)?,
         show: Box::new(move |page| show(page, command, &members)),
     })
 }

@@ -10,7 +10,7 @@ use layerwise::explain::Explanation;
 use layerwise_host::{Engine, Imports, SessionLimits};
 use serde::Serialize;
 
-use super::Scene;
+use super::scene::{Scene, object};
 use crate::docker::show_answer;
 use crate::failed::Failed;
 use crate::page::Page;
@@ -103,7 +103,7 @@ fn scene(engine: &Engine, ask: &Ask) -> Result<Scene, Failed> {
         system: "docker",
         title: ask.title,
         command,
-        members: super::members(&members)?,
+        members: object(&members)?,
         show: Box::new(move |page| show(page, command, &members)),
     })
 }

@@ -9,7 +9,7 @@ use layerwise_conformance::memory_fs::MemoryFs;
 use layerwise_host::{Engine, Imports, SessionLimits};
 use serde::Serialize;
 
-use super::Scene;
+use super::scene::{Scene, object};
 use crate::failed::Failed;
 use crate::lend;
 use crate::page::Page;
@@ -95,7 +95,7 @@ fn scene(engine: &Engine, ask: &Ask) -> Result<Scene, Failed> {
         system: "stacker",
         title: ask.title,
         command,
-        members: super::members(&members)?,
+        members: object(&members)?,
         show: Box::new(move |page| show(page, command, &members)),
     })
 }

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use layerwise::host::{Facts, ImageStore as _, Provenance};
 use layerwise_stores::{Marks, OciLayout};
 use serde::Serialize;
 
-use crate::args::AdoptArgs;
 use crate::failed::Failed;
 use crate::page::Page;
 use crate::reply::{Exit, Reply, Style};
@@ -25,6 +25,27 @@ Exit codes: 0 done, 1 an image could not be marked, 2 usage, 3 error.
 
 --json prints one document: {"schema": "layerwise/docker-adopt/1", "store", "key": path of the key,
 "adopted": [id], "failed": [{"image": id, "cause": text}]}."#;
+
+/// Which images are marked.
+#[derive(Args)]
+pub struct AdoptArgs {
+    /// The images, as ids or names in the store.
+    #[arg(
+        value_name = "IMAGE",
+        required_unless_present_any = ["marked", "renew"],
+        conflicts_with_all = ["marked", "renew"]
+    )]
+    pub images: Vec<String>,
+    /// All images with a mark that does not count here.
+    #[arg(long, conflicts_with = "renew")]
+    pub marked: bool,
+    /// All images with a mark that counts: write it anew with the first key.
+    #[arg(long)]
+    pub renew: bool,
+    /// The image store, `oci:DIRECTORY`.
+    #[arg(long, value_name = "oci:DIRECTORY")]
+    pub store: String,
+}
 
 #[derive(Serialize)]
 struct Document<'a> {

@@ -1,15 +1,18 @@
 //! `docker history`: what each step of an image would hit today.
 
+use clap::Args;
 use layerwise::docker::{Outcome, Reason};
 use layerwise::explain::Finding;
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 use layerwise_host::Error;
-use layerwise_host::history::{FIND_BASE, Recorded, RecordedStep, Start, Verdict, ask, read};
 use serde::Serialize;
 
-use super::{Opened, named, show};
-use crate::args::{Global, HistoryArgs};
+use super::args::SessionArgs;
+use super::opened::Opened;
+use super::steps::{Base, FIND_BASE, Recorded, RecordedStep, Start, Verdict, ask, read};
+use super::{named, show};
+use crate::args::{Global, platform};
 use crate::failed::Failed;
 use crate::page::Page;
 use crate::reply::{Exit, Reply, Style};
@@ -43,6 +46,25 @@ Nothing is changed. Exit codes: 0 all steps hit, 1 a step missed, 2 usage, 3 err
              "explanation": of a miss or failure, "unasked": finding}]
   findings   recorded parents that cannot be read or followed, and what the image is"#;
 
+/// Which image, and how its steps are asked about.
+#[derive(Args)]
+pub struct HistoryArgs {
+    /// The image, as an id or a name in the store.
+    pub image: String,
+    /// The image its build starts from, or `scratch`. Default: the oldest of its recorded
+    /// parents, unless that is the image itself or was built here in one step.
+    #[arg(long, value_name = "ID|REF|scratch")]
+    pub base: Option<String>,
+    /// Ask about the steps after a miss too, where their recorded parent is still there.
+    #[arg(long)]
+    pub all: bool,
+    /// What the builder builds for; default: what the image is for.
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
+    pub platform: Option<Platform>,
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
 #[derive(Serialize)]
 struct Document<'a> {
     schema: &'static str,
@@ -51,7 +73,7 @@ struct Document<'a> {
     store: &'a str,
     semantics: &'a Semantics,
     platform: &'a Platform,
-    base: &'a Option<layerwise_host::history::Base>,
+    base: &'a Option<Base>,
     steps: Vec<Row<'a>>,
     findings: &'a [Finding],
     sources: Vec<String>,
@@ -201,9 +223,9 @@ fn show(page: &mut Page, document: &Document<'_>) {
     };
     for finding in document.findings.iter().filter(below) {
         page.rows(2, &[[&finding.code[..], &finding.subject]]);
-        page.rows(6, &[[why::meaning(finding)]]);
+        page.rows(6, &[[why::meaning(page, finding)]]);
         why::evidence(page, finding, 6);
-        page.told(6, "advice", why::general_advice(finding));
+        page.told(6, "advice", why::general_advice(page, finding));
     }
     why::findings(page, &document.skipped);
     page.gap();
@@ -241,8 +263,8 @@ fn approximate(page: &mut Page, rows: &[Row<'_>]) {
             all => format!("entries {}", all.join(", ")),
         };
         page.line(&format!("approximate: {entries}: {}", why.code));
-        page.line(&format!("  {}", why::meaning(why)));
-        page.told(2, "advice", why::general_advice(why));
+        page.line(&format!("  {}", why::meaning(page, why)));
+        page.told(2, "advice", why::general_advice(page, why));
     }
 }
 

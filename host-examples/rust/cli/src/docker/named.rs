@@ -3,7 +3,7 @@
 use layerwise::docker::Reason;
 use layerwise::explain::{Difference, Explanation, Finding};
 
-use super::Opened;
+use super::opened::Opened;
 
 /// Puts names in place of the ids of images that the user is told to name.
 pub fn put(opened: &Opened<'_>, explanation: &mut Explanation) {

@@ -7,7 +7,7 @@ use layerwise::host::Image;
 use layerwise::oci::Platform;
 use serde::Deserialize;
 
-use super::Opened;
+use super::opened::Opened;
 use crate::failed::Failed;
 
 /// The platform of the parent where it names an architecture, else that of this

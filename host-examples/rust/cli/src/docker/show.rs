@@ -23,7 +23,7 @@ pub fn answer(page: &mut Page, answer: &Answer, about: &[[&str; 2]], done: bool)
     page.rows(2, &rows);
     for note in &answer.notes {
         page.rows(2, &[[&note.code[..], &note.subject]]);
-        page.rows(6, &[[why::meaning(note)]]);
+        page.rows(6, &[[why::meaning(page, note)]]);
         why::evidence(page, note, 6);
     }
 }

@@ -1,7 +1,8 @@
 //! `docker lookup`, `plan` and `explain`: one step.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use layerwise::docker::{Answer, Outcome, Reason, Step};
 use layerwise::explain::{Explanation, Finding};
 use layerwise::oci::Platform;
@@ -9,8 +10,10 @@ use layerwise::semantics::Semantics;
 use layerwise_host::Error;
 use serde::Serialize;
 
-use super::{Opened, named, platform, show};
-use crate::args::{Global, StepArgs};
+use super::args::SessionArgs;
+use super::opened::Opened;
+use super::{named, platform, show};
+use crate::args::{Global, platform};
 use crate::failed::Failed;
 use crate::page::Page;
 use crate::reply::{Exit, Reply, Style};
@@ -37,10 +40,67 @@ A finding is {"code", "subject", "differences": [{"path", "have", "want"}], "hin
 `layerwise rule CODE` says what its code means. An error is {"schema": "layerwise/error/1",
 "error": {"kind", "message", "code", "operation", "subject", "limit", "value"}}."#;
 
+#[derive(Args)]
+pub struct LookupArgs {
+    #[command(flatten)]
+    pub step: StepArgs,
+    /// Change nothing, as `docker plan`.
+    #[arg(long, visible_aliases = ["dry-run", "read-only"])]
+    pub plan: bool,
+    /// Also print the explanation (of the state before any change).
+    #[arg(long)]
+    pub explain: bool,
+    /// With --explain: print every verdict, not only the nearest candidate.
+    #[arg(long, requires = "explain")]
+    pub all: bool,
+}
+
+#[derive(Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub step: StepArgs,
+    /// Also print the explanation.
+    #[arg(long)]
+    pub explain: bool,
+    /// With --explain: print every verdict, not only the nearest candidate.
+    #[arg(long, requires = "explain")]
+    pub all: bool,
+}
+
+#[derive(Args)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    pub step: StepArgs,
+    /// Print every verdict, not only the nearest candidate.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// One step that is about to run.
+#[derive(Args)]
+pub struct StepArgs {
+    /// The image the step starts from, as an id or a name in the store, or `scratch`.
+    #[arg(long, value_name = "ID|REF|scratch")]
+    pub parent: String,
+    /// The container config the step would commit, a JSON object; `-` is standard input. Of an
+    /// image document, its `container_config` is taken.
+    #[arg(long, value_name = "FILE|-")]
+    pub config: PathBuf,
+    /// What the builder builds for; default: what the parent is for, else this machine.
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
+    pub platform: Option<Platform>,
+    /// No step of its stage follows. The guarded reading restores no such image from a source:
+    /// its command would be that of the build step.
+    #[arg(long)]
+    pub last: bool,
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verb {
+enum Verb {
     Lookup,
     Plan,
     Explain,
@@ -84,8 +144,37 @@ impl Why {
     }
 }
 
+/// `docker lookup`
+pub fn lookup(global: &Global, args: &LookupArgs, style: Style) -> Result<Reply, Failed> {
+    let verb = if args.plan { Verb::Plan } else { Verb::Lookup };
+    run(
+        global,
+        &args.step,
+        verb,
+        Why::of(args.explain, args.all),
+        style,
+    )
+}
+
+/// `docker plan`
+pub fn plan(global: &Global, args: &PlanArgs, style: Style) -> Result<Reply, Failed> {
+    let why = Why::of(args.explain, args.all);
+    run(global, &args.step, Verb::Plan, why, style)
+}
+
+/// `docker explain`
+pub fn explain(global: &Global, args: &ExplainArgs, style: Style) -> Result<Reply, Failed> {
+    run(
+        global,
+        &args.step,
+        Verb::Explain,
+        Why::of(true, args.all),
+        style,
+    )
+}
+
 /// Asks about the step that the arguments describe.
-pub fn run(
+fn run(
     global: &Global,
     args: &StepArgs,
     verb: Verb,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use layerwise::docker::CacheFrom;
 use layerwise_stores::{Images, OciLayout, PublicKey};
 
-use crate::args::SessionArgs;
+use super::args::SessionArgs;
 use crate::failed::Failed;
 use crate::text;
 

@@ -1,32 +1,14 @@
-//! What `layerwise stacker` accepts.
+//! What the commands of `layerwise stacker` accept.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use layerwise::stacker::Epoch;
 
 use super::file::Substitution;
-use super::{explain, lookup, prune, put};
 use crate::args::{LimitArgs, ReadingArgs};
 use crate::failed::BadArgument;
 use crate::limits::HostLimitArgs;
-
-/// What can be asked of stacker's cache.
-#[derive(Subcommand)]
-pub enum StackerCommand {
-    /// Decide for each layer whether the result of its last build may be reused.
-    #[command(after_long_help = lookup::HELP)]
-    Lookup(LookupArgs),
-    /// Record the results of building layers.
-    #[command(after_long_help = put::HELP)]
-    Put(PutArgs),
-    /// Say why layers are hits or misses, root cause first, naming every changed file.
-    #[command(after_long_help = explain::HELP)]
-    Explain(LookupArgs),
-    /// Drop the entries whose results are gone, and caches of another version.
-    #[command(after_long_help = prune::HELP)]
-    Prune(PruneArgs),
-}
 
 #[derive(Args)]
 pub struct LookupArgs {

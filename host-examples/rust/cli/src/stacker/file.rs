@@ -1,9 +1,11 @@
 //! Stackerfiles: what stacker makes of them before its cache sees a layer.
 //!
-//! `substitute` fills in the text, `yaml` reads it, `scalar` types its plain
+//! `around` is what decides beside the file, `substitute` fills in the text, `yaml` reads it, `scalar` types its plain
 //! values, `layer` turns a layer into the document the component takes, `words`
 //! splits a command line.
 
+mod around;
+mod bad;
 mod layer;
 mod scalar;
 mod substitute;
@@ -17,41 +19,14 @@ use layerwise::stacker::LayerDefinition;
 
 use crate::failed::Failed;
 
+pub use around::Around;
+use bad::Bad;
 pub use layer::Layer;
 pub use substitute::Substitution;
 use yaml::Item;
 
 /// How many stackerfiles may need each other.
 const FILES: usize = 1_000;
-
-/// What stands in a stackerfile only by what is around it.
-#[derive(Clone, Debug)]
-pub struct Around {
-    /// The version of the cache, 12 or 16: what a stackerfile may say.
-    pub version: u32,
-    /// In order: each is applied to what the ones before it made.
-    pub substitutions: Vec<Substitution>,
-    /// Where a layer says nothing else, in Go's spelling.
-    pub os: String,
-    /// Likewise.
-    pub arch: String,
-}
-
-/// A place in a stackerfile where it cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bad {
-    /// Counted from 1; 0 is none in particular.
-    pub line: usize,
-    /// What is wrong, in lower case.
-    pub why: String,
-}
-
-impl Bad {
-    fn new(line: usize, why: impl Into<String>) -> Self {
-        let why = why.into();
-        Self { line, why }
-    }
-}
 
 /// All layers of some stackerfiles and of those they need.
 #[derive(Clone, Debug, Default)]

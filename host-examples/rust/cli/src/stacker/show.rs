@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::opened::Directories;
 use crate::failed::Failed;
 use crate::page::{Page, quoted};
-use crate::{rule, why};
+use crate::why;
 
 /// What `--help` of every command says about what their documents share.
 macro_rules! shared {
@@ -149,7 +149,7 @@ impl<'a> Decision<'a> {
             page.rows(6, &[["entry", hash], ["types", &types]]);
         }
         if let Some(reason) = &self.reason {
-            page.rows(6, &[[&reason.code[..], meaning(reason)]]);
+            page.rows(6, &[[&reason.code[..], why::meaning(page, reason)]]);
             evidence(page, reason, 8);
         }
         for change in &self.changes {
@@ -172,7 +172,7 @@ impl<'a> Decision<'a> {
 pub fn explanation(page: &mut Page, explanation: &Explanation) {
     let summary = &explanation.summary;
     page.line(&format!("{}  {}", summary.subject, summary.code));
-    page.rows(2, &[["because", meaning(summary)]]);
+    page.rows(2, &[["because", why::meaning(page, summary)]]);
     for finding in &explanation.findings {
         let mark = if finding.cascade { "then" } else { "first" };
         let mark = if summary.code == "stacker/hit" {
@@ -192,7 +192,10 @@ pub fn findings<'a>(
     indent: usize,
 ) {
     for finding in findings {
-        page.rows(indent, &[["note", &finding.code, meaning(finding)]]);
+        page.rows(
+            indent,
+            &[["note", &finding.code, why::meaning(page, finding)]],
+        );
         evidence(page, finding, indent + 4);
     }
 }
@@ -253,10 +256,6 @@ fn one_side(have: Option<&str>, want: Option<&str>) -> Option<&'static str> {
         (None, Some("on disk")) => Some("is new"),
         _ => None,
     }
-}
-
-fn meaning(finding: &Finding) -> &'static str {
-    rule::of(&finding.code).map_or("", |rule| rule.meaning)
 }
 
 const fn kind(kind: ChangeKind) -> &'static str {

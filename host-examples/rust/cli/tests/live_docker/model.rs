@@ -1,4 +1,4 @@
-//! What the classic builder does around the cache (Moby spec, section 7): the
+//! What the classic builder does around the cache (Docker spec, section 7): the
 //! container config it asks with, instruction by instruction.
 //!
 //! Only what these tests write into Dockerfiles is modelled: words without

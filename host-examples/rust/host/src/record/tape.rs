@@ -14,9 +14,8 @@ use serde_json::value::RawValue;
 use wasmtime::component::{Component, ResourceAny, Type, Val};
 
 use super::{Instance, Recorder};
-use crate::error::Error;
+use crate::error::{Error, Stop};
 use crate::signatures::{Signature, Signatures};
-use crate::transcript::Stopped;
 use crate::values::{Handles, Names, Strings, Unfit, Written, number, read};
 
 /// A recorder, with what the types of one component's functions are.
@@ -70,9 +69,9 @@ impl Recording {
         }
     }
 
-    /// What instances to come are called.
-    pub fn name(&self, name: &str) {
-        self.recorder.name(name);
+    /// The recorder.
+    pub const fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 }
 
@@ -132,7 +131,7 @@ struct Call {
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    stopped: Option<Stopped>,
+    stopped: Option<Stop>,
     #[serde(skip_serializing_if = "Option::is_none")]
     imports: Option<Vec<Self>>,
 }
@@ -200,7 +199,7 @@ impl Tape {
     /// The call that began was stopped.
     pub fn stopped(&mut self, error: &Error) {
         if let (Some(mut call), Error::Stopped { stop, .. }) = (self.call.take(), error) {
-            call.stopped = Some((*stop).into());
+            call.stopped = Some(*stop);
             self.push(&call);
         }
     }

@@ -32,7 +32,7 @@ enum Candidate {
 }
 
 /// Each reason to answer otherwise, what it refuses, and the verdict that
-/// upstream gave on the same candidate (spec section 8).
+/// upstream gave on the same candidate (Docker spec, section 8).
 const REASONS: [(&str, Candidate, &str); 6] = [
     // H13; upstream's restore fails.
     ("docker/time-not-encodable", Candidate::Source, "restore"),

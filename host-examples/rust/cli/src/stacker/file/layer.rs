@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::around::Around;
+use super::bad::Bad;
 use super::words::{self, Unfinished};
 use super::yaml::{Item, Node};
-use super::{Around, Bad};
 
 /// A layer.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::Bad;
+use super::bad::Bad;
 use crate::failed::BadArgument;
 
 /// The longest text that substitutions may make.

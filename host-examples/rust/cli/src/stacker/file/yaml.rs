@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
-use super::{Bad, scalar};
+use super::bad::Bad;
+use super::scalar;
 
 /// Values in values.
 const DEPTH: usize = 100;

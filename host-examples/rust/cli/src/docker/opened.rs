@@ -1,0 +1,95 @@
+//! A store that was opened, for sessions over it.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use layerwise::docker::{Options, Policy};
+use layerwise::host::{Image, ImageStore};
+use layerwise::semantics::Semantics;
+use layerwise_host::docker::Session;
+use layerwise_host::{Engine, Imports};
+use layerwise_stores::Images;
+
+use super::args::SessionArgs;
+use super::{place, trust};
+use crate::args::Global;
+use crate::failed::Failed;
+use crate::text;
+
+/// A store, and how sessions over it are opened.
+pub struct Opened<'a> {
+    pub args: &'a SessionArgs,
+    pub engine: Engine,
+    pub store: Arc<dyn Images + Send + Sync>,
+    /// Every name in the store.
+    pub names: Vec<String>,
+    pub semantics: Semantics,
+}
+
+impl<'a> Opened<'a> {
+    pub fn new(global: &Global, args: &'a SessionArgs) -> Result<Self, Failed> {
+        let opened = place::open(&args.store)?;
+        if let Some(first) = opened.passed.first() {
+            let why = text::escape(&first.failure.message);
+            let more = match opened.passed.len() {
+                1 => String::new(),
+                all => format!(", and {} more", all - 1),
+            };
+            // A warning that cannot be written must not end the command.
+            let _ = writeln!(
+                io::stderr(),
+                "warning: passed over in the store{more}: {why}"
+            );
+        }
+        if !opened.unproved.is_empty() {
+            let count = opened.unproved.len();
+            let store = text::escape(&args.store);
+            let _ = writeln!(
+                io::stderr(),
+                "warning: {count} built-here marks in the store are not by this host's key and do \
+                 not count; `layerwise docker adopt --marked --store {store}` makes them count, if \
+                 these images were built here"
+            );
+        }
+        Ok(Self {
+            args,
+            store: Arc::from(opened.images),
+            names: opened.names,
+            engine: crate::io::engine(global)?,
+            semantics: args.reading.semantics(),
+        })
+    }
+
+    /// An image by its id or name; `scratch` is none.
+    pub fn image(&self, what: &str, name: &str) -> Result<Option<Image>, Failed> {
+        if name == "scratch" {
+            return Ok(None);
+        }
+        crate::io::resolve(&*self.store, what, name).map(Some)
+    }
+
+    pub fn session(&self, dry_run: bool) -> Result<Session, Failed> {
+        let args = self.args;
+        let options = Options {
+            semantics: self.semantics.clone(),
+            cache_from: trust::sources(args, &*self.store)?,
+            policy: Policy {
+                dry_run,
+                skip_unreadable: args.skip_unreadable,
+                same_platform: args.same_platform,
+                opaque_ids: args.opaque_ids,
+            },
+            host_os: args.host_os.clone(),
+            docker_version: args.docker_version.clone(),
+            limits: args.limits.named.clone(),
+        };
+        let images: Arc<dyn ImageStore + Send + Sync> = self.store.clone();
+        let lent = Imports {
+            images,
+            ..Imports::default()
+        };
+        Ok(self
+            .engine
+            .docker(lent, options, args.limits.of_session())?)
+    }
+}

@@ -1,0 +1,8 @@
+//! A cache in, records out.
+
+pub mod cache;
+mod inline;
+pub mod input;
+pub mod open;
+pub mod parse;
+mod stack;

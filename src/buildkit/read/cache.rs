@@ -1,0 +1,429 @@
+//! A cache that was read: its records by the names an importer gives them, and
+//! its way back into a config.
+
+use serde::Serialize;
+
+use crate::buildkit::export::exporter::unsupported;
+use crate::buildkit::export::layout::{Layout, lay_out};
+use crate::buildkit::export::plan;
+use crate::buildkit::reason::{Reason, invalid};
+use crate::buildkit::records::add::Given;
+use crate::buildkit::records::add::Origin;
+use crate::buildkit::records::blobs::Blobs;
+use crate::buildkit::records::graph::{CacheResult, Graph, Link};
+use crate::buildkit::records::index_vec::{IndexVec, NONE, number};
+use crate::buildkit::records::interner::{Interner, Text};
+use crate::buildkit::records::names::Names;
+use crate::buildkit::records::rules_2020::{Rules2020, looping};
+use crate::buildkit::records::web::Web;
+use crate::error::Error;
+use crate::explain::Finding;
+use crate::go_json::{Timestamp, Zone};
+use crate::oci::sha256;
+use crate::prelude::*;
+
+/// A link between two records of a cache, by their names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Connection {
+    /// The source.
+    pub from: String,
+    /// The record that has the link.
+    pub to: String,
+    /// Which input of it.
+    pub input: u32,
+    /// Which part of the source's output.
+    pub selector: String,
+    /// The digest of the record that has the link.
+    pub digest: String,
+}
+
+/// A result a record offers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Offer {
+    /// The record's name.
+    pub record: String,
+    /// The result's name: the digest of its layers' digests.
+    pub result: String,
+    /// When it was made.
+    pub created: String,
+    /// Digests of its layers, lowest first.
+    pub blobs: Vec<String>,
+}
+
+/// What is known of a cache at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description {
+    /// The media type of its manifest; empty when there was none.
+    pub kind: String,
+    /// The digest of its config; empty when there was none.
+    pub config: String,
+    /// What was noticed while it was read.
+    pub findings: Vec<Finding>,
+    /// Numbers about it; `None` by the rules of 2020, which merge records only when
+    /// they are exported.
+    pub statistics: Option<Statistics>,
+}
+
+/// Everything that a cache holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Number of records after merging.
+    pub records: u32,
+    /// The digests of the records without inputs, in the order of a config.
+    pub roots: Vec<String>,
+    /// Every link, sorted; empty by the rules of 2020, which name records at random.
+    pub links: Vec<Connection>,
+    /// Every result that records offer, equal ones of a record once, sorted; empty by
+    /// the rules of 2020.
+    pub offers: Vec<Offer>,
+}
+
+/// Numbers about a cache.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Statistics {
+    /// Records after merging.
+    pub records: u64,
+    /// Records without inputs.
+    pub roots: u64,
+    /// Records that are nobody's source.
+    pub leaves: u64,
+    /// Links.
+    pub links: u64,
+    /// Results.
+    pub results: u64,
+    /// Most records on one way from a root.
+    pub depth: u64,
+    /// Distinct layers of results.
+    pub blobs: u64,
+    /// Bytes of these layers.
+    pub bytes: u64,
+    /// The time of the oldest result, RFC 3339; empty where no result has one.
+    pub oldest: String,
+    /// The time of the newest result.
+    pub newest: String,
+}
+
+/// A cache that was read.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    pub(crate) engine: Engine,
+    pub(crate) names: Names,
+    /// What became of each record of the config.
+    pub(crate) handles: Vec<Option<u32>>,
+    pub(crate) kind: String,
+    pub(crate) config: String,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Records by one set of rules.
+#[derive(Clone, Debug)]
+pub(crate) enum Engine {
+    Graph(Graph),
+    Rules2020(Rules2020),
+}
+
+impl Cache {
+    pub(crate) fn new(engine: Engine, handles: Vec<Option<u32>>) -> Self {
+        let names = match &engine {
+            Engine::Graph(graph) => Names::new(graph),
+            Engine::Rules2020(_) => Names::default(),
+        };
+        Self {
+            engine,
+            names,
+            handles,
+            kind: String::new(),
+            config: String::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// What is known of the cache at once.
+    pub fn describe(&self) -> Description {
+        Description {
+            kind: self.kind.clone(),
+            config: self.config.clone(),
+            findings: self.findings.clone(),
+            statistics: self.statistics(),
+        }
+    }
+
+    /// Everything that the cache holds.
+    ///
+    /// # Errors
+    /// `limit-exceeded` when the chains of all results together are longer than
+    /// `layers`; `invalid` for links that close a loop (rules of 2020).
+    pub fn contents(&self) -> Result<Contents, Error> {
+        let (layout, _) = self.lay_out()?;
+        let (texts, _) = self.engine.store();
+        let roots = layout.records.iter().copied();
+        let roots = roots
+            .filter(|record| layout.web.arity.at(*record) == 0)
+            .map(|record| texts.get(layout.web.digest.at(record)).to_owned())
+            .collect();
+        Ok(match &self.engine {
+            Engine::Graph(graph) => Contents {
+                records: number(graph.live().count()),
+                roots,
+                links: self.links(graph),
+                offers: self.offers(graph)?,
+            },
+            Engine::Rules2020(_) => Contents {
+                records: number(layout.records.len()),
+                roots,
+                ..Contents::default()
+            },
+        })
+    }
+
+    fn links(&self, graph: &Graph) -> Vec<Connection> {
+        let mut links = Vec::with_capacity(graph.links());
+        for to in graph.live() {
+            let entry = graph.entry(to);
+            for link in &entry.links {
+                links.push(Connection {
+                    from: self.names.text(graph, link.source),
+                    to: self.names.text(graph, to),
+                    input: link.input,
+                    selector: graph.texts.get(link.selector).to_owned(),
+                    digest: graph.texts.get(entry.digest).to_owned(),
+                });
+            }
+        }
+        sort(&mut links);
+        links
+    }
+
+    fn offers(&self, graph: &Graph) -> Result<Vec<Offer>, Error> {
+        let mut length = 0_u64;
+        let mut offers = Vec::new();
+        for record in graph.live() {
+            let mut seen = BTreeSet::new();
+            for result in &graph.entry(record).results {
+                if !seen.insert(graph.blobs.node(result.node).path) {
+                    continue;
+                }
+                length = length.saturating_add(u64::from(graph.blobs.node(result.node).length));
+                graph
+                    .caps
+                    .check("layers", length, "offers", "layers of results")?;
+                let blobs = self.chain(graph, result);
+                offers.push(Offer {
+                    record: self.names.text(graph, record),
+                    result: sha256(blobs.concat().as_bytes()).to_string(),
+                    created: time_text(result.time),
+                    blobs,
+                });
+            }
+        }
+        sort(&mut offers);
+        Ok(offers)
+    }
+
+    fn chain(&self, graph: &Graph, result: &CacheResult) -> Vec<String> {
+        let chain = graph.blobs.chain(result.node);
+        let digests = chain.iter().map(|node| graph.blobs.digest(*node));
+        digests
+            .map(|digest| graph.texts.get(digest).to_owned())
+            .collect()
+    }
+
+    /// The config that exporting these records gives, with every result taken to
+    /// be whole.
+    ///
+    /// # Errors
+    /// `invalid` for a time that has no text, and for links that close a loop
+    /// (rules of 2020).
+    pub fn encode(&self) -> Result<String, Error> {
+        let (layout, picks) = self.lay_out()?;
+        let (texts, _) = self.engine.store();
+        plan::encode(&layout, texts, &picks).map(|document| document.text)
+    }
+
+    pub(crate) fn lay_out(&self) -> Result<(Layout, Vec<Option<CacheResult>>), Error> {
+        let (texts, blobs) = self.engine.store();
+        match &self.engine {
+            Engine::Graph(graph) => {
+                let picks = plan::trusting(graph);
+                let layout = lay_out(Web::from(graph), texts, blobs, &picks, false);
+                Ok((layout, picks))
+            }
+            Engine::Rules2020(rules) => {
+                let normal = rules.normalize()?;
+                let layout = lay_out(normal.web, texts, blobs, &normal.picks, true);
+                if let Some((record, _)) = layout.loops.first() {
+                    return Err(looping(texts.get(layout.web.digest.at(*record))));
+                }
+                Ok((layout, normal.picks))
+            }
+        }
+    }
+
+    /// Numbers about the cache; `None` by the rules of 2020.
+    pub(crate) fn statistics(&self) -> Option<Statistics> {
+        let Engine::Graph(graph) = &self.engine else {
+            return None;
+        };
+        let mut numbers = Statistics {
+            links: graph.links() as u64,
+            ..Statistics::default()
+        };
+        let mut passed = BTreeSet::new();
+        let mut digests = BTreeSet::new();
+        let mut span: Option<(Timestamp, Timestamp)> = None;
+        for record in graph.live() {
+            let entry = graph.entry(record);
+            numbers.records += 1;
+            numbers.roots += u64::from(entry.arity == 0);
+            numbers.leaves += u64::from(entry.children == 0);
+            numbers.results += entry.results.len() as u64;
+            for result in &entry.results {
+                if result.time.instant() != Timestamp::default().instant() {
+                    let (from, to) = span.unwrap_or((result.time, result.time));
+                    let earlier = result.time.instant() < from.instant();
+                    let later = result.time.instant() > to.instant();
+                    span = Some((
+                        if earlier { result.time } else { from },
+                        if later { result.time } else { to },
+                    ));
+                }
+                let mut at = result.node;
+                while at != NONE && passed.insert(at) {
+                    let node = graph.blobs.node(at);
+                    let blob = graph.blobs.blob(node.blob);
+                    if digests.insert(blob.digest) {
+                        let size = u64::try_from(blob.size).unwrap_or_default();
+                        numbers.bytes = numbers.bytes.saturating_add(size);
+                    }
+                    at = node.parent;
+                }
+            }
+        }
+        if let Some((from, to)) = span {
+            numbers.oldest = time_text(from);
+            numbers.newest = time_text(to);
+        }
+        numbers.blobs = digests.len() as u64;
+        numbers.depth = depth(graph);
+        Some(numbers)
+    }
+
+    /// The records by the newest rules.
+    ///
+    /// # Errors
+    /// `unsupported` by the rules of 2020.
+    pub(crate) fn graph(&self, operation: &str) -> Result<&Graph, Error> {
+        match &self.engine {
+            Engine::Graph(graph) => Ok(graph),
+            Engine::Rules2020(_) => Err(unsupported(operation)),
+        }
+    }
+}
+
+/// Most records on one way from a root.
+fn depth(graph: &Graph) -> u64 {
+    let web = Web::from(graph);
+    let mut depths = IndexVec::filled(web.len(), 0_u32);
+    let mut most = 0;
+    for record in web.sources_first() {
+        let above = web.links(record).iter().map(|link| depths.at(link.source));
+        let depth = above.max().unwrap_or_default().saturating_add(1);
+        depths.set(record, depth);
+        if graph.entry(record).alias == record {
+            most = most.max(u64::from(depth));
+        }
+    }
+    most
+}
+
+impl Engine {
+    /// Interner and chains, to read.
+    pub fn store(&self) -> (&Interner, &Blobs) {
+        match self {
+            Self::Graph(graph) => (&graph.texts, &graph.blobs),
+            Self::Rules2020(rules) => (&rules.texts, &rules.blobs),
+        }
+    }
+
+    /// Interner, to add to.
+    pub fn texts_mut(&mut self) -> &mut Interner {
+        match self {
+            Self::Graph(graph) => &mut graph.texts,
+            Self::Rules2020(rules) => &mut rules.texts,
+        }
+    }
+
+    /// The records by the rules of 2020.
+    ///
+    /// # Errors
+    /// `unsupported` by the newest ones.
+    pub fn rules_2020(&mut self, operation: &str) -> Result<&mut Rules2020, Error> {
+        match self {
+            Self::Rules2020(rules) => Ok(rules),
+            Self::Graph(_) => Err(unsupported(operation)),
+        }
+    }
+
+    /// Adds a record with its links and results.
+    ///
+    /// # Errors
+    /// As [`Graph::add`]; by the rules of 2020 only for a link that does not start
+    /// in this session.
+    pub fn add(
+        &mut self,
+        digest: Text,
+        inputs: &[Vec<Given>],
+        results: &[CacheResult],
+    ) -> Result<Option<u32>, Error> {
+        let rules = match self {
+            Self::Graph(graph) => return graph.add(digest, inputs, results),
+            Self::Rules2020(rules) => rules,
+        };
+        let mut links = Vec::new();
+        for (input, given) in inputs.iter().enumerate() {
+            for Given { source, selector } in given {
+                let source = match source {
+                    Origin::Record(handle) if rules.digest(*handle).is_some() => *handle,
+                    _ => {
+                        let digest = rules.texts.get(digest);
+                        let message = format!("invalid dependency type <nil> for {digest}");
+                        return Err(invalid(Reason::NilDependency, "add", digest, message));
+                    }
+                };
+                links.push(Link {
+                    input: number(input),
+                    source,
+                    selector: *selector,
+                });
+            }
+        }
+        let record = rules.add(digest)?;
+        for link in links {
+            rules.link(record, link)?;
+        }
+        for result in results {
+            rules.result(record, *result)?;
+        }
+        Ok(Some(record))
+    }
+}
+
+/// A time as RFC 3339, also where Go refuses to write it.
+pub(crate) fn time_text(time: Timestamp) -> String {
+    if let Some(text) = time.to_text() {
+        return text;
+    }
+    let offset = time.offset();
+    let wall = Timestamp {
+        seconds: time.seconds.saturating_add(i64::from(offset)),
+        zone: Zone::Zulu,
+        ..time
+    };
+    let sign = if offset < 0 { '-' } else { '+' };
+    let minutes = offset.unsigned_abs() / 60;
+    let zone = format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60);
+    match wall.to_text() {
+        Some(text) => text.replace('Z', &zone),
+        None => format!("{} seconds since 1970", time.seconds),
+    }
+}
