@@ -5,8 +5,8 @@
 //! (`oci`, `go_json`, `explain`) → the traits a host implements (`host`).
 //! No system uses another.
 //!
-//! The same code compiles natively (this library) and to the WebAssembly
-//! component that `wit/` describes.
+//! This library needs no `std` and compiles for any target. With the feature
+//! `component` it is also the WebAssembly component that `wit/` describes.
 //!
 //! # The template of a system
 //!
@@ -27,19 +27,19 @@
 //!
 //! - A session owns its host: `Session<H: ImageStore>` has a field `host: H`, and `&H`
 //!   is a host, too. A host that has several parts is several type parameters.
-//! - `Reason` is what code compares and matches; its text is made at the boundary
-//!   (`component` and [`error::Problem`]) and nowhere read back.
-//! - Caps are asked for by the enum of their names, never by text.
-//! - Results of a batched import call go through [`host::complete`] (or
-//!   [`host::Failure::no_answer`]): a host that leaves out a result is an error of the
-//!   case `host`, in every system.
+//! - `Reason` is what code compares and matches; its text is made where a finding or
+//!   an error leaves the system ([`explain::Finding::text`], [`error::Problem`]) and
+//!   nowhere read back.
+//! - Limits are asked for by [`limits::Limit`], never by text.
+//! - The results of a batched import call go through `host::complete`: a host that
+//!   leaves out a result is an error of the case `host`, in every system.
 //! - [`rules()`] lists the catalogue of all systems; a system has no such function.
 
-#![cfg_attr(target_family = "wasm", no_std)]
+#![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
 
-#[cfg(target_family = "wasm")]
+#[cfg(feature = "component")]
 mod component;
 mod ordered;
 mod prelude;

@@ -5,22 +5,19 @@ use serde::Serialize;
 
 use super::decode::{Document, Reading};
 use super::image::{LayerAnswer, Outcome};
-use super::label::read_label;
+use super::label::{CACHE_LABEL, read_label};
+use super::layer_file::TYPES;
+use super::limits::LIMITS;
 use super::metadata::Layer;
 use super::names::{escape_id, join, refused_layer_name, reserved_layer_name};
 use super::reason::Reason;
 use super::restore::GroupElement;
 use super::sbom::SBOM;
 use super::version::{ApiVersion, Rules, platform_api};
-use super::{CACHE_LABEL, LIMITS};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
 use crate::prelude::*;
 use crate::semantics::Semantics;
-
-/// Below this Buildpack API a layer's own metadata file says whether it is kept
-/// in the cache.
-const CACHE_KNOWS: ApiVersion = ApiVersion::new(0, 6);
 
 /// A layer that is there: a directory or a metadata file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -178,7 +175,7 @@ fn decide(
     } else {
         OnMiss::Keep
     };
-    let candidate = if api < CACHE_KNOWS {
+    let candidate = if api < TYPES {
         layer.cached
     } else {
         cached.is_some_and(|cached| cached.flags.cache)
@@ -237,7 +234,7 @@ fn decide(
 pub fn settle_data(mut decision: DataDecision, answer: &LayerAnswer) -> DataDecision {
     // Upstream's read error is one of opening a layer. A blob that ends early is
     // noticed later, when it is unpacked, and that fails.
-    let ends_early = answer.finding.code == Reason::LayerTruncated.as_str();
+    let ends_early = answer.finding.code == Reason::LayerTruncated;
     let reason = match (answer.outcome, decision.on_miss) {
         (Outcome::Done, _) => return decision,
         (Outcome::Failed, _) | (Outcome::Miss, OnMiss::Fail) => Reason::DataFailed,

@@ -4,7 +4,8 @@
 use serde::Serialize;
 
 use super::decode::{Document, Reading};
-use super::label::read_label;
+use super::label::{CACHE_LABEL, read_label};
+use super::limits::LIMITS;
 use super::metadata::{Buildpack, Flags, Layer, Metadata};
 use super::names::{escape_id, refused_layer_name, reserved_layer_name};
 use super::reason::Reason;
@@ -12,10 +13,10 @@ use super::restore::GroupElement;
 use super::sbom::SBOM;
 use super::value::Value;
 use super::version::{self, Rules};
-use super::{CACHE_LABEL, LIMITS};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
 use crate::go_json::Reader;
+use crate::limits::Limit;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
@@ -302,9 +303,9 @@ fn reuse_or_add(
 fn metadata_of(layer: &LocalLayer) -> Result<Layer, Error> {
     let mut data = Value::default();
     if !layer.data.is_empty() {
-        let depth = u32::try_from(LIMITS.get("depth")).unwrap_or(u32::MAX);
+        let depth = u32::try_from(LIMITS.get(Limit::Depth)).unwrap_or(u32::MAX);
         let mut reader = Reader::new(&layer.data, depth);
-        let mut budget = LIMITS.get("values");
+        let mut budget = LIMITS.get(Limit::Values);
         let read = Value::read(&mut reader, true, &mut budget);
         data = read.ok().filter(|_| reader.end().is_ok()).ok_or_else(|| {
             Error::Invalid(Problem::new(

@@ -16,6 +16,7 @@ use super::trace::{Event, Trace};
 use crate::error::Error;
 use crate::explain::Difference;
 use crate::host::ImageStore;
+use crate::limits::Limit;
 use crate::prelude::*;
 
 /// Explains a step without changing anything.
@@ -27,7 +28,7 @@ pub fn explain<H: ImageStore>(
     sources: &Sources,
     request: &Request,
 ) -> Result<Explanation, Error> {
-    let mut verdicts = Verdicts::new(store.limits.get("session-bytes"));
+    let mut verdicts = Verdicts::new(store.limits.get(Limit::SessionBytes));
     let Decision { verdict, notes } = decide(store, sources, request, &mut verdicts)?;
     if !matches!(verdict, Verdict::Local(_)) {
         verdicts.discard_winner();
@@ -57,7 +58,7 @@ pub fn explain<H: ImageStore>(
     }
     if let Some(subject) = verdicts.left_out {
         let (limits, all) = (&store.limits, verdicts.bytes);
-        limits.check("session-bytes", all, "explain", &subject)?;
+        limits.check(Limit::SessionBytes, all, "explain", &subject)?;
     }
     let missed = matches!(verdict, Verdict::Miss | Verdict::Failed(_));
     let nearest = verdicts.nearest.filter(|_| missed);

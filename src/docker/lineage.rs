@@ -5,7 +5,7 @@ use super::reason::{Finding, Reason};
 use crate::error::Error;
 use crate::explain::Difference;
 use crate::host::Failure;
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::prelude::*;
 
 /// How the links of an image end.
@@ -83,7 +83,7 @@ impl Lineage {
             let level = core::mem::take(&mut self.level);
             for (image, parent) in level.into_iter().zip(parents) {
                 if let Ok(Some(parent)) = &parent {
-                    limits.check("ancestors", self.distance, "follow parents", &image)?;
+                    limits.check(Limit::Ancestors, self.distance, "follow parents", &image)?;
                     self.found.insert(parent.clone());
                     self.level.push(parent.clone());
                 }

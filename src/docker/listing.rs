@@ -4,7 +4,8 @@ use super::child::{Child, Listing};
 use super::image::ImageDocument;
 use super::store::Store;
 use crate::error::Error;
-use crate::host::{Failure, FailureCode, ImageStore, Provenance};
+use crate::host::{Failure, FailureCode, ImageStore, Provenance, no_result};
+use crate::limits::Limit;
 use crate::prelude::*;
 
 impl<H: ImageStore> Store<H> {
@@ -59,10 +60,7 @@ impl<H: ImageStore> Store<H> {
         let mut configs: BTreeMap<[u8; 32], Vec<usize>> = BTreeMap::new();
         for (place, id) in ids.iter().enumerate() {
             let Some(index) = self.index.get(id) else {
-                facts.push(Err(failures
-                    .get(id)
-                    .cloned()
-                    .unwrap_or_else(Failure::no_answer)));
+                facts.push(Err(failures.get(id).cloned().unwrap_or_else(no_result)));
                 continue;
             };
             facts.push(Ok(*index));
@@ -90,7 +88,7 @@ impl<H: ImageStore> Store<H> {
             &mut self.held_children
         };
         let all = held.saturating_add(bytes);
-        if all > self.limits.get("session-bytes") {
+        if all > self.limits.get(Limit::SessionBytes) {
             return Err(Failure::new(
                 FailureCode::TooLarge,
                 format!("{bytes} bytes to keep of it, limit session-bytes"),

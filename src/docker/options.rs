@@ -1,20 +1,20 @@
 //! How a session is opened, and what a step asks.
 
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::oci::Platform;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
 /// The caps of the `docker` interface and their defaults.
 pub const LIMITS: Limits<8> = Limits::new([
-    ("document-bytes", 4 << 20),
-    ("answer-bytes", 16 << 20),
-    ("session-bytes", 64 << 20),
-    ("children", 100_000),
-    ("sources", 1_000),
-    ("entries", 100_000),
-    ("ancestors", 100_000),
-    ("depth", 128),
+    (Limit::DocumentBytes, 4 << 20),
+    (Limit::AnswerBytes, 16 << 20),
+    (Limit::SessionBytes, 64 << 20),
+    (Limit::Children, 100_000),
+    (Limit::Sources, 1_000),
+    (Limit::Entries, 100_000),
+    (Limit::Ancestors, 100_000),
+    (Limit::Depth, 128),
 ]);
 
 /// A name given with `--cache-from`.

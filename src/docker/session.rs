@@ -14,6 +14,7 @@ use super::version::Rules;
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Explanation};
 use crate::host::{Failure, FailureCode, ImageStore};
+use crate::limits::Limit;
 use crate::oci::Digest;
 use crate::prelude::*;
 
@@ -57,7 +58,7 @@ impl<H: ImageStore> Session<H> {
         }
         let limits = LIMITS.with(&limits)?;
         let names = u64::try_from(cache_from.len()).unwrap_or(u64::MAX);
-        limits.check("sources", names, "open", "cache-from")?;
+        limits.check(Limit::Sources, names, "open", "cache-from")?;
         let mut session = Self {
             store: Store::new(host, rules, limits, policy.opaque_ids, policy.dry_run),
             mode: Mode {
@@ -243,9 +244,8 @@ impl<H: ImageStore> Session<H> {
                 let rules = &self.store.rules;
                 let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
                 let limits = &self.store.limits;
-                limits.check("document-bytes", bytes, "read config", "config")?;
-                let depth = u32::try_from(limits.get("depth")).unwrap_or(u32::MAX);
-                read_asked(text, rules, depth)?.map(|config| {
+                limits.check(Limit::DocumentBytes, bytes, "read config", "config")?;
+                read_asked(text, rules, limits.depth())?.map(|config| {
                     let key = Key::of(&config, rules.compared);
                     Requested::new(config, key)
                 })

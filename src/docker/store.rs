@@ -10,8 +10,10 @@ use super::reason::Reason;
 use super::restore::Restored;
 use super::version::Rules;
 use crate::error::{Error, Problem};
-use crate::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance, complete};
-use crate::limits::Limits;
+use crate::host::{
+    Facts, Failure, FailureCode, Image, ImageStore, Provenance, complete, no_result,
+};
+use crate::limits::{Limit, Limits};
 use crate::oci::{Platform, sha256};
 use crate::prelude::*;
 
@@ -110,7 +112,7 @@ impl<H: ImageStore> Store<H> {
 
     /// Resolves the names given when the session is opened.
     pub fn resolve(&self, references: &[String]) -> Vec<Result<Image, Failure>> {
-        let limit = self.limits.get("document-bytes");
+        let limit = self.limits.get(Limit::DocumentBytes);
         complete(self.host.resolve(references, limit), references.len())
     }
 
@@ -120,7 +122,7 @@ impl<H: ImageStore> Store<H> {
     /// # Errors
     /// `corrupt` or `too-large`, in words that name what is wrong.
     pub fn read(&self, id: &str, text: &str) -> Result<ImageDocument, Failure> {
-        if length(text) > self.limits.get("document-bytes") {
+        if length(text) > self.limits.get(Limit::DocumentBytes) {
             return Err(Failure::new(
                 FailureCode::TooLarge,
                 format!("document of {} bytes, limit document-bytes", text.len()),
@@ -132,7 +134,7 @@ impl<H: ImageStore> Store<H> {
                 "the document does not have the digest that is its id",
             ));
         }
-        let depth = u32::try_from(self.limits.get("depth")).unwrap_or(u32::MAX);
+        let depth = self.limits.depth();
         let image = ImageDocument::read(text, &self.rules, depth).map_err(|error| {
             Failure::new(
                 FailureCode::Corrupt,
@@ -144,7 +146,8 @@ impl<H: ImageStore> Store<H> {
             .rootfs
             .as_ref()
             .map_or(0, |rootfs| rootfs.diff_ids.len());
-        if u64::try_from(entries.max(layers)).unwrap_or(u64::MAX) > self.limits.get("entries") {
+        if u64::try_from(entries.max(layers)).unwrap_or(u64::MAX) > self.limits.get(Limit::Entries)
+        {
             return Err(Failure::new(
                 FailureCode::TooLarge,
                 format!("{entries} history entries and {layers} layers, limit entries"),
@@ -161,7 +164,8 @@ impl<H: ImageStore> Store<H> {
         self.held = self
             .held
             .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
-        self.limits.check("session-bytes", self.held, "read", id)
+        self.limits
+            .check(Limit::SessionBytes, self.held, "read", id)
     }
 
     /// Keeps the facts of a child.
@@ -193,7 +197,7 @@ impl<H: ImageStore> Store<H> {
         }
         let count = u64::try_from(ids.len()).unwrap_or(u64::MAX);
         self.limits
-            .check("children", count, "list children", subject)?;
+            .check(Limit::Children, count, "list children", subject)?;
         Ok(ids)
     }
 
@@ -208,16 +212,16 @@ impl<H: ImageStore> Store<H> {
             let (batch, _) = rest.split_at(rest.len().min(BATCH));
             let mut answers = self
                 .host
-                .get(batch, DOCUMENT, self.limits.get("answer-bytes"));
+                .get(batch, DOCUMENT, self.limits.get(Limit::AnswerBytes));
             // A host that answers nothing at all must not stop us for ever.
             answers.truncate(batch.len());
             if answers.is_empty() {
-                answers.push(Err(Failure::no_answer()));
+                answers.push(Err(no_result()));
             }
             let (answered, later) = rest.split_at(answers.len().min(rest.len()));
             rest = later;
             for (id, answer) in answered.iter().zip(answers) {
-                let text = answer.and_then(|image| image.document.ok_or_else(Failure::no_answer));
+                let text = answer.and_then(|image| image.document.ok_or_else(no_result));
                 each(self, id, text);
             }
         }
@@ -228,7 +232,7 @@ impl<H: ImageStore> Store<H> {
     /// # Errors
     /// As [`Store::read`], and what the host answers.
     pub fn document(&mut self, id: &str) -> Result<(ImageDocument, usize), Failure> {
-        let mut read = Err(Failure::no_answer());
+        let mut read = Err(no_result());
         self.documents(&[id.to_owned()], |store, id, answer| {
             read = answer.and_then(|text| Ok((store.read(id, &text)?, text.len())));
         });
@@ -276,7 +280,7 @@ impl<H: ImageStore> Store<H> {
                 Some(parent) => Ok(parent.map(ToOwned::to_owned)),
                 None => answers
                     .next()
-                    .unwrap_or_else(|| Err(Failure::no_answer()))
+                    .unwrap_or_else(|| Err(no_result()))
                     .map(|image| image.parent),
             })
             .collect()

@@ -7,6 +7,7 @@ use super::request::{Request, Requested};
 use super::source::Source;
 use super::store::Store;
 use crate::error::Error;
+use crate::prelude::*;
 
 /// A verdict on candidates.
 #[derive(Clone, Copy)]
