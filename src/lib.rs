@@ -44,6 +44,7 @@ mod component;
 mod ordered;
 mod prelude;
 
+pub mod base64;
 pub mod buildkit;
 pub mod buildpacks;
 pub mod docker;

@@ -113,8 +113,8 @@ fn find<H: ImageStore>(
     Ok(Verdict::Miss)
 }
 
-/// Whether any of `heads` has `id` as a proper ancestor (4.2). The steps of a
-/// replay follow each link once.
+/// Whether any of `heads` has `id` as a proper ancestor (Docker spec, section 4.2).
+/// The steps of a replay follow each link once.
 fn descends<H: ImageStore>(
     store: &mut Store<H>,
     heads: &[String],

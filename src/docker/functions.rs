@@ -12,13 +12,15 @@ use crate::oci::Platform;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
-/// The normal form of a platform (6.1); an empty `host_os` means `linux`.
+/// The normal form of a platform (Docker spec, section 6.1); an empty `host_os`
+/// means `linux`.
 pub fn normalize_platform(platform: &Platform, host_os: &str) -> Platform {
     let host_os = if host_os.is_empty() { "linux" } else { host_os };
     normalize(platform, host_os)
 }
 
-/// What speaks first against an image continuing a parent (5.3).
+/// What speaks first against an image continuing a parent (Docker spec, section
+/// 5.3).
 ///
 /// # Errors
 /// `invalid` for a text that is not an image document.
@@ -44,7 +46,8 @@ pub fn compare_parent(
     Ok(parent_mismatch("image", image.chain(), parent).map(Finding::text))
 }
 
-/// An image document, read and written as Go does (1.1 to 1.5).
+/// An image document, read and written as Go does (Docker spec, sections 1.1 to
+/// 1.5).
 ///
 /// # Errors
 /// `invalid` for a text that is not an image document, `corrupt` when a time in
@@ -86,7 +89,7 @@ impl Partial {
     }
 
     /// Whether the answer depends on layers that are not given: the counts of
-    /// the histories are compared before (5.3).
+    /// the histories are compared before (Docker spec, section 5.3).
     fn lacks_layers(&self, parent: &Self) -> bool {
         if self.history.is_empty() {
             return false;

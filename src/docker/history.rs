@@ -81,8 +81,8 @@ impl Entry {
         entry
     }
 
-    /// Every field in which two entries differ (5.4); `at` is put before the
-    /// names.
+    /// Every field in which two entries differ (Docker spec, section 5.4); `at` is
+    /// put before the names.
     pub fn differences(&self, other: &Self, at: &str) -> Vec<Difference> {
         let Self {
             created,
@@ -136,8 +136,8 @@ pub struct Chain<'a> {
     pub diff_ids: &'a [String],
 }
 
-/// What speaks first against an image continuing a parent (5.3), with both
-/// sides. Lookups compare running digests; explanations use this.
+/// What speaks first against an image continuing a parent (Docker spec, section
+/// 5.3), with both sides. Lookups compare running digests; explanations use this.
 pub fn parent_mismatch(
     subject: &str,
     image: Chain<'_>,

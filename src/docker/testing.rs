@@ -17,7 +17,8 @@ use crate::oci::Platform;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
-/// Compares an image's container config with a requested one (5.1).
+/// Compares an image's container config with a requested one (Docker spec, section
+/// 5.1).
 ///
 /// # Errors
 /// `invalid` for a text that is not a config, `unsupported` for a version.
@@ -45,7 +46,8 @@ pub fn compare_configs(
     ))
 }
 
-/// For each builder platform, whether it accepts each image platform (6.2).
+/// For each builder platform, whether it accepts each image platform (Docker spec,
+/// section 6.2).
 ///
 /// # Errors
 /// `unsupported` for a version.
@@ -66,7 +68,8 @@ pub fn match_platforms(
         .collect())
 }
 
-/// What differs between a history entry and the command of a config (5.2).
+/// What differs between a history entry and the command of a config (Docker spec,
+/// section 5.2).
 ///
 /// # Errors
 /// `invalid` for texts that are not such documents, and for a null config.
@@ -90,7 +93,7 @@ pub fn compare_command(
     Ok(differs.then(|| command_mismatch("entry", 0, &entry, &want).text()))
 }
 
-/// The fields in which two history entries differ (5.4).
+/// The fields in which two history entries differ (Docker spec, section 5.4).
 ///
 /// # Errors
 /// `invalid` for a text that is not an entry.
@@ -98,8 +101,8 @@ pub fn compare_history(a: &str, b: &str) -> Result<Vec<Difference>, Error> {
     Ok(read_entry(a)?.differences(&read_entry(b)?, ""))
 }
 
-/// The diff id that belongs to a history entry (5.5); none for an entry without
-/// a layer.
+/// The diff id that belongs to a history entry (Docker spec, section 5.5); none for
+/// an entry without a layer.
 ///
 /// # Errors
 /// `invalid` for a text that is not an image document, `corrupt` when there are
@@ -124,7 +127,7 @@ pub fn layer_of(
     }
 }
 
-/// Which of the creation times the local lookup keeps (4.1).
+/// Which of the creation times the local lookup keeps (Docker spec, section 4.1).
 ///
 /// # Errors
 /// `invalid` for a text that is not a time stamp.
@@ -143,7 +146,7 @@ pub fn newest(created: &[Option<String>], semantics: &Semantics) -> Result<Optio
     Ok(super::local::newest(&matches, semantics.is_guarded()).and_then(|m| m.id.parse().ok()))
 }
 
-/// Reads a time stamp as Go does (1.4).
+/// Reads a time stamp as Go does (Docker spec, section 1.4).
 ///
 /// # Errors
 /// `invalid` for what Go refuses.
@@ -151,7 +154,8 @@ pub fn parse_time(text: &str) -> Result<Timestamp, Error> {
     read_time(text)
 }
 
-/// A container config, read and written as Go does (1.2 to 1.5).
+/// A container config, read and written as Go does (Docker spec, sections 1.2 to
+/// 1.5).
 ///
 /// # Errors
 /// `invalid` for a text that is not a config.

@@ -15,9 +15,9 @@ pub enum Event<'a> {
     /// The children of the parent were judged (Docker spec, section 4.1).
     Children(&'a Requested, &'a Local),
     /// The local match with this id is used only if one of the sources with these ids
-    /// descends from it (4.2).
+    /// descends from it (Docker spec, section 4.2).
     Ancestry(&'a [String], &'a str),
-    /// A source was judged, on this base (4.3 and 5.3).
+    /// A source was judged, on this base (Docker spec, sections 4.3 and 5.3).
     Source(&'a Source, Option<&'a Base>, &'a Result<Found, Rejection>),
 }
 

@@ -1,11 +1,12 @@
 //! Hashes of files and trees of directories (stacker spec, section 9).
 
 use super::reason::{Fault, Reason};
+use crate::base64;
 use crate::host::{
     Entry, Failure, FailureCode, Filesystem, FsFacts, Hashing, Kind, complete, only,
 };
 use crate::limits::Limit;
-use crate::mtree::{self, Change, Spec, SpecError, Tree, base64};
+use crate::mtree::{self, Change, Spec, SpecError, Tree};
 use crate::paths;
 use crate::prelude::*;
 

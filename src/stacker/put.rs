@@ -14,9 +14,10 @@ use super::schema::Kind;
 use super::session::Session;
 use super::value::Value;
 use super::verdict::{Base, Facts};
+use crate::base64;
 use crate::explain::Finding;
 use crate::host::{Filesystem, Kind as FileKind, Observer};
-use crate::mtree::{Header, Tree, WallTime, base64};
+use crate::mtree::{Header, Tree, WallTime};
 use crate::oci::sha256;
 use crate::prelude::*;
 

@@ -17,7 +17,7 @@ use crate::prelude::*;
 
 impl Verdicts {
     /// How the parent links of each source in use lead to the local match or not
-    /// (4.2).
+    /// (Docker spec, section 4.2).
     pub(super) fn explain_ancestry<H: ImageStore>(
         &mut self,
         store: &Store<H>,

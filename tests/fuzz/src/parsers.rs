@@ -34,7 +34,7 @@ pub fn parsers(bytes: &[u8]) {
         8 => names(rest, &text),
         9 => {
             let _ = mtree::Spec::parse(rest);
-            let _ = mtree::base64::decode(&text);
+            let _ = layerwise::base64::decode(&text);
         }
         10 => digest(&text),
         _ => pair(&text, &semantics),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use layerwise::mtree::base64;
+use layerwise::base64;
 use layerwise::oci::sha256;
 use layerwise::semantics::Semantics;
 use layerwise::stacker::testing::parse_tag;
