@@ -57,8 +57,8 @@ use layerwise_files::Tree;
 use crate::batch;
 use crate::digests::{self, Completed};
 use crate::files;
+use crate::images::Images;
 use crate::marks::Marks;
-use crate::open::Images;
 use crate::passed::Passed;
 use crate::reference::Reference;
 
