@@ -4,6 +4,12 @@
 use crate::explain::catalogue;
 use crate::prelude::*;
 
+/// A finding of this system.
+pub type Finding = crate::explain::Finding<Reason>;
+
+/// An explanation of this system.
+pub type Explanation = crate::explain::Explanation<Reason>;
+
 catalogue! {
     /// Verdicts on candidates, summaries of steps, notes and error codes.
     pub enum Reason in "docker" {
