@@ -59,6 +59,10 @@ impl wit::GuestCacheImage for CacheImage {
         self.0.borrow().exists()
     }
 
+    fn metadata(&self) -> wit::Retrieval {
+        self.0.borrow().metadata().into()
+    }
+
     fn set_metadata(&self, document: String) -> Result<(), shared::Error> {
         Ok(self.0.borrow_mut().set_metadata(&document)?)
     }
@@ -97,7 +101,6 @@ impl wit::GuestCacheImage for CacheImage {
         let state = image.state();
         wit::Description {
             name: image.name().to_owned(),
-            metadata: image.metadata().into(),
             committed: state.committed,
             label: state.label,
             layers: convert(state.layers),
@@ -121,9 +124,5 @@ impl wit::GuestRestorer for Restorer {
 
     fn explain(&self, request: wit::RestoreRequest) -> shared::Explanation {
         self.0.borrow().explain(&request.into()).into()
-    }
-
-    fn shas(&self) -> Vec<wit::RecordedSha> {
-        convert(self.0.borrow().shas())
     }
 }

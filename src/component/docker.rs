@@ -28,7 +28,8 @@ impl wit::Guest for Engine {
         want: Option<String>,
         semantics: shared::Semantics,
     ) -> Result<wit::Comparison, shared::Error> {
-        let found = docker::compare_configs(have.as_deref(), want.as_deref(), &semantics.into())?;
+        let found =
+            docker::testing::compare_configs(have.as_deref(), want.as_deref(), &semantics.into())?;
         Ok(wit::Comparison {
             equal: found.equal,
             differences: convert(found.differences),

@@ -9,19 +9,19 @@ impl wit::Guest for Engine {
     fn all() -> Vec<wit::Rule> {
         let mut rules = Vec::new();
         #[cfg(feature = "docker-cache")]
-        rules.extend(crate::docker::rules().into_iter().map(ungraded));
+        rules.extend(crate::docker::Reason::RULES.iter().map(ungraded));
         #[cfg(feature = "buildpacks-cache")]
-        rules.extend(crate::buildpacks::rules().map(ungraded));
+        rules.extend(crate::buildpacks::Reason::RULES.iter().map(ungraded));
         #[cfg(feature = "buildkit-cache")]
-        rules.extend(crate::buildkit::rules().into_iter().map(graded));
+        rules.extend(crate::buildkit::Reason::RULES.iter().map(graded));
         #[cfg(feature = "stacker-cache")]
-        rules.extend(crate::stacker::rules().into_iter().map(ungraded));
+        rules.extend(crate::stacker::Reason::RULES.iter().map(ungraded));
         rules
     }
 }
 
 /// A rule of a system that does not grade its findings.
-fn ungraded(rule: Rule) -> wit::Rule {
+fn ungraded(rule: &Rule) -> wit::Rule {
     wit::Rule {
         code: rule.code.into(),
         section: rule.section.into(),
@@ -33,7 +33,7 @@ fn ungraded(rule: Rule) -> wit::Rule {
 }
 
 #[cfg(feature = "buildkit-cache")]
-fn graded(rule: Rule) -> wit::Rule {
+fn graded(rule: &Rule) -> wit::Rule {
     use crate::buildkit::Severity;
 
     let severity = crate::buildkit::severity(rule.code).map(|severity| match severity {

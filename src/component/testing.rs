@@ -17,7 +17,7 @@ impl wit::Guest for Engine {
         semantics: shared::Semantics,
     ) -> Result<Vec<Vec<bool>>, shared::Error> {
         let (builders, images) = (convert(builders), convert(images));
-        Ok(docker::match_platforms(
+        Ok(docker::testing::match_platforms(
             &builders,
             &images,
             &host_os,
@@ -30,12 +30,12 @@ impl wit::Guest for Engine {
         config: String,
         semantics: shared::Semantics,
     ) -> Result<Option<shared::Finding>, shared::Error> {
-        let found = docker::compare_command(&entry, &config, &semantics.into())?;
+        let found = docker::testing::compare_command(&entry, &config, &semantics.into())?;
         Ok(found.map(Into::into))
     }
 
     fn compare_history(a: String, b: String) -> Result<Vec<shared::Difference>, shared::Error> {
-        Ok(convert(docker::compare_history(&a, &b)?))
+        Ok(convert(docker::testing::compare_history(&a, &b)?))
     }
 
     fn layer_of(
@@ -43,18 +43,22 @@ impl wit::Guest for Engine {
         index: u32,
         semantics: shared::Semantics,
     ) -> Result<Option<String>, shared::Error> {
-        Ok(docker::layer_of(&document, index, &semantics.into())?)
+        Ok(docker::testing::layer_of(
+            &document,
+            index,
+            &semantics.into(),
+        )?)
     }
 
     fn newest(
         created: Vec<Option<String>>,
         semantics: shared::Semantics,
     ) -> Result<Option<u32>, shared::Error> {
-        Ok(docker::newest(&created, &semantics.into())?)
+        Ok(docker::testing::newest(&created, &semantics.into())?)
     }
 
     fn parse_time(text: String) -> Result<wit::Timestamp, shared::Error> {
-        let time = docker::parse_time(&text)?;
+        let time = docker::testing::parse_time(&text)?;
         Ok(wit::Timestamp {
             seconds: time.seconds,
             nanoseconds: time.nanoseconds,
@@ -65,7 +69,7 @@ impl wit::Guest for Engine {
     }
 
     fn encode_config(text: String, semantics: shared::Semantics) -> Result<String, shared::Error> {
-        Ok(docker::encode_config(&text, &semantics.into())?)
+        Ok(docker::testing::encode_config(&text, &semantics.into())?)
     }
 
     fn detect(manifest: String) -> Result<wit::Detected, shared::Error> {
@@ -78,45 +82,51 @@ impl wit::Guest for Engine {
         value: String,
         semantics: shared::Semantics,
     ) -> Result<u64, shared::Error> {
-        Ok(stacker::hash_value(&name, &value, &semantics.into())?)
+        Ok(stacker::testing::hash_value(
+            &name,
+            &value,
+            &semantics.into(),
+        )?)
     }
 
     fn vis(name: String) -> String {
-        stacker::vis(&name)
+        stacker::testing::vis(&name)
     }
 
     fn unvis(text: String) -> Result<String, shared::Error> {
-        Ok(stacker::unvis(&text)?)
+        Ok(stacker::testing::unvis(&text)?)
     }
 
     fn hash_file(path: String) -> Result<wit::FileHash, shared::Error> {
-        Ok(stacker::hash_file(&Host, &path)?.into())
+        Ok(stacker::testing::hash_file(&Host, &path)?.into())
     }
 
     fn tree_text(root: String, host: wit::Host) -> Result<String, shared::Error> {
-        Ok(stacker::tree_text(&Host, &root, &host.into())?)
+        Ok(stacker::testing::tree_text(&Host, &root, &host.into())?)
     }
 
     fn compare_tree(stored: String, root: String) -> Result<Vec<wit::Change>, shared::Error> {
-        Ok(convert(stacker::compare_tree(&Host, &stored, &root)?))
+        Ok(convert(stacker::testing::compare_tree(
+            &Host, &stored, &root,
+        )?))
     }
 
     fn parse_layer_type(text: String) -> Result<wit::LayerType, shared::Error> {
-        Ok(stacker::parse_layer_type(&text)?.into())
+        Ok(stacker::testing::parse_layer_type(&text)?.into())
     }
 
     fn parse_tag(
         source: String,
         semantics: shared::Semantics,
     ) -> Result<wit::BaseTag, shared::Error> {
-        Ok(stacker::parse_tag(&source, &semantics.into())?.into())
+        Ok(stacker::testing::parse_tag(&source, &semantics.into())?.into())
     }
 
     fn encode_layer(
         definition: String,
         semantics: shared::Semantics,
     ) -> Result<wit::LayerText, shared::Error> {
-        Ok(stacker::encode_layer(&definition, &semantics.into())?.into())
+        Ok(stacker::testing::encode_layer(&definition, &semantics.into())?.into())
     }
 
     fn compare_layers(
@@ -124,12 +134,12 @@ impl wit::Guest for Engine {
         want: String,
         semantics: shared::Semantics,
     ) -> Result<wit::Equality, shared::Error> {
-        Ok(stacker::compare_layers(&have, &want, &semantics.into())?.into())
+        Ok(stacker::testing::compare_layers(&have, &want, &semantics.into())?.into())
     }
 }
 
-impl From<stacker::FileHash> for wit::FileHash {
-    fn from(file: stacker::FileHash) -> Self {
+impl From<stacker::testing::FileHash> for wit::FileHash {
+    fn from(file: stacker::testing::FileHash) -> Self {
         Self {
             hash: file.hash,
             mode: file.mode,
@@ -147,8 +157,8 @@ impl From<stacker::LayerType> for wit::LayerType {
     }
 }
 
-impl From<stacker::BaseTag> for wit::BaseTag {
-    fn from(tag: stacker::BaseTag) -> Self {
+impl From<stacker::testing::BaseTag> for wit::BaseTag {
+    fn from(tag: stacker::testing::BaseTag) -> Self {
         Self {
             tag: tag.tag,
             valid: tag.valid,
@@ -156,8 +166,8 @@ impl From<stacker::BaseTag> for wit::BaseTag {
     }
 }
 
-impl From<stacker::LayerText> for wit::LayerText {
-    fn from(layer: stacker::LayerText) -> Self {
+impl From<stacker::testing::LayerText> for wit::LayerText {
+    fn from(layer: stacker::testing::LayerText) -> Self {
         Self {
             text: layer.text,
             stable: layer.stable,
@@ -165,8 +175,8 @@ impl From<stacker::LayerText> for wit::LayerText {
     }
 }
 
-impl From<stacker::Equality> for wit::Equality {
-    fn from(found: stacker::Equality) -> Self {
+impl From<stacker::testing::Equality> for wit::Equality {
+    fn from(found: stacker::testing::Equality) -> Self {
         Self {
             equal: found.equal,
             differences: convert(found.differences),

@@ -140,10 +140,8 @@ type Layer struct {
 // Description: what a session holds.
 type Description struct {
 	// The name as it was given.
-	Name string `wit:"name"`
-	// The metadata of the image the name stood for, or of the one committed.
-	Metadata  Retrieval `wit:"metadata"`
-	Committed bool      `wit:"committed"`
+	Name      string `wit:"name"`
+	Committed bool   `wit:"committed"`
 	// The label of the new image; absent if metadata was never set.
 	Label *string `wit:"label"`
 	// The layers of the new image, in order.
@@ -220,6 +218,14 @@ func (r *CacheImage) Close() error { return r.resource.Close() }
 func (r *CacheImage) Exists(ctx context.Context) (bool, error) {
 	var out bool
 	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.exists", &out)
+	return out, err
+}
+
+// Metadata: the metadata of the image the name stood for, or of the one committed. Says through the
+// observer why it is not used.
+func (r *CacheImage) Metadata(ctx context.Context) (Retrieval, error) {
+	var out Retrieval
+	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.metadata", &out)
 	return out, err
 }
 
@@ -422,13 +428,6 @@ func (r *Restorer) Restore(ctx context.Context, request RestoreRequest) (Restore
 func (r *Restorer) Explain(ctx context.Context, request RestoreRequest) (layerwise.Explanation, error) {
 	var out layerwise.Explanation
 	err := r.resource.Call(ctx, "buildpacks#[method]restorer.explain", &out, request)
-	return out, err
-}
-
-// SHAs: the shas that were recorded in memory, by id and name.
-func (r *Restorer) SHAs(ctx context.Context) ([]RecordedSHA, error) {
-	var out []RecordedSHA
-	err := r.resource.Call(ctx, "buildpacks#[method]restorer.shas", &out)
 	return out, err
 }
 

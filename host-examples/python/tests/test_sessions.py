@@ -125,7 +125,7 @@ def test_buildpacks_restores(engine: Engine, tmp_path: Path) -> None:
     root = Root(tmp_path, name="/layers", writable=True)
     with Files(root) as files, engine.restorer(options, filesystem=files) as restorer:
         assert restorer.plan(request).files == ()
-        assert restorer.shas() == []
+        assert restorer.restore(request).shas == ()
 
 
 def test_stacker_opens(engine: Engine, tmp_path: Path) -> None:

@@ -29,7 +29,13 @@ fn build() -> Result<(), String> {
         provide(&here, &out, "cache", "layerwise.wasm", "wasm")?;
     }
     if env::var_os("CARGO_FEATURE_TESTING").is_some() {
-        provide(&here, &out, "cache-testing", "layerwise-testing.wasm", "testing")?;
+        provide(
+            &here,
+            &out,
+            "cache-testing",
+            "layerwise-testing.wasm",
+            "testing",
+        )?;
     }
     Ok(())
 }
@@ -152,7 +158,7 @@ fn compiler(arguments: &[&str]) -> Result<String, String> {
         .args(arguments)
         .output()
         .map_err(|error| format!("rustc cannot be run: {error}"))?;
-    String::from_utf8(output.stdout).map_err(|_| "rustc does not answer in utf-8".to_owned())
+    String::from_utf8(output.stdout).map_err(|_| "the output of rustc is not utf-8".to_owned())
 }
 
 /// Cargo's setting of these flags; those of .cargo/config.toml stay.

@@ -295,8 +295,6 @@ class Description:
 
     #: The name as it was given.
     name: str
-    #: The metadata of the image the name stood for, or of the one committed.
-    metadata: Retrieval
     committed: bool
     #: The label of the new image; absent if metadata was never set.
     label: str | None = None
@@ -582,6 +580,13 @@ class CacheImage(Resource):
         result: bool = self._call("buildpacks#[method]cache-image.exists", self)
         return result
 
+    def metadata(self) -> Retrieval:
+        """The metadata of the image the name stood for, or of the one committed. Says through the
+        observer why it is not used.
+        """
+        result: Retrieval = self._call("buildpacks#[method]cache-image.metadata", self)
+        return result
+
     def set_metadata(self, document: str) -> None:
         """Sets the metadata of the new image, a JSON document; the last one counts."""
         self._call("buildpacks#[method]cache-image.set-metadata", self, document)
@@ -657,11 +662,6 @@ class Restorer(Resource):
         result: Explanation = self._call("buildpacks#[method]restorer.explain", self, request)
         return result
 
-    def shas(self) -> list[RecordedSha]:
-        """The shas that were recorded in memory, by id and name."""
-        result: list[RecordedSha] = self._call("buildpacks#[method]restorer.shas", self)
-        return result
-
 
 class Buildpacks(Exports):
     """The functions of the interface `buildpacks`."""
@@ -711,6 +711,7 @@ class Buildpacks(Exports):
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "buildpacks#[method]cache-image.exists": CacheImage.exists,
+    "buildpacks#[method]cache-image.metadata": CacheImage.metadata,
     "buildpacks#[method]cache-image.set-metadata": CacheImage.set_metadata,
     "buildpacks#[method]cache-image.add": CacheImage.add,
     "buildpacks#[method]cache-image.reuse": CacheImage.reuse,
@@ -724,7 +725,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "buildpacks#[method]restorer.plan": Restorer.plan,
     "buildpacks#[method]restorer.restore": Restorer.restore,
     "buildpacks#[method]restorer.explain": Restorer.explain,
-    "buildpacks#[method]restorer.shas": Restorer.shas,
     "buildpacks#open-restorer": Buildpacks.open_restorer,
     "buildpacks#plan-data": Buildpacks.plan_data,
     "buildpacks#settle-data": Buildpacks.settle_data,

@@ -47,7 +47,10 @@ impl Engine {
     /// When the component cannot be started or was stopped.
     pub fn rules(&self) -> Result<Vec<Rule>, Error> {
         let mut instance = Instance::new(self, Imports::default(), SessionLimits::default())?;
-        Ok(convert(call!(&mut instance, layerwise_cache_rules.call_all())?))
+        Ok(convert(call!(
+            &mut instance,
+            layerwise_cache_rules.call_all()
+        )?))
     }
 }
 

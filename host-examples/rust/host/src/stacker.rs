@@ -2,8 +2,8 @@
 
 use layerwise::explain::{Explanation, Finding};
 use layerwise::stacker::{
-    Answer, Change, ChangeKind, Effect, Epoch, HostFacts, LayerDefinition, Opened, Options, Outcome,
-    Pruned, Renaming, State, Stored, Writing,
+    Answer, Change, ChangeKind, Effect, Epoch, HostFacts, LayerDefinition, Opened, Options,
+    Outcome, Pruned, Renaming, State, Stored, Writing,
 };
 use wasmtime::component::ResourceAny;
 

@@ -4,7 +4,8 @@ use layerwise::explain::{Difference, Finding};
 use layerwise::go_json::{Timestamp, Zone};
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
-use layerwise::stacker::{BaseTag, Change, Equality, FileHash, HostFacts, LayerText, LayerType};
+use layerwise::stacker::testing::{BaseTag, Equality, FileHash, LayerText};
+use layerwise::stacker::{Change, HostFacts, LayerType};
 
 use crate::bindings::convert;
 use crate::engine::Engine;

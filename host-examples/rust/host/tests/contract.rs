@@ -37,11 +37,15 @@ fn interfaces(component: &[u8]) -> (Vec<String>, Vec<String>) {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth -= 1,
             Payload::ComponentImportSection(section) if depth == 0 => {
-                let names = section.into_iter().map(|one| one.expect("an import").name.name);
+                let names = section
+                    .into_iter()
+                    .map(|one| one.expect("an import").name.name);
                 imports.extend(names.map(str::to_owned));
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
-                let names = section.into_iter().map(|one| one.expect("an export").name.name);
+                let names = section
+                    .into_iter()
+                    .map(|one| one.expect("an export").name.name);
                 exports.extend(names.map(str::to_owned));
             }
             _ => {}

@@ -63,7 +63,6 @@ fn restore(mut restorer: Restorer, request: &RestoreRequest) -> Option<u64> {
     meter.add(restorer.plan(request), restorer.spent());
     meter.add(restorer.explain(request), restorer.spent());
     meter.add(restorer.restore(request), restorer.spent());
-    meter.add(restorer.shas(), restorer.spent());
     meter.0
 }
 

@@ -92,10 +92,7 @@ fn config(draw: &mut Draw, items: usize) -> Option<u64> {
     };
     let mut functions = functions();
     let mut meter = Meter::new();
-    meter.add(
-        functions.encode_config(&one, &semantics),
-        functions.spent(),
-    );
+    meter.add(functions.encode_config(&one, &semantics), functions.spent());
     let mut predicates = predicates();
     meter.add(
         predicates.compare_configs(Some(&one), Some(&other), &semantics),

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use layerwise::mtree::base64;
+use layerwise::base64;
 use layerwise::oci::sha256;
 use layerwise::semantics::Semantics;
-use layerwise::stacker::{Build, Epoch, HostFacts, LayerDefinition, Options, Places, parse_tag};
+use layerwise::stacker::testing::parse_tag;
+use layerwise::stacker::{Build, Epoch, HostFacts, LayerDefinition, Options, Places};
 use layerwise_conformance::memory_fs::MemoryFs;
 use layerwise_host::stacker::Session;
 use layerwise_host::testing::Functions;
@@ -36,9 +37,7 @@ fn functions(files: MemoryFs) -> Functions {
         ..Imports::default()
     };
     let limits = SessionLimits::default();
-    crate::engine()
-        .testing(lent, limits)
-        .expect("an instance")
+    crate::engine().testing(lent, limits).expect("an instance")
 }
 
 fn facts() -> HostFacts {

@@ -78,7 +78,7 @@ impl CacheImage {
     /// # Errors
     /// Why the component was stopped.
     pub fn metadata(&mut self) -> Result<Retrieval, Error> {
-        Ok(method!(self, call_describe)?.metadata.into())
+        Ok(method!(self, call_metadata)?.into())
     }
 
     /// Sets the metadata of the new image, a JSON document; the last one counts.

@@ -1,5 +1,7 @@
 //! A session of the layer metadata restorer.
 
+use std::collections::BTreeMap;
+
 use layerwise::buildpacks::{
     Decision, GroupElement, Origin, PlannedFile, RecordedSha, RestoreOptions, RestorePlan,
     RestoreRequest, ShaStore,
@@ -19,6 +21,8 @@ use crate::instance::{Instance, SessionLimits, call};
 pub struct Restorer {
     instance: Instance,
     restorer: ResourceAny,
+    /// What restores recorded in memory, by id and name.
+    shas: BTreeMap<(String, String), String>,
 }
 
 impl Engine {
@@ -39,14 +43,20 @@ impl Engine {
             layerwise_cache_buildpacks.call_open_restorer(&options)
         )?;
         let restorer = opened.map_err(refused)?;
-        Ok(Restorer { instance, restorer })
+        Ok(Restorer {
+            instance,
+            restorer,
+            shas: BTreeMap::new(),
+        })
     }
 }
 
 /// Calls a method of the restorer.
 macro_rules! method {
     ($self:ident, $call:ident $(, $argument:expr)*) => {{
-        let Self { instance, restorer } = $self;
+        let Self {
+            instance, restorer, ..
+        } = $self;
         call!(instance, layerwise_cache_buildpacks.restorer.$call(*restorer $(, $argument)*))
     }};
 }
@@ -73,8 +83,13 @@ impl Restorer {
     /// after a stop, in a new session.
     pub fn restore(&mut self, request: &RestoreRequest) -> Result<RestorePlan, Error> {
         let request = request.into();
-        let done = method!(self, call_restore, &request)?;
-        Ok(done.map_err(refused)?.into())
+        let done = method!(self, call_restore, &request)?.map_err(refused)?;
+        let plan = RestorePlan::from(done);
+        for one in &plan.shas {
+            let of = (one.buildpack.clone(), one.layer.clone());
+            self.shas.insert(of, one.sha.clone());
+        }
+        Ok(plan)
     }
 
     /// Decides as [`Restorer::plan`] does and orders the reasons. A restore that
@@ -87,12 +102,16 @@ impl Restorer {
         Ok(method!(self, call_explain, &request)?.into())
     }
 
-    /// The shas that were recorded in memory, by id and name.
-    ///
-    /// # Errors
-    /// Why the component was stopped.
-    pub fn shas(&mut self) -> Result<Vec<RecordedSha>, Error> {
-        Ok(convert(method!(self, call_shas)?))
+    /// The shas that the restores of this session recorded in memory, by id and name.
+    pub fn shas(&self) -> Vec<RecordedSha> {
+        let recorded = self.shas.iter();
+        recorded
+            .map(|((buildpack, layer), sha)| RecordedSha {
+                buildpack: buildpack.clone(),
+                layer: layer.clone(),
+                sha: sha.clone(),
+            })
+            .collect()
     }
 }
 

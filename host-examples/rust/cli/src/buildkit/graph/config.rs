@@ -146,8 +146,8 @@ pub fn read(
         } => (repository, manifest),
     };
     let text = document(opened, repository, manifest, cache)?;
-    let (_, digest) = layerwise::buildkit::detect(&text)
-        .map_err(|error| about(Error::Refused(error), cache))?;
+    let (_, digest) =
+        layerwise::buildkit::detect(&text).map_err(|error| about(Error::Refused(error), cache))?;
     if digest.is_empty() {
         let message = format!(
             "cannot draw the cache {cache:?}: it has no cache config; `layerwise buildkit verify` says more"
