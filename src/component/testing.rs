@@ -10,34 +10,6 @@ use crate::prelude::*;
 use crate::{buildkit, docker, stacker};
 
 impl wit::Guest for Engine {
-    fn match_platforms(
-        builders: Vec<shared::Platform>,
-        images: Vec<shared::Platform>,
-        host_os: String,
-        semantics: shared::Semantics,
-    ) -> Result<Vec<Vec<bool>>, shared::Error> {
-        let (builders, images) = (convert(builders), convert(images));
-        Ok(docker::testing::match_platforms(
-            &builders,
-            &images,
-            &host_os,
-            &semantics.into(),
-        )?)
-    }
-
-    fn compare_command(
-        entry: String,
-        config: String,
-        semantics: shared::Semantics,
-    ) -> Result<Option<shared::Finding>, shared::Error> {
-        let found = docker::testing::compare_command(&entry, &config, &semantics.into())?;
-        Ok(found.map(Into::into))
-    }
-
-    fn compare_history(a: String, b: String) -> Result<Vec<shared::Difference>, shared::Error> {
-        Ok(convert(docker::testing::compare_history(&a, &b)?))
-    }
-
     fn layer_of(
         document: String,
         index: u32,

@@ -257,6 +257,13 @@ func CompareConfigs(ctx context.Context, in *layerwise.Instance, have *string, w
 	return out, err
 }
 
+// MatchPlatforms: for each builder platform, whether it accepts each image platform.
+func MatchPlatforms(ctx context.Context, in *layerwise.Instance, builders []layerwise.Platform, images []layerwise.Platform, hostOS string, semantics layerwise.Semantics) ([][]bool, error) {
+	var out [][]bool
+	err := in.Call(ctx, "docker#match-platforms", &out, builders, images, hostOS, semantics)
+	return out, err
+}
+
 // NormalizePlatform: the normal form of a platform.
 func NormalizePlatform(ctx context.Context, in *layerwise.Instance, platform layerwise.Platform, hostOS string) (layerwise.Platform, error) {
 	var out layerwise.Platform
@@ -269,6 +276,21 @@ func NormalizePlatform(ctx context.Context, in *layerwise.Instance, platform lay
 func CompareParent(ctx context.Context, in *layerwise.Instance, document string, parent *string, semantics layerwise.Semantics) (*layerwise.Finding, error) {
 	var out *layerwise.Finding
 	err := in.Call(ctx, "docker#compare-parent", &out, document, parent, semantics)
+	return out, err
+}
+
+// CompareCommand: compares a history entry with the command of a container config; `none` if the entry was made
+// by that command, otherwise what differs.
+func CompareCommand(ctx context.Context, in *layerwise.Instance, entry string, config string, semantics layerwise.Semantics) (*layerwise.Finding, error) {
+	var out *layerwise.Finding
+	err := in.Call(ctx, "docker#compare-command", &out, entry, config, semantics)
+	return out, err
+}
+
+// CompareHistory: the fields in which two history entries differ.
+func CompareHistory(ctx context.Context, in *layerwise.Instance, a string, b string) ([]layerwise.Difference, error) {
+	var out []layerwise.Difference
+	err := in.Call(ctx, "docker#compare-history", &out, a, b)
 	return out, err
 }
 

@@ -269,6 +269,11 @@ class Docker(Exports):
         result: Comparison = self._call("docker#compare-configs", have, want, semantics)
         return result
 
+    def match_platforms(self, builders: Sequence[Platform], images: Sequence[Platform], host_os: str, semantics: Semantics = Semantics()) -> list[list[bool]]:
+        """For each builder platform, whether it accepts each image platform."""
+        result: list[list[bool]] = self._call("docker#match-platforms", builders, images, host_os, semantics)
+        return result
+
     def normalize_platform(self, platform: Platform, host_os: str) -> Platform:
         """The normal form of a platform."""
         result: Platform = self._call("docker#normalize-platform", platform, host_os)
@@ -279,6 +284,18 @@ class Docker(Exports):
         `none` if it can, otherwise the first reason against it.
         """
         result: Finding | None = self._call("docker#compare-parent", document, parent, semantics)
+        return result
+
+    def compare_command(self, entry: str, config: str, semantics: Semantics = Semantics()) -> Finding | None:
+        """Compares a history entry with the command of a container config; `none` if the entry was made
+        by that command, otherwise what differs.
+        """
+        result: Finding | None = self._call("docker#compare-command", entry, config, semantics)
+        return result
+
+    def compare_history(self, a: str, b: str) -> list[Difference]:
+        """The fields in which two history entries differ."""
+        result: list[Difference] = self._call("docker#compare-history", a, b)
         return result
 
     def recorded_steps(self, document: str, first: int, made: Sequence[str | None] = (), semantics: Semantics = Semantics()) -> Recording:
@@ -302,8 +319,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "docker#[method]session.describe": Session.describe,
     "docker#open": Docker.open,
     "docker#compare-configs": Docker.compare_configs,
+    "docker#match-platforms": Docker.match_platforms,
     "docker#normalize-platform": Docker.normalize_platform,
     "docker#compare-parent": Docker.compare_parent,
+    "docker#compare-command": Docker.compare_command,
+    "docker#compare-history": Docker.compare_history,
     "docker#recorded-steps": Docker.recorded_steps,
     "docker#encode-image": Docker.encode_image,
 }

@@ -13,7 +13,7 @@ from typing import Any
 from .errors import Refused
 from .resource import Exports
 from .stacker import Change, Host
-from .types import Difference, Finding, Platform, Semantics
+from .types import Difference, Semantics
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +95,6 @@ class Testing(Exports):
     """The functions of the interface `testing`."""
 
     __slots__ = ()
-
-    def match_platforms(self, builders: Sequence[Platform], images: Sequence[Platform], host_os: str, semantics: Semantics = Semantics()) -> list[list[bool]]:
-        """For each builder platform, whether it accepts each image platform."""
-        result: list[list[bool]] = self._call("testing#match-platforms", builders, images, host_os, semantics)
-        return result
-
-    def compare_command(self, entry: str, config: str, semantics: Semantics = Semantics()) -> Finding | None:
-        """Compares a history entry with the command of a container config; `none` if the entry was made
-        by that command, otherwise what differs.
-        """
-        result: Finding | None = self._call("testing#compare-command", entry, config, semantics)
-        return result
-
-    def compare_history(self, a: str, b: str) -> list[Difference]:
-        """The fields in which two history entries differ."""
-        result: list[Difference] = self._call("testing#compare-history", a, b)
-        return result
 
     def layer_of(self, document: str, index: int, semantics: Semantics = Semantics()) -> str | None:
         """The diff id that belongs to history entry `index`; `none` for an entry without a layer."""
@@ -195,9 +178,6 @@ class Testing(Exports):
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "testing#match-platforms": Testing.match_platforms,
-    "testing#compare-command": Testing.compare_command,
-    "testing#compare-history": Testing.compare_history,
     "testing#layer-of": Testing.layer_of,
     "testing#newest": Testing.newest,
     "testing#parse-time": Testing.parse_time,

@@ -3,7 +3,7 @@
 use layerwise::docker::{
     Answer, Comparison, Creation, Effect, Link, Options, Order, Outcome, Recorded, Recording, Step,
 };
-use layerwise::explain::{Explanation, Finding};
+use layerwise::explain::{Difference, Explanation, Finding};
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 use wasmtime::component::ResourceAny;
@@ -165,6 +165,27 @@ impl Predicates {
         })
     }
 
+    pub fn match_platforms(
+        &mut self,
+        builders: &[Platform],
+        images: &[Platform],
+        host_os: &str,
+        semantics: &Semantics,
+    ) -> Result<Vec<Vec<bool>>, Error> {
+        let builders: Vec<_> = builders.iter().map(Into::into).collect();
+        let images: Vec<_> = images.iter().map(Into::into).collect();
+        let semantics = semantics.into();
+        function!(
+            self,
+            call_match_platforms,
+            &builders,
+            &images,
+            host_os,
+            &semantics
+        )?
+        .map_err(refused)
+    }
+
     pub fn normalize_platform(
         &mut self,
         platform: &Platform,
@@ -183,6 +204,23 @@ impl Predicates {
         let semantics = semantics.into();
         let found = function!(self, call_compare_parent, document, parent, &semantics)?;
         Ok(found.map_err(refused)?.map(Into::into))
+    }
+
+    pub fn compare_command(
+        &mut self,
+        entry: &str,
+        config: &str,
+        semantics: &Semantics,
+    ) -> Result<Option<Finding>, Error> {
+        let semantics = semantics.into();
+        let found = function!(self, call_compare_command, entry, config, &semantics)?;
+        Ok(found.map_err(refused)?.map(Into::into))
+    }
+
+    pub fn compare_history(&mut self, a: &str, b: &str) -> Result<Vec<Difference>, Error> {
+        Ok(convert(
+            function!(self, call_compare_history, a, b)?.map_err(refused)?,
+        ))
     }
 
     pub fn recorded_steps(

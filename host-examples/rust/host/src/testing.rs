@@ -1,8 +1,6 @@
 //! The functions that only tests call; see `wit/testing.wit` for what each does.
 
-use layerwise::explain::{Difference, Finding};
 use layerwise::go_json::{Timestamp, Zone};
-use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 use layerwise::stacker::testing::{BaseTag, Equality, FileHash, LayerText};
 use layerwise::stacker::{Change, HostFacts, LayerType};
@@ -52,44 +50,6 @@ impl Functions {
     /// The fuel that the last call took; `None` if time is what counts.
     pub fn spent(&self) -> Option<u64> {
         self.instance.spent()
-    }
-
-    pub fn match_platforms(
-        &mut self,
-        builders: &[Platform],
-        images: &[Platform],
-        host_os: &str,
-        semantics: &Semantics,
-    ) -> Result<Vec<Vec<bool>>, Error> {
-        let builders: Vec<_> = builders.iter().map(Into::into).collect();
-        let images: Vec<_> = images.iter().map(Into::into).collect();
-        let semantics = semantics.into();
-        function!(
-            self,
-            call_match_platforms,
-            &builders,
-            &images,
-            host_os,
-            &semantics
-        )?
-        .map_err(refused)
-    }
-
-    pub fn compare_command(
-        &mut self,
-        entry: &str,
-        config: &str,
-        semantics: &Semantics,
-    ) -> Result<Option<Finding>, Error> {
-        let semantics = semantics.into();
-        let found = function!(self, call_compare_command, entry, config, &semantics)?;
-        Ok(found.map_err(refused)?.map(Into::into))
-    }
-
-    pub fn compare_history(&mut self, a: &str, b: &str) -> Result<Vec<Difference>, Error> {
-        Ok(convert(
-            function!(self, call_compare_history, a, b)?.map_err(refused)?,
-        ))
     }
 
     pub fn layer_of(

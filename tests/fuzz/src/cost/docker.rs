@@ -141,11 +141,11 @@ fn features(draw: &mut Draw, items: usize) -> Option<u64> {
         ..Platform::default()
     };
     let os = *draw.one(&["windows", "linux"]);
-    let mut functions = functions();
+    let mut predicates = predicates();
     let one = [platform(os)];
-    let call = functions.match_platforms(&one, &one, os, &semantics);
+    let call = predicates.match_platforms(&one, &one, os, &semantics);
     let mut meter = Meter::new();
-    meter.add(call, functions.spent());
+    meter.add(call, predicates.spent());
     meter.0
 }
 

@@ -56,7 +56,7 @@ impl Functions for Component {
         host_os: &str,
         semantics: &Semantics,
     ) -> Result<Vec<Vec<bool>>, Error> {
-        self.function(|f| f.match_platforms(builders, images, host_os, semantics))
+        self.predicates(|p| p.match_platforms(builders, images, host_os, semantics))
     }
 
     fn normalize_platform(&self, platform: &Platform, host_os: &str) -> Result<Platform, Error> {
@@ -78,11 +78,11 @@ impl Functions for Component {
         config: &str,
         semantics: &Semantics,
     ) -> Result<Option<Finding>, Error> {
-        self.function(|f| f.compare_command(entry, config, semantics))
+        self.predicates(|p| p.compare_command(entry, config, semantics))
     }
 
     fn compare_history(&self, a: &str, b: &str) -> Result<Vec<Difference>, Error> {
-        self.function(|f| f.compare_history(a, b))
+        self.predicates(|p| p.compare_history(a, b))
     }
 
     fn layer_of(
