@@ -13,8 +13,8 @@ use layerwise::explain::{Explanation, Finding};
 use layerwise::oci::sha256;
 use layerwise::stacker::testing::{BaseTag, Equality, FileHash, LayerText};
 use layerwise::stacker::{
-    self, Answer, Change, Effect, Epoch, HostFacts, LayerDefinition, LayerType, Opened, Options,
-    Outcome, Places, Reading, Semantics, Stored,
+    Answer, Change, Effect, Epoch, HostFacts, LayerDefinition, LayerType, Opened, Options, Outcome,
+    Places, Reading, Semantics, Stored,
 };
 use layerwise_conformance::memory_fs::MemoryFs;
 use layerwise_conformance::stacker::{Cache, Native, Subject, run};
