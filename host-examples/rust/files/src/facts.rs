@@ -5,13 +5,15 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use layerwise::host::{Attribute, Entry, FailureCode, FsFacts, Kind};
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 
 use crate::cause::Cause;
 use crate::digest::{digest, size};
-use crate::encoding::{base64, encode};
+use crate::encoding::encode;
 use crate::place::{Place, kind, open_file, permissions, read_link};
 use crate::progress::Meter;
 
@@ -144,7 +146,7 @@ fn read_attributes(of: impl AsFd) -> Result<Vec<Attribute>, Errno> {
         }
         attributes.push(Attribute {
             name: encode(name),
-            value: base64(&value),
+            value: BASE64_STANDARD.encode(&value),
         });
     }
     Ok(attributes)
