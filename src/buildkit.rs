@@ -33,22 +33,22 @@ pub mod spec {}
 mod tests;
 
 use crate::explain::Rule;
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::prelude::*;
 
 pub use explain::diff::compare;
 pub use explain::layers::Evidence;
 pub use explain::lookup::Query;
-pub use explain::verdict::{Standing, Verdict, VerdictLink};
-pub use explain::verify::{Report, inspect, verify};
+pub use explain::verdict::{Standing, Summary, Verdict, VerdictLink};
+pub use explain::verify::{Report, inspect};
 pub use export::exporter::{Added, Exporter};
 pub use export::plan::{Effect, Plan};
 pub use export::push::Pushed;
 pub use export::record::{Alternative, Outcome, Record};
 pub use options::{Options, Policy, attributes};
-pub use read::cache::{Cache, Connection, Offer, Statistics};
-pub use read::open::{detect, open, open_any_size};
-pub use read::parse::parse;
+pub use read::cache::{Cache, Connection, Contents, Description, Offer, Statistics};
+pub use read::input::{Input, ReadOptions};
+pub use read::open::{detect, read};
 pub use reason::Reason;
 pub use severity::{Severity, severity};
 
@@ -63,18 +63,18 @@ pub(crate) type Caps = Limits<5>;
 
 /// The defaults of the caps.
 const CAPS: Caps = Limits::new([
-    ("records", 250_000),
-    ("links", 1_000_000),
-    ("layers", 1_000_000),
-    ("steps", 50_000_000),
-    ("document-bytes", 64 << 20),
+    (Limit::Records, 250_000),
+    (Limit::Links, 1_000_000),
+    (Limit::Layers, 1_000_000),
+    (Limit::Steps, 50_000_000),
+    (Limit::DocumentBytes, 64 << 20),
 ]);
 
 /// The form of a manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Docker's list, as written in 2020.
-    Seed,
+    List2020,
     /// Docker's list.
     List,
     /// OCI's index.
@@ -87,7 +87,7 @@ impl Form {
     /// Its media type.
     const fn media_type(self) -> &'static str {
         match self {
-            Self::Seed | Self::List => documents::media::DOCKER_LIST,
+            Self::List2020 | Self::List => documents::media::DOCKER_LIST,
             Self::Index => documents::media::OCI_INDEX,
             Self::Image => documents::media::OCI_MANIFEST,
         }

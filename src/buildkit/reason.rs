@@ -1,5 +1,5 @@
 //! Why: every code of the `buildkit` interface, with its catalogue entry
-//! (BuildKit spec, section 10), and the sheet on which findings are collected.
+//! (BuildKit spec, section 10), and the collection of findings.
 
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding, catalogue};
@@ -35,7 +35,7 @@ catalogue! {
             "nothing to do";
         IndexWithLayers = "index-with-layers", "11",
             "a list of manifests that lists layers, which many registries refuse",
-            "ECR, Quay, older Harbor and Nexus answer 400 or 404",
+            "ECR, Quay, older Harbor and Nexus return 400 or 404",
             "export with image-manifest=true";
         ConfigMissing = "config-missing", "7.1",
             "no entry has the type of a cache config",
@@ -416,7 +416,7 @@ pub(crate) fn invalid(
 /// Collects findings. Of each code a number is kept, the rest is counted, so
 /// that a document cannot make more of them than it has bytes to pay for.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sheet {
+pub(crate) struct Findings {
     findings: Vec<Finding>,
     counts: BTreeMap<Cow<'static, str>, usize>,
 }
@@ -424,7 +424,7 @@ pub(crate) struct Sheet {
 /// Findings of one code beyond this number are only counted.
 const KEPT: usize = 100;
 
-impl Sheet {
+impl Findings {
     /// Nothing was found.
     pub const fn new() -> Self {
         Self {
@@ -442,7 +442,7 @@ impl Sheet {
         }
     }
 
-    /// Adds what another sheet has.
+    /// Adds what another findings has.
     pub fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
         for finding in findings {
             self.push(finding);

@@ -51,7 +51,8 @@ impl Matcher {
         &self.raw
     }
 
-    /// What keeps `image` from being accepted, if anything (6.2 and 6.4).
+    /// What keeps `image` from being accepted, if anything (Docker spec, sections
+    /// 6.2 and 6.4).
     pub fn mismatch(&self, image: &Platform) -> Option<Part> {
         let version = self.comparable_version(image);
         let normal = normalize(image, &self.host_os);
@@ -237,7 +238,7 @@ fn below(step: (u8, u8), top: (u8, u8)) -> bool {
     }
 }
 
-/// The normal form of a platform (6.1).
+/// The normal form of a platform (Docker spec, section 6.1).
 pub fn normalize(platform: &Platform, host_os: &str) -> Platform {
     let os = match go_lower(&platform.os).as_str() {
         "" => host_os.to_owned(),
@@ -291,7 +292,8 @@ pub fn show(platform: &Platform) -> String {
     text
 }
 
-/// Whether a Windows host accepts a container of a version (6.5).
+/// Whether a Windows host accepts a container of a version (Docker spec,
+/// section 6.5).
 fn version_fits(host: &str, container: &str) -> bool {
     const STABLE_SINCE: u16 = 20_348;
     let Some(host) = windows_version(host) else {
@@ -311,8 +313,8 @@ fn version_fits(host: &str, container: &str) -> bool {
     }
 }
 
-/// Major, minor and build; none for the zero version, which anything that does
-/// not parse counts as.
+/// Major, minor and build; `None` for the zero version, which anything that
+/// does not parse counts as.
 fn windows_version(text: &str) -> Option<(u8, u8, u16)> {
     let digits = |part: Option<&str>| {
         part.filter(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))

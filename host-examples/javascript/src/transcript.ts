@@ -12,7 +12,7 @@ export interface Transcript {
   instances: { name: string; calls: (Call | Drop)[] }[];
 }
 
-/** A call; what it answers is absent where the function answers nothing. */
+/** A call; what it returns is absent where the function answers nothing. */
 export interface Call {
   call: string;
   args: unknown[];
@@ -32,7 +32,7 @@ export interface Mismatch {
   actual: string;
 }
 
-/** The transcript in a JSON text. Throws a `TypeError` when it is none, or its strings come to too much. */
+/** The transcript in a JSON text. Throws a `TypeError` if it is not one, or its strings come to too much. */
 export function transcriptOf(text: string): Transcript {
   const found = JSON.parse(text) as Partial<Transcript> | null;
   if (found?.schema !== 'layerwise/transcript/1' || !Array.isArray(found.instances)) {

@@ -6,7 +6,7 @@ use crate::buildkit::documents::descriptor::Descriptor;
 use crate::buildkit::reason::{Reason, invalid};
 use crate::buildkit::records::blobs::Blobs;
 use crate::buildkit::records::index_vec::NONE;
-use crate::buildkit::records::interner::{Text, Texts};
+use crate::buildkit::records::interner::{Interner, Text};
 use crate::error::Error;
 use crate::prelude::*;
 
@@ -25,7 +25,7 @@ pub(crate) enum Fate {
 
 /// The layers of one config.
 pub(crate) struct Stack {
-    /// Descriptors by layer; none for a blob that is not listed.
+    /// Descriptors by layer; `None` for a blob that is not listed.
     blobs: Vec<Option<u32>>,
     parents: Vec<i64>,
     fates: Vec<Option<Fate>>,
@@ -35,10 +35,10 @@ pub(crate) struct Stack {
 impl Stack {
     /// Finds the descriptor of each layer. Of several for one digest the last one
     /// counts.
-    pub fn new<const SEED: bool>(
-        layers: &[RawLayer<SEED>],
+    pub fn new<const OF_2020: bool>(
+        layers: &[RawLayer<OF_2020>],
         listed: &[Descriptor],
-        texts: &mut Texts,
+        texts: &mut Interner,
         blobs: &mut Blobs,
         source: Text,
     ) -> Self {
@@ -115,7 +115,7 @@ impl Stack {
 }
 
 impl Fate {
-    /// The top of the chain; none for a dropped result.
+    /// The top of the chain; `None` for a dropped result.
     ///
     /// # Errors
     /// `invalid` for a loop and for an index that is not in the list.

@@ -150,7 +150,7 @@ fn every_import_is_compared() {
 fn an_overlay_that_cannot_be_looked_at_is_not_a_missing_one() {
     let (fs, options) = files();
     put(&fs, &options, &["a"]);
-    // What a lookup answers when the n-th look at the disk fails.
+    // What a lookup returns when the n-th look at the disk fails.
     let answers = |code: FailureCode| -> Vec<String> {
         let nth = |n: u32| {
             let looked = Cell::new(0);
@@ -321,7 +321,11 @@ fn explanations_say_what_a_chain_is_and_what_nothing_checks() {
 #[test]
 fn values_of_every_kind_have_a_hash() {
     let hash = |name: &str, value: &str| {
-        layerwise::stacker::hash_value(name, value, &options(0, Reading::Compatible).semantics)
+        layerwise::stacker::testing::hash_value(
+            name,
+            value,
+            &options(0, Reading::Compatible).semantics,
+        )
     };
     assert_ne!(hash("bytes", r#""aGk=""#), hash("string", r#""hi""#));
     assert_eq!(hash("bytes", r#""aGk=""#), hash("bytes", r#""aGk=""#));

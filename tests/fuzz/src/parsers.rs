@@ -27,14 +27,14 @@ pub fn parsers(bytes: &[u8]) {
         }
         6 => layers(&text, &semantics),
         7 => {
-            let _ = stacker::hash_value("layer", &text, &semantics);
-            let _ = stacker::parse_layer_type(&text);
-            let _ = stacker::parse_tag(&text, &semantics);
+            let _ = stacker::testing::hash_value("layer", &text, &semantics);
+            let _ = stacker::testing::parse_layer_type(&text);
+            let _ = stacker::testing::parse_tag(&text, &semantics);
         }
         8 => names(rest, &text),
         9 => {
             let _ = mtree::Spec::parse(rest);
-            let _ = mtree::base64::decode(&text);
+            let _ = layerwise::base64::decode(&text);
         }
         10 => digest(&text),
         _ => pair(&text, &semantics),
@@ -49,23 +49,23 @@ fn image(text: &str, semantics: &Semantics) {
         }
     }
     for index in [0, 1, u32::MAX] {
-        let _ = docker::layer_of(text, index, semantics);
+        let _ = docker::testing::layer_of(text, index, semantics);
     }
     let _ = docker::compare_parent(text, Some(text), semantics);
 }
 
 fn config(text: &str, semantics: &Semantics) {
-    let Ok(printed) = docker::encode_config(text, semantics) else {
+    let Ok(printed) = docker::testing::encode_config(text, semantics) else {
         return;
     };
-    let again = docker::encode_config(&printed, semantics);
+    let again = docker::testing::encode_config(&printed, semantics);
     assert_eq!(again.as_ref(), Ok(&printed), "a config, printed and read");
     // No config, which `null` is, equals nothing.
     let null = text.trim_matches([' ', '\t', '\r', '\n']) == "null";
     if null || !semantics.is_guarded() {
         return;
     }
-    let compared = docker::compare_configs(Some(text), Some(text), semantics);
+    let compared = docker::testing::compare_configs(Some(text), Some(text), semantics);
     assert!(
         compared.is_ok_and(|compared| compared.equal && compared.differences.is_empty()),
         "a config is equal to itself"
@@ -73,11 +73,11 @@ fn config(text: &str, semantics: &Semantics) {
 }
 
 fn time(text: &str) {
-    let Ok(time) = docker::parse_time(text) else {
+    let Ok(time) = docker::testing::parse_time(text) else {
         return;
     };
     if let Some(printed) = time.to_text() {
-        let again = docker::parse_time(&printed).expect("what is printed is read");
+        let again = docker::testing::parse_time(&printed).expect("what is printed is read");
         let instant = |time: &layerwise::go_json::Timestamp| (time.seconds, time.nanoseconds);
         assert_eq!(instant(&again), instant(&time), "a time, printed and read");
     }
@@ -85,29 +85,35 @@ fn time(text: &str) {
 
 fn commands(text: &str, semantics: &Semantics) {
     let (entry, config) = halves(text);
-    let _ = docker::compare_command(entry, config, semantics);
-    let _ = docker::compare_history(entry, config);
+    let _ = docker::testing::compare_command(entry, config, semantics);
+    let _ = docker::testing::compare_history(entry, config);
 }
 
 fn cache(text: &str, semantics: &Semantics) {
     let (config, descriptors) = halves(text);
-    let _ = buildkit::verify(config, descriptors, &[]);
-    let Ok(cache) = buildkit::parse(config, descriptors, semantics, &[]) else {
+    let descriptors = Some(descriptors).filter(|text| !text.is_empty());
+    let input = |text| buildkit::Input::Config { text, descriptors };
+    let options = buildkit::ReadOptions {
+        semantics: semantics.clone(),
+        ..buildkit::ReadOptions::default()
+    };
+    let _ = buildkit::inspect(input(config), false, &[]);
+    let Ok(cache) = buildkit::read(input(config), &options) else {
         return;
     };
     let Ok(printed) = cache.encode() else { return };
-    if let Ok(again) = buildkit::parse(&printed, descriptors, semantics, &[]) {
+    if let Ok(again) = buildkit::read(input(&printed), &options) {
         assert_eq!(again.encode(), Ok(printed), "a cache, printed and read");
     }
 }
 
 fn layers(text: &str, semantics: &Semantics) {
     let (have, want) = halves(text);
-    let _ = stacker::compare_layers(have, want, semantics);
-    if let Ok(printed) = stacker::encode_layer(text, semantics)
+    let _ = stacker::testing::compare_layers(have, want, semantics);
+    if let Ok(printed) = stacker::testing::encode_layer(text, semantics)
         && printed.stable
     {
-        let again = stacker::encode_layer(&printed.text, semantics);
+        let again = stacker::testing::encode_layer(&printed.text, semantics);
         let again = again.map(|again| again.text);
         assert_eq!(again, Ok(printed.text), "a definition, printed and read");
     }
@@ -116,13 +122,13 @@ fn layers(text: &str, semantics: &Semantics) {
 fn names(bytes: &[u8], text: &str) {
     let path = paths::encode(bytes);
     assert_eq!(paths::decode(&path), bytes, "a name, encoded and decoded");
-    let printed = stacker::vis(&path);
+    let printed = stacker::testing::vis(&path);
     assert_eq!(
-        stacker::unvis(&printed),
+        stacker::testing::unvis(&printed),
         Ok(path),
         "a name in a tree's text"
     );
-    let _ = stacker::unvis(text);
+    let _ = stacker::testing::unvis(text);
     let _ = paths::clean(text);
 }
 
@@ -134,8 +140,8 @@ fn digest(text: &str) {
 
 fn pair(text: &str, semantics: &Semantics) {
     let (have, want) = halves(text);
-    let one = docker::compare_configs(Some(have), Some(want), semantics);
-    let other = docker::compare_configs(Some(want), Some(have), semantics);
+    let one = docker::testing::compare_configs(Some(have), Some(want), semantics);
+    let other = docker::testing::compare_configs(Some(want), Some(have), semantics);
     if let (Ok(one), Ok(other)) = (one, other) {
         assert_eq!(one.equal, other.equal, "comparing is symmetric");
     }

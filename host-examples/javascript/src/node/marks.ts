@@ -39,13 +39,13 @@ export class Marks {
     return this.#keys().some((key) => timingSafeEqual(Buffer.from(text), Buffer.from(mark(key, image, parent))));
   }
 
-  /** A mark with the first key; makes the key when there is none. */
+  /** A mark with the first key; makes the key if there is none. */
   make(image: string, parent: string | undefined): string {
     const [key = this.#made()] = this.#keys();
     return mark(key, image, parent);
   }
 
-  /** All keys; none when the file is missing. */
+  /** All keys; `undefined` if the file is missing. */
   #keys(): Buffer[] {
     if (this.keyFile === undefined) return [];
     const text = this.#read(this.keyFile);

@@ -5,8 +5,6 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use layerwise::host::{Attribute, Entry, FailureCode, FsFacts, Kind};
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
@@ -20,7 +18,7 @@ use crate::progress::Meter;
 /// What is known of a file from opening it.
 #[derive(Debug)]
 pub struct Inside {
-    /// How it was when it was opened; none when it could not be.
+    /// How it was when it was opened; `None` if it could not be.
     pub stat: Option<Stat>,
     attributes: Vec<Attribute>,
     content: Option<String>,
@@ -123,7 +121,7 @@ impl Inside {
     }
 }
 
-/// Extended attributes in the system's order; none when any cannot be read.
+/// Extended attributes in the system's order; `None` if any cannot be read.
 pub fn attributes(of: impl AsFd) -> Vec<Attribute> {
     read_attributes(of).unwrap_or_default()
 }
@@ -146,7 +144,7 @@ fn read_attributes(of: impl AsFd) -> Result<Vec<Attribute>, Errno> {
         }
         attributes.push(Attribute {
             name: encode(name),
-            value: BASE64_STANDARD.encode(&value),
+            value: layerwise::base64::encode(&value),
         });
     }
     Ok(attributes)

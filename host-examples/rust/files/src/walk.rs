@@ -188,7 +188,7 @@ impl Walk<'_> {
         Ok(entries)
     }
 
-    /// Adds the entry for a name; answers the directory that it opened.
+    /// Adds the entry for a name; returns the directory that it opened.
     fn one(
         &self,
         level: &Level,

@@ -164,7 +164,7 @@ impl Repositories {
     }
 
     /// The directory that something may be opened below, and the names from there
-    /// on; none where everything may be opened.
+    /// on; `None` where everything may be opened.
     fn allowed(&self, path: &Path) -> Result<Option<(PathBuf, Vec<OsString>)>, Failure> {
         let Some(allowed) = &self.options.layouts else {
             return Ok(None);

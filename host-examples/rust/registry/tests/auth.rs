@@ -348,7 +348,7 @@ mod tests {
             ("{}".to_owned(), Some("no credentials")),
             (
                 r#"{"credsStore": "slow"}"#.to_owned(),
-                Some("no answer within"),
+                Some("no response within"),
             ),
             (
                 r#"{"credsStore": "broken"}"#.to_owned(),

@@ -37,7 +37,7 @@ mod tests {
         format!("volume:{}", dir.path().join("cache").display())
     }
 
-    /// A cache directory with one committed layer; answers its diff id.
+    /// A cache directory with one committed layer; returns its diff id.
     fn cache(dir: &Dir, bytes: &[u8]) -> String {
         let committed = dir.path().join("cache/committed");
         fs::create_dir_all(&committed).unwrap();

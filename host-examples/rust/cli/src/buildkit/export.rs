@@ -106,7 +106,7 @@ struct Given {
 }
 
 /// A cache that was merged. Whoever controls where it is can put an older one
-/// there, so its age is said.
+/// there, so its age is reported.
 #[derive(Serialize)]
 struct From<'a> {
     cache: &'a str,
@@ -174,7 +174,7 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
         let found = opened.find(reference)?;
         let cache = opened.import(&found, reference, &semantics)?;
         exporter.merge(&cache, None)?;
-        let (oldest, newest) = times(&cache, &semantics)?;
+        let (oldest, newest) = times(&cache)?;
         let manifest = found.manifest();
         from.push(From {
             cache: reference,
@@ -259,11 +259,8 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
 }
 
 /// When the results of a cache were made; unknown by the rules of 2020.
-fn times(cache: &Cache, semantics: &Semantics) -> Result<(String, String), Failed> {
-    if semantics.version.as_deref() == Some("0.8-dev") {
-        return Ok((String::new(), String::new()));
-    }
-    let numbers = cache.statistics()?;
+fn times(cache: &Cache) -> Result<(String, String), Failed> {
+    let numbers = cache.describe()?.statistics.unwrap_or_default();
     Ok((numbers.oldest, numbers.newest))
 }
 
@@ -286,7 +283,7 @@ fn form(opened: &Opened, args: &ExportArgs, target: &Target) -> Result<Form, Fai
     Ok(Form { oci, image })
 }
 
-/// Adds the records and answers the positions of those that are never kept.
+/// Adds the records and returns the positions of those that are never kept.
 fn add(exporter: &mut Exporter, records: &Records) -> Result<Vec<usize>, Failed> {
     let mut random = Vec::new();
     for (at, Added { record, error }) in exporter.add_all(&records.text)?.into_iter().enumerate() {

@@ -102,7 +102,7 @@ fn a_child_that_cannot_be_read() {
     golden("failed-explained.txt", &run.stdout, Some(root.dir()));
 }
 
-/// An image whose link cannot be read is in no listing, which is said.
+/// An image whose link cannot be read is in no listing, which is reported.
 #[test]
 fn a_link_that_cannot_be_read() {
     let root = DataRoot::new();
@@ -190,7 +190,7 @@ fn arguments_that_mean_nothing() {
         ),
         (
             &["docker", "history", "x", "--store", "zip:x"],
-            "error: \"zip:x\" is not a store: expected oci:PATH, docker:PATH or memory:",
+            "error: \"zip:x\" is not a store: expected oci:PATH, docker:PATH, containerd:PATH or memory:",
         ),
         (
             &["docker", "history", "x", "--store", "oci:"],

@@ -32,7 +32,7 @@ struct Answer {
 pub fn ask(name: &str, key: &str, patience: Duration) -> Result<Option<Credentials>, String> {
     let program = format!("docker-credential-{name}");
     let lost = |_| format!("unable to communicate with credential helper {program:?}");
-    let late = || format!("no answer within {patience:?}");
+    let late = || format!("no response within {patience:?}");
     let begun = Instant::now();
     let left = || patience.saturating_sub(begun.elapsed());
     let mut helper = Helper::start(&program).map_err(lost)?;
