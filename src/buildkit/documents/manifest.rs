@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn kinds() {
-        let media = |text: &str| kind(text).map(|kind| kind.media);
+        let media = |text: &str| tell(text).map(|kind| kind.media);
         assert_eq!(media("{}"), Ok(media::DOCKER_LIST));
         assert_eq!(media("null"), Ok(media::DOCKER_LIST));
         assert_eq!(
