@@ -168,6 +168,16 @@ pub(crate) fn links(record: &RawRecord<false>) -> impl Iterator<Item = (usize, &
 }
 
 impl Standing {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Broken => "broken",
+            Self::Key => "key",
+            Self::Dead => "dead",
+        }
+    }
+
     /// Its code.
     pub const fn reason(self) -> Reason {
         match self {
