@@ -4,7 +4,7 @@ use super::documents::media;
 use super::reason::{Reason, invalid};
 use crate::error::{Error, Problem};
 use crate::host::Source;
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
@@ -20,11 +20,11 @@ pub(crate) type Caps = Limits<5>;
 
 /// The defaults of the caps.
 const CAPS: Caps = Limits::new([
-    ("records", 250_000),
-    ("links", 1_000_000),
-    ("layers", 1_000_000),
-    ("steps", 50_000_000),
-    ("document-bytes", 64 << 20),
+    (Limit::Records, 250_000),
+    (Limit::Links, 1_000_000),
+    (Limit::Layers, 1_000_000),
+    (Limit::Steps, 50_000_000),
+    (Limit::DocumentBytes, 64 << 20),
 ]);
 
 /// The form of a manifest.

@@ -16,6 +16,7 @@ use crate::buildkit::records::web::Web;
 use crate::error::Error;
 use crate::explain::Finding;
 use crate::go_json::Timestamp;
+use crate::limits::Limit;
 use crate::oci::sha256;
 use crate::prelude::*;
 
@@ -196,7 +197,7 @@ impl Cache {
                 length = length.saturating_add(u64::from(graph.blobs.node(result.node).length));
                 graph
                     .caps
-                    .check("layers", length, "offers", "layers of results")?;
+                    .check(Limit::Layers, length, "offers", "layers of results")?;
                 let blobs = self.chain(graph, result);
                 offers.push(Offer {
                     record: self.names.text(graph, record),

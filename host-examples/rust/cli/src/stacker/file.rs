@@ -7,8 +7,10 @@
 mod around;
 mod bad;
 mod layer;
+mod node;
 mod scalar;
 mod substitute;
+mod values;
 mod words;
 mod yaml;
 
@@ -22,8 +24,8 @@ use crate::failed::Failed;
 pub use around::Around;
 use bad::Bad;
 pub use layer::Layer;
+use node::Item;
 pub use substitute::Substitution;
-use yaml::Item;
 
 /// How many stackerfiles may need each other.
 const FILES: usize = 1_000;

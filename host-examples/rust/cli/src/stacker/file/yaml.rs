@@ -7,6 +7,7 @@ use std::rc::Rc;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 use super::bad::Bad;
+use super::node::{Item, Node};
 use super::scalar;
 
 /// Values in values.
@@ -14,28 +15,6 @@ const DEPTH: usize = 100;
 
 /// Values of a document, each alias counted with all that it stands for.
 const VALUES: usize = 400_000;
-
-/// A value and where it is.
-#[derive(Clone, Debug)]
-pub struct Item {
-    /// Counted from 1.
-    pub line: usize,
-    /// What an anchor names is shared by its aliases.
-    pub node: Rc<Node>,
-    values: usize,
-}
-
-/// A value.
-#[derive(Debug, PartialEq)]
-pub enum Node {
-    Null,
-    Bool(bool),
-    /// As it is written back, and its value if it is a whole one.
-    Number(String, Option<i64>),
-    Text(String),
-    List(Vec<Item>),
-    Map(Vec<(Item, Item)>),
-}
 
 /// The first document of a text.
 pub fn parse(text: &str) -> Result<Item, Bad> {
