@@ -9,8 +9,9 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::buildkit::records::graph::{Graph, Link};
-use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place};
+use crate::buildkit::records::entry::Link;
+use crate::buildkit::records::graph::Graph;
+use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place, some};
 use crate::buildkit::records::interner::Text;
 use crate::buildkit::records::web::Web;
 use crate::prelude::*;
@@ -103,7 +104,7 @@ impl<'a> Side<'a> {
 
     /// The digest by its number in the old cache.
     fn common(&self, record: u32) -> Option<Text> {
-        crate::buildkit::records::web::some(self.texts.at(self.web.digest.at(record)))
+        some(self.texts.at(self.web.digest.at(record)))
     }
 
     /// The sources of one input; links are in the order of inputs.

@@ -4,9 +4,8 @@ use serde::Deserialize;
 
 use crate::buildkit::documents::descriptor::Descriptor;
 use crate::buildkit::reason::{Reason, invalid};
-use crate::buildkit::records::add::{Given, Origin};
 use crate::buildkit::records::blobs::Blobs;
-use crate::buildkit::records::graph::CacheResult;
+use crate::buildkit::records::entry::{CacheResult, Given, Origin};
 use crate::buildkit::records::index_vec::{NONE, place};
 use crate::buildkit::records::interner::{Interner, Text};
 use crate::buildkit::records::source;

@@ -1,34 +1,14 @@
 //! Adding a record by the new rules: what merges with what (BuildKit spec,
 //! section 2).
 
-use super::graph::{CacheResult, Graph, Link, Note};
+use super::entry::{CacheResult, Given, Key, Link, Note, Origin, RANDOM};
+use super::fewest::fewest;
+use super::graph::Graph;
 use super::index_vec::{NONE, number};
 use super::interner::Text;
-use super::rules_2020::fewest;
 use crate::buildkit::reason::{Reason, invalid};
 use crate::error::Error;
 use crate::prelude::*;
-
-/// Records whose digest begins with this are never kept.
-pub(crate) const RANDOM: &str = "random:";
-
-/// One alternative of an input, as the caller gives it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Given {
-    pub source: Origin,
-    pub selector: Text,
-}
-
-/// What a link starts at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// A record of this session, by a handle.
-    Record(u32),
-    /// A record of another session, by its digest.
-    Foreign(String),
-    /// Nothing: the record was refused.
-    Nothing,
-}
 
 impl Graph {
     /// Adds a record; none for one that is never kept.
@@ -342,6 +322,3 @@ impl Graph {
         self.blobs.node(node).path
     }
 }
-
-/// Rank, instant in seconds and nanoseconds, and the chain's length or path.
-pub(crate) type Key = (u32, i64, u32, u32);
