@@ -182,7 +182,7 @@ catalogue! {
             "find out who can write to the cache image";
         LayerReadFailed = "layer-read-failed", "4.3",
             "the layer cannot be read",
-            "a diff id that is none, or a registry that answers with an error",
+            "a malformed diff id, or a registry that returns an error",
             "see the cause";
         LayerReused = "layer-reused", "4.2",
             "the layer of the old image goes into the new one",

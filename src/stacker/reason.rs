@@ -188,7 +188,7 @@ impl Fault {
         }
     }
 
-    /// The error as the operation that was asked for answers it.
+    /// The error as the operation that was asked for returns it.
     pub fn at(&self, operation: &str) -> Error {
         let mut error = self.error.clone();
         match &mut error {

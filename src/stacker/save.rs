@@ -17,7 +17,7 @@ use crate::prelude::*;
 impl<F: Filesystem, O: Observer> Session<'_, F, O> {
     /// Writes the cache file, and before it the digests of bases. When somebody
     /// else wrote either meanwhile, both sides' entries are kept and it is tried
-    /// again, a bounded number of times. Answers with what was merged.
+    /// again, a bounded number of times. Returns what was merged.
     pub(super) fn save(&mut self) -> Result<Vec<Finding>, Fault> {
         let path = self.places.cache_file();
         let guard_path = self.places.guard_file();

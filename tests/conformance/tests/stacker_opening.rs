@@ -11,6 +11,7 @@ mod support;
 
 use std::cell::{Cell, RefCell};
 
+use layerwise::error::Error;
 use layerwise::host::{
     Change, Content, Entry, Failure, FailureCode, Filesystem, FsFacts, Hashing, Level, Observer,
     Silent,
@@ -150,6 +151,18 @@ fn what_a_host_does_not_answer_is_not_taken_for_unchanged() {
     for act in [Act::Stat, Act::Hash] {
         let said = verdict(&Curt(&fs, act), &options, "a");
         assert!(said.starts_with("stacker/"), "{act:?}: {said}");
+    }
+}
+
+#[test]
+fn what_a_host_leaves_out_is_a_failure_of_the_host() {
+    let (fs, options) = files();
+    put(&fs, &options, &["a"]);
+    for act in [Act::Stat, Act::Hash] {
+        let curt = Curt(&fs, act);
+        let mut session = Session::open(&curt, &Silent, options.clone()).unwrap();
+        let error = session.lookup("a").unwrap_err();
+        assert!(matches!(error, Error::Host(_)), "{act:?}: {error:?}");
     }
 }
 
