@@ -8,7 +8,7 @@ use crate::host::{Filesystem, Observer};
 use crate::limits::Limit;
 use crate::prelude::*;
 
-impl<F: Filesystem, O: Observer> Session<'_, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     /// Replaces all definitions, or none.
     pub(super) fn define_all(&mut self, definitions: &[LayerDefinition]) -> Result<(), Fault> {
         let count = u64::try_from(definitions.len()).unwrap_or(u64::MAX);

@@ -8,7 +8,7 @@ use crate::explain::{Difference, Finding};
 use crate::host::{Filesystem, Observer};
 use crate::prelude::*;
 
-impl<F: Filesystem, O: Observer> Session<'_, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     /// What to know about a hit.
     pub(super) fn notes(&self, name: &str) -> Vec<Finding> {
         let Some(definition) = self.definitions.get(name) else {

@@ -15,11 +15,11 @@ use crate::oci::{Digest, sha256};
 use crate::prelude::*;
 
 /// Opens a session.
-pub(super) fn open<'a, F: Filesystem, O: Observer>(
-    fs: &'a F,
-    observer: &'a O,
+pub(super) fn open<F: Filesystem, O: Observer>(
+    fs: F,
+    observer: O,
     options: Options,
-) -> Result<Session<'a, F, O>, Fault> {
+) -> Result<Session<F, O>, Fault> {
     let version = options.semantics.resolve()?;
     options.check_inputs(version)?;
     let limits = LIMITS.with(&options.limits)?;
@@ -41,7 +41,7 @@ pub(super) fn open<'a, F: Filesystem, O: Observer>(
     Ok(session)
 }
 
-impl<F: Filesystem, O: Observer> Session<'_, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     /// One try to open; false when somebody else wrote the file meanwhile.
     fn load(&mut self) -> Result<bool, Fault> {
         self.opened = Opened::default();

@@ -49,7 +49,7 @@ pub struct Answer {
     pub notes: Vec<Finding>,
 }
 
-impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     /// Opens the cache of a project: reads its file, drops it when it is of
     /// another version, and drops the entries whose results are gone (stacker spec,
     /// section 4).
@@ -58,7 +58,7 @@ impl<'a, F: Filesystem, O: Observer> Session<'a, F, O> {
     /// `read-cache`, `parse-version`, `parse-cache` and, when the pruned cache
     /// cannot be saved, `io` and `conflict`; a definition that is not one of
     /// the version; in the guarded reading an input that is not stated.
-    pub fn open(fs: &'a F, observer: &'a O, options: Options) -> Result<Self, Error> {
+    pub fn open(fs: F, observer: O, options: Options) -> Result<Self, Error> {
         open::open(fs, observer, options).map_err(|fault| fault.at("open"))
     }
 

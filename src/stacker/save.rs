@@ -14,7 +14,7 @@ use crate::limits::Limit;
 use crate::oci::sha256;
 use crate::prelude::*;
 
-impl<F: Filesystem, O: Observer> Session<'_, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     /// Writes the cache file, and before it the digests of bases. When somebody
     /// else wrote either meanwhile, both sides' entries are kept and it is tried
     /// again, a bounded number of times. Returns what was merged.

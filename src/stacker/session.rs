@@ -17,9 +17,9 @@ use crate::prelude::*;
 ///
 /// A layer is verified once: what was found stays until it is put again, its
 /// definition changes, or [`Session::refresh`] starts a new pass.
-pub struct Session<'a, F, O> {
-    pub(super) fs: &'a F,
-    pub(super) observer: &'a O,
+pub struct Session<F, O> {
+    pub(super) fs: F,
+    pub(super) observer: O,
     pub(super) version: Version,
     pub(super) reading: Reading,
     pub(super) places: Places,
@@ -52,10 +52,10 @@ pub struct Session<'a, F, O> {
     pub(super) causes: Vec<Finding>,
 }
 
-impl<'a, F, O> Session<'a, F, O> {
+impl<F, O> Session<F, O> {
     pub(super) fn empty(
-        fs: &'a F,
-        observer: &'a O,
+        fs: F,
+        observer: O,
         options: &Options,
         version: Version,
         limits: Limits,
@@ -109,7 +109,7 @@ impl<'a, F, O> Session<'a, F, O> {
 
     pub(super) fn layout(&self, root: String) -> Layout<'_, F> {
         Layout {
-            fs: self.fs,
+            fs: &self.fs,
             limits: &self.limits,
             version: self.version,
             root,

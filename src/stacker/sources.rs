@@ -52,7 +52,7 @@ fn is_copied(import: &Import) -> bool {
     is_path(&import.path) && !import.path.ends_with('/')
 }
 
-impl<F: Filesystem, O: Observer> Session<'_, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     /// The imports that are checked, each with what is to be looked at.
     pub(super) fn inputs<'d>(
         &self,
@@ -79,7 +79,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             .filter(|input| !input.from_source)
             .map(|input| input.disk.clone())
             .collect();
-        let mut stats = disk::stat_all(self.fs, &copies).into_iter();
+        let mut stats = disk::stat_all(&self.fs, &copies).into_iter();
         for input in inputs.iter_mut().filter(|input| !input.from_source) {
             if let Some(stat) = stats.next() {
                 input.there = stat;
@@ -104,7 +104,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             .filter(|input| is_copied(input.import))
             .map(|input| disk::source_path(&input.import.path))
             .collect();
-        let mut stats = disk::lstat_all(self.fs, &copied).into_iter();
+        let mut stats = disk::lstat_all(&self.fs, &copied).into_iter();
         let mut sources: Vec<Option<(String, Entry)>> = Vec::with_capacity(inputs.len());
         for input in inputs.iter() {
             if !is_copied(input.import) {
@@ -158,7 +158,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 suffix: String::new(),
             })
             .collect();
-        for ((path, want), answer) in wanted.iter().zip(disk::hash_each(self.fs, &asked)) {
+        for ((path, want), answer) in wanted.iter().zip(disk::hash_each(&self.fs, &asked)) {
             let have = answer.map_err(|failure| Fault::host(Reason::HashFile, path, &failure))?;
             if have.strip_prefix("sha256:") != Some(want) {
                 let message = format!("it has the hash {have}, and its import demands {want}");
@@ -170,10 +170,10 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
 
     /// The tree that the copy of a directory will be.
     pub(super) fn copied_tree(&self, input: &Input<'_>) -> Result<Tree, Fault> {
-        let source = disk::walk_entries(self.fs, &input.disk, &self.limits)?;
-        let copy = match disk::stat(self.fs, &input.copy, false) {
+        let source = disk::walk_entries(&self.fs, &input.disk, &self.limits)?;
+        let copy = match disk::stat(&self.fs, &input.copy, false) {
             Ok(there) if there.kind == Kind::Directory => {
-                disk::walk_entries(self.fs, &input.copy, &self.limits)?
+                disk::walk_entries(&self.fs, &input.copy, &self.limits)?
             }
             _ => Vec::new(),
         };
@@ -181,7 +181,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         // directory of stacker, belong to.
         let owner = match copy.first() {
             Some(root) => [root.uid, root.gid],
-            None => disk::stat(self.fs, &self.places.stacker, true)
+            None => disk::stat(&self.fs, &self.places.stacker, true)
                 .map_or([0, 0], |there| [there.uid, there.gid]),
         };
         let entries = merge(source, copy, input.import, owner);
@@ -203,13 +203,13 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
 
     fn copied_tarball(&self, build: &Build, url: &str) -> Result<Option<String>, Fault> {
         let path = place(build, url);
-        let there = disk::stat(self.fs, &path, false);
+        let there = disk::stat(&self.fs, &path, false);
         let mut there = there.map_err(|failure| source_fault(&path, &failure))?;
         if there.kind != Kind::File {
             return Ok(None);
         }
         there.mode &= !SET_ID;
-        let hash = only(disk::hash_all(self.fs, &[(path.as_str(), &there)]));
+        let hash = only(disk::hash_all(&self.fs, &[(path.as_str(), &there)]));
         let hash = hash.map_err(|failure| Fault::host(Reason::HashFile, &path, &failure))?;
         Ok(Some(hash))
     }
@@ -253,13 +253,13 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             return None;
         }
         let path = disk::source_path(import.path.trim_end_matches('/'));
-        let there = disk::stat(self.fs, &path, true).ok()?;
+        let there = disk::stat(&self.fs, &path, true).ok()?;
         match there.kind {
             Kind::Directory => {
-                let tree = disk::walk(self.fs, &path, &self.limits).ok()?;
+                let tree = disk::walk(&self.fs, &path, &self.limits).ok()?;
                 Some(super::put::tree_digest(&tree))
             }
-            Kind::File => only(disk::hash_all(self.fs, &[(path.as_str(), &there)])).ok(),
+            Kind::File => only(disk::hash_all(&self.fs, &[(path.as_str(), &there)])).ok(),
             _ => None,
         }
     }
