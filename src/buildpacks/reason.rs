@@ -109,7 +109,7 @@ catalogue! {
             "an empty text",
             "correct group.toml";
         InvalidPlatformApi = "invalid-platform-api", "1",
-            "the Platform API is not a version, or there is none of that version",
+            "the Platform API is malformed, or does not exist",
             "an empty text; 0.99",
             "give a version such as 0.14";
         BuildpackIdCollision = "buildpack-id-collision", "8",
@@ -248,7 +248,7 @@ catalogue! {
             "nothing to do";
         OriginalKeptCompareFailed = "original-kept-compare-failed", "4.4",
             "whether old and new image differ is not known, so the old one was kept",
-            "a registry that answered with an error",
+            "a registry that returned an error",
             "see the cause";
         OriginalKeptMoved = "original-kept-moved", "9",
             "the name stood for another image than the one opened, so nothing was deleted",
