@@ -86,7 +86,7 @@ impl wit::Guest for Engine {
     }
 
     fn rules() -> Vec<shared::Rule> {
-        convert(stacker::rules())
+        convert(stacker::Reason::RULES.to_vec())
     }
 }
 

@@ -1,13 +1,13 @@
 //! The checks after the definition, in their order (stacker spec, sections 6 and 7).
 
-use super::config::{Reading, Version};
 use super::definition::{Definition, Overlay};
 use super::descriptor::Descriptor;
 use super::disk;
 use super::entry::Entry;
 use super::miss::{ChangedTree, Miss};
+use super::options::{Reading, Version};
 use super::reason::{Fault, Reason};
-use super::session::Session;
+use super::state::Session;
 use super::verdict::{Base, Facts};
 use crate::explain::Difference;
 use crate::host::{FailureCode, Filesystem, Kind as FileKind, Observer};

@@ -1,9 +1,9 @@
 //! Taking over the definitions of a stackerfile (stacker spec, section 3).
 
-use super::config::{LayerDefinition, Reading, Semantics};
 use super::definition::Definition;
+use super::options::{LayerDefinition, Reading, Semantics};
 use super::reason::{Fault, Reason};
-use super::session::Session;
+use super::state::Session;
 use crate::host::{Filesystem, Observer};
 use crate::limits::Limit;
 use crate::prelude::*;

@@ -1,8 +1,8 @@
 //! The same decision with all its evidence.
 
-use super::config::Reading;
+use super::options::Reading;
 use super::reason::Reason;
-use super::session::Session;
+use super::state::Session;
 use super::verdict::Verdict;
 use crate::explain::{Difference, Explanation, Finding};
 use crate::host::{Filesystem, Observer};
@@ -89,7 +89,7 @@ fn about(finding: &Finding) -> (Cow<'static, str>, String) {
 /// For a layer that fails because one further below misses.
 fn consequence(fault: &super::reason::Fault, layer: &str) -> Option<Finding> {
     let problem = fault.error.problem()?;
-    let about_another = problem.code == Reason::BaseNotCached && problem.subject != layer;
+    let about_another = fault.reason == Some(Reason::BaseNotCached) && problem.subject != layer;
     about_another.then(|| {
         Finding::new(Reason::BaseNotCached, layer)
             .with([Difference::fact("base", &problem.subject)])

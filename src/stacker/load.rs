@@ -3,7 +3,7 @@
 use super::document;
 use super::guard::Guard;
 use super::reason::{Fault, Reason};
-use super::session::Session;
+use super::state::Session;
 use crate::host::{Content, Failure, FailureCode, Filesystem, Observer, only};
 use crate::limits::Limit;
 use crate::prelude::*;

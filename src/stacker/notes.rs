@@ -1,9 +1,9 @@
 //! What the caller should know about a hit.
 
-use super::config::Reading;
 use super::definition::Definition;
+use super::options::Reading;
 use super::reason::Reason;
-use super::session::Session;
+use super::state::Session;
 use crate::explain::{Difference, Finding};
 use crate::host::{Filesystem, Observer};
 use crate::prelude::*;

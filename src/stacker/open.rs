@@ -1,13 +1,13 @@
 //! Opening the cache: version check and prune (stacker spec, section 4).
 
-use super::config::{LIMITS, Options, Reading};
 use super::document::Entries;
 use super::effect::{Effect, Renaming};
 use super::layer_type;
 use super::load::Loaded;
 use super::opened::{Opened, State};
+use super::options::{LIMITS, Options, Reading};
 use super::reason::{Fault, Reason};
-use super::session::Session;
+use super::state::Session;
 use crate::explain::{Difference, Finding};
 use crate::host::{Content, FailureCode, Filesystem, Level, Observer, only};
 use crate::limits::Limit;

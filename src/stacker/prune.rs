@@ -1,14 +1,14 @@
 //! Dropping the entries whose results are gone (stacker spec, section 4).
 
-use super::config::Reading;
 use super::descriptor::Descriptor;
 use super::disk;
 use super::document;
 use super::effect::{Effect, Writing};
 use super::entry::Entry;
 use super::opened::Pruned;
+use super::options::Reading;
 use super::reason::{Fault, Reason};
-use super::session::Session;
+use super::state::Session;
 use crate::explain::{Difference, Finding};
 use crate::host::{Failure, FailureCode, Filesystem, Observer, Precondition, only};
 use crate::limits::Limit;

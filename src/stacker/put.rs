@@ -2,16 +2,16 @@
 //! section 10).
 
 use super::codec::Unknown;
-use super::config::{Reading, Version};
 use super::definition::{Definition, Import};
 use super::disk;
 use super::document;
 use super::effect::{Effect, Writing};
 use super::entry::Entry;
 use super::guard::Record as GuardRecord;
+use super::options::{Reading, Version};
 use super::reason::{Fault, Reason};
 use super::schema::Kind;
-use super::session::Session;
+use super::state::Session;
 use super::value::Value;
 use super::verdict::{Base, Facts};
 use crate::base64;

@@ -146,6 +146,8 @@ catalogue! {
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
     pub error: Error,
+    /// Its code; limits have none.
+    pub reason: Option<Reason>,
     /// Root cause first.
     pub causes: Box<[Finding]>,
 }
@@ -175,6 +177,7 @@ impl Fault {
         };
         Self {
             error,
+            reason: Some(code),
             causes: Box::default(),
         }
     }
@@ -184,6 +187,7 @@ impl Fault {
         let problem = Problem::new(code, String::new(), subject, failure.message.clone());
         Self {
             error: problem.from_failure(failure),
+            reason: Some(code),
             causes: Box::default(),
         }
     }
@@ -211,12 +215,12 @@ impl Fault {
         if !self.causes.is_empty() {
             return self.causes.to_vec();
         }
-        let finding = self.error.problem().and_then(|problem| {
-            Some(
-                Finding::new(Reason::of(&problem.code)?, problem.subject.clone())
-                    .hint(problem.message.clone()),
-            )
-        });
+        let finding = self
+            .reason
+            .zip(self.error.problem())
+            .map(|(reason, problem)| {
+                Finding::new(reason, problem.subject.clone()).hint(problem.message.clone())
+            });
         finding.into_iter().collect()
     }
 }
@@ -225,6 +229,7 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         Self {
             error,
+            reason: None,
             causes: Box::default(),
         }
     }

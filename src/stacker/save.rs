@@ -1,13 +1,13 @@
 //! Saving: the whole cache is replaced at once, and only if nobody else has
 //! written it since (stacker spec, sections 10 and 11; threats T20 and T21).
 
-use super::config::Reading;
 use super::document;
 use super::effect::Writing;
 use super::guard::Guard;
 use super::load::Loaded;
+use super::options::Reading;
 use super::reason::{Fault, Reason};
-use super::session::Session;
+use super::state::Session;
 use crate::explain::{Difference, Finding};
 use crate::host::{FailureCode, Filesystem, Observer, Precondition, complete};
 use crate::limits::Limit;

@@ -5,13 +5,13 @@
 //! applied to what was read. Where a source cannot be looked at, because it is
 //! on a server or in another layer, the answer stands on the copy of last time.
 
-use super::config::Build;
 use super::definition::{Definition, Import};
 use super::disk;
 use super::layout::Layout;
+use super::options::Build;
 use super::reason::{Fault, Reason};
 use super::reference::Source;
-use super::session::Session;
+use super::state::Session;
 use crate::host::{Entry, Failure, FailureCode, Filesystem, Hashing, Kind, Observer, only};
 use crate::mtree::Tree;
 use crate::paths;

@@ -3,17 +3,17 @@
 //! A chain of built layers is followed with a list of the layers under way, not
 //! by recursion, and each layer is verified once.
 
-use super::config::{Reading, Version};
 use super::definition::Definition;
 use super::disk;
 use super::entry::Entry;
 use super::guard;
 use super::layer_type;
 use super::miss::Miss;
+use super::options::{Reading, Version};
 use super::reason::{Fault, Reason};
 use super::reference::NoTag;
 use super::schema::Kind;
-use super::session::Session;
+use super::state::Session;
 use super::verdict::{Base, Verdict, base_not_cached};
 use crate::explain::Difference;
 use crate::host::{Filesystem, Observer};

@@ -597,7 +597,7 @@ fn values_of_every_kind_have_a_hash() {
     for (name, value) in [("uint8", "256"), ("bytes", "7"), ("unknown", "7")] {
         assert!(hash(name, value).is_err(), "{name} {value}");
     }
-    let rules = layerwise::stacker::rules();
+    let rules = layerwise::stacker::Reason::RULES;
     let codes: std::collections::BTreeSet<_> = rules.iter().map(|rule| rule.code).collect();
     assert!(codes.contains("stacker/import-dir-changed") && codes.len() == rules.len());
 }

@@ -9,9 +9,9 @@ use super::support::*;
 fn systems() -> [(&'static str, Vec<Rule>); 4] {
     [
         ("docker", docker::Reason::RULES.to_vec()),
-        ("buildpacks", buildpacks::rules().collect()),
+        ("buildpacks", buildpacks::Reason::RULES.to_vec()),
         ("buildkit", buildkit::rules()),
-        ("stacker", stacker::rules()),
+        ("stacker", stacker::Reason::RULES.to_vec()),
     ]
 }
 
