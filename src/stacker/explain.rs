@@ -50,7 +50,7 @@ pub(super) fn explain<F: Filesystem, O: Observer>(
             }
             Verdict::Failed(fault) => {
                 let cascade = consequence(&fault, &layer);
-                for mut finding in fault.findings().into_iter().chain(cascade) {
+                for mut finding in fault.causes.iter().cloned().chain(cascade) {
                     if told.insert(about(&finding)) {
                         finding.cascade |= !findings.is_empty();
                         findings.push(finding);
@@ -67,7 +67,7 @@ pub(super) fn explain<F: Filesystem, O: Observer>(
             (finding, nearest.then(|| miss.finding(name, true)))
         }
         Verdict::Failed(fault) => {
-            let last = fault.findings().pop();
+            let last = fault.causes.last().cloned();
             let summary = last
                 .unwrap_or_else(|| Finding::new(Reason::Io, name).hint(fault.error.to_string()));
             (summary, None)
@@ -89,7 +89,7 @@ fn about(finding: &Finding) -> (Cow<'static, str>, String) {
 /// For a layer that fails because one further below misses.
 fn consequence(fault: &super::reason::Fault, layer: &str) -> Option<Finding> {
     let problem = fault.error.problem()?;
-    let about_another = fault.reason == Some(Reason::BaseNotCached) && problem.subject != layer;
+    let about_another = problem.code == Reason::BaseNotCached && problem.subject != layer;
     about_another.then(|| {
         Finding::new(Reason::BaseNotCached, layer)
             .with([Difference::fact("base", &problem.subject)])

@@ -120,7 +120,7 @@ impl<F: Filesystem, O: Observer> Session<F, O> {
             }
         }
         self.opened.state = State::Unreadable;
-        let why = fault.findings().pop();
+        let why = fault.causes.last().cloned();
         let finding = Finding::new(Reason::CacheUnreadable, path).with([
             Difference::fact("kept", &aside),
             Difference::fact(

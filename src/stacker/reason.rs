@@ -146,9 +146,7 @@ catalogue! {
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
     pub error: Error,
-    /// Its code; limits have none.
-    pub reason: Option<Reason>,
-    /// Root cause first.
+    /// Root cause first; the last one is the error itself. None for a limit.
     pub causes: Box<[Finding]>,
 }
 
@@ -175,20 +173,23 @@ impl Fault {
             Reason::Conflict => Error::Conflict(problem),
             _ => Error::Invalid(problem),
         };
-        Self {
-            error,
-            reason: Some(code),
-            causes: Box::default(),
-        }
+        Self::of(code, error)
     }
 
     /// A fault of an import.
     pub fn host(code: Reason, subject: impl Into<String>, failure: &Failure) -> Self {
         let problem = Problem::new(code, String::new(), subject, failure.message.clone());
+        Self::of(code, problem.from_failure(failure))
+    }
+
+    /// A fault that is its own only cause.
+    fn of(code: Reason, error: Error) -> Self {
+        let cause = error
+            .problem()
+            .map(|problem| Finding::new(code, &problem.subject).hint(&problem.message));
         Self {
-            error: problem.from_failure(failure),
-            reason: Some(code),
-            causes: Box::default(),
+            error,
+            causes: cause.into_iter().collect(),
         }
     }
 
@@ -209,27 +210,12 @@ impl Fault {
         }
         error
     }
-
-    /// The findings behind it: those given, or the error itself as one.
-    pub fn findings(&self) -> Vec<Finding> {
-        if !self.causes.is_empty() {
-            return self.causes.to_vec();
-        }
-        let finding = self
-            .reason
-            .zip(self.error.problem())
-            .map(|(reason, problem)| {
-                Finding::new(reason, problem.subject.clone()).hint(problem.message.clone())
-            });
-        finding.into_iter().collect()
-    }
 }
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         Self {
             error,
-            reason: None,
             causes: Box::default(),
         }
     }
@@ -263,6 +249,6 @@ mod tests {
             fault.at("put").to_string(),
             "put \"dir\": the url has no tag"
         );
-        assert_eq!(fault.findings()[0].code, "stacker/bad-oci-tag");
+        assert_eq!(fault.causes[0].code, "stacker/bad-oci-tag");
     }
 }

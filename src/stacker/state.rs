@@ -99,7 +99,7 @@ impl<F, O> Session<F, O> {
 
     /// Remembers why a call failed.
     pub(super) fn failed(&mut self, operation: &str, fault: &Fault) -> Error {
-        self.causes = fault.findings();
+        self.causes = fault.causes.to_vec();
         fault.at(operation)
     }
 

@@ -44,7 +44,6 @@ pub(super) fn base_not_cached(layer: &str, base: &str, miss: &Miss) -> Fault {
     ];
     Fault {
         error: Error::NotFound(problem),
-        reason: Some(Reason::BaseNotCached),
         causes: Box::new([
             miss.finding(base, false),
             Finding::new(Reason::BaseNotCached, layer)
