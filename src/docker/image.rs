@@ -10,7 +10,6 @@ use crate::prelude::*;
 
 /// An image config document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-
 pub struct ImageDocument {
     pub id: String,
     pub comment: String,
@@ -117,6 +116,11 @@ impl ImageDocument {
         ((minor, patch) < first).then_some(version)
     }
 
+    /// Whether it names an operating system or an architecture.
+    pub const fn has_platform(&self) -> bool {
+        !self.os.is_empty() || !self.architecture.is_empty()
+    }
+
     /// The platform it says it is for.
     pub fn platform(&self) -> Platform {
         Platform {
@@ -128,7 +132,7 @@ impl ImageDocument {
         }
     }
 
-    /// The text Go writes; none when a time in it cannot be written.
+    /// The text Go writes; `None` if a time in it cannot be written.
     pub fn write(&self, rules: &Rules, order: Order) -> Option<String> {
         let Self {
             id,
@@ -247,7 +251,7 @@ impl<'r> Members<'r> {
         }
     }
 
-    /// A time or null; none when it cannot be written.
+    /// A time or null; `None` if it cannot be written.
     pub fn time(&mut self, name: &'static str, time: Option<Timestamp>) -> Option<()> {
         let mut writer = Writer::new(self.rules.escapes);
         match time {

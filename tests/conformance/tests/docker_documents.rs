@@ -1,7 +1,8 @@
 //! Documents that upstream reads in ways no vector shows; found by comparing
 //! with its own packages over random documents (`tests/oracle/moby`).
 
-use layerwise::docker::{Order, encode_config, encode_image};
+use layerwise::docker::testing::encode_config;
+use layerwise::docker::{Order, encode_image};
 use layerwise::semantics::Semantics;
 
 const NEWEST: Option<&str> = None;
@@ -11,7 +12,7 @@ fn semantics(version: Option<&str>) -> Semantics {
     Semantics::compatible(version)
 }
 
-/// The member of a config after it was read and written, none when refused.
+/// The member of a config after it was read and written, `None` if refused.
 fn member(version: Option<&str>, name: &str, config: &str) -> Option<String> {
     let text = encode_config(config, &semantics(version)).ok()?;
     let members: serde_json::Value = serde_json::from_str(&text).ok()?;

@@ -8,7 +8,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
-use layerwise::docker::{Recorded, compare_configs, recorded_steps};
+use layerwise::docker::testing::compare_configs;
+use layerwise::docker::{Recorded, recorded_steps};
 use layerwise::semantics::Semantics;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -249,7 +250,7 @@ fn a_committed_container_of_a_build_is_told_from_a_step() {
     }
 }
 
-/// An image whose last step was restored runs that step, which is said.
+/// An image whose last step was restored runs that step, which is reported.
 #[test]
 fn an_image_that_was_restored_is_said_to_be() {
     let entry = json!({"created_by": "/bin/sh -c make"});
