@@ -7,8 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::around::Around;
 use super::bad::Bad;
-use super::words::{self, Unfinished};
-use super::yaml::{Item, Node};
+use super::imports;
+use super::node::{Item, Node};
+use super::values::{
+    absolute, command, ends, flag, layer_of, lines, new_bind, old_bind, texts,
+};
 
 /// A layer.
 #[derive(Clone, Debug)]
@@ -266,10 +269,10 @@ impl Reader<'_> {
         let mut imports = Vec::new();
         for item in items {
             let import = match (&*item.node, self.new) {
-                (Node::Text(path), true) => self.import(item, path, Map::new())?,
+                (Node::Text(path), true) => imports::new(self.directory, item, path, Map::new())?,
                 (Node::Text(path), false) => json!({"Path": self.path(path)}),
-                (_, true) => self.whole_import(item)?,
-                (_, false) => self.old_import(item)?,
+                (_, true) => imports::whole(self.directory, item)?,
+                (_, false) => imports::old(self.directory, item)?,
             };
             let path = import.get("path").or(import.get("Path"));
             if let Some(path) = path.and_then(Value::as_str) {
@@ -282,82 +285,6 @@ impl Reader<'_> {
             self.set(member, Value::Array(imports));
         }
         Ok(())
-    }
-
-    /// An import of version 12 that is a map; stacker does not look at members it
-    /// does not know.
-    fn old_import(&self, item: &Item) -> Result<Value, Bad> {
-        let (mut path, mut hash) = (None, "");
-        for (key, value) in item.pairs("an import")? {
-            match key.text("a member of an import")? {
-                "path" => path = Some(value.text("path")?),
-                "hash" if matches!(*value.node, Node::Null) => {}
-                "hash" => hash = value.text("hash")?,
-                _ => {}
-            }
-        }
-        let path = path.ok_or_else(|| Bad::new(item.line, "an import has no path"))?;
-        Ok(json!({"Path": self.path(path), "Hash": hash}))
-    }
-
-    /// The same for version 16.
-    fn whole_import(&self, item: &Item) -> Result<Value, Bad> {
-        let mut path = "";
-        let mut members = Map::new();
-        for (key, value) in item.pairs("an import")? {
-            let name = key.text("a member of an import")?;
-            match name {
-                "path" => path = value.text(name)?,
-                "hash" => {
-                    members.insert(name.to_owned(), json!(value.text(name)?));
-                }
-                "dest" => {
-                    let dest = value.text(name)?;
-                    if !dest.is_empty() && !dest.starts_with('/') {
-                        return Err(value.bad(name, "an absolute path"));
-                    }
-                    members.insert(name.to_owned(), json!(dest));
-                }
-                "mode" | "uid" | "gid" => {
-                    let number = match *value.node {
-                        Node::Number(_, Some(number)) => number,
-                        _ => return Err(value.bad(name, "a whole number")),
-                    };
-                    if number == -1 && name == "mode" {
-                        continue;
-                    }
-                    // The mode is cut to its type, and -1 is an owner not given.
-                    let number = match name {
-                        "mode" => number & 0xffff_ffff,
-                        _ if number < -1 => return Err(value.bad(name, "0 or more")),
-                        _ => number,
-                    };
-                    members.insert(name.to_owned(), json!(number));
-                }
-                _ => {}
-            }
-        }
-        self.import(item, path, members)
-    }
-
-    fn import(
-        &self,
-        item: &Item,
-        path: &str,
-        mut members: Map<String, Value>,
-    ) -> Result<Value, Bad> {
-        if path.is_empty() {
-            return Err(Bad::new(item.line, "an import has no path"));
-        }
-        for owner in ["uid", "gid"] {
-            members.entry(owner).or_insert_with(|| json!(-1));
-        }
-        let mut whole = self.path(path);
-        if path.ends_with('/') {
-            whole.push('/');
-        }
-        members.insert("path".to_owned(), json!(whole));
-        Ok(Value::Object(members))
     }
 
     fn overlays(&mut self, member: &str, item: &Item) -> Result<(), Bad> {
@@ -409,116 +336,5 @@ impl Reader<'_> {
         if !path.contains("://") {
             self.sources.push(path.to_owned());
         }
-    }
-}
-
-/// A path below a directory, unless it is absolute or an address.
-pub fn absolute(directory: &str, path: &str) -> String {
-    if path.contains("://") && !path.starts_with("://") || path.starts_with('/') {
-        return path.to_owned();
-    }
-    let mut names: Vec<&str> = Vec::new();
-    for name in directory.split('/').chain(path.split('/')) {
-        match name {
-            "" | "." => {}
-            ".." => {
-                names.pop();
-            }
-            name => names.push(name),
-        }
-    }
-    format!("/{}", names.join("/"))
-}
-
-/// The layer that an address means whose scheme is `stacker`.
-fn layer_of(address: &str) -> Option<String> {
-    let rest = address.strip_prefix("stacker://")?;
-    rest.split('/').next().map(str::to_owned)
-}
-
-fn lines(what: &str, item: &Item) -> Result<Vec<String>, Bad> {
-    match &*item.node {
-        Node::Text(line) => Ok(vec![line.clone()]),
-        Node::List(items) => {
-            let what = format!("an element of {what}");
-            let lines = items.iter().map(|item| item.text(&what).map(str::to_owned));
-            lines.collect()
-        }
-        _ => Err(item.bad(what, "a text or a list of texts")),
-    }
-}
-
-fn command(what: &str, item: &Item) -> Result<Vec<String>, Bad> {
-    let Node::Text(line) = &*item.node else {
-        return lines(what, item);
-    };
-    words::split(line).map_err(|unfinished| {
-        let what = match unfinished {
-            Unfinished::Quotation => format!("a quotation in {what} does not end"),
-            Unfinished::Escape => format!("{what} ends in a backslash"),
-        };
-        Bad::new(item.line, what)
-    })
-}
-
-fn texts(what: &str, item: &Item) -> Result<Map<String, Value>, Bad> {
-    let mut texts = Map::new();
-    for (key, value) in item.pairs(what)? {
-        let name = key.written(&format!("a name in {what}"))?;
-        let value = value.written(&format!("{name:?} in {what}"))?;
-        texts.insert(name, json!(value));
-    }
-    Ok(texts)
-}
-
-fn flag(what: &str, item: &Item) -> Result<bool, Bad> {
-    match *item.node {
-        Node::Bool(value) => Ok(value),
-        Node::Null => Ok(false),
-        _ => Err(item.bad(what, "true or false")),
-    }
-}
-
-/// `source` and `dest` of a map.
-fn ends(item: &Item, what: &str) -> Result<(String, String), Bad> {
-    let (mut source, mut dest) = (String::new(), String::new());
-    for (key, value) in item.pairs(what)? {
-        match key.written("a key")?.as_str() {
-            "source" => source = value.written("source")?,
-            "dest" => dest = value.written("dest")?,
-            _ => {}
-        }
-    }
-    Ok((source, dest))
-}
-
-fn new_bind(item: &Item) -> Result<(String, String), Bad> {
-    let Node::Text(text) = &*item.node else {
-        let (source, dest) = ends(item, "a bind")?;
-        if source.is_empty() {
-            return Err(Bad::new(item.line, "a bind has no source"));
-        }
-        let dest = if dest.is_empty() {
-            source.clone()
-        } else {
-            dest
-        };
-        return Ok((source, dest));
-    };
-    let words: Vec<&str> = text.split_whitespace().collect();
-    match words.as_slice() {
-        [both] => Ok(((*both).to_owned(), (*both).to_owned())),
-        [source, "->", dest] => Ok(((*source).to_owned(), (*dest).to_owned())),
-        _ => Err(item.bad("a bind", "SOURCE or SOURCE -> DEST")),
-    }
-}
-
-fn old_bind(item: &Item) -> Result<(String, String), Bad> {
-    let text = item.text("a bind")?;
-    let parts: Vec<&str> = text.split("->").map(str::trim).collect();
-    match parts.as_slice() {
-        [both] => Ok(((*both).to_owned(), (*both).to_owned())),
-        [source, dest] => Ok(((*source).to_owned(), (*dest).to_owned())),
-        _ => Err(item.bad("a bind", "SOURCE or SOURCE -> DEST")),
     }
 }

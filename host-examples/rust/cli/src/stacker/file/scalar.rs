@@ -2,7 +2,7 @@
 //! it. A value is read, written back and read again before stacker sees it, so
 //! what counts is how it is written back: `yes` is `true`, `0755` is `493`.
 
-use super::yaml::Node;
+use super::node::Node;
 
 /// The value of a plain text.
 pub fn resolve(text: &str) -> Node {
