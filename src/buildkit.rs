@@ -39,16 +39,16 @@ use crate::prelude::*;
 pub use explain::diff::compare;
 pub use explain::layers::Evidence;
 pub use explain::lookup::Query;
-pub use explain::verdict::{Standing, Verdict, VerdictLink};
-pub use explain::verify::{Report, inspect, verify};
+pub use explain::verdict::{Standing, Summary, Verdict, VerdictLink};
+pub use explain::verify::{Report, inspect};
 pub use export::exporter::{Added, Exporter};
 pub use export::plan::{Effect, Plan};
 pub use export::push::Pushed;
 pub use export::record::{Alternative, Outcome, Record};
 pub use options::{Options, Policy, attributes};
-pub use read::cache::{Cache, Connection, Offer, Statistics};
-pub use read::open::{detect, open, open_any_size};
-pub use read::parse::parse;
+pub use read::cache::{Cache, Connection, Contents, Description, Offer, Statistics};
+pub use read::input::{Input, ReadOptions};
+pub use read::open::{detect, read};
 pub use reason::Reason;
 pub use severity::{Severity, severity};
 
@@ -74,7 +74,7 @@ const CAPS: Caps = Limits::new([
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Docker's list, as written in 2020.
-    Seed,
+    List2020,
     /// Docker's list.
     List,
     /// OCI's index.
@@ -87,7 +87,7 @@ impl Form {
     /// Its media type.
     const fn media_type(self) -> &'static str {
         match self {
-            Self::Seed | Self::List => documents::media::DOCKER_LIST,
+            Self::List2020 | Self::List => documents::media::DOCKER_LIST,
             Self::Index => documents::media::OCI_INDEX,
             Self::Image => documents::media::OCI_MANIFEST,
         }

@@ -26,6 +26,7 @@ pub mod go_json;
 pub mod hashstructure;
 pub mod host;
 pub mod limits;
+pub mod manual;
 pub mod mtree;
 pub mod oci;
 pub mod paths;

@@ -12,7 +12,7 @@ const NEWEST: &str = "0.33";
 /// The rules since 0.25, whose importers may lose links.
 const LOSING: &str = "0.32";
 /// The rules of 2020-10-22, between 0.7 and 0.8.
-const SEED: &str = "0.8-dev";
+const OF_2020: &str = "0.8-dev";
 
 /// Choices of the opener; none are set by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Options {
     /// The form of the manifest; none where the options do not go together.
     pub(crate) fn form(&self, era: Era) -> Option<Form> {
         match (era, self.oci, self.image) {
-            (Era::Seed, ..) => Some(Form::Seed),
+            (Era::Rules2020, ..) => Some(Form::List2020),
             (Era::Newest, false, false) => Some(Form::List),
             (Era::Newest, true, false) => Some(Form::Index),
             (Era::Newest, true, true) => Some(Form::Image),
@@ -73,7 +73,7 @@ impl Options {
 /// Which rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Era {
-    Seed,
+    Rules2020,
     Newest,
 }
 
@@ -84,12 +84,12 @@ pub(crate) enum Era {
 pub(crate) fn era(semantics: &Semantics, operation: &str) -> Result<Era, Error> {
     match semantics.version.as_deref() {
         None | Some(NEWEST | LOSING) => Ok(Era::Newest),
-        Some(SEED) => Ok(Era::Seed),
+        Some(OF_2020) => Ok(Era::Rules2020),
         Some(other) => Err(Error::Unsupported(Problem::new(
             Reason::UnknownVersion,
             operation,
             other,
-            format!("no such version; known are {NEWEST}, {LOSING} and {SEED}"),
+            format!("no such version; known are {NEWEST}, {LOSING} and {OF_2020}"),
         ))),
     }
 }

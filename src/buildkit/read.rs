@@ -2,6 +2,7 @@
 
 pub mod cache;
 mod inline;
+pub mod input;
 pub mod open;
 pub mod parse;
 mod stack;

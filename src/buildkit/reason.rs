@@ -1,5 +1,5 @@
 //! Why: every code of the `buildkit` interface, with its catalogue entry
-//! (BuildKit spec, section 10), and the sheet on which findings are collected.
+//! (BuildKit spec, section 10), and the collection of findings.
 
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding, catalogue};
@@ -416,7 +416,7 @@ pub(crate) fn invalid(
 /// Collects findings. Of each code a number is kept, the rest is counted, so
 /// that a document cannot make more of them than it has bytes to pay for.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sheet {
+pub(crate) struct Findings {
     findings: Vec<Finding>,
     counts: BTreeMap<Cow<'static, str>, usize>,
 }
@@ -424,7 +424,7 @@ pub(crate) struct Sheet {
 /// Findings of one code beyond this number are only counted.
 const KEPT: usize = 100;
 
-impl Sheet {
+impl Findings {
     /// Nothing was found.
     pub const fn new() -> Self {
         Self {
@@ -442,7 +442,7 @@ impl Sheet {
         }
     }
 
-    /// Adds what another sheet has.
+    /// Adds what another findings has.
     pub fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
         for finding in findings {
             self.push(finding);

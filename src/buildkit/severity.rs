@@ -123,7 +123,7 @@ impl Reason {
     }
 }
 
-/// How bad a finding of this code is; none for a code of nobody.
+/// How bad a finding of this code is; `None` for an unknown code.
 pub fn severity(code: &str) -> Option<Severity> {
     let mut all = Reason::ALL.iter();
     let reason = all.find(|reason| reason.as_str() == code)?;

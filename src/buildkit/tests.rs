@@ -15,9 +15,65 @@ use super::documents::{descriptor, manifest, media};
 use super::explain::shape;
 use super::export::plan;
 use super::*;
+use crate::error::Error;
 use crate::go_json::Timestamp;
 use crate::oci;
+use crate::semantics::Semantics;
 use host::Memory;
+
+/// Reads a config.
+fn parse(
+    text: &str,
+    descriptors: &str,
+    semantics: &Semantics,
+    limits: &[(String, u64)],
+) -> Result<Cache, Error> {
+    read(config(text, descriptors), &reading(semantics, limits))
+}
+
+/// Reads the cache of a manifest.
+fn open(
+    memory: &Memory,
+    repository: &str,
+    descriptor: &oci::Descriptor,
+    semantics: &Semantics,
+    limits: &[(String, u64)],
+) -> Result<Cache, Error> {
+    let input = manifest_of(memory, repository, descriptor);
+    read(input, &reading(semantics, limits))
+}
+
+/// Says what is wrong with a config.
+fn verify(text: &str, descriptors: &str, limits: &[(String, u64)]) -> Result<Report, Error> {
+    inspect(config(text, descriptors), false, limits)
+}
+
+/// A config; empty text for descriptors when no manifest goes with it.
+fn config<'a>(text: &'a str, descriptors: &'a str) -> Input<'a> {
+    let descriptors = Some(descriptors).filter(|text| !text.is_empty());
+    Input::Config { text, descriptors }
+}
+
+fn manifest_of<'a>(
+    memory: &'a Memory,
+    repository: &'a str,
+    descriptor: &'a oci::Descriptor,
+) -> Input<'a> {
+    Input::Manifest {
+        registry: memory,
+        observer: memory,
+        repository,
+        descriptor,
+    }
+}
+
+fn reading(semantics: &Semantics, limits: &[(String, u64)]) -> ReadOptions {
+    ReadOptions {
+        semantics: semantics.clone(),
+        any_size: false,
+        limits: limits.to_vec(),
+    }
+}
 
 /// A session with the defaults, or as asked for.
 fn exporter(options: Options) -> Exporter<Memory, Memory> {

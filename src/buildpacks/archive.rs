@@ -76,7 +76,7 @@ impl Entry<'_> {
         out
     }
 
-    /// Its name for a header without records, as prefix and rest; none where
+    /// Its name for a header without records, as prefix and rest; `None` where
     /// something does not fit.
     fn plain_name(&self) -> Option<(&[u8], &[u8])> {
         let numbers = self.size() <= LARGEST_SIZE && self.user.max(self.group) <= LARGEST_ID;

@@ -11,7 +11,7 @@ use crate::prelude::*;
 pub struct Metadata {
     /// Diff id of the SBOM layer; empty for none.
     pub sbom: String,
-    /// The buildpacks; none when the list was never filled.
+    /// The buildpacks; `None` if the list was never filled.
     pub buildpacks: Option<Vec<Buildpack>>,
 }
 
@@ -31,7 +31,7 @@ pub struct Buildpack {
 /// A buildpack's store.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Store {
-    /// An object; none when it was never set.
+    /// An object; `None` if it was never set.
     pub metadata: Option<Value>,
     /// Objects that came after it and are not merged into it yet.
     later: Vec<Value>,

@@ -344,7 +344,7 @@ catalogue! {
 }
 
 impl Reason {
-    /// The reason with a code of this interface; none for any other text.
+    /// The reason with a code of this interface; `None` for any other text.
     pub fn of(code: &str) -> Option<Self> {
         let known = |reason: &&Self| reason.as_str() == code;
         Self::ALL.iter().find(known).copied()

@@ -9,10 +9,12 @@ use super::bindings::layerwise::cache::types as shared;
 use super::imports::Host;
 use super::types::{convert, limits};
 use crate::buildkit::{
-    self, Added, Alternative, Connection, Effect, Evidence, Offer, Options, Outcome, Plan, Policy,
-    Pushed, Query, Record, Report, Standing, Statistics, Verdict, VerdictLink,
+    self, Added, Alternative, Connection, Effect, Evidence, Input, Offer, Options, Outcome, Plan,
+    Policy, Pushed, Query, ReadOptions, Record, Report, Standing, Statistics, Summary, Verdict,
+    VerdictLink,
 };
 use crate::host::Source;
+use crate::oci::Descriptor;
 use crate::prelude::*;
 
 /// An export session of the export.
@@ -41,7 +43,8 @@ impl wit::Guest for Engine {
         semantics: shared::Semantics,
         given: Vec<shared::Limit>,
     ) -> Result<wit::Cache, shared::Error> {
-        let cache = buildkit::parse(&config, &descriptors, &semantics.into(), &limits(given))?;
+        let options = reading(semantics, false, given);
+        let cache = buildkit::read(self::config(&config, &descriptors), &options)?;
         Ok(wit::Cache::new(Cache(cache)))
     }
 
@@ -51,14 +54,8 @@ impl wit::Guest for Engine {
         semantics: shared::Semantics,
         given: Vec<shared::Limit>,
     ) -> Result<wit::Cache, shared::Error> {
-        let cache = buildkit::open(
-            &Host,
-            &Host,
-            &repository,
-            &descriptor.into(),
-            &semantics.into(),
-            &limits(given),
-        )?;
+        let options = reading(semantics, false, given);
+        let cache = buildkit::read(manifest(&repository, &descriptor.into()), &options)?;
         Ok(wit::Cache::new(Cache(cache)))
     }
 
@@ -67,8 +64,12 @@ impl wit::Guest for Engine {
         descriptor: shared::Descriptor,
         given: Vec<shared::Limit>,
     ) -> Result<wit::Cache, shared::Error> {
-        let (descriptor, given) = (descriptor.into(), limits(given));
-        let cache = buildkit::open_any_size(&Host, &Host, &repository, &descriptor, &given)?;
+        let options = ReadOptions {
+            any_size: true,
+            limits: limits(given),
+            ..ReadOptions::default()
+        };
+        let cache = buildkit::read(manifest(&repository, &descriptor.into()), &options)?;
         Ok(wit::Cache::new(Cache(cache)))
     }
 
@@ -77,7 +78,8 @@ impl wit::Guest for Engine {
         descriptors: String,
         given: Vec<shared::Limit>,
     ) -> Result<wit::Report, shared::Error> {
-        Ok(buildkit::verify(&config, &descriptors, &limits(given))?.into())
+        let config = self::config(&config, &descriptors);
+        Ok(buildkit::inspect(config, false, &limits(given))?.into())
     }
 
     fn inspect(
@@ -86,9 +88,9 @@ impl wit::Guest for Engine {
         read_layers: bool,
         given: Vec<shared::Limit>,
     ) -> Result<wit::Report, shared::Error> {
-        let (descriptor, given) = (descriptor.into(), limits(given));
-        let report =
-            buildkit::inspect(&Host, &Host, &repository, &descriptor, read_layers, &given)?;
+        let descriptor = descriptor.into();
+        let input = manifest(&repository, &descriptor);
+        let report = buildkit::inspect(input, read_layers, &limits(given))?;
         Ok(report.into())
     }
 
@@ -100,6 +102,30 @@ impl wit::Guest for Engine {
 
     fn rules() -> Vec<shared::Rule> {
         convert(buildkit::rules())
+    }
+}
+
+/// A config; empty text for descriptors when no manifest goes with it.
+fn config<'a>(text: &'a str, descriptors: &'a str) -> Input<'a> {
+    let descriptors = Some(descriptors).filter(|text| !text.is_empty());
+    Input::Config { text, descriptors }
+}
+
+/// The cache of a manifest.
+fn manifest<'a>(repository: &'a str, descriptor: &'a Descriptor) -> Input<'a> {
+    Input::Manifest {
+        registry: &Host,
+        observer: &Host,
+        repository,
+        descriptor,
+    }
+}
+
+fn reading(semantics: shared::Semantics, any_size: bool, given: Vec<shared::Limit>) -> ReadOptions {
+    ReadOptions {
+        semantics: semantics.into(),
+        any_size,
+        limits: limits(given),
     }
 }
 
@@ -152,35 +178,40 @@ impl wit::GuestExporter for Exporter {
 
 impl wit::GuestCache for Cache {
     fn kind(&self) -> String {
-        self.0.kind.clone()
+        self.0.describe().kind
     }
 
     fn config(&self) -> String {
-        self.0.config.clone()
+        self.0.describe().config
     }
 
     fn findings(&self) -> Vec<shared::Finding> {
-        convert(self.0.findings.clone())
+        convert(self.0.describe().findings)
     }
 
     fn records(&self) -> Result<u32, shared::Error> {
-        Ok(self.0.records()?)
+        Ok(self.0.contents()?.records)
     }
 
     fn roots(&self) -> Result<Vec<String>, shared::Error> {
-        Ok(self.0.roots()?)
+        Ok(self.0.contents()?.roots)
     }
 
     fn links(&self) -> Result<Vec<wit::Connection>, shared::Error> {
-        Ok(convert(self.0.links()?))
+        Ok(convert(self.0.contents()?.links))
     }
 
     fn offers(&self) -> Result<Vec<wit::Offer>, shared::Error> {
-        Ok(convert(self.0.offers()?))
+        Ok(convert(self.0.contents()?.offers))
     }
 
     fn statistics(&self) -> Result<wit::Statistics, shared::Error> {
-        Ok(self.0.statistics()?.into())
+        match self.0.describe().statistics {
+            Some(numbers) => Ok(numbers.into()),
+            None => Err(shared::Error::Other(
+                "no numbers by the rules of 2020".into(),
+            )),
+        }
     }
 
     fn lookup(&self, query: wit::Query) -> Result<Vec<String>, shared::Error> {
@@ -366,6 +397,18 @@ impl From<Verdict> for wit::Verdict {
             },
             input: verdict.input,
             links: convert(verdict.links),
+            newest: verdict.newest.map(Into::into),
+        }
+    }
+}
+
+impl From<Summary> for wit::Summary {
+    fn from(result: Summary) -> Self {
+        Self {
+            created: result.created,
+            layers: result.layers,
+            bytes: result.bytes,
+            top: result.top,
         }
     }
 }

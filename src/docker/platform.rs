@@ -311,8 +311,8 @@ fn version_fits(host: &str, container: &str) -> bool {
     }
 }
 
-/// Major, minor and build; none for the zero version, which anything that does
-/// not parse counts as.
+/// Major, minor and build; `None` for the zero version, which anything that
+/// does not parse counts as.
 fn windows_version(text: &str) -> Option<(u8, u8, u16)> {
     let digits = |part: Option<&str>| {
         part.filter(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))

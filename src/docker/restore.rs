@@ -25,7 +25,7 @@ pub struct Restored {
     pub created: Option<Timestamp>,
 }
 
-/// The document of entry `index` of `source` on top of `base`; none when a time
+/// The document of entry `index` of `source` on top of `base`; `None` if a time
 /// in it cannot be written (hazard H13). Nothing that was fetched is changed
 /// (H7).
 pub fn restore(

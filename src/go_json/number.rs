@@ -11,7 +11,7 @@ pub fn integer(text: &str) -> Option<i64> {
 
 /// Writes a finite float: the shortest digits that read back as the same value,
 /// plain between 1e-6 and 1e21, with an exponent outside (Buildpacks spec,
-/// section 2.3). Answers false, and writes nothing, for NaN and infinities.
+/// section 2.3). Returns false, and writes nothing, for NaN and infinities.
 pub fn write_float(out: &mut String, value: f64) -> bool {
     if !value.is_finite() {
         return false;

@@ -427,7 +427,7 @@ impl<'a> Reader<'a> {
     /// Reads a list; `item` must consume exactly one value at each call.
     ///
     /// # Errors
-    /// When something else comes next, on invalid text, or what `item` answers.
+    /// When something else comes next, on invalid text, or what `item` returns.
     pub fn list<E: From<Error>>(
         &mut self,
         mut item: impl FnMut(&mut Self) -> Result<(), E>,
@@ -458,7 +458,7 @@ impl<'a> Reader<'a> {
     /// Reads an object; `member` must consume exactly one value at each call.
     ///
     /// # Errors
-    /// When something else comes next, on invalid text, or what `member` answers.
+    /// When something else comes next, on invalid text, or what `member` returns.
     pub fn object<E: From<Error>>(
         &mut self,
         mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), E>,

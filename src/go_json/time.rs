@@ -54,8 +54,8 @@ impl Timestamp {
         }
     }
 
-    /// Reads `YYYY-MM-DDThh:mm:ss[.fraction](Z|±hh:mm)`; none for anything that
-    /// Go refuses.
+    /// Reads `YYYY-MM-DDThh:mm:ss[.fraction](Z|±hh:mm)`; `None` for anything
+    /// that Go refuses.
     pub fn parse(text: &str) -> Option<Self> {
         let mut rest = Scanner(text.as_bytes());
         let year = rest.digits(4)?;
@@ -89,7 +89,7 @@ impl Timestamp {
         Some(stamp)
     }
 
-    /// The text Go writes; none for an offset of 24 hours or more, or a year
+    /// The text Go writes; `None` for an offset of 24 hours or more, or a year
     /// outside 0 to 9999, which it refuses.
     pub fn to_text(self) -> Option<String> {
         let offset = self.offset();
@@ -127,7 +127,7 @@ impl Timestamp {
         Some(text)
     }
 
-    /// Writes the time as a JSON string; answers false, and writes nothing,
+    /// Writes the time as a JSON string; returns false, and writes nothing,
     /// when Go refuses to.
     pub fn encode(self, writer: &mut Writer) -> bool {
         match self.to_text() {

@@ -24,7 +24,7 @@ fn octal(text: &mut String, byte: u8) {
     }
 }
 
-/// Decodes a name; none when it is not a valid encoding. Bytes that are not
+/// Decodes a name; `None` if it is not a valid encoding. Bytes that are not
 /// UTF-8 count as U+FFFD each.
 pub fn unvis(text: &[u8]) -> Option<Vec<u8>> {
     let text = crate::paths::lossy(text);

@@ -35,7 +35,7 @@ impl Digest {
         self.0.split(':').nth(1).unwrap_or_default()
     }
 
-    /// Whether `bytes` have this digest; none when only SHA-256 is computed
+    /// Whether `bytes` have this digest; `None` if only SHA-256 is computed
     /// here and this is another algorithm.
     pub fn verifies(&self, bytes: &[u8]) -> Option<bool> {
         (self.algorithm() == "sha256").then(|| sha256(bytes) == *self)

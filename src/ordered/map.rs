@@ -153,7 +153,7 @@ impl<K: Ord, V> Map<K, V> {
         self.find(key) != 0
     }
 
-    /// Sets the value of a key and answers the one before.
+    /// Sets the value of a key and returns the one before.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let (slot, path) = self.search(&key);
         if slot == 0 {
@@ -165,7 +165,7 @@ impl<K: Ord, V> Map<K, V> {
         Some(core::mem::replace(have, value))
     }
 
-    /// Takes a key away and answers its value.
+    /// Takes a key away and returns its value.
     pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -173,7 +173,7 @@ impl<K: Ord, V> Map<K, V> {
         self.remove_entry(key).map(|(_, value)| value)
     }
 
-    /// Takes a key away and answers both.
+    /// Takes a key away and returns both.
     pub fn remove_entry<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<(K, V)>
     where
         K: Borrow<Q>,

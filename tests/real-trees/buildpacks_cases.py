@@ -14,6 +14,16 @@ from registry import REF_NAME, Registry
 
 LABEL = "io.buildpacks.lifecycle.cache.metadata"
 INPUTS = (b"analyzed.toml", b"group.toml", b"plan.toml")
+# The guarded reading where a cache is damaged: its exit code, and the layer that is lost.
+DAMAGED = {
+    "volume-damage-03": (1, "m2"),
+    "volume-damage-06": (1, "m2"),
+    "volume-damage-09": (1, "m2"),
+    "volume-damage-24": (3, "m2"),
+    "volume-uid-02": (0, None),
+    "image-damage-07": (1, "m2"),
+    "image-damage-10": (1, "m2"),
+}
 
 
 def run(
@@ -27,6 +37,8 @@ def run(
 ) -> None:
     if "restore" in parts:
         restore(report, program, folder, case, registry, work / "restore")
+    if "guarded" in parts:
+        guarded(report, program, folder, case, registry, work / "guarded")
     exported = case["expected"].get("export")
     if "commit" in parts and exported and exported["exit"] == 0:
         commit(report, program, folder, case, exported, work / "commit")
@@ -35,7 +47,7 @@ def run(
 def command(program: Path, root: Path, case: dict, *verb: str) -> list[str]:
     layers = root / "layers"
     return [
-        *(str(program), "--json", "buildpacks", *verb, "--compatible"),
+        *(str(program), "--json", "buildpacks", *verb),
         *("--layers", str(layers), "--root", str(root), "--group", str(layers / "group.toml")),
         *("--platform-api", case["platform_api"]),
     ]
@@ -58,6 +70,46 @@ def own(path: Path, case: dict) -> None:
 def restore(
     report: Report, program: Path, folder: Path, case: dict, registry: Registry, root: Path
 ) -> None:
+    code, _, words = restored(program, folder, case, registry, root, ["--compatible"])
+    want = case["expected"]["restore"]["exit"]
+    right = code in (0, 1) if want == 0 else code == 3
+    report.note("restore", "exit", right, f"the lifecycle gives {want}, layerwise {code} {words}")
+    if want == 0:
+        wanted = trees.load(folder / "restored.json")
+        wanted = [entry for entry in wanted if entry.get("path") != "."]
+        have = trees.read(root / "layers", INPUTS)
+        del have[b"."]
+        report.trees("restore", wanted, have)
+
+
+def guarded(
+    report: Report, program: Path, folder: Path, case: dict, registry: Registry, root: Path
+) -> None:
+    """A layer has metadata and content or neither, and the exit code tells of a lost one."""
+    scope = [] if case["cache"] == "volume" else ["--scope", "app", "--accept-unscoped"]
+    code, document, words = restored(program, folder, case, registry, root, scope)
+    lost = set()
+    for decision in document.get("data", []):
+        layer, why = decision["layer"], decision["finding"]["code"]
+        if not layer or why == "buildpacks/data-not-cached":
+            continue
+        place = root / "layers" / decision["buildpack"].replace("/", "_") / layer
+        there = [place.with_name(f"{layer}.toml").exists(), place.exists()]
+        kept = why == "buildpacks/data-restored"
+        report.note("guarded", f"layer {layer}", there == [kept, kept], f"{why}, but {there}")
+        if not kept:
+            lost.add(layer)
+    report.note("guarded", "exit", code != 0 or not lost, f"0 without {lost}")
+    if case["id"] in DAMAGED:
+        want, layer = DAMAGED[case["id"]]
+        report.note("guarded", "exit", code == want, f"{want} is wanted, not {code} {words}")
+        report.note("guarded", "lost", not layer or layer in lost, f"{layer} is not in {lost}")
+
+
+def restored(
+    program: Path, folder: Path, case: dict, registry: Registry, root: Path, reading: list[str]
+) -> tuple[int, dict, str]:
+    """Runs the restore of a case in a directory of its own."""
     root.mkdir()
     layers = root / "layers"
     trees.write(layers, trees.load(folder / "before.json"))
@@ -73,7 +125,7 @@ def restore(
     application = re.search(r'reference = "registry\.example/([^"@:]+)', analyzed)
     if application and (folder / "app").is_dir():
         registry.layouts[application[1]] = folder / "app"
-    arguments = command(program, root, case, "restore")
+    arguments = command(program, root, case, "restore", *reading)
     arguments += ["--analyzed", str(layers / "analyzed.toml")]
     if case["cache"] == "volume":
         copy_volume(folder, root / "cache", case)
@@ -90,16 +142,7 @@ def restore(
     arguments.append("--skip-layers" if case["skip_layers"] else "--data")
     os.chown(root, case["uid"], case["gid"])
     ids, variables = user(case)
-    code, _, words = call(arguments, ids, variables)
-    want = case["expected"]["restore"]["exit"]
-    right = code in (0, 1) if want == 0 else code == 3
-    report.note("restore", "exit", right, f"the lifecycle gives {want}, layerwise {code} {words}")
-    if want == 0:
-        wanted = trees.load(folder / "restored.json")
-        wanted = [entry for entry in wanted if entry.get("path") != "."]
-        have = trees.read(layers, INPUTS)
-        del have[b"."]
-        report.trees("restore", wanted, have)
+    return call(arguments, ids, variables)
 
 
 def copy_volume(folder: Path, place: Path, case: dict) -> None:
@@ -122,7 +165,7 @@ def commit(
 ) -> None:
     root.mkdir()
     trees.write(root / "layers", trees.load(folder / "built.json"))
-    arguments = command(program, root, case, "cache", "commit")
+    arguments = command(program, root, case, "cache", "commit", "--compatible")
     cache = root / "cache"
     if case["cache"] == "volume":
         copy_volume(folder, cache, case)

@@ -96,7 +96,7 @@ func (p *place) inside(entry *layerwise.FileEntry, info fs.FileInfo, want layerw
 	return nil
 }
 
-// attributes are extended attributes in the system's order; none when any cannot
+// attributes are extended attributes in the system's order; nil if any cannot
 // be read.
 func attributes(file *os.File) []layerwise.FileAttribute {
 	list := make([]byte, 64<<10)

@@ -115,7 +115,7 @@ func (f *FS) OpenFile(name string) (io.ReadCloser, error) {
 }
 
 // OpenDirectory opens a directory in a writable root, for hosts that put things
-// there, and answers its path as the component names it.
+// there, and returns its path as the component names it.
 func (f *FS) OpenDirectory(name string) (*os.Root, error) {
 	place, err := f.resolve(name, true)
 	if err == nil {

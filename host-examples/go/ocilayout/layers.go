@@ -84,7 +84,7 @@ func (s *Store) anywhere(images *catalog, diff string) (layout.Descriptor, error
 	return layout.Descriptor{}, layerwise.Failed(layerwise.FailureCodeNotFound, "no image of the layout has a layer with the diff id %s%s", diff, images.unread())
 }
 
-// pairs are the diff ids of an image with their blobs; none when it cannot be
+// pairs are the diff ids of an image with their blobs; nil if it cannot be
 // read.
 func (s *Store) pairs(of *image) []pair {
 	data, err := s.layout.ReadBlob(of.id, of.config.Size, layout.LongestDocument)

@@ -19,7 +19,7 @@ export class Memory implements ImageStore {
     this.#digest = digest;
   }
 
-  /** Adds an image and answers its id. */
+  /** Adds an image and returns its id. */
   add(document: string, { parent, built = 'unknown', name }: { parent?: string; built?: Images.Provenance; name?: string } = {}): string {
     const id = this.#digest(document);
     this.#images.set(id, { document, parent, built });

@@ -1,8 +1,9 @@
 // Sessions: decisions, errors as exceptions, and what ends an instance.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { Closed, DeadlineExceeded, Engine, Failure, HostFailed, Invalid, LayerwiseError, LimitExceeded, Stopped, Unsupported } from '../dist/index.js';
+import { Closed, DeadlineExceeded, Engine, Failure, HostFailed, Invalid, LayerwiseError, LimitExceeded, Memory, Stopped, Unsupported } from '../dist/index.js';
 import { withDeadline } from '../dist/node/index.js';
 import { engine, MAKE, PLATFORM, sample } from './support.js';
 
@@ -24,6 +25,18 @@ test('the example of the README runs and says what it says', async () => {
   const { images, base } = sample();
   await run(Engine, images, base, MAKE.replace('fast', 'safe'), { log: (/** @type {unknown[]} */ ...args) => printed.push(...args) });
   assert.deepEqual(printed, ['miss', [{ path: 'Env[1]', have: 'MODE=fast', want: 'MODE=safe' }]]);
+});
+
+test('the example of the manual runs and prints what it shows', async () => {
+  const page = readFileSync(new URL('../../../src/manual/javascript.md', import.meta.url), 'utf8');
+  const [, code = ''] = /```js\n([^]*?)```/.exec(page) ?? [];
+  const [, shown = ''] = /```text\n([^]*?)```/.exec(page) ?? [];
+  const lines = code.split('\n').filter((line) => !line.startsWith('import'));
+  /** @type {string[]} */
+  const printed = [];
+  const run = new (Object.getPrototypeOf(async () => {}).constructor)('createHash', 'Engine', 'Memory', 'console', lines.join('\n'));
+  await run(createHash, Engine, Memory, { log: (/** @type {unknown[]} */ ...args) => printed.push(`${args.join(' ')}\n`) });
+  assert.equal(printed.join(''), shown);
 });
 
 test('a step that was built here is a hit, another one a miss with its reasons', () => {

@@ -1,6 +1,6 @@
 // A registry that wants a bearer token, for the tests: one repository in memory.
 // A process of its own, because stores wait for it on their thread. Prints its
-// port; answers what the path `/seen` asks for: the requests it had.
+// port; returns what the path `/seen` asks for: the requests it had.
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 

@@ -43,7 +43,7 @@ def need(*programs: str) -> None:
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:
-    """Runs a program to its end and answers what it prints."""
+    """Runs a program to its end and returns what it prints."""
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}: {done.stderr}"
     return done.stdout

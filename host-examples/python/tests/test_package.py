@@ -72,12 +72,12 @@ def test_the_modules_are_those_of_the_contract() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_the_example_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    readme = (HERE / "README.md").read_text()
-    [example] = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert len(example.strip().splitlines()) <= 8
-    [printed] = re.findall(r"```text\n(.*?)```", readme, re.DOTALL)
-    exec(compile(example, "README.md", "exec"), {})
+@pytest.mark.parametrize("page", ["README.md", "../../src/manual/python.md"])
+def test_the_example_of_a_page_runs(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (HERE / page).read_text()
+    [example] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    [printed] = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    exec(compile(example, page, "exec"), {})
     assert capsys.readouterr().out == printed
 
 

@@ -198,7 +198,7 @@ def test_vectors_of_stacker(capsys: pytest.CaptureFixture[str]) -> None:
 def test_scenarios(engine: Engine, path: Path) -> None:
     other = OTHERS / path.name
     if other.is_file():
-        # The same but for what a host answers that does not unpack layers.
+        # The same but for what a host returns that does not unpack layers.
         document, shared = json.loads(other.read_text()), json.loads(path.read_text())
         for part in ("files", "lend", "calls"):
             assert document[part] == shared[part]

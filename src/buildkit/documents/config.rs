@@ -5,9 +5,9 @@ use core::fmt::Write as _;
 
 use super::descriptor::Descriptor;
 use crate::buildkit::export::layout::Layout;
-use crate::buildkit::records::graph::Fruit;
+use crate::buildkit::records::graph::CacheResult;
 use crate::buildkit::records::index_vec::{NONE, place};
-use crate::buildkit::records::interner::{EMPTY, Text, Texts};
+use crate::buildkit::records::interner::{EMPTY, Interner, Text};
 use crate::go_json::{
     Decode, Error, Escapes, Reader, Timestamp, Writer, field_index, is_plain, object,
 };
@@ -21,8 +21,8 @@ pub(crate) const UNWRITABLE: &str = "json: error calling MarshalJSON for type ti
 /// cannot be written.
 pub(crate) fn write(
     layout: &Layout,
-    texts: &Texts,
-    picks: &[Option<Fruit>],
+    texts: &Interner,
+    picks: &[Option<CacheResult>],
 ) -> Result<String, u32> {
     let quoted = Quoted::new(texts);
     let mut text = String::from("{");
@@ -49,8 +49,8 @@ pub(crate) fn write(
             text.push_str(if at == 0 { "{" } else { ",{" });
             let pick = picks.get(place(*record)).copied().flatten();
             let top = layout.top.at(*record);
-            if let (Some(fruit), true) = (pick, top != NONE) {
-                let time = fruit.time.to_text().ok_or(*record)?;
+            if let (Some(result), true) = (pick, top != NONE) {
+                let time = result.time.to_text().ok_or(*record)?;
                 let _ = write!(
                     text,
                     "\"layers\":[{{\"layer\":{top},\"createdAt\":\"{time}\"}}]"
@@ -113,11 +113,11 @@ fn comma(text: &mut String) {
     }
 }
 
-/// Texts as JSON strings.
-struct Quoted<'a>(&'a Texts);
+/// Interner as JSON strings.
+struct Quoted<'a>(&'a Interner);
 
 impl<'a> Quoted<'a> {
-    const fn new(texts: &'a Texts) -> Self {
+    const fn new(texts: &'a Interner) -> Self {
         Self(texts)
     }
 
@@ -141,14 +141,14 @@ pub(crate) fn quote(out: &mut String, text: &str) {
 
 /// A config as it was read.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Config<const SEED: bool> {
-    pub layers: Vec<RawLayer<SEED>>,
-    pub records: Vec<RawRecord<SEED>>,
+pub(crate) struct Config<const OF_2020: bool> {
+    pub layers: Vec<RawLayer<OF_2020>>,
+    pub records: Vec<RawRecord<OF_2020>>,
 }
 
 /// A layer as it was read.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RawLayer<const SEED: bool> {
+pub(crate) struct RawLayer<const OF_2020: bool> {
     pub blob: String,
     pub parent: i64,
     /// What a layer says of itself in a config that no manifest goes with.
@@ -157,7 +157,7 @@ pub(crate) struct RawLayer<const SEED: bool> {
 
 /// A record as it was read.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RawRecord<const SEED: bool> {
+pub(crate) struct RawRecord<const OF_2020: bool> {
     pub digest: String,
     pub layers: Vec<RawResult>,
     pub chains: Vec<RawChain>,
@@ -195,7 +195,7 @@ pub(crate) struct RawAnnotations {
     created: Timestamp,
 }
 
-impl<const SEED: bool> RawLayer<SEED> {
+impl<const OF_2020: bool> RawLayer<OF_2020> {
     /// The descriptor of a layer that describes itself, as GitHub, S3 and Azure
     /// caches have it; none for one that does not.
     pub fn describe(&self) -> Option<Descriptor> {
@@ -233,7 +233,7 @@ object!(RawAnnotations {
     "createdAt" => created,
 });
 
-impl<const SEED: bool> Decode for Config<SEED> {
+impl<const OF_2020: bool> Decode for Config<OF_2020> {
     fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
         members(reader, &["layers", "records"], |reader, name| match name {
             "layers" => self.layers.decode(reader),
@@ -242,9 +242,9 @@ impl<const SEED: bool> Decode for Config<SEED> {
     }
 }
 
-impl<const SEED: bool> Decode for RawLayer<SEED> {
+impl<const OF_2020: bool> Decode for RawLayer<OF_2020> {
     fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
-        let known: &[&str] = if SEED {
+        let known: &[&str] = if OF_2020 {
             &["blob", "parent"]
         } else {
             &["blob", "parent", "annotations"]
@@ -257,9 +257,9 @@ impl<const SEED: bool> Decode for RawLayer<SEED> {
     }
 }
 
-impl<const SEED: bool> Decode for RawRecord<SEED> {
+impl<const OF_2020: bool> Decode for RawRecord<OF_2020> {
     fn decode(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
-        let known: &[&str] = if SEED {
+        let known: &[&str] = if OF_2020 {
             &["layers", "digest", "inputs"]
         } else {
             &["layers", "digest", "inputs", "chains"]

@@ -163,7 +163,7 @@ fn write_annotations<'a>(
 }
 
 /// Writes a descriptor; the tail is what [`tail`] made. Without `media` the
-/// member is left out, as the seed does for an empty one.
+/// member is left out, as exports of 2020 do for an empty one.
 pub(crate) fn write(out: &mut String, media: Option<&str>, digest: &str, size: i64, tail: &str) {
     out.push('{');
     if let Some(media) = media {

@@ -2,7 +2,7 @@
 //! spec, section 7.2).
 
 use crate::buildkit::DEPTH;
-use crate::buildkit::reason::{Reason, Sheet};
+use crate::buildkit::reason::{Findings, Reason};
 use crate::explain::{Difference, Finding};
 use crate::go_json::{Error, Reader, Shape, field_index};
 use crate::prelude::*;
@@ -44,21 +44,21 @@ const LINK: Schema = Schema(&[("selector", Content::Plain), ("link", Content::Pl
 
 /// Finds members that are unknown, repeated or in other letter case. A text that
 /// is not JSON is looked at up to there.
-pub(crate) fn lint(text: &str, sheet: &mut Sheet) {
+pub(crate) fn lint(text: &str, findings: &mut Findings) {
     let mut reader = Reader::new(text, DEPTH);
     // What does not parse is reported by whoever reads it.
-    let _ = value(&mut reader, &CONFIG, sheet);
+    let _ = value(&mut reader, &CONFIG, findings);
 }
 
 /// Looks into an object, or into a list of them. Objects nest as deep as the
 /// schema, lists inside lists only where an input has them.
-fn value(reader: &mut Reader<'_>, schema: &Schema, sheet: &mut Sheet) -> Result<(), Error> {
+fn value(reader: &mut Reader<'_>, schema: &Schema, findings: &mut Findings) -> Result<(), Error> {
     match reader.peek()? {
-        Shape::Object => object(reader, schema, sheet),
+        Shape::Object => object(reader, schema, findings),
         Shape::List => reader.list(|reader| match reader.peek()? {
-            Shape::Object => object(reader, schema, sheet),
+            Shape::Object => object(reader, schema, findings),
             Shape::List => reader.list(|reader| match reader.peek()? {
-                Shape::Object => object(reader, schema, sheet),
+                Shape::Object => object(reader, schema, findings),
                 _ => reader.skip(),
             }),
             _ => reader.skip(),
@@ -67,27 +67,27 @@ fn value(reader: &mut Reader<'_>, schema: &Schema, sheet: &mut Sheet) -> Result<
     }
 }
 
-fn object(reader: &mut Reader<'_>, schema: &Schema, sheet: &mut Sheet) -> Result<(), Error> {
+fn object(reader: &mut Reader<'_>, schema: &Schema, findings: &mut Findings) -> Result<(), Error> {
     let names: Vec<&str> = schema.0.iter().map(|(name, _)| *name).collect();
     let mut seen = vec![false; names.len()];
     reader.object(|reader, name| {
         let at = Difference::fact("byte", reader.offset());
         let Some(index) = field_index(&names, &name) else {
-            sheet.push(Finding::new(Reason::UnknownField, name).with([at]));
+            findings.push(Finding::new(Reason::UnknownField, name).with([at]));
             return reader.skip();
         };
         if names.get(index) != Some(&name.as_ref()) {
             let finding = Finding::new(Reason::CaseFoldedKey, name.as_ref());
-            sheet.push(finding.with([at.clone()]));
+            findings.push(finding.with([at.clone()]));
         }
         if let Some(seen) = seen.get_mut(index) {
             if *seen {
-                sheet.push(Finding::new(Reason::DuplicateKey, name.as_ref()).with([at]));
+                findings.push(Finding::new(Reason::DuplicateKey, name.as_ref()).with([at]));
             }
             *seen = true;
         }
         match schema.0.get(index) {
-            Some((_, Content::Object(inner))) => value(reader, inner, sheet),
+            Some((_, Content::Object(inner))) => value(reader, inner, findings),
             _ => reader.skip(),
         }
     })
@@ -98,9 +98,9 @@ mod tests {
     use super::*;
 
     fn codes(text: &str) -> Vec<(Cow<'static, str>, String)> {
-        let mut sheet = Sheet::new();
-        lint(text, &mut sheet);
-        let findings = sheet.finish().into_iter();
+        let mut findings = Findings::new();
+        lint(text, &mut findings);
+        let findings = findings.finish().into_iter();
         findings
             .map(|finding| (finding.code, finding.subject))
             .collect()

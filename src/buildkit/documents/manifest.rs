@@ -6,7 +6,7 @@ use super::media::{self, Family};
 use crate::buildkit::Form;
 use crate::buildkit::export::layout::Layer;
 use crate::buildkit::records::blobs::{Blob, Blobs};
-use crate::buildkit::records::interner::Texts;
+use crate::buildkit::records::interner::Interner;
 use crate::go_json::{self, Decode, Reader, object};
 use crate::prelude::*;
 
@@ -15,7 +15,7 @@ pub(crate) fn write(
     form: Form,
     layers: &[Layer],
     blobs: &Blobs,
-    texts: &Texts,
+    texts: &Interner,
     config: &str,
 ) -> String {
     let mut text = format!(
@@ -46,12 +46,12 @@ pub(crate) fn write(
     text
 }
 
-fn write_layer(out: &mut String, form: Form, blob: &Blob, texts: &Texts) {
+fn write_layer(out: &mut String, form: Form, blob: &Blob, texts: &Interner) {
     let media = listed_media(form, texts.get(blob.media));
     descriptor::write(
         out,
-        // The seed leaves out what is empty.
-        (form != Form::Seed || !media.is_empty()).then_some(media),
+        // Exports of 2020 leave out what is empty.
+        (form != Form::List2020 || !media.is_empty()).then_some(media),
         texts.get(blob.digest),
         blob.size,
         texts.get(blob.tail),
@@ -61,7 +61,7 @@ fn write_layer(out: &mut String, form: Form, blob: &Blob, texts: &Texts) {
 /// The media type under which a manifest lists a layer.
 pub(crate) fn listed_media(form: Form, media: &str) -> &str {
     match form {
-        Form::Seed => media,
+        Form::List2020 => media,
         Form::List => media::convert(copied_media(form, media), Family::Docker),
         Form::Index | Form::Image => media::convert(media, Family::Oci),
     }
@@ -69,7 +69,7 @@ pub(crate) fn listed_media(form: Form, media: &str) -> &str {
 
 /// The media type a layer is copied under.
 pub(crate) fn copied_media(form: Form, media: &str) -> &str {
-    if form == Form::Seed {
+    if form == Form::List2020 {
         media
     } else {
         media::convert(media, Family::Oci)

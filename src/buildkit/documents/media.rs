@@ -40,7 +40,7 @@ pub(crate) enum Family {
     Oci,
 }
 
-/// The family of a layer's media type; none for every other text.
+/// The family of a layer's media type; `None` for every other text.
 pub(crate) fn family(media: &str) -> Option<Family> {
     PAIRS.iter().find_map(|(docker, oci)| {
         if media == *docker {

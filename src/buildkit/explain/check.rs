@@ -1,6 +1,7 @@
 //! What is wrong with one config: with its text, its layers, its records, and
 //! with what importing it makes of them.
 
+use super::chains::Chains;
 use super::layering::Layering;
 use super::layers::Layers;
 use super::listing;
@@ -15,7 +16,7 @@ use crate::buildkit::documents::media::Family;
 use crate::buildkit::export::plan;
 use crate::buildkit::read::cache::{Cache, Engine, Statistics};
 use crate::buildkit::read::parse::{Reading, bad_json};
-use crate::buildkit::reason::{Reason, Sheet};
+use crate::buildkit::reason::{Findings, Reason};
 use crate::buildkit::{Caps, DEPTH};
 use crate::explain::{Difference, Finding};
 use crate::go_json;
@@ -36,7 +37,7 @@ pub(crate) enum Kept {
 
 /// One verification.
 pub(crate) struct Check<'a> {
-    pub sheet: Sheet,
+    pub findings: Findings,
     pub caps: Caps,
     pub listed: &'a [Descriptor],
     pub family: Option<Family>,
@@ -48,31 +49,37 @@ impl Check<'_> {
     /// Everything about a config.
     pub fn config(&mut self, text: &str) -> (Vec<Verdict>, Statistics) {
         if self.kept == Kept::Listed {
-            plan::size("config", text.len(), &mut self.sheet);
+            plan::size("config", text.len(), &mut self.findings);
         }
         if self.kept != Kept::Inline {
-            lint::lint(text, &mut self.sheet);
+            lint::lint(text, &mut self.findings);
         }
         let raw = match go_json::from_str::<Config<false>>(text, DEPTH) {
             Ok(raw) => raw,
             Err(error) => {
                 let error = bad_json("verify", "config", &error);
-                self.sheet.push(of_error(&error));
+                self.findings.push(of_error(&error));
                 return (Vec::new(), Statistics::default());
             }
         };
         let own = (self.kept == Kept::Alone).then(|| self.described(&raw));
         let listed = own.as_deref().unwrap_or(self.listed);
         let layering = Layering::new(&raw, listed, &self.layers);
-        listing::listing(listed, self.family, self.kept, &layering, &mut self.sheet);
-        listing::layers(&raw, &layering, &mut self.sheet);
+        listing::listing(
+            listed,
+            self.family,
+            self.kept,
+            &layering,
+            &mut self.findings,
+        );
+        listing::layers(&raw, &layering, &mut self.findings);
         let reach = Reach::new(&raw.records);
-        records::check(&reach, &layering, &mut self.sheet);
+        records::check(&reach, &layering, &mut self.findings);
         if self.kept != Kept::Inline {
-            shape::mode(&raw, &reach, &mut self.sheet);
+            shape::mode(&raw, &reach, &mut self.findings);
         }
-        shape::selectors(&raw, &mut self.sheet);
-        let mut verdicts = reach.verdicts(&layering);
+        shape::selectors(&raw, &mut self.findings);
+        let mut verdicts = reach.verdicts(&layering, &Chains::new(&raw, listed));
         // What is known of a large cache would be in the way of importing it.
         drop((reach, layering));
         let statistics = self.import(&raw, text, listed, &mut verdicts);
@@ -88,7 +95,7 @@ impl Check<'_> {
             self.family,
             self.kept,
             &layering,
-            &mut self.sheet,
+            &mut self.findings,
         );
     }
 
@@ -102,7 +109,7 @@ impl Check<'_> {
                     let blob = Difference::fact("blob", &layer.blob);
                     let subject = format!("layers[{at}]");
                     let finding = Finding::new(Reason::LayerUndescribed, subject);
-                    self.sheet.push(finding.with([blob]));
+                    self.findings.push(finding.with([blob]));
                 }
             }
         }
@@ -126,13 +133,13 @@ impl Check<'_> {
         let cache = match reading.resolve(raw, listed) {
             Ok(cache) => cache,
             Err(error) => {
-                self.sheet.push(of_error(&error));
+                self.findings.push(of_error(&error));
                 return Statistics::default();
             }
         };
-        records::merged(&cache, &raw.records, &mut self.sheet);
+        records::merged(&cache, &raw.records, &mut self.findings);
         if let Engine::Graph(graph) = &cache.engine {
-            self.sheet.extend(shape::may_lose_links(graph));
+            self.findings.extend(shape::may_lose_links(graph));
             for (verdict, handle) in verdicts.iter_mut().zip(&cache.handles) {
                 if let Some(record) = handle.and_then(|handle| graph.resolve(handle)) {
                     verdict.name = cache.names.text(graph, record);
@@ -150,7 +157,7 @@ impl Check<'_> {
         let (layout, picks) = match cache.lay_out() {
             Ok(laid_out) => laid_out,
             Err(error) => {
-                self.sheet.push(of_error(&error));
+                self.findings.push(of_error(&error));
                 return;
             }
         };
@@ -164,14 +171,14 @@ impl Check<'_> {
                     .zip(text.bytes())
                     .take_while(|(a, b)| a == b);
                 let first = Difference::fact("byte", same.count());
-                self.sheet
+                self.findings
                     .push(Finding::new(Reason::NotCanonical, "config").with([first]));
             }
-            Err(error) => self.sheet.push(of_error(&error)),
+            Err(error) => self.findings.push(of_error(&error)),
         }
         for (a, b) in &layout.ties {
             let pair = Difference::fact("records", format!("{a}, {b}"));
-            self.sheet
+            self.findings
                 .push(Finding::new(Reason::TieOrder, "config").with([pair]));
         }
     }

@@ -7,8 +7,8 @@ use super::pairing::{self, Ground, Groups, Side, Steps};
 use crate::buildkit::export::plan;
 use crate::buildkit::read::cache::Cache;
 use crate::buildkit::reason::Reason;
-use crate::buildkit::records::graph::{Fruit, Graph, Link};
-use crate::buildkit::records::index_vec::{Dense, NONE, number, place};
+use crate::buildkit::records::graph::{CacheResult, Graph, Link};
+use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place};
 use crate::buildkit::records::web::some;
 use crate::error::Error;
 use crate::explain::{Difference, Explanation, Finding};
@@ -72,8 +72,8 @@ struct Report<'a> {
     /// New steps and the old ones in whose place they are.
     pairs: BTreeMap<u32, u32>,
     replaced: BTreeSet<u32>,
-    old_matters: Dense<bool>,
-    new_matters: Dense<bool>,
+    old_matters: IndexVec<bool>,
+    new_matters: IndexVec<bool>,
     causes: Vec<Finding>,
     cascades: Vec<Finding>,
     /// Records that only one cache has and that change no build.
@@ -83,8 +83,8 @@ struct Report<'a> {
 /// Which records of one side change a build when the other side lacks them: those
 /// of a kind, and what they stand on unless both caches have something in its
 /// place.
-fn matters(side: &Side<'_>, kind: impl Fn(u32) -> bool) -> Dense<bool> {
-    let mut matters = Dense::filled(side.web.len(), false);
+fn matters(side: &Side<'_>, kind: impl Fn(u32) -> bool) -> IndexVec<bool> {
+    let mut matters = IndexVec::filled(side.web.len(), false);
     for record in side.order.iter().rev().copied() {
         if !side.only(record) {
             continue;
@@ -99,15 +99,15 @@ fn matters(side: &Side<'_>, kind: impl Fn(u32) -> bool) -> Dense<bool> {
 }
 
 /// Whether a record stands on one that only its cache has and that changes a build.
-fn stands_on(side: &Side<'_>, matters: &Dense<bool>, record: u32) -> bool {
+fn stands_on(side: &Side<'_>, matters: &IndexVec<bool>, record: u32) -> bool {
     let mut links = side.web.links(record).iter();
     links.any(|link| side.only(link.source) && matters.at(link.source))
 }
 
 /// For each record whether something that both caches have stands on it, directly
 /// or not.
-fn leads_on(side: &Side<'_>) -> Dense<bool> {
-    let mut leads = Dense::filled(side.web.len(), false);
+fn leads_on(side: &Side<'_>) -> IndexVec<bool> {
+    let mut leads = IndexVec::filled(side.web.len(), false);
     for record in side.order.iter().rev().copied() {
         let mut users = side.users(record).iter();
         let led = users.any(|(user, _)| !side.only(*user) || leads.at(*user));
@@ -122,7 +122,7 @@ impl Report<'_> {
     fn results(&mut self) {
         let (before, after) = (&self.before, &self.after);
         let (old, new) = (chains(before.graph), chains(after.graph));
-        let mut differs = Dense::filled(after.web.len(), false);
+        let mut differs = IndexVec::filled(after.web.len(), false);
         for record in after.order.iter().copied() {
             let Some(other) = some(after.same.at(record)) else {
                 continue;
@@ -389,17 +389,17 @@ fn changed(old: &Side<'_>, before: u32, new: &Side<'_>, after: u32) -> Finding {
 }
 
 /// The newest result, unless it has no layers.
-fn result(side: &Side<'_>, record: u32) -> Option<Fruit> {
+fn result(side: &Side<'_>, record: u32) -> Option<CacheResult> {
     let results = &side.graph.entry(record).results;
-    let fruit = *plan::newest(results)?;
-    (fruit.node != NONE).then_some(fruit)
+    let result = *plan::newest(results)?;
+    (result.node != NONE).then_some(result)
 }
 
 /// A result for people: length, topmost layers, time.
-fn describe(side: &Side<'_>, fruit: &Fruit) -> String {
+fn describe(side: &Side<'_>, result: &CacheResult) -> String {
     let (blobs, texts) = (&side.graph.blobs, &side.graph.texts);
-    let mut text = format!("{} layers", blobs.node(fruit.node).length);
-    let mut at = fruit.node;
+    let mut text = format!("{} layers", blobs.node(result.node).length);
+    let mut at = result.node;
     for _ in 0..3 {
         if at == NONE {
             break;
@@ -409,7 +409,7 @@ fn describe(side: &Side<'_>, fruit: &Fruit) -> String {
         at = blobs.node(at).parent;
     }
     text.push_str(" at ");
-    text.push_str(&plan::time(fruit));
+    text.push_str(&plan::time(result));
     text
 }
 

@@ -97,7 +97,7 @@ impl<'a> Layering<'a> {
             let blobs = missing.iter().filter_map(|layer| raw.layers.get(*layer));
             let blobs: BTreeSet<&String> = blobs.map(|layer| &layer.blob).collect();
             for blob in blobs {
-                // Why a damaged one is not there is said by itself.
+                // Why a damaged one is not there is reported by itself.
                 if damaged.contains(blob) {
                     continue;
                 }

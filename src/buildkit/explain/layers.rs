@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::buildkit::documents::descriptor::Descriptor;
 use crate::buildkit::export::plan::UNCOMPRESSED_KEY;
-use crate::buildkit::reason::{Reason, Sheet};
+use crate::buildkit::reason::{Findings, Reason};
 use crate::explain::{Difference, Finding};
 use crate::host::{Failure, FailureCode, Presence, Registry, Retrieval};
 use crate::oci::{self, Digest};
@@ -37,11 +37,11 @@ pub(crate) struct Layers {
 impl Layers {
     /// Asks for every layer that is listed, in one call. What is not a digest
     /// cannot be there.
-    pub fn ask<R: Registry>(
-        registry: &R,
+    pub fn ask(
+        registry: &dyn Registry,
         repository: &str,
         listed: &[Descriptor],
-        sheet: &mut Sheet,
+        findings: &mut Findings,
     ) -> Self {
         let digests: BTreeSet<&str> = listed.iter().map(|layer| layer.digest.as_str()).collect();
         let mut layers = Self::default();
@@ -72,7 +72,7 @@ impl Layers {
                 }
             }
             Err(failure) if failure.code == FailureCode::Unsupported => {}
-            Err(failure) => sheet.push(
+            Err(failure) => findings.push(
                 Finding::new(Reason::SourceUnknown, repository)
                     .with([Difference::fact("failure", failure)]),
             ),
@@ -81,12 +81,12 @@ impl Layers {
     }
 
     /// Reads every layer that is there, in one call.
-    pub fn read<R: Registry>(
+    pub fn read(
         &mut self,
-        registry: &R,
+        registry: &dyn Registry,
         repository: &str,
         listed: &[Descriptor],
-        sheet: &mut Sheet,
+        findings: &mut Findings,
     ) {
         let mut seen = BTreeSet::new();
         let wanted: Vec<&Descriptor> = listed
@@ -124,7 +124,7 @@ impl Layers {
                 Err(failure) => Some(of_failure(layer, &failure)),
             };
             if let Some(finding) = found {
-                sheet.push(finding);
+                findings.push(finding);
                 self.damaged.insert(layer.digest.clone());
             }
         }

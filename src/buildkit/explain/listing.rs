@@ -7,7 +7,7 @@ use crate::buildkit::documents::config::Config;
 use crate::buildkit::documents::descriptor::{self, Descriptor};
 use crate::buildkit::documents::media::{self, Family};
 use crate::buildkit::export::plan::UNCOMPRESSED_KEY;
-use crate::buildkit::reason::{Reason, Sheet};
+use crate::buildkit::reason::{Findings, Reason};
 use crate::explain::{Difference, Finding};
 use crate::go_json::Timestamp;
 use crate::oci::Digest;
@@ -19,7 +19,7 @@ pub(crate) fn listing(
     family: Option<Family>,
     kept: Kept,
     layering: &Layering<'_>,
-    sheet: &mut Sheet,
+    findings: &mut Findings,
 ) {
     let mut first: BTreeMap<&str, (&Descriptor, usize)> = BTreeMap::new();
     let mut conflicts: BTreeMap<&str, Vec<Difference>> = BTreeMap::new();
@@ -36,11 +36,11 @@ pub(crate) fn listing(
     }
     for (digest, (layer, count)) in first {
         if digest.parse::<Digest>().is_err() {
-            sheet.push(Finding::new(Reason::OddDigest, digest));
+            findings.push(Finding::new(Reason::OddDigest, digest));
         }
         if let Some(claim) = layering.absent.get(digest) {
             let first: Vec<String> = claim.first.iter().map(ToString::to_string).collect();
-            sheet.push(Finding::new(Reason::LayerBlobMissing, digest).with([
+            findings.push(Finding::new(Reason::LayerBlobMissing, digest).with([
                 Difference::fact("records that need it", claim.records),
                 Difference::fact("first of them", first.join(", ")),
             ]));
@@ -48,43 +48,43 @@ pub(crate) fn listing(
         // A config alone may stack one layer twice, and then describes it twice.
         if count > 1 && kept == Kept::Listed {
             let count = Difference::fact("count", count);
-            sheet.push(Finding::new(Reason::DuplicateListing, digest).with([count]));
+            findings.push(Finding::new(Reason::DuplicateListing, digest).with([count]));
         }
         if let Some(differences) = conflicts.remove(digest) {
-            sheet.push(Finding::new(Reason::DescriptorConflict, digest).with(differences));
+            findings.push(Finding::new(Reason::DescriptorConflict, digest).with(differences));
         }
         if kept == Kept::Listed && !layering.names(digest) {
-            sheet.push(Finding::new(Reason::OrphanListing, digest));
+            findings.push(Finding::new(Reason::OrphanListing, digest));
         }
         if layer.size <= 0 {
             let size = Difference::fact("size", layer.size);
-            sheet.push(Finding::new(Reason::SizeZero, digest).with([size]));
+            findings.push(Finding::new(Reason::SizeZero, digest).with([size]));
         }
         let own = media::family(&layer.media_type);
         if own.is_none() || family.is_some_and(|wanted| own != Some(wanted)) {
             let media = Difference::fact("mediaType", &layer.media_type);
-            sheet.push(Finding::new(Reason::WrongMediaType, digest).with([media]));
+            findings.push(Finding::new(Reason::WrongMediaType, digest).with([media]));
         }
         if !layer.annotations.contains_key(UNCOMPRESSED_KEY) {
-            sheet.push(Finding::new(Reason::NoUncompressed, digest));
+            findings.push(Finding::new(Reason::NoUncompressed, digest));
         }
         if let Some(created) = layer.annotations.get("buildkit/createdat")
             && Timestamp::parse(created).is_none()
         {
             let created = Difference::fact("buildkit/createdat", created);
-            sheet.push(Finding::new(Reason::BadCreated, digest).with([created]));
+            findings.push(Finding::new(Reason::BadCreated, digest).with([created]));
         }
     }
 }
 
 /// What is odd about the layers of a config.
-pub(crate) fn layers(raw: &Config<false>, layering: &Layering<'_>, sheet: &mut Sheet) {
+pub(crate) fn layers(raw: &Config<false>, layering: &Layering<'_>, findings: &mut Findings) {
     let count = raw.layers.len();
     let index = |layer: i64| usize::try_from(layer).ok().filter(|layer| *layer < count);
     let mut pairs: BTreeMap<(&str, i64), usize> = BTreeMap::new();
     for (at, layer) in raw.layers.iter().enumerate() {
         if layer.parent != -1 && index(layer.parent).is_none() {
-            sheet.push(layer_finding(
+            findings.push(layer_finding(
                 Reason::LayerParentRange,
                 at,
                 "parent",
@@ -92,7 +92,7 @@ pub(crate) fn layers(raw: &Config<false>, layering: &Layering<'_>, sheet: &mut S
             ));
         }
         if let Some(first) = pairs.insert((&layer.blob, layer.parent), at) {
-            sheet.push(layer_finding(Reason::DuplicateLayer, at, "same as", first));
+            findings.push(layer_finding(Reason::DuplicateLayer, at, "same as", first));
         }
         let code = if !layering.reached.get(at).copied().unwrap_or(false) {
             Reason::OrphanLayer
@@ -101,7 +101,7 @@ pub(crate) fn layers(raw: &Config<false>, layering: &Layering<'_>, sheet: &mut S
         } else {
             continue;
         };
-        sheet.push(layer_finding(code, at, "blob", &layer.blob));
+        findings.push(layer_finding(code, at, "blob", &layer.blob));
     }
     for (at, record) in raw.records.iter().enumerate() {
         let tops = record.layers.iter().map(|result| result.layer);
@@ -110,7 +110,7 @@ pub(crate) fn layers(raw: &Config<false>, layering: &Layering<'_>, sheet: &mut S
             if index(layer).is_none() {
                 let facts = [Difference::fact("layer", layer)];
                 let subject = format!("records[{at}]");
-                sheet.push(Finding::new(Reason::LayerIndexRange, subject).with(facts));
+                findings.push(Finding::new(Reason::LayerIndexRange, subject).with(facts));
             }
         }
     }
@@ -120,7 +120,7 @@ pub(crate) fn layers(raw: &Config<false>, layering: &Layering<'_>, sheet: &mut S
             Difference::fact("layers", members.join(", ")),
             Difference::fact("count", cycle.len()),
         ];
-        sheet.push(Finding::new(Reason::LayerCycle, "layers").with(facts));
+        findings.push(Finding::new(Reason::LayerCycle, "layers").with(facts));
     }
 }
 

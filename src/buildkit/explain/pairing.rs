@@ -10,7 +10,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::buildkit::records::graph::{Graph, Link};
-use crate::buildkit::records::index_vec::{Dense, NONE, number, place};
+use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place};
 use crate::buildkit::records::interner::Text;
 use crate::buildkit::records::web::Web;
 use crate::prelude::*;
@@ -23,10 +23,10 @@ pub(crate) struct Side<'a> {
     pub order: Vec<u32>,
     /// For each record what stands on it: the record and which input of it.
     users: Vec<Vec<(u32, u32)>>,
-    /// Texts by their numbers in the old cache, so that both sides compare.
-    texts: Dense<u32>,
+    /// Interner by their numbers in the old cache, so that both sides compare.
+    texts: IndexVec<u32>,
     /// For each record the one that is the same in the other cache, or `NONE`.
-    pub same: Dense<u32>,
+    pub same: IndexVec<u32>,
     /// For each record and input a source that both caches have, by its number in
     /// the old one, or `NONE`.
     shared: Vec<Vec<u32>>,
@@ -59,7 +59,7 @@ impl<'a> Side<'a> {
                 }
             }
         }
-        let mut texts = Dense::filled(graph.texts.len(), NONE);
+        let mut texts = IndexVec::filled(graph.texts.len(), NONE);
         for record in &order {
             let links = web.links(*record).iter().map(|link| link.selector);
             for text in links.chain([web.digest.at(*record)]) {
@@ -70,7 +70,7 @@ impl<'a> Side<'a> {
             }
         }
         Self {
-            same: Dense::filled(web.len(), NONE),
+            same: IndexVec::filled(web.len(), NONE),
             shared: Vec::new(),
             graph,
             web,
@@ -195,28 +195,28 @@ fn same(after: &Side<'_>, old: &Graph, record: u32) -> Option<u32> {
 /// inputs, as the two keys of an image do.
 pub(crate) struct Groups {
     /// For each record its group, or `NONE`.
-    pub of: Dense<u32>,
+    pub of: IndexVec<u32>,
     /// Members, sources first.
     pub members: Vec<Vec<u32>>,
     /// For each group the one of the other cache in its place, or `NONE`.
-    pub pair: Dense<u32>,
+    pub pair: IndexVec<u32>,
     /// For each new group without one a source that both caches have, on which the
     /// same step stands in the old one, or `NONE`: an export of imported records
     /// keeps what was there before beside what is new.
-    pub instead: Dense<u32>,
+    pub instead: IndexVec<u32>,
     /// For each group whether it is the output of a step that only this cache has:
     /// the step is an alternative of it.
-    pub output: Dense<bool>,
+    pub output: IndexVec<bool>,
 }
 
 impl Groups {
     fn new(side: &Side<'_>) -> Self {
         let mut groups = Self {
-            of: Dense::filled(side.web.len(), NONE),
+            of: IndexVec::filled(side.web.len(), NONE),
             members: Vec::new(),
-            pair: Dense::default(),
-            instead: Dense::default(),
-            output: Dense::default(),
+            pair: IndexVec::default(),
+            instead: IndexVec::default(),
+            output: IndexVec::default(),
         };
         let mut seen = BTreeSet::new();
         for record in side.order.iter().copied() {

@@ -5,7 +5,7 @@ use super::layering::{Layering, Results};
 use super::verdict::{Reach, links};
 use crate::buildkit::documents::config::RawRecord;
 use crate::buildkit::read::cache::Cache;
-use crate::buildkit::reason::{Reason, Sheet};
+use crate::buildkit::reason::{Findings, Reason};
 use crate::buildkit::records::add::RANDOM;
 use crate::buildkit::records::graph::Link;
 use crate::buildkit::records::index_vec::number;
@@ -15,7 +15,7 @@ use crate::oci::Digest;
 use crate::prelude::*;
 
 /// What is odd about records as they are written.
-pub(crate) fn check(reach: &Reach<'_>, layers: &Layering<'_>, sheet: &mut Sheet) {
+pub(crate) fn check(reach: &Reach<'_>, layers: &Layering<'_>, findings: &mut Findings) {
     let records = reach.records;
     let mut web = Web::default();
     for (at, record) in records.iter().enumerate() {
@@ -23,11 +23,11 @@ pub(crate) fn check(reach: &Reach<'_>, layers: &Layering<'_>, sheet: &mut Sheet)
         for (input, link) in links(record) {
             let source = usize::try_from(link.link).ok();
             let Some((source, there)) = source.and_then(|s| Some((s, records.get(s)?))) else {
-                sheet.push(input_finding(Reason::DanglingLink, at, input, link.link));
+                findings.push(input_finding(Reason::DanglingLink, at, input, link.link));
                 continue;
             };
             if there.digest.starts_with(RANDOM) {
-                sheet.push(input_finding(Reason::RandomLink, at, input, link.link));
+                findings.push(input_finding(Reason::RandomLink, at, input, link.link));
             }
             known.push(Link {
                 input: number(input),
@@ -36,33 +36,33 @@ pub(crate) fn check(reach: &Reach<'_>, layers: &Layering<'_>, sheet: &mut Sheet)
             });
         }
         web.push(0, number(record.inputs.len()), known);
-        inputs(at, record, sheet);
+        inputs(at, record, findings);
         if record.digest.starts_with(RANDOM) {
-            sheet.push(record_finding(Reason::RandomRecord, at, record));
+            findings.push(record_finding(Reason::RandomRecord, at, record));
         } else if record.digest.parse::<Digest>().is_err() {
-            sheet.push(record_finding(Reason::OddDigest, at, record));
+            findings.push(record_finding(Reason::OddDigest, at, record));
         }
         // A result that is broken is said where its layer is.
         if layers.results(record) == Results::None {
             let used = reach.used.get(at).copied().unwrap_or(false);
             let place = if used { "inner" } else { "leaf" };
             let finding = record_finding(Reason::RecordWithoutResult, at, record);
-            sheet.push(finding.with([Difference::fact("place", place)]));
+            findings.push(finding.with([Difference::fact("place", place)]));
         }
         let reached = reach.reached.get(at).copied().unwrap_or(false);
         if !reached && !record.digest.starts_with(RANDOM) {
-            sheet.push(record_finding(Reason::UnreachableRecord, at, record));
+            findings.push(record_finding(Reason::UnreachableRecord, at, record));
         }
     }
     let all: Vec<u32> = (0..number(records.len())).collect();
     for (record, link) in web.walk(&all).1 {
         let facts = [Difference::fact("link", link.source)];
         let subject = format!("records[{record}].inputs[{}]", link.input);
-        sheet.push(Finding::new(Reason::RecordCycle, subject).with(facts));
+        findings.push(Finding::new(Reason::RecordCycle, subject).with(facts));
     }
 }
 
-fn inputs(at: usize, record: &RawRecord<false>, sheet: &mut Sheet) {
+fn inputs(at: usize, record: &RawRecord<false>, findings: &mut Findings) {
     for (input, links) in record.inputs.iter().enumerate() {
         let code = match links {
             None => Reason::NullInput,
@@ -70,12 +70,12 @@ fn inputs(at: usize, record: &RawRecord<false>, sheet: &mut Sheet) {
             Some(_) => continue,
         };
         let subject = format!("records[{at}].inputs[{input}]");
-        sheet.push(Finding::new(code, subject));
+        findings.push(Finding::new(code, subject));
     }
 }
 
 /// What importing a config did to its records.
-pub(crate) fn merged(cache: &Cache, records: &[RawRecord<false>], sheet: &mut Sheet) {
+pub(crate) fn merged(cache: &Cache, records: &[RawRecord<false>], findings: &mut Findings) {
     let Ok(graph) = cache.graph("verify") else {
         return;
     };
@@ -97,16 +97,16 @@ pub(crate) fn merged(cache: &Cache, records: &[RawRecord<false>], sheet: &mut Sh
         } else {
             Reason::ArityMismatch
         };
-        sheet.push(record_finding(code, at, here).with(same));
+        findings.push(record_finding(code, at, here).with(same));
     }
-    crate::buildkit::export::plan::notes(graph, sheet);
+    crate::buildkit::export::plan::notes(graph, findings);
     for (a, b) in &cache.names.clashes {
         let digests = [a, b].map(|record| {
             let digest = graph.texts.get(graph.entry(*record).digest);
             Difference::fact("digest", digest)
         });
         let name = cache.names.text(graph, *a);
-        sheet.push(Finding::new(Reason::DuplicateId, name).with(digests));
+        findings.push(Finding::new(Reason::DuplicateId, name).with(digests));
     }
 }
 

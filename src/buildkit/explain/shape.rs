@@ -3,9 +3,9 @@
 
 use super::verdict::{Reach, links};
 use crate::buildkit::documents::config::{Config, RawRecord};
-use crate::buildkit::reason::{Reason, Sheet};
+use crate::buildkit::reason::{Findings, Reason};
 use crate::buildkit::records::graph::Graph;
-use crate::buildkit::records::index_vec::Dense;
+use crate::buildkit::records::index_vec::IndexVec;
 use crate::buildkit::records::web::Web;
 use crate::explain::{Difference, Finding};
 use crate::prelude::*;
@@ -16,7 +16,7 @@ pub(crate) const ROOT_SELECTOR: &str =
 
 /// Whether this is a `mode=min` export: it has results for what the last stages
 /// are made of, and few for steps of other stages.
-pub(crate) fn mode(raw: &Config<false>, reach: &Reach<'_>, sheet: &mut Sheet) {
+pub(crate) fn mode(raw: &Config<false>, reach: &Reach<'_>, findings: &mut Findings) {
     let leaf = |at: usize| !reach.used.get(at).copied().unwrap_or(false);
     let mut last = vec![false; raw.layers.len()];
     let (mut leaves, mut whole) = (0_usize, 0_usize);
@@ -47,7 +47,7 @@ pub(crate) fn mode(raw: &Config<false>, reach: &Reach<'_>, sheet: &mut Sheet) {
     }
     if without > other {
         let count = Difference::fact("steps without result", without);
-        sheet.push(Finding::new(Reason::ModeMin, "config").with([count]));
+        findings.push(Finding::new(Reason::ModeMin, "config").with([count]));
     }
 }
 
@@ -81,7 +81,7 @@ fn mark(raw: &Config<false>, top: usize, marked: &mut [bool]) {
 
 /// Whether no link has the selector of an exec's root although a record with a
 /// result could be a RUN: it has one input and takes all of it.
-pub(crate) fn selectors(raw: &Config<false>, sheet: &mut Sheet) {
+pub(crate) fn selectors(raw: &Config<false>, findings: &mut Findings) {
     let mut runs = 0_usize;
     for record in &raw.records {
         let mut all = true;
@@ -95,7 +95,7 @@ pub(crate) fn selectors(raw: &Config<false>, sheet: &mut Sheet) {
     }
     if runs > 0 {
         let runs = Difference::fact("records that may be a RUN", runs);
-        sheet.push(Finding::new(Reason::NoRootSelector, "config").with([runs]));
+        findings.push(Finding::new(Reason::NoRootSelector, "config").with([runs]));
     }
 }
 
@@ -121,8 +121,8 @@ pub(crate) fn may_lose_links(graph: &Graph) -> Option<Finding> {
 /// Stores leaves in an order and answers how many links are lost.
 fn store(web: &Web, leaves: &[u32]) -> usize {
     // The leaf a record was stored with, and the last one that met it; from 1.
-    let mut stored = Dense::filled(web.len(), 0_u32);
-    let mut met = Dense::filled(web.len(), 0_u32);
+    let mut stored = IndexVec::filled(web.len(), 0_u32);
+    let mut met = IndexVec::filled(web.len(), 0_u32);
     let mut lost = 0;
     for (leaf, start) in (1..).zip(leaves) {
         if stored.at(*start) != 0 {

@@ -4,6 +4,7 @@
 use crate::buildkit::records::index_vec::number;
 use serde::Serialize;
 
+use super::chains::Chains;
 use super::layering::{Layering, Results};
 use crate::buildkit::documents::config::{RawLink, RawRecord};
 use crate::buildkit::reason::Reason;
@@ -41,6 +42,21 @@ pub struct Verdict {
     pub input: Option<u32>,
     /// Its links, input after input.
     pub links: Vec<VerdictLink>,
+    /// The newest result that it names, whether importers take it or not.
+    pub newest: Option<Summary>,
+}
+
+/// A result in short.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// When it was made, RFC 3339.
+    pub created: String,
+    /// How many layers its whole chain has.
+    pub layers: u32,
+    /// The bytes of these layers, as they are listed.
+    pub bytes: u64,
+    /// The digest of the topmost layer; empty when there is none.
+    pub top: String,
 }
 
 /// A link of a record of a config.
@@ -112,7 +128,7 @@ impl<'a> Reach<'a> {
     }
 
     /// The verdict on each record.
-    pub fn verdicts(&self, layers: &Layering<'_>) -> Vec<Verdict> {
+    pub fn verdicts(&self, layers: &Layering<'_>, chains: &Chains<'_>) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(self.records.len());
         for (at, record) in self.records.iter().enumerate() {
             let reached = self.reached.get(at).copied().unwrap_or(false);
@@ -138,6 +154,7 @@ impl<'a> Reach<'a> {
                         selector: link.selector.clone(),
                     })
                     .collect(),
+                newest: chains.newest(record),
             });
         }
         verdicts

@@ -11,16 +11,16 @@ use crate::buildkit::documents::media::{self, Family};
 use crate::buildkit::export::plan;
 use crate::buildkit::options::caps;
 use crate::buildkit::read::cache::Statistics;
+use crate::buildkit::read::input::Input;
 use crate::buildkit::read::open;
 use crate::buildkit::read::open::{
     Inline, Opening, fetch, kind, mismatch, read_manifest, too_large,
 };
 use crate::buildkit::read::parse;
-use crate::buildkit::reason::{Reason, Sheet};
+use crate::buildkit::reason::{Findings, Reason};
 use crate::error::Error;
 use crate::explain::{Difference, Finding};
 use crate::host::{FailureCode, Observer, Registry};
-use crate::oci;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
@@ -43,19 +43,47 @@ pub struct Report {
     pub statistics: Statistics,
 }
 
-/// Says what is wrong with a config. `descriptors` is as for [`crate::buildkit::read::parse()`];
-/// whether the layers are there is not asked.
+/// Reads a cache, whatever its size is, and says what is wrong with it. Of a manifest
+/// every layer that is listed is asked for in one call, and with `read_layers` read;
+/// the layers of a config alone are not asked for, which [`Report::layers`] says.
 ///
 /// # Errors
-/// `invalid` when the descriptors are not such a list, `limit-exceeded` for a
-/// document above the limit.
-pub fn verify(config: &str, descriptors: &str, limits: &[(String, u64)]) -> Result<Report, Error> {
+/// What the repository fails with when the manifest is read; `invalid` when the
+/// descriptors of a config are not a list; `limit-exceeded`.
+pub fn inspect(
+    input: Input<'_>,
+    read_layers: bool,
+    limits: &[(String, u64)],
+) -> Result<Report, Error> {
     let caps = caps(limits)?;
-    let size = config.len().max(descriptors.len()) as u64;
+    match input {
+        Input::Config { text, descriptors } => of_config(text, descriptors, caps),
+        Input::Manifest {
+            registry,
+            observer,
+            repository,
+            descriptor,
+        } => {
+            let inspection = Inspection {
+                registry,
+                repository,
+                limits,
+                read_layers,
+                caps,
+                report: Report::default(),
+            };
+            inspection.run(observer, &Descriptor::from(descriptor))
+        }
+    }
+}
+
+/// What is wrong with a config.
+fn of_config(config: &str, descriptors: Option<&str>, caps: Caps) -> Result<Report, Error> {
+    let size = config.len().max(descriptors.unwrap_or_default().len()) as u64;
     caps.check("document-bytes", size, "verify", "config")?;
     let listed = parse::listed(descriptors, "verify")?;
     let mut check = Check {
-        sheet: Sheet::new(),
+        findings: Findings::new(),
         caps,
         kept: match &listed {
             Some(_) => Kept::Listed,
@@ -67,80 +95,16 @@ pub fn verify(config: &str, descriptors: &str, limits: &[(String, u64)]) -> Resu
     };
     let (verdicts, statistics) = check.config(config);
     Ok(Report {
-        findings: check.sheet.finish(),
+        findings: check.findings.finish(),
         verdicts,
         statistics,
         ..Report::default()
     })
 }
 
-/// Reads a cache by the descriptor of its manifest and says what is wrong with
-/// it. Every layer that is listed is asked for in one call, and with `read_layers`
-/// read. Where the manifest lists no cache config, the inline caches of images are
-/// read as importers do.
-///
-/// # Errors
-/// What the repository fails with when the manifest is read; `limit-exceeded`.
-pub fn inspect<R: Registry, O: Observer>(
-    registry: &R,
-    observer: &O,
-    repository: &str,
-    descriptor: &oci::Descriptor,
-    read_layers: bool,
-    limits: &[(String, u64)],
-) -> Result<Report, Error> {
-    let caps = caps(limits)?;
-    let mut inspection = Inspection {
-        registry,
-        repository,
-        limits,
-        read_layers,
-        caps,
-        report: Report::default(),
-    };
-    let descriptor = Descriptor::from(descriptor);
-    let mut sheet = Sheet::new();
-    if inspection.beyond(&descriptor, &mut sheet) {
-        return Ok(inspection.done(sheet));
-    }
-    let text = inspection
-        .manifest(&descriptor, &mut sheet)
-        .map_err(|failure| {
-            crate::error::Problem::new(
-                open::unread(&failure),
-                "inspect",
-                &descriptor.digest,
-                failure.message.clone(),
-            )
-            .from_failure(&failure)
-        })?;
-    observer.progress("reading", "manifest", 1, 2);
-    let subject = &descriptor.digest;
-    let read = kind(&text, subject).and_then(|kind| Ok((kind, read_manifest(&text, subject)?)));
-    let (kind, manifest) = match read {
-        Ok(read) => read,
-        Err(error) => {
-            sheet.push(of_error(&error));
-            return Ok(inspection.done(sheet));
-        }
-    };
-    inspection.report.kind = kind.media.to_owned();
-    of_kind(&kind, subject, &mut sheet);
-    let sheet = if manifest.configs().next().is_some() {
-        of_configs(&kind, &manifest, subject, &mut sheet);
-        // Large caches are looked into, and what was read is in the way then.
-        drop(text);
-        inspection.listed(&kind, manifest, sheet)
-    } else {
-        inspection.inline(&kind, manifest, subject, sheet)
-    };
-    observer.progress("reading", "config", 2, 2);
-    Ok(inspection.done(sheet))
-}
-
 /// One cache being inspected.
-struct Inspection<'a, R> {
-    registry: &'a R,
+struct Inspection<'a> {
+    registry: &'a dyn Registry,
     repository: &'a str,
     limits: &'a [(String, u64)],
     read_layers: bool,
@@ -148,18 +112,58 @@ struct Inspection<'a, R> {
     report: Report,
 }
 
-impl<R: Registry> Inspection<'_, R> {
-    fn done(mut self, sheet: Sheet) -> Report {
-        self.report.findings = sheet.finish();
+impl Inspection<'_> {
+    fn run(mut self, observer: &dyn Observer, descriptor: &Descriptor) -> Result<Report, Error> {
+        let mut findings = Findings::new();
+        if self.beyond(descriptor, &mut findings) {
+            return Ok(self.done(findings));
+        }
+        let text = self
+            .manifest(descriptor, &mut findings)
+            .map_err(|failure| {
+                crate::error::Problem::new(
+                    open::unread(&failure),
+                    "inspect",
+                    &descriptor.digest,
+                    failure.message.clone(),
+                )
+                .from_failure(&failure)
+            })?;
+        observer.progress("reading", "manifest", 1, 2);
+        let subject = &descriptor.digest;
+        let read = kind(&text, subject).and_then(|kind| Ok((kind, read_manifest(&text, subject)?)));
+        let (kind, manifest) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                findings.push(of_error(&error));
+                return Ok(self.done(findings));
+            }
+        };
+        self.report.kind = kind.media.to_owned();
+        of_kind(&kind, subject, &mut findings);
+        let findings = if manifest.configs().next().is_some() {
+            of_configs(&kind, &manifest, subject, &mut findings);
+            // Large caches are looked into, and what was read is in the way then.
+            drop(text);
+            self.listed(&kind, manifest, findings)
+        } else {
+            self.inline(&kind, manifest, subject, findings)
+        };
+        observer.progress("reading", "config", 2, 2);
+        Ok(self.done(findings))
+    }
+
+    fn done(mut self, findings: Findings) -> Report {
+        self.report.findings = findings.finish();
         self.report
     }
 
     /// Whether a document is said to be larger than this session reads at all.
-    fn beyond(&self, descriptor: &Descriptor, sheet: &mut Sheet) -> bool {
+    fn beyond(&self, descriptor: &Descriptor, findings: &mut Findings) -> bool {
         let limit = self.caps.get("document-bytes");
         let beyond = u64::try_from(descriptor.size).is_ok_and(|size| size > limit);
         if let Some(message) = too_large(descriptor).filter(|_| beyond) {
-            sheet.push(Finding::new(Reason::TooLarge, &descriptor.digest).hint(message));
+            findings.push(Finding::new(Reason::TooLarge, &descriptor.digest).hint(message));
         }
         beyond
     }
@@ -168,22 +172,22 @@ impl<R: Registry> Inspection<'_, R> {
     fn manifest(
         &self,
         descriptor: &Descriptor,
-        sheet: &mut Sheet,
+        findings: &mut Findings,
     ) -> Result<String, crate::host::Failure> {
         let limit = self.caps.get("document-bytes");
         let text = fetch(self.registry, self.repository, descriptor, limit)?;
-        sheet.extend(mismatch(descriptor, &text));
-        plan::size("manifest", text.len(), sheet);
+        findings.extend(mismatch(descriptor, &text));
+        plan::size("manifest", text.len(), findings);
         Ok(text)
     }
 
     /// A cache whose manifest names its config.
-    fn listed(&mut self, kind: &Kind, manifest: Manifest, mut sheet: Sheet) -> Sheet {
+    fn listed(&mut self, kind: &Kind, manifest: Manifest, mut findings: Findings) -> Findings {
         let config = manifest.configs().last().cloned();
         let listed = manifest.into_listed();
-        let layers = self.layers(&listed, &mut sheet);
+        let layers = self.layers(&listed, &mut findings);
         let mut check = Check {
-            sheet,
+            findings,
             caps: self.caps.clone(),
             listed: &listed,
             family: Some(family(kind.media)),
@@ -191,16 +195,16 @@ impl<R: Registry> Inspection<'_, R> {
             kept: Kept::Listed,
         };
         let Some(config) = config else {
-            return check.sheet;
+            return check.findings;
         };
         self.report.config.clone_from(&config.digest);
-        match self.config(&config, &mut check.sheet) {
+        match self.config(&config, &mut check.findings) {
             Some(text) => {
                 (self.report.verdicts, self.report.statistics) = check.config(&text);
             }
             None => check.without_config(),
         }
-        check.sheet
+        check.findings
     }
 
     /// A cache in the configs of images.
@@ -209,8 +213,8 @@ impl<R: Registry> Inspection<'_, R> {
         kind: &Kind,
         manifest: Manifest,
         subject: &str,
-        mut sheet: Sheet,
-    ) -> Sheet {
+        mut findings: Findings,
+    ) -> Findings {
         let semantics = Semantics::default();
         let opening = Opening::new(self.registry, self.repository, &semantics, self.limits);
         let read = opening.and_then(|mut opening| {
@@ -218,22 +222,22 @@ impl<R: Registry> Inspection<'_, R> {
             let text = inline.cache.encode()?;
             Ok((inline, text, opening.findings))
         });
-        let (Inline { listed, none, .. }, text, findings) = match read {
+        let (Inline { listed, none, .. }, text, noticed) = match read {
             Ok(read) => read,
             Err(error) => {
                 // Importers read all images or nothing.
-                sheet.push(of_error(&error));
-                return sheet;
+                findings.push(of_error(&error));
+                return findings;
             }
         };
-        sheet.extend(findings);
+        findings.extend(noticed);
         if none {
-            return sheet;
+            return findings;
         }
         self.report.inline = true;
-        let layers = self.layers(&listed, &mut sheet);
+        let layers = self.layers(&listed, &mut findings);
         let mut check = Check {
-            sheet,
+            findings,
             caps: self.caps.clone(),
             listed: &listed,
             family: None,
@@ -241,28 +245,28 @@ impl<R: Registry> Inspection<'_, R> {
             kept: Kept::Inline,
         };
         (self.report.verdicts, self.report.statistics) = check.config(&text);
-        check.sheet
+        check.findings
     }
 
     /// What the repository has of the layers.
-    fn layers(&mut self, listed: &[Descriptor], sheet: &mut Sheet) -> Layers {
-        let mut layers = Layers::ask(self.registry, self.repository, listed, sheet);
+    fn layers(&mut self, listed: &[Descriptor], findings: &mut Findings) -> Layers {
+        let mut layers = Layers::ask(self.registry, self.repository, listed, findings);
         if self.read_layers {
-            layers.read(self.registry, self.repository, listed, sheet);
+            layers.read(self.registry, self.repository, listed, findings);
         }
         self.report.layers = layers.evidence;
         layers
     }
 
     /// Reads the config, whatever its size is said to be.
-    fn config(&self, config: &Descriptor, sheet: &mut Sheet) -> Option<String> {
-        if self.beyond(config, sheet) {
+    fn config(&self, config: &Descriptor, findings: &mut Findings) -> Option<String> {
+        if self.beyond(config, findings) {
             return None;
         }
         let limit = self.caps.get("document-bytes");
         match fetch(self.registry, self.repository, config, limit) {
             Ok(text) => {
-                sheet.extend(mismatch(config, &text));
+                findings.extend(mismatch(config, &text));
                 Some(text)
             }
             Err(failure) => {
@@ -274,7 +278,7 @@ impl<R: Registry> Inspection<'_, R> {
                     _ => open::unread(&failure),
                 };
                 let failure = Difference::fact("failure", failure);
-                sheet.push(Finding::new(code, &config.digest).with([failure]));
+                findings.push(Finding::new(code, &config.digest).with([failure]));
                 None
             }
         }
@@ -290,30 +294,30 @@ fn family(kind: &str) -> Family {
 }
 
 /// What the media type of a manifest says.
-fn of_kind(kind: &Kind, subject: &str, sheet: &mut Sheet) {
+fn of_kind(kind: &Kind, subject: &str, findings: &mut Findings) {
     let named = kind.named.clone().unwrap_or_default();
     if kind.named.is_none() {
-        sheet.push(Finding::new(Reason::ManifestUntyped, subject));
+        findings.push(Finding::new(Reason::ManifestUntyped, subject));
     } else if named != kind.media {
         let media = Difference::fact("mediaType", named);
-        sheet.push(Finding::new(Reason::ManifestUnknown, subject).with([media]));
+        findings.push(Finding::new(Reason::ManifestUnknown, subject).with([media]));
     }
     let media = Difference::fact("mediaType", kind.media);
-    sheet.push(Finding::new(Reason::ManifestKind, subject).with([media]));
+    findings.push(Finding::new(Reason::ManifestKind, subject).with([media]));
 }
 
 /// What is odd about a manifest that names cache configs.
-fn of_configs(kind: &Kind, manifest: &Manifest, subject: &str, sheet: &mut Sheet) {
+fn of_configs(kind: &Kind, manifest: &Manifest, subject: &str, findings: &mut Findings) {
     if !kind.image {
         let media = Difference::fact("mediaType", kind.media);
-        sheet.push(Finding::new(Reason::IndexWithLayers, subject).with([media]));
+        findings.push(Finding::new(Reason::IndexWithLayers, subject).with([media]));
     }
     let configs: Vec<_> = manifest.configs().map(|config| &config.digest).collect();
     if configs.len() > 1 {
         let facts = configs
             .iter()
             .map(|digest| Difference::fact("config", digest));
-        sheet.push(Finding::new(Reason::ConfigMultiple, subject).with(facts));
+        findings.push(Finding::new(Reason::ConfigMultiple, subject).with(facts));
     }
 }
 

@@ -5,10 +5,10 @@ use crate::buildkit::options::{Era, Options, caps, era};
 use crate::buildkit::read::cache::{Cache, Engine};
 use crate::buildkit::reason::{Reason, invalid};
 use crate::buildkit::records::add::{Given, Origin};
-use crate::buildkit::records::graph::{Fruit, Graph, Link};
-use crate::buildkit::records::index_vec::{Dense, NONE, number, place};
-use crate::buildkit::records::interner::{EMPTY, Text, Texts};
-use crate::buildkit::records::rules_2020::Seed;
+use crate::buildkit::records::graph::{CacheResult, Graph, Link};
+use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place};
+use crate::buildkit::records::interner::{EMPTY, Interner, Text};
+use crate::buildkit::records::rules_2020::Rules2020;
 use crate::buildkit::records::source;
 use crate::buildkit::records::web::{Web, some};
 use crate::error::{Error, Problem};
@@ -46,7 +46,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
     pub fn open(registry: R, observer: O, options: Options) -> Result<Self, Error> {
         let caps = caps(&options.limits)?;
         let mut engine = match era(&options.semantics, "open")? {
-            Era::Seed => Engine::Seed(Seed::new(caps)),
+            Era::Rules2020 => Engine::Rules2020(Rules2020::new(caps)),
             Era::Newest => {
                 let compatible = !options.semantics.is_guarded();
                 Engine::Graph(Graph::new(caps, options.policy, compatible))
@@ -143,15 +143,15 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
         input: u32,
         alternative: &Alternative,
     ) -> Result<(), Error> {
-        let seed = self.engine.seed("link")?;
+        let rules = self.engine.rules_2020("link")?;
         let source = alternative.record.unwrap_or(NONE);
         for handle in [record, source] {
-            if seed.digest(handle).is_none() {
+            if rules.digest(handle).is_none() {
                 return Err(nobody("link", handle));
             }
         }
-        let selector = seed.texts.intern(&alternative.selector);
-        seed.link(
+        let selector = rules.texts.intern(&alternative.selector);
+        rules.link(
             record,
             Link {
                 input,
@@ -169,18 +169,18 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
     /// `invalid` for a time that does not parse, `limit-exceeded`.
     pub fn put_result(&mut self, record: u32, outcome: &Outcome) -> Result<(), Error> {
         let source = self.source;
-        let seed = self.engine.seed("result")?;
-        let Some(digest) = seed.digest(record) else {
+        let rules = self.engine.rules_2020("result")?;
+        let Some(digest) = rules.digest(record) else {
             return Err(nobody("result", record));
         };
         let digest = digest.to_owned();
         let mut intake = Intake {
-            texts: &mut seed.texts,
-            blobs: &mut seed.blobs,
+            texts: &mut rules.texts,
+            blobs: &mut rules.blobs,
             source,
         };
-        let fruit = intake.outcome(&digest, outcome)?;
-        seed.result(record, fruit)
+        let result = intake.outcome(&digest, outcome)?;
+        rules.result(record, result)
     }
 
     /// Adds every record of a cache that was read, with its results. Chains keep
@@ -215,12 +215,12 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
 /// As [`Graph::add`].
 pub(crate) fn copy(from: &Graph, into: &mut Graph, source: Text, rank: u32) -> Result<(), Error> {
     let mut copier = Copier {
-        texts: Dense::filled(from.texts.len(), NONE),
-        nodes: Dense::filled(from.blobs.nodes(), NONE),
+        texts: IndexVec::filled(from.texts.len(), NONE),
+        nodes: IndexVec::filled(from.blobs.nodes(), NONE),
     };
     copier.nodes(from, into, source);
     let web = Web::from(from);
-    let mut handles = Dense::filled(web.len(), None);
+    let mut handles = IndexVec::filled(web.len(), None);
     for record in web.sources_first() {
         let entry = from.entry(record);
         if entry.alias != record {
@@ -231,9 +231,9 @@ pub(crate) fn copy(from: &Graph, into: &mut Graph, source: Text, rank: u32) -> R
         let results: Vec<_> = entry
             .results
             .iter()
-            .map(|fruit| Fruit {
-                node: some(fruit.node).map_or(NONE, |node| copier.nodes.at(node)),
-                time: fruit.time,
+            .map(|result| CacheResult {
+                node: some(result.node).map_or(NONE, |node| copier.nodes.at(node)),
+                time: result.time,
                 rank,
             })
             .collect();
@@ -244,12 +244,12 @@ pub(crate) fn copy(from: &Graph, into: &mut Graph, source: Text, rank: u32) -> R
 
 /// What the texts and chains of one session are called in another.
 struct Copier {
-    texts: Dense<u32>,
-    nodes: Dense<u32>,
+    texts: IndexVec<u32>,
+    nodes: IndexVec<u32>,
 }
 
 impl Copier {
-    fn text(&mut self, from: &Texts, into: &mut Texts, text: Text) -> Text {
+    fn text(&mut self, from: &Interner, into: &mut Interner, text: Text) -> Text {
         let known = self.texts.at(text);
         if known != NONE {
             return known;
@@ -284,7 +284,7 @@ impl Copier {
         into: &mut Graph,
         web: &Web,
         record: u32,
-        handles: &Dense<Option<u32>>,
+        handles: &IndexVec<Option<u32>>,
     ) -> Vec<Vec<Given>> {
         let mut inputs = vec![Vec::new(); place(web.arity.at(record))];
         for link in web.links(record) {
@@ -304,7 +304,7 @@ impl Copier {
 fn intake(engine: &mut Engine, source: Text) -> Intake<'_> {
     let (texts, blobs) = match engine {
         Engine::Graph(graph) => (&mut graph.texts, &mut graph.blobs),
-        Engine::Seed(seed) => (&mut seed.texts, &mut seed.blobs),
+        Engine::Rules2020(rules) => (&mut rules.texts, &mut rules.blobs),
     };
     Intake {
         texts,

@@ -5,14 +5,14 @@ use core::cmp::Ordering;
 
 use crate::buildkit::documents::descriptor::{self, Descriptor};
 use crate::buildkit::records::blobs::Blobs;
-use crate::buildkit::records::graph::{Fruit, Link};
-use crate::buildkit::records::index_vec::{Dense, NONE, number, place};
-use crate::buildkit::records::interner::{Text, Texts};
+use crate::buildkit::records::graph::{CacheResult, Link};
+use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place};
+use crate::buildkit::records::interner::{Interner, Text};
 use crate::buildkit::records::web::{Web, some};
 use crate::explain::Difference;
 use crate::prelude::*;
 
-/// A gzip-compressed tar file without entries, which the seed leaves out of
+/// A gzip-compressed tar file without entries, which an export of 2020 leaves out of
 /// chains (BuildKit spec, section 3.4).
 const EMPTY_GZIP: &str = "sha256:4f4fb700ef54461cfa02571ae0db9a0dc1e0cdb5577484a6d75e68dc38e8acc1";
 
@@ -34,9 +34,9 @@ pub(crate) struct Layout {
     /// Records by their numbers in the session, in the order of the config.
     pub records: Vec<u32>,
     /// The index of each record in the config.
-    pub index: Dense<u32>,
+    pub index: IndexVec<u32>,
     /// The index of the layer of each record's result, or `NONE`.
-    pub top: Dense<u32>,
+    pub top: IndexVec<u32>,
     /// Pairs of indexes of records whose order upstream leaves open.
     pub ties: Vec<(u32, u32)>,
     /// Links that were left out since they close a loop.
@@ -48,25 +48,29 @@ pub(crate) struct Layout {
 /// Lays out the records of a web. `picks` holds the result of each record.
 pub(crate) fn lay_out(
     mut web: Web,
-    texts: &Texts,
+    texts: &Interner,
     blobs: &Blobs,
-    picks: &[Option<Fruit>],
-    seed: bool,
+    picks: &[Option<CacheResult>],
+    of_2020: bool,
 ) -> Layout {
     let ranks = texts.ranks();
-    web.arrange(texts, &ranks, !seed);
+    web.arrange(texts, &ranks, !of_2020);
     let (walk, loops) = web.walk(&web.starts);
     if !loops.is_empty() {
         web.drop_links(&loops);
     }
     let pick = |record: u32| picks.get(place(record)).copied().flatten();
-    let skipped = if seed { texts.find(EMPTY_GZIP) } else { None };
+    let skipped = if of_2020 {
+        texts.find(EMPTY_GZIP)
+    } else {
+        None
+    };
 
     let mut growth = Growth::new(blobs, skipped);
-    let mut top = Dense::filled(web.len(), NONE);
+    let mut top = IndexVec::filled(web.len(), NONE);
     for record in &walk {
-        if let Some(fruit) = pick(*record) {
-            top.set(*record, growth.entry(fruit.node));
+        if let Some(result) = pick(*record) {
+            top.set(*record, growth.entry(result.node));
         }
     }
     let mut layers = growth.layers;
@@ -85,7 +89,7 @@ pub(crate) fn lay_out(
 
     let mut records = walk;
     sort_by(&mut records, |a, b| compare(&web, &ranks, *a, *b));
-    let mut index = Dense::filled(web.len(), NONE);
+    let mut index = IndexVec::filled(web.len(), NONE);
     for (at, record) in records.iter().enumerate() {
         index.set(*record, number(at));
     }
@@ -115,7 +119,7 @@ struct Growth<'a> {
     skipped: Option<Text>,
     layers: Vec<Layer>,
     /// The entry of each path: `None` unknown, `NONE` no entry.
-    entries: Dense<Option<u32>>,
+    entries: IndexVec<Option<u32>>,
     /// Only where layers are skipped, so that two paths can share an entry.
     pairs: BTreeMap<(Text, u32), u32>,
 }
@@ -126,7 +130,7 @@ impl<'a> Growth<'a> {
             blobs,
             skipped,
             layers: Vec::new(),
-            entries: Dense::filled(blobs.paths(), None),
+            entries: IndexVec::filled(blobs.paths(), None),
             pairs: BTreeMap::new(),
         }
     }
@@ -181,15 +185,15 @@ impl<'a> Growth<'a> {
 fn describe(
     layers: &mut [Layer],
     blobs: &Blobs,
-    texts: &Texts,
-    fruits: impl DoubleEndedIterator<Item = Fruit>,
+    texts: &Interner,
+    results: impl DoubleEndedIterator<Item = CacheResult>,
 ) -> Vec<(Text, Vec<Difference>)> {
-    let mut passed = Dense::filled(blobs.nodes(), false);
-    let mut chosen = Dense::filled(texts.len(), NONE);
+    let mut passed = IndexVec::filled(blobs.nodes(), false);
+    let mut chosen = IndexVec::filled(texts.len(), NONE);
     let mut conflicts: BTreeMap<Text, Vec<Difference>> = BTreeMap::new();
     let mut compared = BTreeSet::new();
-    for fruit in fruits.rev() {
-        let mut at = fruit.node;
+    for result in results.rev() {
+        let mut at = result.node;
         while at != NONE && !passed.at(at) {
             passed.set(at, true);
             let digest = blobs.digest(at);
@@ -223,7 +227,7 @@ fn describe(
 }
 
 /// A descriptor with all its members.
-fn read(blobs: &Blobs, texts: &Texts, blob: u32) -> Descriptor {
+fn read(blobs: &Blobs, texts: &Interner, blob: u32) -> Descriptor {
     let blob = blobs.blob(blob);
     Descriptor {
         media_type: texts.get(blob.media).to_owned(),
@@ -234,7 +238,7 @@ fn read(blobs: &Blobs, texts: &Texts, blob: u32) -> Descriptor {
 }
 
 /// Sorts layers by digest and old parent, and answers their new indexes.
-fn sort_layers(layers: &mut Vec<Layer>, ranks: &Dense<u32>) -> Dense<u32> {
+fn sort_layers(layers: &mut Vec<Layer>, ranks: &IndexVec<u32>) -> IndexVec<u32> {
     let mut order: Vec<u32> = (0..number(layers.len())).collect();
     let key = |at: &u32| {
         layers
@@ -242,7 +246,7 @@ fn sort_layers(layers: &mut Vec<Layer>, ranks: &Dense<u32>) -> Dense<u32> {
             .map(|layer| (ranks.at(layer.digest), layer.parent))
     };
     sort_by_key(&mut order, key);
-    let mut index = Dense::filled(layers.len(), NONE);
+    let mut index = IndexVec::filled(layers.len(), NONE);
     for (new, old) in order.iter().enumerate() {
         index.set(*old, number(new));
     }
@@ -257,9 +261,8 @@ fn sort_layers(layers: &mut Vec<Layer>, ranks: &Dense<u32>) -> Dense<u32> {
     index
 }
 
-/// The order of records (BuildKit spec, section 5.4); `Equal` is left to the
-/// walk.
-fn compare(web: &Web, ranks: &Dense<u32>, a: u32, b: u32) -> Ordering {
+/// The order of records (BuildKit spec, section 5.4); `Equal` is left to the walk.
+fn compare(web: &Web, ranks: &IndexVec<u32>, a: u32, b: u32) -> Ordering {
     let digest = |record: u32| ranks.at(web.digest.at(record));
     let order = (digest(a), web.arity.at(a)).cmp(&(digest(b), web.arity.at(b)));
     if order.is_ne() {

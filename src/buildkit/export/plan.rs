@@ -11,11 +11,11 @@ use crate::buildkit::documents::manifest;
 use crate::buildkit::documents::media;
 use crate::buildkit::options::{Era, Options};
 use crate::buildkit::read::cache::Engine;
-use crate::buildkit::reason::{Reason, Sheet, invalid};
+use crate::buildkit::reason::{Findings, Reason, invalid};
 use crate::buildkit::records::blobs::Blobs;
-use crate::buildkit::records::graph::{Fruit, Graph, Note};
-use crate::buildkit::records::index_vec::{Dense, NONE, number, place};
-use crate::buildkit::records::interner::{EMPTY, Text, Texts};
+use crate::buildkit::records::graph::{CacheResult, Graph, Note};
+use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place};
+use crate::buildkit::records::interner::{EMPTY, Interner, Text};
 use crate::buildkit::records::rules_2020::looping;
 use crate::buildkit::records::source;
 use crate::buildkit::records::web::Web;
@@ -88,7 +88,7 @@ impl Document {
 impl Draft {
     /// Nothing is to be written.
     pub fn empty(&self) -> bool {
-        self.layout.layers.is_empty() && self.form != Some(Form::Seed)
+        self.layout.layers.is_empty() && self.form != Some(Form::List2020)
     }
 }
 
@@ -139,22 +139,22 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
 
     pub(crate) fn draft(&self) -> Result<Draft, Error> {
         let (texts, blobs) = self.engine.store();
-        let mut sheet = Sheet::new();
+        let mut findings = Findings::new();
         let (layout, picks, era) = match &self.engine {
             Engine::Graph(graph) => {
-                let whole = self.whole(graph, &mut sheet)?;
-                let picks = picks(graph, self.options.policy.fall_back, &whole, &mut sheet);
+                let whole = self.whole(graph, &mut findings)?;
+                let picks = picks(graph, self.options.policy.fall_back, &whole, &mut findings);
                 let layout = lay_out(Web::from(graph), texts, blobs, &picks, false);
-                notes(graph, &mut sheet);
+                notes(graph, &mut findings);
                 (layout, picks, Era::Newest)
             }
-            Engine::Seed(seed) => {
-                let normal = seed.normalize()?;
+            Engine::Rules2020(rules) => {
+                let normal = rules.normalize()?;
                 let layout = lay_out(normal.web, texts, blobs, &normal.picks, true);
                 if let Some((record, _)) = layout.loops.first() {
                     return Err(looping(texts.get(layout.web.digest.at(*record))));
                 }
-                (layout, normal.picks, Era::Seed)
+                (layout, normal.picks, Era::Rules2020)
             }
         };
         let form = self.options.form(era);
@@ -173,24 +173,24 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
             manifest,
             findings: Vec::new(),
         };
-        review(&draft, texts, blobs, &mut sheet);
+        review(&draft, texts, blobs, &mut findings);
         Ok(Draft {
-            findings: sheet.finish(),
+            findings: findings.finish(),
             ..draft
         })
     }
 
     /// Which chains are whole at their sources. Each digest is asked for once.
-    fn whole(&self, graph: &Graph, sheet: &mut Sheet) -> Result<Whole, Error> {
+    fn whole(&self, graph: &Graph, findings: &mut Findings) -> Result<Whole, Error> {
         let blobs = &graph.blobs;
         let mut wanted: BTreeMap<Text, BTreeSet<Text>> = BTreeMap::new();
-        let mut marked = Dense::filled(blobs.nodes(), false);
+        let mut marked = IndexVec::filled(blobs.nodes(), false);
         let every = self.options.policy.fall_back;
         for record in graph.live() {
             let results = &graph.entry(record).results;
             let candidates = results.iter().filter(|_| every).chain(newest(results));
-            for fruit in candidates {
-                let mut at = fruit.node;
+            for result in candidates {
+                let mut at = result.node;
                 while at != NONE && !marked.at(at) {
                     marked.set(at, true);
                     let node = blobs.node(at);
@@ -204,9 +204,9 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
         }
         let mut missing = BTreeSet::new();
         for (source, digests) in wanted {
-            self.ask(graph, source, &digests, &mut missing, sheet)?;
+            self.ask(graph, source, &digests, &mut missing, findings)?;
         }
-        let mut broken = Dense::filled(blobs.nodes(), false);
+        let mut broken = IndexVec::filled(blobs.nodes(), false);
         if !missing.is_empty() {
             for at in 0..number(blobs.nodes()) {
                 let node = blobs.node(at);
@@ -225,7 +225,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
         source: Text,
         digests: &BTreeSet<Text>,
         missing: &mut BTreeSet<(Text, Text)>,
-        sheet: &mut Sheet,
+        findings: &mut Findings,
     ) -> Result<(), Error> {
         let text = |digest: &Text| graph.texts.get(*digest).to_owned();
         let mut asked: Vec<Text> = digests.iter().copied().collect();
@@ -234,7 +234,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
                 let valid = graph.texts.get(*digest).parse::<Digest>().is_ok();
                 if !valid {
                     missing.insert((source, *digest));
-                    sheet.push(Finding::new(Reason::OddDigest, text(digest)));
+                    findings.push(Finding::new(Reason::OddDigest, text(digest)));
                 }
                 valid
             });
@@ -260,7 +260,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
             if matches!(answers.get(at), None | Some(Presence::Absent)) {
                 missing.insert((source, *digest));
                 let finding = Finding::new(Reason::LayerLeftOut, text(digest));
-                sheet.push(finding.with([Difference::fact("source", name)]));
+                findings.push(finding.with([Difference::fact("source", name)]));
             }
         }
         Ok(())
@@ -269,17 +269,17 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
 
 /// Which chains have a layer that is not there.
 struct Whole {
-    broken: Dense<bool>,
+    broken: IndexVec<bool>,
 }
 
 impl Whole {
-    fn usable(&self, fruit: &Fruit) -> bool {
-        fruit.node != NONE && !self.broken.at(fruit.node)
+    fn usable(&self, result: &CacheResult) -> bool {
+        result.node != NONE && !self.broken.at(result.node)
     }
 }
 
 /// The newest result of whoever comes first, of equal ones the first.
-pub(crate) fn newest(results: &[Fruit]) -> Option<&Fruit> {
+pub(crate) fn newest(results: &[CacheResult]) -> Option<&CacheResult> {
     let mut results = results.iter();
     let first = results.next()?;
     Some(results.fold(first, |best, next| {
@@ -293,14 +293,19 @@ pub(crate) fn newest(results: &[Fruit]) -> Option<&Fruit> {
 }
 
 /// The result of each record (BuildKit spec, section 5.2).
-fn picks(graph: &Graph, fall_back: bool, whole: &Whole, sheet: &mut Sheet) -> Vec<Option<Fruit>> {
+fn picks(
+    graph: &Graph,
+    fall_back: bool,
+    whole: &Whole,
+    findings: &mut Findings,
+) -> Vec<Option<CacheResult>> {
     let mut picks = vec![None; graph.len()];
     for record in graph.live() {
         let results = &graph.entry(record).results;
         let Some(best) = newest(results).copied() else {
             continue;
         };
-        let usable: Vec<Fruit>;
+        let usable: Vec<CacheResult>;
         let pick = if whole.usable(&best) {
             Some(best)
         } else {
@@ -311,12 +316,12 @@ fn picks(graph: &Graph, fall_back: bool, whole: &Whole, sheet: &mut Sheet) -> Ve
                 .collect();
             let other = newest(&usable).copied();
             if let Some(other) = other {
-                sheet.push(set_aside(graph, record, &best, &other, fall_back));
+                findings.push(set_aside(graph, record, &best, &other, fall_back));
             }
             other.filter(|_| fall_back)
         };
         if let Some(finding) = conflict(graph, record, pick.as_ref().unwrap_or(&best)) {
-            sheet.push(finding);
+            findings.push(finding);
         }
         if let Some(slot) = picks.get_mut(place(record)) {
             *slot = pick;
@@ -327,22 +332,22 @@ fn picks(graph: &Graph, fall_back: bool, whole: &Whole, sheet: &mut Sheet) -> Ve
 
 /// What there is to say when another of the merged caches has another result for a
 /// record.
-fn conflict(graph: &Graph, record: u32, kept: &Fruit) -> Option<Finding> {
-    let path = |fruit: &Fruit| graph.blobs.node(fruit.node).path;
+fn conflict(graph: &Graph, record: u32, kept: &CacheResult) -> Option<Finding> {
+    let path = |result: &CacheResult| graph.blobs.node(result.node).path;
     let results = graph.entry(record).results.iter();
-    let others: Vec<Fruit> = results
+    let others: Vec<CacheResult> = results
         .filter(|other| other.rank != kept.rank && path(other) != path(kept))
         .copied()
         .collect();
     let other = newest(&others)?;
-    let side = |fruit: &Fruit| {
-        let node = graph.blobs.node(fruit.node);
+    let side = |result: &CacheResult| {
+        let node = graph.blobs.node(result.node);
         let source = source::decode(graph.texts.get(node.source));
         let place = source.map_or(String::new(), |source| {
             format!(" of {}", source::name(&source))
         });
-        let top = graph.texts.get(graph.blobs.digest(fruit.node));
-        format!("{} layers, {top}, at {}{place}", node.length, time(fruit))
+        let top = graph.texts.get(graph.blobs.digest(result.node));
+        format!("{} layers, {top}, at {}{place}", node.length, time(result))
     };
     let digest = graph.texts.get(graph.entry(record).digest);
     Some(Finding::new(Reason::MergeConflict, digest).with([
@@ -351,7 +356,13 @@ fn conflict(graph: &Graph, record: u32, kept: &Fruit) -> Option<Finding> {
     ]))
 }
 
-fn set_aside(graph: &Graph, record: u32, best: &Fruit, other: &Fruit, fall_back: bool) -> Finding {
+fn set_aside(
+    graph: &Graph,
+    record: u32,
+    best: &CacheResult,
+    other: &CacheResult,
+    fall_back: bool,
+) -> Finding {
     let digest = graph.texts.get(graph.entry(record).digest);
     let finding = Finding::new(Reason::ResultDropped, digest).with([
         Difference::fact("newest", time(best)),
@@ -365,12 +376,12 @@ fn set_aside(graph: &Graph, record: u32, best: &Fruit, other: &Fruit, fall_back:
 }
 
 /// The results of a cache that was read, all of which count as whole.
-pub(crate) fn trusting(graph: &Graph) -> Vec<Option<Fruit>> {
+pub(crate) fn trusting(graph: &Graph) -> Vec<Option<CacheResult>> {
     let mut picks = vec![None; graph.len()];
     for record in graph.live() {
         let best = newest(&graph.entry(record).results).copied();
         if let Some(slot) = picks.get_mut(place(record)) {
-            *slot = best.filter(|fruit| fruit.node != NONE);
+            *slot = best.filter(|result| result.node != NONE);
         }
     }
     picks
@@ -379,8 +390,8 @@ pub(crate) fn trusting(graph: &Graph) -> Vec<Option<Fruit>> {
 /// Writes the config of a layout.
 pub(crate) fn encode(
     layout: &Layout,
-    texts: &Texts,
-    picks: &[Option<Fruit>],
+    texts: &Interner,
+    picks: &[Option<CacheResult>],
 ) -> Result<Document, Error> {
     config::write(layout, texts, picks)
         .map(|text| Document::new(media::CONFIG, text))
@@ -391,12 +402,12 @@ pub(crate) fn encode(
 }
 
 /// A time for people.
-pub(crate) fn time(fruit: &Fruit) -> String {
-    crate::buildkit::read::cache::time_text(fruit.time)
+pub(crate) fn time(result: &CacheResult) -> String {
+    crate::buildkit::read::cache::time_text(result.time)
 }
 
 /// The descriptor under which a layer is copied.
-pub(crate) fn copied(form: Form, texts: &Texts, blobs: &Blobs, node: u32) -> Descriptor {
+pub(crate) fn copied(form: Form, texts: &Interner, blobs: &Blobs, node: u32) -> Descriptor {
     let blob = blobs.blob(blobs.node(node).blob);
     Descriptor {
         media_type: manifest::copied_media(form, texts.get(blob.media)).to_owned(),
@@ -428,15 +439,15 @@ pub(crate) fn needs_oci() -> Error {
 }
 
 /// What was noticed while records were added.
-pub(crate) fn notes(graph: &Graph, sheet: &mut Sheet) {
+pub(crate) fn notes(graph: &Graph, findings: &mut Findings) {
     let name = |record: u32| graph.texts.get(graph.entry(record).digest);
     for note in &graph.notes {
         match note {
-            Note::Loop { record, source } => sheet.push(
+            Note::Loop { record, source } => findings.push(
                 Finding::new(Reason::MergeLoop, name(*record))
                     .with([Difference::fact("source", name(*source))]),
             ),
-            Note::Result { record, time } => sheet.push(
+            Note::Result { record, time } => findings.push(
                 Finding::new(Reason::ResultDropped, name(*record))
                     .with([Difference::fact("time", crate::buildkit::read::cache::time_text(*time))])
                     .hint("a result of the same instant and length was there; strict results keep both"),
@@ -447,24 +458,24 @@ pub(crate) fn notes(graph: &Graph, sheet: &mut Sheet) {
 }
 
 /// What readers or registries may not like about an export.
-fn review(draft: &Draft, texts: &Texts, blobs: &Blobs, sheet: &mut Sheet) {
+fn review(draft: &Draft, texts: &Interner, blobs: &Blobs, findings: &mut Findings) {
     if draft.empty() {
         return;
     }
     if let Ok(config) = &draft.config {
-        size("config", config.text.len(), sheet);
-        size("manifest", draft.manifest.text.len(), sheet);
+        size("config", config.text.len(), findings);
+        size("manifest", draft.manifest.text.len(), findings);
     }
-    if let Some(form @ (Form::Seed | Form::List | Form::Index)) = draft.form {
+    if let Some(form @ (Form::List2020 | Form::List | Form::Index)) = draft.form {
         let kind = Difference::fact("mediaType", form.media_type());
-        sheet.push(Finding::new(Reason::IndexWithLayers, "manifest").with([kind]));
+        findings.push(Finding::new(Reason::IndexWithLayers, "manifest").with([kind]));
     }
     for (digest, differences) in &draft.layout.conflicts {
         let finding = Finding::new(Reason::DescriptorConflict, texts.get(*digest));
-        sheet.push(finding.with(differences.clone()));
+        findings.push(finding.with(differences.clone()));
     }
     for (a, b) in &draft.layout.ties {
-        sheet.push(
+        findings.push(
             Finding::new(Reason::TieOrder, "records")
                 .with([Difference::fact("records", format!("{a}, {b}"))]),
         );
@@ -481,13 +492,13 @@ fn review(draft: &Draft, texts: &Texts, blobs: &Blobs, sheet: &mut Sheet) {
             && unlike(form, media)
         {
             let media = Difference::fact("mediaType", media);
-            sheet.push(Finding::new(Reason::WrongMediaType, digest).with([media]));
+            findings.push(Finding::new(Reason::WrongMediaType, digest).with([media]));
         }
-        if blob.size <= 0 && draft.form != Some(Form::Seed) {
-            sheet.push(Finding::new(Reason::SizeZero, digest));
+        if blob.size <= 0 && draft.form != Some(Form::List2020) {
+            findings.push(Finding::new(Reason::SizeZero, digest));
         }
         if blob.tail == EMPTY || !texts.get(blob.tail).contains(UNCOMPRESSED) {
-            sheet.push(Finding::new(Reason::NoUncompressed, digest));
+            findings.push(Finding::new(Reason::NoUncompressed, digest));
         }
     }
 }
@@ -501,7 +512,7 @@ pub(crate) const UNCOMPRESSED: &str = "\"containerd.io/uncompressed\":";
 /// Whether a layer is listed under a type of another family than the manifest's.
 fn unlike(form: Form, media: &str) -> bool {
     match form {
-        Form::Seed => media::family(media).is_none(),
+        Form::List2020 => media::family(media).is_none(),
         Form::List => !media::convertible(
             media::convert(media, media::Family::Oci),
             media::Family::Docker,
@@ -511,7 +522,7 @@ fn unlike(form: Form, media: &str) -> bool {
 }
 
 /// What readers say to the size of a document.
-pub(crate) fn size(what: &str, length: usize, sheet: &mut Sheet) {
+pub(crate) fn size(what: &str, length: usize, findings: &mut Findings) {
     let length = length as u64;
     let facts = [Difference::new(
         "size",
@@ -519,9 +530,9 @@ pub(crate) fn size(what: &str, length: usize, sheet: &mut Sheet) {
         format!("at most {IMPORT_LIMIT}"),
     )];
     if length > IMPORT_LIMIT {
-        sheet.push(Finding::new(Reason::TooLarge, what).with(facts));
+        findings.push(Finding::new(Reason::TooLarge, what).with(facts));
     } else if length > IMPORT_LIMIT / 5 * 4 {
-        sheet.push(Finding::new(Reason::NearLimit, what).with(facts));
+        findings.push(Finding::new(Reason::NearLimit, what).with(facts));
     }
 }
 

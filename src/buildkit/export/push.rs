@@ -127,7 +127,7 @@ impl<R: Registry, O: Observer> Push<'_, R, O> {
     /// other.
     fn layers(&self, layers: &[Layer]) -> Result<(), Error> {
         self.warn(layers);
-        if self.form == Form::Seed {
+        if self.form == Form::List2020 {
             for (at, layer) in layers.iter().enumerate() {
                 let transfer = self.transfer(layer);
                 let digest = transfer.descriptor.digest.clone();
@@ -226,7 +226,7 @@ impl<R: Registry, O: Observer> Push<'_, R, O> {
             let media = texts.get(blobs.blob(blobs.node(layer.node).blob).media);
             let listed = manifest::listed_media(self.form, media);
             let wanted = match self.form {
-                Form::Seed => continue,
+                Form::List2020 => continue,
                 Form::List => media::Family::Docker,
                 Form::Index | Form::Image => media::Family::Oci,
             };
@@ -252,7 +252,7 @@ impl<R: Registry, O: Observer> Push<'_, R, O> {
         };
         let operation = match (what, self.form) {
             ("config", _) => "writing config",
-            (_, Form::Seed) => "writing manifest",
+            (_, Form::List2020) => "writing manifest",
             (_, Form::Image) => "writing cache image manifest",
             (_, Form::List | Form::Index) => "writing cache manifest",
         };

@@ -6,9 +6,9 @@ use crate::buildkit::documents::descriptor::Descriptor;
 use crate::buildkit::reason::{Reason, invalid};
 use crate::buildkit::records::add::{Given, Origin};
 use crate::buildkit::records::blobs::Blobs;
-use crate::buildkit::records::graph::Fruit;
+use crate::buildkit::records::graph::CacheResult;
 use crate::buildkit::records::index_vec::{NONE, place};
-use crate::buildkit::records::interner::{Text, Texts};
+use crate::buildkit::records::interner::{Interner, Text};
 use crate::buildkit::records::source;
 use crate::error::Error;
 use crate::go_json::Timestamp;
@@ -52,7 +52,7 @@ pub struct Record {
 
 /// Where texts, descriptors and chains of given records go.
 pub(crate) struct Intake<'a> {
-    pub texts: &'a mut Texts,
+    pub texts: &'a mut Interner,
     pub blobs: &'a mut Blobs,
     /// The session's source.
     pub source: Text,
@@ -78,7 +78,7 @@ impl Intake<'_> {
     ///
     /// # Errors
     /// `invalid` for a time that does not parse.
-    pub fn outcome(&mut self, digest: &str, given: &Outcome) -> Result<Fruit, Error> {
+    pub fn outcome(&mut self, digest: &str, given: &Outcome) -> Result<CacheResult, Error> {
         let time = time(digest, &given.created)?;
         let source = self.source(given.source.as_ref());
         let mut node = NONE;
@@ -86,7 +86,7 @@ impl Intake<'_> {
             let blob = self.blobs.describe_plain(self.texts, layer);
             node = self.blobs.grow(node, blob, source);
         }
-        Ok(Fruit {
+        Ok(CacheResult {
             time,
             node,
             rank: 0,
@@ -104,7 +104,7 @@ impl Intake<'_> {
     ///
     /// # Errors
     /// `invalid` for a time that does not parse.
-    pub fn bulk_outcome(&mut self, digest: &str, given: BulkOutcome) -> Result<Fruit, Error> {
+    pub fn bulk_outcome(&mut self, digest: &str, given: BulkOutcome) -> Result<CacheResult, Error> {
         let time = time(digest, &given.created)?;
         let source = given.source.map(Source::from);
         let source = self.source(source.as_ref());
@@ -113,7 +113,7 @@ impl Intake<'_> {
             let blob = self.blobs.describe(self.texts, &layer.into());
             node = self.blobs.grow(node, blob, source);
         }
-        Ok(Fruit {
+        Ok(CacheResult {
             time,
             node,
             rank: 0,

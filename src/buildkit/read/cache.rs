@@ -10,11 +10,11 @@ use crate::buildkit::reason::{Reason, invalid};
 use crate::buildkit::records::add::Given;
 use crate::buildkit::records::add::Origin;
 use crate::buildkit::records::blobs::Blobs;
-use crate::buildkit::records::graph::{Fruit, Graph, Link};
-use crate::buildkit::records::index_vec::{Dense, NONE, number};
-use crate::buildkit::records::interner::{Text, Texts};
+use crate::buildkit::records::graph::{CacheResult, Graph, Link};
+use crate::buildkit::records::index_vec::{IndexVec, NONE, number};
+use crate::buildkit::records::interner::{Interner, Text};
 use crate::buildkit::records::names::Names;
-use crate::buildkit::records::rules_2020::{Seed, looping};
+use crate::buildkit::records::rules_2020::{Rules2020, looping};
 use crate::buildkit::records::web::Web;
 use crate::error::Error;
 use crate::explain::Finding;
@@ -50,6 +50,34 @@ pub struct Offer {
     pub blobs: Vec<String>,
 }
 
+/// What is known of a cache at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description {
+    /// The media type of its manifest; empty when there was none.
+    pub kind: String,
+    /// The digest of its config; empty when there was none.
+    pub config: String,
+    /// What was noticed while it was read.
+    pub findings: Vec<Finding>,
+    /// Numbers about it; `None` by the rules of 2020, which merge records only when
+    /// they are exported.
+    pub statistics: Option<Statistics>,
+}
+
+/// Everything that a cache holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Number of records after merging.
+    pub records: u32,
+    /// The digests of the records without inputs, in the order of a config.
+    pub roots: Vec<String>,
+    /// Every link, sorted; empty by the rules of 2020, which name records at random.
+    pub links: Vec<Connection>,
+    /// Every result that records offer, equal ones of a record once, sorted; empty by
+    /// the rules of 2020.
+    pub offers: Vec<Offer>,
+}
+
 /// Numbers about a cache.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Statistics {
@@ -82,26 +110,23 @@ pub struct Cache {
     pub(crate) names: Names,
     /// What became of each record of the config.
     pub(crate) handles: Vec<Option<u32>>,
-    /// The media type of its manifest; empty when there was none.
-    pub kind: String,
-    /// The digest of its config; empty when there was none.
-    pub config: String,
-    /// What was noticed while it was opened.
-    pub findings: Vec<Finding>,
+    pub(crate) kind: String,
+    pub(crate) config: String,
+    pub(crate) findings: Vec<Finding>,
 }
 
 /// Records by one set of rules.
 #[derive(Clone, Debug)]
 pub(crate) enum Engine {
     Graph(Graph),
-    Seed(Seed),
+    Rules2020(Rules2020),
 }
 
 impl Cache {
     pub(crate) fn new(engine: Engine, handles: Vec<Option<u32>>) -> Self {
         let names = match &engine {
             Engine::Graph(graph) => Names::new(graph),
-            Engine::Seed(_) => Names::default(),
+            Engine::Rules2020(_) => Names::default(),
         };
         Self {
             engine,
@@ -113,37 +138,45 @@ impl Cache {
         }
     }
 
-    /// Number of records after merging.
-    ///
-    /// # Errors
-    /// `invalid` for links that close a loop (rules of 2020).
-    pub fn records(&self) -> Result<u32, Error> {
-        match &self.engine {
-            Engine::Graph(graph) => Ok(number(graph.live().count())),
-            Engine::Seed(seed) => seed.normalize().map(|normal| number(normal.kept.len())),
+    /// What is known of the cache at once.
+    pub fn describe(&self) -> Description {
+        Description {
+            kind: self.kind.clone(),
+            config: self.config.clone(),
+            findings: self.findings.clone(),
+            statistics: self.statistics(),
         }
     }
 
-    /// The digests of the records without inputs, in the order of a config.
+    /// Everything that the cache holds.
     ///
     /// # Errors
-    /// As [`Cache::records`].
-    pub fn roots(&self) -> Result<Vec<String>, Error> {
+    /// `limit-exceeded` when the chains of all results together are longer than
+    /// `layers`; `invalid` for links that close a loop (rules of 2020).
+    pub fn contents(&self) -> Result<Contents, Error> {
         let (layout, _) = self.lay_out()?;
         let (texts, _) = self.engine.store();
         let roots = layout.records.iter().copied();
-        Ok(roots
+        let roots = roots
             .filter(|record| layout.web.arity.at(*record) == 0)
             .map(|record| texts.get(layout.web.digest.at(record)).to_owned())
-            .collect())
+            .collect();
+        Ok(match &self.engine {
+            Engine::Graph(graph) => Contents {
+                records: number(graph.live().count()),
+                roots,
+                links: self.links(graph),
+                offers: self.offers(graph)?,
+            },
+            Engine::Rules2020(_) => Contents {
+                records: number(layout.records.len()),
+                roots,
+                ..Contents::default()
+            },
+        })
     }
 
-    /// Every link, sorted.
-    ///
-    /// # Errors
-    /// `unsupported` by the rules of 2020, which name records at random.
-    pub fn links(&self) -> Result<Vec<Connection>, Error> {
-        let graph = self.graph("links")?;
+    fn links(&self, graph: &Graph) -> Vec<Connection> {
         let mut links = Vec::with_capacity(graph.links());
         for to in graph.live() {
             let entry = graph.entry(to);
@@ -158,33 +191,27 @@ impl Cache {
             }
         }
         sort(&mut links);
-        Ok(links)
+        links
     }
 
-    /// Every result that records offer, equal ones of a record once, sorted.
-    ///
-    /// # Errors
-    /// `unsupported` by the rules of 2020; `limit-exceeded` when the chains
-    /// together are longer than `layers`.
-    pub fn offers(&self) -> Result<Vec<Offer>, Error> {
-        let graph = self.graph("offers")?;
+    fn offers(&self, graph: &Graph) -> Result<Vec<Offer>, Error> {
         let mut length = 0_u64;
         let mut offers = Vec::new();
         for record in graph.live() {
             let mut seen = BTreeSet::new();
-            for fruit in &graph.entry(record).results {
-                if !seen.insert(graph.blobs.node(fruit.node).path) {
+            for result in &graph.entry(record).results {
+                if !seen.insert(graph.blobs.node(result.node).path) {
                     continue;
                 }
-                length = length.saturating_add(u64::from(graph.blobs.node(fruit.node).length));
+                length = length.saturating_add(u64::from(graph.blobs.node(result.node).length));
                 graph
                     .caps
                     .check("layers", length, "offers", "layers of results")?;
-                let blobs = self.chain(graph, fruit);
+                let blobs = self.chain(graph, result);
                 offers.push(Offer {
                     record: self.names.text(graph, record),
                     result: sha256(blobs.concat().as_bytes()).to_string(),
-                    created: time_text(fruit.time),
+                    created: time_text(result.time),
                     blobs,
                 });
             }
@@ -193,8 +220,8 @@ impl Cache {
         Ok(offers)
     }
 
-    fn chain(&self, graph: &Graph, fruit: &Fruit) -> Vec<String> {
-        let chain = graph.blobs.chain(fruit.node);
+    fn chain(&self, graph: &Graph, result: &CacheResult) -> Vec<String> {
+        let chain = graph.blobs.chain(result.node);
         let digests = chain.iter().map(|node| graph.blobs.digest(*node));
         digests
             .map(|digest| graph.texts.get(digest).to_owned())
@@ -213,7 +240,7 @@ impl Cache {
         plan::encode(&layout, texts, &picks).map(|document| document.text)
     }
 
-    pub(crate) fn lay_out(&self) -> Result<(Layout, Vec<Option<Fruit>>), Error> {
+    pub(crate) fn lay_out(&self) -> Result<(Layout, Vec<Option<CacheResult>>), Error> {
         let (texts, blobs) = self.engine.store();
         match &self.engine {
             Engine::Graph(graph) => {
@@ -221,8 +248,8 @@ impl Cache {
                 let layout = lay_out(Web::from(graph), texts, blobs, &picks, false);
                 Ok((layout, picks))
             }
-            Engine::Seed(seed) => {
-                let normal = seed.normalize()?;
+            Engine::Rules2020(rules) => {
+                let normal = rules.normalize()?;
                 let layout = lay_out(normal.web, texts, blobs, &normal.picks, true);
                 if let Some((record, _)) = layout.loops.first() {
                     return Err(looping(texts.get(layout.web.digest.at(*record))));
@@ -232,12 +259,11 @@ impl Cache {
         }
     }
 
-    /// Numbers about the cache.
-    ///
-    /// # Errors
-    /// `unsupported` by the rules of 2020.
-    pub fn statistics(&self) -> Result<Statistics, Error> {
-        let graph = self.graph("statistics")?;
+    /// Numbers about the cache; `None` by the rules of 2020.
+    pub(crate) fn statistics(&self) -> Option<Statistics> {
+        let Engine::Graph(graph) = &self.engine else {
+            return None;
+        };
         let mut numbers = Statistics {
             links: graph.links() as u64,
             ..Statistics::default()
@@ -251,17 +277,17 @@ impl Cache {
             numbers.roots += u64::from(entry.arity == 0);
             numbers.leaves += u64::from(entry.children == 0);
             numbers.results += entry.results.len() as u64;
-            for fruit in &entry.results {
-                if fruit.time.instant() != Timestamp::default().instant() {
-                    let (from, to) = span.unwrap_or((fruit.time, fruit.time));
-                    let earlier = fruit.time.instant() < from.instant();
-                    let later = fruit.time.instant() > to.instant();
+            for result in &entry.results {
+                if result.time.instant() != Timestamp::default().instant() {
+                    let (from, to) = span.unwrap_or((result.time, result.time));
+                    let earlier = result.time.instant() < from.instant();
+                    let later = result.time.instant() > to.instant();
                     span = Some((
-                        if earlier { fruit.time } else { from },
-                        if later { fruit.time } else { to },
+                        if earlier { result.time } else { from },
+                        if later { result.time } else { to },
                     ));
                 }
-                let mut at = fruit.node;
+                let mut at = result.node;
                 while at != NONE && passed.insert(at) {
                     let node = graph.blobs.node(at);
                     let blob = graph.blobs.blob(node.blob);
@@ -279,7 +305,7 @@ impl Cache {
         }
         numbers.blobs = digests.len() as u64;
         numbers.depth = depth(graph);
-        Ok(numbers)
+        Some(numbers)
     }
 
     /// The records by the newest rules.
@@ -289,7 +315,7 @@ impl Cache {
     pub(crate) fn graph(&self, operation: &str) -> Result<&Graph, Error> {
         match &self.engine {
             Engine::Graph(graph) => Ok(graph),
-            Engine::Seed(_) => Err(unsupported(operation)),
+            Engine::Rules2020(_) => Err(unsupported(operation)),
         }
     }
 }
@@ -297,7 +323,7 @@ impl Cache {
 /// Most records on one way from a root.
 fn depth(graph: &Graph) -> u64 {
     let web = Web::from(graph);
-    let mut depths = Dense::filled(web.len(), 0_u32);
+    let mut depths = IndexVec::filled(web.len(), 0_u32);
     let mut most = 0;
     for record in web.sources_first() {
         let above = web.links(record).iter().map(|link| depths.at(link.source));
@@ -311,19 +337,19 @@ fn depth(graph: &Graph) -> u64 {
 }
 
 impl Engine {
-    /// Texts and chains, to read.
-    pub fn store(&self) -> (&Texts, &Blobs) {
+    /// Interner and chains, to read.
+    pub fn store(&self) -> (&Interner, &Blobs) {
         match self {
             Self::Graph(graph) => (&graph.texts, &graph.blobs),
-            Self::Seed(seed) => (&seed.texts, &seed.blobs),
+            Self::Rules2020(rules) => (&rules.texts, &rules.blobs),
         }
     }
 
-    /// Texts, to add to.
-    pub fn texts_mut(&mut self) -> &mut Texts {
+    /// Interner, to add to.
+    pub fn texts_mut(&mut self) -> &mut Interner {
         match self {
             Self::Graph(graph) => &mut graph.texts,
-            Self::Seed(seed) => &mut seed.texts,
+            Self::Rules2020(rules) => &mut rules.texts,
         }
     }
 
@@ -331,9 +357,9 @@ impl Engine {
     ///
     /// # Errors
     /// `unsupported` by the newest ones.
-    pub fn seed(&mut self, operation: &str) -> Result<&mut Seed, Error> {
+    pub fn rules_2020(&mut self, operation: &str) -> Result<&mut Rules2020, Error> {
         match self {
-            Self::Seed(seed) => Ok(seed),
+            Self::Rules2020(rules) => Ok(rules),
             Self::Graph(_) => Err(unsupported(operation)),
         }
     }
@@ -347,19 +373,19 @@ impl Engine {
         &mut self,
         digest: Text,
         inputs: &[Vec<Given>],
-        results: &[Fruit],
+        results: &[CacheResult],
     ) -> Result<Option<u32>, Error> {
-        let seed = match self {
+        let rules = match self {
             Self::Graph(graph) => return graph.add(digest, inputs, results),
-            Self::Seed(seed) => seed,
+            Self::Rules2020(rules) => rules,
         };
         let mut links = Vec::new();
         for (input, given) in inputs.iter().enumerate() {
             for Given { source, selector } in given {
                 let source = match source {
-                    Origin::Record(handle) if seed.digest(*handle).is_some() => *handle,
+                    Origin::Record(handle) if rules.digest(*handle).is_some() => *handle,
                     _ => {
-                        let digest = seed.texts.get(digest);
+                        let digest = rules.texts.get(digest);
                         let message = format!("invalid dependency type <nil> for {digest}");
                         return Err(invalid(Reason::NilDependency, "add", digest, message));
                     }
@@ -371,12 +397,12 @@ impl Engine {
                 });
             }
         }
-        let record = seed.add(digest)?;
+        let record = rules.add(digest)?;
         for link in links {
-            seed.link(record, link)?;
+            rules.link(record, link)?;
         }
-        for fruit in results {
-            seed.result(record, *fruit)?;
+        for result in results {
+            rules.result(record, *result)?;
         }
         Ok(Some(record))
     }

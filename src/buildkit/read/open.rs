@@ -2,7 +2,8 @@
 
 use super::cache::{Cache, Engine};
 use super::inline;
-use super::parse::Reading;
+use super::input::{Input, ReadOptions};
+use super::parse::{Reading, parse};
 use crate::buildkit::documents::descriptor::Descriptor;
 use crate::buildkit::documents::manifest::{self, Kind, Manifest, Unclear};
 use crate::buildkit::explain::shape;
@@ -33,41 +34,29 @@ pub fn detect(manifest: &str) -> Result<(String, String), Error> {
     Ok((kind.media.to_owned(), config.unwrap_or_default()))
 }
 
-/// Reads the cache whose manifest a descriptor names, as an importer does. Where
-/// the manifest lists no cache config, inline caches of images are read.
+/// Reads a cache as an importer does.
 ///
 /// # Errors
-/// What importers refuse: a manifest or config above 1 MiB, a manifest of no
-/// clear kind, and as [`super::parse`]; `corrupt` in the guarded reading for bytes
-/// that do not have the digest they were asked by; what the repository fails with.
-pub fn open<R: Registry, O: Observer>(
-    registry: &R,
-    observer: &O,
-    repository: &str,
-    descriptor: &oci::Descriptor,
-    semantics: &Semantics,
-    limits: &[(String, u64)],
-) -> Result<Cache, Error> {
-    let opening = Opening::new(registry, repository, semantics, limits)?;
-    opening.open(observer, descriptor)
-}
-
-/// As [`open`] by the newest rules in the guarded reading, but a manifest or config
-/// above 1 MiB, which importers refuse, is read and noted.
-///
-/// # Errors
-/// As [`open`], but for the size.
-pub fn open_any_size<R: Registry, O: Observer>(
-    registry: &R,
-    observer: &O,
-    repository: &str,
-    descriptor: &oci::Descriptor,
-    limits: &[(String, u64)],
-) -> Result<Cache, Error> {
-    let semantics = Semantics::default();
-    let mut opening = Opening::new(registry, repository, &semantics, limits)?;
-    opening.any_size = true;
-    opening.open(observer, descriptor)
+/// What importers refuse: a manifest or config above 1 MiB unless any size is asked
+/// for, a manifest of no clear kind, `invalid` for a config that is not one;
+/// `corrupt` in the guarded reading for bytes that do not have the digest they were
+/// asked by; `limit-exceeded`; `unsupported` for a version that is not listed; what
+/// the repository fails with.
+pub fn read(input: Input<'_>, options: &ReadOptions) -> Result<Cache, Error> {
+    match input {
+        Input::Config { text, descriptors } => parse(text, descriptors, options),
+        Input::Manifest {
+            registry,
+            observer,
+            repository,
+            descriptor,
+        } => {
+            let mut opening =
+                Opening::new(registry, repository, &options.semantics, &options.limits)?;
+            opening.any_size = options.any_size;
+            opening.open(observer, descriptor)
+        }
+    }
 }
 
 /// The kind of a manifest.
@@ -125,8 +114,8 @@ pub(crate) fn mismatch(descriptor: &Descriptor, text: &str) -> Vec<Finding> {
 }
 
 /// One cache being opened.
-pub(crate) struct Opening<'a, R> {
-    registry: &'a R,
+pub(crate) struct Opening<'a> {
+    registry: &'a dyn Registry,
     repository: &'a str,
     semantics: &'a Semantics,
     caps: Caps,
@@ -146,9 +135,9 @@ pub(crate) struct Inline {
     pub none: bool,
 }
 
-impl<'a, R: Registry> Opening<'a, R> {
+impl<'a> Opening<'a> {
     pub fn new(
-        registry: &'a R,
+        registry: &'a dyn Registry,
         repository: &'a str,
         semantics: &'a Semantics,
         limits: &[(String, u64)],
@@ -164,7 +153,7 @@ impl<'a, R: Registry> Opening<'a, R> {
         })
     }
 
-    fn open(mut self, observer: &impl Observer, given: &oci::Descriptor) -> Result<Cache, Error> {
+    fn open(mut self, observer: &dyn Observer, given: &oci::Descriptor) -> Result<Cache, Error> {
         let text = self.read(&Descriptor::from(given))?;
         let kind = kind(&text, &given.digest)?;
         self.tell(observer, &kind, &given.digest);
@@ -240,7 +229,7 @@ impl<'a, R: Registry> Opening<'a, R> {
         Ok(text)
     }
 
-    fn tell(&mut self, observer: &impl Observer, kind: &Kind, subject: &str) {
+    fn tell(&mut self, observer: &dyn Observer, kind: &Kind, subject: &str) {
         if kind.named.as_deref() != Some(kind.media) {
             let message = format!("inferred cache manifest type: {}", kind.media);
             observer.progress(&message, "", 1, 1);
@@ -263,7 +252,7 @@ impl<'a, R: Registry> Opening<'a, R> {
         subject: &str,
     ) -> Result<Inline, Error> {
         let compatible = !self.semantics.is_guarded();
-        if era(self.semantics, "open")? == Era::Seed {
+        if era(self.semantics, "open")? == Era::Rules2020 {
             return Err(crate::buildkit::export::exporter::unsupported("open"));
         }
         let images = inline::images(manifest, image, &mut |descriptor| self.fetch(descriptor))?;
@@ -313,8 +302,8 @@ pub(crate) fn unread(failure: &Failure) -> Reason {
 }
 
 /// Reads one document of a repository.
-pub(crate) fn fetch<R: Registry>(
-    registry: &R,
+pub(crate) fn fetch(
+    registry: &dyn Registry,
     repository: &str,
     descriptor: &Descriptor,
     limit: u64,

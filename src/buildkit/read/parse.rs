@@ -1,16 +1,17 @@
 //! Records out of a config (BuildKit spec, section 7.3).
 
 use super::cache::{Cache, Engine};
+use super::input::ReadOptions;
 use super::stack::Stack;
 use crate::buildkit::documents::config::{Config, RawLayer, RawRecord};
 use crate::buildkit::documents::descriptor::{self, Descriptor};
 use crate::buildkit::options::{Era, Policy, caps, era};
 use crate::buildkit::reason::{Reason, invalid};
 use crate::buildkit::records::add::{Given, Origin};
-use crate::buildkit::records::graph::{Fruit, Graph, Link};
+use crate::buildkit::records::graph::{CacheResult, Graph, Link};
 use crate::buildkit::records::index_vec::{number, place};
 use crate::buildkit::records::interner::Text;
-use crate::buildkit::records::rules_2020::Seed;
+use crate::buildkit::records::rules_2020::Rules2020;
 use crate::buildkit::records::source;
 use crate::buildkit::{Caps, DEPTH};
 use crate::error::{Error, Problem};
@@ -19,47 +20,45 @@ use crate::host::Source;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
-/// Reads a config as an importer does. `descriptors` is a JSON list of what the
-/// manifest lists; empty text for a config that no manifest goes with, whose
-/// layers describe themselves.
+/// Reads a config as an importer does.
 ///
 /// # Errors
 /// `invalid` for what importers refuse, `limit-exceeded`, `unsupported` for a
 /// version that is not listed.
-pub fn parse(
+pub(crate) fn parse(
     config: &str,
-    descriptors: &str,
-    semantics: &Semantics,
-    limits: &[(String, u64)],
+    descriptors: Option<&str>,
+    options: &ReadOptions,
 ) -> Result<Cache, Error> {
-    let caps = caps(limits)?;
-    let size = config.len().max(descriptors.len()) as u64;
+    let caps = caps(&options.limits)?;
+    let size = config.len().max(descriptors.unwrap_or_default().len()) as u64;
     caps.check("document-bytes", size, "parse", "config")?;
     let listed = listed(descriptors, "parse")?;
     Reading {
         caps,
-        semantics,
+        semantics: &options.semantics,
         source: None,
     }
     .read(config, listed.as_deref())
 }
 
-/// The descriptors that go with a config; none when its layers describe
+/// The descriptors that go with a config; `None` when its layers describe
 /// themselves.
-pub(crate) fn listed(descriptors: &str, operation: &str) -> Result<Option<Vec<Descriptor>>, Error> {
-    if descriptors.is_empty() {
-        return Ok(None);
-    }
-    descriptor::read_list(descriptors)
-        .map(Some)
-        .map_err(|error| bad_json(operation, "descriptors", &error))
+pub(crate) fn listed(
+    descriptors: Option<&str>,
+    operation: &str,
+) -> Result<Option<Vec<Descriptor>>, Error> {
+    let read = |text| {
+        descriptor::read_list(text).map_err(|error| bad_json(operation, "descriptors", &error))
+    };
+    descriptors.map(read).transpose()
 }
 
 /// The descriptors of layers that describe themselves.
 ///
 /// # Errors
 /// `invalid` for a layer that does not.
-fn described<const SEED: bool>(layers: &[RawLayer<SEED>]) -> Result<Vec<Descriptor>, Error> {
+fn described<const OF_2020: bool>(layers: &[RawLayer<OF_2020>]) -> Result<Vec<Descriptor>, Error> {
     let mut listed = Vec::with_capacity(layers.len());
     for (at, layer) in layers.iter().enumerate() {
         let message = || format!("layer {at} does not describe itself, and no manifest lists it");
@@ -95,12 +94,12 @@ impl Reading<'_> {
                     None => self.resolve(&raw, &described(&raw.layers)?),
                 }
             }
-            Era::Seed => {
+            Era::Rules2020 => {
                 let raw = go_json::from_str::<Config<true>>(config, DEPTH)
                     .map_err(|error| bad_json("parse", "config", &error))?;
                 match listed {
-                    Some(listed) => self.resolve_seed(&raw, listed),
-                    None => self.resolve_seed(&raw, &described(&raw.layers)?),
+                    Some(listed) => self.resolve_2020(&raw, listed),
+                    None => self.resolve_2020(&raw, &described(&raw.layers)?),
                 }
             }
         }
@@ -126,19 +125,19 @@ impl Reading<'_> {
         Ok(Cache::new(Engine::Graph(newest.graph), handles))
     }
 
-    fn resolve_seed(&self, raw: &Config<true>, listed: &[Descriptor]) -> Result<Cache, Error> {
-        let mut seed = Seed::new(self.caps.clone());
-        let source = seed.texts.intern(&source::encode(self.source.as_ref()));
+    fn resolve_2020(&self, raw: &Config<true>, listed: &[Descriptor]) -> Result<Cache, Error> {
+        let mut rules = Rules2020::new(self.caps.clone());
+        let source = rules.texts.intern(&source::encode(self.source.as_ref()));
         let stack = Stack::new(
             &raw.layers,
             listed,
-            &mut seed.texts,
-            &mut seed.blobs,
+            &mut rules.texts,
+            &mut rules.blobs,
             source,
         );
-        let mut old = Old { seed, stack };
+        let mut old = Old { rules, stack };
         let handles = Resolver::new(&raw.records).run(&mut old)?;
-        Ok(Cache::new(Engine::Seed(old.seed), handles))
+        Ok(Cache::new(Engine::Rules2020(old.rules), handles))
     }
 }
 
@@ -153,15 +152,15 @@ pub(crate) fn bad_json(operation: &str, subject: &str, error: &go_json::Error) -
 }
 
 /// What the two sets of rules do differently.
-trait Rules<const SEED: bool> {
+trait Rules<const OF_2020: bool> {
     /// Comes before the links of a record are followed.
-    fn begin(&mut self, record: &RawRecord<SEED>) -> Result<Option<u32>, Error>;
+    fn begin(&mut self, record: &RawRecord<OF_2020>) -> Result<Option<u32>, Error>;
 
     /// Comes after; `links` holds the handles of all links, input after input.
     fn end(
         &mut self,
         at: u32,
-        record: &RawRecord<SEED>,
+        record: &RawRecord<OF_2020>,
         begun: Option<u32>,
         links: &[Option<u32>],
     ) -> Result<Option<u32>, Error>;
@@ -171,8 +170,8 @@ trait Rules<const SEED: bool> {
 }
 
 /// Follows links from record to record, depth first.
-struct Resolver<'a, const SEED: bool> {
-    records: &'a [RawRecord<SEED>],
+struct Resolver<'a, const OF_2020: bool> {
+    records: &'a [RawRecord<OF_2020>],
     states: Vec<State>,
     stack: Vec<Frame>,
 }
@@ -193,8 +192,8 @@ struct Frame {
     links: Vec<Option<u32>>,
 }
 
-impl<'a, const SEED: bool> Resolver<'a, SEED> {
-    fn new(records: &'a [RawRecord<SEED>]) -> Self {
+impl<'a, const OF_2020: bool> Resolver<'a, OF_2020> {
+    fn new(records: &'a [RawRecord<OF_2020>]) -> Self {
         Self {
             records,
             states: vec![State::Fresh; records.len()],
@@ -203,7 +202,7 @@ impl<'a, const SEED: bool> Resolver<'a, SEED> {
     }
 
     /// The handle of each record.
-    fn run(mut self, rules: &mut impl Rules<SEED>) -> Result<Vec<Option<u32>>, Error> {
+    fn run(mut self, rules: &mut impl Rules<OF_2020>) -> Result<Vec<Option<u32>>, Error> {
         for record in 0..self.records.len() {
             let index = i64::from(number(record));
             if self.state(index)? == State::Fresh {
@@ -239,7 +238,7 @@ impl<'a, const SEED: bool> Resolver<'a, SEED> {
         }
     }
 
-    fn open(&mut self, record: u32, rules: &mut impl Rules<SEED>) -> Result<(), Error> {
+    fn open(&mut self, record: u32, rules: &mut impl Rules<OF_2020>) -> Result<(), Error> {
         let Some(raw) = self.records.get(place(record)) else {
             return Ok(());
         };
@@ -261,7 +260,7 @@ impl<'a, const SEED: bool> Resolver<'a, SEED> {
         }
     }
 
-    fn follow<R: Rules<SEED>>(&mut self, rules: &mut R) -> Result<(), Error> {
+    fn follow<R: Rules<OF_2020>>(&mut self, rules: &mut R) -> Result<(), Error> {
         while let Some(mut frame) = self.stack.pop() {
             let Some(raw) = self.records.get(place(frame.record)) else {
                 continue;
@@ -330,7 +329,7 @@ impl Rules<false> for Newest {
         for result in &record.layers {
             let fate = self.stack.fate(result.layer, &mut self.graph.blobs);
             if let Some(node) = fate.top()? {
-                results.push(Fruit {
+                results.push(CacheResult {
                     time: result.created,
                     node,
                     rank: 0,
@@ -340,7 +339,7 @@ impl Rules<false> for Newest {
         for chain in &record.chains {
             let fate = self.stack.chain(chain, &mut self.graph.blobs);
             if let Some(node) = fate.top()? {
-                results.push(Fruit {
+                results.push(CacheResult {
                     time: chain.created,
                     node,
                     rank: 0,
@@ -375,7 +374,7 @@ impl Rules<false> for Newest {
 
 /// The rules of 2020.
 struct Old {
-    seed: Seed,
+    rules: Rules2020,
     stack: Stack,
 }
 
@@ -383,8 +382,8 @@ impl Rules<true> for Old {
     const WANTS_LINKS: bool = false;
 
     fn begin(&mut self, record: &RawRecord<true>) -> Result<Option<u32>, Error> {
-        let digest: Text = self.seed.texts.intern(&record.digest);
-        self.seed.add(digest).map(Some)
+        let digest: Text = self.rules.texts.intern(&record.digest);
+        self.rules.add(digest).map(Some)
     }
 
     fn end(
@@ -402,24 +401,24 @@ impl Rules<true> for Old {
             let given = given.as_deref().unwrap_or_default();
             for (link, source) in given.iter().zip(handles.by_ref()) {
                 let Some(source) = *source else { continue };
-                let selector = self.seed.texts.intern(&link.selector);
+                let selector = self.rules.texts.intern(&link.selector);
                 let link = Link {
                     input: number(input),
                     source,
                     selector,
                 };
-                self.seed.link(handle, link)?;
+                self.rules.link(handle, link)?;
             }
         }
         for result in &record.layers {
-            let fate = self.stack.fate(result.layer, &mut self.seed.blobs);
+            let fate = self.stack.fate(result.layer, &mut self.rules.blobs);
             if let Some(node) = fate.top()? {
-                let fruit = Fruit {
+                let result = CacheResult {
                     time: result.created,
                     node,
                     rank: 0,
                 };
-                self.seed.result(handle, fruit)?;
+                self.rules.result(handle, result)?;
             }
         }
         Ok(Some(handle))

@@ -6,7 +6,7 @@ use crate::buildkit::documents::descriptor::Descriptor;
 use crate::buildkit::reason::{Reason, invalid};
 use crate::buildkit::records::blobs::Blobs;
 use crate::buildkit::records::index_vec::NONE;
-use crate::buildkit::records::interner::{Text, Texts};
+use crate::buildkit::records::interner::{Interner, Text};
 use crate::error::Error;
 use crate::prelude::*;
 
@@ -35,10 +35,10 @@ pub(crate) struct Stack {
 impl Stack {
     /// Finds the descriptor of each layer. Of several for one digest the last one
     /// counts.
-    pub fn new<const SEED: bool>(
-        layers: &[RawLayer<SEED>],
+    pub fn new<const OF_2020: bool>(
+        layers: &[RawLayer<OF_2020>],
         listed: &[Descriptor],
-        texts: &mut Texts,
+        texts: &mut Interner,
         blobs: &mut Blobs,
         source: Text,
     ) -> Self {

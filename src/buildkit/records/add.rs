@@ -1,7 +1,7 @@
 //! Adding a record by the new rules: what merges with what (BuildKit spec,
 //! section 2).
 
-use super::graph::{Fruit, Graph, Link, Note};
+use super::graph::{CacheResult, Graph, Link, Note};
 use super::index_vec::{NONE, number};
 use super::interner::Text;
 use super::rules_2020::fewest;
@@ -40,7 +40,7 @@ impl Graph {
         &mut self,
         digest: Text,
         inputs: &[Vec<Given>],
-        results: &[Fruit],
+        results: &[CacheResult],
     ) -> Result<Option<u32>, Error> {
         if self.texts.get(digest).starts_with(RANDOM) {
             return Ok(None);
@@ -284,28 +284,28 @@ impl Graph {
 
     /// Adds results to a record that was there before: one of the same instant
     /// and length as a known one is thrown away, whatever its digests are.
-    pub fn add_results(&mut self, record: u32, results: &[Fruit]) {
-        for fruit in results {
-            if let Some(known) = self.known(record, fruit) {
-                if self.path(known) != self.path(fruit.node) {
-                    let time = fruit.time;
+    pub fn add_results(&mut self, record: u32, results: &[CacheResult]) {
+        for result in results {
+            if let Some(known) = self.known(record, result) {
+                if self.path(known) != self.path(result.node) {
+                    let time = result.time;
                     self.note(Note::Result { record, time });
                 }
             } else {
-                self.entry_mut(record).results.push(*fruit);
+                self.entry_mut(record).results.push(*result);
             }
         }
     }
 
     /// The chain of the result that makes this one a duplicate.
-    fn known(&mut self, record: u32, fruit: &Fruit) -> Option<u32> {
+    fn known(&mut self, record: u32, result: &CacheResult) -> Option<u32> {
         /// Up to here a walk is cheaper than a set.
         const FEW: usize = 16;
         let results = &self.entry(record).results;
         if results.len() <= FEW {
             return results
                 .iter()
-                .find(|known| self.key(known) == self.key(fruit))
+                .find(|known| self.key(known) == self.key(result))
                 .map(|known| known.node);
         }
         let mut keys = self.crowded.remove(&record).unwrap_or_default();
@@ -316,9 +316,9 @@ impl Graph {
                 .map(|known| (self.key(known), known.node))
                 .collect();
         }
-        let known = keys.get(&self.key(fruit)).copied();
+        let known = keys.get(&self.key(result)).copied();
         if known.is_none() {
-            keys.insert(self.key(fruit), fruit.node);
+            keys.insert(self.key(result), result.node);
         }
         self.crowded.insert(record, keys);
         known
@@ -327,15 +327,15 @@ impl Graph {
     /// What is equal for two results of which one is thrown away: instant and
     /// length, with strict results instant and digests. Those of other caches
     /// throw nothing away.
-    fn key(&self, fruit: &Fruit) -> Key {
-        let (seconds, nanoseconds) = fruit.time.instant();
-        let node = self.blobs.node(fruit.node);
+    fn key(&self, result: &CacheResult) -> Key {
+        let (seconds, nanoseconds) = result.time.instant();
+        let node = self.blobs.node(result.node);
         let chain = if self.policy.strict_results {
             node.path
         } else {
             node.length
         };
-        (fruit.rank, seconds, nanoseconds, chain)
+        (result.rank, seconds, nanoseconds, chain)
     }
 
     fn path(&self, node: u32) -> u32 {

@@ -1,8 +1,8 @@
 //! Layer chains as a tree: each chain is its top node, and chains with a common
 //! beginning share it (BuildKit spec, section 9, H10 and H14).
 
-use super::index_vec::{Dense, NONE, Pairs, number, place};
-use super::interner::{Text, Texts};
+use super::index_vec::{IndexVec, NONE, Pairs, number, place};
+use super::interner::{Interner, Text};
 use crate::buildkit::documents::descriptor::{self, Descriptor};
 use crate::oci;
 use crate::prelude::*;
@@ -49,7 +49,7 @@ impl Default for Node {
 pub(crate) struct Blobs {
     blobs: Vec<Blob>,
     /// The first descriptor of each digest.
-    firsts: Dense<Option<u32>>,
+    firsts: IndexVec<Option<u32>>,
     /// The other ones of digests that have several.
     others: BTreeMap<(Text, Text, i64, Text), u32>,
     nodes: Vec<Node>,
@@ -62,7 +62,7 @@ pub(crate) struct Blobs {
 
 impl Blobs {
     /// The number of a descriptor.
-    pub fn describe(&mut self, texts: &mut Texts, given: &Descriptor) -> u32 {
+    pub fn describe(&mut self, texts: &mut Interner, given: &Descriptor) -> u32 {
         let tail = descriptor::tail(given);
         let media = self.media(texts, &given.media_type);
         let digest = texts.intern(&given.digest);
@@ -70,7 +70,7 @@ impl Blobs {
     }
 
     /// The number of a descriptor that has nothing but annotations.
-    pub fn describe_plain(&mut self, texts: &mut Texts, given: &oci::Descriptor) -> u32 {
+    pub fn describe_plain(&mut self, texts: &mut Interner, given: &oci::Descriptor) -> u32 {
         let tail = descriptor::plain_tail(&given.annotations);
         let media = self.media(texts, &given.media_type);
         let digest = texts.intern(&given.digest);
@@ -79,7 +79,7 @@ impl Blobs {
     }
 
     /// Neighbours mostly have the same media type.
-    fn media(&self, texts: &mut Texts, media: &str) -> Text {
+    fn media(&self, texts: &mut Interner, media: &str) -> Text {
         let last = self.blobs.last().copied().unwrap_or_default();
         if texts.get(last.media) == media {
             last.media
@@ -94,7 +94,7 @@ impl Blobs {
     /// the tails have the same number.
     pub fn add(
         &mut self,
-        texts: &mut Texts,
+        texts: &mut Interner,
         digest: Text,
         media: Text,
         size: i64,
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn common_beginnings_are_shared() {
-        let mut texts = Texts::new();
+        let mut texts = Interner::new();
         let mut blobs = Blobs::default();
         let mut blob = |digest: &str, size| {
             let given = Descriptor {

@@ -6,8 +6,8 @@
 
 use super::add::Key;
 use super::blobs::Blobs;
-use super::index_vec::{Dense, NONE, number, place};
-use super::interner::{Text, Texts};
+use super::index_vec::{IndexVec, NONE, number, place};
+use super::interner::{Interner, Text};
 use crate::buildkit::{Caps, Policy};
 use crate::error::Error;
 use crate::go_json::Timestamp;
@@ -15,7 +15,7 @@ use crate::prelude::*;
 
 /// A result of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fruit {
+pub(crate) struct CacheResult {
     pub time: Timestamp,
     /// Top of the layer chain; `NONE` for a chain without layers.
     pub node: u32,
@@ -40,7 +40,7 @@ pub(crate) struct Entry {
     pub arity: u32,
     /// In the order in which they were given.
     pub links: Vec<Link>,
-    pub results: Vec<Fruit>,
+    pub results: Vec<CacheResult>,
     /// The record this one was merged into, or itself.
     pub alias: u32,
     /// Greater than the level of every source (guarded merging only). It is never
@@ -67,7 +67,7 @@ const NOTES: usize = 1_000;
 /// Records, links and results of one session.
 #[derive(Clone, Debug)]
 pub(crate) struct Graph {
-    pub texts: Texts,
+    pub texts: Interner,
     pub blobs: Blobs,
     pub policy: Policy,
     /// Merging leaves duplicates behind, as upstream does.
@@ -77,7 +77,7 @@ pub(crate) struct Graph {
     entries: Vec<Entry>,
     roots: BTreeMap<Text, u32>,
     /// The digests that records have or had.
-    digests: Dense<bool>,
+    digests: IndexVec<bool>,
     /// Source, input, selector, digest of the record, record.
     index: BTreeSet<[u32; 5]>,
     /// The keys of the results of records that have many.
@@ -90,7 +90,7 @@ impl Graph {
     /// No records.
     pub fn new(caps: Caps, policy: Policy, compatible: bool) -> Self {
         Self {
-            texts: Texts::new(),
+            texts: Interner::new(),
             blobs: Blobs::default(),
             policy,
             compatible,
@@ -98,7 +98,7 @@ impl Graph {
             notes: Vec::new(),
             entries: Vec::new(),
             roots: BTreeMap::new(),
-            digests: Dense::default(),
+            digests: IndexVec::default(),
             index: BTreeSet::new(),
             crowded: BTreeMap::new(),
             steps: 0,
@@ -155,7 +155,7 @@ impl Graph {
     }
 
     /// Makes a record without links.
-    pub fn make(&mut self, digest: Text, arity: u32, results: &[Fruit]) -> u32 {
+    pub fn make(&mut self, digest: Text, arity: u32, results: &[CacheResult]) -> u32 {
         let record = number(self.entries.len());
         self.entries.push(Entry {
             digest,

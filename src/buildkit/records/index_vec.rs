@@ -18,9 +18,9 @@ pub(crate) const fn place(number: u32) -> usize {
 
 /// One fact for each number. A number that was never given out has the default.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Dense<T>(Vec<T>);
+pub(crate) struct IndexVec<T>(Vec<T>);
 
-impl<T: Copy + Default> Dense<T> {
+impl<T: Copy + Default> IndexVec<T> {
     /// `value` for the numbers below `length`.
     pub fn filled(length: usize, value: T) -> Self {
         Self(vec![value; length])
@@ -59,7 +59,7 @@ impl<T: Copy + Default> Dense<T> {
     }
 }
 
-impl<T> From<Vec<T>> for Dense<T> {
+impl<T> From<Vec<T>> for IndexVec<T> {
     fn from(facts: Vec<T>) -> Self {
         Self(facts)
     }
@@ -69,7 +69,7 @@ impl<T> From<Vec<T>> for Dense<T> {
 /// only, which is found without a search.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pairs<T> {
-    first: Dense<Option<(T, u32)>>,
+    first: IndexVec<Option<(T, u32)>>,
     others: BTreeMap<(u32, T), u32>,
 }
 

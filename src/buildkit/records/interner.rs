@@ -1,10 +1,10 @@
-//! Texts by number: each distinct digest, selector and media type is kept once,
-//! so that everything else compares integers. Texts that nobody compares by number
+//! Interner by number: each distinct digest, selector and media type is kept once,
+//! so that everything else compares integers. Interner that nobody compares by number
 //! only have their place here.
 
 use alloc::sync::Arc;
 
-use super::index_vec::{Dense, number, place};
+use super::index_vec::{IndexVec, number, place};
 use crate::prelude::*;
 
 /// Number of a text.
@@ -15,7 +15,7 @@ pub(crate) const EMPTY: Text = 0;
 
 /// Distinct texts, numbered in the order in which they were seen.
 #[derive(Clone, Debug)]
-pub(crate) struct Texts {
+pub(crate) struct Interner {
     /// The first 16 bytes decide most comparisons without following the pointer:
     /// of a `sha256:` digest they hold 36 random bits. Padding with zeros keeps
     /// the order of the texts, and the whole text breaks ties.
@@ -23,7 +23,7 @@ pub(crate) struct Texts {
     all: Vec<Arc<str>>,
 }
 
-impl Texts {
+impl Interner {
     /// Only the empty text.
     pub fn new() -> Self {
         let mut texts = Self {
@@ -77,8 +77,8 @@ impl Texts {
     }
 
     /// For each text that was interned its place in the order of bytes.
-    pub fn ranks(&self) -> Dense<u32> {
-        let mut ranks = Dense::filled(self.all.len(), 0);
+    pub fn ranks(&self) -> IndexVec<u32> {
+        let mut ranks = IndexVec::filled(self.all.len(), 0);
         for (rank, text) in self.index.values().enumerate() {
             ranks.set(*text, number(rank));
         }
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn equal_texts_share_a_number_and_ranks_follow_bytes() {
-        let mut texts = Texts::new();
+        let mut texts = Interner::new();
         let words = [
             "sha256:0000000000000b",
             "b",

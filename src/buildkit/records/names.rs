@@ -2,7 +2,7 @@
 //! section 4).
 
 use super::graph::Graph;
-use super::index_vec::{Dense, place};
+use super::index_vec::{IndexVec, place};
 use super::interner::Text;
 use super::web::Web;
 use super::xxh64::xxh64;
@@ -60,7 +60,7 @@ impl Names {
         names
     }
 
-    fn hash(&self, graph: &Graph, web: &Web, ranks: &Dense<u32>, record: u32) -> u64 {
+    fn hash(&self, graph: &Graph, web: &Web, ranks: &IndexVec<u32>, record: u32) -> u64 {
         let mut bytes = graph.texts.get(web.digest.at(record)).as_bytes().to_vec();
         bytes.push(0);
         // Every input has a link, so the groups are the inputs.

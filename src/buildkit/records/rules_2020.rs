@@ -3,9 +3,9 @@
 
 use super::add::RANDOM;
 use super::blobs::Blobs;
-use super::graph::{Fruit, Link};
-use super::index_vec::{Dense, NONE, number, place};
-use super::interner::{Text, Texts};
+use super::graph::{CacheResult, Link};
+use super::index_vec::{IndexVec, NONE, number, place};
+use super::interner::{Interner, Text};
 use super::web::Web;
 use crate::buildkit::Caps;
 use crate::buildkit::reason::{Reason, invalid};
@@ -15,8 +15,8 @@ use crate::prelude::*;
 
 /// Records of one session.
 #[derive(Clone, Debug)]
-pub(crate) struct Seed {
-    pub texts: Texts,
+pub(crate) struct Rules2020 {
+    pub texts: Interner,
     pub blobs: Blobs,
     caps: Caps,
     items: Vec<Item>,
@@ -32,23 +32,21 @@ struct Item {
     arity: u32,
     links: Vec<Link>,
     known: BTreeSet<Link>,
-    result: Option<Fruit>,
+    result: Option<CacheResult>,
 }
 
 /// What is left after checking and merging.
 #[derive(Clone, Debug)]
 pub(crate) struct Normal {
     pub web: Web,
-    pub picks: Vec<Option<Fruit>>,
-    /// Which records an export keeps; they are numbered as in the session.
-    pub kept: Vec<u32>,
+    pub picks: Vec<Option<CacheResult>>,
 }
 
-impl Seed {
+impl Rules2020 {
     /// No records.
     pub fn new(caps: Caps) -> Self {
         Self {
-            texts: Texts::new(),
+            texts: Interner::new(),
             blobs: Blobs::default(),
             caps,
             items: Vec::new(),
@@ -82,13 +80,13 @@ impl Seed {
     ///
     /// # Errors
     /// `limit-exceeded`.
-    pub fn result(&mut self, record: u32, fruit: Fruit) -> Result<(), Error> {
+    pub fn result(&mut self, record: u32, result: CacheResult) -> Result<(), Error> {
         let layers = self.blobs.nodes() as u64;
         self.caps.check("layers", layers, "result", "layers")?;
         if let Some(item) = self.items.get_mut(place(record))
             && !item.random
         {
-            item.result = Some(fruit);
+            item.result = Some(result);
         }
         Ok(())
     }
@@ -148,7 +146,7 @@ impl Seed {
         }
         let mut merger = Merger {
             web: &web,
-            became: Dense::filled(self.items.len(), NONE),
+            became: IndexVec::filled(self.items.len(), NONE),
             keys: vec![String::new(); self.items.len()],
             roots: BTreeMap::new(),
             index: BTreeSet::new(),
@@ -162,7 +160,7 @@ impl Seed {
     }
 
     /// Which records are exported: those without an input that lost all links.
-    fn valid(&self) -> Dense<bool> {
+    fn valid(&self) -> IndexVec<bool> {
         let mut counts: BTreeMap<(u32, u32), u32> = BTreeMap::new();
         let mut children = vec![Vec::new(); self.items.len()];
         for (record, item) in self.items.iter().enumerate() {
@@ -173,11 +171,11 @@ impl Seed {
                 }
             }
         }
-        let mut filled = Dense::filled(self.items.len(), 0_u32);
+        let mut filled = IndexVec::filled(self.items.len(), 0_u32);
         for (record, _) in counts.keys() {
             filled.set(*record, filled.at(*record) + 1);
         }
-        let mut valid = Dense::filled(self.items.len(), true);
+        let mut valid = IndexVec::filled(self.items.len(), true);
         let mut open = Vec::new();
         for (record, item) in self.items.iter().enumerate() {
             let record = number(record);
@@ -227,13 +225,12 @@ impl Seed {
         for record in &merger.kept {
             let result = self.item(*record).and_then(|item| item.result);
             if let Some(pick) = picks.get_mut(place(*record)) {
-                *pick = result.filter(|fruit| fruit.node != NONE);
+                *pick = result.filter(|result| result.node != NONE);
             }
         }
         Normal {
             web: kept_web,
             picks,
-            kept: merger.kept,
         }
     }
 }
@@ -252,7 +249,7 @@ pub(crate) fn looping(digest: &str) -> Error {
 struct Merger<'a> {
     web: &'a Web,
     /// The record each visited one became.
-    became: Dense<u32>,
+    became: IndexVec<u32>,
     /// The temporary keys of kept records that have inputs.
     keys: Vec<String>,
     roots: BTreeMap<Text, u32>,

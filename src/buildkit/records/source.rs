@@ -1,6 +1,6 @@
 //! Where the bytes of a layer are, as one text.
 
-use super::interner::{EMPTY, Text, Texts};
+use super::interner::{EMPTY, Interner, Text};
 use crate::host::Source;
 use crate::prelude::*;
 
@@ -35,7 +35,7 @@ pub(crate) fn name(source: &Source) -> &str {
 
 /// The name under which a source is asked what it has. A file has no name, and
 /// what has no source is not asked.
-pub(crate) fn asked(texts: &Texts, source: Text) -> Option<&str> {
+pub(crate) fn asked(texts: &Interner, source: Text) -> Option<&str> {
     if source == EMPTY {
         return None;
     }

@@ -5,18 +5,18 @@
 use sha2::{Digest as _, Sha256};
 
 use super::graph::{Graph, Link};
-use super::index_vec::{Dense, NONE, number, place};
-use super::interner::{Text, Texts};
+use super::index_vec::{IndexVec, NONE, number, place};
+use super::interner::{Interner, Text};
 use crate::prelude::*;
 
 /// The records of an export, by the numbers they have in their session.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Web {
-    pub digest: Dense<Text>,
-    pub arity: Dense<u32>,
+    pub digest: IndexVec<Text>,
+    pub arity: IndexVec<u32>,
     /// Where the links of each record begin, and after the last one where they
     /// end.
-    first: Dense<u32>,
+    first: IndexVec<u32>,
     links: Vec<Link>,
     /// Where the walk starts.
     pub starts: Vec<u32>,
@@ -65,7 +65,7 @@ impl Web {
 
     /// Puts links, and starting points if their order is free, in order. A tie of
     /// what is cheap to compare is broken by what is above, and at last by age.
-    pub fn arrange(&mut self, texts: &Texts, ranks: &Dense<u32>, starts: bool) {
+    pub fn arrange(&mut self, texts: &Interner, ranks: &IndexVec<u32>, starts: bool) {
         let mut ties = self.sort_links(ranks, |_| ());
         if starts {
             let digest = &self.digest;
@@ -90,7 +90,7 @@ impl Web {
     }
 
     /// Sorts each record's links; true when the digests did not decide.
-    fn sort_links<K: Ord>(&mut self, ranks: &Dense<u32>, more: impl Fn(u32) -> K) -> bool {
+    fn sort_links<K: Ord>(&mut self, ranks: &IndexVec<u32>, more: impl Fn(u32) -> K) -> bool {
         let mut ties = false;
         let mut rest = self.links.as_mut_slice();
         let key = |link: &Link| {
@@ -114,7 +114,7 @@ impl Web {
     }
 
     /// A hash of each record and everything above it.
-    pub fn hashes(&self, texts: &Texts, ranks: &Dense<u32>) -> Vec<[u8; 32]> {
+    pub fn hashes(&self, texts: &Interner, ranks: &IndexVec<u32>) -> Vec<[u8; 32]> {
         let mut hashes = vec![[0; 32]; self.len()];
         for record in self.sources_first() {
             let mut links: Vec<_> = self
@@ -153,7 +153,7 @@ impl Web {
     pub fn walk(&self, starts: &[u32]) -> (Vec<u32>, BTreeSet<(u32, Link)>) {
         const OPEN: u8 = 1;
         const DONE: u8 = 2;
-        let mut state = Dense::filled(self.len(), 0_u8);
+        let mut state = IndexVec::filled(self.len(), 0_u8);
         let mut order = Vec::new();
         let mut loops = BTreeSet::new();
         let mut stack: Vec<(u32, usize)> = Vec::new();
@@ -214,8 +214,8 @@ impl From<&Graph> for Web {
 }
 
 /// Which records can be reached from a root along the links that sources know.
-fn hanging(graph: &Graph) -> Dense<bool> {
-    let mut reached = Dense::filled(graph.len(), false);
+fn hanging(graph: &Graph) -> IndexVec<bool> {
+    let mut reached = IndexVec::filled(graph.len(), false);
     let mut open: Vec<u32> = graph
         .live()
         .filter(|record| graph.entry(*record).arity == 0)

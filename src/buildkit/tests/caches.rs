@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::host::FailureCode;
-use crate::semantics::Semantics;
 
 const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -172,16 +171,20 @@ fn links_that_old_importers_lose_are_counted() {
     ));
     for (version, said) in [(None, false), (Some("0.33"), false), (Some("0.32"), true)] {
         let semantics = Semantics::compatible(version);
-        let cache = open(&memory, &memory, "cache", &manifest, &semantics, &[]).unwrap();
+        let cache = open(&memory, "cache", &manifest, &semantics, &[]).unwrap();
         assert_eq!(
-            codes(&cache.findings).contains(&"links-lost"),
+            codes(&cache.describe().findings).contains(&"links-lost"),
             said,
             "{version:?}"
         );
-        assert_eq!(cache.links().unwrap().len(), 3, "no reading loses them");
+        assert_eq!(
+            cache.contents().unwrap().links.len(),
+            3,
+            "no reading loses them"
+        );
     }
     let other = Semantics::compatible(Some("0.31"));
-    let error = open(&memory, &memory, "cache", &manifest, &other, &[]).unwrap_err();
+    let error = open(&memory, "cache", &manifest, &other, &[]).unwrap_err();
     assert!(
         error.to_string().contains("0.33, 0.32 and 0.8-dev"),
         "{error}"
@@ -299,10 +302,10 @@ fn bytes_of_layers_are_compared_when_they_are_read() {
             memory.failing.borrow_mut().insert(digest("x"), code);
         }
         memory.plain.borrow_mut().insert(digest("x"), said.clone());
-        let asked = inspect(&memory, &memory, "cache", &manifest, false, &[]).unwrap();
+        let asked = inspect(manifest_of(&memory, "cache", &manifest), false, &[]).unwrap();
         assert_eq!(asked.layers, Evidence::Presence);
         assert_eq!(asked.verdicts[0].standing, Standing::Hit);
-        let read = inspect(&memory, &memory, "cache", &manifest, true, &[]).unwrap();
+        let read = inspect(manifest_of(&memory, "cache", &manifest), true, &[]).unwrap();
         assert_eq!(read.layers, Evidence::Bytes);
         let errors: Vec<&str> = codes(&read.findings)
             .into_iter()
@@ -326,7 +329,7 @@ fn a_document_that_is_no_text_is_not_called_damaged() {
     let mut failing = memory.failing.borrow_mut();
     failing.insert(put.digest, FailureCode::Unsupported);
     drop(failing);
-    let report = inspect(&memory, &memory, "cache", &manifest, false, &[]).unwrap();
+    let report = inspect(manifest_of(&memory, "cache", &manifest), false, &[]).unwrap();
     let found = codes(&report.findings);
     assert!(found.contains(&"not-utf-8"), "{found:?}");
     assert!(!found.contains(&"digest-mismatch"), "{found:?}");
@@ -350,7 +353,7 @@ fn layers_of_an_image_without_results_are_told() {
             image.size,
             listed(&names)
         ));
-        inspect(&memory, &memory, "image", &manifest, false, &[]).unwrap()
+        inspect(manifest_of(&memory, "image", &manifest), false, &[]).unwrap()
     };
     let whole = report(1);
     assert!(whole.inline);
@@ -380,20 +383,24 @@ fn a_cache_that_is_too_large_is_shown_in_full() {
         r#"{{"mediaType":"{MANIFEST}","config":{{"mediaType":"{}","digest":"{}","size":{}}},"layers":{}}}"#,
         media::CONFIG, put.digest, put.size, listed(&["x"])
     ));
-    let report = inspect(&memory, &memory, "cache", &manifest, false, &[]).unwrap();
+    let report = inspect(manifest_of(&memory, "cache", &manifest), false, &[]).unwrap();
     assert!(codes(&report.findings).contains(&"too-large-to-import"));
     assert_eq!(
         (report.verdicts.len(), report.statistics.records),
         (9_000, 9_000)
     );
     let guarded = Semantics::guarded();
-    assert!(open(&memory, &memory, "cache", &manifest, &guarded, &[]).is_err());
-    let cache = open_any_size(&memory, &memory, "cache", &manifest, &[]).unwrap();
-    assert_eq!(cache.records(), Ok(9_000));
-    assert_eq!(codes(&cache.findings), ["too-large-to-import"]);
+    assert!(open(&memory, "cache", &manifest, &guarded, &[]).is_err());
+    let any_size = ReadOptions {
+        any_size: true,
+        ..ReadOptions::default()
+    };
+    let cache = read(manifest_of(&memory, "cache", &manifest), &any_size).unwrap();
+    assert_eq!(cache.contents().unwrap().records, 9_000);
+    assert_eq!(codes(&cache.describe().findings), ["too-large-to-import"]);
     // Beyond what the session reads at all it is said and not read.
     let limits = [("document-bytes".to_owned(), 1_000_000)];
-    let report = inspect(&memory, &memory, "cache", &manifest, false, &limits).unwrap();
+    let report = inspect(manifest_of(&memory, "cache", &manifest), false, &limits).unwrap();
     assert!(codes(&report.findings).contains(&"too-large-to-import"));
     assert_eq!(report.verdicts, []);
 }
@@ -411,7 +418,7 @@ fn layers_that_describe_themselves_need_no_manifest() {
         r#"{{"mediaType":"{GZIP}","diffID":"sha256:d","size":7,"createdAt":"2026-01-01T00:00:00Z"}}"#
     ));
     let cache = parse(&text, "", &Semantics::guarded(), &[]).unwrap();
-    assert_eq!(cache.offers().unwrap().len(), 1);
+    assert_eq!(cache.contents().unwrap().offers.len(), 1);
     let report = verify(&text, "", &[]).unwrap();
     assert_eq!(report.verdicts[0].standing, Standing::Hit);
     assert_eq!(codes(&report.findings), [""; 0]);

@@ -2,7 +2,6 @@
 //! behind a verdict.
 
 use super::*;
-use crate::semantics::Semantics;
 
 /// A record: its name, what it stands on with which selector, its layers.
 type Row<'a> = (&'a str, &'a [(u32, &'a str)], &'a [&'a str]);
@@ -173,9 +172,9 @@ fn sizes_are_compared_exactly() {
         (IMPORT_LIMIT, Some("near-import-limit")),
         (IMPORT_LIMIT + 1, Some("too-large-to-import")),
     ] {
-        let mut sheet = reason::Sheet::new();
-        plan::size("config", length as usize, &mut sheet);
-        let findings = sheet.finish();
+        let mut findings = reason::Findings::new();
+        plan::size("config", length as usize, &mut findings);
+        let findings = findings.finish();
         assert_eq!(codes(&findings).first().copied(), want, "{length}");
     }
 }

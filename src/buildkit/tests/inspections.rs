@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::host::FailureCode;
-use crate::semantics::Semantics;
 
 const DOCKER: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -22,7 +21,7 @@ fn manifest(media: &str, list: &[String]) -> String {
 }
 
 fn inspected(memory: &Memory, descriptor: &oci::Descriptor) -> Report {
-    inspect(memory, memory, "cache", descriptor, false, &[]).unwrap()
+    inspect(manifest_of(memory, "cache", descriptor), false, &[]).unwrap()
 }
 
 /// The codes of the report that are among `asked`.

@@ -2,8 +2,6 @@
 //! as work.
 
 use super::*;
-use crate::error::Error;
-use crate::semantics::Semantics;
 
 /// Two records of one digest on different roots, and one on both of them; `turn`
 /// says which comes first in the list of the last one.
@@ -158,5 +156,5 @@ fn a_loop_of_the_compatible_reading_is_not_written() {
     let plan = exporter.plan().unwrap();
     assert!(codes(&plan.findings).contains(&"merge-loop"));
     let read = parse(&plan.config, "[]", &Semantics::guarded(), &[]).unwrap();
-    assert_eq!(read.records(), Ok(3), "{}", plan.config);
+    assert_eq!(read.contents().unwrap().records, 3, "{}", plan.config);
 }

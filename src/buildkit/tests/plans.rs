@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::host::FailureCode;
-use crate::semantics::Semantics;
 
 const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";

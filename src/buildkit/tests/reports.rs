@@ -1,9 +1,7 @@
 //! What plans, reports, explanations and comparisons say.
 
 use super::*;
-use crate::error::Error;
 use crate::host::Source;
-use crate::semantics::Semantics;
 
 fn two_results(policy: Policy) -> Exporter<Memory, Memory> {
     let mut exporter = exporter(Options { policy, ..newest() });
@@ -272,7 +270,7 @@ fn a_repository_is_inspected_without_stopping() {
     );
     let descriptor = memory.put(&manifest);
     memory.missing.borrow_mut().insert(digest("x"));
-    let inspected = inspect(&memory, &memory, "cache", &descriptor, false, &[]).unwrap();
+    let inspected = inspect(manifest_of(&memory, "cache", &descriptor), false, &[]).unwrap();
     assert_eq!(inspected.config, put.digest);
     let found = codes(&inspected.findings);
     for code in [
@@ -292,28 +290,21 @@ fn a_repository_is_inspected_without_stopping() {
     };
     assert_eq!((count(Standing::Broken), count(Standing::Key)), (1, 2));
 
-    let error = open(
-        &memory,
-        &memory,
-        "cache",
-        &descriptor,
-        &Semantics::guarded(),
-        &[],
-    );
+    let error = open(&memory, "cache", &descriptor, &Semantics::guarded(), &[]);
     let error = error.unwrap_err();
     assert_eq!(error.problem().unwrap().code, "buildkit/size-mismatch");
     let semantics = Semantics::compatible(None);
-    let opened = open(&memory, &memory, "cache", &descriptor, &semantics, &[]).unwrap();
-    assert_eq!(opened.records(), Ok(3));
+    let opened = open(&memory, "cache", &descriptor, &semantics, &[]).unwrap();
+    assert_eq!(opened.contents().unwrap().records, 3);
     assert_eq!(
-        codes(&opened.findings),
+        codes(&opened.describe().findings),
         ["manifest-mediatype-missing", "size-mismatch"]
     );
 
     // One byte of the config is another one.
     let broken = config.replacen("2023", "2033", 1);
     memory.documents.borrow_mut().insert(put.digest, broken);
-    let inspected = inspect(&memory, &memory, "cache", &descriptor, false, &[]).unwrap();
+    let inspected = inspect(manifest_of(&memory, "cache", &descriptor), false, &[]).unwrap();
     assert!(codes(&inspected.findings).contains(&"digest-mismatch"));
 }
 
@@ -346,9 +337,13 @@ fn inline_caches_of_an_index_are_read() {
         entries.join(",")
     ));
     let guarded = Semantics::guarded();
-    let cache = open(&memory, &memory, "image", &index, &guarded, &[]).unwrap();
-    assert_eq!(cache.records(), Ok(1));
-    assert_eq!(cache.offers().unwrap().len(), 2, "images are kept apart");
+    let cache = open(&memory, "image", &index, &guarded, &[]).unwrap();
+    assert_eq!(cache.contents().unwrap().records, 1);
+    assert_eq!(
+        cache.contents().unwrap().offers.len(),
+        2,
+        "images are kept apart"
+    );
 }
 
 #[test]
@@ -450,21 +445,21 @@ fn an_index_is_read_once_however_often_it_names_itself() {
         inner = memory.put(&format!(r#"{{"manifests":[{list}]}}"#));
     }
     let guarded = Semantics::guarded();
-    let cache = open(&memory, &memory, "image", &inner, &guarded, &[]).unwrap();
-    assert_eq!(cache.records(), Ok(0));
+    let cache = open(&memory, "image", &inner, &guarded, &[]).unwrap();
+    assert_eq!(cache.contents().unwrap().records, 0);
 
     let many: Vec<_> = (0..1_001)
         .map(|at| memory.put(&format!(r#"{{"manifests":[],"x":{at}}}"#)))
         .map(|put| entry(&put.digest, put.size as usize))
         .collect();
     let many = memory.put(&format!(r#"{{"manifests":[{}]}}"#, many.join(",")));
-    let error = open(&memory, &memory, "image", &many, &guarded, &[]).unwrap_err();
+    let error = open(&memory, "image", &many, &guarded, &[]).unwrap_err();
     assert_eq!(
         error.problem().unwrap().code,
         "buildkit/too-large-to-import"
     );
     let limits = [("document-bytes".to_owned(), 100)];
-    let error = open(&memory, &memory, "image", &inner, &guarded, &limits).unwrap_err();
+    let error = open(&memory, "image", &inner, &guarded, &limits).unwrap_err();
     assert!(matches!(error, Error::LimitExceeded(_)));
 }
 
@@ -558,7 +553,7 @@ fn a_record_that_merges_with_its_descendant_closes_no_loop() {
         2
     );
     let cache = parse(&plan.config, "[]", &Semantics::guarded(), &[]).unwrap();
-    assert_eq!(cache.records(), Ok(5));
+    assert_eq!(cache.contents().unwrap().records, 5);
     assert_eq!(cache.encode().as_ref(), Ok(&plan.config));
     let sound = verify(&plan.config, "[]", &[]).unwrap();
     assert!(!codes(&sound.findings).contains(&"record-cycle"));

@@ -307,7 +307,7 @@ impl<'a> Scan<'a> {
         Ok(text)
     }
 
-    /// A string in double quotes; answers its text where it is one line.
+    /// A string in double quotes; returns its text where it is one line.
     fn basic(&mut self, multi: bool) -> Check<String> {
         let quote = if multi { "\"\"\"" } else { "\"" };
         self.take(quote);

@@ -11,9 +11,7 @@ mod read;
 
 use std::sync::Arc;
 
-use layerwise::buildkit::{
-    Added, Alternative, Connection, Offer, Options, Outcome, Plan, Pushed, Query,
-};
+use layerwise::buildkit::{Added, Alternative, Contents, Options, Outcome, Plan, Pushed, Query};
 use layerwise::error::Error;
 use layerwise::oci::Descriptor;
 use layerwise::semantics::{Reading, Semantics};
@@ -94,17 +92,8 @@ pub trait Exporter {
 /// Every method answers the errors of the interface.
 #[expect(clippy::missing_errors_doc, reason = "said above")]
 pub trait Cache {
-    /// Number of records.
-    fn records(&mut self) -> Result<u32, Error>;
-
-    /// Digests of the records without inputs.
-    fn roots(&mut self) -> Result<Vec<String>, Error>;
-
-    /// Every link.
-    fn links(&mut self) -> Result<Vec<Connection>, Error>;
-
-    /// Every result.
-    fn offers(&mut self) -> Result<Vec<Offer>, Error>;
+    /// Everything that it holds.
+    fn contents(&mut self) -> Result<Contents, Error>;
 
     /// The names of the records a lookup finds.
     fn lookup(&mut self, query: &Query) -> Result<Vec<String>, Error>;

@@ -1,7 +1,7 @@
 //! Runs golden vectors from real upstream runs against any implementation of
 //! the decisions: the native library, or the component in a host.
 //!
-//! One module a system. Each defines the trait an implementation gives
+//! One module per system. Each defines the trait an implementation gives
 //! (`Subject`), the format of its vector files as types that refuse unknown
 //! members, and the comparison.
 

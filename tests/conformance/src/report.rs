@@ -69,7 +69,7 @@ pub struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// Compares one thing; answers whether it is as expected.
+    /// Compares one thing; returns whether it is as expected.
     pub fn equal<T: PartialEq + Debug + ?Sized>(
         &mut self,
         what: &str,

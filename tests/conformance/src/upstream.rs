@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 
 /// One of the programs, built.
@@ -35,8 +35,8 @@ impl Program {
         Ok(Self(program))
     }
 
-    /// Builds the program for a test; none where that cannot be done, which is
-    /// printed.
+    /// Builds the program for a test; `None` where that cannot be done, which
+    /// is printed.
     ///
     /// # Panics
     /// When it cannot be built and `LAYERWISE_REQUIRE_LIVE` is 1.
@@ -57,26 +57,53 @@ impl Program {
     /// # Errors
     /// That it cannot be run, or what it says when it fails.
     pub fn ask(&self, arguments: &[&str], input: &str) -> Result<String, String> {
+        self.start(arguments)?.end(input)
+    }
+
+    /// Starts it; it runs until it has all of its input.
+    ///
+    /// # Errors
+    /// That it cannot be run.
+    pub fn start(&self, arguments: &[&str]) -> Result<Running, String> {
         let Self(program) = self;
-        let mut child = Command::new(program)
+        let child = Command::new(program)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| error.to_string())?;
-        let pipe = child.stdin.take();
+            .spawn();
+        Ok(Running {
+            child: child.map_err(|error| error.to_string())?,
+            program: program.clone(),
+        })
+    }
+}
+
+/// One of the programs, running.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    program: PathBuf,
+}
+
+impl Running {
+    /// Ends its input after `input`, and returns what it printed.
+    ///
+    /// # Errors
+    /// What it says when it fails.
+    pub fn end(mut self, input: &str) -> Result<String, String> {
+        let pipe = self.child.stdin.take();
         let output = thread::scope(|scope| {
             // It may answer while it reads, and need not read to the end.
             scope.spawn(move || pipe.map(|mut pipe| pipe.write_all(input.as_bytes())));
-            child.wait_with_output()
+            self.child.wait_with_output()
         });
         let output = output.map_err(|error| error.to_string())?;
         if !output.status.success() {
             let errors = String::from_utf8_lossy(&output.stderr);
             return Err(format!(
                 "{}: {}: {errors}",
-                program.display(),
+                self.program.display(),
                 output.status
             ));
         }

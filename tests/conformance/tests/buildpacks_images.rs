@@ -88,7 +88,7 @@ impl Registry for Odd {
     }
 }
 
-/// An image with one layer, committed; answers its digest.
+/// An image with one layer, committed; returns its digest.
 fn build(registry: &Arc<Odd>, layer: &str, options: ImageOptions) -> String {
     let mut image = open(registry, options);
     image

@@ -109,8 +109,8 @@ fn a_dry_run_is_explained_as_a_run() {
     }
 }
 
-/// A source whose links lead back to it is no descendant of anything, which is said
-/// (hazard H4), and so is which sources kept a match from being used.
+/// A source whose links lead back to it is no descendant of anything, which is
+/// reported (hazard H4), and so is which sources kept a match from being used.
 #[test]
 fn a_cycle_of_links_is_noted() {
     let store = Memory::new(Order::Added);

@@ -128,8 +128,14 @@ fn a_remote_cache_with_other_bytes_is_not_read() {
         (registry, config, manifest)
     };
     let open = |registry: &MemoryRegistry, manifest: &Descriptor| {
-        buildkit::open(registry, &Silent, "r", manifest, &Semantics::default(), &[])
-            .and_then(|cache| cache.records())
+        let input = buildkit::Input::Manifest {
+            registry,
+            observer: &Silent,
+            repository: "r",
+            descriptor: manifest,
+        };
+        buildkit::read(input, &buildkit::ReadOptions::default())
+            .and_then(|cache| Ok(cache.contents()?.records))
     };
     let (honest, config, manifest) = registry();
     assert_eq!(open(&honest, &manifest).expect("a cache"), 1);

@@ -401,7 +401,7 @@ fn every_import_is_compared() {
 fn an_overlay_that_cannot_be_looked_at_is_not_a_missing_one() {
     let (fs, options) = files();
     put(&fs, &options, &["a"]);
-    // What a lookup answers when the n-th look at the disk fails.
+    // What a lookup returns when the n-th look at the disk fails.
     let answers = |code: FailureCode| -> Vec<String> {
         let nth = |n: u32| {
             let looked = Cell::new(0);

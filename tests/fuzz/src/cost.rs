@@ -1,5 +1,5 @@
 //! What things cost: twice the input takes at most 2.3 times the fuel. One file
-//! a system, with the shapes that a host or a document could have.
+//! per system, with the shapes that a host or a document could have.
 
 mod buildkit;
 mod buildpacks;
@@ -14,7 +14,7 @@ use crate::draw::Draw;
 /// how it grows.
 const ITEMS: usize = 400;
 
-/// The fuel that so many items take; none where the call was refused.
+/// The fuel that so many items take; `None` where the call was refused.
 type Shape = fn(&mut Draw, usize) -> Option<u64>;
 
 /// The first byte chooses the shape, the others what its items look like.
@@ -25,7 +25,7 @@ pub fn cost(bytes: &[u8]) {
     grows(what, shape, &draw, ITEMS);
 }
 
-/// Demands that twice the items take at most 2.3 times the fuel. Answers the fuel
+/// Demands that twice the items take at most 2.3 times the fuel. Returns the fuel
 /// of both.
 fn grows(what: &str, shape: Shape, draw: &Draw, items: usize) -> Option<(u64, u64)> {
     let once = shape(&mut draw.clone(), items)?;

@@ -118,7 +118,7 @@ impl Draw {
         }
     }
 
-    /// What a host answers: mostly the value, at times a failure of any kind.
+    /// What a host returns: mostly the value, at times a failure of any kind.
     pub fn answer<T>(&mut self, value: impl FnOnce(&mut Self) -> T) -> Result<T, Failure> {
         if self.rarely(24) {
             return Err(self.failure());

@@ -26,7 +26,7 @@ use layerwise_host::{Engine, EngineOptions, Interrupt};
 use play::{System, Through};
 
 pub use cost::cost;
-pub use hosts::{answers, archives, layouts};
+pub use hosts::{answers, archives, bolt, layouts};
 pub use model::model;
 pub use parsers::parsers;
 
@@ -34,7 +34,7 @@ pub use parsers::parsers;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("component", component),
     ("differential", differential),
     ("docker", docker),
@@ -47,6 +47,7 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("archives", archives),
     ("layouts", layouts),
     ("answers", answers),
+    ("bolt", bolt),
 ];
 
 /// Any calls of any system, with any answers of the imports, through the real

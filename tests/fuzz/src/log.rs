@@ -3,6 +3,7 @@
 
 use std::fmt::Debug;
 
+use layerwise::buildkit::Description;
 use layerwise::buildpacks::{RecordedSha, Retrieval, State};
 use layerwise::error::Error;
 use layerwise::explain::{Explanation, Finding};
@@ -98,6 +99,7 @@ macro_rules! told {
 told!(
     (),
     &[Finding],
+    Description,
     &str,
     Explanation,
     Option<&str>,

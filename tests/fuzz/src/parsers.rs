@@ -91,12 +91,18 @@ fn commands(text: &str, semantics: &Semantics) {
 
 fn cache(text: &str, semantics: &Semantics) {
     let (config, descriptors) = halves(text);
-    let _ = buildkit::verify(config, descriptors, &[]);
-    let Ok(cache) = buildkit::parse(config, descriptors, semantics, &[]) else {
+    let descriptors = Some(descriptors).filter(|text| !text.is_empty());
+    let input = |text| buildkit::Input::Config { text, descriptors };
+    let options = buildkit::ReadOptions {
+        semantics: semantics.clone(),
+        ..buildkit::ReadOptions::default()
+    };
+    let _ = buildkit::inspect(input(config), false, &[]);
+    let Ok(cache) = buildkit::read(input(config), &options) else {
         return;
     };
     let Ok(printed) = cache.encode() else { return };
-    if let Ok(again) = buildkit::parse(&printed, descriptors, semantics, &[]) {
+    if let Ok(again) = buildkit::read(input(&printed), &options) {
         assert_eq!(again.encode(), Ok(printed), "a cache, printed and read");
     }
 }

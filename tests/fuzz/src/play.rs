@@ -1,5 +1,5 @@
 //! Sessions that are drawn from bytes: a script of calls, and a host that makes
-//! its answers up. One file a system.
+//! its answers up. One file per system.
 
 mod buildkit;
 mod buildpacks;

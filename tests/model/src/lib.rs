@@ -1,5 +1,5 @@
 //! Models of the decisions: written from the specification alone, one function
-//! a rule, with no thought for speed.
+//! per rule, with no thought for speed.
 //!
 //! The tests ask a model and the library the same random questions. A model
 //! shares types with the library where both have to name the same thing

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use layerwise::buildkit::{
-    self as native, Added, Alternative, Connection, Offer, Options, Outcome, Plan, Policy, Pushed,
-    Query, Record,
+    self as native, Added, Alternative, Contents, Input, Options, Outcome, Plan, Policy, Pushed,
+    Query, ReadOptions, Record,
 };
 use layerwise::error::Error as Refusal;
 use layerwise::host::{Silent, Source};
@@ -166,20 +166,8 @@ impl Exporter for BothExporters {
 }
 
 impl Cache for BothCaches {
-    fn records(&mut self) -> Result<u32, Refusal> {
-        same(self.native.records(), self.component.records())
-    }
-
-    fn roots(&mut self) -> Result<Vec<String>, Refusal> {
-        same(self.native.roots(), self.component.roots())
-    }
-
-    fn links(&mut self) -> Result<Vec<Connection>, Refusal> {
-        same(self.native.links(), self.component.links())
-    }
-
-    fn offers(&mut self) -> Result<Vec<Offer>, Refusal> {
-        same(self.native.offers(), self.component.offers())
+    fn contents(&mut self) -> Result<Contents, Refusal> {
+        same(self.native.contents(), self.component.contents())
     }
 
     fn lookup(&mut self, query: &Query) -> Result<Vec<String>, Refusal> {
@@ -229,20 +217,17 @@ fn what_vectors_do_not_ask_is_the_same() {
     let mut compared = 0;
     for (config, descriptors) in configs() {
         let _ = same(
-            native::verify(&config, &descriptors, &[]),
+            native::inspect(input(&config, &descriptors), false, &[]),
             session.verify(&config, &descriptors, &[]),
         );
-        let own = native::parse(&config, &descriptors, &semantics, &[]);
+        let own = native::read(input(&config, &descriptors), &ReadOptions::default());
         let other = session.parse(&config, &descriptors, &semantics, &[]);
         let (Ok(own), Ok(other)) = (own, other) else {
             continue;
         };
-        assert_eq!(own.kind, other.kind().expect("kind"));
-        assert_eq!(own.config, other.config().expect("config"));
-        assert_eq!(own.findings, other.findings().expect("findings"));
-        let _ = same(own.statistics(), other.statistics());
-        let links = same(own.links(), other.links()).expect("links");
-        let near = links.first().map(|link| link.from.clone());
+        assert_eq!(own.describe(), other.describe().expect("a description"));
+        let contents = same(own.contents(), other.contents()).expect("contents");
+        let near = contents.links.first().map(|link| link.from.clone());
         for record in [None, near, Some("nobody".to_owned())] {
             let query = Query {
                 record,
@@ -384,8 +369,14 @@ fn functions_by_themselves_are_the_same() {
         size: 3,
         annotations: Vec::new(),
     };
+    let manifest = Input::Manifest {
+        registry: &host,
+        observer: &Silent,
+        repository: "repository",
+        descriptor: &absent,
+    };
     let _ = same(
-        native::inspect(&host, &Silent, "repository", &absent, true, &[]),
+        native::inspect(manifest, true, &[]),
         session.inspect("repository", &absent, true, &[]),
     );
     let caps = [("records".to_owned(), 1)];
@@ -395,11 +386,21 @@ fn functions_by_themselves_are_the_same() {
             reading,
             version: None,
         };
-        let own = native::parse(config, "[]", &semantics, &caps).map(|_| ());
+        let options = ReadOptions {
+            semantics: semantics.clone(),
+            any_size: false,
+            limits: caps.to_vec(),
+        };
+        let own = native::read(input(config, "[]"), &options).map(|_| ());
         let other = session.parse(config, "[]", &semantics, &caps).map(|_| ());
         assert!(own.is_err(), "above the cap");
         let _ = same(own, other);
     }
+}
+
+fn input<'a>(text: &'a str, descriptors: &'a str) -> Input<'a> {
+    let descriptors = Some(descriptors);
+    Input::Config { text, descriptors }
 }
 
 #[test]

@@ -101,7 +101,7 @@ func (i *Index) Positions(digest string) (positions []int) {
 	return positions
 }
 
-// Push adds an entry at the end and answers its position.
+// Push adds an entry at the end and returns its position.
 func (i *Index) Push(mediaType, digest string, size uint64) int {
 	number, _ := json.Marshal(size)
 	i.entries = append(i.entries, map[string]any{"mediaType": mediaType, "digest": digest, "size": json.Number(number)})

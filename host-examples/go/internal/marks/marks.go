@@ -105,7 +105,7 @@ func of(key []byte, image, parent string) string {
 	return prefix + hex.EncodeToString(hash.Sum(nil))
 }
 
-// keys are all keys; none when the file is missing.
+// keys are all keys; nil if the file is missing.
 func (m Marks) keys() ([][]byte, error) {
 	if m.KeyFile == "" {
 		return nil, nil

@@ -47,7 +47,7 @@ type Images struct {
 
 var _ layerwise.ImageStore = (*Images)(nil)
 
-// New makes a store with the samples in it, and answers the id of the base. The
+// New makes a store with the samples in it, and returns the id of the base. The
 // image "app:1" was built elsewhere on the same base.
 func New() (images *Images, baseID string) {
 	images = &Images{images: map[string]layerwise.Image{}, names: map[string]string{}}

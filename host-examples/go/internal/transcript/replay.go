@@ -18,7 +18,7 @@ type Difference struct {
 	What string
 }
 
-// Replay replays every instance and answers how many did the same, and which
+// Replay replays every instance and returns how many did the same, and which
 // did not.
 func Replay(ctx context.Context, engine *wasmtime.Engine, file *File) (passed int, failed []Difference) {
 	results := make([]error, len(file.Instances))

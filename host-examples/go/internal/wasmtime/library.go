@@ -20,7 +20,7 @@ import (
 	"unsafe"
 )
 
-// failure takes an error of the library and answers it as one of Go.
+// failure takes an error of the library and returns it as one of Go.
 func failure(err *C.wasmtime_error_t) error {
 	if err == nil {
 		return nil

@@ -176,7 +176,7 @@ export class Layout {
     }
   }
 
-  /** Stores a blob unless it is there with the right bytes; answers whether it was not. */
+  /** Stores a blob unless it is there with the right bytes; returns whether it was not. */
   store(digest: string, bytes: Buffer): boolean {
     this.create();
     this.check();

@@ -45,7 +45,7 @@ export class Marks {
     return mark(key, image, parent);
   }
 
-  /** All keys; none when the file is missing. */
+  /** All keys; `undefined` if the file is missing. */
   #keys(): Buffer[] {
     if (this.keyFile === undefined) return [];
     const text = this.#read(this.keyFile);

@@ -22,7 +22,7 @@ _CODES = "Exit codes: 0 done, 1 something differs, 2 usage, 3 error."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command and answers its exit code."""
+    """Runs a command and returns its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m layerwise",
         description="Decides what a container build may reuse, and says why.",

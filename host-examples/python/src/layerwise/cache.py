@@ -27,7 +27,7 @@ _LARGEST = 256 << 20
 
 
 def user_directory() -> Path | None:
-    """Where compiled code of this user is kept; none where that is not known."""
+    """Where compiled code of this user is kept; `None` where that is not known."""
     chosen = os.environ.get("LAYERWISE_CACHE_DIR")
     if chosen is not None:
         return Path(chosen) if chosen else None

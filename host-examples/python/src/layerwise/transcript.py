@@ -110,7 +110,7 @@ def read(path: Path) -> list[Recording]:
 
 
 def read_document(path: Path, schema: str) -> tuple[dict[str, Any], int]:
-    """Reads a JSON document, plain or gzipped, that says it is of a schema; answers how
+    """Reads a JSON document, plain or gzipped, that says it is of a schema; returns how
     many bytes it has, too.
     """
     with path.open("rb") as plain:

@@ -1,6 +1,7 @@
 //! `layerwise rule`: what a code means.
 
 use clap::Args;
+use layerwise::spec::{self, Citation, Page as Specification};
 use layerwise_host::Rule;
 use serde::Serialize;
 
@@ -11,8 +12,11 @@ use crate::page::Page;
 use crate::reply::{Exit, Reply, Style};
 
 /// What `--help` says about the JSON.
-pub const HELP: &str = r#"--json prints one document: {"schema": "layerwise/rules/1", "rules": [{"code", "section",
-"meaning", "example", "advice"}]}; `section` is that of the specification."#;
+pub const HELP: &str = r#"With CODE the section of the specification that the rule comes from is printed, too.
+
+--json prints one document: {"schema": "layerwise/rules/1", "rules": [{"code", "section", "meaning", "example",
+"advice", "sources": [{"title", "path", "url", "text"}]}]}; `section` has the numbers of sections of the specification,
+and `sources` what they say and where they can be read: `path` is that of a file in the repository."#;
 
 /// Which rule is shown.
 #[derive(Args)]
@@ -24,7 +28,24 @@ pub struct RuleArgs {
 #[derive(Serialize)]
 struct Document<'a> {
     schema: &'static str,
-    rules: Vec<&'a Rule>,
+    rules: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    #[serde(flatten)]
+    rule: &'a Rule,
+    sources: Vec<Source>,
+}
+
+/// What a rule comes from: a section of the specification, or a threat.
+#[derive(Serialize)]
+struct Source {
+    title: String,
+    path: String,
+    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'static str>,
 }
 
 /// One entry of the catalogue, or all.
@@ -35,9 +56,13 @@ pub fn run(global: &Global, args: &RuleArgs, style: Style) -> Result<Reply, Fail
         None => all.iter().collect(),
         Some(code) => find(all, code)?,
     };
+    let entry = |rule| Entry {
+        sources: sources(rule),
+        rule,
+    };
     let document = Document {
         schema: "layerwise/rules/1",
-        rules,
+        rules: rules.into_iter().map(entry).collect(),
     };
     let show = if args.code.is_some() { whole } else { list };
     Reply::of(style, Exit::Done, &document, show)
@@ -74,8 +99,43 @@ fn name(rule: &Rule) -> &str {
     name.unwrap_or(&rule.code)
 }
 
+/// What a rule comes from, in the order that it names them.
+fn sources(rule: &Rule) -> Vec<Source> {
+    let page = Specification::of(&rule.code);
+    let source = |citation| match citation {
+        Citation::Section(number, row) => section(page?, number, row),
+        Citation::Threat(name) => Some(Source {
+            title: format!("threat {name}"),
+            path: "tests/THREATS.md".to_owned(),
+            url: format!(
+                "{}/blob/main/tests/THREATS.md",
+                env!("CARGO_PKG_REPOSITORY")
+            ),
+            text: None,
+        }),
+    };
+    spec::citations(&rule.section).filter_map(source).collect()
+}
+
+/// A section, of which a rule may mean one row of a table.
+fn section(page: &'static Specification, number: &str, row: Option<&str>) -> Option<Source> {
+    let section = page.section(number)?;
+    let row = row.map(|row| format!(", {row}")).unwrap_or_default();
+    let anchor = section.anchor();
+    Some(Source {
+        title: format!("{}, section {number}{row}: {}", page.name, section.title),
+        path: format!("{}#{anchor}", page.path),
+        url: format!(
+            "https://docs.rs/layerwise/{}/layerwise/{}/spec/index.html#{anchor}",
+            env!("CARGO_PKG_VERSION"),
+            page.system
+        ),
+        text: Some(section.text),
+    })
+}
+
 fn whole(page: &mut Page, document: &Document<'_>) {
-    for rule in &document.rules {
+    for Entry { rule, sources } in &document.rules {
         page.line(&rule.code);
         page.rows(
             2,
@@ -83,16 +143,25 @@ fn whole(page: &mut Page, document: &Document<'_>) {
                 ["meaning", &rule.meaning],
                 ["example", &rule.example],
                 ["advice", &rule.advice],
-                ["section", &rule.section],
             ],
         );
+        for source in sources {
+            page.gap();
+            page.line(&source.title);
+            page.whole(&format!("  {}", source.path));
+            page.whole(&format!("  {}", source.url));
+            page.gap();
+            for line in source.text.unwrap_or_default().lines() {
+                let space = if line.is_empty() { "" } else { "  " };
+                page.whole(&format!("{space}{line}"));
+            }
+        }
     }
 }
 
 fn list(page: &mut Page, document: &Document<'_>) {
-    let rows: Vec<[&str; 2]> = document
-        .rules
-        .iter()
+    let rules = document.rules.iter().map(|entry| entry.rule);
+    let rows: Vec<[&str; 2]> = rules
         .map(|rule| [rule.code.as_str(), &rule.meaning])
         .collect();
     page.rows(0, &rows);

@@ -11,9 +11,9 @@ use rustix::io::Errno;
 use crate::cause::Cause;
 use crate::lock::Lock;
 use crate::place::{Place, identity, kind, open_dir, stat_at};
+use crate::reserved::{is_reserved, reserved};
 use crate::resolve::{Intent, Last};
 use crate::roots::Roots;
-use crate::write::{is_ours, reserved};
 
 /// Moves something to a name that is free; a link is moved itself.
 pub fn rename(roots: &Roots, old: &str, new: &str, wait: Duration) -> Result<(), Failure> {
@@ -22,7 +22,7 @@ pub fn rename(roots: &Roots, old: &str, new: &str, wait: Duration) -> Result<(),
     let (from, from_name) = named(roots, old).map_err(from_old)?;
     from.stat().map_err(from_old)?;
     let (to, to_name) = named(roots, new).map_err(to_new)?;
-    if is_ours(&to_name) {
+    if is_reserved(&to_name) {
         return Err(to_new(reserved()));
     }
     if from.root != to.root {

@@ -18,7 +18,7 @@ use crate::progress::Meter;
 /// What is known of a file from opening it.
 #[derive(Debug)]
 pub struct Inside {
-    /// How it was when it was opened; none when it could not be.
+    /// How it was when it was opened; `None` if it could not be.
     pub stat: Option<Stat>,
     attributes: Vec<Attribute>,
     content: Option<String>,
@@ -121,7 +121,7 @@ impl Inside {
     }
 }
 
-/// Extended attributes in the system's order; none when any cannot be read.
+/// Extended attributes in the system's order; `None` if any cannot be read.
 pub fn attributes(of: impl AsFd) -> Vec<Attribute> {
     read_attributes(of).unwrap_or_default()
 }

@@ -11,11 +11,11 @@ use crate::cause::Cause;
 use crate::digest::{digest, size};
 use crate::encoding::encode;
 use crate::facts::{entry, opens};
+use crate::parallel::{default_threads, map};
 use crate::place::{kind, list};
 use crate::progress::{Callback, Meter};
 use crate::resolve::{Intent, Last};
 use crate::roots::{Root, Roots};
-use crate::team::{default_threads, each};
 use crate::walk::{Walk, WalkLimits};
 use crate::{change, read, write};
 
@@ -129,7 +129,7 @@ impl Filesystem for Files {
         let last = if follow { Last::Followed } else { Last::Itself };
         let threads = if opens(want) { self.threads } else { 1 };
         let meter = self.meter();
-        each(threads, paths, |path| {
+        map(threads, paths, |path| {
             self.roots
                 .look(path, last)
                 .and_then(|place| entry(path, &place, want, &meter))
@@ -183,7 +183,7 @@ impl Filesystem for Files {
                 .fold(0_u64, |sum, file| sum.saturating_add(self.size(file)));
             meter.expect(total);
         }
-        each(self.threads, files, |file| {
+        map(self.threads, files, |file| {
             self.hash_one(file, &meter)
                 .map_err(|cause| cause.of("hash", &file.path))
         })

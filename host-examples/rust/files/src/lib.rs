@@ -11,8 +11,10 @@
 //! | `facts` | what an entry tells |
 //! | `walk` | the order of a walk |
 //! | `digest` | SHA-256 of a file |
-//! | `team` | work on several threads |
+//! | `parallel` | work on several threads |
+//! | `queue` | work that waits for a thread |
 //! | `write` | atomic replacement |
+//! | `reserved` | the names that writing uses itself |
 //! | `change` | renaming and removing |
 //! | `lock` | one writer a directory |
 //! | `tree` | a directory in which no link is followed at all |
@@ -43,18 +45,21 @@ mod failure;
 mod files;
 #[cfg(unix)]
 mod lock;
+pub mod parallel;
 #[cfg(unix)]
 mod place;
 #[cfg(unix)]
 mod progress;
 #[cfg(unix)]
+mod queue;
+#[cfg(unix)]
 mod read;
+#[cfg(unix)]
+mod reserved;
 #[cfg(unix)]
 mod resolve;
 #[cfg(unix)]
 mod roots;
-#[cfg(unix)]
-mod team;
 mod tree;
 #[cfg(unix)]
 mod walk;

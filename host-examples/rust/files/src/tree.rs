@@ -217,7 +217,7 @@ impl Tree {
 
     /// Writes a file so that a crash leaves either what was there or all of
     /// `bytes`: into `temporary`, to the disk, and renamed. `ready` runs right
-    /// before the rename and can still call it off; answers whether it was done.
+    /// before the rename and can still call it off; returns whether it was done.
     /// What a link at `name` points to stays as it is; the link goes.
     ///
     /// Only the holder of the lock of the directory calls this, so that

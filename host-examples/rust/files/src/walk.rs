@@ -17,9 +17,10 @@ use crate::cause::Cause;
 use crate::digest::size;
 use crate::encoding::encode;
 use crate::facts::{Inside, attributes, inside, opens, outside};
+use crate::parallel::{held, start};
 use crate::place::{Identity, Place, identity, kind, list, open_dir, read_link, stat_at};
 use crate::progress::Meter;
-use crate::team::{Closing, Queue, held, start};
+use crate::queue::{Closing, Queue};
 
 /// How many files wait to be opened; each holds its directory open.
 const WAITING: usize = 128;
@@ -187,7 +188,7 @@ impl Walk<'_> {
         Ok(entries)
     }
 
-    /// Adds the entry for a name; answers the directory that it opened.
+    /// Adds the entry for a name; returns the directory that it opened.
     fn one(
         &self,
         level: &Level,

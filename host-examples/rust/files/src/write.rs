@@ -7,7 +7,7 @@
 //! precondition is checked once more right before the new name is taken; that
 //! nothing is there is checked by taking it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write as _;
 use std::time::Duration;
@@ -20,14 +20,12 @@ use rustix::io::Errno;
 use crate::cause::Cause;
 use crate::change::rename_to_free;
 use crate::digest::digest;
-use crate::lock::{LOCK, Lock};
+use crate::lock::Lock;
 use crate::place::{kind, open_dir, open_file, permissions, special, stat_at};
 use crate::progress::Meter;
+use crate::reserved::{TEMPORARY, is_reserved, reserved};
 use crate::resolve::{Intent, Last};
 use crate::roots::Roots;
-
-/// The name under which new bytes are written.
-const TEMPORARY: &str = ".layerwise-write.tmp";
 
 /// Writes one file, waiting at most `wait` for other writers.
 pub fn write(roots: &Roots, change: &Change, wait: Duration) -> Result<(), Cause> {
@@ -44,7 +42,7 @@ pub fn write(roots: &Roots, change: &Change, wait: Duration) -> Result<(), Cause
     let Some(name) = place.name.filter(|_| !place.directory) else {
         return Err(Errno::ISDIR.into());
     };
-    if is_ours(&name) {
+    if is_reserved(&name) {
         return Err(reserved());
     }
     let lock = Lock::take(open_dir(&place.dir, OsStr::new("."))?, wait)?;
@@ -55,16 +53,6 @@ pub fn write(roots: &Roots, change: &Change, wait: Duration) -> Result<(), Cause
     };
     let old = target.check(&condition)?;
     target.replace(&condition, old.as_ref(), change)
-}
-
-/// Whether a name is one of the files that writing makes beside others.
-pub fn is_ours(name: &OsString) -> bool {
-    name == TEMPORARY || name == LOCK
-}
-
-/// The failure for such a name.
-pub fn reserved() -> Cause {
-    invalid("the name is one that writing uses itself")
 }
 
 /// What must hold.

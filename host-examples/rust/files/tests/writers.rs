@@ -47,7 +47,7 @@ mod tests {
     }
 
     /// Adds lines to a file that others add lines to, each time to what is there
-    /// then. Answers how often another one was faster.
+    /// then. Returns how often another one was faster.
     fn add_lines(path: &Path, name: &str) -> u32 {
         let files = open(path);
         let mut conflicts = 0;

@@ -154,7 +154,7 @@ fn from(engine: &Engine, sources: usize, entries: usize, upstream: Duration) -> 
 }
 
 /// All steps of one source, from scratch: restores, then the exact hit. In a dry
-/// run the session hashes the documents and answers them, otherwise the store
+/// run the session hashes the documents and returns them, otherwise the store
 /// does and keeps them. Either way every document has the whole history before
 /// it, so that the bytes grow with the square of the steps.
 fn replay(engine: &Engine, entries: usize, dry_run: bool, upstream: Duration) -> Times {

@@ -5,10 +5,10 @@ mod convert;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use layerwise::buildkit::{
-    Added, Alternative, Connection, Offer, Options, Outcome, Plan, Pushed, Query, Record, Report,
-    Statistics,
+    Added, Alternative, Contents, Description, Options, Outcome, Plan, Pushed, Query, Record,
+    Report,
 };
-use layerwise::explain::{Explanation, Finding};
+use layerwise::explain::Explanation;
 use layerwise::host::Source;
 use layerwise::oci::Descriptor;
 use layerwise::semantics::Semantics;
@@ -258,39 +258,23 @@ impl Exporter {
     reason = "what the component refuses, or why it was stopped"
 )]
 impl Cache {
-    pub fn kind(&self) -> Result<String, Error> {
-        method!(self, cache, call_kind)
+    pub fn describe(&self) -> Result<Description, Error> {
+        Ok(Description {
+            kind: method!(self, cache, call_kind)?,
+            config: method!(self, cache, call_config)?,
+            findings: convert(method!(self, cache, call_findings)?),
+            // Refused by the rules of 2020.
+            statistics: method!(self, cache, call_statistics)?.ok().map(Into::into),
+        })
     }
 
-    pub fn config(&self) -> Result<String, Error> {
-        method!(self, cache, call_config)
-    }
-
-    pub fn findings(&self) -> Result<Vec<Finding>, Error> {
-        Ok(convert(method!(self, cache, call_findings)?))
-    }
-
-    pub fn records(&self) -> Result<u32, Error> {
-        method!(self, cache, call_records)?.map_err(refused)
-    }
-
-    pub fn roots(&self) -> Result<Vec<String>, Error> {
-        method!(self, cache, call_roots)?.map_err(refused)
-    }
-
-    pub fn links(&self) -> Result<Vec<Connection>, Error> {
-        let links = method!(self, cache, call_links)?;
-        Ok(convert(links.map_err(refused)?))
-    }
-
-    pub fn offers(&self) -> Result<Vec<Offer>, Error> {
-        let offers = method!(self, cache, call_offers)?;
-        Ok(convert(offers.map_err(refused)?))
-    }
-
-    pub fn statistics(&self) -> Result<Statistics, Error> {
-        let numbers = method!(self, cache, call_statistics)?;
-        Ok(numbers.map_err(refused)?.into())
+    pub fn contents(&self) -> Result<Contents, Error> {
+        Ok(Contents {
+            records: method!(self, cache, call_records)?.map_err(refused)?,
+            roots: method!(self, cache, call_roots)?.map_err(refused)?,
+            links: convert(method!(self, cache, call_links)?.map_err(refused)?),
+            offers: convert(method!(self, cache, call_offers)?.map_err(refused)?),
+        })
     }
 
     pub fn lookup(&self, query: &Query) -> Result<Vec<String>, Error> {

@@ -72,3 +72,8 @@ pub const TARGET_FEATURES: &str = env!("LAYERWISE_TARGET_FEATURES");
 #[cfg(doctest)]
 #[doc = include_str!("../../../../README.md")]
 struct Readme;
+
+/// Those of the manual.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../src/manual/rust.md")]
+struct Manual;

@@ -1,6 +1,6 @@
 //! The rules of stacker sessions that vectors cannot say, through the component:
 //! what a chain costs, broken cache files, other writers, and that each
-//! deviation from upstream is said.
+//! deviation from upstream is reported.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use layerwise::host::Failure;
 
-/// What proves who is asking. `Debug` shows no secret.
+/// Registry credentials. `Debug` shows no secret.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
     /// A user name and a password.

@@ -38,7 +38,7 @@ const MOST_INDEXES: usize = 10_000;
 pub struct Directory {
     /// Where it is, for messages.
     root: PathBuf,
-    /// The directory that it must be in, and the names from there; none when
+    /// The directory that it must be in, and the names from there; `None` if
     /// the user may name any.
     below: Option<(PathBuf, Vec<OsString>)>,
     wait: Duration,
@@ -123,7 +123,7 @@ impl Directory {
         blobs.is_ok_and(|blobs| blobs.holds(digest, size))
     }
 
-    /// Stores a blob unless it is there with the right bytes; answers whether it
+    /// Stores a blob unless it is there with the right bytes; returns whether it
     /// was not. Makes the layout where there is none.
     pub fn store(&self, content: &Content<'_>) -> Result<bool, Failure> {
         layout::create(&self.make()?)?;

@@ -32,7 +32,6 @@ mod measure;
 mod options;
 #[cfg(unix)]
 mod pack;
-mod parallel;
 mod paths;
 #[cfg(unix)]
 mod places;

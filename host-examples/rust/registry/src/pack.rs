@@ -263,7 +263,7 @@ impl Provider for Packer {
 }
 
 impl Anchor {
-    /// The parts of a path below this directory; none when it is elsewhere, or
+    /// The parts of a path below this directory; `None` if it is elsewhere, or
     /// this directory itself.
     fn below<'a>(&self, path: &'a Path) -> Option<(&Self, Vec<&'a OsStr>)> {
         let rest = path.strip_prefix(&self.path).ok()?;

@@ -10,13 +10,13 @@ use layerwise::host::{
     Failure, FailureCode, Presence, Registry, Retrieval, Retrieved, Shelf, Stored, Transfer,
 };
 use layerwise::oci::{Descriptor, Digest, sha256};
+use layerwise_files::parallel;
 
 use crate::content::Content;
 use crate::failures;
 use crate::layout::Directory;
 use crate::limits::Limit;
 use crate::options::Options;
-use crate::parallel;
 use crate::reference::{self, Place};
 use crate::remote::{self, Remote, Repository};
 use crate::volume::{self, Staging, Volume, Volumes};
@@ -154,22 +154,17 @@ impl Repositories {
     }
 
     fn volume(&self, path: &Path) -> Result<Volume, Failure> {
-        self.check_allowed(path)?;
-        Volume::open(path)
+        Volume::open(path, self.allowed(path)?)
     }
 
     /// What is written for a volume cache.
     pub(crate) fn staging(&self, path: &Path) -> Result<Arc<Staging>, Failure> {
-        self.check_allowed(path)?;
-        self.volumes.staging(path, self.options.timeouts.lock)
-    }
-
-    fn check_allowed(&self, path: &Path) -> Result<(), Failure> {
-        self.allowed(path).map(drop)
+        let wait = self.options.timeouts.lock;
+        self.volumes.staging(path, || self.volume(path), wait)
     }
 
     /// The directory that something may be opened below, and the names from there
-    /// on; none where everything may be opened.
+    /// on; `None` where everything may be opened.
     fn allowed(&self, path: &Path) -> Result<Option<(PathBuf, Vec<OsString>)>, Failure> {
         let Some(allowed) = &self.options.layouts else {
             return Ok(None);
@@ -198,7 +193,7 @@ impl Repositories {
         work: impl Fn(&Place, &T) -> Result<R, Failure> + Sync,
     ) -> Vec<Result<R, Failure>> {
         match Place::parse(repository) {
-            Ok(place) => parallel::map(items, self.options.at_once, |item| work(&place, item)),
+            Ok(place) => parallel::map(self.options.at_once, items, |item| work(&place, item)),
             Err(failure) => items.iter().map(|_| Err(failure.clone())).collect(),
         }
     }
@@ -210,7 +205,7 @@ impl Registry for Repositories {
     }
 
     fn resolve(&self, references: &[String]) -> Vec<Result<Vec<Descriptor>, Failure>> {
-        parallel::map(references, self.options.at_once, |one| {
+        parallel::map(self.options.at_once, references, |one| {
             self.resolve_one(one)
         })
     }

@@ -7,21 +7,22 @@
 //! | `staging/` | the same for a cache that is being written, see [`Staging`] |
 //! | `committed-backup/` | the old cache while it is replaced |
 //!
-//! Nothing is opened outside of the directory, and nothing but regular files.
+//! Nothing is reached through a link, and nothing is opened but regular files.
 //! What these files mean is not known here.
 
 mod staging;
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File};
 use layerwise::host::{Failure, FailureCode, Source, Stored, Transfer};
 use layerwise::oci::{Descriptor, Digest, sha256};
+use layerwise_files::Tree;
 
 use crate::compress::pour;
 use crate::content::{Content, Counted};
@@ -44,8 +45,7 @@ const COMMITTED: &str = "committed";
 /// The directory of a volume cache.
 #[derive(Debug)]
 pub struct Volume {
-    root: Dir,
-    path: PathBuf,
+    root: Tree,
 }
 
 /// The caches that are being written.
@@ -53,13 +53,19 @@ pub struct Volume {
 pub struct Volumes(Mutex<BTreeMap<PathBuf, Arc<Staging>>>);
 
 impl Volumes {
-    /// What is written for a cache, begun now if it was not before.
-    pub fn staging(&self, path: &Path, wait: Duration) -> Result<Arc<Staging>, Failure> {
+    /// What is written for a cache, begun now if it was not before; then the cache is
+    /// opened.
+    pub fn staging(
+        &self,
+        path: &Path,
+        open: impl FnOnce() -> Result<Volume, Failure>,
+        wait: Duration,
+    ) -> Result<Arc<Staging>, Failure> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(begun) = all.get(path) {
             return Ok(Arc::clone(begun));
         }
-        let begun = Arc::new(Staging::begin(Volume::open(path)?, wait)?);
+        let begun = Arc::new(Staging::begin(open()?, wait)?);
         all.insert(path.to_owned(), Arc::clone(&begun));
         Ok(begun)
     }
@@ -79,20 +85,24 @@ impl Volumes {
 }
 
 impl Volume {
-    /// Opens the directory, which has to be there.
-    pub fn open(path: &Path) -> Result<Self, Failure> {
-        let root = Dir::open_ambient_dir(path, ambient_authority()).map_err(|error| {
-            let why = failures::of(format!("cannot open the volume cache {path:?}"), &error);
-            // A cache that was never made is no empty one: the path is wrong.
-            match why.code {
-                FailureCode::NotFound => failures::new(FailureCode::Invalid, why.message),
-                _ => why,
+    /// Opens the directory, which has to be there. With `below`, a directory and
+    /// the names from there, no link leads to it.
+    pub fn open(path: &Path, below: Option<(PathBuf, Vec<OsString>)>) -> Result<Self, Failure> {
+        let root = match below {
+            Some((directory, names)) => {
+                Tree::open(&directory).and_then(|tree| tree.descend(&names))
             }
-        })?;
-        Ok(Self {
-            root,
-            path: path.to_owned(),
-        })
+            None => Tree::open(path),
+        };
+        match root {
+            Ok(root) => Ok(Self { root }),
+            // A cache that was never made is no empty one: the path is wrong.
+            Err(failure) if failure.code == FailureCode::NotFound => Err(failures::new(
+                FailureCode::Invalid,
+                format!("cannot open the volume cache {path:?}: it does not exist"),
+            )),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// The metadata, which may be empty: there is always a descriptor.
@@ -106,48 +116,32 @@ impl Volume {
         })
     }
 
-    /// The bytes of the metadata; none without the file.
+    /// The bytes of the metadata; none without the file, or with a directory in its
+    /// place.
     pub fn metadata(&self, limit: u64) -> Result<Vec<u8>, Failure> {
-        let name = format!("{COMMITTED}/{METADATA}");
-        // No file, or a directory in its place: there is no metadata.
-        if self
-            .root
-            .symlink_metadata(&name)
-            .is_ok_and(|found| found.is_dir())
-        {
+        let Some(committed) = self.committed()? else {
             return Ok(Vec::new());
-        }
-        let (file, size) = match self.file(&name) {
-            Ok(found) => found,
-            Err(failure) if failure.code == FailureCode::NotFound => return Ok(Vec::new()),
-            Err(failure) => return Err(failure),
         };
-        if size > limit {
-            let path = self.path.join(&name);
-            let message = format!("{path:?} has {size} bytes, more than the limit of {limit}");
-            return Err(failures::new(FailureCode::TooLarge, message));
+        match committed.kind(METADATA)? {
+            Some(kind) if !kind.is_dir() => committed.read(METADATA, limit).map_err(misplaced),
+            _ => Ok(Vec::new()),
         }
-        let mut bytes = Vec::new();
-        file.take(limit)
-            .read_to_end(&mut bytes)
-            .map_err(|error| failures::of(format!("cannot read {name:?}"), &error))?;
-        Ok(bytes)
     }
 
     /// Whether a layer is there; its bytes are not read.
     pub fn has(&self, digest: &Digest) -> Result<bool, Failure> {
-        match self.root.symlink_metadata(layer(COMMITTED, digest)) {
-            Ok(found) => Ok(found.is_file()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(self.failed(&layer(COMMITTED, digest), &error)),
-        }
+        let Some(committed) = self.committed()? else {
+            return Ok(false);
+        };
+        let found = committed.kind(layer(digest))?;
+        Ok(found.is_some_and(|kind| kind.is_file()))
     }
 
     /// A layer as bytes that can be read. Unless they are to be checked, they are
     /// taken for what they are.
     pub fn content(&self, digest: &Digest, checked: bool) -> Result<Content<'_>, Failure> {
-        let name = layer(COMMITTED, digest);
-        let (mut file, size) = self.file(&name).map_err(of_layer)?;
+        let name = layer(digest);
+        let (mut file, size) = self.layer(&name)?;
         let digest = if checked {
             digest.clone()
         } else {
@@ -156,33 +150,36 @@ impl Volume {
             failures::digest(&hasher.finish())?
         };
         Ok(Content::new(digest, size, move || {
-            Ok(Box::new(self.file(&name).map_err(of_layer)?.0))
+            Ok(Box::new(self.layer(&name)?.0))
         }))
     }
 
-    /// A regular file and its size.
-    fn file(&self, name: &str) -> Result<(File, u64), Failure> {
-        let failed = |error: io::Error| self.failed(name, &error);
-        let found = self.root.symlink_metadata(name).map_err(failed)?;
-        // Opening a pipe would wait for its writer.
-        if !found.is_file() {
-            let path = self.path.join(name);
-            let message = format!("{path:?} is not a regular file");
-            return Err(failures::new(FailureCode::Other, message));
-        }
-        Ok((self.root.open(name).map_err(failed)?, found.len()))
+    /// A layer and its size. One that must not be read is told apart from one that
+    /// must not be unpacked where it wants to go.
+    fn layer(&self, name: &str) -> Result<(File, u64), Failure> {
+        let found = self.root.enter(COMMITTED);
+        let found = found.and_then(|committed| committed.file(name));
+        found.map_err(|failure| match failure.code {
+            FailureCode::Denied => failures::new(FailureCode::Unauthorized, failure.message),
+            _ => misplaced(failure),
+        })
     }
 
-    fn failed(&self, name: &str, error: &io::Error) -> Failure {
-        failures::of(format!("cannot read {:?}", self.path.join(name)), error)
+    /// The directory with the cache; `None` if nothing was committed yet.
+    fn committed(&self) -> Result<Option<Tree>, Failure> {
+        match self.root.enter(COMMITTED) {
+            Ok(committed) => Ok(Some(committed)),
+            Err(failure) if failure.code == FailureCode::NotFound => Ok(None),
+            Err(failure) => Err(misplaced(failure)),
+        }
     }
 }
 
-/// A layer that must not be read is told apart from one that must not be unpacked
-/// where it wants to go.
-fn of_layer(failure: Failure) -> Failure {
+/// A link, a directory or a device in the place of a file says nothing about the
+/// bytes of a layer: they are not damaged.
+fn misplaced(failure: Failure) -> Failure {
     match failure.code {
-        FailureCode::Denied => failures::new(FailureCode::Unauthorized, failure.message),
+        FailureCode::Corrupt => failures::new(FailureCode::Other, failure.message),
         _ => failure,
     }
 }
@@ -241,9 +238,9 @@ pub fn store(all: &Repositories, path: &Path, layer: &Transfer) -> Result<Stored
     })
 }
 
-/// Where a layer is. Only a checked digest becomes part of a path.
-fn layer(directory: &str, digest: &Digest) -> String {
-    format!("{directory}/{digest}.tar")
+/// The name of a layer. Only a checked digest becomes a name.
+fn layer(digest: &Digest) -> String {
+    format!("{digest}.tar")
 }
 
 fn unsupported(why: &str) -> Failure {

@@ -17,7 +17,6 @@ mod tests {
         Failure, Presence, Registry, Retrieval, Retrieved, Shelf, Silent, Source, Stored, Transfer,
     };
     use layerwise::oci::{Descriptor, sha256};
-    use layerwise::semantics::Semantics;
     use layerwise_registry::{Options as Places, Repositories, Rooted};
     use serde_json::{Value, json};
 
@@ -189,8 +188,14 @@ mod tests {
                 .iter()
                 .all(|have| *have == Presence::Present)
         );
-        let cache = buildkit::open(all, &Silent, &target, &found[0], &Semantics::default(), &[]);
-        cache.unwrap().records().unwrap()
+        let input = buildkit::Input::Manifest {
+            registry: all,
+            observer: &Silent,
+            repository: &target,
+            descriptor: &found[0],
+        };
+        let cache = buildkit::read(input, &buildkit::ReadOptions::default());
+        cache.unwrap().contents().unwrap().records
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod tests {
     use super::support::live::{Server, have, run};
     use super::support::*;
 
-    /// An image of one layer; answers its manifest and the layer.
+    /// An image of one layer; returns its manifest and the layer.
     fn push(all: &Repositories, at: &str, text: &str) -> (Descriptor, Descriptor, String) {
         let dir = Dir::new();
         write(

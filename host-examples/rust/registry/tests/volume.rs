@@ -37,7 +37,7 @@ mod tests {
         format!("volume:{}", dir.path().join("cache").display())
     }
 
-    /// A cache directory with one committed layer; answers its diff id.
+    /// A cache directory with one committed layer; returns its diff id.
     fn cache(dir: &Dir, bytes: &[u8]) -> String {
         let committed = dir.path().join("cache/committed");
         fs::create_dir_all(&committed).unwrap();
@@ -168,6 +168,57 @@ mod tests {
         symlink(dir.path().join("elsewhere"), &path).unwrap();
         assert_eq!(read(), FailureCode::Other);
         assert!(!dir.path().join("layers").exists());
+    }
+
+    /// Also where the link stays inside of the cache: whoever made the directory chose
+    /// what it says.
+    #[test]
+    fn no_link_in_a_cache_is_followed() {
+        let dir = Dir::new();
+        let bytes = tar("layers/a/b", "text");
+        let id = cache(&dir, &bytes);
+        let all = repositories(dir.path());
+        let name = name(&dir);
+        let root = dir.path().join("cache");
+        let read = || {
+            let wanted = Retrieval {
+                descriptor: layer(&id),
+                into: Some(Destination {
+                    root: ".".to_owned(),
+                    prefix: "layers/a".to_owned(),
+                }),
+                diff_id: Some(id.clone()),
+            };
+            all.retrieve(&name, &[wanted]).remove(0).unwrap_err().code
+        };
+        let found = || all.resolve(std::slice::from_ref(&name)).remove(0);
+        let reused = Transfer {
+            descriptor: layer(&id),
+            diff_id: None,
+            source: Source::Repository(name.clone()),
+        };
+        // The metadata, and then the whole cache.
+        fs::rename(root.join("committed").join(LABEL), root.join("label")).unwrap();
+        symlink("../label", root.join("committed").join(LABEL)).unwrap();
+        assert_eq!(found().unwrap_err().code, FailureCode::Other);
+        fs::rename(root.join("committed"), root.join("real")).unwrap();
+        symlink("real", root.join("committed")).unwrap();
+        assert_eq!(found().unwrap_err().code, FailureCode::Other);
+        assert_eq!(
+            all.has(&name, std::slice::from_ref(&id)).unwrap_err().code,
+            FailureCode::Other
+        );
+        assert_eq!(read(), FailureCode::Other);
+        let failure = all.store(&name, &[reused]).remove(0).unwrap_err();
+        assert_eq!(failure.code, FailureCode::Other, "{failure}");
+        assert!(!dir.path().join("layers").exists());
+        // A new cache takes the place of the link, and what it points to stays.
+        commit(&all, &name, "{}\n");
+        drop(all);
+        let committed = root.join("committed");
+        assert!(fs::symlink_metadata(&committed).unwrap().is_dir());
+        assert!(root.join(format!("real/{id}.tar")).exists());
+        assert!(!root.join("staging").exists());
     }
 
     #[test]

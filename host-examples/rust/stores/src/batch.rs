@@ -3,7 +3,7 @@
 use layerwise::host::{Failure, Image};
 use layerwise_files::too_large;
 
-/// Answers as many of `ids` as fit into `limit` bytes of documents, at least
+/// Returns as many of `ids` as fit into `limit` bytes of documents, at least
 /// one. `size` tells the bytes of a document before it is read, or nothing when
 /// it cannot be told (reading then says why) or no document is wanted; `read`
 /// reads one image.

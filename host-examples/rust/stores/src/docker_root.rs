@@ -6,10 +6,10 @@
 //! * `image/DRIVER/imagedb/content/sha256/HEX` is the config document of image
 //!   `sha256:HEX`, exactly the bytes that have this digest. File names that are
 //!   not 64 hex digits are no images (the engine's own temporary files).
-//! * `image/DRIVER/imagedb/metadata/sha256/HEX/` holds one file a fact. `parent`
-//!   is the id of the recorded parent, without a line end; no file, or an empty
-//!   one, means no parent. Removing an image removes its directory here and the
-//!   `parent` files of its children.
+//! * `image/DRIVER/imagedb/metadata/sha256/HEX/` holds one file per fact.
+//!   `parent` is the id of the recorded parent, without a line end; no file, or
+//!   an empty one, means no parent. Removing an image removes its directory here
+//!   and the `parent` files of its children.
 //! * An image whose `parent` is there and cannot be read (something else than a
 //!   file or than an id in it, no permission) has a link, to nobody knows whom.
 //!   The engine ignores such a file and takes the image for one without a parent.

@@ -74,7 +74,7 @@ impl Memory {
         }
     }
 
-    /// Adds an image by its document and answers its id, the SHA-256 of it.
+    /// Adds an image by its document and returns its id, the SHA-256 of it.
     pub fn add(&self, document: &str, parent: Option<&str>, built: Provenance) -> String {
         let id = sha256(document.as_bytes()).to_string();
         self.insert(&id, document, parent, built);
@@ -86,7 +86,7 @@ impl Memory {
         self.state().insert(id, document, parent, built);
     }
 
-    /// Removes an image, leaving links and names that lead to it. Answers
+    /// Removes an image, leaving links and names that lead to it. Returns
     /// whether it was there.
     pub fn remove(&self, id: &str) -> bool {
         let mut state = self.state();
@@ -94,8 +94,8 @@ impl Memory {
         state.images.remove(id).is_some()
     }
 
-    /// Sets or takes away the parent link of an image, past all faults.
-    /// Answers whether the image is there.
+    /// Sets or takes away the parent link of an image, past all faults. Returns
+    /// whether the image is there.
     pub fn link(&self, id: &str, parent: Option<&str>) -> bool {
         self.state().link(id, parent)
     }
@@ -107,7 +107,7 @@ impl Memory {
             .insert(name.to_owned(), id.to_owned());
     }
 
-    /// Forgets a name. Answers whether it was there.
+    /// Forgets a name. Returns whether it was there.
     pub fn remove_reference(&self, name: &str) -> bool {
         self.state().references.remove(name).is_some()
     }

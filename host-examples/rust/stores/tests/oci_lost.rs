@@ -27,7 +27,7 @@ mod tests {
         (layout, [base, child], entry)
     }
 
-    /// Damages a blob or the entry itself; answers the failure to expect.
+    /// Damages a blob or the entry itself; returns the failure to expect.
     type Damage = fn(&Layout, &mut Value) -> (FailureCode, &'static str);
 
     fn manifest(layout: &Layout, entry: &Value) -> std::path::PathBuf {

@@ -68,7 +68,7 @@ mod tests {
         .to_string()
     }
 
-    /// Puts signatures of `digest` into a layout; answers the descriptors of the
+    /// Puts signatures of `digest` into a layout; returns the descriptors of the
     /// signed documents.
     fn sign(layout: &mut Layout, digest: &str, signed: &[(&str, String)]) {
         let layers: Vec<_> = signed
@@ -86,7 +86,7 @@ mod tests {
         layout.enter(entry, &format!("sha256-{}.sig", hex(digest)));
     }
 
-    /// An image under the name `app`; answers its id and the digest of its manifest.
+    /// An image under the name `app`; returns its id and the digest of its manifest.
     fn image() -> (Layout, String, String) {
         let mut layout = Layout::new();
         let (id, entry) = layout.image("app", &["layer"]);

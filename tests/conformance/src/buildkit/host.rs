@@ -18,7 +18,7 @@ pub const TARGET: &str = "target";
 
 const CONFIG: &str = "application/vnd.buildkit.cacheconfig.v0";
 
-/// Answers what a vector says, and remembers what was written and told.
+/// Returns what a vector says, and remembers what was written and told.
 #[derive(Debug, Default)]
 pub struct Host {
     available: Option<BTreeSet<String>>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use layerwise::buildkit::{
-    self, Added, Alternative, Connection, Offer, Options, Outcome, Plan, Pushed, Query,
+    self, Added, Alternative, Contents, Input, Options, Outcome, Plan, Pushed, Query, ReadOptions,
 };
 use layerwise::error::Error;
 use layerwise::oci::Descriptor;
@@ -27,7 +27,7 @@ impl Subject for Native {
         descriptors: &str,
         semantics: &Semantics,
     ) -> Result<Box<dyn Cache>, Error> {
-        let cache = buildkit::parse(config, descriptors, semantics, &[])?;
+        let cache = buildkit::read(self::config(config, descriptors), &options(semantics))?;
         Ok(Box::new(cache))
     }
 
@@ -38,7 +38,13 @@ impl Subject for Native {
         descriptor: &Descriptor,
         semantics: &Semantics,
     ) -> Result<Box<dyn Cache>, Error> {
-        let cache = buildkit::open(&host, &host, repository, descriptor, semantics, &[])?;
+        let input = Input::Manifest {
+            registry: &host,
+            observer: &host,
+            repository,
+            descriptor,
+        };
+        let cache = buildkit::read(input, &options(semantics))?;
         Ok(Box::new(cache))
     }
 
@@ -47,7 +53,21 @@ impl Subject for Native {
     }
 
     fn verify_config(&self, config: &str, descriptors: &str) -> Result<Checked, Error> {
-        buildkit::verify(config, descriptors, &[])
+        buildkit::inspect(self::config(config, descriptors), false, &[])
+    }
+}
+
+fn config<'a>(text: &'a str, descriptors: &'a str) -> Input<'a> {
+    Input::Config {
+        text,
+        descriptors: Some(descriptors),
+    }
+}
+
+fn options(semantics: &Semantics) -> ReadOptions {
+    ReadOptions {
+        semantics: semantics.clone(),
+        ..ReadOptions::default()
     }
 }
 
@@ -74,20 +94,8 @@ impl Exporter for buildkit::Exporter<Arc<Host>, Arc<Host>> {
 }
 
 impl Cache for buildkit::Cache {
-    fn records(&mut self) -> Result<u32, Error> {
-        Self::records(self)
-    }
-
-    fn roots(&mut self) -> Result<Vec<String>, Error> {
-        Self::roots(self)
-    }
-
-    fn links(&mut self) -> Result<Vec<Connection>, Error> {
-        Self::links(self)
-    }
-
-    fn offers(&mut self) -> Result<Vec<Offer>, Error> {
-        Self::offers(self)
+    fn contents(&mut self) -> Result<Contents, Error> {
+        Self::contents(self)
     }
 
     fn lookup(&mut self, query: &Query) -> Result<Vec<String>, Error> {

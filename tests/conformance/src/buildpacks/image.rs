@@ -160,7 +160,7 @@ fn diff_ids(case: &Image, original: &Original) -> Vec<String> {
     diff_ids
 }
 
-/// Builds the image the name stands for; answers its digest.
+/// Builds the image the name stands for; returns its digest.
 fn put_original(
     registry: &MemoryRegistry,
     case: &Image,

@@ -147,7 +147,17 @@ impl Subject for Faulty {
     ) -> Result<Box<dyn Cache>, Error> {
         let text = |fault| {
             let failing = Failing::new(host.fresh(), fault);
-            let opened = buildkit::open(&failing, &Silent, repository, descriptor, semantics, &[]);
+            let input = buildkit::Input::Manifest {
+                registry: &failing,
+                observer: &Silent,
+                repository,
+                descriptor,
+            };
+            let options = buildkit::ReadOptions {
+                semantics: semantics.clone(),
+                ..buildkit::ReadOptions::default()
+            };
+            let opened = buildkit::read(input, &options);
             (opened.and_then(|cache| cache.encode()), failing.asked())
         };
         let (clean, _) = text(Fault::NONE);

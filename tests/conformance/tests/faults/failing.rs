@@ -45,7 +45,7 @@ impl Fault {
 
 /// Does something once without a fault, then once with each: every thing that
 /// was asked times every code. When more than `small` things are asked, each
-/// fails in one way only, the ways in turn. Answers how often it was done.
+/// fails in one way only, the ways in turn. Returns how often it was done.
 pub fn each(codes: &[FailureCode], small: usize, mut run: impl FnMut(Fault) -> usize) -> u64 {
     let asked = run(Fault::NONE);
     let mut runs = 0;

@@ -118,13 +118,10 @@ fn records(draw: &mut Draw, items: usize) -> Option<u64> {
 
 /// Asks a cache everything whose answer does not repeat chains of layers.
 fn ask(session: &Session, cache: &Cache, web: &Web, meter: &mut Meter) {
-    meter.add(cache.records(), session.spent());
-    meter.add(cache.roots(), session.spent());
-    meter.add(cache.links(), session.spent());
     if !web.deep {
-        meter.add(cache.offers(), session.spent());
+        meter.add(cache.contents(), session.spent());
     }
-    meter.add(cache.statistics(), session.spent());
+    meter.add(cache.describe(), session.spent());
     meter.add(cache.compare(cache), session.spent());
     meter.add(cache.encode(), session.spent());
     let query = Query {

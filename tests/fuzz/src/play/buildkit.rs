@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use layerwise::buildkit::{self, Alternative, Exporter, Options, Outcome, Policy, Query, Record};
+use layerwise::buildkit::{
+    self, Alternative, Exporter, Input, Options, Outcome, Policy, Query, ReadOptions, Record,
+};
 use layerwise::host::Source;
 use layerwise::oci::Descriptor;
 use layerwise::semantics::Semantics;
@@ -88,11 +90,8 @@ macro_rules! ask {
     ($opened:expr, $query:expr, $log:expr) => {
         match $opened {
             Ok(cache) => {
-                let _ = $log.note("records", cache.records())
-                    && $log.note("roots", cache.roots())
-                    && $log.note("links", cache.links())
-                    && $log.note("offers", cache.offers())
-                    && $log.note("statistics", cache.statistics())
+                let _ = $log.note("describe", cache.describe())
+                    && $log.note("contents", cache.contents())
                     && $log.note("lookup", cache.lookup($query))
                     && $log.note("explain", cache.explain($query))
                     && $log.note("encode", cache.encode());
@@ -178,8 +177,12 @@ fn parse(
 ) -> Log {
     with_host(answers, Material::default(), |host, log| match through {
         Through::Library => {
-            log.note("verify", buildkit::verify(config, descriptors, caps));
-            let cache = buildkit::parse(config, descriptors, semantics, caps);
+            let input = Input::Config {
+                text: config,
+                descriptors: Some(descriptors).filter(|text| !text.is_empty()),
+            };
+            log.note("verify", buildkit::inspect(input, false, caps));
+            let cache = buildkit::read(input, &options(semantics, caps));
             ask!(cache, query, log);
         }
         Through::Component => {
@@ -206,12 +209,14 @@ fn open(
     let place = "r.example/cache";
     with_host(answers, material, |host, log| match through {
         Through::Library => {
-            let cache = buildkit::open(host, host, place, manifest, semantics, caps);
-            ask!(cache, query, log);
-            log.note(
-                "inspect",
-                buildkit::inspect(host, host, place, manifest, false, caps),
-            );
+            let input = Input::Manifest {
+                registry: host,
+                observer: host,
+                repository: place,
+                descriptor: manifest,
+            };
+            ask!(buildkit::read(input, &options(semantics, caps)), query, log);
+            log.note("inspect", buildkit::inspect(input, false, caps));
         }
         Through::Component => {
             let session = session(host);
@@ -219,6 +224,14 @@ fn open(
             log.note("inspect", session.inspect(place, manifest, false, caps));
         }
     })
+}
+
+fn options(semantics: &Semantics, caps: &[(String, u64)]) -> ReadOptions {
+    ReadOptions {
+        semantics: semantics.clone(),
+        any_size: false,
+        limits: caps.to_vec(),
+    }
 }
 
 fn session(host: &Arc<Improvised>) -> layerwise_host::buildkit::Session {

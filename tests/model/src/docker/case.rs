@@ -37,7 +37,7 @@ pub struct Asked {
 pub enum Parent {
     /// None.
     Scratch,
-    /// The answer of the step before; none when there is none.
+    /// The answer of the step before; `None` if there is none.
     Previous,
     /// An image.
     Id(String),

@@ -222,7 +222,7 @@ impl Record {
     }
 }
 
-/// An image document; none when it is invalid, as one without `rootfs` is.
+/// An image document; `None` if it is invalid, as one without `rootfs` is.
 pub fn read_image(text: &str) -> Option<Record> {
     let image = read(IMAGE, text)?;
     image.record("rootfs").map(|_| image.clone())
@@ -384,7 +384,7 @@ fn port(text: &str) -> Option<String> {
     Some(format!("{number}/{}", lower(protocol)))
 }
 
-/// The text of a record as Go writes it; none when a time stamp has none.
+/// The text of a record as Go writes it; `None` if a time stamp has none.
 pub fn write(record: &Record, fields: &[Field]) -> Option<String> {
     let mut members = Vec::new();
     for field in fields {

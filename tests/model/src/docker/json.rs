@@ -17,7 +17,7 @@ pub enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// Reads one value with nothing but space around it; none when the text is not
+/// Reads one value with nothing but space around it; `None` if the text is not
 /// JSON.
 pub fn parse(text: &str) -> Option<Json> {
     let mut parser = Parser {

@@ -249,7 +249,7 @@ pub fn is_ancestor(store: &Store, id: &str, of: &str) -> bool {
     step(store, id, of, BTreeSet::new())
 }
 
-/// The document of a source's step on top of the parent (4.3); none when it
+/// The document of a source's step on top of the parent (4.3); `None` if it
 /// cannot be written.
 fn restored(
     source: &Record,

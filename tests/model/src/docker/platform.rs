@@ -117,7 +117,7 @@ fn number(variant: &str) -> Option<i64> {
     digits.parse().ok()
 }
 
-/// The versions of arm64 that a variant includes; none when it is unknown.
+/// The versions of arm64 that a variant includes; `None` if it is unknown.
 fn ladder(variant: &str) -> Vec<String> {
     let eight = |minor: u32| -> Vec<String> {
         let minors = (1..=minor).rev().map(|k| format!("v8.{k}"));

@@ -111,7 +111,7 @@ pub fn history_equal(a: &Record, b: &Record) -> bool {
 }
 
 /// The diff id of history entry `index` (5.5): empty for an entry without a
-/// layer, none when there are too few layers.
+/// layer, `None` if there are too few layers.
 pub fn layer_for(image: &Record, index: usize) -> Option<String> {
     let history = image.records("history");
     if history

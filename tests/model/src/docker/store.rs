@@ -92,7 +92,7 @@ impl Store {
             .is_some_and(|image| image.built == Provenance::BuiltHere)
     }
 
-    /// The recorded parent; none when it cannot be read or there is none.
+    /// The recorded parent; `None` if it cannot be read or there is none.
     pub fn get_parent(&self, id: &str) -> Option<String> {
         match self.faults.parent.get(id) {
             Some(_) => None,
@@ -115,7 +115,7 @@ impl Store {
         Ok(())
     }
 
-    /// Stores a document as an image and answers its id.
+    /// Stores a document as an image and returns its id.
     ///
     /// # Errors
     /// A planted failure.

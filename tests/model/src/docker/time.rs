@@ -8,7 +8,7 @@ pub struct Time {
     pub seconds: i64,
     /// 0 to 999,999,999.
     pub nanoseconds: u32,
-    /// Seconds east of Greenwich; none when the text ended in `Z`.
+    /// Seconds east of Greenwich; `None` if the text ended in `Z`.
     pub offset: Option<i64>,
     /// `YYYY-MM-DDThh:mm:ss` in its own offset.
     pub wall: String,
@@ -50,7 +50,7 @@ impl Time {
         (self.seconds, self.nanoseconds)
     }
 
-    /// The text Go writes; none for an offset of a day or more.
+    /// The text Go writes; `None` for an offset of a day or more.
     pub fn encode(&self) -> Option<String> {
         let fraction = match self.nanoseconds {
             0 => String::new(),

@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use layerwise::buildkit::{
-    Added, Alternative, Connection, Offer, Options, Outcome, Plan, Pushed, Query,
-};
+use layerwise::buildkit::{Added, Alternative, Contents, Options, Outcome, Plan, Pushed, Query};
 use layerwise::error::Error;
 use layerwise::oci::Descriptor;
 use layerwise::semantics::Semantics;
@@ -91,20 +89,8 @@ impl Exporter for Opened<layerwise_host::buildkit::Exporter> {
 }
 
 impl Cache for Opened<layerwise_host::buildkit::Cache> {
-    fn records(&mut self) -> Result<u32, Error> {
-        Ok(self.0.records()?)
-    }
-
-    fn roots(&mut self) -> Result<Vec<String>, Error> {
-        Ok(self.0.roots()?)
-    }
-
-    fn links(&mut self) -> Result<Vec<Connection>, Error> {
-        Ok(self.0.links()?)
-    }
-
-    fn offers(&mut self) -> Result<Vec<Offer>, Error> {
-        Ok(self.0.offers()?)
+    fn contents(&mut self) -> Result<Contents, Error> {
+        Ok(self.0.contents()?)
     }
 
     fn lookup(&mut self, query: &Query) -> Result<Vec<String>, Error> {

@@ -152,7 +152,7 @@ class Index:
         return [self.annotation(at, REF_NAME) for at in range(len(self))]
 
     def push(self, media_type: str, digest: str, size: int) -> int:
-        """Adds an entry at the end and answers its position."""
+        """Adds an entry at the end and returns its position."""
         self._entries.append({"digest": digest, "mediaType": media_type, "size": size})
         return len(self) - 1
 

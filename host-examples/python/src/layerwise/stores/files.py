@@ -249,7 +249,7 @@ def _attributes_of_directory(place: Place) -> Sequence[Attribute]:
 
 
 def _attributes(file: int) -> Sequence[Attribute]:
-    """Extended attributes in the system's order; none when any cannot be read."""
+    """Extended attributes in the system's order; `None` if any cannot be read."""
     if not hasattr(os, "listxattr"):
         return ()
     try:

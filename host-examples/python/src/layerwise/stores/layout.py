@@ -233,7 +233,7 @@ class Layout:
         return digest
 
     def store_stream(self, digest: str, size: int, chunks: Iterator[bytes]) -> bool:
-        """Stores a blob however large, checked on the way; answers whether it was
+        """Stores a blob however large, checked on the way; returns whether it was
         not there. The lock is held only at the beginning and at the end.
         """
         self.create()

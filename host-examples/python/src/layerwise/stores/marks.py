@@ -32,7 +32,7 @@ ELSEWHERE = "false"
 
 
 def user_key_file() -> Path | None:
-    """Where the key of this user is; none where that is not known."""
+    """Where the key of this user is; `None` where that is not known."""
     named = os.environ.get("LAYERWISE_MARKS_KEY")
     if named:
         return Path(named)
@@ -68,7 +68,7 @@ class Marks:
         return _mark(keys[0], image, parent)
 
     def _keys(self) -> list[bytes]:
-        """All keys; none when the file is missing."""
+        """All keys; `None` if the file is missing."""
         if self._path is None:
             return []
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -36,7 +36,7 @@ class Memory:
         *,
         name: str | None = None,
     ) -> str:
-        """Adds an image by its document and answers its id, the SHA-256 of it."""
+        """Adds an image by its document and returns its id, the SHA-256 of it."""
         image = sha256(document.encode())
         self._images[image] = _Slot(document, parent, built)
         if name is not None:

@@ -154,7 +154,7 @@ class Remotes:
             raise answer.refused(f"cannot delete the manifest {digest}")
 
     def store(self, at: At, blob: Blob, source: str | None) -> bool:
-        """Stores a blob unless it is there; answers whether it was not. `source` is
+        """Stores a blob unless it is there; returns whether it was not. `source` is
         another repository of the same registry that has it.
         """
         if self.has(at, blob.digest) is Presence.PRESENT:

@@ -61,7 +61,7 @@ impl Archives {
         format!("{ARCHIVE}{}", file.display())
     }
 
-    /// The tar file of a repository; none for another kind of repository.
+    /// The tar file of a repository; `None` for another kind of repository.
     pub fn of(&self, repository: &str) -> Option<Result<Arc<Archive>, Failure>> {
         let path = PathBuf::from(repository.strip_prefix(ARCHIVE)?);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -86,7 +86,7 @@ fn open<'a>(opened: &Opened, reference: &'a str) -> Result<(Side<'a>, Cache), Fa
         cache: reference,
         repository: found.repository().to_owned(),
         manifest: manifest.map_or(String::new(), |manifest| manifest.digest.clone()),
-        config: cache.config()?,
+        config: cache.describe()?.config,
     };
     Ok((side, cache))
 }

@@ -44,7 +44,7 @@ struct Document<'a> {
     others: Vec<Answer<'a>>,
 }
 
-/// What one cache answers.
+/// What one cache returns.
 #[derive(Serialize)]
 struct Answer<'a> {
     cache: &'a str,

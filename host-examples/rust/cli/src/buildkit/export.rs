@@ -50,7 +50,8 @@ A file of records is one JSON document; paths are relative to it, members marked
   of --source, else of the target. What a layer with a file says too must be true.
 A digest that begins with random: is never kept. Records with equal digests and links merge.
 
-Exit codes: 0 done (also when there was nothing to write), 2 usage, 3 error.
+Exit codes: 0 done (also when no record was given a result), 1 every result was left out because a
+layer is missing, so nothing was written, 2 usage, 3 error.
 
 --json prints one document, absent members as null:
   schema       "layerwise/buildkit-export/1"
@@ -173,7 +174,7 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
         let found = opened.find(reference)?;
         let cache = opened.import(&found, reference, &semantics)?;
         exporter.merge(&cache, None)?;
-        let (oldest, newest) = times(&cache, &semantics)?;
+        let (oldest, newest) = times(&cache)?;
         let manifest = found.manifest();
         from.push(From {
             cache: reference,
@@ -240,7 +241,13 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
         effects: &plan.effects,
         findings: show::graded(&plan.findings),
     };
-    Reply::of(style, Exit::Done, &document, |page, document| {
+    // Nothing is left of what was asked for.
+    let lost = |finding: &Finding| finding.code == Reason::LayerLeftOut.as_str();
+    let exit = match plan.empty && plan.findings.iter().any(lost) {
+        true => Exit::Miss,
+        false => Exit::Done,
+    };
+    Reply::of(style, exit, &document, |page, document| {
         show_document(page, document);
         if args.plan
             && let Some(why) = &large
@@ -252,11 +259,8 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
 }
 
 /// When the results of a cache were made; unknown by the rules of 2020.
-fn times(cache: &Cache, semantics: &Semantics) -> Result<(String, String), Failed> {
-    if semantics.version.as_deref() == Some("0.8-dev") {
-        return Ok((String::new(), String::new()));
-    }
-    let numbers = cache.statistics()?;
+fn times(cache: &Cache) -> Result<(String, String), Failed> {
+    let numbers = cache.describe()?.statistics.unwrap_or_default();
     Ok((numbers.oldest, numbers.newest))
 }
 

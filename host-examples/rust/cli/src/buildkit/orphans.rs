@@ -40,7 +40,7 @@ struct Entry {
     size: u64,
 }
 
-/// Counts the orphans of a layout directory; none when it cannot be told, since a
+/// Counts the orphans of a layout directory; `None` if it cannot be told, since a
 /// manifest that its index leads to cannot be read.
 pub fn count(registry: &dyn Registry, repository: &str) -> Option<Orphans> {
     let directory = repository.strip_prefix("oci:")?;

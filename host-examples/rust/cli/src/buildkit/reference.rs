@@ -24,7 +24,7 @@ pub enum Wanted {
     Archive {
         /// The file.
         file: PathBuf,
-        /// The name or the digest of an entry; none for the only one.
+        /// The name or the digest of an entry; `None` for the only one.
         name: Option<String>,
     },
     /// A config that no manifest goes with.
@@ -166,7 +166,7 @@ fn layout(text: &str, path: &Path, tag: Option<&str>) -> Result<String, Failed> 
 
 type Attributes = Vec<(String, String)>;
 
-/// The attributes of `type=…,name=value,…`; none for another text. Fields are
+/// The attributes of `type=…,name=value,…`; `None` for another text. Fields are
 /// those of CSV, as builders read them.
 fn attributes(text: &str) -> Result<Option<Attributes>, Failed> {
     let first = text.trim_start_matches('"').split(['=', ',']).next();

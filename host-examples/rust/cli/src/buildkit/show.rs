@@ -1,4 +1,4 @@
-//! Findings of caches as text: the worst first, one block a code.
+//! Findings of caches as text: the worst first, one block per code.
 
 use std::collections::BTreeMap;
 

@@ -60,7 +60,7 @@ pub struct OfDocker<'a> {
 }
 
 impl<'a> OfDocker<'a> {
-    /// Reads `docker:[DIR#]NAME`; none for other references.
+    /// Reads `docker:[DIR#]NAME`; `None` for other references.
     pub fn parse(reference: &'a str) -> Option<Self> {
         let rest = reference.strip_prefix("docker:")?;
         if rest.starts_with("//") {
@@ -92,7 +92,7 @@ impl<'a> OfDocker<'a> {
     }
 }
 
-/// The label; none when there is no such image, or it has no such label.
+/// The label; `None` if there is no such image, or it has no such label.
 pub fn label(
     registry: &dyn Registry,
     name: &str,

@@ -21,7 +21,7 @@ pub fn path(name: &str) -> String {
     format!("{root}/../../../tests/caches/buildkit/{name}")
 }
 
-/// Writes a cache into a directory of a name, and answers its path. The layers are
+/// Writes a cache into a directory of a name, and returns its path. The layers are
 /// there by name, without their bytes.
 pub fn write(dir: &Dir, name: &str) -> String {
     let text = fs::read_to_string(path(&format!("{name}.json"))).unwrap();

@@ -11,7 +11,7 @@ use super::support::*;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// A cache image whose layer has this digest and size; answers the layout.
+/// A cache image whose layer has this digest and size; returns the layout.
 fn leak(digest: &str, size: usize) -> Dir {
     let dir = Dir::new();
     dir.file("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#);

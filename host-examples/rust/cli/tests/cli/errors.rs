@@ -102,7 +102,7 @@ fn a_child_that_cannot_be_read() {
     golden("failed-explained.txt", &run.stdout, Some(root.dir()));
 }
 
-/// An image whose link cannot be read is in no listing, which is said.
+/// An image whose link cannot be read is in no listing, which is reported.
 #[test]
 fn a_link_that_cannot_be_read() {
     let root = DataRoot::new();

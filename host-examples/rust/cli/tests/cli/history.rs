@@ -310,7 +310,7 @@ fn a_chain_without_its_end_needs_a_base() {
     assert_eq!(findings[0]["subject"], ids[0]);
 }
 
-/// A link that cannot be read ends the chain, and is said.
+/// A link that cannot be read ends the chain, and is reported.
 #[test]
 fn a_link_that_cannot_be_read_needs_a_base() {
     let (root, ids) = rooted();

@@ -1,16 +1,18 @@
-//! The commands of the README, run as they stand there, on things of a test. Its Rust
-//! is run as a test of the documentation.
+//! The commands of the README and of the manual, run as they stand there, on things of
+//! a test. Their Rust is run as a test of the documentation.
 
 use std::fs;
 use std::path::Path;
 
 use super::support::*;
 
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../README.md");
+const README: &str = "README.md";
+const MANUAL: &str = "src/manual/command_line.md";
 
-/// The blocks of a language.
-fn blocks(language: &str) -> Vec<String> {
-    let text = fs::read_to_string(README).unwrap();
+/// The blocks of a language in a page of the repository.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../..");
+    let text = fs::read_to_string(Path::new(root).join(page)).unwrap();
     let start = format!("```{language}\n");
     let parts = text.split(&*start).skip(1);
     parts
@@ -19,8 +21,8 @@ fn blocks(language: &str) -> Vec<String> {
 }
 
 /// The commands that are typed, each in one line.
-fn commands() -> Vec<String> {
-    let blocks = blocks("console").join("\n").replace("\\\n", " ");
+fn commands(page: &str) -> Vec<String> {
+    let blocks = blocks(page, "console").join("\n").replace("\\\n", " ");
     let typed = blocks.lines().filter_map(|line| line.strip_prefix("$ "));
     typed
         .flat_map(|line| line.split("; "))
@@ -76,7 +78,7 @@ fn every_command_is_understood_and_run() {
     let vectors =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/vectors/stacker.json.gz");
     let mut ran = 0;
-    for command in commands() {
+    for command in [README, MANUAL].into_iter().flat_map(commands) {
         let Some(arguments) = command.strip_prefix("layerwise ") else {
             continue;
         };
@@ -109,13 +111,13 @@ fn every_command_is_understood_and_run() {
         }
         ran += 1;
     }
-    assert!(ran >= 12, "{ran} commands");
+    assert!(ran >= 24, "{ran} commands");
 }
 
 /// CI runs the others as they are.
 #[test]
 fn the_first_two_commands_are_those_of_ci() {
-    let cargo: Vec<String> = commands()
+    let cargo: Vec<String> = commands(README)
         .into_iter()
         .filter(|command| !command.starts_with("layerwise "))
         .collect();
@@ -131,8 +133,8 @@ fn the_first_two_commands_are_those_of_ci() {
 #[test]
 fn what_the_demonstration_shows_is_what_it_prints() {
     let printed = layerwise(&["demo"]).stdout;
-    let [shown] = &*blocks("text") else {
-        panic!("one block: {:?}", blocks("text"));
+    let [shown] = &*blocks(README, "text") else {
+        panic!("one block: {:?}", blocks(README, "text"));
     };
     let mut scenes = 0;
     for scene in shown.split("\n\n").filter(|scene| !scene.is_empty()) {

@@ -59,6 +59,32 @@ fn one_entry() {
     golden("rule.txt", &run.stdout, None);
 }
 
+/// Each rule is traced to a section: its title, its text, the place in the
+/// repository, and the address of the documentation.
+#[test]
+fn every_source_can_be_read() {
+    let document = layerwise(&["rule", "--json"]).json();
+    for rule in document["rules"].as_array().unwrap() {
+        let sources = rule["sources"].as_array().unwrap();
+        let cited = rule["section"].as_str().unwrap().split(", ").count();
+        assert_eq!(sources.len(), cited, "{rule}");
+        for source in sources {
+            let path = source["path"].as_str().unwrap();
+            let (file, anchor) = path.split_once('#').unwrap_or((path, ""));
+            let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../..");
+            let text = std::fs::read_to_string(format!("{root}/{file}")).unwrap();
+            if let Some(part) = source["text"].as_str() {
+                assert!(text.contains(part), "{source}");
+                let url = source["url"].as_str().unwrap();
+                assert!(
+                    url.ends_with(&format!("/spec/index.html#{anchor}")),
+                    "{url}"
+                );
+            }
+        }
+    }
+}
+
 /// Without the part before the slash, all systems answer.
 #[test]
 fn a_name_that_several_systems_have() {

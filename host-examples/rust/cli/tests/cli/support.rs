@@ -32,7 +32,7 @@ impl Dir {
         self.0.to_str().unwrap()
     }
 
-    /// Writes a file and answers its path.
+    /// Writes a file and returns its path.
     pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -177,7 +177,7 @@ impl Layout {
         store.with_marks(Marks::open(&key_file()).unwrap())
     }
 
-    /// Adds an image with its layers and answers its id.
+    /// Adds an image with its layers and returns its id.
     pub fn add(&mut self, name: &str, image: &ImageText) -> String {
         let layers: Vec<Value> = image
             .layers

@@ -63,7 +63,7 @@ impl Engine {
         }
     }
 
-    /// Builds a context and answers what was said of each step.
+    /// Builds a context and returns what was said of each step.
     #[track_caller]
     pub fn build(&self, context: &Context, more: &[&str]) -> String {
         let (done, log) = self.try_build(context, more);
@@ -71,7 +71,7 @@ impl Engine {
         log
     }
 
-    /// Builds a context; answers whether that was done, and what was said.
+    /// Builds a context; returns whether that was done, and what was said.
     pub fn try_build(&self, context: &Context, more: &[&str]) -> (bool, String) {
         let local = context.place.path().to_str().unwrap();
         let mut arguments = vec![

@@ -41,7 +41,7 @@ impl Host {
         self.dir.path()
     }
 
-    /// Writes a layer's tar file and answers its diff id.
+    /// Writes a layer's tar file and returns its diff id.
     pub fn tar(&self, name: &str, bytes: &[u8]) -> String {
         fs::write(self.path().join(name), bytes).unwrap();
         sha256(bytes).to_string()

@@ -25,7 +25,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts one; none when this machine cannot run one, which is said.
+    /// Starts one; `None` if this machine cannot run one, which is reported.
     pub fn start() -> Option<Self> {
         match Self::try_start() {
             Ok(engine) if engine.version.starts_with("20.10.") => Some(engine),

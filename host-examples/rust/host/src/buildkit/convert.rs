@@ -2,7 +2,7 @@
 
 use layerwise::buildkit::{
     Added, Alternative, Connection, Effect, Evidence, Offer, Options, Outcome, Plan, Pushed, Query,
-    Record, Report, Standing, Statistics, Verdict, VerdictLink,
+    Record, Report, Standing, Statistics, Summary, Verdict, VerdictLink,
 };
 use layerwise::host::Source;
 
@@ -182,6 +182,18 @@ impl From<wit::Verdict> for Verdict {
             },
             input: verdict.input,
             links: convert(verdict.links),
+            newest: verdict.newest.map(Into::into),
+        }
+    }
+}
+
+impl From<wit::Summary> for Summary {
+    fn from(result: wit::Summary) -> Self {
+        Self {
+            created: result.created,
+            layers: result.layers,
+            bytes: result.bytes,
+            top: result.top,
         }
     }
 }

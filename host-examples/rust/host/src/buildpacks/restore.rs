@@ -52,7 +52,7 @@ macro_rules! method {
 }
 
 impl Restorer {
-    /// The fuel that the last call took; none where time is what counts.
+    /// The fuel that the last call took; `None` where time is what counts.
     pub fn spent(&self) -> Option<u64> {
         self.instance.spent()
     }

@@ -120,7 +120,7 @@ impl Http {
     }
 
     /// Makes a request once. Reading requests follow redirects; what proves who
-    /// is asking goes to the origin of the request only. Answers too whether the
+    /// is asking goes to the origin of the request only. Returns too whether the
     /// response is from there.
     pub fn once(
         &self,

@@ -12,7 +12,7 @@ use crate::content::Content;
 use crate::failures;
 
 impl Remote {
-    /// Stores a blob unless it is there; answers whether it was not. `from` is
+    /// Stores a blob unless it is there; returns whether it was not. `from` is
     /// another repository of the same registry that has it.
     pub fn store(
         &self,

@@ -100,7 +100,7 @@ fn take(base: &Dir, name: &OsStr, wait: Duration) -> Option<File> {
     try_lock(&base.open_dir(name).ok()?).ok()
 }
 
-/// Held while a directory is made and locked, or found to be left; none where
+/// Held while a directory is made and locked, or found to be left; `None` where
 /// directories cannot be locked.
 fn door(base: &Dir, wait: Duration) -> io::Result<Option<File>> {
     let start = Instant::now();

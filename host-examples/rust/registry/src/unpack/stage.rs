@@ -86,7 +86,7 @@ impl Stage {
         })
     }
 
-    /// Holds the attributes of an entry against the limits, and answers how many
+    /// Holds the attributes of an entry against the limits, and returns how many
     /// are set.
     pub fn count_attributes(&mut self, entry: &Entry) -> Result<u64, Failure> {
         let (mut count, mut bytes) = (0_u64, 0_u64);

@@ -54,7 +54,7 @@ impl Stage {
     }
 
     /// Gives all directories their looks, from the deepest up, and compares what
-    /// is in them with what was made. Answers the look of the topmost where it
+    /// is in them with what was made. Returns the look of the topmost where it
     /// would keep it from being moved.
     fn settle(&self) -> Result<Option<Look>, Failure> {
         let mut found = 1_usize;
@@ -194,7 +194,7 @@ fn same_kind(one: &Metadata, other: &Metadata) -> bool {
 fn in_two_steps(stage: &Dir, parent: &Dir, name: &Path) -> io::Result<()> {
     parent.rename(name, stage, OLD)?;
     stage.rename(NEW, parent, name).inspect_err(|_| {
-        // What was there comes back; if it cannot, that is said as well.
+        // What was there comes back; if it cannot, that is reported as well.
         let _ = stage.rename(OLD, parent, name);
     })
 }

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::{Digest, sha256};
+use layerwise_files::Tree;
 
-use super::{COMMITTED, METADATA, Volume, layer};
+use super::{COMMITTED, LONGEST, METADATA, Volume, layer, misplaced};
 use crate::compress::pour;
 use crate::content::unique;
 use crate::digests::Hasher;
@@ -26,7 +27,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// What is written so far.
 #[derive(Debug)]
 pub struct Staging {
-    volume: Volume,
+    root: Tree,
+    /// The directory of the new cache.
+    new: Tree,
     /// Held as long as this is.
     _lock: File,
 }
@@ -34,28 +37,26 @@ pub struct Staging {
 impl Staging {
     /// Begins with nothing.
     pub fn begin(volume: Volume, wait: Duration) -> Result<Self, Failure> {
-        let lock = lock(&volume, wait)?;
-        let root = &volume.root;
-        let failed = |error: io::Error| volume.broken("begin to write", &error);
+        let root = volume.root;
+        let lock = lock(&root, wait)?;
         // A writer that was stopped between two renames left no cache.
-        if !root.exists(COMMITTED) && root.exists(BACKUP) {
-            root.rename(BACKUP, root, COMMITTED).map_err(failed)?;
+        if root.kind(COMMITTED)?.is_none() && root.kind(BACKUP)?.is_some() {
+            root.rename(BACKUP, &root, COMMITTED)?;
         }
-        volume.clear(STAGING).map_err(failed)?;
-        root.create_dir(STAGING).map_err(failed)?;
+        clear(&root, STAGING)?;
         Ok(Self {
-            volume,
+            new: root.make(&[STAGING])?,
+            root,
             _lock: lock,
         })
     }
 
-    /// Puts a tar file in; answers its digest, its size, and whether it was not
+    /// Puts a tar file in; returns its digest, its size, and whether it was not
     /// there.
     pub fn add(&self, mut tar: impl Read) -> Result<(Digest, u64, bool), Failure> {
-        let root = &self.volume.root;
-        let failed = |error: io::Error| self.volume.broken("write a layer of", &error);
-        let partial = format!("{STAGING}/.{}", unique());
-        let mut file = root.create(&partial).map_err(failed)?;
+        let failed = |error: io::Error| broken(&self.root, "write a layer of", &error);
+        let partial = format!(".{}", unique());
+        let mut file = self.new.create_new(&partial, 0o666)?;
         let mut hasher = Hasher::new();
         let poured = pour(&mut tar, &mut hasher, &mut file);
         let size = file.metadata().map_err(failed)?.len();
@@ -64,74 +65,69 @@ impl Staging {
             failures::digest(&hasher.finish())
         });
         let placed = digest.and_then(|digest| {
-            let name = layer(STAGING, &digest);
-            let there = root
-                .symlink_metadata(&name)
-                .is_ok_and(|found| found.is_file());
+            let name = layer(&digest);
+            let there = self.new.kind(&name)?.is_some_and(|kind| kind.is_file());
             if !there {
-                root.rename(&partial, root, &name).map_err(failed)?;
+                let directory = self.new.dir();
+                directory
+                    .rename(&partial, directory, &name)
+                    .map_err(failed)?;
             }
             Ok((digest, size, !there))
         });
         if !matches!(placed, Ok((.., true))) {
             // It is not wanted, and the next writer removes what stays.
-            let _ = root.remove_file(&partial);
+            let _ = self.new.remove(&partial);
         }
         placed
     }
 
     /// Takes a layer of the old cache over.
     pub fn reuse(&self, digest: &Digest) -> Result<(Digest, u64, bool), Failure> {
-        let root = &self.volume.root;
-        let old = layer(COMMITTED, digest);
-        let (_, size) = self.volume.file(&old)?;
-        match root.hard_link(&old, root, layer(STAGING, digest)) {
+        let name = layer(digest);
+        let committed = self.root.enter(COMMITTED).map_err(misplaced)?;
+        let size = committed.size(&name).map_err(misplaced)?;
+        match committed.dir().hard_link(&name, self.new.dir(), &name) {
             Ok(()) => Ok((digest.clone(), size, true)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Ok((digest.clone(), size, false))
             }
-            Err(error) => Err(self.volume.broken("take over a layer of", &error)),
+            Err(error) => Err(broken(&self.root, "take over a layer of", &error)),
         }
     }
 
     /// Sets the metadata; the last one counts.
     pub fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
-        let root = &self.volume.root;
-        let failed = |error: io::Error| self.volume.broken("write the metadata of", &error);
-        let mut file = root
-            .create(format!("{STAGING}/{METADATA}"))
-            .map_err(failed)?;
+        let failed = |error: io::Error| broken(&self.root, "write the metadata of", &error);
+        self.new.remove(METADATA)?;
+        let mut file = self.new.create_new(METADATA, 0o666)?;
         file.write_all(bytes).map_err(failed)?;
         file.sync_all().map_err(failed)
     }
 
     /// Makes what was written the cache. Its metadata must have this digest.
     pub fn commit(&self, digest: &Digest) -> Result<(), Failure> {
-        let volume = &self.volume;
-        let root = &volume.root;
-        let failed = |error: io::Error| volume.broken("commit", &error);
-        let bytes = root.read(format!("{STAGING}/{METADATA}")).map_err(failed)?;
-        if sha256(&bytes) != *digest {
-            let message = format!("the metadata written to {:?} is not {digest}", volume.path);
+        let root = &self.root;
+        if sha256(&self.new.read(METADATA, LONGEST)?) != *digest {
+            let message = format!("the metadata written to {:?} is not {digest}", root.path());
             return Err(failures::new(FailureCode::Conflict, message));
         }
-        volume.sync(STAGING).map_err(failed)?;
-        volume.clear(BACKUP).map_err(failed)?;
-        if root.exists(COMMITTED) {
-            if exchange(volume).is_ok() {
-                return volume.sync(".").map_err(failed);
+        self.new.sync()?;
+        clear(root, BACKUP)?;
+        if root.kind(COMMITTED)?.is_some() {
+            if exchange(root).is_ok() {
+                return root.sync();
             }
-            root.rename(COMMITTED, root, BACKUP).map_err(failed)?;
+            root.rename(COMMITTED, root, BACKUP)?;
         }
-        if let Err(error) = root.rename(STAGING, root, COMMITTED) {
-            if root.exists(BACKUP) {
-                root.rename(BACKUP, root, COMMITTED).map_err(failed)?;
+        if let Err(failure) = root.rename(STAGING, root, COMMITTED) {
+            if root.kind(BACKUP)?.is_some() {
+                root.rename(BACKUP, root, COMMITTED)?;
             }
-            return Err(failed(error));
+            return Err(failure);
         }
-        volume.sync(".").map_err(failed)?;
         // What stays is removed by the next writer.
-        let _ = volume.clear(BACKUP);
+        let _ = clear(root, BACKUP);
         Ok(())
     }
 }
@@ -139,42 +135,31 @@ impl Staging {
 impl Drop for Staging {
     /// What was not committed is nothing; after a commit it is the old cache.
     fn drop(&mut self) {
-        let _ = self.volume.clear(STAGING);
+        let _ = clear(&self.root, STAGING);
     }
 }
 
-impl Volume {
-    /// Removes whatever has this name.
-    fn clear(&self, name: &str) -> io::Result<()> {
-        match self.root.symlink_metadata(name) {
-            Ok(found) if found.is_dir() => self.root.remove_dir_all(name),
-            Ok(_) => self.root.remove_file(name),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        }
+/// Removes whatever has this name; of a link, the link.
+fn clear(root: &Tree, name: &str) -> Result<(), Failure> {
+    match root.kind(name)? {
+        Some(kind) if kind.is_dir() => root
+            .dir()
+            .remove_dir_all(name)
+            .map_err(|error| broken(root, &format!("remove {name:?} from"), &error)),
+        _ => root.remove(name),
     }
+}
 
-    /// Brings the names in a directory to the disk.
-    fn sync(&self, name: &str) -> io::Result<()> {
-        if cfg!(unix) {
-            self.root.open(name)?.sync_all()?;
-        }
-        Ok(())
-    }
-
-    fn broken(&self, what: &str, error: &io::Error) -> Failure {
-        failures::of(
-            format!("cannot {what} the volume cache {:?}", self.path),
-            error,
-        )
-    }
+fn broken(root: &Tree, what: &str, error: &io::Error) -> Failure {
+    let thing = format!("cannot {what} the volume cache {:?}", root.path());
+    failures::of(thing, error)
 }
 
 /// The old and the new cache change places: nobody ever sees none.
 #[cfg(target_os = "linux")]
-fn exchange(volume: &Volume) -> io::Result<()> {
+fn exchange(root: &Tree) -> io::Result<()> {
     use rustix::fs::{RenameFlags, renameat_with};
-    let root = &volume.root;
+    let root = root.dir();
     Ok(renameat_with(
         root,
         STAGING,
@@ -186,14 +171,14 @@ fn exchange(volume: &Volume) -> io::Result<()> {
 
 /// Not everywhere can directories change places.
 #[cfg(not(target_os = "linux"))]
-fn exchange(_volume: &Volume) -> io::Result<()> {
+fn exchange(_root: &Tree) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Waits until no other writer is there.
-fn lock(volume: &Volume, wait: Duration) -> Result<File, Failure> {
-    let failed = |error: io::Error| volume.broken("lock", &error);
-    let directory = volume.root.open(".").map_err(failed)?.into_std();
+fn lock(root: &Tree, wait: Duration) -> Result<File, Failure> {
+    let failed = |error: io::Error| broken(root, "lock", &error);
+    let directory = root.dir().open(".").map_err(failed)?.into_std();
     let begun = Instant::now();
     loop {
         match directory.try_lock() {
@@ -202,7 +187,7 @@ fn lock(volume: &Volume, wait: Duration) -> Result<File, Failure> {
             Err(TryLockError::WouldBlock) => {
                 let message = format!(
                     "another program has been writing to the volume cache {:?} for {wait:?}",
-                    volume.path
+                    root.path()
                 );
                 return Err(failures::new(FailureCode::Conflict, message));
             }

@@ -32,7 +32,7 @@ pub fn have(tools: &[&str]) -> bool {
     false
 }
 
-/// Runs a program to its end and answers what it prints.
+/// Runs a program to its end and returns what it prints.
 #[track_caller]
 pub fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();

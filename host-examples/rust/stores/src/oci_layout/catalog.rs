@@ -236,7 +236,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Adds one more entry for an image, with what is noted of it, and answers
+    /// Adds one more entry for an image, with what is noted of it, and returns
     /// its position.
     pub fn enter(&self, index: &mut Index, known: &Known) -> Result<usize, Failure> {
         let id = known.config.digest.as_str();

@@ -46,7 +46,7 @@ impl Notes {
 
     /// Decides what the entries say of where image `id` was built, once all of
     /// them were taken: a mark is about the parent that the image has, not about
-    /// the one in the entry of the mark. Answers whether there are marks that do
+    /// the one in the entry of the mark. Returns whether there are marks that do
     /// not hold, and nothing else that says it.
     pub fn settle(&mut self, id: &str, marks: &Marks) -> bool {
         let said = std::mem::take(&mut self.said);

@@ -274,7 +274,7 @@ impl Layout {
         json!({"mediaType": media_type, "digest": digest, "size": bytes.len()})
     }
 
-    /// An image with uncompressed layers; answers its id and descriptor.
+    /// An image with uncompressed layers; returns its id and descriptor.
     pub fn image(&self, text: &str, layers: &[&str]) -> (String, Value) {
         let layers: Vec<Value> = layers
             .iter()

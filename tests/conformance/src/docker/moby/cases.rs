@@ -188,7 +188,7 @@ struct Checked<'a> {
 }
 
 impl Checked<'_> {
-    /// Compares a step; answers whether the case goes on.
+    /// Compares a step; returns whether the case goes on.
     fn compare(&self, check: &mut Case<'_>, session: &mut dyn Session) -> bool {
         if let (Ok(planned), Ok(answered)) = (&self.planned, &self.answered) {
             check.equal(

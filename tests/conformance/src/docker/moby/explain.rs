@@ -34,7 +34,8 @@ const LOCAL_VERDICTS: [&str; 11] = [
     "not-newest",
 ];
 
-/// Compares the local match, and every verdict of upstream, with what is said.
+/// Compares the local match, and every verdict of upstream, with what is
+/// reported.
 pub fn compare(check: &mut Case<'_>, name: &str, want: &Explain, have: &Explanation) {
     let of = |codes: &[&str]| -> Vec<&Finding> {
         let known = |f: &&Finding| codes.contains(&f.code.trim_start_matches("docker/"));

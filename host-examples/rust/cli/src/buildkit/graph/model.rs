@@ -342,7 +342,7 @@ fn make(
     }
 }
 
-/// Gives boxes their rows; answers how many rows there are. What stands on
+/// Gives boxes their rows; returns how many rows there are. What stands on
 /// nothing is put right above its first user.
 fn settle(boxes: &mut [Box]) -> usize {
     let mut users: BTreeMap<usize, usize> = BTreeMap::new();
