@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use layerwise::buildkit::{Severity, rules, severity};
+use layerwise::buildkit::{Severity, severity};
 use layerwise::explain::{Difference, Finding};
 use serde::Serialize;
 
 use crate::page::{Page, quoted};
+use crate::why;
 
 /// Findings of one code that are shown unless everything is asked for.
 const SHOWN: usize = 3;
@@ -57,9 +58,8 @@ pub fn findings(page: &mut Page, findings: &[Graded<'_>]) {
         let block = blocks.remove(code).unwrap_or_default();
         page.gap();
         page.line(&format!("{}  {code}", name(severity)));
-        let rule = rules().into_iter().find(|rule| rule.code == code);
-        if let Some(rule) = rule {
-            page.rows(2, &[["meaning", rule.meaning], ["advice", rule.advice]]);
+        if let Some(rule) = page.rule(code) {
+            page.rows(2, &[["meaning", &rule.meaning], ["advice", &rule.advice]]);
         }
         let all = page.style().verbose || block.len() <= SHOWN + 1;
         let shown = if all { block.len() } else { SHOWN };
@@ -76,7 +76,11 @@ pub fn findings(page: &mut Page, findings: &[Graded<'_>]) {
 pub fn entry(page: &mut Page, finding: &Finding) {
     page.rows(
         2,
-        &[[&finding.code[..], &finding.subject, meaning(&finding.code)]],
+        &[[
+            &finding.code[..],
+            &finding.subject,
+            why::meaning(page, finding),
+        ]],
     );
     page.indented(6, |page| evidence(page, finding));
 }
@@ -98,11 +102,6 @@ pub fn bytes(count: u64) -> String {
         }
     }
     format!("{whole}.{} {unit}", rest * 10 / 1024)
-}
-
-fn meaning(code: &str) -> &'static str {
-    let rule = rules().into_iter().find(|rule| rule.code == code);
-    rule.map_or("", |rule| rule.meaning)
 }
 
 fn subject(page: &mut Page, finding: &Finding) {

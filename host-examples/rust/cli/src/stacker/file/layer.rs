@@ -9,9 +9,7 @@ use super::around::Around;
 use super::bad::Bad;
 use super::imports;
 use super::node::{Item, Node};
-use super::values::{
-    absolute, command, ends, flag, layer_of, lines, new_bind, old_bind, texts,
-};
+use super::values::{absolute, command, ends, flag, layer_of, lines, new_bind, old_bind, texts};
 
 /// A layer.
 #[derive(Clone, Debug)]
