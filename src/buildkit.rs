@@ -33,7 +33,7 @@ pub mod spec {}
 mod tests;
 
 use crate::explain::Rule;
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::prelude::*;
 
 pub use explain::diff::compare;
@@ -63,11 +63,11 @@ pub(crate) type Caps = Limits<5>;
 
 /// The defaults of the caps.
 const CAPS: Caps = Limits::new([
-    ("records", 250_000),
-    ("links", 1_000_000),
-    ("layers", 1_000_000),
-    ("steps", 50_000_000),
-    ("document-bytes", 64 << 20),
+    (Limit::Records, 250_000),
+    (Limit::Links, 1_000_000),
+    (Limit::Layers, 1_000_000),
+    (Limit::Steps, 50_000_000),
+    (Limit::DocumentBytes, 64 << 20),
 ]);
 
 /// The form of a manifest.

@@ -20,6 +20,8 @@ mod decode;
 mod export;
 mod image;
 mod label;
+mod layer_file;
+mod limits;
 mod metadata;
 mod names;
 mod quote;
@@ -33,8 +35,6 @@ mod version;
 #[doc = include_str!("buildpacks/SPEC.md")]
 pub mod spec {}
 
-use crate::limits::Limits;
-
 pub use data::{Action, DataDecision, DataRequest, OnMiss, Present, plan_data, settle_data};
 pub use export::{
     ExportPlan, ExportRequest, ExportStep, LocalLayer, SbomLayer, Treatment, Tried, plan_export,
@@ -43,37 +43,17 @@ pub use image::{
     Addition, AdditionSource, CacheImage, Commit, Effect, ImageOptions, ImagePolicy, LayerAnswer,
     LayerState, Outcome, State, WantedLayer, Written,
 };
-pub use label::Retrieval;
+pub use label::{APP_LABEL, CACHE_LABEL, Retrieval};
+pub use layer_file::{FileFlags, buildpack_api, file_says_cached, layer_of_file};
+pub use limits::LIMITS;
+pub use metadata::Flags;
 pub use reason::Reason;
 pub use restore::{
     Decision, GroupElement, Origin, PlannedFile, RecordedSha, RestoreOptions, RestorePlan,
     RestorePolicy, RestoreRequest, Restorer, ShaStore,
 };
-pub use sbom::{SbomCopy, SbomPlan, SbomRequest, plan_sbom};
-pub use version::{ApiVersion, Rules, platform_api};
-
-/// The label that holds the metadata of a cache image.
-pub const CACHE_LABEL: &str = "io.buildpacks.lifecycle.cache.metadata";
-
-/// The label that holds the layer metadata of an application image.
-pub const APP_LABEL: &str = "io.buildpacks.lifecycle.metadata";
-
-/// Where a build leaves the software bills of materials of cached layers, below
-/// the layers directory.
-pub const CACHE_SBOM: [&str; 2] = ["sbom", "cache"];
-
-/// The caps of the `buildpacks` interface and their defaults (Buildpacks spec,
-/// section 2.5).
-pub const LIMITS: Limits<8> = Limits::new([
-    ("label-bytes", 4 << 20),
-    ("depth", 128),
-    ("buildpacks", 10_000),
-    ("layers", 10_000),
-    ("values", 500_000),
-    ("document-bytes", 16 << 20),
-    ("file-bytes", 8 << 20),
-    ("output-bytes", 32 << 20),
-]);
+pub use sbom::{CACHE_SBOM, SbomCopy, SbomPlan, SbomRequest, plan_sbom};
+pub use version::{ApiVersion, Rules, deletes_original, platform_api};
 
 /// What each code means.
 pub fn rules() -> impl Iterator<Item = crate::explain::Rule> {

@@ -10,6 +10,7 @@ mod buildkit;
 mod buildpacks;
 mod docker;
 mod imports;
+#[cfg(target_family = "wasm")]
 mod runtime;
 mod stacker;
 mod types;

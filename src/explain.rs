@@ -141,6 +141,11 @@ macro_rules! catalogue {
                 match self { $( Self::$case => concat!($system, "/", $code), )+ }
             }
 
+            /// What a code stands for; `None` if it is not one of this system.
+            pub fn of(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.as_str() == code)
+            }
+
             /// Its entry in the catalogue.
             pub const fn rule(self) -> $crate::explain::Rule {
                 match self {
@@ -158,6 +163,18 @@ macro_rules! catalogue {
         impl From<$name> for Cow<'static, str> {
             fn from(code: $name) -> Self {
                 Cow::Borrowed(code.as_str())
+            }
+        }
+
+        impl PartialEq<$name> for Cow<'static, str> {
+            fn eq(&self, code: &$name) -> bool {
+                *self == code.as_str()
+            }
+        }
+
+        impl PartialEq<$name> for String {
+            fn eq(&self, code: &$name) -> bool {
+                *self == code.as_str()
             }
         }
 

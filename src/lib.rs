@@ -5,18 +5,19 @@
 //! (`oci`, `go_json`, `explain`) → the traits a host implements (`host`).
 //! No system uses another.
 //!
-//! The same code compiles natively (this library) and to the WebAssembly
-//! component that `wit/` describes.
+//! This library needs no `std` and compiles for any target. With the feature
+//! `component` it is also the WebAssembly component that `wit/` describes.
 
-#![cfg_attr(target_family = "wasm", no_std)]
+#![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
 
-#[cfg(target_family = "wasm")]
+#[cfg(feature = "component")]
 mod component;
 mod ordered;
 mod prelude;
 
+pub mod base64;
 pub mod buildkit;
 pub mod buildpacks;
 pub mod docker;

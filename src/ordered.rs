@@ -6,15 +6,15 @@
 //! They have the names and the behaviour of what they stand for, so that the
 //! prelude can give the component these and native builds `std`'s.
 
-#[cfg(any(target_family = "wasm", test))]
+#[cfg(any(feature = "component", test))]
 mod map;
-#[cfg(any(target_family = "wasm", test))]
+#[cfg(any(feature = "component", test))]
 mod set;
 pub mod sort;
-#[cfg(any(target_family = "wasm", test))]
+#[cfg(any(feature = "component", test))]
 mod tree;
 
-#[cfg(target_family = "wasm")]
+#[cfg(feature = "component")]
 pub use map::Map;
-#[cfg(target_family = "wasm")]
+#[cfg(feature = "component")]
 pub use set::Set;

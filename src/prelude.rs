@@ -7,7 +7,7 @@
 
 pub(crate) use alloc::borrow::{Cow, ToOwned};
 pub(crate) use alloc::boxed::Box;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(not(feature = "component"))]
 pub(crate) use alloc::collections::{BTreeMap, BTreeSet};
 pub(crate) use alloc::format;
 pub(crate) use alloc::rc::Rc;
@@ -16,5 +16,5 @@ pub(crate) use alloc::vec;
 pub(crate) use alloc::vec::Vec;
 
 pub(crate) use crate::ordered::sort::{sort, sort_by, sort_by_key};
-#[cfg(target_family = "wasm")]
+#[cfg(feature = "component")]
 pub(crate) use crate::ordered::{Map as BTreeMap, Set as BTreeSet};

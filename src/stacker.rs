@@ -12,19 +12,27 @@
 //! and `document` the three things that are read; `open`, `verify`, `put` and
 //! `save` the operations; `disk`, `layout` and `sources` what they read.
 
+mod check;
 mod codec;
 mod config;
+mod define;
 mod definition;
+mod descriptor;
 mod disk;
 mod document;
+mod effect;
 mod entry;
 mod explain;
-mod functions;
 mod guard;
 mod layer_type;
 mod layout;
+mod load;
 mod miss;
+mod notes;
 mod open;
+mod opened;
+mod operations;
+mod prune;
 mod put;
 mod reason;
 mod reference;
@@ -32,20 +40,29 @@ mod save;
 mod schema;
 mod session;
 mod sources;
+mod tags;
+pub mod testing;
 mod value;
+mod verdict;
 mod verify;
 
 #[doc = include_str!("stacker/SPEC.md")]
 pub mod spec {}
 
+use crate::explain::Rule;
+use crate::prelude::*;
+
 pub use config::{Build, Epoch, LayerDefinition, Options, Places, Reading, Semantics};
-pub use disk::FileHash;
-pub use functions::{
-    BaseTag, Equality, LayerText, compare_layers, compare_tree, encode_layer, hash_file,
-    hash_value, parse_layer_type, parse_tag, rules, tree_text, unvis, vis, wanted_layer_type,
-};
+pub use effect::{Effect, Renaming, Writing};
 pub use layer_type::LayerType;
 pub use miss::{Change, ChangeKind};
-pub use open::{Opened, Pruned, State};
-pub use put::{Effect, HostFacts, Renaming, Stored, Writing};
-pub use session::{Answer, Outcome, Session};
+pub use opened::{Opened, Pruned, State};
+pub use operations::{Answer, Outcome};
+pub use put::{HostFacts, Stored};
+pub use reason::Reason;
+pub use session::Session;
+
+/// What each code means.
+pub fn rules() -> Vec<Rule> {
+    Reason::ALL.iter().map(|reason| reason.rule()).collect()
+}

@@ -10,7 +10,7 @@ use core::fmt;
 use super::metadata::{Buildpack, Layer, Metadata, Store};
 use super::value::{Value, ValueError};
 use crate::go_json::{Error, ErrorKind, Reader, Shape, field_index};
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::prelude::*;
 
 /// Which label it is: members that the other does not have are unknown there.
@@ -42,7 +42,7 @@ pub enum Fault {
     /// Not JSON, or not the JSON it should be.
     Json(Error),
     /// A cap was met.
-    Limit(&'static str, u64),
+    Limit(Limit, u64),
     /// A known member came twice.
     Repeated(&'static str, usize),
     /// Half of a surrogate pair, at this byte.
@@ -64,7 +64,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json(error) => error.fmt(f),
-            Self::Limit(name, value) => write!(f, "above the limit {name} of {value}"),
+            Self::Limit(limit, value) => write!(f, "above the limit {} of {value}", limit.name()),
             Self::Repeated(name, at) => write!(f, "member {name:?} is repeated at byte {at}"),
             Self::Surrogate(at) => write!(f, "half a surrogate pair at byte {at}"),
         }
@@ -76,20 +76,20 @@ impl fmt::Display for Fault {
 /// # Errors
 /// What is wrong with it; nothing of it is usable then.
 pub fn decode(text: &str, document: Document, reading: Reading<'_>) -> Result<Metadata, Fault> {
-    let bytes = reading.limits.get("label-bytes");
+    let bytes = reading.limits.get(Limit::LabelBytes);
     if u64::try_from(text.len()).unwrap_or(u64::MAX) > bytes {
-        return Err(Fault::Limit("label-bytes", bytes));
+        return Err(Fault::Limit(Limit::LabelBytes, bytes));
     }
     if reading.strict
         && let Some(at) = lone_surrogate(text)
     {
         return Err(Fault::Surrogate(at));
     }
-    let depth = reading.limits.get("depth");
+    let depth = reading.limits.get(Limit::Depth);
     let mut decoder = Decoder {
         reading,
         layers: 0,
-        values: reading.limits.get("values"),
+        values: reading.limits.get(Limit::Values),
     };
     let mut reader = Reader::new(text, u32::try_from(depth).unwrap_or(u32::MAX));
     let read = decoder.document(&mut reader, document);
@@ -103,7 +103,7 @@ pub fn decode(text: &str, document: Document, reading: Reading<'_>) -> Result<Me
         Fault::Json(Error {
             kind: ErrorKind::Depth(_),
             ..
-        }) => Fault::Limit("depth", depth),
+        }) => Fault::Limit(Limit::Depth, depth),
         other => other,
     })
 }
@@ -251,11 +251,11 @@ impl Decoder<'_> {
             *list = Slice::default();
             return Ok(());
         }
-        let cap = self.reading.limits.get("buildpacks");
+        let most = self.reading.limits.get(Limit::Buildpacks);
         let mut length = 0_usize;
         r.list(|r| {
-            if u64::try_from(length).unwrap_or(u64::MAX) >= cap {
-                return Err(Fault::Limit("buildpacks", cap));
+            if u64::try_from(length).unwrap_or(u64::MAX) >= most {
+                return Err(Fault::Limit(Limit::Buildpacks, most));
             }
             if length >= list.elements.len() {
                 list.elements.push(Buildpack::default());
@@ -291,12 +291,12 @@ impl Decoder<'_> {
             *into = None;
             return Ok(());
         }
-        let cap = self.reading.limits.get("layers");
+        let most = self.reading.limits.get(Limit::Layers);
         let layers = into.get_or_insert_default();
         r.object(|r, name| {
             self.layers = self.layers.saturating_add(1);
-            if self.layers > cap {
-                return Err(Fault::Limit("layers", cap));
+            if self.layers > most {
+                return Err(Fault::Limit(Limit::Layers, most));
             }
             let mut layer = Layer::default();
             self.layer(r, &mut layer)?;
@@ -345,10 +345,10 @@ impl Decoder<'_> {
     }
 
     fn value(&mut self, r: &mut Reader<'_>) -> Result<Value, Fault> {
-        let cap = self.reading.limits.get("values");
+        let most = self.reading.limits.get(Limit::Values);
         Value::read(r, self.reading.integers, &mut self.values).map_err(|error| match error {
             ValueError::Json(error) => Fault::Json(error),
-            ValueError::TooMany => Fault::Limit("values", cap),
+            ValueError::TooMany => Fault::Limit(Limit::Values, most),
         })
     }
 }

@@ -10,6 +10,12 @@ use super::reason::Reason;
 use crate::explain::{Difference, Finding};
 use crate::prelude::*;
 
+/// The label that holds the metadata of a cache image.
+pub const CACHE_LABEL: &str = "io.buildpacks.lifecycle.cache.metadata";
+
+/// The label that holds the layer metadata of an application image.
+pub const APP_LABEL: &str = "io.buildpacks.lifecycle.metadata";
+
 /// The metadata of a cache image and why it is what it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Retrieval {
@@ -72,8 +78,8 @@ fn malformed(fault: &Fault, subject: &str) -> Finding {
     if let Some(offset) = fault.offset() {
         finding = finding.with([Difference::fact("offset", offset)]);
     }
-    if let Fault::Limit(name, value) = fault {
-        finding = finding.with([Difference::fact(format!("limit.{name}"), value)]);
+    if let Fault::Limit(limit, value) = fault {
+        finding = finding.with([Difference::fact(format!("limit.{}", limit.name()), value)]);
     }
     finding
 }

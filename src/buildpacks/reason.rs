@@ -343,14 +343,6 @@ catalogue! {
     }
 }
 
-impl Reason {
-    /// The reason with a code of this interface; `None` for any other text.
-    pub fn of(code: &str) -> Option<Self> {
-        let known = |reason: &&Self| reason.as_str() == code;
-        Self::ALL.iter().find(known).copied()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

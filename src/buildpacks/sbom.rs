@@ -11,6 +11,10 @@ use crate::error::Error;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
+/// Where a build leaves the software bills of materials of cached layers, below
+/// the layers directory.
+pub const CACHE_SBOM: [&str; 2] = ["sbom", "cache"];
+
 /// From this Platform API SBOM files are restored.
 pub const SBOM: ApiVersion = ApiVersion::new(0, 8);
 

@@ -113,6 +113,17 @@ impl ApiVersion {
     }
 }
 
+/// From this Platform API on the lifecycle keeps the old image of a cache.
+const KEEPS_ORIGINAL: ApiVersion = ApiVersion::new(0, 13);
+
+/// Whether the lifecycle deletes the old image of a cache after a commit.
+///
+/// # Errors
+/// As of [`platform_api`].
+pub fn deletes_original(platform: &str, operation: &'static str) -> Result<bool, Error> {
+    Ok(platform_api(platform, operation)? < KEEPS_ORIGINAL)
+}
+
 /// The Platform APIs that there are.
 const PLATFORM_APIS: (ApiVersion, ApiVersion) = (ApiVersion::new(0, 1), ApiVersion::new(0, 15));
 
@@ -209,6 +220,8 @@ mod tests {
             let error = platform_api(text, "open").unwrap_err();
             assert!(matches!(error, Error::Unsupported(_)), "{text:?}");
         }
+        assert_eq!(deletes_original("0.12", "commit"), Ok(true));
+        assert_eq!(deletes_original("0.13", "commit"), Ok(false));
         let error = platform_api("x", "open").unwrap_err();
         assert!(matches!(error, Error::Invalid(_)));
     }

@@ -8,10 +8,10 @@ use super::bindings::layerwise::cache::types as shared;
 use super::imports::Host;
 use super::types::{convert, limits};
 use crate::prelude::*;
+use crate::stacker::testing::{BaseTag, Equality, FileHash, LayerText};
 use crate::stacker::{
-    self, Answer, BaseTag, Build, Change, ChangeKind, Effect, Epoch, Equality, FileHash, HostFacts,
-    LayerDefinition, LayerText, LayerType, Opened, Options, Outcome, Places, Pruned, Renaming,
-    State, Stored, Writing,
+    self, Answer, Build, Change, ChangeKind, Effect, Epoch, HostFacts, LayerDefinition, LayerType,
+    Opened, Options, Outcome, Places, Pruned, Renaming, State, Stored, Writing,
 };
 
 /// The host that all sessions of this instance borrow.
@@ -33,45 +33,51 @@ impl wit::Guest for Engine {
         value: String,
         semantics: shared::Semantics,
     ) -> Result<u64, shared::Error> {
-        Ok(stacker::hash_value(&name, &value, &semantics.into())?)
+        Ok(stacker::testing::hash_value(
+            &name,
+            &value,
+            &semantics.into(),
+        )?)
     }
 
     fn vis(name: String) -> String {
-        stacker::vis(&name)
+        stacker::testing::vis(&name)
     }
 
     fn unvis(text: String) -> Result<String, shared::Error> {
-        Ok(stacker::unvis(&text)?)
+        Ok(stacker::testing::unvis(&text)?)
     }
 
     fn hash_file(path: String) -> Result<wit::FileHash, shared::Error> {
-        Ok(stacker::hash_file(&HOST, &path)?.into())
+        Ok(stacker::testing::hash_file(&HOST, &path)?.into())
     }
 
     fn tree_text(root: String, host: wit::Host) -> Result<String, shared::Error> {
-        Ok(stacker::tree_text(&HOST, &root, &host.into())?)
+        Ok(stacker::testing::tree_text(&HOST, &root, &host.into())?)
     }
 
     fn compare_tree(stored: String, root: String) -> Result<Vec<wit::Change>, shared::Error> {
-        Ok(convert(stacker::compare_tree(&HOST, &stored, &root)?))
+        Ok(convert(stacker::testing::compare_tree(
+            &HOST, &stored, &root,
+        )?))
     }
 
     fn parse_layer_type(text: String) -> Result<wit::LayerType, shared::Error> {
-        Ok(stacker::parse_layer_type(&text)?.into())
+        Ok(stacker::testing::parse_layer_type(&text)?.into())
     }
 
     fn parse_tag(
         source: String,
         semantics: shared::Semantics,
     ) -> Result<wit::BaseTag, shared::Error> {
-        Ok(stacker::parse_tag(&source, &semantics.into())?.into())
+        Ok(stacker::testing::parse_tag(&source, &semantics.into())?.into())
     }
 
     fn encode_layer(
         definition: String,
         semantics: shared::Semantics,
     ) -> Result<wit::LayerText, shared::Error> {
-        Ok(stacker::encode_layer(&definition, &semantics.into())?.into())
+        Ok(stacker::testing::encode_layer(&definition, &semantics.into())?.into())
     }
 
     fn compare_layers(
@@ -79,7 +85,7 @@ impl wit::Guest for Engine {
         want: String,
         semantics: shared::Semantics,
     ) -> Result<wit::Equality, shared::Error> {
-        Ok(stacker::compare_layers(&have, &want, &semantics.into())?.into())
+        Ok(stacker::testing::compare_layers(&have, &want, &semantics.into())?.into())
     }
 
     fn rules() -> Vec<shared::Rule> {

@@ -17,6 +17,7 @@ use super::store::Store;
 use crate::error::Error;
 use crate::explain::{Difference, Explanation, Finding};
 use crate::host::ImageStore;
+use crate::limits::Limit;
 use crate::prelude::*;
 
 /// Explains a step without changing anything.
@@ -33,7 +34,7 @@ pub fn explain<H: ImageStore>(
     if let Err(Error::LimitExceeded(excess)) = decision {
         return Err(Error::LimitExceeded(excess));
     }
-    let mut verdicts = Verdicts::new(store.limits.get("session-bytes"));
+    let mut verdicts = Verdicts::new(store.limits.get(Limit::SessionBytes));
     if let Some(requested) = &request.config {
         explain_children(store, request, requested, mode, &mut verdicts)?;
     }
@@ -81,7 +82,7 @@ pub fn explain<H: ImageStore>(
         let all = verdicts.bytes;
         store
             .limits
-            .check("session-bytes", all, "explain", &subject)?;
+            .check(Limit::SessionBytes, all, "explain", &subject)?;
     }
     let missed = !summary.code.starts_with("docker/hit");
     Ok(Explanation {

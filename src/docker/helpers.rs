@@ -20,7 +20,8 @@ use crate::semantics::Semantics;
 /// How deep Go reads; these functions have no options that could limit it.
 const DEPTH: u32 = 10_000;
 
-/// Compares an image's container config with a requested one (5.1).
+/// Compares an image's container config with a requested one (Docker spec,
+/// section 5.1).
 ///
 /// # Errors
 /// `invalid` for a text that is not a config, `unsupported` for a version.
@@ -48,7 +49,8 @@ pub fn compare_configs(
     ))
 }
 
-/// For each builder platform, whether it accepts each image platform (6.2).
+/// For each builder platform, whether it accepts each image platform (Docker
+/// spec, section 6.2).
 ///
 /// # Errors
 /// `unsupported` for a version.
@@ -69,13 +71,15 @@ pub fn match_platforms(
         .collect())
 }
 
-/// The normal form of a platform (6.1); an empty `host_os` means `linux`.
+/// The normal form of a platform (Docker spec, section 6.1); an empty `host_os`
+/// means `linux`.
 pub fn normalize_platform(platform: &Platform, host_os: &str) -> Platform {
     let host_os = if host_os.is_empty() { "linux" } else { host_os };
     normalize(platform, host_os)
 }
 
-/// What speaks first against an image continuing a parent (5.3).
+/// What speaks first against an image continuing a parent (Docker spec, section
+/// 5.3).
 ///
 /// # Errors
 /// `invalid` for a text that is not an image document.
@@ -101,7 +105,8 @@ pub fn compare_parent(
     Ok(parent_mismatch("image", image.chain(), parent))
 }
 
-/// What differs between a history entry and the command of a config (5.2).
+/// What differs between a history entry and the command of a config (Docker
+/// spec, section 5.2).
 ///
 /// # Errors
 /// `invalid` for texts that are not such documents, and for a null config.
@@ -125,7 +130,7 @@ pub fn compare_command(
     Ok(differs.then(|| command_mismatch("entry", 0, &entry, &want)))
 }
 
-/// The fields in which two history entries differ (5.4).
+/// The fields in which two history entries differ (Docker spec, section 5.4).
 ///
 /// # Errors
 /// `invalid` for a text that is not an entry.
@@ -133,8 +138,8 @@ pub fn compare_history(a: &str, b: &str) -> Result<Vec<Difference>, Error> {
     Ok(read_entry(a)?.differences(&read_entry(b)?, ""))
 }
 
-/// The diff id that belongs to a history entry (5.5); none for an entry without
-/// a layer.
+/// The diff id that belongs to a history entry (Docker spec, section 5.5);
+/// `None` for an entry without a layer.
 ///
 /// # Errors
 /// `invalid` for a text that is not an image document, `corrupt` when there are
@@ -159,7 +164,8 @@ pub fn layer_of(
     }
 }
 
-/// Which of the creation times the local lookup keeps (4.1).
+/// Which of the creation times the local lookup keeps (Docker spec, section
+/// 4.1).
 ///
 /// # Errors
 /// `invalid` for a text that is not a time stamp.
@@ -178,7 +184,7 @@ pub fn newest(created: &[Option<String>], semantics: &Semantics) -> Result<Optio
     Ok(newest_match(&matches, semantics.is_guarded()).and_then(|m| m.id.parse().ok()))
 }
 
-/// Reads a time stamp as Go does (1.4).
+/// Reads a time stamp as Go does (Docker spec, section 1.4).
 ///
 /// # Errors
 /// `invalid` for what Go refuses.
@@ -245,7 +251,7 @@ impl Partial {
     }
 
     /// Whether the answer depends on layers that are not given: the counts of
-    /// the histories are compared before (5.3).
+    /// the histories are compared before (Docker spec, section 5.3).
     fn lacks_layers(&self, parent: &Self) -> bool {
         if self.history.is_empty() {
             return false;

@@ -6,6 +6,7 @@ use super::store::Store;
 use crate::error::Error;
 use crate::explain::{Difference, Finding};
 use crate::host::ImageStore;
+use crate::limits::Limit;
 use crate::prelude::*;
 
 /// A walk up the parent links of some images that can be continued. It follows
@@ -68,7 +69,7 @@ impl Lineage {
                     continue;
                 };
                 let limits = &store.limits;
-                limits.check("ancestors", self.distance, "follow parents", &image)?;
+                limits.check(Limit::Ancestors, self.distance, "follow parents", &image)?;
                 self.found.insert(parent.clone());
                 self.level.push(parent.clone());
                 self.links.insert(image, Some(parent));

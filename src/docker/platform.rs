@@ -237,7 +237,7 @@ fn below(step: (u8, u8), top: (u8, u8)) -> bool {
     }
 }
 
-/// The normal form of a platform (6.1).
+/// The normal form of a platform (Docker spec, section 6.1).
 pub fn normalize(platform: &Platform, host_os: &str) -> Platform {
     let os = match go_lower(&platform.os).as_str() {
         "" => host_os.to_owned(),
@@ -291,7 +291,8 @@ pub fn show(platform: &Platform) -> String {
     text
 }
 
-/// Whether a Windows host accepts a container of a version (6.5).
+/// Whether a Windows host accepts a container of a version (Docker spec,
+/// section 6.5).
 fn version_fits(host: &str, container: &str) -> bool {
     const STABLE_SINCE: u16 = 20_348;
     let Some(host) = windows_version(host) else {

@@ -13,6 +13,7 @@ use crate::error::{Error, Problem};
 use crate::explain::{Difference, Explanation, Finding};
 use crate::go_json::{Decode as _, Error as JsonError, Ignored, List, Reader, Shape, object};
 use crate::host::{Failure, FailureCode, ImageStore};
+use crate::limits::Limit;
 use crate::oci::Digest;
 use crate::prelude::*;
 
@@ -65,7 +66,7 @@ impl<H: ImageStore> Session<H> {
         }
         let limits = LIMITS.with(&limits)?;
         let names = u64::try_from(cache_from.len()).unwrap_or(u64::MAX);
-        limits.check("sources", names, "open", "cache-from")?;
+        limits.check(Limit::Sources, names, "open", "cache-from")?;
         let mut session = Self {
             store: Store::new(host, rules, limits, policy.opaque_ids, policy.dry_run),
             mode: Mode {
@@ -256,8 +257,8 @@ impl<H: ImageStore> Session<H> {
                 let rules = &self.store.rules;
                 let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
                 let limits = &self.store.limits;
-                limits.check("document-bytes", bytes, "read config", "config")?;
-                let depth = u32::try_from(limits.get("depth")).unwrap_or(u32::MAX);
+                limits.check(Limit::DocumentBytes, bytes, "read config", "config")?;
+                let depth = u32::try_from(limits.get(Limit::Depth)).unwrap_or(u32::MAX);
                 read_asked(text, rules, depth)?.map(|config| {
                     let key = Key::of(&config, rules.compared);
                     Requested::new(config, key)

@@ -7,7 +7,7 @@ use crate::oci::Platform;
 use crate::prelude::*;
 
 /// A source: its history and layers, and running digests over both, so that
-/// "does it continue this parent" is one comparison (5.3).
+/// "does it continue this parent" is one comparison (Docker spec, section 5.3).
 #[derive(Clone, Debug)]
 pub struct Source {
     /// Its id.
@@ -84,8 +84,8 @@ impl Source {
         }
     }
 
-    /// Whether this image begins as `base` does (5.3), none meaning no parent. It
-    /// continues it where there is an entry more.
+    /// Whether this image begins as `base` does (Docker spec, section 5.3), none
+    /// meaning no parent. It continues it where there is an entry more.
     pub fn continues(&self, base: Option<&Base>) -> bool {
         if self.history.is_empty() {
             return false;
@@ -99,7 +99,7 @@ impl Source {
     }
 
     /// The layer of an entry; beyond the history, the one after all entries
-    /// (5.5).
+    /// (Docker spec, section 5.5).
     pub fn layer_of(&self, index: usize) -> EntryLayer {
         if self
             .history

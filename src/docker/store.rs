@@ -9,21 +9,21 @@ use super::reason::Reason;
 use super::restore::Restored;
 use super::version::Rules;
 use crate::error::{Error, Problem};
-use crate::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance};
-use crate::limits::Limits;
+use crate::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance, no_result};
+use crate::limits::{Limit, Limits};
 use crate::oci::{Platform, sha256};
 use crate::prelude::*;
 
 /// The caps of the `docker` interface and their defaults.
 pub const LIMITS: Limits<8> = Limits::new([
-    ("document-bytes", 4 << 20),
-    ("answer-bytes", 16 << 20),
-    ("session-bytes", 64 << 20),
-    ("children", 100_000),
-    ("sources", 1_000),
-    ("entries", 100_000),
-    ("ancestors", 100_000),
-    ("depth", 128),
+    (Limit::DocumentBytes, 4 << 20),
+    (Limit::AnswerBytes, 16 << 20),
+    (Limit::SessionBytes, 64 << 20),
+    (Limit::Children, 100_000),
+    (Limit::Sources, 1_000),
+    (Limit::Entries, 100_000),
+    (Limit::Ancestors, 100_000),
+    (Limit::Depth, 128),
 ]);
 
 /// How many images are asked for in one call.
@@ -145,8 +145,8 @@ impl<H: ImageStore> Store<H> {
     pub fn resolve(&self, references: &[String]) -> Vec<Result<Image, Failure>> {
         let mut answers = self
             .host
-            .resolve(references, self.limits.get("document-bytes"));
-        answers.resize(references.len(), Err(no_answer()));
+            .resolve(references, self.limits.get(Limit::DocumentBytes));
+        answers.resize(references.len(), Err(no_result()));
         answers
     }
 
@@ -156,7 +156,7 @@ impl<H: ImageStore> Store<H> {
     /// # Errors
     /// `corrupt` or `too-large`, in words that name what is wrong.
     pub fn read(&self, id: &str, text: &str) -> Result<ImageDocument, Failure> {
-        if length(text) > self.limits.get("document-bytes") {
+        if length(text) > self.limits.get(Limit::DocumentBytes) {
             return Err(Failure::new(
                 FailureCode::TooLarge,
                 format!("document of {} bytes, limit document-bytes", text.len()),
@@ -168,7 +168,7 @@ impl<H: ImageStore> Store<H> {
                 "the document does not have the digest that is its id",
             ));
         }
-        let depth = u32::try_from(self.limits.get("depth")).unwrap_or(u32::MAX);
+        let depth = u32::try_from(self.limits.get(Limit::Depth)).unwrap_or(u32::MAX);
         let image = ImageDocument::read(text, &self.rules, depth).map_err(|error| {
             Failure::new(
                 FailureCode::Corrupt,
@@ -180,7 +180,8 @@ impl<H: ImageStore> Store<H> {
             .rootfs
             .as_ref()
             .map_or(0, |rootfs| rootfs.diff_ids.len());
-        if u64::try_from(entries.max(layers)).unwrap_or(u64::MAX) > self.limits.get("entries") {
+        if u64::try_from(entries.max(layers)).unwrap_or(u64::MAX) > self.limits.get(Limit::Entries)
+        {
             return Err(Failure::new(
                 FailureCode::TooLarge,
                 format!("{entries} history entries and {layers} layers, limit entries"),
@@ -197,7 +198,8 @@ impl<H: ImageStore> Store<H> {
         self.held = self
             .held
             .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
-        self.limits.check("session-bytes", self.held, "read", id)
+        self.limits
+            .check(Limit::SessionBytes, self.held, "read", id)
     }
 
     /// The children of a parent in the host's order. Only documents that were
@@ -251,7 +253,7 @@ impl<H: ImageStore> Store<H> {
         let mut configs: BTreeMap<[u8; 32], Vec<usize>> = BTreeMap::new();
         for (place, id) in ids.iter().enumerate() {
             let Some(index) = self.index.get(id) else {
-                facts.push(Err(failures.get(id).cloned().unwrap_or_else(no_answer)));
+                facts.push(Err(failures.get(id).cloned().unwrap_or_else(no_result)));
                 continue;
             };
             facts.push(Ok(*index));
@@ -279,7 +281,7 @@ impl<H: ImageStore> Store<H> {
             &mut self.held_children
         };
         let all = held.saturating_add(bytes);
-        if all > self.limits.get("session-bytes") {
+        if all > self.limits.get(Limit::SessionBytes) {
             return Err(Failure::new(
                 FailureCode::TooLarge,
                 format!("{bytes} bytes to keep of it, limit session-bytes"),
@@ -319,7 +321,7 @@ impl<H: ImageStore> Store<H> {
         }
         let count = u64::try_from(ids.len()).unwrap_or(u64::MAX);
         self.limits
-            .check("children", count, "list children", subject)?;
+            .check(Limit::Children, count, "list children", subject)?;
         Ok(ids)
     }
 
@@ -374,16 +376,16 @@ impl<H: ImageStore> Store<H> {
             let (batch, _) = rest.split_at(rest.len().min(BATCH));
             let mut answers = self
                 .host
-                .get(batch, DOCUMENT, self.limits.get("answer-bytes"));
+                .get(batch, DOCUMENT, self.limits.get(Limit::AnswerBytes));
             // A host that answers nothing at all must not stop us for ever.
             answers.truncate(batch.len());
             if answers.is_empty() {
-                answers.push(Err(no_answer()));
+                answers.push(Err(no_result()));
             }
             let (answered, later) = rest.split_at(answers.len().min(rest.len()));
             rest = later;
             for (id, answer) in answered.iter().zip(answers) {
-                let text = answer.and_then(|image| image.document.ok_or_else(no_answer));
+                let text = answer.and_then(|image| image.document.ok_or_else(no_result));
                 each(self, id, text);
             }
         }
@@ -394,7 +396,7 @@ impl<H: ImageStore> Store<H> {
     /// # Errors
     /// As [`Store::read`], and what the host answers.
     pub fn document(&mut self, id: &str) -> Result<(ImageDocument, usize), Failure> {
-        let mut read = Err(no_answer());
+        let mut read = Err(no_result());
         self.documents(&[id.to_owned()], |store, id, answer| {
             read = answer.and_then(|text| Ok((store.read(id, &text)?, text.len())));
         });
@@ -442,7 +444,7 @@ impl<H: ImageStore> Store<H> {
         let mut answers = Vec::with_capacity(asked.len());
         for batch in asked.chunks(BATCH) {
             let mut part = self.host.get(batch, PARENT, 0);
-            part.resize(batch.len(), Err(no_answer()));
+            part.resize(batch.len(), Err(no_result()));
             answers.extend(part);
         }
         let mut answers = answers.into_iter();
@@ -452,7 +454,7 @@ impl<H: ImageStore> Store<H> {
                 None if self.made.contains(id) => Ok(None),
                 None => answers
                     .next()
-                    .unwrap_or_else(|| Err(no_answer()))
+                    .unwrap_or_else(|| Err(no_result()))
                     .map(|image| image.parent),
             })
             .collect()
@@ -537,8 +539,4 @@ impl<H: ImageStore> Store<H> {
 
 fn length(text: &str) -> u64 {
     u64::try_from(text.len()).unwrap_or(u64::MAX)
-}
-
-fn no_answer() -> Failure {
-    Failure::new(FailureCode::Other, "the host gave no answer for it")
 }

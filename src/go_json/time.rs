@@ -177,7 +177,7 @@ impl Scanner<'_> {
         Some(value)
     }
 
-    /// `.` or `,` and digits, of which nine count; 0 when there is none.
+    /// `.` or `,` and digits, of which nine count; 0 if there is none.
     fn fraction(&mut self) -> Option<u32> {
         if self.literal(b'.').or_else(|| self.literal(b',')).is_none() {
             return Some(0);

@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::prelude::*;
 
 /// What kind of thing is there.

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 
 use serde::Serialize;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::prelude::*;
 
 /// What a call wants to know of an image, so that a store reads no more.

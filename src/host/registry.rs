@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::oci::Descriptor;
 use crate::prelude::*;
 

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use super::parse::fields;
-use super::{KEYWORDS, Spec, SpecError, Tree, unvis};
+use super::parse::{Spec, SpecError, fields};
+use super::text::KEYWORDS;
+use super::tree::Tree;
+use super::vis::unvis;
 use crate::paths;
 use crate::prelude::*;
 

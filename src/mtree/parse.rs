@@ -1,7 +1,31 @@
 //! Reading a text (stacker spec, section 9.4).
 
-use super::SpecError;
+use core::fmt;
+
 use crate::prelude::*;
+
+/// Why a recorded text cannot be compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SpecError {
+    /// A line of 65,536 bytes or more.
+    LineTooLong,
+    /// A name that is not a valid encoding.
+    BadName(String),
+    /// Comparing it would take more steps than allowed.
+    TooLarge,
+}
+
+impl fmt::Display for SpecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LineTooLong => f.write_str("a line of the recorded text is too long"),
+            Self::BadName(name) => write!(f, "{name:?} is not an encoded name"),
+            Self::TooLarge => f.write_str("the recorded text is too large to compare"),
+        }
+    }
+}
+
+impl core::error::Error for SpecError {}
 
 /// Lines of this many bytes or more are refused.
 const LINE_BYTES: usize = 65_536;

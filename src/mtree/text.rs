@@ -3,10 +3,23 @@
 use core::fmt;
 use core::str::FromStr;
 
-use super::{KEYWORDS, Tree, vis};
+use super::tree::Tree;
+use super::vis::vis;
 use crate::go_json::Timestamp;
 use crate::paths;
 use crate::prelude::*;
+
+/// The keywords that are written and compared, in the order of the words of an
+/// entry.
+pub const KEYWORDS: [&str; 7] = [
+    "type",
+    "link",
+    "uid",
+    "gid",
+    "xattr",
+    "mode",
+    "sha256digest",
+];
 
 /// The two words that every `/set` line starts with.
 const DEFAULTS: [&str; 2] = ["type=file", "mode=0664"];

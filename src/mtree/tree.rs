@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use super::{base64, vis};
+use super::vis::vis;
+use crate::base64;
 use crate::host::{Entry, Kind};
 use crate::paths;
 use crate::prelude::*;

@@ -1,7 +1,7 @@
 //! Stable sorting. Natively `std`'s; in the component one sort of places for
 //! all types.
 
-#[cfg(any(target_family = "wasm", test))]
+#[cfg(any(feature = "component", test))]
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
@@ -16,19 +16,19 @@ pub fn sort_by_key<T, K: Ord>(list: &mut [T], key: impl Fn(&T) -> K) {
 }
 
 /// Sorts by a comparison.
-#[cfg(not(target_family = "wasm"))]
+#[cfg(not(feature = "component"))]
 pub fn sort_by<T>(list: &mut [T], compare: impl FnMut(&T, &T) -> Ordering) {
     list.sort_by(compare);
 }
 
 /// Sorts by a comparison.
-#[cfg(target_family = "wasm")]
+#[cfg(feature = "component")]
 pub fn sort_by<T>(list: &mut [T], compare: impl FnMut(&T, &T) -> Ordering) {
     by_places(list, compare);
 }
 
 /// Sorts places by what is there, and then moves everything at once.
-#[cfg(any(target_family = "wasm", test))]
+#[cfg(any(feature = "component", test))]
 fn by_places<T>(list: &mut [T], mut compare: impl FnMut(&T, &T) -> Ordering) {
     if list.len() <= FEW {
         return insert(list.len(), &mut |a, b| match (list.get(a), list.get(b)) {
@@ -54,12 +54,12 @@ fn by_places<T>(list: &mut [T], mut compare: impl FnMut(&T, &T) -> Ordering) {
 }
 
 /// So many are sorted in place.
-#[cfg(any(target_family = "wasm", test))]
+#[cfg(any(feature = "component", test))]
 const FEW: usize = 16;
 
 /// Moves each down while it belongs below: `swap` swaps two neighbours if they
 /// are in the wrong order, and tells.
-#[cfg(any(target_family = "wasm", test))]
+#[cfg(any(feature = "component", test))]
 fn insert(count: usize, swap: &mut dyn FnMut(usize, usize) -> bool) {
     for start in 1..count {
         let mut at = start;
@@ -70,7 +70,7 @@ fn insert(count: usize, swap: &mut dyn FnMut(usize, usize) -> bool) {
 }
 
 /// A merge sort from below.
-#[cfg(any(target_family = "wasm", test))]
+#[cfg(any(feature = "component", test))]
 fn merge(places: &mut Vec<u32>, compare: &mut dyn FnMut(u32, u32) -> Ordering) {
     let mut sorted: Vec<u32> = Vec::with_capacity(places.len());
     let mut width = 1;
@@ -98,7 +98,7 @@ fn merge(places: &mut Vec<u32>, compare: &mut dyn FnMut(u32, u32) -> Ordering) {
 }
 
 /// Swaps until at each index is what `places` says; `places` is used up.
-#[cfg(any(target_family = "wasm", test))]
+#[cfg(any(feature = "component", test))]
 fn arrange(places: &mut [u32], swap: &mut dyn FnMut(usize, usize)) {
     for start in 0..places.len() {
         let mut at = start;

@@ -131,7 +131,7 @@ impl Tree {
         }
     }
 
-    /// The slot that compares equal; 0 when there is none.
+    /// The slot that compares equal; 0 if there is none.
     pub fn find(&self, compare: &mut Compare<'_>) -> Slot {
         let mut slot = self.root;
         while slot != 0 {

@@ -5,10 +5,10 @@
 use super::layer_type;
 use super::schema::{Kind, Record};
 use super::value::{List, Value};
+use crate::base64;
 use crate::go_json::{
     Decode as _, Error, ErrorKind, Escapes, Reader, Shape, Timestamp, Writer, same_name,
 };
-use crate::mtree::base64;
 use crate::prelude::*;
 
 /// How members that no field knows are taken.

@@ -1,9 +1,9 @@
 //! How a session is opened: places, version, reading, limits.
 
 use super::codec::Unknown;
-use super::reason::{Code, Fault};
+use super::reason::{Fault, Reason};
 use super::schema::{Schema, V12, V16};
-use crate::limits::Limits;
+use crate::limits::{self, Limit};
 use crate::paths;
 use crate::prelude::*;
 pub use crate::semantics::{Reading, Semantics};
@@ -38,7 +38,7 @@ impl Semantics {
             Some("12") => Ok(Version::V12),
             None | Some("16") => Ok(Version::V16),
             Some(other) => Err(Fault::new(
-                Code::UnknownVersion,
+                Reason::UnknownVersion,
                 other,
                 "no such cache version; known are 12 and 16",
             )),
@@ -174,7 +174,7 @@ pub struct Options {
     /// Decide as the build that is described would; absent, lookups are about
     /// the cache and the copies as they are.
     pub build: Option<Build>,
-    /// Caps by name, see `wit/stacker.wit`.
+    /// Limits by name, see `wit/stacker.wit`.
     pub limits: Vec<(String, u64)>,
 }
 
@@ -195,7 +195,7 @@ impl Options {
         ];
         match missing.into_iter().find(|(_, missing)| *missing) {
             Some((what, _)) => Err(Fault::new(
-                Code::InputMissing,
+                Reason::InputMissing,
                 what,
                 "not stated, and it takes part in the decision",
             )),
@@ -204,17 +204,17 @@ impl Options {
     }
 }
 
-pub(crate) type Caps = Limits<9>;
+pub(crate) type Limits = limits::Limits<9>;
 
-/// The caps and their defaults.
-pub(crate) const CAPS: Caps = Limits::new([
-    ("cache-bytes", 64 << 20),
-    ("document-bytes", 4 << 20),
-    ("layers", 100_000),
-    ("entries", 1_000_000),
-    ("documents", 10_000),
-    ("keys", 100_000_000),
-    ("depth", 10_000),
-    ("attempts", 8),
-    ("manifests", 1_000_000),
+/// The limits and their defaults.
+pub(crate) const LIMITS: Limits = Limits::new([
+    (Limit::CacheBytes, 64 << 20),
+    (Limit::DocumentBytes, 4 << 20),
+    (Limit::Layers, 100_000),
+    (Limit::Entries, 1_000_000),
+    (Limit::Documents, 10_000),
+    (Limit::Keys, 100_000_000),
+    (Limit::Depth, 10_000),
+    (Limit::Attempts, 8),
+    (Limit::Manifests, 1_000_000),
 ]);

@@ -1,7 +1,7 @@
 //! A layer as the user describes it.
 
 use super::codec::Unknown;
-use super::reason::{Code, Fault};
+use super::reason::{Fault, Reason};
 use super::reference::Source;
 use super::schema::{Kind, Schema};
 use super::value::Value;
@@ -62,7 +62,7 @@ impl Definition {
     ) -> Result<Self, Fault> {
         let bad = |error: Error| {
             Fault::new(
-                Code::BadDefinition,
+                Reason::BadDefinition,
                 name,
                 format!("not a layer of this version: {error}"),
             )
@@ -121,7 +121,7 @@ impl Definition {
     pub fn check_names(&self, layer: &str) -> Result<(), Fault> {
         let refused = |what: &str, name: &str| {
             let message = format!("{what} {name:?} leads out of its directory");
-            Err(Fault::new(Code::UnsafeName, layer, message))
+            Err(Fault::new(Reason::UnsafeName, layer, message))
         };
         let is_name =
             |name: &str| !matches!(name, "" | "." | ".." | "/") && !name.contains(['/', '\0']);

@@ -1,13 +1,16 @@
 //! Hashes of files and trees of directories (stacker spec, section 9).
 
-use super::reason::{Code, Fault};
-use crate::error::{Error, Excess};
-use crate::host::{Entry, Failure, FailureCode, Filesystem, FsFacts, Hashing, Kind};
-use crate::mtree::{self, Change, Spec, SpecError, Tree, base64};
+use super::reason::{Fault, Reason};
+use crate::base64;
+use crate::host::{
+    Entry, Failure, FailureCode, Filesystem, FsFacts, Hashing, Kind, complete, only,
+};
+use crate::limits::Limit;
+use crate::mtree::{self, Change, Spec, SpecError, Tree};
 use crate::paths;
 use crate::prelude::*;
 
-use super::config::Caps;
+use super::config::Limits;
 
 /// What a walk must tell for a tree text.
 const TREE_FACTS: FsFacts = FsFacts {
@@ -23,12 +26,6 @@ pub struct FileHash {
     pub hash: String,
     /// The mode as Go writes it, such as `-rw-r--r--`.
     pub mode: String,
-}
-
-/// One answer of a call that was asked for one thing.
-pub(crate) fn only<T>(answers: Vec<Result<T, Failure>>) -> Result<T, Failure> {
-    let missing = || Failure::new(FailureCode::Invalid, "the host did not answer");
-    answers.into_iter().next().unwrap_or_else(|| Err(missing()))
 }
 
 /// Looks at one path.
@@ -78,21 +75,9 @@ pub(crate) fn hash_each<F: Filesystem>(fs: &F, wanted: &[Hashing]) -> Vec<Result
     complete(fs.hash(wanted), wanted.len())
 }
 
-/// An answer for everything that was asked, whatever the host does.
-fn complete<T>(mut answers: Vec<Result<T, Failure>>, count: usize) -> Vec<Result<T, Failure>> {
-    answers.truncate(count);
-    while answers.len() < count {
-        answers.push(Err(Failure::new(
-            FailureCode::Invalid,
-            "the host did not answer",
-        )));
-    }
-    answers
-}
-
 /// The hash of a file (stacker spec, section 9.1).
 pub(crate) fn hash_file<F: Filesystem>(fs: &F, path: &str) -> Result<FileHash, Fault> {
-    let failed = |failure: Failure| Fault::host(Code::HashFile, path, &failure);
+    let failed = |failure: Failure| Fault::host(Reason::HashFile, path, &failure);
     let entry = stat(fs, path, true).map_err(failed)?;
     let hash = only(hash_all(fs, &[(path, &entry)])).map_err(failed)?;
     Ok(FileHash {
@@ -134,17 +119,17 @@ pub(crate) fn mode_text(kind: Kind, mode: u32) -> String {
     text
 }
 
-/// The tree below a directory (stacker spec, section 9.2). A file or a link in
-/// its place is an error, where upstream crashes.
-pub(crate) fn walk<F: Filesystem>(fs: &F, path: &str, caps: &Caps) -> Result<Tree, Fault> {
-    tree(&walk_entries(fs, path, caps)?, path)
+/// The tree below a directory (stacker spec, section 9.2). A file or a link in its place is
+/// an error, where upstream crashes.
+pub(crate) fn walk<F: Filesystem>(fs: &F, path: &str, limits: &Limits) -> Result<Tree, Fault> {
+    tree(&walk_entries(fs, path, limits)?, path)
 }
 
 /// The tree that entries make.
 pub(crate) fn tree(entries: &[Entry], path: &str) -> Result<Tree, Fault> {
     Tree::new(entries).map_err(|error| {
         let failure = Failure::new(FailureCode::Corrupt, error.to_string());
-        Fault::host(Code::Io, path, &failure)
+        Fault::host(Reason::Io, path, &failure)
     })
 }
 
@@ -152,25 +137,25 @@ pub(crate) fn tree(entries: &[Entry], path: &str) -> Result<Tree, Fault> {
 pub(crate) fn walk_entries<F: Filesystem>(
     fs: &F,
     path: &str,
-    caps: &Caps,
+    limits: &Limits,
 ) -> Result<Vec<Entry>, Fault> {
-    let io = |failure: Failure| Fault::host(Code::Io, path, &failure);
+    let io = |failure: Failure| Fault::host(Reason::Io, path, &failure);
     let not_a_directory = || {
         let message = "not a directory; stacker crashes here";
-        Fault::new(Code::WalkRootNotADirectory, path, message)
+        Fault::new(Reason::WalkRootNotADirectory, path, message)
     };
     if stat(fs, path, false).map_err(io)?.kind != Kind::Directory {
         return Err(not_a_directory());
     }
-    let limit = caps.get("entries");
+    let limit = limits.get(Limit::Entries);
     let entries = fs.walk(path, TREE_FACTS, limit).map_err(|failure| {
         if failure.code == FailureCode::TooLarge {
-            return Fault::from(excess("entries", limit, path));
+            return limits.excess(Limit::Entries, "", path).into();
         }
         io(failure)
     })?;
-    caps.check(
-        "entries",
+    limits.check(
+        Limit::Entries,
         u64::try_from(entries.len()).unwrap_or(u64::MAX),
         "",
         path,
@@ -178,26 +163,21 @@ pub(crate) fn walk_entries<F: Filesystem>(
     Ok(entries)
 }
 
-/// A cap that was met; the operation is filled in later.
-pub(crate) fn excess(limit: &str, value: u64, subject: &str) -> Error {
-    Error::LimitExceeded(Excess {
-        operation: String::new(),
-        limit: limit.to_owned(),
-        value,
-        subject: subject.to_owned(),
-    })
-}
-
 /// A recorded tree: its text, decoded. `subject` is the import path or overlay
 /// source it is about.
 pub(crate) fn recorded(text: &str, subject: &str) -> Result<Vec<u8>, Fault> {
-    base64::decode(text)
-        .ok_or_else(|| Fault::new(Code::BadBase64, subject, "the recorded tree is not base64"))
+    base64::decode(text).ok_or_else(|| {
+        Fault::new(
+            Reason::BadBase64,
+            subject,
+            "the recorded tree is not base64",
+        )
+    })
 }
 
 /// Reads a recorded tree.
-pub(crate) fn parse<'a>(text: &'a [u8], subject: &str) -> Result<Spec<'a>, Fault> {
-    Spec::parse(text).map_err(|error| spec_fault(&error, subject, 0))
+pub(crate) fn parse<'a>(text: &'a [u8], subject: &str, limits: &Limits) -> Result<Spec<'a>, Fault> {
+    Spec::parse(text).map_err(|error| spec_fault(&error, subject, limits))
 }
 
 /// Compares a recorded tree with the one on disk (stacker spec, section 9.4).
@@ -205,17 +185,17 @@ pub(crate) fn compare(
     spec: &Spec<'_>,
     tree: &Tree,
     subject: &str,
-    caps: &Caps,
+    limits: &Limits,
 ) -> Result<Vec<Change>, Fault> {
-    let budget = caps.get("keys");
-    mtree::compare(spec, tree, budget).map_err(|error| spec_fault(&error, subject, budget))
+    mtree::compare(spec, tree, limits.get(Limit::Keys))
+        .map_err(|error| spec_fault(&error, subject, limits))
 }
 
-fn spec_fault(error: &SpecError, subject: &str, budget: u64) -> Fault {
+fn spec_fault(error: &SpecError, subject: &str, limits: &Limits) -> Fault {
     let code = match error {
-        SpecError::LineTooLong => Code::SpecLineTooLong,
-        SpecError::BadName(_) => Code::BadSpecName,
-        SpecError::TooLarge => return excess("keys", budget, subject).into(),
+        SpecError::LineTooLong => Reason::SpecLineTooLong,
+        SpecError::BadName(_) => Reason::BadSpecName,
+        SpecError::TooLarge => return limits.excess(Limit::Keys, "", subject).into(),
     };
     Fault::new(code, subject, error.to_string())
 }

@@ -1,9 +1,9 @@
 //! The same decision with all its evidence.
 
 use super::config::Reading;
-use super::reason::Code;
+use super::reason::Reason;
 use super::session::Session;
-use super::verify::Verdict;
+use super::verdict::Verdict;
 use crate::explain::{Difference, Explanation, Finding};
 use crate::host::{Filesystem, Observer};
 use crate::prelude::*;
@@ -68,8 +68,8 @@ pub(super) fn explain<F: Filesystem, O: Observer>(
         }
         Verdict::Failed(fault) => {
             let last = fault.findings().pop();
-            let summary =
-                last.unwrap_or_else(|| Finding::new(Code::Io, name).hint(fault.error.to_string()));
+            let summary = last
+                .unwrap_or_else(|| Finding::new(Reason::Io, name).hint(fault.error.to_string()));
             (summary, None)
         }
     };
@@ -89,9 +89,9 @@ fn about(finding: &Finding) -> (Cow<'static, str>, String) {
 /// For a layer that fails because one further below misses.
 fn consequence(fault: &super::reason::Fault, layer: &str) -> Option<Finding> {
     let problem = fault.error.problem()?;
-    let about_another = problem.code == Code::BaseNotCached.as_str() && problem.subject != layer;
+    let about_another = problem.code == Reason::BaseNotCached && problem.subject != layer;
     about_another.then(|| {
-        Finding::new(Code::BaseNotCached, layer)
+        Finding::new(Reason::BaseNotCached, layer)
             .with([Difference::fact("base", &problem.subject)])
             .cascade()
     })
@@ -99,7 +99,7 @@ fn consequence(fault: &super::reason::Fault, layer: &str) -> Option<Finding> {
 
 /// What was compared.
 fn hit_finding<F: Filesystem, O: Observer>(session: &Session<'_, F, O>, layer: &str) -> Finding {
-    let finding = Finding::new(Code::Hit, layer);
+    let finding = Finding::new(Reason::Hit, layer);
     let (Some(entry), Some(definition)) =
         (session.entries.get(layer), session.definitions.get(layer))
     else {
@@ -122,6 +122,7 @@ fn weak_base<F: Filesystem, O: Observer>(
 ) -> Option<Finding> {
     let built = session.definitions.get(layer)?.built_on().is_some();
     let entry = session.entries.get(layer)?;
-    (built && session.reading == Reading::Compatible)
-        .then(|| Finding::new(Code::WeakBase, layer).with([Difference::fact("base", entry.base())]))
+    (built && session.reading == Reading::Compatible).then(|| {
+        Finding::new(Reason::WeakBase, layer).with([Difference::fact("base", entry.base())])
+    })
 }

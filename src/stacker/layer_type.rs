@@ -1,5 +1,7 @@
 //! Layer types as keys of a manifest map (stacker spec, section 3.1).
 
+use super::reason::{Fault, Reason};
+use crate::error::Error;
 use crate::prelude::*;
 
 /// A layer type: the kind of its archive, and whether it carries verity data.
@@ -13,36 +15,50 @@ pub struct LayerType {
     pub text: String,
 }
 
-/// Reads a layer type: `TYPE`, or `TYPE+BOOL` with any of Go's texts for a
-/// bool. None for anything else.
-pub(crate) fn parse(text: &str) -> Option<LayerType> {
-    let mut parts = text.split('+');
-    let name = parts.next().unwrap_or_default().to_owned();
-    let verity = match parts.next() {
-        None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => false,
-        Some("1" | "t" | "T" | "true" | "TRUE" | "True") => true,
-        Some(_) => return None,
-    };
-    if parts.next().is_some() {
-        return None;
+impl LayerType {
+    /// The layer type that a build is asked for with `TYPE`: stacker adds verity data
+    /// to every type but `tar`; `TYPE+BOOL` is taken as it is.
+    ///
+    /// # Errors
+    /// `bad-layer-type`.
+    pub fn wanted(text: &str) -> Result<Self, Error> {
+        wanted(text).map_err(|fault| fault.at("parse-layer-type"))
     }
-    let text = format!("{name}+{verity}");
-    Some(LayerType { name, verity, text })
 }
 
-/// The layer type that a build means by `TYPE`: stacker adds verity data to
-/// every type but `tar` unless it is told not to, so a plain name stands for
-/// that. `TYPE+BOOL` is taken as it is.
-pub(crate) fn wanted(text: &str) -> Option<LayerType> {
+/// Reads a layer type: `TYPE`, or `TYPE+BOOL` with any of Go's texts for a bool.
+///
+/// # Errors
+/// `bad-layer-type`.
+pub(crate) fn parse(text: &str) -> Result<LayerType, Fault> {
+    let bad = || Fault::new(Reason::BadLayerType, text, "expected TYPE or TYPE+BOOL");
+    let (name, verity) = match text.split_once('+') {
+        None => (text, false),
+        Some((name, "0" | "f" | "F" | "false" | "FALSE" | "False")) => (name, false),
+        Some((name, "1" | "t" | "T" | "true" | "TRUE" | "True")) => (name, true),
+        Some(_) => return Err(bad()),
+    };
+    Ok(LayerType {
+        name: name.to_owned(),
+        verity,
+        text: format!("{name}+{verity}"),
+    })
+}
+
+/// See [`LayerType::wanted`].
+///
+/// # Errors
+/// `bad-layer-type`.
+pub(crate) fn wanted(text: &str) -> Result<LayerType, Fault> {
     if text.contains('+') || text == "tar" {
         return parse(text);
     }
     parse(&format!("{text}+true"))
 }
 
-/// The text a layer type is written as.
+/// The text a layer type is written as; `None` if it is not one.
 pub(crate) fn normalise(text: &str) -> Option<String> {
-    parse(text).map(|layer_type| layer_type.text)
+    parse(text).ok().map(|layer_type| layer_type.text)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::reason::Code;
+use super::reason::Reason;
 use crate::explain::{Difference, Finding};
 use crate::mtree;
 use crate::prelude::*;
@@ -92,7 +92,7 @@ pub(crate) enum Miss {
     /// In a build: the base is built again, and so is all on top of it.
     BaseNotCached {
         base: String,
-        why: Code,
+        why: Reason,
     },
     ImportDestChanged {
         path: String,
@@ -110,27 +110,27 @@ pub(crate) enum Miss {
 }
 
 impl Miss {
-    pub const fn code(&self) -> Code {
+    pub const fn code(&self) -> Reason {
         match self {
-            Self::LayerNotDefined => Code::LayerNotDefined,
-            Self::NoEntry => Code::NoEntry,
-            Self::ResultUnknown { .. } => Code::ResultUnknown,
-            Self::DefinitionChanged { .. } => Code::DefinitionChanged,
-            Self::BaseChanged { .. } => Code::BaseChanged,
-            Self::EpochChanged { .. } => Code::EpochChanged,
-            Self::ImportNew { .. } => Code::ImportNew,
-            Self::ImportMissing { .. } => Code::ImportMissing,
-            Self::ImportTypeChanged { .. } => Code::ImportTypeChanged,
-            Self::ImportDirChanged { .. } => Code::ImportDirChanged,
-            Self::ImportFileChanged { .. } => Code::ImportFileChanged,
-            Self::OverlayNew { .. } => Code::OverlayNew,
-            Self::OverlayMissing { .. } => Code::OverlayMissing,
-            Self::OverlayChanged { .. } => Code::OverlayChanged,
-            Self::BaseUnguarded { .. } => Code::BaseUnguarded,
-            Self::BaseNotCached { .. } => Code::BaseNotCached,
-            Self::ImportDestChanged { .. } => Code::ImportDestChanged,
-            Self::ResultIncomplete { .. } => Code::ResultIncomplete,
-            Self::BaseForged { .. } => Code::BaseForged,
+            Self::LayerNotDefined => Reason::LayerNotDefined,
+            Self::NoEntry => Reason::NoEntry,
+            Self::ResultUnknown { .. } => Reason::ResultUnknown,
+            Self::DefinitionChanged { .. } => Reason::DefinitionChanged,
+            Self::BaseChanged { .. } => Reason::BaseChanged,
+            Self::EpochChanged { .. } => Reason::EpochChanged,
+            Self::ImportNew { .. } => Reason::ImportNew,
+            Self::ImportMissing { .. } => Reason::ImportMissing,
+            Self::ImportTypeChanged { .. } => Reason::ImportTypeChanged,
+            Self::ImportDirChanged { .. } => Reason::ImportDirChanged,
+            Self::ImportFileChanged { .. } => Reason::ImportFileChanged,
+            Self::OverlayNew { .. } => Reason::OverlayNew,
+            Self::OverlayMissing { .. } => Reason::OverlayMissing,
+            Self::OverlayChanged { .. } => Reason::OverlayChanged,
+            Self::BaseUnguarded { .. } => Reason::BaseUnguarded,
+            Self::BaseNotCached { .. } => Reason::BaseNotCached,
+            Self::ImportDestChanged { .. } => Reason::ImportDestChanged,
+            Self::ResultIncomplete { .. } => Reason::ResultIncomplete,
+            Self::BaseForged { .. } => Reason::BaseForged,
         }
     }
 

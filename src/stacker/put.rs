@@ -1,23 +1,23 @@
 //! Putting: what is recorded about a layer that was built (stacker spec,
 //! section 10).
 
-use serde::Serialize;
-
 use super::codec::Unknown;
 use super::config::{Reading, Version};
 use super::definition::{Definition, Import};
 use super::disk;
 use super::document;
+use super::effect::{Effect, Writing};
 use super::entry::Entry;
 use super::guard::Record as GuardRecord;
-use super::reason::{Code, Fault};
+use super::reason::{Fault, Reason};
 use super::schema::Kind;
 use super::session::Session;
 use super::value::Value;
-use super::verify::{Base, Facts};
+use super::verdict::{Base, Facts};
+use crate::base64;
 use crate::explain::Finding;
-use crate::host::{Change, Filesystem, Kind as FileKind, Observer, Precondition};
-use crate::mtree::{Header, Tree, WallTime, base64};
+use crate::host::{Filesystem, Kind as FileKind, Observer};
+use crate::mtree::{Header, Tree, WallTime};
 use crate::oci::sha256;
 use crate::prelude::*;
 
@@ -35,40 +35,6 @@ pub struct HostFacts {
     pub directory: String,
 }
 
-/// A file to be written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Writing {
-    /// Where.
-    pub path: String,
-    /// What.
-    pub text: String,
-    /// Permission bits of a new file.
-    pub mode: u32,
-}
-
-/// A file to be given another name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Renaming {
-    /// Where it is.
-    pub old: String,
-    /// Where it goes.
-    pub new: String,
-}
-
-/// A change of the file system.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Effect {
-    /// Writes a file that is not there.
-    Create(Writing),
-    /// Replaces a file as a whole.
-    Replace(Writing),
-    /// Deletes a file.
-    Remove(String),
-    /// Moves a file.
-    Rename(Renaming),
-}
-
 /// A layer that was put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
@@ -76,27 +42,6 @@ pub struct Stored {
     pub hash: u64,
     /// What the caller should know: entries of other writers that were kept.
     pub notes: Vec<Finding>,
-}
-
-impl Writing {
-    /// The cache file, or the file beside it.
-    pub(super) fn cache(path: &str, text: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            text: text.to_owned(),
-            mode: 0o600,
-        }
-    }
-
-    pub(super) fn change(self, precondition: Precondition) -> Change {
-        Change {
-            path: self.path,
-            text: self.text,
-            mode: self.mode,
-            parents: false,
-            precondition,
-        }
-    }
 }
 
 /// A put that has not happened yet.
@@ -178,15 +123,16 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         manifests: &str,
         host: &HostFacts,
     ) -> Result<Prepared, Fault> {
-        let bad_time = |_| Fault::new(Code::BadTime, &host.now, "expected YYYY-MM-DDThh:mm:ss");
+        let bad_time = |_| Fault::new(Reason::BadTime, &host.now, "expected YYYY-MM-DDThh:mm:ss");
         let date: WallTime = host.now.parse().map_err(bad_time)?;
         let schema = self.version.schema();
-        let manifests = Value::read(manifests, &schema.manifests, self.depth(), Unknown::Skipped)
-            .map_err(|error| Fault::new(Code::BadManifests, name, error.to_string()))?;
+        let manifests =
+            Value::read(manifests, &schema.manifests, self.depth(), Unknown::Skipped)
+                .map_err(|error| Fault::new(Reason::BadManifests, name, error.to_string()))?;
         let base = self.base(name).map_err(|fault| (*fault).clone())?;
         let Some(definition) = self.definitions.get(name).cloned() else {
             return Err(Fault::new(
-                Code::LayerNotDefined,
+                Reason::LayerNotDefined,
                 name,
                 "no definition has this name",
             ));
@@ -298,13 +244,13 @@ impl<F: Filesystem, O: Observer> Inputs<'_, '_, F, O> {
         for ((import, disk), stat) in imports.iter().zip(&disks).zip(&stats) {
             let there = stat
                 .as_ref()
-                .map_err(|failure| Fault::host(Code::Stat, disk, failure))?;
+                .map_err(|failure| Fault::host(Reason::Stat, disk, failure))?;
             let (kind, hash) = if there.kind == FileKind::Directory {
                 (1, self.tree_text(disk)?)
             } else {
                 let hash = match hashes.next() {
                     Some(answer) => {
-                        answer.map_err(|failure| Fault::host(Code::HashFile, disk, &failure))?
+                        answer.map_err(|failure| Fault::host(Reason::HashFile, disk, &failure))?
                     }
                     None => disk::hash_file(fs, disk)?.hash,
                 };
@@ -334,7 +280,7 @@ impl<F: Filesystem, O: Observer> Inputs<'_, '_, F, O> {
     fn tree_text(&mut self, path: &str) -> Result<String, Fault> {
         let tree = match self.facts.trees.get(path) {
             Some(known) => known.clone(),
-            None => Rc::new(disk::walk(self.session.fs, path, &self.session.caps)?),
+            None => Rc::new(disk::walk(self.session.fs, path, &self.session.limits)?),
         };
         self.facts.trees.insert(path.to_owned(), tree.clone());
         Ok(stored_text(&tree, path, self.host, self.date.clone()))

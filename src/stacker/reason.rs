@@ -8,7 +8,7 @@ use crate::prelude::*;
 
 catalogue! {
     /// The codes of this system.
-    pub enum Code in "stacker" {
+    pub enum Reason in "stacker" {
         Hit = "hit", "6", "the entry is what building the layer again would give, as far as is checked",
             "base: hit (entry 17043217650231)", "nothing to do";
         LayerNotDefined = "layer-not-defined", "6, 7", "no definition has this name",
@@ -153,24 +153,24 @@ pub(crate) struct Fault {
 impl Fault {
     /// A fault that needs no further evidence. The operation is filled in where
     /// the error leaves the session.
-    pub fn new(code: Code, subject: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(code: Reason, subject: impl Into<String>, message: impl Into<String>) -> Self {
         let problem = Problem::new(code, String::new(), subject, message);
         let error = match code {
-            Code::LayerNotDefined | Code::BaseNotCached | Code::SourceMissing => {
+            Reason::LayerNotDefined | Reason::BaseNotCached | Reason::SourceMissing => {
                 Error::NotFound(problem)
             }
-            Code::ParseVersion
-            | Code::ParseCache
-            | Code::OciLayout
-            | Code::OciIndex
-            | Code::OciWalk
-            | Code::BadBase64
-            | Code::SpecLineTooLong
-            | Code::BadSpecName => Error::Corrupt(problem),
-            Code::UnknownLayerType | Code::UnsupportedBaseType | Code::UnknownVersion => {
+            Reason::ParseVersion
+            | Reason::ParseCache
+            | Reason::OciLayout
+            | Reason::OciIndex
+            | Reason::OciWalk
+            | Reason::BadBase64
+            | Reason::SpecLineTooLong
+            | Reason::BadSpecName => Error::Corrupt(problem),
+            Reason::UnknownLayerType | Reason::UnsupportedBaseType | Reason::UnknownVersion => {
                 Error::Unsupported(problem)
             }
-            Code::Conflict => Error::Conflict(problem),
+            Reason::Conflict => Error::Conflict(problem),
             _ => Error::Invalid(problem),
         };
         Self {
@@ -180,7 +180,7 @@ impl Fault {
     }
 
     /// A fault of an import.
-    pub fn host(code: Code, subject: impl Into<String>, failure: &Failure) -> Self {
+    pub fn host(code: Reason, subject: impl Into<String>, failure: &Failure) -> Self {
         let problem = Problem::new(code, String::new(), subject, failure.message.clone());
         Self {
             error: problem.from_failure(failure),
@@ -211,15 +211,10 @@ impl Fault {
         if !self.causes.is_empty() {
             return self.causes.to_vec();
         }
-        let code = |problem: &Problem| {
-            Code::ALL
-                .iter()
-                .copied()
-                .find(|code| code.as_str() == problem.code)
-        };
         let finding = self.error.problem().and_then(|problem| {
             Some(
-                Finding::new(code(problem)?, problem.subject.clone()).hint(problem.message.clone()),
+                Finding::new(Reason::of(&problem.code)?, problem.subject.clone())
+                    .hint(problem.message.clone()),
             )
         });
         finding.into_iter().collect()
@@ -242,7 +237,7 @@ mod tests {
     #[test]
     fn the_catalogue_is_complete() {
         let mut seen = BTreeSet::new();
-        for code in Code::ALL {
+        for code in Reason::ALL {
             let rule = code.rule();
             assert!(seen.insert(rule.code), "{} comes twice", rule.code);
             for text in [rule.section, rule.meaning, rule.example, rule.advice] {
@@ -258,7 +253,7 @@ mod tests {
 
     #[test]
     fn errors_say_what_was_being_done() {
-        let fault = Fault::new(Code::BadOciTag, "dir", "the url has no tag");
+        let fault = Fault::new(Reason::BadOciTag, "dir", "the url has no tag");
         assert_eq!(
             fault.at("put").to_string(),
             "put \"dir\": the url has no tag"

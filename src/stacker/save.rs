@@ -3,13 +3,14 @@
 
 use super::config::Reading;
 use super::document;
+use super::effect::Writing;
 use super::guard::Guard;
-use super::open::Loaded;
-use super::put::Writing;
-use super::reason::{Code, Fault};
+use super::load::Loaded;
+use super::reason::{Fault, Reason};
 use super::session::Session;
 use crate::explain::{Difference, Finding};
-use crate::host::{Failure, FailureCode, Filesystem, Observer, Precondition};
+use crate::host::{FailureCode, Filesystem, Observer, Precondition, complete};
+use crate::limits::Limit;
 use crate::oci::sha256;
 use crate::prelude::*;
 
@@ -22,7 +23,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         let guard_path = self.places.guard_file();
         let guarded = self.reading == Reading::Guarded;
         let mut merged: BTreeSet<String> = BTreeSet::new();
-        for _ in 0..self.caps.get("attempts").max(1) {
+        for _ in 0..self.limits.get(Limit::Attempts).max(1) {
             let mut changes = Vec::new();
             let mut guard_digest = None;
             if let Some(writing) = self.guard_writing(&self.guard) {
@@ -33,24 +34,19 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             let digest = sha256(text.as_bytes()).to_string();
             changes
                 .push(Writing::cache(&path, &text).change(precondition(self.on_disk.as_deref())));
-            let answers = self.fs.write(&changes);
+            let answers = complete(self.fs.write(&changes), changes.len());
             if let (Some(digest), Some(Ok(()))) = (&guard_digest, answers.first()) {
                 self.guard_on_disk = Some(digest.clone());
             }
-            if answers.len() == changes.len() && answers.iter().all(Result::is_ok) {
+            let at_guard = guard_digest.is_some() && !matches!(answers.first(), Some(Ok(())));
+            let Some(failure) = answers.into_iter().find_map(Result::err) else {
                 self.on_disk = Some(digest);
                 self.unsaved.clear();
                 return Ok(note(&path, merged));
-            }
-            let at_guard = guard_digest.is_some() && !matches!(answers.first(), Some(Ok(())));
-            let unanswered = Failure::new(FailureCode::Invalid, "the host did not answer");
-            let failure = answers
-                .into_iter()
-                .find_map(Result::err)
-                .unwrap_or(unanswered);
+            };
             if failure.code != FailureCode::Conflict {
                 let path = if at_guard { guard_path } else { path };
-                return Err(Fault::host(Code::Io, path, &failure));
+                return Err(Fault::host(Reason::Io, path, &failure));
             }
             if guarded {
                 self.merge_guard();
@@ -58,7 +54,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             merged.extend(self.merge_cache()?);
         }
         let message = "other writers changed the cache file at each try";
-        Err(Fault::new(Code::Conflict, path, message))
+        Err(Fault::new(Reason::Conflict, path, message))
     }
 
     /// What is to be written so that the disk has these digests.
@@ -131,5 +127,5 @@ fn note(path: &str, merged: BTreeSet<String>) -> Vec<Finding> {
     let names = merged
         .into_iter()
         .map(|name| Difference::fact("layer", name));
-    vec![Finding::new(Code::Merged, path).with(names)]
+    vec![Finding::new(Reason::Merged, path).with(names)]
 }

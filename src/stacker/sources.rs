@@ -9,10 +9,10 @@ use super::config::Build;
 use super::definition::{Definition, Import};
 use super::disk;
 use super::layout::Layout;
-use super::reason::{Code, Fault};
+use super::reason::{Fault, Reason};
 use super::reference::Source;
 use super::session::Session;
-use crate::host::{Entry, Failure, FailureCode, Filesystem, Hashing, Kind, Observer};
+use crate::host::{Entry, Failure, FailureCode, Filesystem, Hashing, Kind, Observer, only};
 use crate::mtree::Tree;
 use crate::paths;
 use crate::prelude::*;
@@ -159,10 +159,10 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             })
             .collect();
         for ((path, want), answer) in wanted.iter().zip(disk::hash_each(self.fs, &asked)) {
-            let have = answer.map_err(|failure| Fault::host(Code::HashFile, path, &failure))?;
+            let have = answer.map_err(|failure| Fault::host(Reason::HashFile, path, &failure))?;
             if have.strip_prefix("sha256:") != Some(want) {
                 let message = format!("it has the hash {have}, and its import demands {want}");
-                return Err(Fault::new(Code::ImportHashMismatch, path, message));
+                return Err(Fault::new(Reason::ImportHashMismatch, path, message));
             }
         }
         Ok(())
@@ -170,10 +170,10 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
 
     /// The tree that the copy of a directory will be.
     pub(super) fn copied_tree(&self, input: &Input<'_>) -> Result<Tree, Fault> {
-        let source = disk::walk_entries(self.fs, &input.disk, &self.caps)?;
+        let source = disk::walk_entries(self.fs, &input.disk, &self.limits)?;
         let copy = match disk::stat(self.fs, &input.copy, false) {
             Ok(there) if there.kind == Kind::Directory => {
-                disk::walk_entries(self.fs, &input.copy, &self.caps)?
+                disk::walk_entries(self.fs, &input.copy, &self.limits)?
             }
             _ => Vec::new(),
         };
@@ -209,8 +209,8 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             return Ok(None);
         }
         there.mode &= !SET_ID;
-        let hash = disk::only(disk::hash_all(self.fs, &[(path.as_str(), &there)]));
-        let hash = hash.map_err(|failure| Fault::host(Code::HashFile, &path, &failure))?;
+        let hash = only(disk::hash_all(self.fs, &[(path.as_str(), &there)]));
+        let hash = hash.map_err(|failure| Fault::host(Reason::HashFile, &path, &failure))?;
         Ok(Some(hash))
     }
 
@@ -256,10 +256,10 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         let there = disk::stat(self.fs, &path, true).ok()?;
         match there.kind {
             Kind::Directory => {
-                let tree = disk::walk(self.fs, &path, &self.caps).ok()?;
+                let tree = disk::walk(self.fs, &path, &self.limits).ok()?;
                 Some(super::put::tree_digest(&tree))
             }
-            Kind::File => disk::only(disk::hash_all(self.fs, &[(path.as_str(), &there)])).ok(),
+            Kind::File => only(disk::hash_all(self.fs, &[(path.as_str(), &there)])).ok(),
             _ => None,
         }
     }
@@ -286,9 +286,9 @@ const fn copied_mode(source: &Entry, import: &Import) -> u32 {
 fn source_fault(path: &str, failure: &Failure) -> Fault {
     if failure.code == FailureCode::NotFound {
         let message = "the build copies it first, and it does not exist";
-        return Fault::new(Code::SourceMissing, path, message);
+        return Fault::new(Reason::SourceMissing, path, message);
     }
-    Fault::host(Code::Stat, path, failure)
+    Fault::host(Reason::Stat, path, failure)
 }
 
 /// What a directory's copy becomes: what differs from the source is copied, what

@@ -49,7 +49,7 @@ func defaultTransport() http.RoundTripper {
 }
 
 // guard is what all requests to a registry go through: nothing leads from https to
-// http, nothing takes for ever or has no end, and what proves who is asking is in
+// http, nothing takes for ever or has no end, and credentials are in
 // no answer.
 type guard struct {
 	inner  http.RoundTripper
@@ -137,7 +137,7 @@ func hide(response *http.Response, secrets []string) error {
 	return nil
 }
 
-// secrets are what proves who is asking in a request, the longest first.
+// secrets are the credentials in a request, the longest first.
 func secrets(request *http.Request) (found []string) {
 	if header := request.Header.Get("Authorization"); header != "" {
 		_, secret, _ := strings.Cut(header, " ")

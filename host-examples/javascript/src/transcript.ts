@@ -32,7 +32,7 @@ export interface Mismatch {
   actual: string;
 }
 
-/** The transcript in a JSON text. Throws a `TypeError` when it is none, or its strings come to too much. */
+/** The transcript in a JSON text. Throws a `TypeError` if it is not one, or its strings come to too much. */
 export function transcriptOf(text: string): Transcript {
   const found = JSON.parse(text) as Partial<Transcript> | null;
   if (found?.schema !== 'layerwise/transcript/1' || !Array.isArray(found.instances)) {

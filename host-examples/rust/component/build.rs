@@ -60,7 +60,8 @@ fn compile(root: &Path, built: &Path) -> Result<PathBuf, String> {
     let status = cargo
         .env("RUSTC_WRAPPER", "")
         .env("RUSTC_WORKSPACE_WRAPPER", "")
-        .args(["build", "--locked", "--package", "layerwise", "--lib"])
+        .args(["rustc", "--locked", "--package", "layerwise", "--lib"])
+        .args(["--crate-type", "cdylib", "--features", "component"])
         .args(["--profile", "component", "--target", TARGET])
         .arg("--config")
         .arg(flags(&remapped(&root, built)?))

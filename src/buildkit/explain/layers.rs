@@ -7,7 +7,7 @@ use crate::buildkit::documents::descriptor::Descriptor;
 use crate::buildkit::export::plan::UNCOMPRESSED_KEY;
 use crate::buildkit::reason::{Findings, Reason};
 use crate::explain::{Difference, Finding};
-use crate::host::{Failure, FailureCode, Presence, Registry, Retrieval};
+use crate::host::{Failure, FailureCode, Presence, Registry, Results, Retrieval};
 use crate::oci::{self, Digest};
 use crate::prelude::*;
 
@@ -107,14 +107,10 @@ impl Layers {
                 diff_id: None,
             })
             .collect();
-        let mut answers = registry.retrieve(repository, &asked).into_iter();
+        let mut retrieved = Results::new(registry.retrieve(repository, &asked));
         self.evidence = Evidence::Bytes;
         for layer in wanted {
-            let silent = || {
-                let message = "the host gave no answer";
-                Err(Failure::new(FailureCode::Other, message))
-            };
-            let found = match answers.next().unwrap_or_else(silent) {
+            let found = match retrieved.take() {
                 Ok(read) => of_bytes(layer, &read.diff_id),
                 // It went away since it was asked for.
                 Err(failure) if failure.code == FailureCode::NotFound => {

@@ -21,6 +21,7 @@ use crate::buildkit::reason::{Findings, Reason};
 use crate::error::Error;
 use crate::explain::{Difference, Finding};
 use crate::host::{FailureCode, Observer, Registry};
+use crate::limits::Limit;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
@@ -80,7 +81,7 @@ pub fn inspect(
 /// What is wrong with a config.
 fn of_config(config: &str, descriptors: Option<&str>, caps: Caps) -> Result<Report, Error> {
     let size = config.len().max(descriptors.unwrap_or_default().len()) as u64;
-    caps.check("document-bytes", size, "verify", "config")?;
+    caps.check(Limit::DocumentBytes, size, "verify", "config")?;
     let listed = parse::listed(descriptors, "verify")?;
     let mut check = Check {
         findings: Findings::new(),
@@ -160,7 +161,7 @@ impl Inspection<'_> {
 
     /// Whether a document is said to be larger than this session reads at all.
     fn beyond(&self, descriptor: &Descriptor, findings: &mut Findings) -> bool {
-        let limit = self.caps.get("document-bytes");
+        let limit = self.caps.get(Limit::DocumentBytes);
         let beyond = u64::try_from(descriptor.size).is_ok_and(|size| size > limit);
         if let Some(message) = too_large(descriptor).filter(|_| beyond) {
             findings.push(Finding::new(Reason::TooLarge, &descriptor.digest).hint(message));
@@ -174,7 +175,7 @@ impl Inspection<'_> {
         descriptor: &Descriptor,
         findings: &mut Findings,
     ) -> Result<String, crate::host::Failure> {
-        let limit = self.caps.get("document-bytes");
+        let limit = self.caps.get(Limit::DocumentBytes);
         let text = fetch(self.registry, self.repository, descriptor, limit)?;
         findings.extend(mismatch(descriptor, &text));
         plan::size("manifest", text.len(), findings);
@@ -263,7 +264,7 @@ impl Inspection<'_> {
         if self.beyond(config, findings) {
             return None;
         }
-        let limit = self.caps.get("document-bytes");
+        let limit = self.caps.get(Limit::DocumentBytes);
         match fetch(self.registry, self.repository, config, limit) {
             Ok(text) => {
                 findings.extend(mismatch(config, &text));

@@ -13,6 +13,7 @@ use crate::buildkit::records::source;
 use crate::buildkit::records::web::{Web, some};
 use crate::error::{Error, Problem};
 use crate::host::{Observer, Registry, Source};
+use crate::limits::Limit;
 use crate::prelude::*;
 
 /// What became of one record of a document.
@@ -95,7 +96,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
     /// `invalid` when the text is not such a list, `limit-exceeded`.
     pub fn add_all(&mut self, records: &str) -> Result<Vec<Added>, Error> {
         let size = records.len() as u64;
-        caps(&self.options.limits)?.check("document-bytes", size, "add", "records")?;
+        caps(&self.options.limits)?.check(Limit::DocumentBytes, size, "add", "records")?;
         let records: Vec<BulkRecord> = serde_json::from_str(records)
             .map_err(|error| invalid(Reason::BadJson, "add", "records", error.to_string()))?;
         let mut handles = Vec::with_capacity(records.len());

@@ -13,7 +13,7 @@ use crate::buildkit::{Form, IMPORT_LIMIT};
 use crate::error::{Error, Excess, Problem};
 use crate::explain::Finding;
 use crate::host::{
-    Failure, FailureCode, Level, Observer, Presence, Registry, Shelf, Source, Transfer,
+    FailureCode, Level, Observer, Presence, Registry, Shelf, Source, Transfer, no_result,
 };
 use crate::oci::Descriptor;
 use crate::prelude::*;
@@ -203,7 +203,7 @@ impl<R: Registry, O: Observer> Push<'_, R, O> {
         }
         let answers = self.exporter.registry.store(self.repository, transfers);
         for (at, transfer) in transfers.iter().enumerate() {
-            let missing = Failure::new(FailureCode::Other, "the host gave no answer");
+            let missing = no_result();
             let failure = match answers.get(at) {
                 Some(Ok(_)) => continue,
                 Some(Err(failure)) => failure,

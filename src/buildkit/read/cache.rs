@@ -19,6 +19,7 @@ use crate::buildkit::records::web::Web;
 use crate::error::Error;
 use crate::explain::Finding;
 use crate::go_json::{Timestamp, Zone};
+use crate::limits::Limit;
 use crate::oci::sha256;
 use crate::prelude::*;
 
@@ -206,7 +207,7 @@ impl Cache {
                 length = length.saturating_add(u64::from(graph.blobs.node(result.node).length));
                 graph
                     .caps
-                    .check("layers", length, "offers", "layers of results")?;
+                    .check(Limit::Layers, length, "offers", "layers of results")?;
                 let blobs = self.chain(graph, result);
                 offers.push(Offer {
                     record: self.names.text(graph, record),

@@ -2,6 +2,7 @@
 
 use super::open::{kind, read_manifest};
 use super::parse::bad_json;
+use crate::base64;
 use crate::buildkit::DEPTH;
 use crate::buildkit::documents::config::{Config, RawLayer, RawRecord};
 use crate::buildkit::documents::descriptor::Descriptor;
@@ -146,7 +147,7 @@ pub(crate) fn read(image: &str, layers: &[Descriptor]) -> Result<Found, Error> {
         offset: 0,
         kind: ErrorKind::Text("base64"),
     };
-    let records = base64(&image.cache).ok_or(refused)?;
+    let records = base64::decode(&image.cache).ok_or(refused)?;
     let records = String::from_utf8_lossy(&records);
     let records: Vec<RawRecord<false>> = go_json::from_str(&records, DEPTH)?;
     let mut listed = Vec::with_capacity(layers.len());
@@ -196,61 +197,9 @@ object!(Document { "moby.buildkit.cache.v0" => cache, "rootfs" => rootfs, "histo
 object!(Rootfs { "diff_ids" => diff_ids });
 object!(Entry { "created" => created, "created_by" => created_by, "empty_layer" => empty_layer });
 
-/// Decodes standard base64 with padding; line breaks are passed over.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let mut group = 0_u32;
-    let mut count = 0_u32;
-    let mut padding = 0_u32;
-    for byte in text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')) {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            b'=' => {
-                padding += 1;
-                0
-            }
-            _ => return None,
-        };
-        if padding > 0 && byte != b'=' {
-            return None;
-        }
-        group = group << 6 | u32::from(value);
-        count += 1;
-        if count == 4 {
-            if padding > 2 {
-                return None;
-            }
-            let [_, a, b, c] = group.to_be_bytes();
-            bytes.extend([a, b, c].iter().take(3 - padding as usize));
-            (group, count) = (0, 0);
-        }
-    }
-    (count == 0).then_some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_as_go_reads_it() {
-        for (text, want) in [
-            ("", Some("")),
-            ("aGk=", Some("hi")),
-            ("aGkh\r\n", Some("hi!")),
-            ("aA==", Some("h")),
-            ("aGk", None),
-            ("aG=k", None),
-            ("a===", None),
-            ("aG k", None),
-        ] {
-            assert_eq!(base64(text).as_deref(), want.map(str::as_bytes), "{text}");
-        }
-    }
 
     #[test]
     fn an_image_with_a_cache() {

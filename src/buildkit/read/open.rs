@@ -15,7 +15,8 @@ use crate::buildkit::records::interner::EMPTY;
 use crate::buildkit::{Caps, IMPORT_LIMIT};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
-use crate::host::{Failure, FailureCode, Level, Observer, Registry, Source};
+use crate::host::{Failure, FailureCode, Level, Observer, Registry, Source, only};
+use crate::limits::Limit;
 use crate::oci::{self, Digest};
 use crate::prelude::*;
 use crate::semantics::Semantics;
@@ -203,7 +204,7 @@ impl<'a> Opening<'a> {
 
     /// Reads a document whose size is no matter to importers.
     fn fetch(&mut self, descriptor: &Descriptor) -> Result<String, Error> {
-        let limit = self.caps.get("document-bytes");
+        let limit = self.caps.get(Limit::DocumentBytes);
         let text = fetch(self.registry, self.repository, descriptor, limit).map_err(|failure| {
             let problem = Problem::new(
                 unread(&failure),
@@ -215,7 +216,7 @@ impl<'a> Opening<'a> {
         })?;
         self.bytes = self.bytes.saturating_add(text.len() as u64);
         self.caps
-            .check("document-bytes", self.bytes, "open", &descriptor.digest)?;
+            .check(Limit::DocumentBytes, self.bytes, "open", &descriptor.digest)?;
         let findings = mismatch(descriptor, &text);
         if let (true, Some(finding)) = (self.semantics.is_guarded(), findings.first()) {
             return Err(Error::Corrupt(Problem::new(
@@ -314,12 +315,5 @@ pub(crate) fn fetch(
         size: u64::try_from(descriptor.size).unwrap_or_default(),
         annotations: descriptor.annotations.clone().into_iter().collect(),
     };
-    registry
-        .read(repository, &[wanted], limit)
-        .into_iter()
-        .next()
-        .unwrap_or_else(|| {
-            let message = "the host gave no answer";
-            Err(Failure::new(FailureCode::Other, message))
-        })
+    only(registry.read(repository, &[wanted], limit))
 }

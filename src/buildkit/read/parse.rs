@@ -17,6 +17,7 @@ use crate::buildkit::{Caps, DEPTH};
 use crate::error::{Error, Problem};
 use crate::go_json;
 use crate::host::Source;
+use crate::limits::Limit;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
@@ -32,7 +33,7 @@ pub(crate) fn parse(
 ) -> Result<Cache, Error> {
     let caps = caps(&options.limits)?;
     let size = config.len().max(descriptors.unwrap_or_default().len()) as u64;
-    caps.check("document-bytes", size, "parse", "config")?;
+    caps.check(Limit::DocumentBytes, size, "parse", "config")?;
     let listed = listed(descriptors, "parse")?;
     Reading {
         caps,

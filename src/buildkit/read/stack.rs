@@ -25,7 +25,7 @@ pub(crate) enum Fate {
 
 /// The layers of one config.
 pub(crate) struct Stack {
-    /// Descriptors by layer; none for a blob that is not listed.
+    /// Descriptors by layer; `None` for a blob that is not listed.
     blobs: Vec<Option<u32>>,
     parents: Vec<i64>,
     fates: Vec<Option<Fate>>,
@@ -115,7 +115,7 @@ impl Stack {
 }
 
 impl Fate {
-    /// The top of the chain; none for a dropped result.
+    /// The top of the chain; `None` for a dropped result.
     ///
     /// # Errors
     /// `invalid` for a loop and for an index that is not in the list.

@@ -11,6 +11,7 @@ use super::interner::{Interner, Text};
 use crate::buildkit::{Caps, Policy};
 use crate::error::Error;
 use crate::go_json::Timestamp;
+use crate::limits::Limit;
 use crate::prelude::*;
 
 /// A result of a record.
@@ -289,7 +290,7 @@ impl Graph {
                     open.push(child);
                 }
             }
-            self.caps.check("steps", steps, "add", "descendants")?;
+            self.caps.check(Limit::Steps, steps, "add", "descendants")?;
         }
         self.steps = steps;
         Ok(below)
@@ -344,10 +345,11 @@ impl Graph {
         let records = self.entries.len().saturating_add(records) as u64;
         let links = self.index.len().saturating_add(links) as u64;
         let layers = self.blobs.nodes() as u64;
-        self.caps.check("records", records, "add", "records")?;
-        self.caps.check("links", links, "add", "links")?;
-        self.caps.check("layers", layers, "add", "layers")?;
-        self.caps.check("steps", self.steps, "add", "descendants")
+        self.caps.check(Limit::Records, records, "add", "records")?;
+        self.caps.check(Limit::Links, links, "add", "links")?;
+        self.caps.check(Limit::Layers, layers, "add", "layers")?;
+        self.caps
+            .check(Limit::Steps, self.steps, "add", "descendants")
     }
 
     /// Number of links.

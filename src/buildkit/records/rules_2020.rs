@@ -10,6 +10,7 @@ use super::web::Web;
 use crate::buildkit::Caps;
 use crate::buildkit::reason::{Reason, invalid};
 use crate::error::Error;
+use crate::limits::Limit;
 use crate::oci::sha256;
 use crate::prelude::*;
 
@@ -61,7 +62,7 @@ impl Rules2020 {
     pub fn add(&mut self, digest: Text) -> Result<u32, Error> {
         let record = number(self.items.len());
         let count = u64::from(record).saturating_add(1);
-        self.caps.check("records", count, "add", "records")?;
+        self.caps.check(Limit::Records, count, "add", "records")?;
         self.items.push(Item {
             digest,
             random: self.texts.get(digest).starts_with(RANDOM),
@@ -82,7 +83,7 @@ impl Rules2020 {
     /// `limit-exceeded`.
     pub fn result(&mut self, record: u32, result: CacheResult) -> Result<(), Error> {
         let layers = self.blobs.nodes() as u64;
-        self.caps.check("layers", layers, "result", "layers")?;
+        self.caps.check(Limit::Layers, layers, "result", "layers")?;
         if let Some(item) = self.items.get_mut(place(record))
             && !item.random
         {
@@ -100,10 +101,10 @@ impl Rules2020 {
         let random = self.item(link.source).is_none_or(|item| item.random);
         self.links = self.links.saturating_add(1);
         self.caps
-            .check("links", self.links as u64, "link", "links")?;
+            .check(Limit::Links, self.links as u64, "link", "links")?;
         let inputs = u64::from(link.input);
         self.caps
-            .check("links", inputs, "link", "inputs of a record")?;
+            .check(Limit::Links, inputs, "link", "inputs of a record")?;
         if let Some(item) = self.items.get_mut(place(record))
             && !item.random
             && !random

@@ -1,7 +1,8 @@
 //! What labels are read, and what of them is refused.
 
 use super::*;
-use crate::buildpacks::LIMITS;
+use crate::buildpacks::limits::LIMITS;
+use crate::limits::Limit;
 
 fn read(text: &str, strict: bool) -> Result<String, String> {
     let reading = Reading {
@@ -148,8 +149,8 @@ fn compatible_decodes_repeated_members_over_each_other() {
 
 #[test]
 fn limits_are_named() {
-    let limit = |name: &str, value: u64, text: &str| {
-        let limits = LIMITS.with(&[(name.to_owned(), value)]).unwrap();
+    let read_with = |limit: Limit, value: u64, text: &str| {
+        let limits = LIMITS.with(&[(limit.name().to_owned(), value)]).unwrap();
         let reading = Reading {
             strict: true,
             integers: false,
@@ -158,27 +159,20 @@ fn limits_are_named() {
         decode(text, Document::Cache, reading).map(|_| ())
     };
     let text = r#"{"buildpacks":[{"layers":{"l":{"data":[1,2]},"m":{}}},{}]}"#;
-    for (name, enough) in [
-        ("label-bytes", text.len() as u64),
-        ("depth", 6),
-        ("buildpacks", 2),
-        ("layers", 2),
-        ("values", 3),
+    for (limit, enough) in [
+        (Limit::LabelBytes, text.len() as u64),
+        (Limit::Depth, 6),
+        (Limit::Buildpacks, 2),
+        (Limit::Layers, 2),
+        (Limit::Values, 3),
     ] {
-        assert_eq!(limit(name, enough, text), Ok(()), "{name}");
-        let refused = limit(name, enough - 1, text);
-        assert_eq!(refused, Err(Fault::Limit(name_of(name), enough - 1)));
+        assert_eq!(read_with(limit, enough, text), Ok(()), "{limit:?}");
+        let refused = read_with(limit, enough - 1, text);
+        assert_eq!(refused, Err(Fault::Limit(limit, enough - 1)));
     }
     let deep = format!("{{\"x\":{}{}}}", "[".repeat(10_001), "]".repeat(10_001));
     assert!(read(&deep, true).is_err());
     assert!(read(&deep, false).is_err());
-}
-
-fn name_of(name: &str) -> &'static str {
-    ["label-bytes", "depth", "buildpacks", "layers", "values"]
-        .into_iter()
-        .find(|known| *known == name)
-        .unwrap()
 }
 
 #[test]

@@ -4,13 +4,16 @@
 
 use serde::Serialize;
 
-use super::original::{Original, no_answer};
-use super::{CacheImage, LayerState, Staged, document, slice};
+use super::document;
+use super::original::Original;
+use super::session::{CacheImage, LayerState, slice};
+use super::staged::Staged;
 use crate::buildpacks::metadata::Metadata;
 use crate::buildpacks::reason::Reason;
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
-use crate::host::{Failure, FailureCode, Level, Observer, Registry, Shelf};
+use crate::host::{Failure, FailureCode, Level, Observer, Registry, Shelf, only};
+use crate::limits::Limit;
 use crate::oci::{Descriptor, Digest, sha256};
 use crate::prelude::*;
 
@@ -166,7 +169,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         );
         let size = config.descriptor.size;
         self.limits
-            .check("document-bytes", size, "commit", &self.name)?;
+            .check(Limit::DocumentBytes, size, "commit", &self.name)?;
         let scope = self.rules.guarded.then_some(self.scope.as_str());
         let manifest = document::manifest(&config.descriptor, &layers, scope);
         let digest = sha256(manifest.as_bytes());
@@ -237,8 +240,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
 
     /// What the name stands for now.
     fn identifier(&self) -> Result<String, Failure> {
-        let answer = self.registry.resolve(slice(&self.name)).into_iter().next();
-        let mut found = answer.unwrap_or_else(|| Err(no_answer()))?;
+        let mut found = only(self.registry.resolve(slice(&self.name)))?;
         let last = found.pop().map(|descriptor| descriptor.digest);
         last.ok_or_else(|| Failure::new(FailureCode::NotFound, "the name stands for nothing"))
     }

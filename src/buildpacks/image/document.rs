@@ -2,8 +2,8 @@
 //! as they are read (Buildpacks spec, section 3). What is written depends on
 //! nothing but the arguments.
 
-use super::Staged;
-use crate::buildpacks::CACHE_LABEL;
+use super::staged::Staged;
+use crate::buildpacks::label::CACHE_LABEL;
 use crate::go_json::{Error, Ignored, Writer, from_str, object};
 use crate::oci::{Descriptor, Digest};
 use crate::prelude::*;

@@ -1,72 +1,17 @@
-//! Answers for single layers: taken from the old image, put into the new one
-//! (Buildpacks spec, sections 4.2 and 4.3). A layer that is missing or damaged
-//! is a miss for that layer (threat T13).
+//! Layers that are put into the new image (Buildpacks spec, sections 4.2 and 4.3). A
+//! layer that is missing or damaged is a miss for that layer (threat T13).
 
-use serde::Serialize;
-
-use super::original::no_answer;
-use super::{CacheImage, Staged, document};
+use super::answer::{Addition, AdditionSource, LayerAnswer, Outcome, done, failed, stop};
+use super::document;
+use super::session::CacheImage;
+use super::staged::{Staged, diff_id};
 use crate::buildpacks::reason::Reason;
-use crate::error::{Error, Problem};
-use crate::explain::{Difference, Finding};
+use crate::error::Error;
 use crate::host::{
-    Destination, Failure, FailureCode, Observer, Presence, Registry, Retrieval, Source, Transfer,
+    Failure, FailureCode, Observer, Presence, Registry, Results, Source, Stored, Transfer,
 };
 use crate::oci::{Descriptor, Digest};
 use crate::prelude::*;
-
-/// How an operation on one layer ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// As asked.
-    Done,
-    /// The layer is not there, or not what it should be: upstream's read error,
-    /// which callers pass over.
-    Miss,
-    /// Anything else went wrong.
-    Failed,
-}
-
-/// What happened to one layer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LayerAnswer {
-    /// The diff id, as it was given, or as the host computed it.
-    pub diff_id: String,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Upstream's words; empty when done.
-    pub message: String,
-    /// The reason, with the cause that upstream drops.
-    pub finding: Finding,
-}
-
-/// Where the bytes of a layer are that is to be added.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AdditionSource {
-    /// A tar file, by a path of the file system.
-    File(String),
-    /// Something the host knows by this name.
-    Provider(String),
-}
-
-/// A layer to be added.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Addition {
-    /// Its bytes.
-    pub source: AdditionSource,
-    /// The diff id it should have; empty when not known.
-    pub diff_id: String,
-}
-
-/// A layer to be retrieved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WantedLayer {
-    /// Its diff id.
-    pub diff_id: String,
-    /// Where to unpack it; none to hash it only.
-    pub into: Option<Destination>,
-}
 
 impl<R: Registry, O: Observer> CacheImage<R, O> {
     /// Stores layers and puts them into the new image, in this order. A layer
@@ -107,7 +52,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         } else {
             self.registry.store(&self.repository, &transfers)
         };
-        let mut stored = stored.into_iter();
+        let mut stored = Results::new(stored);
         let mut answers = Vec::with_capacity(additions.len());
         for (addition, fresh) in additions.iter().zip(fresh) {
             if !fresh {
@@ -127,8 +72,9 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                 });
                 continue;
             }
-            let stored = stored.next().unwrap_or_else(|| Err(no_answer()));
-            let added = stored.and_then(|stored| self.accept(addition, stored));
+            let added = stored
+                .take()
+                .and_then(|stored| self.accept(addition, stored));
             answers.push(match added {
                 Ok(staged) => self.stage(staged, Reason::LayerAdded),
                 Err(failure) => {
@@ -209,11 +155,10 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                 source: Source::Repository(self.repository.clone()),
             })
             .collect();
-        let mut stored = match transfers.is_empty() {
+        let mut stored = Results::new(match transfers.is_empty() {
             true => Vec::new(),
             false => self.registry.store(&self.repository, &transfers),
-        }
-        .into_iter();
+        });
         let mut answers = Vec::with_capacity(diff_ids.len());
         for (id, found) in diff_ids.iter().zip(found) {
             let words = format!("failed to re-use cache layer with SHA '{id}'");
@@ -222,7 +167,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
                 answers.push(self.unread(id, &cause, Reason::ReuseFailed, words));
                 continue;
             };
-            answers.push(match stored.next().unwrap_or_else(|| Err(no_answer())) {
+            answers.push(match stored.take() {
                 Ok(_) => self.stage(layer, Reason::LayerReused),
                 Err(failure) => {
                     stop(&failure, "reuse layer", id)?;
@@ -234,7 +179,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
     }
 
     /// The answer for a layer of an image whose documents do not agree.
-    fn mismatched(&self, id: &str, verb: &str, why: &str) -> LayerAnswer {
+    pub(super) fn mismatched(&self, id: &str, verb: &str, why: &str) -> LayerAnswer {
         let words = format!("failed to {verb} cache layer with SHA '{id}'");
         if self.find(id).is_some() {
             let cause = Failure::new(FailureCode::Corrupt, why);
@@ -255,143 +200,8 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
 
     /// Whether the bytes of a layer are compared with its diff id. Upstream does
     /// that in a volume cache, and trusts registries.
-    const fn hashes(&self) -> bool {
+    pub(super) const fn hashes(&self) -> bool {
         self.rules.guarded || self.original.is_volume()
-    }
-
-    /// Retrieves layers, in parallel where the host can. In the guarded reading
-    /// nothing is unpacked whose uncompressed bytes do not have the diff id.
-    ///
-    /// # Errors
-    /// `invalid` for a prefix that leads out of its root, or when the caller's
-    /// time is up.
-    pub fn retrieve(&self, wanted: &[WantedLayer]) -> Result<Vec<LayerAnswer>, Error> {
-        self.read(wanted, self.unhashed())
-    }
-
-    /// The layer that upstream takes from a volume cache without hashing it: that
-    /// of the SBOM files.
-    fn unhashed(&self) -> Option<String> {
-        if self.rules.guarded || !self.original.is_volume() {
-            return None;
-        }
-        let (metadata, _) = self.read_metadata();
-        Some(metadata.sbom).filter(|sha| !sha.is_empty())
-    }
-
-    /// Retrieves layers and hashes them, all but one.
-    fn read(
-        &self,
-        wanted: &[WantedLayer],
-        unhashed: Option<String>,
-    ) -> Result<Vec<LayerAnswer>, Error> {
-        let hashes = |id: &str| self.hashes() && unhashed.as_deref() != Some(id);
-        for layer in wanted {
-            check_destination(layer)?;
-        }
-        if let Some(why) = self.original.mismatch() {
-            let refused = |layer: &WantedLayer| self.mismatched(&layer.diff_id, "get", why);
-            return Ok(wanted.iter().map(refused).collect());
-        }
-        let found: Vec<Option<Staged>> = wanted
-            .iter()
-            .map(|layer| self.find(&layer.diff_id))
-            .collect();
-        let retrievals: Vec<Retrieval> = wanted
-            .iter()
-            .zip(&found)
-            .filter_map(|(wanted, found)| {
-                let found = found.as_ref()?;
-                let mut descriptor = found.descriptor.clone();
-                if descriptor.digest == found.diff_id.as_str() {
-                    // The same bytes with and without compression: there is none.
-                    descriptor.media_type = document::PLAIN_LAYER.to_owned();
-                }
-                Some(Retrieval {
-                    descriptor,
-                    into: wanted.into.clone(),
-                    diff_id: hashes(found.diff_id.as_str()).then(|| found.diff_id.to_string()),
-                })
-            })
-            .collect();
-        let mut read = if retrievals.is_empty() {
-            Vec::new().into_iter()
-        } else {
-            self.registry
-                .retrieve(&self.repository, &retrievals)
-                .into_iter()
-        };
-        let mut answers = Vec::with_capacity(wanted.len());
-        for (wanted, found) in wanted.iter().zip(found) {
-            let id = &wanted.diff_id;
-            let words = format!("failed to get cache layer with SHA '{id}'");
-            let Some(found) = found else {
-                answers.push(if diff_id(id).is_some() || self.original.is_volume() {
-                    let cause = Failure::new(FailureCode::NotFound, "not a layer of this image");
-                    self.unread(id, &cause, Reason::LayerReadFailed, words)
-                } else {
-                    let cause = Failure::new(FailureCode::Invalid, "not a diff id");
-                    failed(id, Reason::LayerReadFailed, words, &cause)
-                });
-                continue;
-            };
-            let answer = read.next().unwrap_or_else(|| Err(no_answer()));
-            let answer = answer.and_then(|read| {
-                if hashes(id) && read.diff_id != found.diff_id.as_str() {
-                    let words = format!("the uncompressed bytes have the digest {}", read.diff_id);
-                    return Err(Failure::new(FailureCode::Corrupt, words));
-                }
-                Ok(())
-            });
-            answers.push(match answer {
-                Ok(()) => {
-                    let mut answer = done(id, Reason::LayerHit);
-                    let origin = if self.committed {
-                        "committed"
-                    } else {
-                        "original"
-                    };
-                    answer.finding = answer.finding.with([Difference::fact("origin", origin)]);
-                    answer
-                }
-                Err(failure) => {
-                    stop(&failure, "retrieve layer", id)?;
-                    self.unread(id, &failure, Reason::LayerReadFailed, words)
-                }
-            });
-        }
-        Ok(answers)
-    }
-
-    /// Verifies layers. Upstream trusts registries, and so does the compatible
-    /// reading; the guarded one hashes each layer that the image has, and both
-    /// hash those of a volume cache.
-    ///
-    /// # Errors
-    /// When the caller's time is up.
-    pub fn verify(&self, diff_ids: &[String]) -> Result<Vec<LayerAnswer>, Error> {
-        let hashed: Vec<bool> = diff_ids
-            .iter()
-            .map(|id| self.hashes() && (self.original.is_volume() || self.find(id).is_some()))
-            .collect();
-        let wanted: Vec<WantedLayer> = diff_ids
-            .iter()
-            .zip(&hashed)
-            .filter(|(_, hashed)| **hashed)
-            .map(|(id, _)| WantedLayer {
-                diff_id: id.clone(),
-                into: None,
-            })
-            .collect();
-        let mut read = self.read(&wanted, None)?.into_iter();
-        let answers = diff_ids.iter().zip(hashed).map(|(id, hashed)| {
-            match hashed.then(|| read.next()).flatten() {
-                None => done(id, Reason::LayerTrusted),
-                Some(answer) if answer.outcome == Outcome::Done => done(id, Reason::LayerVerified),
-                Some(answer) => answer,
-            }
-        });
-        Ok(answers.collect())
     }
 
     /// Puts a layer into the new image, once.
@@ -413,7 +223,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
     }
 
     /// Checks what a host says it has stored.
-    fn accept(&self, addition: &Addition, stored: crate::host::Stored) -> Result<Staged, Failure> {
+    fn accept(&self, addition: &Addition, stored: Stored) -> Result<Staged, Failure> {
         let corrupt = |words: &str| Failure::new(FailureCode::Corrupt, words);
         let given = diff_id(&addition.diff_id);
         let computed = match stored.diff_id.as_deref() {
@@ -448,7 +258,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
 
     /// The layer of the old image with a diff id; in a volume cache it may not be
     /// there.
-    fn find(&self, id: &str) -> Option<Staged> {
+    pub(super) fn find(&self, id: &str) -> Option<Staged> {
         let diff_id = diff_id(id)?;
         let descriptor = if self.original.is_volume() {
             // Its size is known when it is read.
@@ -474,7 +284,13 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
     }
 
     /// The answer for a layer that cannot be read: which class the cause is.
-    fn unread(&self, id: &str, cause: &Failure, otherwise: Reason, words: String) -> LayerAnswer {
+    pub(super) fn unread(
+        &self,
+        id: &str,
+        cause: &Failure,
+        otherwise: Reason,
+        words: String,
+    ) -> LayerAnswer {
         let miss = match cause.code {
             FailureCode::NotFound => Some(Reason::LayerNotFound),
             FailureCode::Truncated => Some(Reason::LayerTruncated),
@@ -498,60 +314,4 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
             None => failed(id, otherwise, cause.message.clone(), cause),
         }
     }
-}
-
-/// A diff id that upstream accepts: SHA-256 only.
-pub fn diff_id(text: &str) -> Option<Digest> {
-    text.parse::<Digest>()
-        .ok()
-        .filter(|digest| digest.algorithm() == "sha256")
-}
-
-fn done(id: &str, reason: Reason) -> LayerAnswer {
-    LayerAnswer {
-        diff_id: id.to_owned(),
-        outcome: Outcome::Done,
-        message: String::new(),
-        finding: Finding::new(reason, id),
-    }
-}
-
-fn failed(id: &str, reason: Reason, message: String, cause: &Failure) -> LayerAnswer {
-    LayerAnswer {
-        diff_id: id.to_owned(),
-        outcome: Outcome::Failed,
-        message,
-        finding: Finding::new(reason, id).with([Difference::fact("cause", cause)]),
-    }
-}
-
-/// Cancellation ends the whole operation.
-fn stop(failure: &Failure, operation: &str, subject: &str) -> Result<(), Error> {
-    if matches!(failure.code, FailureCode::Cancelled | FailureCode::Deadline) {
-        let problem = Problem::new(
-            Reason::LayerReadFailed,
-            operation,
-            subject,
-            failure.message.clone(),
-        );
-        return Err(problem.from_failure(failure));
-    }
-    Ok(())
-}
-
-/// A prefix must be a path inside its root (threat T12).
-fn check_destination(layer: &WantedLayer) -> Result<(), Error> {
-    let Some(into) = &layer.into else {
-        return Ok(());
-    };
-    let unsafe_part = |part: &str| matches!(part, "" | "." | "..");
-    if into.prefix.contains('\0') || into.prefix.split('/').any(unsafe_part) {
-        return Err(Error::Invalid(Problem::new(
-            Reason::InvalidDestination,
-            "retrieve layer",
-            layer.diff_id.clone(),
-            format!("not a path inside its root: {:?}", into.prefix),
-        )));
-    }
-    Ok(())
 }

@@ -1,13 +1,13 @@
 //! What a name stands for: resolved once, then read by digest, each document
 //! hashed again (Buildpacks spec, section 4.1, threats T9 and T10).
 
-use super::Staged;
 use super::document::{Manifest, VOLUME, read_config, read_manifest};
+use super::staged::Staged;
 use crate::buildpacks::quote::quoted;
 use crate::buildpacks::reason::Reason;
 use crate::error::{Error, Problem};
 use crate::explain::Difference;
-use crate::host::{Failure, FailureCode, Registry};
+use crate::host::{Failure, FailureCode, Registry, only};
 use crate::oci::{Descriptor, Digest};
 use crate::prelude::*;
 
@@ -132,8 +132,7 @@ pub fn open<R: Registry>(
     scope: Scope<'_>,
 ) -> Result<Original, Error> {
     let depth = u32::try_from(depth).unwrap_or(u32::MAX);
-    let answer = registry.resolve(&[name.to_owned()]).into_iter().next();
-    let mut found = match answer.unwrap_or_else(|| Err(no_answer())) {
+    let mut found = match only(registry.resolve(&[name.to_owned()])) {
         Ok(found) => found,
         Err(failure) => {
             return match failure.code {
@@ -257,8 +256,7 @@ fn read<R: Registry>(
     limit: u64,
 ) -> Result<Result<String, String>, Error> {
     let wanted = core::slice::from_ref(descriptor);
-    let answer = registry.read(repository, wanted, limit).into_iter().next();
-    match answer.unwrap_or_else(|| Err(no_answer())) {
+    match only(registry.read(repository, wanted, limit)) {
         Ok(text) if digest.verifies(text.as_bytes()) != Some(true) => {
             Ok(Err(format!("does not have the digest {digest}")))
         }
@@ -297,9 +295,4 @@ fn broken(name: &str, why: &Difference) -> Error {
 fn inaccessible(name: &str, failure: &Failure) -> Error {
     let words = format!("accessing cache image {}: {failure}", quoted(name));
     Problem::new(Reason::AccessFailed, "open", name, words).from_failure(failure)
-}
-
-/// The failure for an answer that a host left out.
-pub fn no_answer() -> Failure {
-    Failure::new(FailureCode::Other, "the host gave no answer for it")
 }

@@ -1,15 +1,15 @@
 //! What is in the buildpacks' directories already (Buildpacks spec, section
 //! 5.2, step 3a): each can be listed, and a `store.toml` that stays is TOML.
 
-use super::Restorer;
+use super::context::Context;
 use super::group::Element;
-use super::plan::no_answer;
 use crate::buildpacks::names::join;
 use crate::buildpacks::quote::quoted;
 use crate::buildpacks::reason::Reason;
 use crate::buildpacks::toml;
 use crate::error::{Error, Problem};
-use crate::host::{Content, Failure, FailureCode, Filesystem, Level, Observer};
+use crate::host::{Content, Failure, FailureCode, Filesystem, Level, Observer, Results};
+use crate::limits::Limit;
 use crate::prelude::*;
 
 /// Checks the directories of a group. Those in `replaced` get a new
@@ -17,8 +17,8 @@ use crate::prelude::*;
 ///
 /// # Errors
 /// `buildpacks/directory-unreadable` or `buildpacks/store-toml-decode`.
-pub fn check<F: Filesystem, O: Observer>(
-    session: &Restorer<F, O>,
+pub fn check<F: Filesystem>(
+    session: &Context<F>,
     group: &[Element<'_>],
     replaced: &BTreeSet<String>,
     log: &dyn Observer,
@@ -46,16 +46,16 @@ pub fn check<F: Filesystem, O: Observer>(
         return Ok(());
     }
     let paths: Vec<String> = stores.iter().map(|(_, path)| path.clone()).collect();
-    let limit = session.limits.get("file-bytes");
-    let mut answers = session.filesystem.read(&paths, limit).into_iter();
+    let limit = session.limits.get(Limit::FileBytes);
+    let mut read = Results::new(session.filesystem.read(&paths, limit));
     for (id, path) in stores {
-        let content = match answers.next().unwrap_or_else(|| Err(no_answer())) {
+        let content = match read.take() {
             Ok(content) => content,
             // Gone meanwhile.
             Err(failure) if failure.code == FailureCode::NotFound => continue,
             Err(failure) => return Err(unreadable(&path, &failure)),
         };
-        if let Some(cause) = fault(&content, session.limits.get("depth")) {
+        if let Some(cause) = fault(&content, session.limits.get(Limit::Depth)) {
             let id = quoted(id);
             return Err(Error::Corrupt(Problem::new(
                 Reason::StoreTomlDecode,

@@ -1,7 +1,7 @@
 //! A plan's decisions as an explanation: root causes first, what follows from
 //! them after.
 
-use super::{Decision, RestorePlan};
+use super::decision::{Decision, RestorePlan};
 use crate::buildpacks::reason::Reason;
 use crate::error::Error;
 use crate::explain::{Difference, Explanation, Finding};
@@ -86,14 +86,14 @@ fn ordinary(note: &Finding) -> bool {
         Reason::BuildpackIdCollision,
     ]
     .iter()
-    .any(|reason| reason.as_str() == note.code)
+    .any(|reason| note.code == *reason)
 }
 
 /// Whether a decision follows from metadata that is not there.
 fn follows(decision: &Decision) -> bool {
     [Reason::NotInCache, Reason::LaunchNotInApp]
         .iter()
-        .any(|reason| reason.as_str() == decision.finding.code)
+        .any(|reason| decision.finding.code == *reason)
 }
 
 /// How far a decision is from a restore: what one change would turn comes first.

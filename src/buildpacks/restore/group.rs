@@ -2,7 +2,7 @@
 //! directories, no two of them the same one, and APIs that are versions
 //! (Buildpacks spec, section 8, deviations D4, D5 and D11).
 
-use super::GroupElement;
+use super::request::GroupElement;
 use crate::buildpacks::names::escape_id;
 use crate::buildpacks::reason::Reason;
 use crate::buildpacks::version::ApiVersion;

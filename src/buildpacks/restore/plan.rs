@@ -2,14 +2,15 @@
 //! layer is decided, and what would be written is collected (Buildpacks spec,
 //! section 5.2).
 
+use super::context::Context;
+use super::decision::{Decision, Origin, PlannedFile, RecordedSha, RestorePlan};
 use super::group::{self, Element};
+use super::request::{RestoreRequest, ShaStore};
 use super::table::{AppSide, decide_app, decide_cache, restores};
-use super::{
-    Decision, Origin, PlannedFile, RecordedSha, RestorePlan, RestoreRequest, Restorer, ShaStore,
-};
 use super::{directories, lines};
 use crate::buildpacks::decode::{Document, Reading};
-use crate::buildpacks::label::read_label;
+use crate::buildpacks::label::{APP_LABEL, CACHE_LABEL, read_label};
+use crate::buildpacks::layer_file::TYPES;
 use crate::buildpacks::metadata::{Buildpack, Layer, Metadata};
 use crate::buildpacks::names::{join, refused_layer_name, reserved_layer_name};
 use crate::buildpacks::reason::Reason;
@@ -17,21 +18,19 @@ use crate::buildpacks::toml::{self, Refused, Style};
 use crate::buildpacks::version::{ApiVersion, FlagLines};
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Finding};
-use crate::host::{Failure, FailureCode, Filesystem, Level, Observer};
+use crate::host::{Filesystem, Level, Observer};
+use crate::limits::Limit;
 use crate::prelude::*;
 
 /// From this Platform API on the cache stands in for an application image.
 const FALLBACK: ApiVersion = ApiVersion::new(0, 14);
 
-/// Below this Buildpack API the flags stand in the metadata file.
-const WITHOUT_FLAGS: ApiVersion = ApiVersion::new(0, 6);
-
 /// Decides everything; logs what upstream logs.
 ///
 /// # Errors
-/// See [`Restorer::plan`].
-pub fn make<F: Filesystem, O: Observer>(
-    session: &Restorer<F, O>,
+/// See [`Restorer::plan`](super::Restorer::plan).
+pub fn make<F: Filesystem>(
+    session: &Context<F>,
     request: &RestoreRequest,
     log: &dyn Observer,
 ) -> Result<RestorePlan, Error> {
@@ -81,11 +80,6 @@ pub fn make<F: Filesystem, O: Observer>(
     Ok(maker.finish())
 }
 
-/// The failure for an answer that a host left out.
-pub fn no_answer() -> Failure {
-    Failure::new(FailureCode::Other, "the host gave no answer for it")
-}
-
 /// Both documents, with the entry that counts for each key.
 struct Sides<'a> {
     app: &'a Metadata,
@@ -105,8 +99,8 @@ impl<'a> Sides<'a> {
     }
 }
 
-struct Maker<'a, F, O> {
-    session: &'a Restorer<F, O>,
+struct Maker<'a, F> {
+    session: &'a Context<F>,
     log: &'a dyn Observer,
     plan: RestorePlan,
     /// Where each path is in the plan's files.
@@ -116,11 +110,11 @@ struct Maker<'a, F, O> {
     output: u64,
 }
 
-impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
+impl<F: Filesystem> Maker<'_, F> {
     fn label(&mut self, text: Option<&str>, document: Document) -> Metadata {
         let subject = match document {
-            Document::App => crate::buildpacks::APP_LABEL,
-            Document::Cache | Document::Volume => crate::buildpacks::CACHE_LABEL,
+            Document::App => APP_LABEL,
+            Document::Cache | Document::Volume => CACHE_LABEL,
         };
         let reading = Reading {
             strict: self.session.rules.guarded,
@@ -128,7 +122,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
             limits: &self.session.limits,
         };
         let (metadata, finding) = read_label(text, document, subject, reading);
-        if finding.code == Reason::LabelMalformed.as_str() || finding.hint.is_some() {
+        if finding.code == Reason::LabelMalformed || finding.hint.is_some() {
             self.plan.notes.push(finding);
         }
         metadata
@@ -136,11 +130,12 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
 
     /// Why the cache metadata is what it is, as far as it is known.
     fn retrieval(&mut self, request: &RestoreRequest) -> String {
-        let subject = crate::buildpacks::CACHE_LABEL;
-        let malformed =
-            self.plan.notes.iter().any(|note| {
-                note.subject == subject && note.code == Reason::LabelMalformed.as_str()
-            });
+        let subject = CACHE_LABEL;
+        let malformed = self
+            .plan
+            .notes
+            .iter()
+            .any(|note| note.subject == subject && note.code == Reason::LabelMalformed);
         let code = if request.cache.is_none() {
             Reason::CacheNotProvided.as_str()
         } else if malformed {
@@ -295,7 +290,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
         evidence: &mut Vec<Difference>,
     ) -> Result<Reason, Error> {
         let with_flags = match self.session.rules.flag_lines {
-            FlagLines::ByApi => element.api < WITHOUT_FLAGS,
+            FlagLines::ByApi => element.api < TYPES,
             FlagLines::Never => false,
         };
         let text = match toml::layer_file(layer, with_flags, self.style()) {
@@ -332,7 +327,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
     ) -> Result<(Reason, Option<Difference>), Error> {
         let (reason, words, path) = match refused {
             Refused::TooLarge => {
-                let limit = self.session.limits.get("file-bytes");
+                let limit = self.session.limits.get(Limit::FileBytes);
                 let fact = Difference::fact("limit.file-bytes", limit);
                 return Ok((Reason::MetadataTooLarge, Some(fact)));
             }
@@ -359,7 +354,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
         Style {
             floats: self.session.rules.floats,
             mixed_lists: self.session.rules.mixed_lists,
-            limit: self.session.limits.get("file-bytes"),
+            limit: self.session.limits.get(Limit::FileBytes),
         }
     }
 
@@ -368,7 +363,7 @@ impl<F: Filesystem, O: Observer> Maker<'_, F, O> {
         let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
         self.output = self.output.saturating_add(bytes);
         let limits = &self.session.limits;
-        limits.check("output-bytes", self.output, "restore", &path)?;
+        limits.check(Limit::OutputBytes, self.output, "restore", &path)?;
         let known = self.positions.get(&path);
         match known.and_then(|at| self.plan.files.get_mut(*at)) {
             Some(file) => file.text = text,

@@ -12,6 +12,7 @@ use crate::docker::source::Source;
 use crate::docker::store::Store;
 use crate::explain::{Difference, Finding};
 use crate::host::ImageStore;
+use crate::limits::Limit;
 use crate::prelude::*;
 
 /// How many images are asked for their children at most, to find a hidden answer.
@@ -206,7 +207,7 @@ fn usable_sources<H: ImageStore>(
         Sources::LocalOnly => false,
     };
     roots.retain(|id| id != parent && !given(id));
-    roots.truncate(usize::try_from(store.limits.get("sources")).unwrap_or(usize::MAX));
+    roots.truncate(usize::try_from(store.limits.get(Limit::Sources)).unwrap_or(usize::MAX));
     let mut found = Vec::new();
     store.documents(&roots, |store, id, answer| {
         let Ok(image) = answer.and_then(|text| store.read(id, &text)) else {

@@ -11,6 +11,7 @@ use crate::docker::store::Store;
 use crate::error::Error;
 use crate::explain::{Difference, Finding};
 use crate::host::ImageStore;
+use crate::limits::Limit;
 use crate::prelude::*;
 
 /// For each source in use, how its parent links lead to the local match or not
@@ -41,7 +42,7 @@ pub fn explain_ancestry<H: ImageStore>(
             if let Ok(Some(_)) = parent {
                 links += 1;
                 let limits = &store.limits;
-                limits.check("ancestors", links, "follow parents", &at)?;
+                limits.check(Limit::Ancestors, links, "follow parents", &at)?;
             }
             match parent {
                 Ok(Some(parent)) if parent == id => {

@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use layerwise::base64;
 use layerwise::host::{
     Attribute, Change, Content, Entry, Failure, FailureCode, Filesystem, FsFacts, Hashing, Kind,
     Precondition,
 };
-use layerwise::mtree::base64;
 use layerwise::oci::sha256;
 use layerwise::paths;
 

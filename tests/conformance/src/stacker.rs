@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use layerwise::error::Error;
 use layerwise::explain::{Explanation, Finding};
+use layerwise::stacker::testing::{BaseTag, Equality, FileHash, LayerText};
 use layerwise::stacker::{
-    Answer, BaseTag, Change, Effect, Equality, FileHash, HostFacts, LayerDefinition, LayerText,
-    LayerType, Opened, Options, Semantics, Stored,
+    Answer, Change, Effect, HostFacts, LayerDefinition, LayerType, Opened, Options, Semantics,
+    Stored,
 };
 use serde::Deserialize;
 use serde::de::Error as _;
@@ -211,7 +212,7 @@ fn text_or_base64(members: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
         Ok(text) => members.insert(name.into(), text.into()),
         Err(_) => members.insert(
             format!("{name}_b64"),
-            layerwise::mtree::base64::encode(bytes).into(),
+            layerwise::base64::encode(bytes).into(),
         ),
     };
 }
@@ -221,7 +222,7 @@ fn bytes(text: Option<String>, base64: Option<String>) -> Result<Vec<u8>, String
     match (text, base64) {
         (Some(text), None) => Ok(text.into_bytes()),
         (None, Some(text)) => {
-            layerwise::mtree::base64::decode(&text).ok_or_else(|| format!("not base64: {text}"))
+            layerwise::base64::decode(&text).ok_or_else(|| format!("not base64: {text}"))
         }
         _ => Err("expected a text or its base64 form".to_owned()),
     }

@@ -103,9 +103,9 @@ fn a_text_has_no_difference_from_its_own_tree() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for round in 0..300 {
         let fs = tree(&mut random);
-        let stored = stacker::tree_text(&fs, "/t", &host()).unwrap();
+        let stored = stacker::testing::tree_text(&fs, "/t", &host()).unwrap();
         assert_eq!(
-            stacker::compare_tree(&fs, &stored, "/t").unwrap(),
+            stacker::testing::compare_tree(&fs, &stored, "/t").unwrap(),
             [],
             "round {round}"
         );
@@ -118,7 +118,7 @@ fn every_single_change_is_found_and_nothing_else() {
     let mut seen = [0; 3];
     for round in 0..300 {
         let fs = tree(&mut random);
-        let stored = stacker::tree_text(&fs, "/t", &host()).unwrap();
+        let stored = stacker::testing::tree_text(&fs, "/t", &host()).unwrap();
         let files: Vec<_> = fs
             .paths()
             .into_iter()
@@ -153,7 +153,7 @@ fn every_single_change_is_found_and_nothing_else() {
             }
         };
         seen[want as usize] += 1;
-        let changes = stacker::compare_tree(&fs, &stored, "/t").unwrap();
+        let changes = stacker::testing::compare_tree(&fs, &stored, "/t").unwrap();
         let found: Vec<_> = changes.iter().map(|c| (c.path.as_str(), c.kind)).collect();
         assert_eq!(
             found,
@@ -171,10 +171,18 @@ fn deep_trees_need_no_stack() {
     let path = format!("/t{}", "/d".repeat(DEPTH));
     fs.put_file(&format!("{path}/f"), "x").unwrap();
     small_stack(|| {
-        let stored = stacker::tree_text(&fs, "/t", &host()).unwrap();
-        assert_eq!(stacker::compare_tree(&fs, &stored, "/t").unwrap(), []);
+        let stored = stacker::testing::tree_text(&fs, "/t", &host()).unwrap();
+        assert_eq!(
+            stacker::testing::compare_tree(&fs, &stored, "/t").unwrap(),
+            []
+        );
         fs.put_file(&format!("{path}/f"), "y").unwrap();
-        assert_eq!(stacker::compare_tree(&fs, &stored, "/t").unwrap().len(), 1);
+        assert_eq!(
+            stacker::testing::compare_tree(&fs, &stored, "/t")
+                .unwrap()
+                .len(),
+            1
+        );
     });
 }
 
@@ -215,7 +223,7 @@ fn odd_paths_of_texts() {
     fs.put_file("/t/a/b", "").unwrap();
     let changes = |text: &str| -> Vec<String> {
         let stored = base64::encode(text.as_bytes());
-        let changes = stacker::compare_tree(&fs, &stored, "/t").unwrap();
+        let changes = stacker::testing::compare_tree(&fs, &stored, "/t").unwrap();
         changes
             .into_iter()
             .map(|change| format!("{:?} {}", change.kind, change.path))

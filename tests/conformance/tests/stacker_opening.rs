@@ -572,7 +572,11 @@ fn explanations_say_what_a_chain_is_and_what_nothing_checks() {
 #[test]
 fn values_of_every_kind_have_a_hash() {
     let hash = |name: &str, value: &str| {
-        layerwise::stacker::hash_value(name, value, &options(0, Reading::Compatible).semantics)
+        layerwise::stacker::testing::hash_value(
+            name,
+            value,
+            &options(0, Reading::Compatible).semantics,
+        )
     };
     assert_ne!(hash("bytes", r#""aGk=""#), hash("string", r#""hi""#));
     assert_eq!(hash("bytes", r#""aGk=""#), hash("bytes", r#""aGk=""#));

@@ -355,7 +355,7 @@ fn long_chains_and_cycles_need_no_stack() {
         let entry = format!(
             r#"{{"Manifests":null,"Imports":{{}},"OverlayDirs":{{}},"Name":"l{n}","Layer":{layer},"Base":"{base}"}}"#
         );
-        base = stacker::hash_value("CacheEntry", &entry, &compatible)
+        base = stacker::testing::hash_value("CacheEntry", &entry, &compatible)
             .unwrap()
             .to_string();
         let comma = if n > 0 { "," } else { "" };

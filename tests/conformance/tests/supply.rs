@@ -35,6 +35,7 @@ fn within() -> BTreeSet<String> {
     let run = Command::new(env!("CARGO"))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
         .args(["tree", "--locked", "--offline", "--package", "layerwise"])
+        .args(["--features", "component"])
         .args([
             "--target",
             "wasm32-wasip2",

@@ -18,7 +18,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Writes an answer down. Answers whether the session goes on.
+    /// Writes an answer down. Returns whether the session goes on.
     pub fn note(&mut self, call: &str, answer: impl Told) -> bool {
         match answer.told() {
             Some(words) => self.lines.push(format!("{call}: {words}")),
@@ -43,7 +43,7 @@ impl Log {
     }
 }
 
-/// Something that can be written down; none when the host stopped the session.
+/// Something that can be written down; `None` if the host stopped the session.
 pub trait Told {
     /// Its words.
     fn told(self) -> Option<String>;
@@ -51,7 +51,7 @@ pub trait Told {
 
 /// Why there is no answer.
 pub trait Refused {
-    /// Its words; none when the host stopped the session.
+    /// Its words; `None` if the host stopped the session.
     fn words(self) -> Option<String>;
 }
 

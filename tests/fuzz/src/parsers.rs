@@ -27,14 +27,14 @@ pub fn parsers(bytes: &[u8]) {
         }
         6 => layers(&text, &semantics),
         7 => {
-            let _ = stacker::hash_value("layer", &text, &semantics);
-            let _ = stacker::parse_layer_type(&text);
-            let _ = stacker::parse_tag(&text, &semantics);
+            let _ = stacker::testing::hash_value("layer", &text, &semantics);
+            let _ = stacker::testing::parse_layer_type(&text);
+            let _ = stacker::testing::parse_tag(&text, &semantics);
         }
         8 => names(rest, &text),
         9 => {
             let _ = mtree::Spec::parse(rest);
-            let _ = mtree::base64::decode(&text);
+            let _ = layerwise::base64::decode(&text);
         }
         10 => digest(&text),
         _ => pair(&text, &semantics),
@@ -109,11 +109,11 @@ fn cache(text: &str, semantics: &Semantics) {
 
 fn layers(text: &str, semantics: &Semantics) {
     let (have, want) = halves(text);
-    let _ = stacker::compare_layers(have, want, semantics);
-    if let Ok(printed) = stacker::encode_layer(text, semantics)
+    let _ = stacker::testing::compare_layers(have, want, semantics);
+    if let Ok(printed) = stacker::testing::encode_layer(text, semantics)
         && printed.stable
     {
-        let again = stacker::encode_layer(&printed.text, semantics);
+        let again = stacker::testing::encode_layer(&printed.text, semantics);
         let again = again.map(|again| again.text);
         assert_eq!(again, Ok(printed.text), "a definition, printed and read");
     }
@@ -122,13 +122,13 @@ fn layers(text: &str, semantics: &Semantics) {
 fn names(bytes: &[u8], text: &str) {
     let path = paths::encode(bytes);
     assert_eq!(paths::decode(&path), bytes, "a name, encoded and decoded");
-    let printed = stacker::vis(&path);
+    let printed = stacker::testing::vis(&path);
     assert_eq!(
-        stacker::unvis(&printed),
+        stacker::testing::unvis(&printed),
         Ok(path),
         "a name in a tree's text"
     );
-    let _ = stacker::unvis(text);
+    let _ = stacker::testing::unvis(text);
     let _ = paths::clean(text);
 }
 

@@ -11,7 +11,7 @@ use crate::compare::first;
 use crate::player::{Difference, Player};
 use crate::transcript::{self, Call, Import, SCHEMA, Step, Table, Transcript, whole};
 
-/// Plays a transcript and compares what the component answers and asks with what
+/// Plays a transcript and compares what the component returns and asks with what
 /// it answered and asked then. An instance is a case; it ends at its first
 /// difference.
 ///

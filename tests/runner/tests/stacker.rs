@@ -11,9 +11,10 @@ use std::sync::Arc;
 use layerwise::error::Error;
 use layerwise::explain::{Explanation, Finding};
 use layerwise::oci::sha256;
+use layerwise::stacker::testing::{BaseTag, Equality, FileHash, LayerText};
 use layerwise::stacker::{
-    self, Answer, BaseTag, Change, Effect, Epoch, Equality, FileHash, HostFacts, LayerDefinition,
-    LayerText, LayerType, Opened, Options, Outcome, Places, Reading, Semantics, Stored,
+    self, Answer, Change, Effect, Epoch, HostFacts, LayerDefinition, LayerType, Opened, Options,
+    Outcome, Places, Reading, Semantics, Stored,
 };
 use layerwise_conformance::memory_fs::MemoryFs;
 use layerwise_conformance::stacker::{Cache, Native, Subject, run};

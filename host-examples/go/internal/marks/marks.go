@@ -82,7 +82,7 @@ func (m Marks) Holds(image, parent, text string) (bool, error) {
 	return false, err
 }
 
-// Make is a mark with the first key, which is made when there is none.
+// Make is a mark with the first key, which is made if there is none.
 func (m Marks) Make(image, parent string) (string, error) {
 	keys, err := m.keys()
 	if err == nil && len(keys) == 0 {

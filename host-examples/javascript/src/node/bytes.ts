@@ -82,7 +82,7 @@ function spelled(bytes: Buffer, invalid: (byte: number) => string, valid: (text:
   }
 }
 
-/** The length of the valid sequence at a place; 0 when there is none. */
+/** The length of the valid sequence at a place; 0 if there is none. */
 function sequence(bytes: Buffer, at: number): number {
   const first = bytes[at] as number;
   if (first < 0x80) return 1;

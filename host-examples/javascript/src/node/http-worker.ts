@@ -30,7 +30,7 @@ async function answer(request: Request): Promise<Answer> {
     moved = 0;
   }, rateSeconds * 1000);
   // How much of a body was sent is not known; then its time is that of the transfer.
-  const head = setTimeout(() => end('no answer in time', 'deadline'), request.body ? transferSeconds * 1000 : milliseconds);
+  const head = setTimeout(() => end('no response in time', 'deadline'), request.body ? transferSeconds * 1000 : milliseconds);
   if (request.body) moved = Number.POSITIVE_INFINITY;
   try {
     const response = await fetched(request, controller.signal);

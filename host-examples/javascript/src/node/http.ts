@@ -42,7 +42,7 @@ export class Http {
     const answer = receiveMessageOnPort(port)?.message as Answer | undefined;
     if (woken === 'timed-out' || !answer) {
       this.close();
-      throw new Failure('deadline', `${request.method} ${shown(request.url)}: no answer in time`);
+      throw new Failure('deadline', `${request.method} ${shown(request.url)}: no response in time`);
     }
     if ('failure' in answer) throw new Failure(answer.failure.code, answer.failure.message);
     return answer.response;

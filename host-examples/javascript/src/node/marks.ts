@@ -39,7 +39,7 @@ export class Marks {
     return this.#keys().some((key) => timingSafeEqual(Buffer.from(text), Buffer.from(mark(key, image, parent))));
   }
 
-  /** A mark with the first key; makes the key when there is none. */
+  /** A mark with the first key; makes the key if there is none. */
   make(image: string, parent: string | undefined): string {
     const [key = this.#made()] = this.#keys();
     return mark(key, image, parent);

@@ -19,7 +19,7 @@ const DOMAIN = new RegExp(`^(?:${LABEL}(?:\\.${LABEL})*|\\[[A-Fa-f0-9:]+\\])(?::
 const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
-/** The name in a text; nothing when it is none. */
+/** The name in a text; nothing if it is not one. */
 export function parseReference(text: string): Named | undefined {
   const slash = text.indexOf('/');
   const first = text.slice(0, Math.max(slash, 0));

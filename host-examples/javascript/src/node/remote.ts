@@ -201,7 +201,7 @@ function check(digest: string, body: Uint8Array): Buffer {
   return bytes;
 }
 
-/** The token in an answer; nothing when there is none. The words of the parser could quote it. */
+/** The token in an answer; nothing if there is none. The words of the parser could quote it. */
 function tokenIn(body: Uint8Array): string | undefined {
   try {
     const { token, access_token } = JSON.parse(Buffer.from(body).toString('utf8')) as { token?: unknown; access_token?: unknown };

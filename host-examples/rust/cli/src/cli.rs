@@ -55,7 +55,7 @@ pub enum Command {
     /// Make calls over real stores in a fresh directory.
     #[command(after_long_help = scenario::HELP)]
     Scenario(ScenarioArgs),
-    /// Say what a code means; without one, list them all.
+    /// Explain a code; without one, list all codes.
     #[command(after_long_help = rule::HELP)]
     Rule(RuleArgs),
     /// Show hits and misses of each system on sample data.

@@ -1,5 +1,6 @@
 //! `layerwise demo`: decisions of all systems on sample data, made by the
-//! component. One file a system; each gives a hit, and a miss with its reasons.
+//! component. One file per system; each gives a hit, and a miss with its
+//! reasons.
 
 mod buildkit;
 mod buildpacks;

@@ -23,7 +23,7 @@ pub use show::answer as show_answer;
 /// What can be asked of Docker's cache.
 #[derive(Subcommand)]
 pub enum DockerCommand {
-    /// Decide about a step, and make the changes that go with the answer.
+    /// Decide about a step, and make the changes that go with it.
     #[command(after_long_help = step::HELP)]
     Lookup(step::LookupArgs),
     /// Decide about a step; show the changes without making them.

@@ -88,7 +88,7 @@ pub fn resolve(store: &dyn ImageStore, what: &str, name: &str) -> Result<Image, 
         Some(Err(failure)) => Err(Failed::store(what, name, &failure)),
         None => Err(Failed::new(
             "store",
-            format!("the store does not answer about {name:?}"),
+            format!("the store returned nothing for {name:?}"),
         )),
     }
 }

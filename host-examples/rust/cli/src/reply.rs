@@ -1,4 +1,4 @@
-//! What a command answers: an exit code, and a document shown as text or JSON.
+//! What a command returns: an exit code, and a document shown as text or JSON.
 
 use serde::Serialize;
 

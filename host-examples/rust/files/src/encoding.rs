@@ -65,24 +65,6 @@ pub fn lossy(bytes: Vec<u8>) -> (String, bool) {
     (text, true)
 }
 
-/// Standard base64 with padding.
-pub fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
-    for group in bytes.chunks(3) {
-        let at = |n: usize| u32::from(group.get(n).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        for (n, shift) in [18, 12, 6, 0].into_iter().enumerate() {
-            let digit = DIGITS.get((bits >> shift & 63) as usize);
-            text.push(match digit {
-                Some(digit) if n <= group.len() => char::from(*digit),
-                _ => '=',
-            });
-        }
-    }
-    text
-}
-
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a % in it is not followed by 25 or by a byte that is not utf-8")
@@ -169,22 +151,5 @@ mod tests {
             ("a\u{fffd}\u{fffd}b\u{fffd}".to_owned(), true)
         );
         assert_eq!(of("\u{fffd}".as_bytes()), ("\u{fffd}".to_owned(), false));
-    }
-
-    #[test]
-    fn base64_is_padded() {
-        // RFC 4648, section 10.
-        for (bytes, text) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-        assert_eq!(base64(b"\xfb\xff\xfe"), "+//+");
     }
 }

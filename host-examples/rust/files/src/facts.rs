@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use crate::cause::Cause;
 use crate::digest::{digest, size};
-use crate::encoding::{base64, encode};
+use crate::encoding::encode;
 use crate::place::{Place, kind, open_file, permissions, read_link};
 use crate::progress::Meter;
 
@@ -144,7 +144,7 @@ fn read_attributes(of: impl AsFd) -> Result<Vec<Attribute>, Errno> {
         }
         attributes.push(Attribute {
             name: encode(name),
-            value: base64(&value),
+            value: layerwise::base64::encode(&value),
         });
     }
     Ok(attributes)

@@ -21,7 +21,8 @@ use crate::record::Tape;
 
 pub use recorded::Lends;
 
-/// What an opener lends a session. What is not lent answers `unsupported`.
+/// What an opener lends a session. A call of what is not lent fails with
+/// `unsupported`.
 #[derive(Clone)]
 pub struct Imports {
     /// Images and their links.

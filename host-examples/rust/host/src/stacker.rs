@@ -1,10 +1,10 @@
 //! The stacker build cache, decided by the component.
 
 use layerwise::explain::{Explanation, Finding};
+use layerwise::stacker::testing::{BaseTag, Equality, FileHash, LayerText};
 use layerwise::stacker::{
-    Answer, BaseTag, Change, ChangeKind, Effect, Epoch, Equality, FileHash, HostFacts,
-    LayerDefinition, LayerText, LayerType, Opened, Options, Outcome, Pruned, Renaming, Semantics,
-    State, Stored, Writing,
+    Answer, Change, ChangeKind, Effect, Epoch, HostFacts, LayerDefinition, LayerType, Opened,
+    Options, Outcome, Pruned, Renaming, Semantics, State, Stored, Writing,
 };
 use wasmtime::component::ResourceAny;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use layerwise::mtree::base64;
+use layerwise::base64;
 use layerwise::paths;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use layerwise::error::Error;
 use layerwise::explain::{Explanation, Finding};
 use layerwise::host::Silent;
+use layerwise::stacker::testing::{BaseTag, Equality, FileHash, LayerText};
 use layerwise::stacker::{
-    self, Answer, BaseTag, Change, Effect, Equality, FileHash, HostFacts, LayerDefinition,
-    LayerText, LayerType, Opened, Options, Semantics, Session, Stored,
+    self, Answer, Change, Effect, HostFacts, LayerDefinition, LayerType, Opened, Options,
+    Semantics, Session, Stored,
 };
 
 use super::{Cache, Subject};
@@ -34,23 +35,23 @@ impl Subject for Native {
     }
 
     fn hash_value(&self, name: &str, value: &str, semantics: &Semantics) -> Result<u64, Error> {
-        stacker::hash_value(name, value, semantics)
+        stacker::testing::hash_value(name, value, semantics)
     }
 
     fn vis(&self, name: &str) -> Result<String, Error> {
-        Ok(stacker::vis(name))
+        Ok(stacker::testing::vis(name))
     }
 
     fn unvis(&self, text: &str) -> Result<String, Error> {
-        stacker::unvis(text)
+        stacker::testing::unvis(text)
     }
 
     fn hash_file(&self, fs: &Arc<MemoryFs>, path: &str) -> Result<FileHash, Error> {
-        stacker::hash_file(fs.as_ref(), path)
+        stacker::testing::hash_file(fs.as_ref(), path)
     }
 
     fn tree_text(&self, fs: &Arc<MemoryFs>, root: &str, host: &HostFacts) -> Result<String, Error> {
-        stacker::tree_text(fs.as_ref(), root, host)
+        stacker::testing::tree_text(fs.as_ref(), root, host)
     }
 
     fn compare_tree(
@@ -59,19 +60,19 @@ impl Subject for Native {
         stored: &str,
         root: &str,
     ) -> Result<Vec<Change>, Error> {
-        stacker::compare_tree(fs.as_ref(), stored, root)
+        stacker::testing::compare_tree(fs.as_ref(), stored, root)
     }
 
     fn parse_layer_type(&self, text: &str) -> Result<LayerType, Error> {
-        stacker::parse_layer_type(text)
+        stacker::testing::parse_layer_type(text)
     }
 
     fn parse_tag(&self, from: &str, semantics: &Semantics) -> Result<BaseTag, Error> {
-        stacker::parse_tag(from, semantics)
+        stacker::testing::parse_tag(from, semantics)
     }
 
     fn encode_layer(&self, definition: &str, semantics: &Semantics) -> Result<LayerText, Error> {
-        stacker::encode_layer(definition, semantics)
+        stacker::testing::encode_layer(definition, semantics)
     }
 
     fn compare_layers(
@@ -80,7 +81,7 @@ impl Subject for Native {
         want: &str,
         semantics: &Semantics,
     ) -> Result<Equality, Error> {
-        stacker::compare_layers(have, want, semantics)
+        stacker::testing::compare_layers(have, want, semantics)
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use layerwise::base64;
 use layerwise::error::Error;
 use layerwise::explain::Finding;
 use layerwise::host::Kind;
-use layerwise::mtree::base64;
 use layerwise::paths;
 use layerwise::stacker::{Answer, Epoch, LayerDefinition, Opened, Options, Outcome, Places, State};
 use serde::Deserialize;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use layerwise::error::Error;
 use layerwise::explain::{Explanation, Finding};
 use layerwise::host::{FailureCode, Silent};
+use layerwise::stacker::testing::{BaseTag, Equality, FileHash, LayerText};
 use layerwise::stacker::{
-    Answer, BaseTag, Change, Effect, Equality, FileHash, HostFacts, LayerDefinition, LayerText,
-    LayerType, Opened, Options, Outcome, Reading, Semantics, Session, State, Stored,
+    Answer, Change, Effect, HostFacts, LayerDefinition, LayerType, Opened, Options, Outcome,
+    Reading, Semantics, Session, State, Stored,
 };
 use layerwise_conformance::memory_fs::MemoryFs;
 use layerwise_conformance::stacker::{Cache, Native, Subject, run};
@@ -278,7 +279,7 @@ impl Subject for Faulty {
     fn hash_file(&self, fs: &Arc<MemoryFs>, path: &str) -> Result<FileHash, Error> {
         each(&CODES, SMALL, |fault| {
             let failing = Failing::new(Arc::clone(fs), fault);
-            if let Err(error) = layerwise::stacker::hash_file(&failing, path) {
+            if let Err(error) = layerwise::stacker::testing::hash_file(&failing, path) {
                 typed(&fault, &error);
             }
             failing.asked()
@@ -289,7 +290,7 @@ impl Subject for Faulty {
     fn tree_text(&self, fs: &Arc<MemoryFs>, root: &str, host: &HostFacts) -> Result<String, Error> {
         each(&CODES, SMALL, |fault| {
             let failing = Failing::new(Arc::clone(fs), fault);
-            let text = layerwise::stacker::tree_text(&failing, root, host);
+            let text = layerwise::stacker::testing::tree_text(&failing, root, host);
             match (fault.at, &text) {
                 (usize::MAX, _) => {}
                 (_, Ok(text)) => broken(&fault, "no text of half a tree", text),
@@ -308,7 +309,7 @@ impl Subject for Faulty {
     ) -> Result<Vec<Change>, Error> {
         each(&CODES, SMALL, |fault| {
             let failing = Failing::new(Arc::clone(fs), fault);
-            let changes = layerwise::stacker::compare_tree(&failing, stored, root);
+            let changes = layerwise::stacker::testing::compare_tree(&failing, stored, root);
             match (fault.at, &changes) {
                 (usize::MAX, _) => {}
                 (_, Ok(changes)) => broken(&fault, "no comparison of half a tree", changes),

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use layerwise::mtree::base64;
+use layerwise::base64;
 use layerwise::oci::sha256;
 use layerwise::semantics::Semantics;
-use layerwise::stacker::{Build, Epoch, HostFacts, LayerDefinition, Options, Places, parse_tag};
+use layerwise::stacker::testing::parse_tag;
+use layerwise::stacker::{Build, Epoch, HostFacts, LayerDefinition, Options, Places};
 use layerwise_conformance::memory_fs::MemoryFs;
 use layerwise_host::stacker::{Functions, Session};
 use layerwise_host::{Imports, SessionLimits};

@@ -189,7 +189,8 @@ impl Cache {
     }
 }
 
-/// The newest child of the parent that is the result of the step (4.1).
+/// The newest child of the parent that is the result of the step (Docker spec,
+/// section 4.1).
 fn local_lookup(
     store: &Store,
     parent: Option<&str>,
@@ -236,7 +237,8 @@ pub fn platform_of(image: &Record) -> Platform {
     }
 }
 
-/// Whether `id` is among the recorded ancestors of `of` (4.2).
+/// Whether `id` is among the recorded ancestors of `of` (Docker spec, section
+/// 4.2).
 pub fn is_ancestor(store: &Store, id: &str, of: &str) -> bool {
     fn step(store: &Store, id: &str, of: &str, mut seen: BTreeSet<String>) -> bool {
         match store.get_parent(of) {
@@ -249,8 +251,8 @@ pub fn is_ancestor(store: &Store, id: &str, of: &str) -> bool {
     step(store, id, of, BTreeSet::new())
 }
 
-/// The document of a source's step on top of the parent (4.3); `None` if it
-/// cannot be written.
+/// The document of a source's step on top of the parent (Docker spec, section
+/// 4.3); `None` if it cannot be written.
 fn restored(
     source: &Record,
     entry: &Record,

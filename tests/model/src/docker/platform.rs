@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use layerwise::oci::Platform;
 
-/// The normal form (6.1).
+/// The normal form (Docker spec, section 6.1).
 pub fn normalize(platform: &Platform, host_os: &str) -> Platform {
     let os = match lower(&platform.os).as_str() {
         "" => host_os.to_owned(),
@@ -51,7 +51,7 @@ pub fn lower(text: &str) -> String {
     text.chars().map(lower).collect()
 }
 
-/// Whether a builder accepts an image (6.2).
+/// Whether a builder accepts an image (Docker spec, section 6.2).
 pub fn platform_match(builder: &Platform, image: &Platform, host_os: &str) -> bool {
     let image = with_the_builders_build(builder, image);
     candidates(&normalize(builder, host_os))
@@ -80,7 +80,7 @@ fn with_the_builders_build(builder: &Platform, image: &Platform) -> Platform {
     image
 }
 
-/// The candidates of a normalised builder platform (6.3).
+/// The candidates of a normalised builder platform (Docker spec, section 6.3).
 fn candidates(builder: &Platform) -> Vec<Platform> {
     let with = |architecture: &str, variant: &str| Platform {
         architecture: architecture.to_owned(),
@@ -147,7 +147,7 @@ fn ladder(variant: &str) -> Vec<String> {
     Vec::new()
 }
 
-/// Whether one candidate accepts an image (6.4).
+/// Whether one candidate accepts an image (Docker spec, section 6.4).
 fn accepts(candidate: &Platform, image: &Platform, host_os: &str) -> bool {
     let windows = candidate.os == "windows";
     let mut offered = image.clone();
@@ -165,7 +165,7 @@ fn accepts(candidate: &Platform, image: &Platform, host_os: &str) -> bool {
             .all(|feature| candidate.os_features.contains(feature))
 }
 
-/// The Windows version rule (6.5).
+/// The Windows version rule (Docker spec, section 6.5).
 fn windows_version(host: &str, container: &str) -> bool {
     let h = version(host);
     if h == (0, 0, 0) || container.is_empty() {

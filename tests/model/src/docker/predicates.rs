@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{Record, Value};
 
-/// Whether an image's container config is the requested one (5.1).
+/// Whether an image's container config is the requested one (Docker spec,
+/// section 5.1).
 pub fn config_equal(image: &Record, requested: &Record) -> bool {
     const LISTS: [&str; 5] = ["Env", "Cmd", "Entrypoint", "Shell", "OnBuild"];
     const SETS: [&str; 2] = ["ExposedPorts", "Volumes"];
@@ -75,12 +76,13 @@ fn healthcheck_equal(image: &Record, requested: &Record) -> bool {
     }
 }
 
-/// Whether a history entry was made by the command of a config (5.2).
+/// Whether a history entry was made by the command of a config (Docker spec,
+/// section 5.2).
 pub fn command_match(config: &Record, entry: &Record) -> bool {
     config.list("Cmd").join(" ") == entry.text("created_by")
 }
 
-/// Whether a source can continue a parent (5.3).
+/// Whether a source can continue a parent (Docker spec, section 5.3).
 pub fn valid_parent(source: &Record, parent: Option<&Record>) -> bool {
     let (history, layers) = (source.records("history"), diff_ids(source));
     if history.is_empty() {
@@ -105,13 +107,13 @@ pub fn valid_parent(source: &Record, parent: Option<&Record>) -> bool {
             .all(|(have, want)| have == want)
 }
 
-/// Whether two history entries are the same (5.4).
+/// Whether two history entries are the same (Docker spec, section 5.4).
 pub fn history_equal(a: &Record, b: &Record) -> bool {
     a == b
 }
 
-/// The diff id of history entry `index` (5.5): empty for an entry without a
-/// layer, `None` if there are too few layers.
+/// The diff id of history entry `index` (Docker spec, section 5.5): empty for
+/// an entry without a layer, `None` if there are too few layers.
 pub fn layer_for(image: &Record, index: usize) -> Option<String> {
     let history = image.records("history");
     if history

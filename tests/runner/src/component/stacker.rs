@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use layerwise::error::Error;
 use layerwise::explain::{Explanation, Finding};
+use layerwise::stacker::testing::{BaseTag, Equality, FileHash, LayerText};
 use layerwise::stacker::{
-    Answer, BaseTag, Change, Effect, Equality, FileHash, HostFacts, LayerDefinition, LayerText,
-    LayerType, Opened, Options, Semantics, Stored,
+    Answer, Change, Effect, HostFacts, LayerDefinition, LayerType, Opened, Options, Semantics,
+    Stored,
 };
 use layerwise_conformance::memory_fs::MemoryFs;
 use layerwise_conformance::stacker::{Cache, Subject};

@@ -1,4 +1,4 @@
-//! The same bytes natively and through the component: what a session answers,
+//! The same bytes natively and through the component: what a session returns,
 //! and every call it makes of its host, argument by argument.
 
 #![allow(

@@ -14,7 +14,7 @@ use layerwise::oci::Descriptor;
 pub struct Transcript(Arc<Mutex<Vec<String>>>);
 
 impl Transcript {
-    /// Writes a call and its answer down, and answers it.
+    /// Writes a call and its answer down, and returns it.
     pub fn note<T: Debug>(&self, call: &str, asked: impl Debug, answer: T) -> T {
         let line = format!("{call} {asked:?} -> {answer:?}");
         self.lock().push(line);

@@ -1,4 +1,4 @@
-"""What messages leave out: whatever proves who is asking.
+"""What messages leave out: credentials.
 
 That is what a request was authorized with, the queries of addresses, as storage
 services sign them, and users and passwords before a host.

@@ -32,7 +32,7 @@ _OCI_NAMES = {
 
 
 def diff_ids(document: bytes) -> list[str]:
-    """The diff ids of a config document; `invalid` when it is none."""
+    """The diff ids of a config document; `invalid` if it is not one."""
     try:
         config = load(document)
         listed = config["rootfs"].get("diff_ids")

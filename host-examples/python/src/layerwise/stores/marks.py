@@ -63,7 +63,7 @@ class Marks:
         return any(hmac.compare_digest(text, mark) for mark in marks)
 
     def make(self, image: str, parent: str | None) -> str:
-        """A mark with the first key; makes the key when there is none."""
+        """A mark with the first key; makes the key if there is none."""
         keys = self._keys() or self._made()
         return _mark(keys[0], image, parent)
 

@@ -53,7 +53,7 @@ class Tokens:
         self._known: dict[tuple[str, ...], tuple[str, float]] = {}
 
     def known(self, scope: Scope | None) -> str:
-        """The header for a scope; empty when there is none yet."""
+        """The header for a scope; empty if there is none yet."""
         if scope is None:
             return ""
         secret, end = self._known.get(_key(scope), ("", 0.0))

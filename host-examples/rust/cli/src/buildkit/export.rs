@@ -106,7 +106,7 @@ struct Given {
 }
 
 /// A cache that was merged. Whoever controls where it is can put an older one
-/// there, so its age is said.
+/// there, so its age is reported.
 #[derive(Serialize)]
 struct From<'a> {
     cache: &'a str,
@@ -283,7 +283,7 @@ fn form(opened: &Opened, args: &ExportArgs, target: &Target) -> Result<Form, Fai
     Ok(Form { oci, image })
 }
 
-/// Adds the records and answers the positions of those that are never kept.
+/// Adds the records and returns the positions of those that are never kept.
 fn add(exporter: &mut Exporter, records: &Records) -> Result<Vec<usize>, Failed> {
     let mut random = Vec::new();
     for (at, Added { record, error }) in exporter.add_all(&records.text)?.into_iter().enumerate() {

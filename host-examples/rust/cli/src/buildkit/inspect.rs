@@ -237,7 +237,7 @@ fn numbers(page: &mut Page, document: &Document<'_>) {
     };
     let total = hit + broken + key + dead;
     let evidence = match document.layers {
-        Evidence::None => "nobody could be asked for them",
+        Evidence::None => "they could not be looked for",
         Evidence::Presence => "asked for, not read; --read-layers reads them",
         Evidence::Bytes => "read",
     };

@@ -83,7 +83,7 @@ impl<'a> OfDocker<'a> {
             Some(Ok(image)) => image,
             Some(Err(failure)) if failure.code == FailureCode::NotFound => return Ok(None),
             Some(Err(failure)) => return Err(failed(&failure.message)),
-            None => return Err(failed("the host gave no answer")),
+            None => return Err(failed("the host returned nothing")),
         };
         let document = image.document.unwrap_or_default();
         let image: Image =
@@ -107,7 +107,7 @@ pub fn label(
         Some(Ok(found)) => found.into_iter().next(),
         Some(Err(failure)) if failure.code == FailureCode::NotFound => None,
         Some(Err(failure)) => return Err(failed(&failure.message)),
-        None => return Err(failed("the host gave no answer")),
+        None => return Err(failed("the host returned nothing")),
     };
     for _ in 0..NESTED {
         let Some(wanted) = descriptor.take() else {
@@ -168,7 +168,7 @@ fn read<T: DeserializeOwned>(
     let text = match answer {
         Some(Ok(text)) => text,
         Some(Err(failure)) => return Err(failure.message),
-        None => return Err("the host gave no answer".to_owned()),
+        None => return Err("the host returned nothing".to_owned()),
     };
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", wanted.digest))
 }

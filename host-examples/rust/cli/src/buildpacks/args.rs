@@ -226,7 +226,7 @@ pub struct SessionArgs {
 }
 
 impl CacheArgs {
-    /// The cache as a reference; none when none is named.
+    /// The cache as a reference; `None` if none is named.
     pub fn reference(&self) -> Result<Option<String>, Failed> {
         match &self.cache_image {
             Some(reference) => Ok(Some(reference.clone())),
@@ -236,7 +236,7 @@ impl CacheArgs {
 }
 
 impl VolumeArgs {
-    /// The volume cache as a reference; none when none is named.
+    /// The volume cache as a reference; `None` if none is named.
     fn reference(&self) -> Result<Option<String>, Failed> {
         let found = match (&self.cache_dir, &self.cache_volume) {
             (Some(path), _) => directory("the cache directory", path)?,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use layerwise::buildpacks::{LayerAnswer, Outcome, Retrieval, WantedLayer};
+use layerwise::buildpacks::{LayerAnswer, Outcome, Reason, Retrieval, WantedLayer};
 use layerwise::explain::{Explanation, Finding};
 use layerwise::host::Destination;
 use layerwise::semantics::{Reading, Semantics};
@@ -204,7 +204,7 @@ fn checked(opened: &mut Opened, wanted: &[String]) -> Result<Vec<LayerAnswer>, F
     let mut answers = opened.image.verify(wanted)?;
     if opened.semantics.reading == Reading::Guarded {
         for answer in &mut answers {
-            if answer.finding.code == "buildpacks/layer-trusted" {
+            if answer.finding.code == Reason::LayerTrusted {
                 let layer = WantedLayer {
                     diff_id: answer.diff_id.clone(),
                     into: None,
@@ -229,7 +229,7 @@ pub fn exit(answers: &[LayerAnswer]) -> Exit {
 }
 
 fn is_hit(retrieval: &Retrieval) -> bool {
-    retrieval.finding.code == "buildpacks/hit"
+    retrieval.finding.code == Reason::Hit
 }
 
 /// The diff ids of all layers in the metadata.

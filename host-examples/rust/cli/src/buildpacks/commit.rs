@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use layerwise::buildpacks::{
-    ApiVersion, Commit, ExportStep, LayerAnswer, Outcome, Treatment, platform_api,
+    Commit, ExportStep, LayerAnswer, Outcome, Reason, Treatment, deletes_original,
 };
 use layerwise::semantics::Semantics;
 use layerwise_host::Imports;
@@ -55,9 +55,6 @@ committed, 2 usage, 3 error.
 A descriptor is {"media_type", "digest", "size", "annotations"}, a finding {"code", "subject",
 "differences": [{"path", "have", "want"}], "hint", "cascade"}; `layerwise rule CODE` says what its
 code means. Errors are as in `layerwise docker lookup --help`."#;
-
-/// From this Platform API the lifecycle keeps old images.
-const KEEPS: ApiVersion = ApiVersion::new(0, 13);
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -166,9 +163,9 @@ pub fn run(global: &Global, args: &CommitArgs, style: Style) -> Result<Reply, Fa
 
 /// Whether a layer that should be in the cache is not.
 fn lost(step: &ExportStep) -> bool {
-    let nothing = ["not-cached-flag", "not-cached-no-contents"];
-    let code = step.finding.code.trim_start_matches("buildpacks/");
-    step.treatment == Treatment::LeaveOut && !nothing.contains(&code)
+    let nothing = [Reason::NotCachedFlag, Reason::NotCachedNoContents];
+    step.treatment == Treatment::LeaveOut
+        && !nothing.iter().any(|reason| step.finding.code == *reason)
 }
 
 /// Who owns what is in layers: as an argument says, or the lifecycle's variable.
@@ -195,9 +192,9 @@ fn open(
     let mut options = image_options(reference, &image.scope, &image.session, semantics)?;
     options.policy.delete_original = match &args.platform_api {
         None => args.delete_original,
-        Some(version) => platform_api(version, "commit")
-            .map(|version| version < KEEPS)
-            .map_err(|error| Failed::usage(error.to_string()))?,
+        Some(version) => {
+            deletes_original(version, "commit").map_err(|error| Failed::usage(error.to_string()))?
+        }
     };
     let settings = lend::options(&image.session.registry, bars)?.provider(packer.clone());
     let repositories = lend::repositories(settings)?;

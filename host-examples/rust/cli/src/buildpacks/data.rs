@@ -8,7 +8,7 @@ use std::path::Path;
 
 use layerwise::buildpacks::{
     Action, ApiVersion, DataDecision, GroupElement, PlannedFile, Present, RestorePlan, SbomCopy,
-    SbomRequest, WantedLayer,
+    SbomRequest, WantedLayer, buildpack_api, file_says_cached, layer_of_file,
 };
 use layerwise::host::{Destination, Entry, Failure, FailureCode, Filesystem, FsFacts, Kind};
 use layerwise_files::{Files, decode, encode};
@@ -19,13 +19,6 @@ use super::args::RestoreArgs;
 use super::inputs;
 use crate::failed::Failed;
 use crate::lend;
-
-/// From this Buildpack API `build.toml` is no layer.
-const BUILD_TOML: ApiVersion = ApiVersion::new(0, 5);
-
-/// Below this Buildpack API a layer's own metadata file says whether it is kept
-/// in the cache.
-const CACHE_KNOWS: ApiVersion = ApiVersion::new(0, 6);
 
 /// The largest metadata file and the largest directory.
 const LONGEST: u64 = 8 << 20;
@@ -64,12 +57,14 @@ impl Directory<'_> {
         }
         let mut present = Vec::new();
         for element in group {
-            let api: ApiVersion = element.api.parse().unwrap_or(CACHE_KNOWS);
+            let api = buildpack_api(&element.api);
             let directory = join(self.inner, &element.id.replace('/', "_"));
             let mut names = self.names(&directory, api)?;
             let below = format!("{directory}/");
             let planned = written.keys().filter_map(|path| path.strip_prefix(&below));
-            names.extend(planned.filter_map(|file| layer_of(&plain(file)?, api)));
+            names.extend(
+                planned.filter_map(|file| layer_of_file(&plain(file)?, api).map(str::to_owned)),
+            );
             for name in names {
                 let file = join(&directory, &name);
                 let text = |extension: &str| -> Result<String, Failed> {
@@ -83,7 +78,7 @@ impl Directory<'_> {
                     Some(sha) => (*sha).to_owned(),
                     None => text("sha")?,
                 };
-                let cached = api < CACHE_KNOWS
+                let cached = file_says_cached(api)
                     && inputs::parse::<Flags>(&text("toml")?).is_ok_and(|flags| flags.cache);
                 present.push(Present {
                     buildpack: element.id.clone(),
@@ -113,7 +108,7 @@ impl Directory<'_> {
             let Some(name) = plain(name) else { continue };
             match stat {
                 Ok(entry) if entry.kind == Kind::Directory => names.extend(Some(name)),
-                Ok(_) => names.extend(layer_of(&name, api)),
+                Ok(_) => names.extend(layer_of_file(&name, api).map(str::to_owned)),
                 Err(failure) if failure.code == FailureCode::NotFound => {}
                 Err(failure) => return Err(lend::failed(failure)),
             }
@@ -293,13 +288,6 @@ impl Directory<'_> {
             .collect();
         self.files.remove(&paths).into_iter().collect()
     }
-}
-
-/// The layer that a file belongs to.
-fn layer_of(file: &str, api: ApiVersion) -> Option<String> {
-    let name = file.strip_suffix(".toml")?;
-    let ours = name != "store" && name != "launch" && (name != "build" || api < BUILD_TOML);
-    ours.then(|| name.to_owned())
 }
 
 /// A path below another; the name is not encoded yet.

@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use layerwise::buildpacks::{
-    Addition, AdditionSource, ApiVersion, CACHE_SBOM, ExportPlan, ExportRequest, ExportStep,
-    GroupElement, LayerAnswer, LocalLayer, Outcome, SbomLayer, Treatment, Tried,
+    Addition, AdditionSource, CACHE_SBOM, ExportPlan, ExportRequest, ExportStep, FileFlags, Flags,
+    GroupElement, LayerAnswer, LocalLayer, Outcome, SbomLayer, Treatment, Tried, buildpack_api,
 };
 use layerwise::semantics::Semantics;
 use layerwise_files::{Access, Files, encode};
@@ -22,9 +22,6 @@ use super::lent::Ground;
 use crate::failed::Failed;
 use crate::lend::{self, Bars};
 
-/// From this Buildpack API the flags of a layer are in a table of their own.
-const TYPES: ApiVersion = ApiVersion::new(0, 6);
-
 /// What a build left.
 pub struct Export<'a> {
     pub semantics: &'a Semantics,
@@ -38,7 +35,7 @@ pub struct Export<'a> {
 #[derive(Default, Deserialize)]
 struct Layer {
     #[serde(default)]
-    types: Flags,
+    types: Types,
     build: Option<bool>,
     launch: Option<bool>,
     cache: Option<bool>,
@@ -46,7 +43,7 @@ struct Layer {
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
-struct Flags {
+struct Types {
     #[serde(default)]
     build: bool,
     #[serde(default)]
@@ -56,31 +53,17 @@ struct Flags {
 }
 
 impl Layer {
-    /// Its flags, or why the lifecycle cannot read them.
-    fn flags(&self, api: ApiVersion) -> (Flags, Option<String>) {
-        let Self {
-            build,
-            launch,
-            cache,
-            ..
-        } = *self;
-        let outside = Flags {
-            build: build.unwrap_or_default(),
-            launch: launch.unwrap_or_default(),
-            cache: cache.unwrap_or_default(),
-        };
-        if api < TYPES {
-            return (outside, None);
+    fn flags(&self) -> FileFlags {
+        FileFlags {
+            types: Flags {
+                build: self.types.build,
+                launch: self.types.launch,
+                cache: self.types.cache,
+            },
+            build: self.build,
+            launch: self.launch,
+            cache: self.cache,
         }
-        if build.or(launch).or(cache).is_none() {
-            return (self.types, None);
-        }
-        let flags = Flags {
-            cache: outside.cache || self.types.cache,
-            ..self.types
-        };
-        let why = "the launch, cache and build flags should be in the types table";
-        (flags, Some(why.to_owned()))
     }
 }
 
@@ -141,13 +124,16 @@ impl Export<'_> {
         };
         let mut layers = Vec::new();
         for element in &self.group {
-            let api = element.api.parse().unwrap_or(TYPES);
+            let api = buildpack_api(&element.api);
             let inside = join(directory.inner, &element.id.replace('/', "_"));
             for name in directory.names(&inside, api)? {
                 let path = format!("{}.toml", join(&inside, &name));
                 let bad = |why: String| Failed::unreadable("the layer", Path::new(&path), &why);
                 let layer: Layer = inputs::parse(&directory.text(&path)?).map_err(bad)?;
-                let (flags, misplaced) = layer.flags(api);
+                let (flags, misplaced) = match layer.flags().read(api) {
+                    Ok(flags) => (flags, None),
+                    Err((flags, why)) => (flags, Some(why.to_owned())),
+                };
                 let data = layer.metadata.map(inputs::json).transpose().map_err(bad)?;
                 let (diff_id, tried) = match (misplaced, flags.cache) {
                     (Some(why), _) => (String::new(), Tried::NotStored(why)),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use layerwise::buildpacks::{
-    Action, DataDecision, DataRequest, Decision, RestoreOptions, RestorePolicy, RestoreRequest,
-    Retrieval,
+    Action, DataDecision, DataRequest, Decision, Reason, RestoreOptions, RestorePolicy,
+    RestoreRequest, Retrieval,
 };
 use layerwise::semantics::Semantics;
 use layerwise_files::Access;
@@ -144,9 +144,9 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
         (Some(plan), _) => Some(plan.decisions.iter().any(|decision| {
             decision.restored && !loses(data.as_deref().unwrap_or_default(), decision)
         })),
-        (None, Some(explanation)) => match &*explanation.summary.code {
-            "buildpacks/restored" => Some(true),
-            "buildpacks/nothing-restored" => Some(false),
+        (None, Some(explanation)) => match Reason::of(&explanation.summary.code) {
+            Some(Reason::Restored) => Some(true),
+            Some(Reason::NothingRestored) => Some(false),
             _ => None,
         },
         (None, None) => Some(false),
@@ -297,10 +297,8 @@ fn loses(data: &[DataDecision], restored: &Decision) -> bool {
 /// Whether a layer that should have been restored is not.
 fn misses(document: &Document<'_>) -> bool {
     document.data.iter().flatten().any(|decision| {
-        matches!(
-            &*decision.finding.code,
-            "buildpacks/data-removed-wrong-sha" | "buildpacks/data-skipped-read-error"
-        )
+        let code = &decision.finding.code;
+        *code == Reason::DataRemovedWrongSha || *code == Reason::DataSkippedReadError
     })
 }
 
@@ -309,9 +307,9 @@ fn misses(document: &Document<'_>) -> bool {
 fn failures(document: &Document<'_>) -> Vec<(Exit, Failed)> {
     let decisions = document.data.iter().flatten();
     decisions
-        .filter_map(|decision| match &*decision.finding.code {
-            "buildpacks/data-failed" => Some((Exit::Error, decision)),
-            "buildpacks/data-skipped-read-error" => Some((Exit::Miss, decision)),
+        .filter_map(|decision| match Reason::of(&decision.finding.code) {
+            Some(Reason::DataFailed) => Some((Exit::Error, decision)),
+            Some(Reason::DataSkippedReadError) => Some((Exit::Miss, decision)),
             _ => None,
         })
         .map(|(exit, decision)| {

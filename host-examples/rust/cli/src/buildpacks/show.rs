@@ -1,7 +1,7 @@
 //! Restores, layers and commits as text.
 
 use layerwise::buildpacks::{
-    Action, Commit, DataDecision, Effect, LayerAnswer, Outcome, RestorePlan,
+    Action, Commit, DataDecision, Effect, LayerAnswer, Outcome, Reason, RestorePlan,
 };
 use layerwise::explain::Finding;
 
@@ -61,7 +61,7 @@ pub fn restore(page: &mut Page, document: &Document<'_>) {
     }
     // Why the cache gave nothing is not said by what was decided without it.
     if let (None, Some(cache)) = (planned, cache)
-        && cache.finding.code != "buildpacks/hit"
+        && cache.finding.code != Reason::Hit
     {
         page.gap();
         why::findings(page, [&cache.finding]);

@@ -27,7 +27,7 @@ struct Ask {
 }
 
 const HIT: Ask = Ask {
-    title: "a step that a remote cache answers",
+    title: "a step that a remote cache has",
     command: "buildkit explain registry.example/app:cache --vertex MAKE --record BASE \
               --selector /src",
     selector: "/src",

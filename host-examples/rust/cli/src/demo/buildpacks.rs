@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use layerwise::buildpacks::{GroupElement, RestoreOptions, RestorePlan, RestoreRequest};
+use layerwise::buildpacks::{GroupElement, Reason, RestoreOptions, RestorePlan, RestoreRequest};
 use layerwise::explain::Explanation;
 use layerwise_conformance::buildpacks::MemoryFiles;
 use layerwise_host::{Engine, Imports, SessionLimits};
@@ -85,7 +85,7 @@ fn scene(engine: &Engine, ask: &Ask) -> Result<Scene, Failed> {
         }],
         app: Some(APP.to_owned()),
         cache: Some(ask.cache.to_owned()),
-        retrieval: "buildpacks/hit".to_owned(),
+        retrieval: Reason::Hit.into(),
     };
     let plan = restorer.plan(&request)?;
     let members = if plan.decisions.iter().any(|decision| decision.restored) {

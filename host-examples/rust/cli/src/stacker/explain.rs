@@ -1,7 +1,8 @@
 //! `stacker explain`: the evidence behind each decision. Writes nothing.
 
+use layerwise::error::Problem;
 use layerwise::explain::Explanation;
-use layerwise::stacker::Outcome;
+use layerwise::stacker::{Outcome, Reason};
 use serde::Serialize;
 
 use super::args::LookupArgs;
@@ -56,8 +57,8 @@ pub fn run(global: &Global, args: &LookupArgs, style: Style) -> Result<Reply, Fa
             Ok(answer) if answer.outcome == Outcome::Hit && !answer.rebuilt => Exit::Done,
             Ok(_) => Exit::Miss,
             Err(layerwise_host::Error::Refused(error)) => {
-                let code = error.problem().map(|problem| problem.code.as_str());
-                if code == Some("stacker/base-not-cached") {
+                let base = |problem: &Problem| problem.code == Reason::BaseNotCached;
+                if error.problem().is_some_and(base) {
                     Exit::Miss
                 } else {
                     Exit::Error

@@ -1,13 +1,11 @@
 //! Stackerfiles: what stacker makes of them before its cache sees a layer.
 //!
-//! `around` is what decides beside the file. `substitute` fills in the text, `yaml`
-//! reads it into `node`, and `scalar` types its plain values. `layer` turns a layer into
-//! the document that the component takes, with `imports` and the `values` of the other
-//! directives; `words` splits a command line.
+//! `around` is what decides beside the file, `substitute` fills in the text, `yaml` reads it, `scalar` types its plain
+//! values, `layer` turns a layer into the document the component takes, `words`
+//! splits a command line.
 
 mod around;
 mod bad;
-mod imports;
 mod layer;
 mod node;
 mod scalar;
@@ -154,7 +152,7 @@ fn prerequisites(config: &Item, directory: &str) -> Result<Vec<PathBuf>, Bad> {
                 let why = format!("the prerequisite {file:?} is an address; give a file");
                 return Err(Bad::new(value.line, why));
             }
-            files.push(PathBuf::from(values::absolute(directory, &file)));
+            files.push(PathBuf::from(layer::absolute(directory, &file)));
         }
     }
     Ok(files)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use layerwise::stacker::wanted_layer_type;
+use layerwise::stacker::LayerType;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -24,7 +24,7 @@ pub fn of(args: &PutArgs, layer: &Layer, oci: &Path) -> Result<String, Failed> {
         return crate::io::text("the manifests", file);
     }
     let types = args.types.iter().map(|text| {
-        wanted_layer_type(text)
+        LayerType::wanted(text)
             .map_err(|_| Failed::usage(format!("{text:?} is no layer type, such as tar")))
     });
     let types: Vec<_> = types.collect::<Result<_, _>>()?;

@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use layerwise::semantics::Semantics;
-use layerwise::stacker::{Build, Epoch, Options, Places, wanted_layer_type};
+use layerwise::stacker::{Build, Epoch, LayerType, Options, Places, Reason};
 use layerwise_files::{Access, Files, Root, encode};
 use layerwise_host::stacker::Session;
 use layerwise_host::{Engine, Imports};
@@ -83,7 +83,7 @@ impl<'a> Opened<'a> {
     /// for these layer types. Writes nothing.
     pub fn build(&self, types: &[String]) -> Result<Session, Failed> {
         for text in types {
-            wanted_layer_type(text)
+            LayerType::wanted(text)
                 .map_err(|_| Failed::usage(format!("{text:?} is no layer type, such as tar")))?;
         }
         let directory = encode(self.directories.work.as_os_str().as_bytes());
@@ -138,13 +138,13 @@ impl<'a> Opened<'a> {
     /// file a definition is.
     pub fn failed(&self, mut failed: Failed) -> Failed {
         let about = failed.subject.clone().unwrap_or_default();
-        match failed.code.as_deref() {
-            Some("stacker/input-missing") if about == "SOURCE_DATE_EPOCH" => {
+        match failed.code.as_deref().and_then(Reason::of) {
+            Some(Reason::InputMissing) if about == "SOURCE_DATE_EPOCH" => {
                 failed
                     .message
                     .push_str("; give --source-date-epoch SECONDS, or --source-date-epoch unset");
             }
-            Some("stacker/bad-definition" | "stacker/unsafe-name") => {
+            Some(Reason::BadDefinition | Reason::UnsafeName) => {
                 let layer = self.project.layers.iter().find(|layer| layer.name == about);
                 if let Some(layer) = layer {
                     let place = format!(" ({:?}, line {})", layer.file, layer.line);

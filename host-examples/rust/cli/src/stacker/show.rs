@@ -5,7 +5,7 @@ use std::path::Path;
 
 use layerwise::explain::{Explanation, Finding};
 use layerwise::semantics::Semantics;
-use layerwise::stacker::{Answer, Change, ChangeKind, Effect, Opened, Outcome, State};
+use layerwise::stacker::{Answer, Change, ChangeKind, Effect, Opened, Outcome, Reason, State};
 use layerwise_host::stacker::Session;
 use serde::Serialize;
 
@@ -134,7 +134,7 @@ impl<'a> Decision<'a> {
     /// A layer on one that misses is no failure of this run: it has to be built.
     pub fn waits_for_its_base(&self) -> bool {
         let code = self.error.as_ref().and_then(|error| error.code.as_deref());
-        code == Some("stacker/base-not-cached")
+        code.and_then(Reason::of) == Some(Reason::BaseNotCached)
     }
 
     pub fn show(&self, page: &mut Page) {
@@ -175,7 +175,7 @@ pub fn explanation(page: &mut Page, explanation: &Explanation) {
     page.rows(2, &[["because", why::meaning(page, summary)]]);
     for finding in &explanation.findings {
         let mark = if finding.cascade { "then" } else { "first" };
-        let mark = if summary.code == "stacker/hit" {
+        let mark = if summary.code == Reason::Hit {
             "layer"
         } else {
             mark
@@ -212,7 +212,7 @@ pub fn effect(effect: &Effect) -> String {
 
 /// Both sides of what differs, and facts with one side.
 fn evidence(page: &mut Page, finding: &Finding, indent: usize) {
-    let comparison = finding.code == "stacker/definition-changed";
+    let comparison = finding.code == Reason::DefinitionChanged;
     let mut rows: Vec<[String; 3]> = Vec::new();
     for difference in &finding.differences {
         let path = difference.path.clone();

@@ -119,9 +119,9 @@ impl Http {
         })
     }
 
-    /// Makes a request once. Reading requests follow redirects; what proves who
-    /// is asking goes to the origin of the request only. Returns too whether the
-    /// response is from there.
+    /// Makes a request once. Reading requests follow redirects; credentials go
+    /// to the origin of the request only. Returns too whether the response is
+    /// from there.
     pub fn once(
         &self,
         request: &Request<'_>,
@@ -269,7 +269,7 @@ fn trouble(method: &Method, to: &Uri, error: &ureq::Error, proxy: Option<&Proxy>
                 _ => passing(&why),
             }
         }
-        ureq::Error::Timeout(_) => passing("no answer in time"),
+        ureq::Error::Timeout(_) => passing("no response in time"),
         ureq::Error::HostNotFound => passing("the host is not known"),
         ureq::Error::ConnectionFailed => passing("no connection"),
         ureq::Error::Protocol(_) | ureq::Error::BodyStalled => {

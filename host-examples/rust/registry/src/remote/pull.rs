@@ -163,7 +163,7 @@ impl Read for Pull<'_> {
 
 /// The answer ended before it should.
 pub fn ended_early(what: impl std::fmt::Display, after: u64) -> Trouble {
-    let message = format!("{what}: the answer ends early, after {after} bytes");
+    let message = format!("{what}: the response ends early, after {after} bytes");
     Trouble::passing(failures::new(FailureCode::Truncated, message))
 }
 
@@ -175,9 +175,9 @@ pub fn trouble(what: impl std::fmt::Display, error: &io::Error) -> Trouble {
     }
     let (code, why) = match error.kind() {
         io::ErrorKind::UnexpectedEof => {
-            (FailureCode::Truncated, "the answer ends early".to_owned())
+            (FailureCode::Truncated, "the response ends early".to_owned())
         }
-        io::ErrorKind::TimedOut => (FailureCode::Unavailable, "no answer in time".to_owned()),
+        io::ErrorKind::TimedOut => (FailureCode::Unavailable, "no response in time".to_owned()),
         _ => (
             FailureCode::Unavailable,
             failures::lower(&error.to_string()),

@@ -20,8 +20,8 @@ pub fn of(plain: bool, host: &str, path_and_query: &str) -> Result<Uri, Failure>
     parse(&format!("{scheme}://{host}{path_and_query}"))
 }
 
-/// An address as messages name it: what proves who is asking can be in its
-/// query, as in addresses that storage services sign, or before its host.
+/// An address as messages name it: credentials can be in its query, as in
+/// addresses that storage services sign, or before its host.
 pub fn shown(address: impl ToString) -> String {
     let mut text = address.to_string();
     text.truncate(text.find(['?', '#']).unwrap_or(text.len()));

@@ -42,7 +42,7 @@ pub fn parts(name: &[u8]) -> Result<Vec<&[u8]>, &'static str> {
             b"" | b"." => {}
             b".." => return Err("its name has \"..\" in it"),
             part if part.len() > LONGEST_PART => return Err("its name is too long"),
-            part if !is_name(part) => return Err("its name is none on this system"),
+            part if !is_name(part) => return Err("its name is not allowed on this system"),
             part => parts.push(part),
         }
     }

@@ -236,7 +236,7 @@ impl Stage {
             return Ok((&self.claim.dir, NEW.into()));
         };
         let name = from_bytes(name.to_vec())
-            .ok_or_else(|| denied(entry, "its name is none on this system"))?;
+            .ok_or_else(|| denied(entry, "its name is not allowed on this system"))?;
         let last = match self.last.take() {
             Some((known, dir)) if known == parent => (known, dir),
             _ => {
@@ -261,7 +261,7 @@ fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Where a path below the prefix is in the directory that is claimed.
 fn place(path: &[u8], entry: &Entry) -> Result<PathBuf, Failure> {
-    in_stage(path).ok_or_else(|| denied(entry, "its name is none on this system"))
+    in_stage(path).ok_or_else(|| denied(entry, "its name is not allowed on this system"))
 }
 
 /// Where a path below the prefix is in the directory that is claimed.

@@ -136,7 +136,7 @@ impl Index {
         entry.get("annotations")?.get(key)?.as_str()
     }
 
-    /// The digest of an entry as it is written; empty when there is none.
+    /// The digest of an entry as it is written; empty if there is none.
     pub fn digest(&self, position: usize) -> &str {
         let digest = self.entries.get(position).and_then(|e| e.get("digest"));
         digest.and_then(Value::as_str).unwrap_or_default()

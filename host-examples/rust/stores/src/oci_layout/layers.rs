@@ -30,7 +30,7 @@ struct Candidate {
 /// The diff ids of a config document.
 ///
 /// # Errors
-/// `invalid` when it is none, or a diff id is not a digest.
+/// `invalid` if it is not one, or a diff id is not a digest.
 pub fn diff_ids(document: &[u8]) -> Result<Vec<Digest>, Failure> {
     let invalid = |why: String| Failure::new(FailureCode::Invalid, why);
     let config: ImageConfig = serde_json::from_slice(document)

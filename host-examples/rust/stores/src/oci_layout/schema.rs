@@ -55,7 +55,7 @@ const LONGEST_LAYOUT_FILE: u64 = 4096;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// Media type; empty when there is none.
+    /// Media type; empty if there is none.
     #[serde(default)]
     pub media_type: String,
     /// Digest as it is written.
@@ -209,7 +209,7 @@ fn none(root: &Path, failure: Failure) -> Failure {
 /// Checks that a directory is a layout of the version that is known here.
 ///
 /// # Errors
-/// `not-found` when it is none, `corrupt`, `unsupported` for another version.
+/// `not-found` if it is not one, `corrupt`, `unsupported` for another version.
 pub fn check_layout(root: &Tree) -> Result<(), Failure> {
     let path = root.path().join(LAYOUT_FILE);
     let bytes = root

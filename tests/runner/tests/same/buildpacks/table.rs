@@ -15,7 +15,7 @@ use layerwise_runner::Component;
 
 use crate::engine;
 
-/// The flags of a layer; none where a side does not have it.
+/// The flags of a layer; `None` where a side does not have it.
 type Side = Option<Flags>;
 
 #[derive(Clone, Copy)]
@@ -44,7 +44,7 @@ fn sides() -> Vec<Side> {
 }
 
 /// The rules of the Buildpacks spec, section 5.3, as they are written there, one
-/// line a rule.
+/// line per rule.
 fn row(app: Side, cache: Side, fallback: bool) -> Row {
     let app_says = app.map(|layer| match (layer, cache) {
         (layer, _) if !layer.launch => "launch-false",

@@ -110,6 +110,6 @@ pub const DOCUMENT: Facts = Facts {
 
 pub fn one(store: &dyn ImageStore, id: &str, want: Facts) -> Result<Image, Failure> {
     let mut answers = store.get(&[id.to_owned()], want, LONGEST_DOCUMENT);
-    let none = || Failure::new(FailureCode::Other, "the store does not answer");
+    let none = || Failure::new(FailureCode::Other, "the store returned nothing");
     answers.pop().unwrap_or_else(|| Err(none()))
 }

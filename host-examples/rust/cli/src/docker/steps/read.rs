@@ -52,7 +52,7 @@ pub struct RecordedStep {
     pub image: Option<String>,
     /// The container config to ask with.
     pub asked: String,
-    /// Why that is not exactly what a builder asks; none when it is.
+    /// Why that is not exactly what a builder asks; `None` if it is.
     pub approximate: Option<Finding>,
     /// What to ask with instead when the step before was executed.
     #[serde(skip)]

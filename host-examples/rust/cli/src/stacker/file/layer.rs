@@ -1,15 +1,16 @@
 //! A layer of a stackerfile as the document of its definition: the JSON that Go
 //! writes of what stacker's parser makes of it (stacker spec, sections 3.1 and 5).
 
+mod imports;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 use super::around::Around;
 use super::bad::Bad;
-use super::imports;
 use super::node::{Item, Node};
-use super::values::{absolute, command, ends, flag, layer_of, lines, new_bind, old_bind, texts};
+use super::values::{command, ends, flag, lines, new_bind, old_bind, texts};
 
 /// A layer.
 #[derive(Clone, Debug)]
@@ -256,35 +257,6 @@ impl Reader<'_> {
         }
     }
 
-    fn imports(&mut self, member: &str, item: &Item) -> Result<(), Bad> {
-        let one = std::slice::from_ref(item);
-        let items = match &*item.node {
-            Node::List(items) => items,
-            Node::Text(_) => one,
-            Node::Map(_) if !self.new => one,
-            _ => return Err(item.bad("imports", "a list")),
-        };
-        let mut imports = Vec::new();
-        for item in items {
-            let import = match (&*item.node, self.new) {
-                (Node::Text(path), true) => imports::new(self.directory, item, path, Map::new())?,
-                (Node::Text(path), false) => json!({"Path": self.path(path)}),
-                (_, true) => imports::whole(self.directory, item)?,
-                (_, false) => imports::old(self.directory, item)?,
-            };
-            let path = import.get("path").or(import.get("Path"));
-            if let Some(path) = path.and_then(Value::as_str) {
-                self.needs.extend(layer_of(path));
-                self.source(path);
-            }
-            imports.push(import);
-        }
-        if !imports.is_empty() {
-            self.set(member, Value::Array(imports));
-        }
-        Ok(())
-    }
-
     fn overlays(&mut self, member: &str, item: &Item) -> Result<(), Bad> {
         let Node::List(items) = &*item.node else {
             return Err(item.bad(member, "a list"));
@@ -335,4 +307,22 @@ impl Reader<'_> {
             self.sources.push(path.to_owned());
         }
     }
+}
+
+/// A path below a directory, unless it is absolute or an address.
+pub fn absolute(directory: &str, path: &str) -> String {
+    if path.contains("://") && !path.starts_with("://") || path.starts_with('/') {
+        return path.to_owned();
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for name in directory.split('/').chain(path.split('/')) {
+        match name {
+            "" | "." => {}
+            ".." => {
+                names.pop();
+            }
+            name => names.push(name),
+        }
+    }
+    format!("/{}", names.join("/"))
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use layerwise::semantics::Semantics;
-use layerwise::stacker::{compare_layers, encode_layer};
+use layerwise::stacker::testing::{compare_layers, encode_layer};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The values of directives, each read as stacker reads it.
+//! What directives hold: texts, lists of them, flags, and places with two ends.
 
 use serde_json::{Map, Value, json};
 
@@ -6,30 +6,7 @@ use super::bad::Bad;
 use super::node::{Item, Node};
 use super::words::{self, Unfinished};
 
-/// A path below a directory, unless it is absolute or an address.
-pub fn absolute(directory: &str, path: &str) -> String {
-    if path.contains("://") && !path.starts_with("://") || path.starts_with('/') {
-        return path.to_owned();
-    }
-    let mut names: Vec<&str> = Vec::new();
-    for name in directory.split('/').chain(path.split('/')) {
-        match name {
-            "" | "." => {}
-            ".." => {
-                names.pop();
-            }
-            name => names.push(name),
-        }
-    }
-    format!("/{}", names.join("/"))
-}
-
-/// The layer that an address means whose scheme is `stacker`.
-pub fn layer_of(address: &str) -> Option<String> {
-    let rest = address.strip_prefix("stacker://")?;
-    rest.split('/').next().map(str::to_owned)
-}
-
+/// A line, or a list of lines.
 pub fn lines(what: &str, item: &Item) -> Result<Vec<String>, Bad> {
     match &*item.node {
         Node::Text(line) => Ok(vec![line.clone()]),
@@ -42,6 +19,7 @@ pub fn lines(what: &str, item: &Item) -> Result<Vec<String>, Bad> {
     }
 }
 
+/// A line that is split as a shell splits it, or a list of words.
 pub fn command(what: &str, item: &Item) -> Result<Vec<String>, Bad> {
     let Node::Text(line) = &*item.node else {
         return lines(what, item);
@@ -55,6 +33,7 @@ pub fn command(what: &str, item: &Item) -> Result<Vec<String>, Bad> {
     })
 }
 
+/// Names with texts.
 pub fn texts(what: &str, item: &Item) -> Result<Map<String, Value>, Bad> {
     let mut texts = Map::new();
     for (key, value) in item.pairs(what)? {
@@ -65,6 +44,7 @@ pub fn texts(what: &str, item: &Item) -> Result<Map<String, Value>, Bad> {
     Ok(texts)
 }
 
+/// True or false; nothing is false.
 pub fn flag(what: &str, item: &Item) -> Result<bool, Bad> {
     match *item.node {
         Node::Bool(value) => Ok(value),
@@ -86,6 +66,7 @@ pub fn ends(item: &Item, what: &str) -> Result<(String, String), Bad> {
     Ok((source, dest))
 }
 
+/// A bind of version 16.
 pub fn new_bind(item: &Item) -> Result<(String, String), Bad> {
     let Node::Text(text) = &*item.node else {
         let (source, dest) = ends(item, "a bind")?;
@@ -107,6 +88,7 @@ pub fn new_bind(item: &Item) -> Result<(String, String), Bad> {
     }
 }
 
+/// A bind of version 12.
 pub fn old_bind(item: &Item) -> Result<(String, String), Bad> {
     let text = item.text("a bind")?;
     let parts: Vec<&str> = text.split("->").map(str::trim).collect();

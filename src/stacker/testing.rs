@@ -1,24 +1,28 @@
-//! Single questions that need no cache.
+//! The rules of this system one by one, as pure functions: what runs the vectors asks
+//! for them. A build tool needs none of them.
 
 use super::codec::Unknown;
-use super::config::{CAPS, Semantics, Version};
+use super::config::{LIMITS, Semantics, Version};
 use super::definition::{self, read_layer};
-use super::disk::{self, FileHash};
-use super::layer_type::{self, LayerType};
+use super::disk;
+use super::layer_type;
 use super::miss::Change;
 use super::put::{HostFacts, stored_text};
-use super::reason::{Code, Fault};
+use super::reason::{Fault, Reason};
 use super::reference::{self, NoTag};
 use super::schema::Kind;
 use super::value::{Value, hash_layer_type};
 use crate::error::Error;
-use crate::explain::{Difference, Rule};
+use crate::explain::Difference;
 use crate::go_json::{Reader, Shape};
 use crate::hashstructure;
 use crate::host::Filesystem;
 use crate::mtree;
 use crate::paths;
 use crate::prelude::*;
+
+pub use super::disk::FileHash;
+pub use super::layer_type::LayerType;
 
 /// Nesting of a document that these functions accept, as Go does.
 const DEPTH: u32 = 10_000;
@@ -66,7 +70,7 @@ fn hash_of(name: &str, value: &str, semantics: &Semantics) -> Result<u64, Fault>
     const TEXTS: Kind = Kind::List(&Kind::Text);
     const PAIRS: Kind = Kind::Map(&Kind::Text);
     let version = semantics.resolve()?;
-    let bad = |message: String| Fault::new(Code::BadValue, name, message);
+    let bad = |message: String| Fault::new(Reason::BadValue, name, message);
     let read = |kind: &Kind| {
         Value::read(value, kind, DEPTH, Unknown::Skipped).map_err(|error| bad(error.to_string()))
     };
@@ -127,7 +131,7 @@ pub fn unvis(text: &str) -> Result<String, Error> {
     match mtree::unvis(text.as_bytes()) {
         Some(name) => Ok(paths::encode(&name)),
         None => {
-            let fault = Fault::new(Code::BadSpecName, text, "not an encoded name");
+            let fault = Fault::new(Reason::BadSpecName, text, "not an encoded name");
             Err(fault.at("unvis"))
         }
     }
@@ -148,10 +152,10 @@ pub fn hash_file<F: Filesystem>(fs: &F, path: &str) -> Result<FileHash, Error> {
 /// # Errors
 /// `io`, `walk-root-not-a-directory`, `bad-time`.
 pub fn tree_text<F: Filesystem>(fs: &F, root: &str, host: &HostFacts) -> Result<String, Error> {
-    let bad_time = |_| Fault::new(Code::BadTime, &host.now, "expected YYYY-MM-DDThh:mm:ss");
+    let bad_time = |_| Fault::new(Reason::BadTime, &host.now, "expected YYYY-MM-DDThh:mm:ss");
     let text = || {
         let date = host.now.parse().map_err(bad_time)?;
-        let tree = disk::walk(fs, root, &CAPS)?;
+        let tree = disk::walk(fs, root, &LIMITS)?;
         Ok::<_, Fault>(stored_text(&tree, root, host, date))
     };
     text().map_err(|fault| fault.at("tree-text"))
@@ -166,9 +170,9 @@ pub fn tree_text<F: Filesystem>(fs: &F, root: &str, host: &HostFacts) -> Result<
 pub fn compare_tree<F: Filesystem>(fs: &F, stored: &str, root: &str) -> Result<Vec<Change>, Error> {
     let compare = || {
         let text = disk::recorded(stored, root)?;
-        let spec = disk::parse(&text, root)?;
-        let tree = disk::walk(fs, root, &CAPS)?;
-        disk::compare(&spec, &tree, root, &CAPS)
+        let spec = disk::parse(&text, root, &LIMITS)?;
+        let tree = disk::walk(fs, root, &LIMITS)?;
+        disk::compare(&spec, &tree, root, &LIMITS)
     };
     let changes = compare().map_err(|fault: Fault| fault.at("compare-tree"))?;
     let change = |change: mtree::Change| Change {
@@ -181,23 +185,12 @@ pub fn compare_tree<F: Filesystem>(fs: &F, stored: &str, root: &str) -> Result<V
     Ok(changes.into_iter().map(change).collect())
 }
 
-/// The layer type that a build is asked for with `TYPE`: stacker adds verity
-/// data to every type but `tar`; `TYPE+BOOL` is taken as it is.
-///
-/// # Errors
-/// `bad-layer-type`.
-pub fn wanted_layer_type(text: &str) -> Result<LayerType, Error> {
-    let bad = || Fault::new(Code::BadLayerType, text, "expected TYPE or TYPE+BOOL");
-    layer_type::wanted(text).ok_or_else(|| bad().at("parse-layer-type"))
-}
-
 /// Reads a layer type, such as `tar` or `squashfs+true`.
 ///
 /// # Errors
 /// `bad-layer-type`.
 pub fn parse_layer_type(text: &str) -> Result<LayerType, Error> {
-    let bad = || Fault::new(Code::BadLayerType, text, "expected TYPE or TYPE+BOOL");
-    layer_type::parse(text).ok_or_else(|| bad().at("parse-layer-type"))
+    layer_type::parse(text).map_err(|fault| fault.at("parse-layer-type"))
 }
 
 /// The tag of the layout of base images that a base stands for; for a built
@@ -217,7 +210,7 @@ fn tag_of(from: &str, semantics: &Semantics) -> Result<BaseTag, Fault> {
         .iter()
         .find(|(name, _)| *name == "ImageSource")
         .map(|(_, kind)| kind);
-    let bad = |message: String| Fault::new(Code::BadValue, "from", message);
+    let bad = |message: String| Fault::new(Reason::BadValue, "from", message);
     let kind = kind.ok_or_else(|| bad("no such type in this version".to_owned()))?;
     let value = Value::read(from, kind, DEPTH, semantics.unknown_members())
         .map_err(|error| bad(error.to_string()))?;
@@ -229,11 +222,15 @@ fn tag_of(from: &str, semantics: &Semantics) -> Result<BaseTag, Fault> {
         }),
         Err(NoTag::Missing) => {
             let message = "the url of an oci base is directory:tag";
-            Err(Fault::new(Code::BadOciTag, source.url, message))
+            Err(Fault::new(Reason::BadOciTag, source.url, message))
         }
         Err(NoTag::Unsupported) => {
             let message = "a base of this type is not looked up by a tag";
-            Err(Fault::new(Code::UnsupportedBaseType, source.kind, message))
+            Err(Fault::new(
+                Reason::UnsupportedBaseType,
+                source.kind,
+                message,
+            ))
         }
     }
 }
@@ -284,10 +281,5 @@ pub fn compare_layers(have: &str, want: &str, semantics: &Semantics) -> Result<E
 
 fn layer_of(text: &str, version: Version, semantics: &Semantics) -> Result<Value, Fault> {
     read_layer(text, version.schema(), DEPTH, semantics.unknown_members())
-        .map_err(|error| Fault::new(Code::BadDefinition, "definition", error.to_string()))
-}
-
-/// What each code means.
-pub fn rules() -> Vec<Rule> {
-    Code::ALL.iter().map(|code| code.rule()).collect()
+        .map_err(|error| Fault::new(Reason::BadDefinition, "definition", error.to_string()))
 }
