@@ -1,6 +1,8 @@
 //! Why a decision came out as it did: one shape for all systems, and the
 //! catalogue of codes behind it.
 
+use core::fmt;
+
 use serde::Serialize;
 
 use crate::prelude::*;
@@ -40,11 +42,12 @@ impl Difference {
     }
 }
 
-/// One reason.
+/// One reason. Inside a system its code is that system's `Reason`; what leaves the
+/// system has the text of the code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct Finding<C = Cow<'static, str>> {
     /// A stable code, see [`Rule`].
-    pub code: Cow<'static, str>,
+    pub code: C,
     /// What it is about.
     pub subject: String,
     /// The evidence.
@@ -55,9 +58,9 @@ pub struct Finding {
     pub cascade: bool,
 }
 
-impl Finding {
+impl<C> Finding<C> {
     /// A finding without evidence.
-    pub fn new(code: impl Into<Cow<'static, str>>, subject: impl Into<String>) -> Self {
+    pub fn new(code: impl Into<C>, subject: impl Into<String>) -> Self {
         Self {
             code: code.into(),
             subject: subject.into(),
@@ -87,19 +90,45 @@ impl Finding {
         self.cascade = true;
         self
     }
+
+    /// The same finding as it leaves its system, with the text of its code.
+    pub fn text(self) -> Finding
+    where
+        C: Into<Cow<'static, str>>,
+    {
+        Finding {
+            code: self.code.into(),
+            subject: self.subject,
+            differences: self.differences,
+            hint: self.hint,
+            cascade: self.cascade,
+        }
+    }
 }
 
 /// Why a decision came out as it did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Explanation {
+pub struct Explanation<C = Cow<'static, str>> {
     /// The outcome.
-    pub summary: Finding,
-    /// One finding a candidate, root causes first, consequences after them.
-    pub findings: Vec<Finding>,
+    pub summary: Finding<C>,
+    /// One finding per candidate, root causes first, consequences after them.
+    pub findings: Vec<Finding<C>>,
     /// The candidate that came nearest to a hit.
-    pub nearest: Option<Finding>,
+    pub nearest: Option<Finding<C>>,
     /// How many candidates were looked at.
     pub considered: u64,
+}
+
+impl<C: Into<Cow<'static, str>>> Explanation<C> {
+    /// The same explanation as it leaves its system.
+    pub fn text(self) -> Explanation {
+        Explanation {
+            summary: self.summary.text(),
+            findings: self.findings.into_iter().map(Finding::text).collect(),
+            nearest: self.nearest.map(Finding::text),
+            considered: self.considered,
+        }
+    }
 }
 
 /// What a code means.
@@ -116,6 +145,18 @@ pub struct Rule {
     /// What to do about it.
     pub advice: &'static str,
 }
+
+/// A text that is not a code of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownCode;
+
+impl fmt::Display for UnknownCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unknown code; `layerwise rule` lists those of every system")
+    }
+}
+
+impl core::error::Error for UnknownCode {}
 
 /// Declares a closed enum of codes together with its catalogue, so that no code
 /// can exist without an entry.
@@ -135,6 +176,9 @@ macro_rules! catalogue {
         impl $name {
             /// Every code, in the order of the catalogue.
             pub const ALL: &'static [Self] = &[ $( Self::$case, )+ ];
+
+            /// The catalogue.
+            pub const RULES: &'static [$crate::explain::Rule] = &[ $( Self::$case.rule(), )+ ];
 
             /// The code as it crosses the boundary.
             pub const fn as_str(self) -> &'static str {
@@ -157,6 +201,15 @@ macro_rules! catalogue {
                         advice: $advice,
                     }, )+
                 }
+            }
+        }
+
+        impl core::str::FromStr for $name {
+            type Err = $crate::explain::UnknownCode;
+
+            fn from_str(code: &str) -> Result<Self, Self::Err> {
+                let known = Self::ALL.iter().find(|known| known.as_str() == code);
+                known.copied().ok_or($crate::explain::UnknownCode)
             }
         }
 

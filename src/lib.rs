@@ -1,12 +1,39 @@
 //! Decides what a container build may reuse, and says why.
 //!
-//! One folder a system, one file a decision. Data flows one way:
+//! One folder per system, one file per decision. Data flows one way:
 //! `component` (the WIT glue) → a system (`docker`, …) → the vocabulary
 //! (`oci`, `go_json`, `explain`) → the traits a host implements (`host`).
 //! No system uses another.
 //!
 //! This library needs no `std` and compiles for any target. With the feature
 //! `component` it is also the WebAssembly component that `wit/` describes.
+//!
+//! # The template of a system
+//!
+//! Every system has the same parts under the same names, so that whoever knows one
+//! finds their way in all of them:
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `<system>.rs` | the story of the folder, and what the system exports |
+//! | `SPEC.md` | the rules in words, cited by section from code, catalogue and vectors |
+//! | `reason.rs` | `Reason`: every code with its catalogue entry; `Finding`: [`explain::Finding`] with a `Reason` |
+//! | `options.rs` | `Options`: how a session is opened; `LIMITS`: its caps and their defaults; `Step` or what else a caller asks |
+//! | `version.rs` | `Rules`: what changed between upstream versions, as data; `Rules::of` a [`semantics::Semantics`] |
+//! | `session.rs` | the session: `open`, then the verbs (`lookup`, `plan`, `put`, `commit`, ...) |
+//! | one file per decision | named after what is decided |
+//! | `explain.rs` | the same decisions with their evidence |
+//! | `testing.rs` | single rules as functions, which only vector runners call |
+//!
+//! - A session owns its host: `Session<H: ImageStore>` has a field `host: H`, and `&H`
+//!   is a host, too. A host that has several parts is several type parameters.
+//! - `Reason` is what code compares and matches; its text is made where a finding or
+//!   an error leaves the system ([`explain::Finding::text`], [`error::Problem`]) and
+//!   nowhere read back.
+//! - Limits are asked for by [`limits::Limit`], never by text.
+//! - The results of a batched import call go through `host::complete`: a host that
+//!   leaves out a result is an error of the case `host`, in every system.
+//! - [`rules()`] lists the catalogue of all systems; a system has no such function.
 
 #![cfg_attr(not(test), no_std)]
 
@@ -34,3 +61,14 @@ pub mod paths;
 pub mod semantics;
 pub mod spec;
 pub mod stacker;
+
+/// What every code of every system means.
+pub fn rules() -> impl Iterator<Item = &'static explain::Rule> {
+    let systems = [
+        docker::Reason::RULES,
+        buildpacks::Reason::RULES,
+        buildkit::Reason::RULES,
+        stacker::Reason::RULES,
+    ];
+    systems.into_iter().flatten()
+}

@@ -35,7 +35,7 @@ catalogue! {
             "nothing to do";
         IndexWithLayers = "index-with-layers", "11",
             "a list of manifests that lists layers, which many registries refuse",
-            "ECR, Quay, older Harbor and Nexus answer 400 or 404",
+            "ECR, Quay, older Harbor and Nexus return 400 or 404",
             "export with image-manifest=true";
         ConfigMissing = "config-missing", "7.1",
             "no entry has the type of a cache config",

@@ -28,7 +28,8 @@ impl wit::Guest for Engine {
         want: Option<String>,
         semantics: shared::Semantics,
     ) -> Result<wit::Comparison, shared::Error> {
-        let found = docker::compare_configs(have.as_deref(), want.as_deref(), &semantics.into())?;
+        let found =
+            docker::testing::compare_configs(have.as_deref(), want.as_deref(), &semantics.into())?;
         Ok(wit::Comparison {
             equal: found.equal,
             differences: convert(found.differences),
@@ -43,7 +44,7 @@ impl wit::Guest for Engine {
         semantics: shared::Semantics,
     ) -> Result<Vec<Vec<bool>>, shared::Error> {
         let (builders, images) = (convert(builders), convert(images));
-        Ok(docker::match_platforms(
+        Ok(docker::testing::match_platforms(
             &builders,
             &images,
             &host_os,
@@ -69,12 +70,12 @@ impl wit::Guest for Engine {
         config: String,
         semantics: shared::Semantics,
     ) -> Result<Option<shared::Finding>, shared::Error> {
-        let found = docker::compare_command(&entry, &config, &semantics.into())?;
+        let found = docker::testing::compare_command(&entry, &config, &semantics.into())?;
         Ok(found.map(Into::into))
     }
 
     fn compare_history(a: String, b: String) -> Result<Vec<shared::Difference>, shared::Error> {
-        Ok(convert(docker::compare_history(&a, &b)?))
+        Ok(convert(docker::testing::compare_history(&a, &b)?))
     }
 
     fn layer_of(
@@ -82,7 +83,11 @@ impl wit::Guest for Engine {
         index: u32,
         semantics: shared::Semantics,
     ) -> Result<Option<String>, shared::Error> {
-        Ok(docker::layer_of(&document, index, &semantics.into())?)
+        Ok(docker::testing::layer_of(
+            &document,
+            index,
+            &semantics.into(),
+        )?)
     }
 
     fn recorded_steps(
@@ -107,11 +112,11 @@ impl wit::Guest for Engine {
         created: Vec<Option<String>>,
         semantics: shared::Semantics,
     ) -> Result<Option<u32>, shared::Error> {
-        Ok(docker::newest(&created, &semantics.into())?)
+        Ok(docker::testing::newest(&created, &semantics.into())?)
     }
 
     fn parse_time(text: String) -> Result<wit::Timestamp, shared::Error> {
-        let time = docker::parse_time(&text)?;
+        let time = docker::testing::parse_time(&text)?;
         Ok(wit::Timestamp {
             seconds: time.seconds,
             nanoseconds: time.nanoseconds,
@@ -122,7 +127,7 @@ impl wit::Guest for Engine {
     }
 
     fn encode_config(text: String, semantics: shared::Semantics) -> Result<String, shared::Error> {
-        Ok(docker::encode_config(&text, &semantics.into())?)
+        Ok(docker::testing::encode_config(&text, &semantics.into())?)
     }
 
     fn encode_image(
@@ -138,7 +143,7 @@ impl wit::Guest for Engine {
     }
 
     fn rules() -> Vec<shared::Rule> {
-        convert(docker::rules())
+        convert(docker::Reason::RULES.to_vec())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::cell::{Ref, RefCell};
 
-use super::compare::Frames;
+use super::frames::Frames;
 use super::history::Entry;
 use super::image::ImageDocument;
 use super::version::Rules;

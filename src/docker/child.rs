@@ -1,10 +1,11 @@
-//! What is kept of an image that may answer locally.
+//! What is kept of the images that may be a local result.
 
-use super::compare::Key;
 use super::config::ContainerConfig;
 use super::image::ImageDocument;
+use super::key::Key;
 use super::version::Rules;
 use crate::go_json::Timestamp;
+use crate::host::Failure;
 use crate::oci::Platform;
 use crate::prelude::*;
 
@@ -26,7 +27,7 @@ impl Child {
     pub fn of(image: &ImageDocument, rules: &Rules, platforms: &mut Platforms) -> Self {
         Self {
             platform: platforms.index(image.platform()),
-            has_platform: !image.os.is_empty() || !image.architecture.is_empty(),
+            has_platform: image.has_platform(),
             created: image.created.map(|time| time.instant()),
             key: Key::of(&image.container_config, rules.compared),
         }
@@ -97,4 +98,16 @@ impl Platforms {
     pub fn list(&self) -> &[Platform] {
         &self.list
     }
+}
+
+/// The children of a parent that can be the result, as they were listed.
+#[derive(Debug)]
+pub struct Listing {
+    /// Their ids.
+    pub ids: Vec<String>,
+    /// For each its facts, by index, or why it cannot be read.
+    pub facts: Vec<Result<usize, Failure>>,
+    /// The places in these lists of children whose configs are the same but for
+    /// labels, by [`Key::rest`].
+    pub configs: BTreeMap<[u8; 32], Vec<usize>>,
 }

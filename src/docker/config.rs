@@ -5,41 +5,111 @@ use super::version::{Rules, marks};
 use crate::go_json::{Decode, Error, ErrorKind, Ignored, List, Reader, Shape, Writer, object};
 use crate::prelude::*;
 
-/// A container config. Lists and maps keep null and empty apart, which shows in
-/// what is written and never in a comparison.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A field of a container config: everything that is decided about it.
+pub struct Field {
+    /// Its name in JSON.
+    pub name: &'static str,
+    /// How it takes part in equality.
+    pub equality: Equality,
+    /// When it is written.
+    written: Written,
+    /// Its value in a config.
+    pub value: fn(&ContainerConfig) -> Value<'_>,
+}
 
-pub struct ContainerConfig {
-    pub hostname: String,
-    pub domainname: String,
-    pub user: String,
-    pub attach_stdin: bool,
-    pub attach_stdout: bool,
-    pub attach_stderr: bool,
-    pub exposed_ports: Option<Ports>,
-    pub tty: bool,
-    pub open_stdin: bool,
-    pub stdin_once: bool,
-    pub env: Option<List<String>>,
-    pub cmd: Option<Words>,
-    pub healthcheck: Option<Healthcheck>,
-    pub args_escaped: bool,
-    pub image: String,
-    pub volumes: Option<BTreeMap<String, Ignored>>,
-    pub working_dir: String,
-    pub entrypoint: Option<Words>,
-    pub network_disabled: bool,
-    pub mac_address: MacAddress,
-    pub on_build: Option<List<String>>,
-    pub labels: Option<BTreeMap<String, String>>,
-    pub stop_signal: String,
-    pub stop_timeout: Option<i64>,
-    pub shell: Option<Words>,
+/// How a field takes part in config equality (Docker spec, section 5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Equality {
+    /// Not at all.
+    Ignored,
+    /// In every version.
+    Compared,
+    /// Since CVE-2024-24557 was fixed.
+    SinceFix,
+    /// Since the fix. Before it, a config where it is set equals no other.
+    RefusedBeforeFix,
+    /// As labels are: a missing one may count as empty.
+    Labels,
+}
+
+/// When a field is written.
+#[derive(Clone, Copy, Debug)]
+enum Written {
+    /// Always.
+    Always,
+    /// Unless it is empty.
+    Filled,
+    /// By some versions always, by others unless it is empty.
+    ByVersion,
+}
+
+/// The value of a field. Lists and maps keep null and empty apart, which shows in
+/// what is written and never in a comparison.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    Text(&'a str),
+    Flag(bool),
+    Number(Option<i64>),
+    Words(Option<&'a [String]>),
+    Set(Option<&'a BTreeMap<String, Ignored>>),
+    Labels(Option<&'a BTreeMap<String, String>>),
+    Health(Option<&'a Healthcheck>),
+}
+
+/// Declares the container config by its table of fields (Docker spec, sections 1.2
+/// and 5.1), in the order in which they are written and compared. Reading, writing,
+/// comparing and digesting go by this table alone, so a field cannot be added without
+/// deciding all of them.
+macro_rules! container_config {
+    ($( $field:ident: $type:ty = $name:literal, $equality:ident, $written:ident; )+) => {
+        /// A container config.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct ContainerConfig {
+            $( pub $field: $type, )+
+        }
+
+        object!(ContainerConfig { $( $name => $field, )+ });
+
+        /// Every field.
+        pub const FIELDS: &[Field] = &[ $( Field {
+            name: $name,
+            equality: Equality::$equality,
+            written: Written::$written,
+            value: |config| Value::from(&config.$field),
+        }, )+ ];
+    };
+}
+
+container_config! {
+    hostname: String = "Hostname", Ignored, Always;
+    domainname: String = "Domainname", Ignored, Always;
+    user: String = "User", Compared, Always;
+    attach_stdin: bool = "AttachStdin", SinceFix, Always;
+    attach_stdout: bool = "AttachStdout", Compared, Always;
+    attach_stderr: bool = "AttachStderr", Compared, Always;
+    exposed_ports: Option<Ports> = "ExposedPorts", Compared, Filled;
+    tty: bool = "Tty", Compared, Always;
+    open_stdin: bool = "OpenStdin", RefusedBeforeFix, Always;
+    stdin_once: bool = "StdinOnce", SinceFix, Always;
+    env: Option<List<String>> = "Env", Compared, Always;
+    cmd: Option<Words> = "Cmd", Compared, Always;
+    healthcheck: Option<Healthcheck> = "Healthcheck", SinceFix, Filled;
+    args_escaped: bool = "ArgsEscaped", SinceFix, Filled;
+    image: String = "Image", Ignored, Always;
+    volumes: Option<BTreeMap<String, Ignored>> = "Volumes", Compared, Always;
+    working_dir: String = "WorkingDir", SinceFix, Always;
+    entrypoint: Option<Words> = "Entrypoint", Compared, Always;
+    network_disabled: bool = "NetworkDisabled", SinceFix, Filled;
+    mac_address: MacAddress = "MacAddress", Ignored, Filled;
+    on_build: Option<List<String>> = "OnBuild", SinceFix, ByVersion;
+    labels: Option<BTreeMap<String, String>> = "Labels", Labels, Always;
+    stop_signal: String = "StopSignal", SinceFix, Filled;
+    stop_timeout: Option<i64> = "StopTimeout", SinceFix, Filled;
+    shell: Option<Words> = "Shell", SinceFix, Filled;
 }
 
 /// How a container is probed; durations are in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-
 pub struct Healthcheck {
     pub test: Option<List<String>>,
     pub interval: i64,
@@ -60,34 +130,6 @@ pub struct Ports(pub BTreeMap<String, Ignored>);
 /// A member that is a field in some versions and unknown, thus empty, in others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MacAddress(String);
-
-object!(ContainerConfig {
-    "Hostname" => hostname,
-    "Domainname" => domainname,
-    "User" => user,
-    "AttachStdin" => attach_stdin,
-    "AttachStdout" => attach_stdout,
-    "AttachStderr" => attach_stderr,
-    "ExposedPorts" => exposed_ports,
-    "Tty" => tty,
-    "OpenStdin" => open_stdin,
-    "StdinOnce" => stdin_once,
-    "Env" => env,
-    "Cmd" => cmd,
-    "Healthcheck" => healthcheck,
-    "ArgsEscaped" => args_escaped,
-    "Image" => image,
-    "Volumes" => volumes,
-    "WorkingDir" => working_dir,
-    "Entrypoint" => entrypoint,
-    "NetworkDisabled" => network_disabled,
-    "MacAddress" => mac_address,
-    "OnBuild" => on_build,
-    "Labels" => labels,
-    "StopSignal" => stop_signal,
-    "StopTimeout" => stop_timeout,
-    "Shell" => shell,
-});
 
 object!(Healthcheck {
     "Test" => test,
@@ -155,144 +197,163 @@ impl ContainerConfig {
         }
     }
 
-    /// Writes the object, members in the order of the spec's table.
+    /// Writes the object, members in the order of the table.
     pub fn encode(&self, w: &mut Writer, rules: &Rules) {
-        // Every field is named, so that a new one cannot be forgotten.
-        let Self {
-            hostname,
-            domainname,
-            user,
-            attach_stdin,
-            attach_stdout,
-            attach_stderr,
-            exposed_ports,
-            tty,
-            open_stdin,
-            stdin_once,
-            env,
-            cmd,
-            healthcheck,
-            args_escaped,
-            image,
-            volumes,
-            working_dir,
-            entrypoint,
-            network_disabled,
-            mac_address,
-            on_build,
-            labels,
-            stop_signal,
-            stop_timeout,
-            shell,
-        } = self;
         w.object(|w| {
-            w.member("Hostname").string(hostname);
-            w.member("Domainname").string(domainname);
-            w.member("User").string(user);
-            w.member("AttachStdin").bool(*attach_stdin);
-            w.member("AttachStdout").bool(*attach_stdout);
-            w.member("AttachStderr").bool(*attach_stderr);
-            if let Some(Ports(ports)) = exposed_ports
-                && !ports.is_empty()
-            {
-                set(w.member("ExposedPorts"), Some(ports));
-            }
-            w.member("Tty").bool(*tty);
-            w.member("OpenStdin").bool(*open_stdin);
-            w.member("StdinOnce").bool(*stdin_once);
-            strings(w.member("Env"), env.as_deref());
-            strings(w.member("Cmd"), list(cmd));
-            if let Some(healthcheck) = healthcheck {
-                healthcheck.encode(w.member("Healthcheck"));
-            }
-            if *args_escaped {
-                w.member("ArgsEscaped").bool(true);
-            }
-            w.member("Image").string(image);
-            set(w.member("Volumes"), volumes.as_ref());
-            w.member("WorkingDir").string(working_dir);
-            strings(w.member("Entrypoint"), list(entrypoint));
-            if *network_disabled {
-                w.member("NetworkDisabled").bool(true);
-            }
-            if !mac_address.0.is_empty() {
-                w.member("MacAddress").string(&mac_address.0);
-            }
-            if rules.write_on_build || on_build.as_ref().is_some_and(|list| !list.is_empty()) {
-                strings(w.member("OnBuild"), on_build.as_deref());
-            }
-            w.member("Labels");
-            match labels {
-                None => w.null(),
-                Some(labels) => w.object(|w| {
-                    for (key, value) in labels {
-                        w.member(key).string(value);
-                    }
-                }),
-            }
-            if !stop_signal.is_empty() {
-                w.member("StopSignal").string(stop_signal);
-            }
-            if let Some(seconds) = stop_timeout {
-                w.member("StopTimeout").integer(*seconds);
-            }
-            if let Some(shell) = list(shell).filter(|words| !words.is_empty()) {
-                strings(w.member("Shell"), Some(shell));
-            }
-        });
-    }
-}
-
-impl Healthcheck {
-    fn encode(&self, w: &mut Writer) {
-        let Self {
-            test,
-            interval,
-            timeout,
-            start_period,
-            start_interval,
-            retries,
-        } = self;
-        w.object(|w| {
-            if let Some(test) = test.as_deref().filter(|words| !words.is_empty()) {
-                strings(w.member("Test"), Some(test));
-            }
-            for (name, value) in [
-                ("Interval", interval),
-                ("Timeout", timeout),
-                ("StartPeriod", start_period),
-                ("StartInterval", start_interval),
-                ("Retries", retries),
-            ] {
-                if *value != 0 {
-                    w.member(name).integer(*value);
+            for field in FIELDS {
+                let value = (field.value)(self);
+                let written = match field.written {
+                    Written::Always => true,
+                    Written::Filled => !value.is_empty(),
+                    Written::ByVersion => rules.write_on_build || !value.is_empty(),
+                };
+                if written {
+                    value.encode(w.member(field.name));
                 }
             }
         });
     }
 }
 
+impl Healthcheck {
+    /// Its options, by the names and in the order in which they are written.
+    pub fn options(&self) -> [(&'static str, i64); 5] {
+        let Self {
+            test: _,
+            interval,
+            timeout,
+            start_period,
+            start_interval,
+            retries,
+        } = self;
+        [
+            ("Interval", *interval),
+            ("Timeout", *timeout),
+            ("StartPeriod", *start_period),
+            ("StartInterval", *start_interval),
+            ("Retries", *retries),
+        ]
+    }
+
+    /// The words of its test.
+    pub fn words(&self) -> &[String] {
+        self.test.as_deref().unwrap_or_default()
+    }
+}
+
+impl Value<'_> {
+    /// Whether it is what a config without the field has.
+    pub fn is_empty(self) -> bool {
+        match self {
+            Self::Text(text) => text.is_empty(),
+            Self::Flag(flag) => !flag,
+            Self::Number(number) => number.is_none(),
+            Self::Words(words) => words.is_none_or(<[String]>::is_empty),
+            Self::Set(set) => set.is_none_or(BTreeMap::is_empty),
+            Self::Labels(labels) => labels.is_none_or(BTreeMap::is_empty),
+            Self::Health(check) => check.is_none(),
+        }
+    }
+
+    fn encode(self, w: &mut Writer) {
+        match self {
+            Self::Text(text) => w.string(text),
+            Self::Flag(flag) => w.bool(flag),
+            Self::Number(Some(number)) => w.integer(number),
+            Self::Words(Some(words)) => w.list(words, |w, text| w.string(text)),
+            Self::Set(Some(set)) => w.object(|w| {
+                for key in set.keys() {
+                    w.member(key).object(|_| {});
+                }
+            }),
+            Self::Labels(Some(labels)) => w.object(|w| {
+                for (key, value) in labels {
+                    w.member(key).string(value);
+                }
+            }),
+            Self::Health(Some(check)) => w.object(|w| {
+                let test = Self::Words(Some(check.words()));
+                if !test.is_empty() {
+                    test.encode(w.member("Test"));
+                }
+                for (name, value) in check.options() {
+                    if value != 0 {
+                        w.member(name).integer(value);
+                    }
+                }
+            }),
+            Self::Number(None)
+            | Self::Words(None)
+            | Self::Set(None)
+            | Self::Labels(None)
+            | Self::Health(None) => w.null(),
+        }
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&bool> for Value<'_> {
+    fn from(flag: &bool) -> Self {
+        Self::Flag(*flag)
+    }
+}
+
+impl From<&Option<i64>> for Value<'_> {
+    fn from(number: &Option<i64>) -> Self {
+        Self::Number(*number)
+    }
+}
+
+impl<'a> From<&'a Option<List<String>>> for Value<'a> {
+    fn from(words: &'a Option<List<String>>) -> Self {
+        Self::Words(words.as_deref())
+    }
+}
+
+impl<'a> From<&'a Option<Words>> for Value<'a> {
+    fn from(words: &'a Option<Words>) -> Self {
+        Self::Words(list(words))
+    }
+}
+
+impl<'a> From<&'a Option<BTreeMap<String, Ignored>>> for Value<'a> {
+    fn from(set: &'a Option<BTreeMap<String, Ignored>>) -> Self {
+        Self::Set(set.as_ref())
+    }
+}
+
+impl<'a> From<&'a Option<Ports>> for Value<'a> {
+    fn from(ports: &'a Option<Ports>) -> Self {
+        Self::Set(ports.as_ref().map(|ports| &ports.0))
+    }
+}
+
+impl<'a> From<&'a Option<BTreeMap<String, String>>> for Value<'a> {
+    fn from(labels: &'a Option<BTreeMap<String, String>>) -> Self {
+        Self::Labels(labels.as_ref())
+    }
+}
+
+impl<'a> From<&'a Option<Healthcheck>> for Value<'a> {
+    fn from(check: &'a Option<Healthcheck>) -> Self {
+        Self::Health(check.as_ref())
+    }
+}
+
+impl<'a> From<&'a MacAddress> for Value<'a> {
+    fn from(address: &'a MacAddress) -> Self {
+        Self::Text(&address.0)
+    }
+}
+
 /// The words of an optional list.
 pub fn list(words: &Option<Words>) -> Option<&[String]> {
     words.as_ref().map(|words| &*words.0)
-}
-
-fn strings(w: &mut Writer, list: Option<&[String]>) {
-    match list {
-        None => w.null(),
-        Some(list) => w.list(list, |w, text| w.string(text)),
-    }
-}
-
-fn set(w: &mut Writer, members: Option<&BTreeMap<String, Ignored>>) {
-    match members {
-        None => w.null(),
-        Some(members) => w.object(|w| {
-            for key in members.keys() {
-                w.member(key).object(|_| {});
-            }
-        }),
-    }
 }
 
 /// The canonical text `<n>/<protocol>` of a port key; none for a key that is

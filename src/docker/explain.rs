@@ -1,4 +1,4 @@
-//! A verdict for every candidate of a step (Docker spec, section 9).
+//! A finding for every verdict of a step's decision (Docker spec, section 9).
 
 mod advice;
 mod children;
@@ -6,16 +6,15 @@ mod rank;
 mod sources;
 
 use self::advice::advise;
-use self::children::explain_children;
 use self::rank::Rank;
-use self::sources::{explain_ancestry, explain_sources};
-use super::decide::{Decision, Mode, Request, Verdict, decide};
-use super::reason::Reason;
-use super::session::Sources;
-use super::source::Source;
+use self::sources::Parent;
+use super::decide::{Decision, Verdict, decide};
+use super::reason::{Explanation, Finding, Reason};
+use super::request::{Request, Sources};
 use super::store::Store;
+use super::trace::{Event, Trace};
 use crate::error::Error;
-use crate::explain::{Difference, Explanation, Finding};
+use crate::explain::Difference;
 use crate::host::ImageStore;
 use crate::limits::Limit;
 use crate::prelude::*;
@@ -28,45 +27,24 @@ pub fn explain<H: ImageStore>(
     store: &mut Store<H>,
     sources: &Sources,
     request: &Request,
-    mode: Mode,
 ) -> Result<Explanation, Error> {
-    let decision = decide(store, sources, request, mode);
-    if let Err(Error::LimitExceeded(excess)) = decision {
-        return Err(Error::LimitExceeded(excess));
-    }
     let mut verdicts = Verdicts::new(store.limits.get(Limit::SessionBytes));
-    if let Some(requested) = &request.config {
-        explain_children(store, request, requested, mode, &mut verdicts)?;
+    let Decision { verdict, notes } = decide(store, sources, request, &mut verdicts)?;
+    if !matches!(verdict, Verdict::Local(_)) {
+        verdicts.discard_winner();
     }
-    let used = matches!(&decision, Ok(d) if matches!(d.verdict, Verdict::Local(_)));
-    if let Sources::Given(given) = sources {
-        if let Some(id) = verdicts.winner.clone() {
-            explain_ancestry(store, given, &id, mode, &mut verdicts)?;
-            if !used {
-                verdicts.discard_winner();
-            }
-        }
-        let base = match &request.parent {
-            _ if used || verdicts.failed => None,
-            None => Some(None),
-            Some(id) => store.base(id).ok().map(Some),
-        };
-        match base {
-            None => verdicts.none_reached(given),
-            Some(base) => {
-                explain_sources(store, given, request, base.as_deref(), mode, &mut verdicts);
-            }
-        }
+    for source in sources.list().iter().skip(verdicts.sources) {
+        verdicts.add(Finding::new(Reason::SourceNotReached, &source.id).cascade());
     }
-    let mut summary = summary(store, &decision, sources, request, &verdicts);
-    if matches!(&decision, Ok(d) if matches!(d.verdict, Verdict::Miss)) {
-        let hints = advise(store, sources, request, mode, &mut verdicts);
+    let mut summary = summary(store, &verdict, sources, request, &verdicts);
+    if let Verdict::Miss = verdict {
+        let hints = advise(store, sources, request, &mut verdicts);
         if !hints.is_empty() {
             summary = summary.hint(hints.join("; "));
         }
     }
-    if let Ok(Decision { notes, .. }) = decision {
-        let known = |finding: &Finding| (finding.code.clone(), finding.subject.clone());
+    if !matches!(verdict, Verdict::Failed(_)) {
+        let known = |finding: &Finding| (finding.code, finding.subject.clone());
         let mut told: BTreeSet<_> = verdicts.findings.iter().map(known).collect();
         for note in notes {
             if told.insert(known(&note)) {
@@ -79,18 +57,14 @@ pub fn explain<H: ImageStore>(
         verdicts.note(Finding::new(Reason::UnknownArm64Variant, platform));
     }
     if let Some(subject) = verdicts.left_out {
-        let all = verdicts.bytes;
-        store
-            .limits
-            .check(Limit::SessionBytes, all, "explain", &subject)?;
+        let (limits, all) = (&store.limits, verdicts.bytes);
+        limits.check(Limit::SessionBytes, all, "explain", &subject)?;
     }
-    let missed = !summary.code.starts_with("docker/hit");
+    let missed = matches!(verdict, Verdict::Miss | Verdict::Failed(_));
+    let nearest = verdicts.nearest.filter(|_| missed);
     Ok(Explanation {
         summary,
-        nearest: verdicts
-            .nearest
-            .filter(|_| missed)
-            .map(|(_, finding)| finding),
+        nearest: nearest.map(|(_, finding)| finding),
         considered: verdicts.considered,
         findings: verdicts.findings,
     })
@@ -108,8 +82,10 @@ struct Verdicts {
     left_out: Option<String>,
     /// The local match, before the ancestor test.
     winner: Option<String>,
-    /// An unreadable child ended the lookup.
-    failed: bool,
+    /// How many sources were judged.
+    sources: usize,
+    /// The history and layers of the parent, once they were needed.
+    parent: Option<Parent>,
     /// The rejected candidate that came nearest to a hit.
     nearest: Option<(Rank, Finding)>,
     /// What made an image that may have been built by an engine without marks.
@@ -125,7 +101,8 @@ impl Verdicts {
             most,
             left_out: None,
             winner: None,
-            failed: false,
+            sources: 0,
+            parent: None,
             nearest: None,
             unmarked: None,
             considered: 0,
@@ -173,10 +150,10 @@ impl Verdicts {
 
     /// The local match is what would be used, if a source descended from it.
     fn discard_winner(&mut self) {
-        let selected = |finding: &&mut Finding| finding.code == Reason::Selected.as_str();
+        let selected = |finding: &&mut Finding| finding.code == Reason::Selected;
         let mut discarded = Vec::new();
         for finding in self.findings.iter_mut().filter(selected) {
-            finding.code = Reason::DiscardedNotAncestor.as_str().into();
+            finding.code = Reason::DiscardedNotAncestor;
             discarded.push(finding.clone());
         }
         for finding in discarded {
@@ -184,11 +161,25 @@ impl Verdicts {
             self.propose(&finding, Rank::cause(), all);
         }
     }
+}
 
-    fn none_reached(&mut self, given: &[Rc<Source>]) {
-        for source in given {
-            self.add(Finding::new(Reason::SourceNotReached, &source.id).cascade());
+impl<H: ImageStore> Trace<H> for Verdicts {
+    fn tell(
+        &mut self,
+        store: &mut Store<H>,
+        request: &Request,
+        event: Event<'_>,
+    ) -> Result<(), Error> {
+        match event {
+            Event::Children(requested, local) => {
+                self.explain_children(store, request, requested, local)?;
+            }
+            Event::Ancestry(heads, id) => self.explain_ancestry(store, heads, id)?,
+            Event::Source(source, base, judged) => {
+                self.explain_source(store, request, source, base, judged);
+            }
         }
+        Ok(())
     }
 }
 
@@ -208,70 +199,62 @@ fn bytes(finding: &Finding) -> usize {
 
 fn summary<H: ImageStore>(
     store: &Store<H>,
-    decision: &Result<Decision, Error>,
+    verdict: &Verdict,
     sources: &Sources,
     request: &Request,
     verdicts: &Verdicts,
 ) -> Finding {
-    let parent = request
-        .parent
-        .clone()
-        .unwrap_or_else(|| "scratch".to_owned());
-    let source_at = |place: usize| match sources {
-        Sources::Given(given) => given.get(place).map_or("", |source| source.id.as_str()),
-        Sources::LocalOnly => "",
+    let source_at = |place: usize| {
+        let source = sources.list().get(place);
+        source.map_or("", |source| source.id.as_str())
     };
-    let decision = match decision {
-        Ok(decision) => decision,
-        Err(error) => {
-            let evidence = error.problem().map_or_else(Vec::new, |problem| {
-                vec![
-                    Difference::fact("kind", &problem.code),
-                    Difference::fact("cause", &problem.message),
-                ]
-            });
-            let subject = error.problem().map_or("", |problem| &problem.subject);
-            return Finding::new(Reason::Failed, subject).with(evidence);
-        }
-    };
-    let compared = if store.rules.checked {
-        "platform, container config, provenance"
-    } else {
-        "container config"
-    };
-    match &decision.verdict {
+    let by_history = Difference::fact("compared", "history, layers, command");
+    match verdict {
         Verdict::Local(id) => {
+            let compared = if store.rules.checked {
+                "platform, container config, provenance"
+            } else {
+                "container config"
+            };
             Finding::new(Reason::HitLocal, id).with([Difference::fact("compared", compared)])
         }
-        Verdict::Exact(place) => Finding::new(Reason::HitSourceExact, source_at(*place))
-            .with([Difference::fact("compared", "history, layers, command")]),
+        Verdict::Exact(place) => {
+            Finding::new(Reason::HitSourceExact, source_at(*place)).with([by_history])
+        }
         Verdict::Restored(place, restored) => {
             // Where only the store can tell the id, it is about the source.
+            let source = source_at(*place);
             let made = store.id_of(&restored.document);
-            let subject = made.unwrap_or_else(|| source_at(*place).to_owned());
-            Finding::new(Reason::HitSourceRestored, subject).with([
-                Difference::fact("source", source_at(*place)),
-                Difference::fact("compared", "history, layers, command"),
-            ])
+            let subject = made.unwrap_or_else(|| source.to_owned());
+            Finding::new(Reason::HitSourceRestored, subject)
+                .with([Difference::fact("source", source), by_history])
         }
-        Verdict::Miss if request.config.is_none() => Finding::new(Reason::MissNoConfig, parent),
-        Verdict::Miss => {
-            let local = verdicts
-                .winner
-                .as_ref()
-                .map(|id| Difference::fact("local", id));
-            let reason = match (sources, &local) {
-                (Sources::Given(given), _) if given.is_empty() => Reason::MissNoUsableSource,
-                (_, Some(_)) => Reason::MissLocalNotAncestor,
-                _ if verdicts.considered == 0 => Reason::MissNoCandidates,
-                _ => Reason::MissAllRejected,
-            };
-            let sources = match sources {
-                Sources::Given(given) if local.is_some() => given.as_slice(),
-                _ => &[],
-            };
-            let sources = sources.iter().map(|s| Difference::fact("source", &s.id));
-            Finding::new(reason, parent).with(local).with(sources)
-        }
+        Verdict::Failed(error) => match error.problem() {
+            None => Finding::new(Reason::Failed, ""),
+            Some(problem) => Finding::new(Reason::Failed, &problem.subject).with([
+                Difference::fact("kind", &problem.code),
+                Difference::fact("cause", &problem.message),
+            ]),
+        },
+        Verdict::Miss => missed(sources, request, verdicts),
     }
+}
+
+fn missed(sources: &Sources, request: &Request, verdicts: &Verdicts) -> Finding {
+    let parent = request.parent.as_deref().unwrap_or("scratch");
+    let reason = match sources {
+        _ if request.config.is_none() => return Finding::new(Reason::MissNoConfig, parent),
+        Sources::Given(given) if given.is_empty() => Reason::MissNoUsableSource,
+        _ if verdicts.winner.is_some() => Reason::MissLocalNotAncestor,
+        _ if verdicts.considered == 0 => Reason::MissNoCandidates,
+        _ => Reason::MissAllRejected,
+    };
+    let finding = Finding::new(reason, parent);
+    let Some(local) = &verdicts.winner else {
+        return finding;
+    };
+    let sources = sources.list().iter();
+    finding
+        .with([Difference::fact("local", local)])
+        .with(sources.map(|source| Difference::fact("source", &source.id)))
 }

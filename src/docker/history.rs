@@ -1,15 +1,14 @@
 //! History entries: their equality, and what a source's history says about a
 //! parent, a command and a layer (Docker spec, sections 5.2 to 5.5).
 
-use super::reason::Reason;
+use super::reason::{Finding, Reason};
 use super::version::Rules;
-use crate::explain::{Difference, Finding};
+use crate::explain::Difference;
 use crate::go_json::{Timestamp, Writer, Zone, object};
 use crate::prelude::*;
 
 /// One entry of an image's history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-
 pub struct Entry {
     pub created: Option<Timestamp>,
     pub created_by: String,
@@ -82,8 +81,8 @@ impl Entry {
         entry
     }
 
-    /// Every field in which two entries differ (5.4); `at` is put before the
-    /// names.
+    /// Every field in which two entries differ (Docker spec, section 5.4); `at` is
+    /// put before the names.
     pub fn differences(&self, other: &Self, at: &str) -> Vec<Difference> {
         let Self {
             created,
@@ -137,8 +136,8 @@ pub struct Chain<'a> {
     pub diff_ids: &'a [String],
 }
 
-/// What speaks first against an image continuing a parent (5.3), with both
-/// sides. Lookups compare running digests; explanations use this.
+/// What speaks first against an image continuing a parent (Docker spec, section
+/// 5.3), with both sides. Lookups compare running digests; explanations use this.
 pub fn parent_mismatch(
     subject: &str,
     image: Chain<'_>,

@@ -10,7 +10,6 @@ use crate::prelude::*;
 
 /// An image config document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-
 pub struct ImageDocument {
     pub id: String,
     pub comment: String,
@@ -115,6 +114,11 @@ impl ImageDocument {
             _ => return None,
         };
         ((minor, patch) < first).then_some(version)
+    }
+
+    /// Whether it names an operating system or an architecture.
+    pub const fn has_platform(&self) -> bool {
+        !self.os.is_empty() || !self.architecture.is_empty()
     }
 
     /// The platform it says it is for.

@@ -130,27 +130,19 @@ impl Healthcheck {
     /// Which options are zero in the form `&{Test:[CMD a] Interval:5s … Retries:0}`.
     /// The words of the test are known, so that nothing in them can pass for options.
     fn zeros(&self, text: &str) -> Option<[bool; 5]> {
-        let test = self.test.as_deref().unwrap_or_default().join(" ");
+        let test = self.words().join(" ");
         let rest = text.strip_prefix("&{Test:[")?.strip_prefix(&*test)?;
         let rest = rest.strip_prefix(']')?.strip_suffix('}')?;
         let mut zeros = [true; 5];
         for option in rest.split_ascii_whitespace() {
             let (name, value) = option.split_once(':')?;
-            let place = OPTIONS.iter().position(|known| *known == name)?;
+            let mut known = self.options().into_iter();
+            let place = known.position(|(known, _)| known == name)?;
             *zeros.get_mut(place)? = matches!(value, "0s" | "0");
         }
         Some(zeros)
     }
 }
-
-/// The options of a check, in the order in which they are told.
-const OPTIONS: [&str; 5] = [
-    "Interval",
-    "Timeout",
-    "StartPeriod",
-    "StartInterval",
-    "Retries",
-];
 
 /// Which options are zero in the form of earlier engines,
 /// `&{["CMD" "a"] "5s" "0s" "0s" '\x00'}`: durations, of which those before 25.0 know

@@ -51,7 +51,8 @@ impl Matcher {
         &self.raw
     }
 
-    /// What keeps `image` from being accepted, if anything (6.2 and 6.4).
+    /// What keeps `image` from being accepted, if anything (Docker spec, sections
+    /// 6.2 and 6.4).
     pub fn mismatch(&self, image: &Platform) -> Option<Part> {
         let version = self.comparable_version(image);
         let normal = normalize(image, &self.host_os);

@@ -11,10 +11,11 @@ use super::config::{ContainerConfig, Healthcheck, list};
 use super::history::{Entry, joined};
 use super::image::ImageDocument;
 use super::instruction::{Comment, comment};
-use super::reason::Reason;
+use super::read::read_image;
+use super::reason::{Finding, Reason};
 use super::version::Rules;
 use crate::error::Error;
-use crate::explain::{Difference, Finding};
+use crate::explain::{self, Difference};
 use crate::go_json::Writer;
 use crate::prelude::*;
 use crate::semantics::Semantics;
@@ -25,7 +26,7 @@ pub struct Recorded {
     /// The container config that a builder asks with when all steps before were hits.
     pub config: String,
     /// Why that is not exactly known; none when it is.
-    pub approximate: Option<Finding>,
+    pub approximate: Option<explain::Finding>,
     /// What it asks with when the step before was executed, where that differs:
     /// the engine then has filled in the options of an earlier HEALTHCHECK.
     pub executed: Option<String>,
@@ -37,7 +38,7 @@ pub struct Recording {
     /// One for each history entry after the base.
     pub steps: Vec<Recorded>,
     /// What is to be known of the image as a whole.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<explain::Finding>,
 }
 
 /// What a builder asks for each history entry of `document` from `first` on. `made`
@@ -53,7 +54,7 @@ pub fn recorded_steps(
     semantics: &Semantics,
 ) -> Result<Recording, Error> {
     let rules = Rules::of(semantics)?;
-    let image = super::helpers::read_image(document, &rules)?;
+    let image = read_image(document, &rules)?;
     let history = image.history.unwrap_or_default().into_vec();
     let first = usize::try_from(first).unwrap_or(usize::MAX);
     let mut steps = Vec::new();
@@ -66,9 +67,7 @@ pub fn recorded_steps(
             by_buildkit = Some(entry.comment.clone());
         }
         let text = made.get(place).and_then(Option::as_deref);
-        let image = text
-            .map(|text| super::helpers::read_image(text, &rules))
-            .transpose()?;
+        let image = text.map(|text| read_image(text, &rules)).transpose()?;
         let subject = format!("history[{}]", first.saturating_add(place));
         let read = step(entry, image, &subject, &mut named);
         let last = first.saturating_add(place).saturating_add(1) == history.len();
@@ -88,13 +87,14 @@ pub fn recorded_steps(
         steps.push(Recorded {
             executed: executed.filter(|executed| *executed != config),
             config,
-            approximate: read.approximate,
+            approximate: read.approximate.map(Finding::text),
         });
     }
     let by_buildkit = by_buildkit.map(|comment| {
         Finding::new(Reason::BuiltByBuildkit, "image").with([Difference::fact("comment", comment)])
     });
     findings.extend(by_buildkit);
+    let findings = findings.into_iter().map(Finding::text).collect();
     Ok(Recording { steps, findings })
 }
 

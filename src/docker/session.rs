@@ -1,30 +1,22 @@
 //! The lookups of one build stage.
 
-use super::compare::Key;
-use super::config::{ContainerConfig, list};
-use super::decide::{Decision, Mode, Request, Requested, Verdict, decide};
+use super::answer::{Answer, Creation, Effect, Link, Outcome};
+use super::decide::{Decision, Verdict, decide};
+use super::key::Key;
+use super::options::{CacheFrom, LIMITS, Options, Step};
 use super::platform::Matcher;
-use super::reason::Reason;
+use super::read::read_asked;
+use super::reason::{Finding, Reason};
+use super::request::{Mode, Request, Requested, Sources};
 use super::source::Source;
-use super::store::{LIMITS, Store};
+use super::store::Store;
 use super::version::Rules;
-use super::{Answer, Creation, Effect, Link, Options, Outcome, Step};
 use crate::error::{Error, Problem};
-use crate::explain::{Difference, Explanation, Finding};
-use crate::go_json::{Decode as _, Error as JsonError, Ignored, List, Reader, Shape, object};
+use crate::explain::{Difference, Explanation};
 use crate::host::{Failure, FailureCode, ImageStore};
 use crate::limits::Limit;
 use crate::oci::Digest;
 use crate::prelude::*;
-
-/// The sources in use.
-#[derive(Clone, Debug)]
-pub enum Sources {
-    /// No names were given: only children of the parent answer.
-    LocalOnly,
-    /// Names were given; none may be left.
-    Given(Vec<Rc<Source>>),
-}
 
 /// The lookups of one build stage over a host's images. Documents are read and
 /// parsed once; dropping the session frees everything.
@@ -87,7 +79,7 @@ impl<H: ImageStore> Session<H> {
         Ok(session)
     }
 
-    fn open_sources(&mut self, cache_from: &[super::CacheFrom]) -> Result<(), Error> {
+    fn open_sources(&mut self, cache_from: &[CacheFrom]) -> Result<(), Error> {
         let names: Vec<String> = cache_from.iter().map(|s| s.reference.clone()).collect();
         let mut sources = Vec::new();
         // The same image under two names is read once, and used twice.
@@ -147,7 +139,7 @@ impl<H: ImageStore> Session<H> {
     pub fn lookup(&mut self, step: &Step) -> Result<Answer, Error> {
         let request = self.request(step)?;
         self.asked = self.asked.saturating_add(1);
-        let decision = decide(&mut self.store, &self.sources, &request, self.mode)?;
+        let decision = decide(&mut self.store, &self.sources, &request, &mut ())?;
         self.apply(&request, decision)
     }
 
@@ -157,8 +149,8 @@ impl<H: ImageStore> Session<H> {
     /// As `lookup`, but for the changes.
     pub fn plan(&mut self, step: &Step) -> Result<Answer, Error> {
         let request = self.request(step)?;
-        let decision = decide(&mut self.store, &self.sources, &request, self.mode)?;
-        let mut answer = self.announce(&request, &decision);
+        let decision = decide(&mut self.store, &self.sources, &request, &mut ())?;
+        let mut answer = self.announce(&request, &decision)?;
         if let Verdict::Restored(_, restored) = decision.verdict {
             answer.image = self.store.id_of(&restored.document);
             answer.effects = vec![Effect::Create(Creation {
@@ -209,9 +201,8 @@ impl<H: ImageStore> Session<H> {
     /// `invalid` for a config that is not one, `limit-exceeded`.
     pub fn explain(&mut self, step: &Step) -> Result<Explanation, Error> {
         let request = self.request(step)?;
-        let mut explanation =
-            super::explain::explain(&mut self.store, &self.sources, &request, self.mode)?;
-        if explanation.summary.code == Reason::MissNoUsableSource.as_str() {
+        let mut explanation = super::explain::explain(&mut self.store, &self.sources, &request)?;
+        if explanation.summary.code == Reason::MissNoUsableSource {
             for skipped in &self.skipped {
                 let evidence = &mut explanation.summary.differences;
                 evidence.push(Difference::fact("name", &skipped.subject));
@@ -221,27 +212,23 @@ impl<H: ImageStore> Session<H> {
         explanation.findings.extend(self.skipped.iter().cloned());
         explanation.findings.extend(self.dropped.iter().cloned());
         sort_by_key(&mut explanation.findings, |finding| finding.cascade);
-        Ok(explanation)
+        Ok(explanation.text())
     }
 
     /// Ids of the sources in use, in order.
     pub fn sources(&self) -> Vec<String> {
-        match &self.sources {
-            Sources::LocalOnly => Vec::new(),
-            Sources::Given(given) => given.iter().map(|source| source.id.clone()).collect(),
-        }
+        let given = self.sources.list().iter();
+        given.map(|source| source.id.clone()).collect()
     }
 
     /// The names that were passed over when the session was opened.
-    pub fn skipped(&self) -> &[Finding] {
-        &self.skipped
+    pub fn skipped(&self) -> Vec<crate::explain::Finding> {
+        self.skipped.iter().cloned().map(Finding::text).collect()
     }
 
     fn source(&self, place: usize) -> Option<String> {
-        match &self.sources {
-            Sources::LocalOnly => None,
-            Sources::Given(given) => given.get(place).map(|source| source.id.clone()),
-        }
+        let source = self.sources.list().get(place);
+        source.map(|source| source.id.clone())
     }
 
     /// Reads what a step asks; the platform is normalised when it changes.
@@ -258,8 +245,7 @@ impl<H: ImageStore> Session<H> {
                 let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
                 let limits = &self.store.limits;
                 limits.check(Limit::DocumentBytes, bytes, "read config", "config")?;
-                let depth = u32::try_from(limits.get(Limit::Depth)).unwrap_or(u32::MAX);
-                read_asked(text, rules, depth)?.map(|config| {
+                read_asked(text, rules, limits.depth())?.map(|config| {
                     let key = Key::of(&config, rules.compared);
                     Requested::new(config, key)
                 })
@@ -279,20 +265,25 @@ impl<H: ImageStore> Session<H> {
             config,
             matcher,
             last: step.last,
+            mode: self.mode,
         })
     }
 
     /// What an answer says before anything is made: all of it, but for the image
     /// that a restore makes.
-    fn announce(&self, request: &Request, decision: &Decision) -> Answer {
+    ///
+    /// # Errors
+    /// That of a lookup that fails.
+    fn announce(&self, request: &Request, decision: &Decision) -> Result<Answer, Error> {
         let mut answer = Answer {
             outcome: Outcome::Miss,
             image: None,
             source: None,
             effects: Vec::new(),
-            notes: decision.notes.clone(),
+            notes: decision.notes.iter().cloned().map(Finding::text).collect(),
         };
         match &decision.verdict {
+            Verdict::Failed(error) => return Err(error.clone()),
             Verdict::Miss => {}
             Verdict::Local(id) => {
                 answer.outcome = Outcome::HitLocal;
@@ -309,11 +300,11 @@ impl<H: ImageStore> Session<H> {
                 answer.source = self.source(*place);
             }
         }
-        answer
+        Ok(answer)
     }
 
     fn apply(&mut self, request: &Request, decision: Decision) -> Result<Answer, Error> {
-        let mut answer = self.announce(request, &decision);
+        let mut answer = self.announce(request, &decision)?;
         if let Some(Effect::SetParent(link)) = answer.effects.first() {
             self.store
                 .set_parent(&link.target, &link.parent)
@@ -365,83 +356,6 @@ impl<H: ImageStore> Session<H> {
             );
         }
         *given = vec![kept];
-    }
-}
-
-/// Reads a container config as this version does; none for `null`.
-///
-/// # Errors
-/// `docker/invalid-argument`, saying where.
-pub fn read_config(
-    text: &str,
-    rules: &Rules,
-    depth: u32,
-) -> Result<Option<ContainerConfig>, Error> {
-    let read = || -> Result<Option<ContainerConfig>, JsonError> {
-        let mut reader = Reader::new(text, depth).marked(rules.reading);
-        let mut config: Option<ContainerConfig> = None;
-        config.decode(&mut reader)?;
-        reader.end()?;
-        Ok(config)
-    };
-    read().map_err(|error| {
-        Error::Invalid(Problem::new(
-            Reason::InvalidArgument,
-            "read config",
-            "config",
-            error.to_string(),
-        ))
-    })
-}
-
-/// Reads what a step asks: a container config, or that of an image document.
-fn read_asked(text: &str, rules: &Rules, depth: u32) -> Result<Option<ContainerConfig>, Error> {
-    /// A document is told by members that no config has.
-    #[derive(Default)]
-    struct Document {
-        container_config: Option<ContainerConfig>,
-        rootfs: Option<Ignored>,
-        history: Option<List<Ignored>>,
-    }
-    object!(Document {
-        "container_config" => container_config,
-        "rootfs" => rootfs,
-        "history" => history,
-    });
-    let refuse = |why: &str| {
-        Err(Error::Invalid(Problem::new(
-            Reason::InvalidArgument,
-            "read config",
-            "config",
-            why,
-        )))
-    };
-    if !["\"rootfs\"", "\"history\""]
-        .iter()
-        .any(|member| text.contains(member))
-    {
-        return read_config(text, rules, depth);
-    }
-    let mut document = Document::default();
-    let mut reader = Reader::new(text, depth).marked(rules.reading);
-    let is_one = reader.peek() == Ok(Shape::Object)
-        && document.decode(&mut reader).is_ok()
-        && (document.rootfs.is_some() || document.history.is_some());
-    if !is_one {
-        return read_config(text, rules, depth);
-    }
-    match document.container_config {
-        Some(config) if list(&config.cmd).is_some_and(|words| !words.is_empty()) => {
-            Ok(Some(config))
-        }
-        Some(_) => refuse(
-            "this is an image document whose container_config has no command, as of images that \
-             were restored or imported; give the container config of the step",
-        ),
-        None => refuse(
-            "this is an image document without container_config; give the container config of \
-             the step",
-        ),
     }
 }
 

@@ -1,30 +1,21 @@
 //! What a session knows of the host's images: documents read once, links and
-//! provenance asked for when they matter, and the changes of a dry run.
+//! provenance asked for when they matter.
 
 use super::base::Base;
-use super::child::{Child, Platforms};
+use super::child::{Child, Listing, Platforms};
+use super::dry_run::DryRun;
 use super::image::ImageDocument;
 use super::lineage::Lineage;
 use super::reason::Reason;
 use super::restore::Restored;
 use super::version::Rules;
 use crate::error::{Error, Problem};
-use crate::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance, no_result};
+use crate::host::{
+    Facts, Failure, FailureCode, Image, ImageStore, Provenance, complete, no_result,
+};
 use crate::limits::{Limit, Limits};
 use crate::oci::{Platform, sha256};
 use crate::prelude::*;
-
-/// The caps of the `docker` interface and their defaults.
-pub const LIMITS: Limits<8> = Limits::new([
-    (Limit::DocumentBytes, 4 << 20),
-    (Limit::AnswerBytes, 16 << 20),
-    (Limit::SessionBytes, 64 << 20),
-    (Limit::Children, 100_000),
-    (Limit::Sources, 1_000),
-    (Limit::Entries, 100_000),
-    (Limit::Ancestors, 100_000),
-    (Limit::Depth, 128),
-]);
 
 /// How many images are asked for in one call.
 const BATCH: usize = 1_024;
@@ -55,43 +46,24 @@ pub struct Store<H> {
     /// The opener's caps.
     pub limits: Limits<8>,
     opaque_ids: bool,
-    dry_run: bool,
     facts: Vec<Child>,
-    index: BTreeMap<String, usize>,
-    listings: BTreeMap<Option<String>, Rc<Listing>>,
-    platforms: Platforms,
+    pub(super) index: BTreeMap<String, usize>,
+    pub(super) listings: BTreeMap<Option<String>, Rc<Listing>>,
+    pub(super) platforms: Platforms,
     bases: BTreeMap<String, Rc<Base>>,
     built: BTreeSet<String>,
     /// Bytes of the documents whose facts are kept.
     held: u64,
     /// Bytes that are kept of children, and of those of them that the guarded reading
     /// does not let answer: they must not use up what the others need.
-    held_children: u64,
-    held_foreign: u64,
-    /// Links made in a dry run: child to parent.
-    links: BTreeMap<String, String>,
-    /// The same the other way round.
-    adopted: BTreeMap<String, BTreeSet<String>>,
-    /// Images made in a dry run.
-    made: BTreeSet<String>,
+    pub(super) held_children: u64,
+    pub(super) held_foreign: u64,
+    /// What a dry run changed, if this is one.
+    dry_run: Option<DryRun>,
     /// A replay is under way.
     pub replaying: bool,
     /// Links that were followed in this replay, unless one was changed since.
     pub lineage: Option<Lineage>,
-}
-
-/// The children of a parent that can answer, as they were listed.
-#[derive(Debug)]
-pub struct Listing {
-    /// Their ids.
-    pub ids: Vec<String>,
-    /// For each its facts, by index, or why it cannot be read.
-    pub facts: Vec<Result<usize, Failure>>,
-    /// The places in these lists of children whose configs are the same but for
-    /// labels, by [`Key::rest`].
-    ///
-    /// [`Key::rest`]: super::compare::Key::rest
-    pub configs: BTreeMap<[u8; 32], Vec<usize>>,
 }
 
 impl<H: ImageStore> Store<H> {
@@ -108,7 +80,6 @@ impl<H: ImageStore> Store<H> {
             rules,
             limits,
             opaque_ids,
-            dry_run,
             facts: Vec::new(),
             index: BTreeMap::new(),
             listings: BTreeMap::new(),
@@ -118,9 +89,7 @@ impl<H: ImageStore> Store<H> {
             held: 0,
             held_children: 0,
             held_foreign: 0,
-            links: BTreeMap::new(),
-            adopted: BTreeMap::new(),
-            made: BTreeSet::new(),
+            dry_run: if dry_run { Some(DryRun::new()) } else { None },
             replaying: false,
             lineage: None,
         }
@@ -143,11 +112,8 @@ impl<H: ImageStore> Store<H> {
 
     /// Resolves the names given when the session is opened.
     pub fn resolve(&self, references: &[String]) -> Vec<Result<Image, Failure>> {
-        let mut answers = self
-            .host
-            .resolve(references, self.limits.get(Limit::DocumentBytes));
-        answers.resize(references.len(), Err(no_result()));
-        answers
+        let limit = self.limits.get(Limit::DocumentBytes);
+        complete(self.host.resolve(references, limit), references.len())
     }
 
     /// Reads a document that a host answered: its size, its digest where ids are
@@ -168,7 +134,7 @@ impl<H: ImageStore> Store<H> {
                 "the document does not have the digest that is its id",
             ));
         }
-        let depth = u32::try_from(self.limits.get(Limit::Depth)).unwrap_or(u32::MAX);
+        let depth = self.limits.depth();
         let image = ImageDocument::read(text, &self.rules, depth).map_err(|error| {
             Failure::new(
                 FailureCode::Corrupt,
@@ -202,98 +168,8 @@ impl<H: ImageStore> Store<H> {
             .check(Limit::SessionBytes, self.held, "read", id)
     }
 
-    /// The children of a parent in the host's order. Only documents that were
-    /// not seen before are read; a list that is as it was costs one comparison.
-    ///
-    /// Where only images that were built here may answer, `FROM scratch` looks at
-    /// those only: every image without a parent is a "child" of scratch.
-    ///
-    /// # Errors
-    /// When the children cannot be listed, or are too many.
-    pub fn candidates(
-        &mut self,
-        parent: Option<&str>,
-        guarded: bool,
-    ) -> Result<Rc<Listing>, Error> {
-        let mut ids = self.children(parent)?;
-        if parent.is_none() && self.rules.checked {
-            let mut built = self.provenance(&ids).into_iter();
-            ids.retain(|_| built.next() == Some(Provenance::BuiltHere));
-        }
-        let key = parent.map(ToOwned::to_owned);
-        if let Some(known) = self.listings.get(&key)
-            && known.ids == ids
-            && known.facts.iter().all(Result::is_ok)
-        {
-            return Ok(Rc::clone(known));
-        }
-        let unknown: Vec<String> = ids
-            .iter()
-            .filter(|id| !self.index.contains_key(*id))
-            .cloned()
-            .collect();
-        let foreign: BTreeSet<String> = if guarded && self.rules.checked {
-            let built = self.provenance(&unknown);
-            let both = unknown.iter().zip(built);
-            both.filter(|(_, built)| *built != Provenance::BuiltHere)
-                .map(|(id, _)| id.clone())
-                .collect()
-        } else {
-            BTreeSet::new()
-        };
-        let mut failures = BTreeMap::new();
-        self.documents(&unknown, |store, id, answer| {
-            let read = answer.and_then(|text| store.read(id, &text));
-            let kept = read.and_then(|image| store.keep(id, &image, foreign.contains(id)));
-            if let Err(failure) = kept {
-                failures.insert(id.to_owned(), failure);
-            }
-        });
-        let mut facts = Vec::with_capacity(ids.len());
-        let mut configs: BTreeMap<[u8; 32], Vec<usize>> = BTreeMap::new();
-        for (place, id) in ids.iter().enumerate() {
-            let Some(index) = self.index.get(id) else {
-                facts.push(Err(failures.get(id).cloned().unwrap_or_else(no_result)));
-                continue;
-            };
-            facts.push(Ok(*index));
-            if let Some(child) = self.facts.get(*index) {
-                configs.entry(*child.key.rest()).or_default().push(place);
-            }
-        }
-        let listing = Rc::new(Listing {
-            ids,
-            facts,
-            configs,
-        });
-        self.listings.insert(key, Rc::clone(&listing));
-        Ok(listing)
-    }
-
-    /// Keeps the facts of a child, unless more would be kept of children than
-    /// `session-bytes` allows.
-    fn keep(&mut self, id: &str, image: &ImageDocument, foreign: bool) -> Result<(), Failure> {
-        let bytes = Child::held(image).saturating_add(id.len());
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let held = if foreign {
-            &mut self.held_foreign
-        } else {
-            &mut self.held_children
-        };
-        let all = held.saturating_add(bytes);
-        if all > self.limits.get(Limit::SessionBytes) {
-            return Err(Failure::new(
-                FailureCode::TooLarge,
-                format!("{bytes} bytes to keep of it, limit session-bytes"),
-            ));
-        }
-        *held = all;
-        let child = Child::of(image, &self.rules, &mut self.platforms);
-        self.remember(id, child);
-        Ok(())
-    }
-
-    fn remember(&mut self, id: &str, child: Child) {
+    /// Keeps the facts of a child.
+    pub(super) fn remember(&mut self, id: &str, child: Child) {
         if !self.index.contains_key(id) {
             self.index.insert(id.to_owned(), self.facts.len());
             self.facts.push(child);
@@ -316,53 +192,13 @@ impl<H: ImageStore> Store<H> {
             )
             .from_failure(&failure)
         })?;
-        if self.dry_run {
-            self.apply_dry_run(parent, &mut ids);
+        if let Some(run) = &self.dry_run {
+            run.apply(parent, &mut ids);
         }
         let count = u64::try_from(ids.len()).unwrap_or(u64::MAX);
         self.limits
             .check(Limit::Children, count, "list children", subject)?;
         Ok(ids)
-    }
-
-    /// Changes a list of children as the links of a dry run would have.
-    fn apply_dry_run(&self, parent: Option<&str>, ids: &mut Vec<String>) {
-        ids.retain(|id| {
-            self.links
-                .get(id)
-                .is_none_or(|now| Some(now.as_str()) == parent)
-        });
-        let present: BTreeSet<&String> = ids.iter().collect();
-        let more: Vec<String> = match parent {
-            Some(parent) => self
-                .adopted
-                .get(parent)
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>(),
-            None => self
-                .made
-                .iter()
-                .filter(|id| !self.links.contains_key(*id))
-                .collect(),
-        }
-        .into_iter()
-        .filter(|id| !present.contains(id))
-        .cloned()
-        .collect();
-        ids.extend(more);
-    }
-
-    /// Records a link of a dry run.
-    fn adopt(&mut self, target: &str, parent: &str) {
-        let before = self.links.insert(target.to_owned(), parent.to_owned());
-        if let Some(siblings) = before.and_then(|before| self.adopted.get_mut(&before)) {
-            siblings.remove(target);
-        }
-        self.adopted
-            .entry(parent.to_owned())
-            .or_default()
-            .insert(target.to_owned());
     }
 
     /// Reads documents in batches, and hands each over with its id.
@@ -405,27 +241,26 @@ impl<H: ImageStore> Store<H> {
 
     /// Whether images were built here. What was built here once stays so.
     pub fn provenance(&mut self, ids: &[String]) -> Vec<Provenance> {
-        let asked: Vec<String> = ids
+        let made = |id: &String| self.dry_run.as_ref().is_some_and(|run| run.made(id));
+        let unknown = ids
             .iter()
-            .filter(|id| !self.built.contains(*id) && !self.made.contains(*id))
-            .cloned()
-            .collect();
+            .filter(|id| !self.built.contains(*id) && !made(id));
+        let asked: Vec<String> = unknown.cloned().collect();
+        let answers = self.facts_of(&asked, BUILT);
         let mut known = BTreeMap::new();
-        for batch in asked.chunks(BATCH) {
-            let answers = self.host.get(batch, BUILT, 0);
-            for (id, answer) in batch.iter().zip(answers) {
-                let built = answer.map_or(Provenance::Unknown, |image| image.built);
-                if built == Provenance::BuiltHere {
-                    self.built.insert(id.clone());
-                }
-                known.insert(id.as_str(), built);
+        for (id, answer) in asked.iter().zip(answers) {
+            let built = answer.map_or(Provenance::Unknown, |image| image.built);
+            if built == Provenance::BuiltHere {
+                self.built.insert(id.clone());
             }
+            known.insert(id.as_str(), built);
         }
+        let made = |id: &String| self.dry_run.as_ref().is_some_and(|run| run.made(id));
         ids.iter()
             .map(|id| {
                 if self.built.contains(id) {
                     Provenance::BuiltHere
-                } else if self.made.contains(id) {
+                } else if made(id) {
                     Provenance::Elsewhere
                 } else {
                     known.get(id.as_str()).copied().unwrap_or_default()
@@ -436,27 +271,25 @@ impl<H: ImageStore> Store<H> {
 
     /// Recorded parents, as changed by a dry run.
     pub fn parents(&self, ids: &[String]) -> Vec<Result<Option<String>, Failure>> {
-        let asked: Vec<String> = ids
-            .iter()
-            .filter(|id| !self.links.contains_key(*id) && !self.made.contains(*id))
-            .cloned()
-            .collect();
-        let mut answers = Vec::with_capacity(asked.len());
-        for batch in asked.chunks(BATCH) {
-            let mut part = self.host.get(batch, PARENT, 0);
-            part.resize(batch.len(), Err(no_result()));
-            answers.extend(part);
-        }
-        let mut answers = answers.into_iter();
+        let changed = |id: &String| self.dry_run.as_ref().and_then(|run| run.parent(id));
+        let asked = ids.iter().filter(|id| changed(id).is_none());
+        let asked: Vec<String> = asked.cloned().collect();
+        let mut answers = self.facts_of(&asked, PARENT).into_iter();
         ids.iter()
-            .map(|id| match self.links.get(id) {
-                Some(parent) => Ok(Some(parent.clone())),
-                None if self.made.contains(id) => Ok(None),
+            .map(|id| match changed(id) {
+                Some(parent) => Ok(parent.map(ToOwned::to_owned)),
                 None => answers
                     .next()
                     .unwrap_or_else(|| Err(no_result()))
                     .map(|image| image.parent),
             })
+            .collect()
+    }
+
+    /// Facts other than documents, in batches.
+    fn facts_of(&self, ids: &[String], want: Facts) -> Vec<Result<Image, Failure>> {
+        ids.chunks(BATCH)
+            .flat_map(|batch| complete(self.host.get(batch, want, 0), batch.len()))
             .collect()
     }
 
@@ -489,8 +322,8 @@ impl<H: ImageStore> Store<H> {
     /// What the host answers.
     pub fn set_parent(&mut self, target: &str, parent: &str) -> Result<(), Failure> {
         self.lineage = None;
-        if self.dry_run {
-            self.adopt(target, parent);
+        if let Some(run) = &mut self.dry_run {
+            run.adopt(target, parent);
             return Ok(());
         }
         self.host.set_parent(target, parent)
@@ -514,12 +347,9 @@ impl<H: ImageStore> Store<H> {
             created,
         } = restored;
         self.lineage = None;
-        let (id, kept) = if self.dry_run {
+        let (id, kept) = if let Some(run) = &mut self.dry_run {
             let id = sha256(document.as_bytes()).to_string();
-            self.made.insert(id.clone());
-            if let Some(parent) = parent {
-                self.adopt(&id, parent);
-            }
+            run.make(&id, parent);
             (id, Some(document))
         } else {
             let id = self.host.create(parent, &document, layer.as_deref())?;

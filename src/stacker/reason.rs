@@ -42,7 +42,7 @@ catalogue! {
         ImportDestChanged = "import-dest-changed", "11", "an import with a destination has another content than when the layer was recorded; stacker would not notice",
             "hash: sha256:37.. became sha256:9a..", "build the layer; stacker itself needs a changed definition for that, such as the hash of the import";
         ResultIncomplete = "result-incomplete", "4", "the manifest of the result is there, but its config or layers are not",
-            "tar+false: blob sha256:4f.. is gone", "build the layer; the compatible reading, like stacker, uses a result that nobody can pull";
+            "tar+false: blob sha256:4f.. is gone", "build the layer; the compatible reading, like stacker, uses a result that cannot be pulled";
         TypeMissing = "type-missing", "13", "the entry has no result of a layer type that is wanted, so stacker builds the layer all the same, and everything on top of it",
             "squashfs is wanted, the entry has tar+false", "build the layer with all types that are wanted";
         StandsOnCopy = "stands-on-copy", "13", "a source cannot be looked at from here, so the answer stands on the copy that the last build made of it",
@@ -133,7 +133,7 @@ catalogue! {
             "correct the name; the compatible reading takes it as stacker does";
         BadManifests = "bad-manifests", "3", "the manifests given for a layer are not ones of this version",
             "size is a text", "correct them";
-        BadValue = "bad-value", "8", "a value is not of the type it is said to be",
+        BadValue = "bad-value", "8", "a value is not of the type that is named for it",
             "a Layer that is a list", "correct it";
         BadTime = "bad-time", "9.2", "the wall-clock time is not YYYY-MM-DDThh:mm:ss",
             "2024-03-05", "correct it";

@@ -3,14 +3,14 @@
 
 use super::Verdicts;
 use crate::docker::child::Child;
-use crate::docker::compare::Key;
-use crate::docker::decide::{Mode, Request, built_here, matching};
 use crate::docker::history::{BY_BUILDKIT, Entry};
-use crate::docker::reason::Reason;
-use crate::docker::session::Sources;
+use crate::docker::key::Key;
+use crate::docker::local::matching;
+use crate::docker::reason::{Finding, Reason};
+use crate::docker::request::{Mode, Request, Sources};
 use crate::docker::source::Source;
 use crate::docker::store::Store;
-use crate::explain::{Difference, Finding};
+use crate::explain::Difference;
 use crate::host::ImageStore;
 use crate::limits::Limit;
 use crate::prelude::*;
@@ -24,7 +24,6 @@ pub fn advise<H: ImageStore>(
     store: &mut Store<H>,
     sources: &Sources,
     request: &Request,
-    mode: Mode,
     verdicts: &mut Verdicts,
 ) -> Vec<String> {
     let mut hints = Vec::new();
@@ -41,7 +40,7 @@ pub fn advise<H: ImageStore>(
         verdicts.note(Finding::new(Reason::BuiltByBuildkit, id).hint(&hint));
         hints.push(hint);
     }
-    let hidden = hidden_answer(store, request, mode);
+    let hidden = hidden_answer(store, request);
     if let Some((sibling, answer)) = hidden {
         let hint = format!(
             "the older image {sibling} leads to an answer for this step, {answer}, but of equal \
@@ -79,9 +78,7 @@ fn by_buildkit<H: ImageStore>(
     sources: &Sources,
     request: &Request,
 ) -> Vec<(String, String)> {
-    let Sources::Given(given) = sources else {
-        return Vec::new();
-    };
+    let given = sources.list();
     let base = request.parent.as_ref().map(|id| store.base(id));
     let index = match base {
         None => 0,
@@ -105,8 +102,8 @@ fn by_buildkit<H: ImageStore>(
 fn hidden_answer<H: ImageStore>(
     store: &mut Store<H>,
     request: &Request,
-    mode: Mode,
 ) -> Option<(String, String)> {
+    let mode = request.mode;
     let (parent, requested) = (request.parent.as_ref()?, request.config.as_ref()?);
     let mut left = MOST_LISTED;
     // What the images between the one looked at and the parent are like, lowest first.
@@ -127,8 +124,8 @@ fn hidden_answer<H: ImageStore>(
             for id in level {
                 left = left.checked_sub(1)?;
                 let listing = store.candidates(Some(&id), mode.guarded).ok()?;
-                let found = matching(store, &listing, request, requested, mode);
-                if let Some(answer) = built_here(store, found).first() {
+                let found = matching(store, &listing, request, requested);
+                if let Some(answer) = found.first() {
                     return Some((sibling, answer.id.clone()));
                 }
             }
@@ -202,10 +199,7 @@ fn usable_sources<H: ImageStore>(
         return Vec::new();
     };
     let mut roots = store.children(None).unwrap_or_default();
-    let given = |id: &String| match sources {
-        Sources::Given(given) => given.iter().any(|source| source.id == *id),
-        Sources::LocalOnly => false,
-    };
+    let given = |id: &String| sources.list().iter().any(|source| source.id == *id);
     roots.retain(|id| id != parent && !given(id));
     roots.truncate(usize::try_from(store.limits.get(Limit::Sources)).unwrap_or(usize::MAX));
     let mut found = Vec::new();

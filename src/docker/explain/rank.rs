@@ -4,7 +4,7 @@
 
 use core::cmp::Reverse;
 
-use crate::docker::config::{ContainerConfig, list};
+use crate::docker::config::{ContainerConfig, FIELDS, Healthcheck, Value, list};
 use crate::docker::instruction::Parts;
 use crate::explain::Difference;
 use crate::prelude::*;
@@ -95,24 +95,6 @@ fn size(
     want: &ContainerConfig,
     differences: &[Difference],
 ) -> (usize, usize) {
-    let test = |config: &ContainerConfig| -> Vec<String> {
-        let check = config.healthcheck.as_ref();
-        let test = check.and_then(|check| check.test.as_deref());
-        test.unwrap_or_default().to_vec()
-    };
-    let (have_test, want_test) = (test(have), test(want));
-    let words = [
-        ("Env", have.env.as_deref(), want.env.as_deref()),
-        ("Cmd", list(&have.cmd), list(&want.cmd)),
-        ("Entrypoint", list(&have.entrypoint), list(&want.entrypoint)),
-        (
-            "OnBuild",
-            have.on_build.as_deref(),
-            want.on_build.as_deref(),
-        ),
-        ("Shell", list(&have.shell), list(&want.shell)),
-        ("Healthcheck.Test", Some(&*have_test), Some(&*want_test)),
-    ];
     let (mut count, mut characters) = (0_usize, 0_usize);
     let mut add = |things: usize, length: usize| {
         count = count.saturating_add(things);
@@ -123,20 +105,31 @@ fn size(
             .path
             .split_once('[')
             .unwrap_or((&difference.path, ""));
-        let found = words.iter().find(|(name, ..)| *name == field);
-        match found.filter(|_| !of_list.is_empty()) {
-            Some((_, have, want)) => {
-                let (have, want) = (have.unwrap_or_default(), want.unwrap_or_default());
+        match (words(have, field), words(want, field)) {
+            (Some(have), Some(want)) if !of_list.is_empty() => {
                 let bytes = |words: &[String]| words.join("\0").into_bytes();
                 add(span(have, want), span(&bytes(have), &bytes(want)));
             }
-            None => {
+            _ => {
                 let text = |side: &Option<String>| side.clone().unwrap_or_default().into_bytes();
                 add(1, span(&text(&difference.have), &text(&difference.want)));
             }
         }
     }
     (count, characters)
+}
+
+/// The words of a field, for one that is a list.
+fn words<'a>(config: &'a ContainerConfig, field: &str) -> Option<&'a [String]> {
+    if field == "Healthcheck.Test" {
+        let check = config.healthcheck.as_ref();
+        return Some(check.map_or(&[], Healthcheck::words));
+    }
+    let field = FIELDS.iter().find(|known| known.name == field)?;
+    match (field.value)(config) {
+        Value::Words(words) => Some(words.unwrap_or_default()),
+        _ => None,
+    }
 }
 
 /// How long the longer side is between what both begin and end with; at least one

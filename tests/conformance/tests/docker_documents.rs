@@ -1,7 +1,8 @@
 //! Documents that upstream reads in ways no vector shows; found by comparing
 //! with its own packages over random documents (`tests/oracle/moby`).
 
-use layerwise::docker::{Order, encode_config, encode_image};
+use layerwise::docker::testing::encode_config;
+use layerwise::docker::{Order, encode_image};
 use layerwise::semantics::Semantics;
 
 const NEWEST: Option<&str> = None;

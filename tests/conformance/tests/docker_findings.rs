@@ -5,10 +5,10 @@
 
 mod support;
 
-use layerwise::docker::{
-    Answer, Options, Outcome, Session, compare_command, compare_configs, compare_history,
-    compare_parent, encode_config, newest,
+use layerwise::docker::testing::{
+    compare_command, compare_configs, compare_history, encode_config, newest,
 };
+use layerwise::docker::{Answer, Options, Outcome, Session, compare_parent};
 use layerwise::explain::{Difference, Finding};
 use layerwise::host::Provenance::{BuiltHere, Elsewhere};
 use layerwise::semantics::Semantics;
@@ -418,10 +418,7 @@ fn layers_that_decide_must_be_given() {
 
 #[test]
 fn every_rule_is_listed_once() {
-    let codes: Vec<_> = layerwise::docker::rules()
-        .iter()
-        .map(|rule| rule.code)
-        .collect();
+    let codes: Vec<_> = layerwise::rules().map(|rule| rule.code).collect();
     assert!(codes.contains(&"docker/tie"));
     let distinct: std::collections::BTreeSet<_> = codes.iter().collect();
     assert_eq!(distinct.len(), codes.len());

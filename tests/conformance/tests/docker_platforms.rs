@@ -4,7 +4,8 @@
 
 mod support;
 
-use layerwise::docker::{Options, Outcome, Policy, Step, match_platforms};
+use layerwise::docker::testing::match_platforms;
+use layerwise::docker::{Options, Outcome, Policy, Step};
 use layerwise::host::Provenance::{BuiltHere, Elsewhere};
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;

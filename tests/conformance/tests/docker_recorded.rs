@@ -8,7 +8,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
-use layerwise::docker::{Recorded, compare_configs, recorded_steps};
+use layerwise::docker::testing::compare_configs;
+use layerwise::docker::{Recorded, recorded_steps};
 use layerwise::semantics::Semantics;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -8,9 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use layerwise::explain::Rule;
 use layerwise::spec::{Citation, PAGES, Page, citations};
-use layerwise::{buildkit, buildpacks, docker, stacker};
 
 /// What may cite a section.
 const KINDS: [&str; 9] = ["rs", "md", "wit", "py", "ts", "js", "mjs", "go", "toml"];
@@ -170,11 +168,7 @@ fn the_pages_refer_to_sections_that_exist() {
 #[test]
 fn every_rule_names_what_exists() {
     let threats = fs::read_to_string(root().join("tests/THREATS.md")).expect("threats");
-    let mut rules: Vec<Rule> = docker::rules();
-    rules.extend(buildpacks::rules());
-    rules.extend(buildkit::rules());
-    rules.extend(stacker::rules());
-    for rule in rules {
+    for rule in layerwise::rules() {
         let page = Page::of(rule.code).expect("a page");
         for citation in citations(rule.section) {
             let found = match citation {

@@ -49,23 +49,23 @@ fn image(text: &str, semantics: &Semantics) {
         }
     }
     for index in [0, 1, u32::MAX] {
-        let _ = docker::layer_of(text, index, semantics);
+        let _ = docker::testing::layer_of(text, index, semantics);
     }
     let _ = docker::compare_parent(text, Some(text), semantics);
 }
 
 fn config(text: &str, semantics: &Semantics) {
-    let Ok(printed) = docker::encode_config(text, semantics) else {
+    let Ok(printed) = docker::testing::encode_config(text, semantics) else {
         return;
     };
-    let again = docker::encode_config(&printed, semantics);
+    let again = docker::testing::encode_config(&printed, semantics);
     assert_eq!(again.as_ref(), Ok(&printed), "a config, printed and read");
     // No config, which `null` is, equals nothing.
     let null = text.trim_matches([' ', '\t', '\r', '\n']) == "null";
     if null || !semantics.is_guarded() {
         return;
     }
-    let compared = docker::compare_configs(Some(text), Some(text), semantics);
+    let compared = docker::testing::compare_configs(Some(text), Some(text), semantics);
     assert!(
         compared.is_ok_and(|compared| compared.equal && compared.differences.is_empty()),
         "a config is equal to itself"
@@ -73,11 +73,11 @@ fn config(text: &str, semantics: &Semantics) {
 }
 
 fn time(text: &str) {
-    let Ok(time) = docker::parse_time(text) else {
+    let Ok(time) = docker::testing::parse_time(text) else {
         return;
     };
     if let Some(printed) = time.to_text() {
-        let again = docker::parse_time(&printed).expect("what is printed is read");
+        let again = docker::testing::parse_time(&printed).expect("what is printed is read");
         let instant = |time: &layerwise::go_json::Timestamp| (time.seconds, time.nanoseconds);
         assert_eq!(instant(&again), instant(&time), "a time, printed and read");
     }
@@ -85,8 +85,8 @@ fn time(text: &str) {
 
 fn commands(text: &str, semantics: &Semantics) {
     let (entry, config) = halves(text);
-    let _ = docker::compare_command(entry, config, semantics);
-    let _ = docker::compare_history(entry, config);
+    let _ = docker::testing::compare_command(entry, config, semantics);
+    let _ = docker::testing::compare_history(entry, config);
 }
 
 fn cache(text: &str, semantics: &Semantics) {
@@ -140,8 +140,8 @@ fn digest(text: &str) {
 
 fn pair(text: &str, semantics: &Semantics) {
     let (have, want) = halves(text);
-    let one = docker::compare_configs(Some(have), Some(want), semantics);
-    let other = docker::compare_configs(Some(want), Some(have), semantics);
+    let one = docker::testing::compare_configs(Some(have), Some(want), semantics);
+    let other = docker::testing::compare_configs(Some(want), Some(have), semantics);
     if let (Ok(one), Ok(other)) = (one, other) {
         assert_eq!(one.equal, other.equal, "comparing is symmetric");
     }

@@ -13,6 +13,7 @@ mod cli {
     mod caches;
     mod confined;
     mod conformance;
+    mod containerd;
     mod demo;
     mod docker_truth;
     mod errors;

@@ -43,7 +43,7 @@ use layerwise_files::Tree;
 use crate::batch;
 use crate::digests::{self, Completed};
 use crate::files;
-use crate::open::Images;
+use crate::images::Images;
 use crate::passed::Passed;
 use crate::reference::Reference;
 
@@ -71,7 +71,7 @@ impl DockerRoot {
     /// `/var/lib/docker/image/overlay2`.
     ///
     /// # Errors
-    /// `not-found` when there is none, `denied`, or `invalid` naming the drivers
+    /// `not-found` if there is none, `denied`, or `invalid` naming the drivers
     /// when there are several.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let (images, driver) = locate::any(path)?;
@@ -124,6 +124,14 @@ impl DockerRoot {
     /// When the names cannot be read.
     pub fn names(&self) -> Result<Vec<String>, Failure> {
         Ok(Names::read(&self.images)?.all().cloned().collect())
+    }
+
+    /// Whether there is no image.
+    ///
+    /// # Errors
+    /// When the image data base cannot be read.
+    pub fn is_empty(&self) -> Result<bool, Failure> {
+        Ok(scan::ids(&self.images)?.is_empty())
     }
 
     /// Forgets what was read of the parent links.

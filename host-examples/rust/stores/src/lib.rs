@@ -3,7 +3,8 @@
 //! | store | kind | what it is | writable |
 //! |---|---|---|---|
 //! | [`OciLayout`] | `oci:PATH` | an OCI image layout directory | yes |
-//! | [`DockerRoot`] | `docker:PATH` | the data root of a Docker engine | no |
+//! | [`DockerRoot`] | `docker:PATH` | the data root of a Docker engine that uses storage drivers | no |
+//! | [`Containerd`] | `containerd:PATH` | the images of containerd, such as Docker's | no |
 //! | [`Memory`] | `memory:` | maps, for tests and demonstrations | yes |
 //!
 //! The contract is `wit/image-store.wit`. Every failure names the file or image
@@ -11,9 +12,12 @@
 //! were parsed do.
 
 mod batch;
+mod containerd;
 mod digests;
 mod docker_root;
+mod engine;
 mod files;
+mod images;
 pub mod layout;
 mod marks;
 mod memory;
@@ -23,11 +27,14 @@ mod passed;
 mod reference;
 mod signature;
 
+pub use containerd::{Containerd, NAMESPACE};
 pub use docker_root::DockerRoot;
+pub use engine::DATA_ROOT;
+pub use images::{Images, Opened, Store};
 pub use marks::Marks;
 pub use memory::{Faults, Memory, Order};
 pub use oci_layout::{OciLayout, Unsigned};
-pub use open::{Images, OpenError, Opened, Store, open, open_with};
+pub use open::{OpenError, open, open_with};
 pub use passed::Passed;
 pub use reference::{Named, Reference, ReferenceError};
 pub use signature::{KeyError, PublicKey};

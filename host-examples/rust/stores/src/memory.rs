@@ -12,7 +12,7 @@ use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance
 use layerwise::oci::sha256;
 
 use crate::batch;
-use crate::open::Images;
+use crate::images::Images;
 use crate::reference::Reference;
 
 /// The order in which `children` lists images.

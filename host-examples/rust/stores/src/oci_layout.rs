@@ -57,8 +57,8 @@ use layerwise_files::Tree;
 use crate::batch;
 use crate::digests::{self, Completed};
 use crate::files;
+use crate::images::Images;
 use crate::marks::Marks;
-use crate::open::Images;
 use crate::passed::Passed;
 use crate::reference::Reference;
 
@@ -91,7 +91,7 @@ impl OciLayout {
     /// Opens a layout.
     ///
     /// # Errors
-    /// `not-found` when there is none, `unsupported` for another version of
+    /// `not-found` if there is none, `unsupported` for another version of
     /// layouts, `corrupt`, `denied`.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         Self::at(schema::open(path)?)

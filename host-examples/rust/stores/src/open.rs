@@ -3,40 +3,17 @@
 use std::fmt;
 use std::path::Path;
 
-use layerwise::host::{Failure, ImageStore};
+use layerwise::host::Failure;
 
-use crate::{DockerRoot, Marks, Memory, OciLayout, Order, Passed};
+use crate::containerd::{Containerd, NAMESPACE};
+use crate::engine;
+use crate::images::Opened;
+use crate::marks::Marks;
+use crate::memory::{Memory, Order};
+use crate::oci_layout::OciLayout;
 
 /// What is accepted, for messages.
-const ACCEPTED: &str = "oci:PATH, docker:PATH or memory:";
-
-/// An image store that tells names from beginnings of ids.
-pub trait Images: ImageStore {
-    /// The id of the image that has this name or this whole id. The beginning of an
-    /// id, which `resolve` completes, is neither: others can make an image whose id
-    /// begins as they like, so nothing is vouched for by it.
-    ///
-    /// # Errors
-    /// `not-found`, and why the image cannot be told.
-    fn whole(&self, reference: &str) -> Result<String, Failure>;
-}
-
-/// Any image store that can be moved to another thread.
-pub type Store = Box<dyn Images + Send + Sync>;
-
-/// A store that was opened.
-pub struct Opened {
-    /// Its images.
-    pub images: Store,
-    /// What is passed over in it because it cannot be read. Empty where that cannot
-    /// be told: whatever is asked of the images then says why.
-    pub passed: Vec<Passed>,
-    /// Images of a layout with marks that do not hold here.
-    pub unproved: Vec<String>,
-    /// Every name in it, of images or of something else; empty where they cannot be
-    /// read.
-    pub names: Vec<String>,
-}
+const ACCEPTED: &str = "oci:PATH, docker:PATH, containerd:PATH or memory:";
 
 /// Why a store was not opened; prints as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +27,10 @@ pub enum OpenError {
 }
 
 /// Opens the store that `spec` names: `oci:PATH` an OCI image layout, writable;
-/// `docker:PATH` a Docker data root, or one driver's part of it, read-only;
-/// `memory:` an empty one in memory. The marks of a layout are those of the user
+/// `docker:PATH` a Docker data root, or one driver's part of it, read-only, and
+/// `docker:` that of an engine nobody told otherwise; `containerd:PATH` or
+/// `containerd:PATH#NAMESPACE` the images of containerd below a data root or its own
+/// root, read-only; `memory:` an empty one in memory. The marks of a layout are those of the user
 /// who runs the program, [`Marks::of_user`].
 ///
 /// # Errors
@@ -78,8 +57,9 @@ pub fn open_with(
             passed: Vec::new(),
             unproved: Vec::new(),
             names: Vec::new(),
+            opaque_ids: false,
         }),
-        ("memory", _) | ("oci" | "docker", "") => Err(OpenError::Path(spec.to_owned())),
+        ("memory", _) | ("oci" | "containerd", "") => Err(OpenError::Path(spec.to_owned())),
         ("oci", path) => {
             let layout = OciLayout::open(Path::new(path)).map_err(failed)?;
             let layout = layout.with_marks(marks().map_err(failed)?);
@@ -87,17 +67,16 @@ pub fn open_with(
                 passed: layout.passed().unwrap_or_default(),
                 unproved: layout.unproved().unwrap_or_default(),
                 names: layout.names().unwrap_or_default(),
+                opaque_ids: false,
                 images: Box::new(layout),
             })
         }
-        ("docker", path) => {
-            let root = DockerRoot::open(Path::new(path)).map_err(failed)?;
-            Ok(Opened {
-                passed: root.passed().unwrap_or_default(),
-                unproved: Vec::new(),
-                names: root.names().unwrap_or_default(),
-                images: Box::new(root),
-            })
+        ("docker", "") => engine::open(Path::new(engine::DATA_ROOT)).map_err(failed),
+        ("docker", path) => engine::open(Path::new(path)).map_err(failed),
+        ("containerd", path) => {
+            let (path, namespace) = path.rsplit_once('#').unwrap_or((path, NAMESPACE));
+            let store = Containerd::open_namespace(Path::new(path), namespace);
+            engine::containerd(store.map_err(failed)?).map_err(failed)
         }
         _ => Err(OpenError::Kind(spec.to_owned())),
     }

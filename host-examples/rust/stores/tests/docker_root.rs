@@ -414,28 +414,28 @@ mod tests {
         for (spec, says) in [
             (
                 "",
-                "\"\" is not a store: expected oci:PATH, docker:PATH or memory:",
+                "\"\" is not a store: expected oci:PATH, docker:PATH, containerd:PATH or memory:",
             ),
             (
                 "/var/lib/docker",
-                "\"/var/lib/docker\" is not a store: expected oci:PATH, docker:PATH or memory:",
+                "\"/var/lib/docker\" is not a store: expected oci:PATH, docker:PATH, containerd:PATH or memory:",
             ),
             (
                 "tar:x\n",
-                "\"tar:x\\n\" is not a store: expected oci:PATH, docker:PATH or memory:",
+                "\"tar:x\\n\" is not a store: expected oci:PATH, docker:PATH, containerd:PATH or memory:",
             ),
             (
                 "oci:",
-                "\"oci:\" has no path: expected oci:PATH, docker:PATH or memory:",
+                "\"oci:\" has no path: expected oci:PATH, docker:PATH, containerd:PATH or memory:",
             ),
             (
-                "docker:",
-                "\"docker:\" has no path: expected oci:PATH, docker:PATH or memory:",
+                "containerd:",
+                "\"containerd:\" has no path: expected oci:PATH, docker:PATH, containerd:PATH or memory:",
             ),
             (
                 "memory:x",
                 "\"memory:x\" has a path, and a store in memory has none: \
-                 expected oci:PATH, docker:PATH or memory:",
+                 expected oci:PATH, docker:PATH, containerd:PATH or memory:",
             ),
             (
                 "docker:/no/such",

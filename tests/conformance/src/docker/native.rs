@@ -30,7 +30,7 @@ impl Functions for Native {
         want: Option<&str>,
         semantics: &Semantics,
     ) -> Result<Comparison, Error> {
-        docker::compare_configs(have, want, semantics)
+        docker::testing::compare_configs(have, want, semantics)
     }
 
     fn match_platforms(
@@ -40,7 +40,7 @@ impl Functions for Native {
         host_os: &str,
         semantics: &Semantics,
     ) -> Result<Vec<Vec<bool>>, Error> {
-        docker::match_platforms(builders, images, host_os, semantics)
+        docker::testing::match_platforms(builders, images, host_os, semantics)
     }
 
     fn normalize_platform(&self, platform: &Platform, host_os: &str) -> Result<Platform, Error> {
@@ -62,11 +62,11 @@ impl Functions for Native {
         config: &str,
         semantics: &Semantics,
     ) -> Result<Option<Finding>, Error> {
-        docker::compare_command(entry, config, semantics)
+        docker::testing::compare_command(entry, config, semantics)
     }
 
     fn compare_history(&self, a: &str, b: &str) -> Result<Vec<Difference>, Error> {
-        docker::compare_history(a, b)
+        docker::testing::compare_history(a, b)
     }
 
     fn layer_of(
@@ -75,7 +75,7 @@ impl Functions for Native {
         index: u32,
         semantics: &Semantics,
     ) -> Result<Option<String>, Error> {
-        docker::layer_of(document, index, semantics)
+        docker::testing::layer_of(document, index, semantics)
     }
 
     fn newest(
@@ -83,15 +83,15 @@ impl Functions for Native {
         created: &[Option<String>],
         semantics: &Semantics,
     ) -> Result<Option<u32>, Error> {
-        docker::newest(created, semantics)
+        docker::testing::newest(created, semantics)
     }
 
     fn parse_time(&self, text: &str) -> Result<Timestamp, Error> {
-        docker::parse_time(text)
+        docker::testing::parse_time(text)
     }
 
     fn encode_config(&self, text: &str, semantics: &Semantics) -> Result<String, Error> {
-        docker::encode_config(text, semantics)
+        docker::testing::encode_config(text, semantics)
     }
 
     fn encode_image(

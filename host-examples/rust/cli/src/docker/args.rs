@@ -10,11 +10,13 @@ use crate::args::{LimitArgs, ReadingArgs};
 #[derive(Args)]
 pub struct SessionArgs {
     /// The image store: `oci:DIRECTORY` an OCI image layout, `docker:DIRECTORY` a Docker data
-    /// root (read only), `memory:` an empty one.
+    /// root (read only; without a directory /var/lib/docker), `containerd:DIRECTORY` or
+    /// `containerd:DIRECTORY#NAMESPACE` the images of containerd (read only), `memory:` an empty
+    /// one.
     #[arg(long, value_name = "KIND:PATH")]
     pub store: String,
     /// A source: an image whose history may stand for steps. With at least one source, only
-    /// images that a source descends from, or that come from one, are answers.
+    /// images that a source descends from, or that come from one, are used.
     #[arg(long, value_name = "REF")]
     pub cache_from: Vec<String>,
     /// A source whose writers you vouch for, by its name or whole id. The guarded reading uses no
@@ -36,7 +38,8 @@ pub struct SessionArgs {
     /// Refuse sources for another platform instead of noting it.
     #[arg(long)]
     pub same_platform: bool,
-    /// Image ids are not digests of config documents (the containerd image store).
+    /// Image ids are not digests of config documents. Needed only for stores where that cannot be
+    /// told; with containerd's images it is known.
     #[arg(long)]
     pub opaque_ids: bool,
     /// The operating system the builder runs on, in Go's spelling.

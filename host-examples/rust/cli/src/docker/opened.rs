@@ -23,6 +23,8 @@ pub struct Opened<'a> {
     pub store: Arc<dyn Images + Send + Sync>,
     /// Every name in the store.
     pub names: Vec<String>,
+    /// The images are those of containerd, whose ids are not the digests of documents.
+    containerd: bool,
     pub semantics: Semantics,
 }
 
@@ -55,6 +57,7 @@ impl<'a> Opened<'a> {
             args,
             store: Arc::from(opened.images),
             names: opened.names,
+            containerd: opened.opaque_ids,
             engine: crate::io::engine(global)?,
             semantics: args.reading.semantics(),
         })
@@ -70,14 +73,21 @@ impl<'a> Opened<'a> {
 
     pub fn session(&self, dry_run: bool) -> Result<Session, Failed> {
         let args = self.args;
+        let cache_from = trust::sources(args, &*self.store)?;
+        if self.containerd && !cache_from.is_empty() {
+            return Err(Failed::usage(
+                "sources are not decided yet for images of containerd, where restoring a step can \
+                 end the build: leave out --cache-from and --trust",
+            ));
+        }
         let options = Options {
             semantics: self.semantics.clone(),
-            cache_from: trust::sources(args, &*self.store)?,
+            cache_from,
             policy: Policy {
                 dry_run,
                 skip_unreadable: args.skip_unreadable,
                 same_platform: args.same_platform,
-                opaque_ids: args.opaque_ids,
+                opaque_ids: args.opaque_ids || self.containerd,
             },
             host_os: args.host_os.clone(),
             docker_version: args.docker_version.clone(),

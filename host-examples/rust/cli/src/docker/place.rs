@@ -2,12 +2,9 @@
 
 use std::path::Path;
 
-use layerwise_stores::{OpenError, Opened};
+use layerwise_stores::{DATA_ROOT, OpenError, Opened};
 
 use crate::failed::Failed;
-
-/// Where an engine keeps its data unless it was told otherwise.
-const DATA_ROOT: &str = "/var/lib/docker";
 
 /// Opens a store.
 pub fn open(spec: &str) -> Result<Opened, Failed> {
@@ -26,7 +23,7 @@ pub fn open(spec: &str) -> Result<Opened, Failed> {
 /// What to write instead of a store that was given without its kind or its path.
 fn words(spec: &str, error: &OpenError) -> Option<String> {
     match (error, spec) {
-        (OpenError::Path(_), "docker:") => Some(format!("docker:{DATA_ROOT}")),
+        (OpenError::Path(_), "containerd:") => Some(format!("containerd:{DATA_ROOT}")),
         (OpenError::Path(_), "oci:") => Some("oci:DIRECTORY, such as oci:./layout".to_owned()),
         (OpenError::Kind(_), "docker") => Some(format!("docker:{DATA_ROOT}")),
         (OpenError::Kind(_), "memory") => Some("memory:".to_owned()),
@@ -37,6 +34,7 @@ fn words(spec: &str, error: &OpenError) -> Option<String> {
             } else if directory == Path::new(DATA_ROOT)
                 || directory.join("image").exists()
                 || directory.join("imagedb").exists()
+                || directory.join("containerd").exists()
             {
                 Some(format!("docker:{path}"))
             } else {

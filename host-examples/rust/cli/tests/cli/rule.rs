@@ -8,7 +8,7 @@ use super::support::*;
 /// The catalogue of each system.
 fn systems() -> [(&'static str, Vec<Rule>); 4] {
     [
-        ("docker", docker::rules()),
+        ("docker", docker::Reason::RULES.to_vec()),
         ("buildpacks", buildpacks::rules().collect()),
         ("buildkit", buildkit::rules()),
         ("stacker", stacker::rules()),

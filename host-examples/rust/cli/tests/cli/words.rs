@@ -16,7 +16,7 @@ fn a_store_is_answered_with_the_words_to_type() {
     let history = |store: &str| line(&["docker", "history", "app:1", "--store", store]);
     for (store, words) in [
         ("/var/lib/docker", "write --store docker:/var/lib/docker"),
-        ("docker:", "write --store docker:/var/lib/docker"),
+        ("containerd:", "write --store containerd:/var/lib/docker"),
         ("docker", "write --store docker:/var/lib/docker"),
         ("oci:", "write --store oci:DIRECTORY, such as oci:./layout"),
         (

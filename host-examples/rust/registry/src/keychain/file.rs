@@ -147,7 +147,7 @@ impl File {
                 }))
             }
             Ok(Err(error)) => absent(error).map_err(failed),
-            Err(_) => Err(failed(format!("no answer within {patience:?}"))),
+            Err(_) => Err(failed(format!("no response within {patience:?}"))),
         }
     }
 }

@@ -42,7 +42,7 @@ pub fn refused(what: &str, response: Response) -> Failure {
         .ok()
         .and_then(|errors| errors.errors.into_iter().next())
         .unwrap_or_default();
-    let mut message = format!("{what}: the registry answers {}", status.as_u16());
+    let mut message = format!("{what}: the registry returned {}", status.as_u16());
     for words in [&reason.code, &reason.message] {
         if !words.is_empty() {
             let words = secrets

@@ -1,0 +1,35 @@
+//! A store that was opened, whatever its kind.
+
+use layerwise::host::{Failure, ImageStore};
+
+use crate::passed::Passed;
+
+/// An image store that tells names from beginnings of ids.
+pub trait Images: ImageStore {
+    /// The id of the image that has this name or this whole id. The beginning of an
+    /// id, which `resolve` completes, is neither: others can make an image whose id
+    /// begins as they like, so nothing is vouched for by it.
+    ///
+    /// # Errors
+    /// `not-found`, and why the image cannot be told.
+    fn whole(&self, reference: &str) -> Result<String, Failure>;
+}
+
+/// Any image store that can be moved to another thread.
+pub type Store = Box<dyn Images + Send + Sync>;
+
+/// A store that was opened.
+pub struct Opened {
+    /// Its images.
+    pub images: Store,
+    /// What is passed over in it because it cannot be read. Empty where that cannot
+    /// be told: whatever is asked of the images then says why.
+    pub passed: Vec<Passed>,
+    /// Images of a layout with marks that do not hold here.
+    pub unproved: Vec<String>,
+    /// Every name in it, of images or of something else; empty where they cannot be
+    /// read.
+    pub names: Vec<String>,
+    /// Ids are not the digests of the documents that are read.
+    pub opaque_ids: bool,
+}
