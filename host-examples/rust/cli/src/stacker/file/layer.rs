@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::around::Around;
 use super::bad::Bad;
 use super::node::{Item, Node};
-use super::values::{command, ends, flag, lines, new_bind, old_bind, texts};
+use super::values::{command, ends, flag, layer_of, lines, new_bind, old_bind, texts};
 
 /// A layer.
 #[derive(Clone, Debug)]
