@@ -1,16 +1,15 @@
 //! Docker's classic builder image cache: does an image exist that is the result
 //! of this step? (Docker spec)
 //!
-//! `decide` is the lookup, one step after the other as the Docker spec,
-//! section 4, tells it: `local`
-//! judges the children of the parent, `candidate` the sources, and a `trace` is told
-//! every verdict. They stand on `store` (what is known of the host's images, with
-//! `listing` for children and `dry_run` for changes that are not made), on the
-//! predicates (`key`, `platform`, `history`, `lineage`), and on `restore` (making an
-//! image out of a source's history). `explain` is the trace that makes a finding of
-//! each verdict. `recorded` reads what a builder asked out of the images that it made.
-//! `config` is the table of a container config's fields, `version` holds what changed
-//! between engine versions, as data.
+//! `decide` is the lookup, one step after the other as the Docker spec, section 4,
+//! tells it: `local` judges the children of the parent, `candidate` the sources, and a
+//! `trace` is told every verdict. They stand on `store` (what is known of the host's
+//! images, with `listing` for children and `dry_run` for changes that are not made),
+//! on the predicates (`key`, `platform`, `history`, `lineage`), and on `restore`
+//! (making an image out of a source's history). `explain` is the trace that makes a
+//! finding of each verdict. `recorded` reads what a builder asked out of the images
+//! that it made. `config` is the table of a container config's fields, `version` holds
+//! what changed between engine versions, as data.
 
 mod answer;
 mod base;

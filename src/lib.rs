@@ -8,6 +8,9 @@
 //! This library needs no `std` and compiles for any target. With the feature
 //! `component` it is also the WebAssembly component that `wit/` describes.
 //!
+//! The [`manual`] has the concepts, a tutorial for each language, and how to change
+//! this project; [`spec`] leads to the exact rules of each system.
+//!
 //! # The template of a system
 //!
 //! Every system has the same parts under the same names, so that whoever knows one

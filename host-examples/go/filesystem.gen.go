@@ -4,7 +4,7 @@ package layerwise
 
 import "context"
 
-// FileKind: what kind of thing is there.
+// FileKind: what kind of file it is.
 type FileKind string
 
 // The cases of [FileKind].
@@ -37,7 +37,7 @@ type FileAttribute struct {
 	Value string `wit:"value"`
 }
 
-// FileEntry: one thing in the file system. Members not asked for are empty or absent.
+// FileEntry: one file, directory or other entry. Members not asked for are empty or absent.
 type FileEntry struct {
 	// The path asked for; in a walk, the path relative to its root.
 	Path string   `wit:"path"`
@@ -49,8 +49,7 @@ type FileEntry struct {
 	// Size in bytes.
 	Size   uint64  `wit:"size"`
 	Target *string `wit:"target"`
-	// In the order in which the system lists them; empty too when any cannot
-	// be read.
+	// In the order in which the system lists them; also empty if any cannot be read.
 	Attributes []FileAttribute `wit:"attributes"`
 	Content    *string         `wit:"content"`
 }
@@ -59,13 +58,13 @@ type FileEntry struct {
 type FileContent struct {
 	// Each byte that is not part of valid UTF-8 is one U+FFFD.
 	Text string `wit:"text"`
-	// True when that happened.
+	// Whether that happened.
 	Lossy bool `wit:"lossy"`
 	// SHA-256 of the bytes.
 	Digest string `wit:"digest"`
 }
 
-// Precondition: what must hold for a write to happen; `conflict` when it does not.
+// Precondition: what must hold for a write to happen; otherwise `conflict`.
 //
 // Case says which it is; of the other fields only that of the case counts.
 type Precondition struct {
@@ -91,8 +90,7 @@ const (
 type FileChange struct {
 	Path string `wit:"path"`
 	Text string `wit:"text"`
-	// Permission bits of a new file, before the umask; an existing file keeps
-	// its own.
+	// Permission bits of a new file, before the umask; an existing file keeps its own.
 	Mode uint32 `wit:"mode"`
 	// Make missing parent directories (mode 0777 before the umask).
 	Parents      bool         `wit:"parents"`
@@ -107,31 +105,29 @@ type FileHashing struct {
 
 // Filesystem: files below the directories a host has opened.
 //
-// A *path* is text with `/` between its parts. Bytes that are not valid UTF-8
-// are written `%XX` with upper-case hex digits, and `%` itself as `%25`, so
-// that every name can cross and come back. The host confines every path: no
-// `..`, no symbolic link and no absolute path leads out of what it opened
-// (`denied`). All lists are answered in the order of what was asked.
+// A *path* is text with `/` between its parts. Bytes that are not valid UTF-8 are written `%XX`
+// with upper-case hex digits, and `%` itself as `%25`, so that every name has a text. The host
+// confines every path: no `..`, no symbolic link and no absolute path leads out of what it opened
+// (`denied`). Each result list has the order of what was asked for.
 type Filesystem interface {
-	// Stat: looks at paths; `follow` says whether a link stands for its target.
+	// Stat: reads the metadata of paths; `follow` says whether a link stands for its target.
 	Stat(ctx context.Context, paths []string, follow bool, want FileFacts) []Result[FileEntry]
 	// ListNames: the names in a directory, sorted by bytes, in the encoding of paths.
 	ListNames(ctx context.Context, directory string) ([]string, error)
 	// Read: reads files, each at most `limit` bytes (`too-large`).
 	Read(ctx context.Context, paths []string, limit uint64) []Result[FileContent]
-	// Walk: everything below a directory, and the directory itself as `.` first: a
-	// directory before what is in it, names in the order of their bytes. Links
-	// are not followed. More than `limit` entries are `too-large`.
+	// Walk: everything below a directory, and the directory itself as `.` first: a directory before what
+	// is in it, names in the order of their bytes. Links are not followed. More than `limit` entries
+	// are `too-large`.
 	Walk(ctx context.Context, root string, want FileFacts, limit uint64) ([]FileEntry, error)
-	// Hash: SHA-256 of the bytes of each file followed by the bytes of `suffix`, which
-	// may be empty; links are followed.
+	// Hash: SHA-256 of the bytes of each file followed by the bytes of `suffix`, which may be empty; links
+	// are followed.
 	Hash(ctx context.Context, files []FileHashing) []Result[string]
-	// Write: writes files one after the other, each atomically: afterwards the old or
-	// the new bytes are there, whatever happens. Stops at the first failure;
-	// the answer holds one item for each file tried.
+	// Write: writes files one after the other, each atomically: afterwards the old or the new bytes are
+	// there, whatever happens. Stops at the first failure; the result holds one item for each file
+	// tried.
 	Write(ctx context.Context, changes []FileChange) []error
-	// Rename: moves a file to a new name in the same directory tree, replacing nothing
-	// (`conflict`).
+	// Rename: moves a file to a new name in the same directory tree, replacing nothing (`conflict`).
 	Rename(ctx context.Context, old string, newValue string) error
 	// Remove: removes files or empty directories.
 	Remove(ctx context.Context, paths []string) []error

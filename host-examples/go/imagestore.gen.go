@@ -4,7 +4,7 @@ package layerwise
 
 import "context"
 
-// ImageFacts: what a call wants to know of an image, so that a store reads no more.
+// ImageFacts: what a call wants to know about an image, so that a store reads no more than that.
 type ImageFacts struct {
 	// The config document.
 	Document bool `wit:"document"`
@@ -14,13 +14,13 @@ type ImageFacts struct {
 	Built bool `wit:"built"`
 }
 
-// Provenance: whether an image was built by this store's own builder. Nothing of it is
-// ever taken from an image's own document.
+// Provenance: whether an image was built by this store's own builder. This is never read from an image's own
+// document.
 type Provenance string
 
 // The cases of [Provenance].
 const (
-	// Not recorded, not readable or not asked for: counts as untrusted.
+	// Not recorded, not readable or not asked for: treated as untrusted.
 	ProvenanceUnknown Provenance = "unknown"
 	// Built here.
 	ProvenanceBuiltHere Provenance = "built-here"
@@ -40,27 +40,24 @@ type Image struct {
 
 // ImageStore: images a host can name, and the parent links between them.
 //
-// All reads are batched. An answer list has the order of what was asked.
+// All reads are batched. Each result list has the order of what was asked for.
 type ImageStore interface {
-	// Get: reads facts of the images `ids`, at most `limit` bytes of documents in
-	// all: the answer may be shorter than `ids`, but holds at least one item
-	// when `ids` is not empty. A single document above the limit is answered
-	// with `too-large`, an unknown id with `not-found`, and an image one of
-	// whose wanted facts cannot be read with that failure (except `built`,
-	// which is `unknown` then).
+	// Get: reads facts of the images `ids`, at most `limit` bytes of documents in all: the result may be
+	// shorter than `ids`, but holds at least one item unless `ids` is empty. A single document above
+	// the limit is `too-large`, an unknown id is `not-found`, and an image with a wanted fact that
+	// cannot be read is that failure (except `built`, which is `unknown` then).
 	Get(ctx context.Context, ids []string, want ImageFacts, limit uint64) []Result[Image]
-	// Resolve: finds the image behind each name or id, with its document (at most
-	// `limit` bytes each) and without the other facts.
+	// Resolve: finds the image behind each name or id, with its document (at most `limit` bytes each) and
+	// without the other facts.
 	Resolve(ctx context.Context, references []string, limit uint64) []Result[Image]
-	// Children: the images whose recorded parent is `parent`; without one, all images
-	// that have no recorded parent. Listed in ascending order of their ids.
+	// Children: the images whose recorded parent is `parent`; without one, all images that have no recorded
+	// parent. Listed in ascending order of their ids.
 	Children(ctx context.Context, parent *string) ([]string, error)
 	// SetParent: records `parent` as the parent of `target`, replacing an older link.
 	SetParent(ctx context.Context, target string, parent string) error
-	// Create: stores a document as an image and answers its id. Storing the same bytes
-	// again is not an error and duplicates nothing. With a parent the link is
-	// recorded, replacing an older one; document and link are stored together
-	// or not at all. `layer` is the diff id the image has more than its parent.
-	// The image does not count as built here.
+	// Create: stores a document as an image and returns its id. Storing the same bytes again is not an error
+	// and duplicates nothing. With a parent the link is recorded, replacing an older one; document
+	// and link are stored together or not at all. `layer` is the diff id of the layer the image has
+	// beyond its parent's. The image is not recorded as built here.
 	Create(ctx context.Context, parent *string, document string, layer *string) (string, error)
 }

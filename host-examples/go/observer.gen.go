@@ -19,7 +19,7 @@ const (
 type Observer interface {
 	// Log: one message, with the data it is about.
 	Log(ctx context.Context, level Level, message string, fields []Annotation)
-	// Progress: how far an operation is: `done` of `total` steps, `item` being the one
-	// that was started or finished. A total of 0 means that it is not known.
+	// Progress: how far an operation is: `done` of `total` steps, `item` being the one that was started or
+	// finished. A total of 0 means that it is not known.
 	Progress(ctx context.Context, operation string, item string, done uint64, total uint64)
 }

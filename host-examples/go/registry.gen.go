@@ -4,7 +4,7 @@ package layerwise
 
 import "context"
 
-// Shelf: how a document is kept.
+// Shelf: how a document is stored.
 type Shelf string
 
 // The cases of [Shelf].
@@ -31,8 +31,8 @@ const (
 // Case says which it is; of the other fields only that of the case counts.
 type LayerSource struct {
 	Case LayerSourceCase
-	// A tar file, by the path that the filesystem interface uses. It is
-	// compressed as the wanted media type says.
+	// A tar file, by the path that the filesystem interface uses. It is compressed as the wanted
+	// media type says.
 	File string `wit:"file"`
 	// Another repository.
 	Repository string `wit:"repository"`
@@ -45,8 +45,8 @@ type LayerSourceCase string
 
 // The cases of [LayerSourceCase].
 const (
-	// A tar file, by the path that the filesystem interface uses. It is
-	// compressed as the wanted media type says.
+	// A tar file, by the path that the filesystem interface uses. It is compressed as the wanted
+	// media type says.
 	LayerSourceFile LayerSourceCase = "file"
 	// Another repository.
 	LayerSourceRepository LayerSourceCase = "repository"
@@ -56,8 +56,8 @@ const (
 
 // LayerTransfer: a layer to be stored.
 type LayerTransfer struct {
-	// What is wanted. For a file the digest may be empty and the size 0: they
-	// are known when it has been compressed.
+	// What is wanted. For a file the digest may be empty and the size 0: they are known when it
+	// has been compressed.
 	Descriptor Descriptor `wit:"descriptor"`
 	// Digest of the uncompressed bytes, where it is known.
 	DiffID *string     `wit:"diff-id"`
@@ -69,7 +69,7 @@ type StoredLayer struct {
 	Descriptor Descriptor `wit:"descriptor"`
 	// Digest of the uncompressed bytes, where the host computed it.
 	DiffID *string `wit:"diff-id"`
-	// False when the repository already had it.
+	// False if the repository already had it.
 	Written bool `wit:"written"`
 }
 
@@ -77,8 +77,8 @@ type StoredLayer struct {
 type LayerDestination struct {
 	// A directory, by the path that the filesystem interface uses.
 	Root string `wit:"root"`
-	// Every entry of the layer must stay below this path inside `root`;
-	// otherwise nothing of the layer is unpacked and the failure is `denied`.
+	// Every entry of the layer must stay below this path inside `root`; otherwise nothing of the
+	// layer is unpacked and the failure is `denied`.
 	Prefix string `wit:"prefix"`
 }
 
@@ -87,7 +87,7 @@ type LayerRetrieval struct {
 	Descriptor Descriptor `wit:"descriptor"`
 	// Absent: only hash it.
 	Into *LayerDestination `wit:"into"`
-	// Unpack only when the uncompressed bytes have this digest.
+	// Unpack only if the uncompressed bytes have this digest.
 	DiffID *string `wit:"diff-id"`
 }
 
@@ -101,31 +101,28 @@ type RetrievedLayer struct {
 
 // Registry: content addressed by digest, in OCI registries and OCI layout directories.
 //
-// A *reference* is what a user types; a *repository* is the host's name for
-// where its content is. References are resolved once, then digests are used.
-// Layer bytes never cross: the host moves them. All lists are answered in the
-// order of what was asked.
+// A *reference* is what a user types; a *repository* is the host's name for where its content is.
+// References are resolved once, then digests are used. Layer bytes never cross: the host moves
+// them. Each result list has the order of what was asked for.
 type Registry interface {
-	// Locate: the repository of a reference; nothing is contacted. `invalid` when the
-	// reference does not parse.
+	// Locate: the repository of a reference; nothing is contacted. `invalid` if the reference does not
+	// parse.
 	Locate(ctx context.Context, reference string) (string, error)
-	// Resolve: what each reference stands for now. More than one descriptor only where
-	// a layout's index lists the name more than once. A name that does not exist
-	// is `not-found`.
+	// Resolve: what each reference stands for now. More than one descriptor only where a layout's index lists
+	// the name more than once. A name that does not exist is `not-found`.
 	Resolve(ctx context.Context, references []string) []Result[[]Descriptor]
-	// Read: reads documents, each at most `limit` bytes; the host checks digest and
-	// size before it answers (`corrupt`, `truncated`, `too-large`). One that has
-	// the right digest and is not UTF-8 cannot be handed over: `unsupported`.
+	// Read: reads documents, each at most `limit` bytes; the host checks digest and size first (`corrupt`,
+	// `truncated`, `too-large`). One that has the right digest and is not UTF-8 cannot be handed
+	// over: `unsupported`.
 	Read(ctx context.Context, repository string, wanted []Descriptor, limit uint64) []Result[string]
 	// Has: whether the repository has each of the blobs.
 	Has(ctx context.Context, repository string, digests []string) ([]Presence, error)
-	// Write: stores a document under its digest and answers its descriptor.
+	// Write: stores a document under its digest and returns its descriptor.
 	Write(ctx context.Context, repository string, shelf Shelf, mediaType string, document string) (Descriptor, error)
-	// Store: stores layers, in parallel where the host can. A layer that the
-	// repository already has is not written again.
+	// Store: stores layers, in parallel where the host can. A layer that the repository already has is not
+	// written again.
 	Store(ctx context.Context, repository string, layers []LayerTransfer) []Result[StoredLayer]
-	// Retrieve: reads layers, in parallel where the host can, and unpacks those that have
-	// a destination.
+	// Retrieve: reads layers, in parallel where the host can, and unpacks those that have a destination.
 	Retrieve(ctx context.Context, repository string, layers []LayerRetrieval) []Result[RetrievedLayer]
 	// Tag: makes a reference stand for a stored manifest.
 	Tag(ctx context.Context, reference string, digest string) error

@@ -2,7 +2,7 @@
 
 package layerwise
 
-// Descriptor: what a piece of content is, as OCI descriptors say it.
+// Descriptor: what a piece of content is, as an OCI descriptor gives it.
 type Descriptor struct {
 	// Media type; empty when unknown.
 	MediaType string `wit:"media-type"`
@@ -18,7 +18,7 @@ type Annotation struct {
 	Value string `wit:"value"`
 }
 
-// Platform: a platform. An empty text means "not given".
+// Platform: a platform. An empty text means that it is not given.
 type Platform struct {
 	OS           string   `wit:"os"`
 	Architecture string   `wit:"architecture"`
@@ -45,9 +45,8 @@ type Semantics struct {
 	Version *string `wit:"version"`
 }
 
-// Limit: a cap on what a session reads or does. Unknown names are refused.
-// Each system documents its names and defaults; `limit-exceeded` errors
-// name the cap in the same way.
+// Limit: a limit on what a session reads or does. Unknown names are refused. Each system documents its
+// names and defaults; `limit-exceeded` errors use the same names.
 type Limit struct {
 	Name  string `wit:"name"`
 	Value uint64 `wit:"value"`
@@ -66,7 +65,7 @@ const (
 	FailureCodeDenied FailureCode = "denied"
 	// Not reachable now; a later try may succeed.
 	FailureCodeUnavailable FailureCode = "unavailable"
-	// The bytes are not what their digest or format says.
+	// The bytes do not match their digest or format.
 	FailureCodeCorrupt FailureCode = "corrupt"
 	// The bytes ended early.
 	FailureCodeTruncated FailureCode = "truncated"
@@ -74,7 +73,7 @@ const (
 	FailureCodeTooLarge FailureCode = "too-large"
 	// A precondition did not hold.
 	FailureCodeConflict FailureCode = "conflict"
-	// This host does not do that.
+	// This host does not support it.
 	FailureCodeUnsupported FailureCode = "unsupported"
 	// The argument is not acceptable.
 	FailureCodeInvalid FailureCode = "invalid"
@@ -82,7 +81,7 @@ const (
 	FailureCodeFull FailureCode = "full"
 	// The caller asked to stop.
 	FailureCodeCancelled FailureCode = "cancelled"
-	// The caller's time is up.
+	// The caller's deadline passed.
 	FailureCodeDeadline FailureCode = "deadline"
 	// Anything else.
 	FailureCodeOther FailureCode = "other"
@@ -105,9 +104,9 @@ type Finding struct {
 	// What it is about: an image id, a layer name, a record.
 	Subject     string       `wit:"subject"`
 	Differences []Difference `wit:"differences"`
-	// What to do about it or what it probably means, when that is known.
+	// What to do about it or what it probably means, if that is known.
 	Hint *string `wit:"hint"`
-	// Only a consequence of an earlier finding.
+	// Whether it only follows from an earlier finding.
 	Cascade bool `wit:"cascade"`
 }
 
@@ -115,10 +114,10 @@ type Finding struct {
 type Explanation struct {
 	// The outcome.
 	Summary Finding `wit:"summary"`
-	// One finding a candidate, root causes first, consequences after them.
+	// One finding per candidate, root causes first, consequences after them.
 	Findings []Finding `wit:"findings"`
-	// The candidate that came nearest to a hit, with the smallest set of
-	// differences; absent on a hit or without a candidate.
+	// The candidate that came nearest to a hit, with the smallest set of differences; absent on a
+	// hit or without a candidate.
 	Nearest *Finding `wit:"nearest"`
 	// How many candidates were looked at.
 	Considered uint64 `wit:"considered"`

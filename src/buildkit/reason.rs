@@ -1,8 +1,8 @@
 //! Why: every code of the `buildkit` interface, with its catalogue entry
-//! (BuildKit spec, section 10), and the collection of findings.
+//! (BuildKit spec, section 10).
 
 use crate::error::{Error, Problem};
-use crate::explain::{Difference, Finding, catalogue};
+use crate::explain::catalogue;
 use crate::prelude::*;
 
 catalogue! {
@@ -35,7 +35,7 @@ catalogue! {
             "nothing to do";
         IndexWithLayers = "index-with-layers", "11",
             "a list of manifests that lists layers, which many registries refuse",
-            "ECR, Quay, older Harbor and Nexus answer 400 or 404",
+            "ECR, Quay, older Harbor and Nexus return 400 or 404",
             "export with image-manifest=true";
         ConfigMissing = "config-missing", "7.1",
             "no entry has the type of a cache config",
@@ -411,54 +411,4 @@ pub(crate) fn invalid(
     message: impl Into<String>,
 ) -> Error {
     Error::Invalid(Problem::new(code, operation, subject, message))
-}
-
-/// Collects findings. Of each code a number is kept, the rest is counted, so
-/// that a document cannot make more of them than it has bytes to pay for.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Findings {
-    findings: Vec<Finding>,
-    counts: BTreeMap<Cow<'static, str>, usize>,
-}
-
-/// Findings of one code beyond this number are only counted.
-const KEPT: usize = 100;
-
-impl Findings {
-    /// Nothing was found.
-    pub const fn new() -> Self {
-        Self {
-            findings: Vec::new(),
-            counts: BTreeMap::new(),
-        }
-    }
-
-    /// Adds a finding.
-    pub fn push(&mut self, finding: Finding) {
-        let count = self.counts.entry(finding.code.clone()).or_default();
-        *count += 1;
-        if *count <= KEPT {
-            self.findings.push(finding);
-        }
-    }
-
-    /// Adds what another findings has.
-    pub fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
-        for finding in findings {
-            self.push(finding);
-        }
-    }
-
-    /// What was found, in the order of finding; for a code with more findings
-    /// than are kept, one at the end says how many there are.
-    pub fn finish(mut self) -> Vec<Finding> {
-        for (code, count) in self.counts {
-            if count > KEPT {
-                let total = Difference::fact("count", count);
-                self.findings
-                    .push(Finding::new(code, "and more").with([total]));
-            }
-        }
-        self.findings
-    }
 }

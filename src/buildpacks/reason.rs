@@ -109,7 +109,7 @@ catalogue! {
             "an empty text",
             "correct group.toml";
         InvalidPlatformApi = "invalid-platform-api", "1",
-            "the Platform API is not a version, or there is none of that version",
+            "the Platform API is malformed, or does not exist",
             "an empty text; 0.99",
             "give a version such as 0.14";
         BuildpackIdCollision = "buildpack-id-collision", "8",
@@ -123,11 +123,11 @@ catalogue! {
         DirectoryUnreadable = "directory-unreadable", "5.2",
             "a buildpack's directory cannot be read",
             "a file in its place",
-            "see the host's words";
+            "see the cause that the host gives";
         WriteFailed = "write-failed", "5.2",
             "a metadata file cannot be written",
             "no space left on the device",
-            "see the host's words; restoring again repairs what was written";
+            "see the cause that the host gives; restoring again repairs what was written";
 
         // Metadata of the cache image.
         Hit = "hit", "4.2",
@@ -135,7 +135,7 @@ catalogue! {
             "2 buildpacks, 5 layers",
             "nothing to do";
         ImageNotFound = "image-not-found", "4.1",
-            "there is no cache image under this name, or no credentials that may see it",
+            "there is no cache image under this name, or the credentials may not see it",
             "the first build",
             "build once; if there was a build before, check the credentials";
         ImageCorrupt = "image-corrupt", "4.2",
@@ -182,7 +182,7 @@ catalogue! {
             "find out who can write to the cache image";
         LayerReadFailed = "layer-read-failed", "4.3",
             "the layer cannot be read",
-            "a diff id that is none, or a registry that answers with an error",
+            "a malformed diff id, or a registry that returns an error",
             "see the cause";
         LayerReused = "layer-reused", "4.2",
             "the layer of the old image goes into the new one",
@@ -248,7 +248,7 @@ catalogue! {
             "nothing to do";
         OriginalKeptCompareFailed = "original-kept-compare-failed", "4.4",
             "whether old and new image differ is not known, so the old one was kept",
-            "a registry that answered with an error",
+            "a registry that returned an error",
             "see the cause";
         OriginalKeptMoved = "original-kept-moved", "9",
             "the name stood for another image than the one opened, so nothing was deleted",

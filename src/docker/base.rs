@@ -63,7 +63,7 @@ pub struct Base {
     rewritten: Running,
     /// It was restored here: `history_json` is exactly its history.
     pub restored: bool,
-    /// The history as JSON entries joined with commas; none when a time in it
+    /// The history as JSON entries joined with commas; `None` if a time in it
     /// cannot be written.
     pub history_json: Option<Prefix>,
     /// Number of layers.
@@ -122,7 +122,7 @@ impl Base {
         base
     }
 
-    /// This base with one entry, and its layer, on top; none when the time of
+    /// This base with one entry, and its layer, on top; `None` if the time of
     /// the entry, or one below it, cannot be written. The entry counts as it
     /// will read back.
     pub fn grown(&self, entry: &Entry, layer: Option<&str>, rules: &Rules) -> Option<Self> {

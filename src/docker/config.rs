@@ -356,7 +356,7 @@ pub fn list(words: &Option<Words>) -> Option<&[String]> {
     words.as_ref().map(|words| &*words.0)
 }
 
-/// The canonical text `<n>/<protocol>` of a port key; none for a key that is
+/// The canonical text `<n>/<protocol>` of a port key; `None` for a key that is
 /// not a single port. The empty key is a port of its own.
 fn canonical_port(key: &str) -> Option<String> {
     if key.is_empty() {

@@ -32,7 +32,7 @@ impl Entry {
         self.comment.starts_with("buildkit.") || self.created_by.ends_with("# buildkit")
     }
 
-    /// Appends the entry as JSON to entries joined with commas; none when its
+    /// Appends the entry as JSON to entries joined with commas; `None` if its
     /// time cannot be written.
     pub fn append_to(&self, entries: &mut String, rules: &Rules) -> Option<()> {
         let Self {

@@ -132,7 +132,7 @@ impl ImageDocument {
         }
     }
 
-    /// The text Go writes; none when a time in it cannot be written.
+    /// The text Go writes; `None` if a time in it cannot be written.
     pub fn write(&self, rules: &Rules, order: Order) -> Option<String> {
         let Self {
             id,
@@ -251,7 +251,7 @@ impl<'r> Members<'r> {
         }
     }
 
-    /// A time or null; none when it cannot be written.
+    /// A time or null; `None` if it cannot be written.
     pub fn time(&mut self, name: &'static str, time: Option<Timestamp>) -> Option<()> {
         let mut writer = Writer::new(self.rules.escapes);
         match time {

@@ -21,8 +21,8 @@ pub enum Comment<'a> {
     Other,
 }
 
-/// The instruction of a config; none for one that runs a process. COPY, ADD and
-/// WORKDIR are one word with the mark, others are a word after it.
+/// The instruction of a config; `None` for one that runs a process. COPY, ADD
+/// and WORKDIR are one word with the mark, others are a word after it.
 pub fn comment(command: Option<&[String]>) -> Option<Comment<'_>> {
     let text = match command? {
         [.., mark, text] if mark == NO_PROCESS => text,

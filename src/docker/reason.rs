@@ -85,7 +85,7 @@ catalogue! {
             "a store without that record",
             "rebuild the image here";
         NotBuiltLocally = "not-built-locally", "4.1",
-            "this child was not built here: pulled, loaded and restored images do not answer",
+            "this child was not built here: pulled, loaded and restored images are not used",
             "a pulled image without a parent, asked for FROM scratch (CVE-2024-24557)",
             "build it here, or name it with --cache-from if you trust it";
         NoPlatform = "no-platform", "4.1",
@@ -119,8 +119,8 @@ catalogue! {
             "the second instruction of the Dockerfile",
             "nothing to do";
         SourceNotReached = "source-not-reached", "4",
-            "not looked at, because an earlier candidate answered or the step failed",
-            "the second --cache-from name, when the first answered",
+            "not looked at, because an earlier candidate was used or the step failed",
+            "the second --cache-from name, when the first was used",
             "nothing to do";
         Unresolved = "unresolved", "3",
             "no image is found under this name; the name was passed over",
@@ -128,7 +128,7 @@ catalogue! {
             "pull the image first";
         DroppedByStick = "dropped-by-stick", "4",
             "an earlier step was restored from another source, and later steps look at that one only",
-            "--cache-from a --cache-from b, where a answered step 2",
+            "--cache-from a --cache-from b, where a was used for step 2",
             "name the source that covers most steps first";
         NoHistory = "no-history", "5.3",
             "this source has no history",
@@ -227,7 +227,7 @@ catalogue! {
             "docker_version 20.10.24 in the documents, and no mark anywhere",
             "--compatible=20.10 is the reading of such an engine";
         HidesLongerChain = "hides-longer-chain", "4.1",
-            "an older image leads to an answer for this step, but of equal images the newest is used, and it does not",
+            "an older image leads to a hit for this step, but of equal images the newest is used, and it does not",
             "a build with --no-cache that failed at its second step",
             "remove the newer image, or name the older one with --cache-from";
         UsableAsSource = "usable-as-source", "4",
@@ -243,7 +243,7 @@ catalogue! {
         ConfigUnknown = "config-unknown", "7",
             "the store does not have the image that this step made, so nothing but the command is known of what it asked",
             "an image that was pulled, or whose steps were pruned",
-            "a local miss may be due to the unknown fields; what sources answer is right";
+            "a local miss may be due to the unknown fields; hits from sources are right";
         FilledIn = "filled-in", "7",
             "this step never finds what it made: it leaves open what its parent has, and the engine filled that in (moby#37643)",
             "ENTRYPOINT [] on a base with an entrypoint; HEALTHCHECK NONE, or with some of the options of an inherited one",
@@ -284,7 +284,7 @@ catalogue! {
             "open again";
         OpenDeadline = "open-deadline", "3",
             "the host's deadline passed while names were resolved",
-            "a registry that answers slowly",
+            "a slow registry",
             "open again with more time";
         ChildUnreadable = "child-unreadable", "4.1",
             "the document of a child cannot be read",
@@ -293,18 +293,18 @@ catalogue! {
         ChildrenUnreadable = "children-unreadable", "2",
             "the children of the parent cannot be listed",
             "a data root without permission to read",
-            "see the host's words";
+            "see the cause that the host gives";
         ParentUnreadable = "parent-unreadable", "4",
             "the document of the parent cannot be read",
             "an image that was removed meanwhile",
             "pull or build the parent again";
         SetParentFailed = "set-parent-failed", "4",
-            "the parent link of the answer cannot be recorded",
+            "the parent link of the result cannot be recorded",
             "a read-only store",
             "use plan, or a store that can be written";
         RestoreFailed = "restore-failed", "4.3",
             "the restored image cannot be stored",
             "no space left on the device",
-            "see the host's words";
+            "see the cause that the host gives";
     }
 }

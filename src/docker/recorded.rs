@@ -25,7 +25,7 @@ use crate::semantics::Semantics;
 pub struct Recorded {
     /// The container config that a builder asks with when all steps before were hits.
     pub config: String,
-    /// Why that is not exactly known; none when it is.
+    /// Why that is not exactly known; `None` if it is.
     pub approximate: Option<explain::Finding>,
     /// What it asks with when the step before was executed, where that differs:
     /// the engine then has filled in the options of an earlier HEALTHCHECK.

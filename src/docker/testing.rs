@@ -101,8 +101,8 @@ pub fn compare_history(a: &str, b: &str) -> Result<Vec<Difference>, Error> {
     Ok(read_entry(a)?.differences(&read_entry(b)?, ""))
 }
 
-/// The diff id that belongs to a history entry (Docker spec, section 5.5); none for
-/// an entry without a layer.
+/// The diff id that belongs to a history entry (Docker spec, section 5.5); `None`
+/// for an entry without a layer.
 ///
 /// # Errors
 /// `invalid` for a text that is not an image document, `corrupt` when there are

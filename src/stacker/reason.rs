@@ -42,10 +42,10 @@ catalogue! {
         ImportDestChanged = "import-dest-changed", "11", "an import with a destination has another content than when the layer was recorded; stacker would not notice",
             "hash: sha256:37.. became sha256:9a..", "build the layer; stacker itself needs a changed definition for that, such as the hash of the import";
         ResultIncomplete = "result-incomplete", "4", "the manifest of the result is there, but its config or layers are not",
-            "tar+false: blob sha256:4f.. is gone", "build the layer; the compatible reading, like stacker, uses a result that nobody can pull";
+            "tar+false: blob sha256:4f.. is gone", "build the layer; the compatible reading, like stacker, uses a result that cannot be pulled";
         TypeMissing = "type-missing", "13", "the entry has no result of a layer type that is wanted, so stacker builds the layer all the same, and everything on top of it",
             "squashfs is wanted, the entry has tar+false", "build the layer with all types that are wanted";
-        StandsOnCopy = "stands-on-copy", "13", "a source cannot be looked at from here, so the answer stands on the copy that the last build made of it",
+        StandsOnCopy = "stands-on-copy", "13", "a source cannot be looked at from here, so the decision uses the copy that the last build made of it",
             "import http://example.com/x", "nothing to do; the build looks at the source first and may decide otherwise";
         BaseTagShared = "base-tag-shared", "7, 11", "bases with different addresses share one copy, and each build of one replaces what the other is compared with",
             "docker://a/x:1 and docker://b/y/x:2 are both kept as x", "give one of the images another name";
@@ -71,7 +71,7 @@ catalogue! {
             "{\"version\":16}", "nothing to do; upstream crashes at its next put";
         EntryWithoutManifests = "entry-without-manifests", "11.3", "an entry without manifests was kept while others were pruned",
             "one of three entries was pruned", "nothing to do; upstream keeps or drops such an entry at random";
-        Merged = "merged", "11.5, T21", "somebody else wrote the cache file meanwhile; both sides' entries were kept",
+        Merged = "merged", "11.5, T21", "another program wrote the cache file meanwhile; both sides' entries were kept",
             "entries app and base came from the other writer", "nothing to do";
         ImportUnchecked = "import-unchecked", "11", "an import with a destination is neither recorded nor checked",
             "import /etc/motd with dest /etc/", "give the import a hash, so that a change is one of the definition; results that are recorded with a put are compared, too";
@@ -133,7 +133,7 @@ catalogue! {
             "correct the name; the compatible reading takes it as stacker does";
         BadManifests = "bad-manifests", "3", "the manifests given for a layer are not ones of this version",
             "size is a text", "correct them";
-        BadValue = "bad-value", "8", "a value is not of the type it is said to be",
+        BadValue = "bad-value", "8", "a value is not of the type that is named for it",
             "a Layer that is a list", "correct it";
         BadTime = "bad-time", "9.2", "the wall-clock time is not YYYY-MM-DDThh:mm:ss",
             "2024-03-05", "correct it";

@@ -2,20 +2,18 @@
 
 // Package buildkit calls the component's export of that name.
 //
-// The remote cache of BuildKit: exporting one byte for byte, and reading,
+// The remote cache of BuildKit: exporting a cache byte for byte as BuildKit does, and reading,
 // verifying and explaining one.
 //
-// Versions that `semantics.version` accepts: the newest rules (absent, or
-// `0.33`, which keeps every link it imports), `0.32` (0.25 to 0.32, which may
-// lose links while they import; this component keeps them and says so), and
-// `0.8-dev`, those of October 2020.
+// `semantics.version` is absent or `0.33` (the newest rules, which keep every link they import),
+// `0.32` (0.25 to 0.32, which may lose links while they import; this component keeps them and
+// reports it) or `0.8-dev`, the rules of October 2020.
 //
-// Limits and their defaults: `records` (250,000), `links` (1,000,000),
-// `layers` (1,000,000, distinct chains of layers; in `offers` the layers of all
-// results), `steps` (50,000,000, records looked at to keep loops out), and
-// `document-bytes` (64 MiB, one document of the caller). Importers accept 1 MiB
-// of a config or manifest; that is no limit of a session but a fact about
-// readers.
+// Limits and their defaults: `records` (250,000), `links` (1,000,000), `layers` (1,000,000,
+// distinct chains of layers; in `offers` the layers of all results), `steps` (50,000,000,
+// records looked at to keep loops out), and `document-bytes` (64 MiB, one document of the caller).
+// Importers accept 1 MiB of a config or manifest; that is not a limit of a session but a fact
+// about readers.
 package buildkit
 
 import (
@@ -26,38 +24,35 @@ import (
 
 // Policy: choices of the opener; none are set by default.
 type Policy struct {
-	// Export the newest result that is whole, where upstream exports none when
-	// the newest is not.
+	// Export the newest complete result; upstream exports none if the newest is incomplete.
 	FallBack bool `wit:"fall-back"`
 	// Keep results of one instant and length apart when their digests differ.
 	StrictResults bool `wit:"strict-results"`
-	// Refuse, before anything is written, what readers would refuse: a config
-	// or manifest above 1 MiB, or a time that has no text.
+	// Refuse, before anything is written, what readers would refuse: a config or manifest above 1
+	// MiB, or a time that has no text.
 	CheckFirst bool `wit:"check-first"`
 }
 
 // Options: how to open an exporter.
 type Options struct {
-	// Guarded merging leaves no duplicates and no loops behind; compatible
-	// merging does as upstream.
+	// Guarded merging leaves no duplicates and no loops behind; compatible merging does as
+	// upstream.
 	Semantics layerwise.Semantics `wit:"semantics"`
 	// OCI media types; otherwise Docker's.
 	OCI bool `wit:"oci"`
-	// An image manifest; otherwise a list of layers, which many registries
-	// refuse. Needs `oci`.
+	// An image manifest; otherwise a list of layers, which many registries refuse. Needs `oci`.
 	Image  bool   `wit:"image"`
 	Policy Policy `wit:"policy"`
-	// Where layers are, unless a result says otherwise. A repository and a
-	// provider are asked which layers they have; a host that cannot tell
-	// answers `unknown`, which counts as having them.
+	// Where layers are, unless a result says otherwise. A repository and a provider are asked
+	// which layers they have; a host that cannot tell returns `unknown`, which is treated as
+	// having them.
 	Source *layerwise.LayerSource `wit:"source"`
 	Limits []layerwise.Limit      `wit:"limits"`
 }
 
 // Alternative: one alternative of an input.
 type Alternative struct {
-	// The record the link starts at; absent when adding it gave no handle,
-	// which is refused.
+	// The record the link starts at; absent if adding it returned no handle, which is refused.
 	Record *uint32 `wit:"record"`
 	// Which part of its output is used; empty for all of it.
 	Selector string `wit:"selector"`
@@ -84,10 +79,10 @@ type Entry struct {
 	Results []Outcome       `wit:"results"`
 }
 
-// Added: what became of one record of a document.
+// Added: the outcome of adding one record of a document.
 type Added struct {
-	// The record's handle, that of an earlier record when the two merged;
-	// absent when it is never kept or was refused.
+	// The record's handle, that of an earlier record when the two merged; absent if it is never
+	// kept or was refused.
 	Record *uint32 `wit:"record"`
 	// Why it was refused.
 	Error error `wit:"error"`
@@ -98,7 +93,7 @@ type Added struct {
 // Case says which it is; of the other fields only that of the case counts.
 type Effect struct {
 	Case EffectCase
-	// A layer is copied, unless it is there.
+	// A layer is copied, unless the target has it.
 	Layer layerwise.Descriptor `wit:"layer"`
 	// The config is written.
 	Config layerwise.Descriptor `wit:"config"`
@@ -111,7 +106,7 @@ type EffectCase string
 
 // The cases of [EffectCase].
 const (
-	// A layer is copied, unless it is there.
+	// A layer is copied, unless the target has it.
 	EffectLayer EffectCase = "layer"
 	// The config is written.
 	EffectConfig EffectCase = "config"
@@ -123,15 +118,15 @@ const (
 type Plan struct {
 	// Nothing would be written, since no record has a result with layers.
 	Empty bool `wit:"empty"`
-	// The config; it is not written when the plan is empty.
+	// The config; it is not written if the plan is empty.
 	Config string `wit:"config"`
-	// The manifest; empty when nothing would be written.
+	// The manifest; empty if nothing would be written.
 	Manifest string `wit:"manifest"`
 	// The manifest's descriptor as JSON, the value of `cache.manifest`.
 	Descriptor string `wit:"descriptor"`
 	// What would be written, in order, each thing once.
 	Effects []Effect `wit:"effects"`
-	// What should be known before anything is pushed.
+	// What the caller should know before anything is pushed.
 	Findings []layerwise.Finding `wit:"findings"`
 }
 
@@ -139,14 +134,13 @@ type Plan struct {
 type Pushed struct {
 	// Nothing was written, and no reference was moved.
 	Empty bool `wit:"empty"`
-	// The manifest's descriptor as JSON, the value of `cache.manifest`; empty
-	// when nothing was written.
+	// The manifest's descriptor as JSON, the value of `cache.manifest`; empty if nothing was
+	// written.
 	Descriptor string              `wit:"descriptor"`
 	Findings   []layerwise.Finding `wit:"findings"`
 }
 
-// Exporter: an export session. Handles are numbers from 0 up, in the order in which
-// records were made.
+// Exporter: an export session. Handles are numbers from 0 up, in the order in which records were made.
 //
 // It is part of the instance it was made in, and is for one goroutine at a time.
 type Exporter struct {
@@ -156,57 +150,54 @@ type Exporter struct {
 // Close gives it back to the component.
 func (r *Exporter) Close() error { return r.resource.Close() }
 
-// Add: adds a record and answers its handle; absent for one that is never kept.
-// A refused record changes nothing.
+// Add: adds a record and returns its handle; `none` for a record that is never kept. A refused
+// record changes nothing.
 func (r *Exporter) Add(ctx context.Context, entry Entry) (*uint32, error) {
 	var out *uint32
 	err := r.resource.Call(ctx, "buildkit#[method]exporter.add", &out, entry)
 	return out, err
 }
 
-// AddAll: adds many records: a JSON list of objects with `digest`, `inputs` (for
-// each input a list of `{"record": handle, "selector": text}`, or with
-// `item`, the index of an earlier record of the same list, in place of
-// `record`) and `results` (`{"created": time, "layers": descriptors,
-// "source": {"repository" | "provider" | "file": name}}`). A refused record
-// does not stop those after it.
+// AddAll: adds many records: a JSON list of objects with `digest`, `inputs` (for each input a list of
+// `{"record": handle, "selector": text}`, or with `item`, the index of an earlier record of
+// the same list, in place of `record`) and `results` (`{"created": time, "layers":
+// descriptors, "source": {"repository" | "provider" | "file": name}}`). A refused record does
+// not stop those after it.
 func (r *Exporter) AddAll(ctx context.Context, records string) ([]Added, error) {
 	var out []Added
 	err := r.resource.Call(ctx, "buildkit#[method]exporter.add-all", &out, records)
 	return out, err
 }
 
-// Link: adds a link to a record that is there. `unsupported` by the newest rules.
+// Link: adds a link to a record. Only in the rules of 2020; `unsupported` by the others.
 func (r *Exporter) Link(ctx context.Context, target uint32, input uint32, alternative Alternative) error {
 	return r.resource.Call(ctx, "buildkit#[method]exporter.link", nil, target, input, alternative)
 }
 
-// PutResult: sets the result of a record; the last one counts. `unsupported` by the
-// newest rules.
+// PutResult: sets the result of a record; the last one counts. Only in the rules of 2020; `unsupported`
+// by the others.
 func (r *Exporter) PutResult(ctx context.Context, target uint32, outcome Outcome) error {
 	return r.resource.Call(ctx, "buildkit#[method]exporter.put-result", nil, target, outcome)
 }
 
-// Merge: adds every record of a cache that was read, with its results. Layers that
-// the cache has no source for are at `source`. Guarded: what was added with
-// `add` outranks every cache, and a cache outranks those merged after it,
-// whatever time a result names; where they differ, `plan` says so.
-// Compatible: the newest result of all counts, as upstream does.
+// Merge: adds every record of a cache that was read, with its results. Layers without a source in the
+// cache are at `source`. Guarded: what was added with `add` outranks every cache, and a cache
+// outranks those merged after it, whatever time a result names; where they differ, `plan`
+// reports it. Compatible: the newest result of all counts, as upstream does.
 func (r *Exporter) Merge(ctx context.Context, cache *Cache, source *layerwise.LayerSource) error {
 	return r.resource.Call(ctx, "buildkit#[method]exporter.merge", nil, cache.resource, source)
 }
 
-// Plan: what an export would write. Sources are asked which layers they have, each
-// digest once; nothing is written.
+// Plan: what an export would write. Sources are asked which layers they have, each digest once;
+// nothing is written.
 func (r *Exporter) Plan(ctx context.Context) (Plan, error) {
 	var out Plan
 	err := r.resource.Call(ctx, "buildkit#[method]exporter.plan", &out)
 	return out, err
 }
 
-// Finalize: exports: layers first, then the config, then the manifest. With a
-// reference it stands for the manifest afterwards. Retrying is the host's
-// affair. The session can be used further.
+// Finalize: exports: layers first, then the config, then the manifest. With a reference, that reference
+// is then moved to the manifest. Retrying is up to the host. The session can be used further.
 func (r *Exporter) Finalize(ctx context.Context, repository string, reference *string) (Pushed, error) {
 	var out Pushed
 	err := r.resource.Call(ctx, "buildkit#[method]exporter.finalize", &out, repository, reference)
@@ -237,8 +228,7 @@ type Offer struct {
 
 // Query: a lookup: the records that stand on a record.
 type Query struct {
-	// The name of the record to start from; absent asks for a record without
-	// inputs.
+	// The name of the record to start from; absent asks for a record without inputs.
 	Record *string `wit:"record"`
 	// Cache digest of the vertex.
 	Digest string `wit:"digest"`
@@ -255,7 +245,7 @@ type Statistics struct {
 	Records uint64 `wit:"records"`
 	// Records without inputs.
 	Roots uint64 `wit:"roots"`
-	// Records that are nobody's source.
+	// Records that are no record's source.
 	Leaves  uint64 `wit:"leaves"`
 	Links   uint64 `wit:"links"`
 	Results uint64 `wit:"results"`
@@ -265,16 +255,14 @@ type Statistics struct {
 	Blobs uint64 `wit:"blobs"`
 	// Bytes of these layers.
 	Bytes uint64 `wit:"bytes"`
-	// The times of the oldest and the newest result, RFC 3339; empty where no
-	// result has one.
+	// The times of the oldest and the newest result, RFC 3339; empty if no result has one.
 	Oldest string `wit:"oldest"`
 	Newest string `wit:"newest"`
 }
 
-// Cache: a cache that was read. A record's name is the one it has in an importer's
-// key storage: the digest of a record without inputs, else `xxh64:` and 16 hex
-// digits. Except for `records`, `roots` and `encode`, everything is
-// `unsupported` by the rules of 2020.
+// Cache: a cache that was read. A record's name is the one it has in an importer's key storage: the
+// digest of a record without inputs, otherwise `xxh64:` and 16 hex digits. Except for `records`,
+// `roots` and `encode`, everything is `unsupported` by the rules of 2020.
 //
 // It is part of the instance it was made in, and is for one goroutine at a time.
 type Cache struct {
@@ -284,14 +272,14 @@ type Cache struct {
 // Close gives it back to the component.
 func (r *Cache) Close() error { return r.resource.Close() }
 
-// Kind: the media type of its manifest; empty when there was none.
+// Kind: the media type of its manifest; empty if there was none.
 func (r *Cache) Kind(ctx context.Context) (string, error) {
 	var out string
 	err := r.resource.Call(ctx, "buildkit#[method]cache.kind", &out)
 	return out, err
 }
 
-// Config: the digest of its config; empty when there was none.
+// Config: the digest of its config; empty if there was none.
 func (r *Cache) Config(ctx context.Context) (string, error) {
 	var out string
 	err := r.resource.Call(ctx, "buildkit#[method]cache.config", &out)
@@ -347,51 +335,49 @@ func (r *Cache) Lookup(ctx context.Context, query Query) ([]string, error) {
 	return out, err
 }
 
-// Explain: looks up and says why nothing was found: the links that come nearest, and
-// where else the wanted digest is.
+// Explain: looks up and says why nothing was found: the links that come nearest, and where else the
+// wanted digest is.
 func (r *Cache) Explain(ctx context.Context, query Query) (layerwise.Explanation, error) {
 	var out layerwise.Explanation
 	err := r.resource.Call(ctx, "buildkit#[method]cache.explain", &out, query)
 	return out, err
 }
 
-// Compare: what changed from this cache to another: where builds part, first, then
-// what only follows from that, marked as a cascade. A record is the same in
-// both when it has the same digest and, for each input, a link from the same
-// source; a key that lost its result, or that is one of several ways to a
-// record which both have, changes no build and is only counted.
+// Compare: what changed from this cache to another: first where the builds part, then what only follows
+// from that, marked as a cascade. A record is the same in both if it has the same digest and,
+// for each input, a link from the same source. A key that lost its result, or that is one of
+// several ways to a record in both, changes no build and is only counted.
 func (r *Cache) Compare(ctx context.Context, other *Cache) (layerwise.Explanation, error) {
 	var out layerwise.Explanation
 	err := r.resource.Call(ctx, "buildkit#[method]cache.compare", &out, other.resource)
 	return out, err
 }
 
-// Encode: the config that exporting the records again gives, with every result
-// taken to be whole.
+// Encode: the config that exporting the records again gives, assuming that every result is whole.
 func (r *Cache) Encode(ctx context.Context) (string, error) {
 	var out string
 	err := r.resource.Call(ctx, "buildkit#[method]cache.encode", &out)
 	return out, err
 }
 
-// Detected: the kind of a manifest, and the config in it.
+// Detected: the kind of a BuildKit cache manifest, and the config in it.
 type Detected struct {
 	// The media type it stands for.
 	Kind string `wit:"kind"`
-	// The digest of the cache config; empty when there is none.
+	// The digest of the cache config; empty if there is none.
 	Config string `wit:"config"`
 }
 
-// Standing: what a record is good for.
+// Standing: whether a lookup can use a record.
 type Standing string
 
 // The cases of [Standing].
 const (
-	// Every input can be reached and a complete result is there.
+	// Every input can be reached and there is a complete result.
 	StandingHit Standing = "hit"
-	// It can be reached, and a result that it names has a layer that is not
-	// there: builders that import the cache from a registry count it as a hit and
-	// then fail; from a local directory they run the step again.
+	// It can be reached, and a result that it names has a layer that is absent: builders that
+	// import the cache from a registry count it as a hit and then fail; from a local directory
+	// they run the step again.
 	StandingBroken Standing = "broken"
 	// It can be reached and has no result.
 	StandingKey Standing = "key"
@@ -408,12 +394,24 @@ type Link struct {
 	Selector string `wit:"selector"`
 }
 
+// Summary: a result in short.
+type Summary struct {
+	// When it was made, RFC 3339.
+	Created string `wit:"created"`
+	// Number of layers, of the whole chain.
+	Layers uint32 `wit:"layers"`
+	// Bytes of these layers, as they are listed.
+	Bytes uint64 `wit:"bytes"`
+	// The digest of the topmost layer; empty if there is none.
+	Top string `wit:"top"`
+}
+
 // Verdict: what is known about one record of a config.
 type Verdict struct {
 	// Its index in the config.
 	Record uint32 `wit:"record"`
-	// The name that lookups start from; empty for a record that importers do
-	// not keep, and for all when they refuse the cache.
+	// The name that lookups start from; empty for a record that importers do not keep, and for all
+	// if they refuse the cache.
 	Name     string   `wit:"name"`
 	Digest   string   `wit:"digest"`
 	Standing Standing `wit:"standing"`
@@ -421,16 +419,18 @@ type Verdict struct {
 	Input *uint32 `wit:"input"`
 	// Its links, input after input.
 	Links []Link `wit:"links"`
+	// The newest result that it names, whether or not importers take it.
+	Newest *Summary `wit:"newest"`
 }
 
-// Evidence: what was asked about layers.
+// Evidence: what is known about layers.
 type Evidence string
 
 // The cases of [Evidence].
 const (
-	// Nothing: nobody could be asked.
+	// Nothing: there was no repository to ask.
 	EvidenceNone Evidence = "none"
-	// Whether they are there; their bytes were not read.
+	// Whether they are present; their bytes were not read.
 	EvidencePresence Evidence = "presence"
 	// They were read, and have the digests they are listed by.
 	EvidenceBytes Evidence = "bytes"
@@ -442,14 +442,14 @@ type Report struct {
 	Kind string `wit:"kind"`
 	// The digest of the config; empty without one.
 	Config string `wit:"config"`
-	// The records are in the configs of images; `verdicts` numbers them as the
-	// config that exporting them gives.
+	// The records are in the configs of images; `verdicts` numbers them as the config that
+	// exporting them gives.
 	Inline bool `wit:"inline"`
 	// What is known about the layers.
 	Layers   Evidence            `wit:"layers"`
 	Findings []layerwise.Finding `wit:"findings"`
 	Verdicts []Verdict           `wit:"verdicts"`
-	// Zero when importers refuse the cache for anything but its size.
+	// Zero if importers refuse the cache for anything but its size.
 	Statistics Statistics `wit:"statistics"`
 }
 
@@ -515,25 +515,24 @@ func OpenAnySize(ctx context.Context, in *layerwise.Instance, repository string,
 	return &Cache{resource: out}, nil
 }
 
-// Verify: says what is wrong with a config, and does not stop at the first thing.
-// `descriptors` is as for `parse`; whether the layers are there is not asked.
+// Verify: reports everything that is wrong with a config. `descriptors` is as for `parse`; the layers are
+// not looked for.
 func Verify(ctx context.Context, in *layerwise.Instance, config string, descriptors string, limits []layerwise.Limit) (Report, error) {
 	var out Report
 	err := in.Call(ctx, "buildkit#verify", &out, config, descriptors, limits)
 	return out, err
 }
 
-// Inspect: reads a cache and says what is wrong with it, whatever its size is. Where the
-// manifest lists no cache config, the inline caches of its images are read, as
-// importers do. The repository is asked for all layers in one call; with
-// `read-layers` it reads those that are there.
+// Inspect: reads a cache and reports everything that is wrong with it, whatever its size. If the manifest
+// lists no cache config, the inline caches of its images are read, as importers do. The repository
+// is asked for all layers in one call; with `read-layers` those that are there are read.
 func Inspect(ctx context.Context, in *layerwise.Instance, repository string, descriptor layerwise.Descriptor, readLayers bool, limits []layerwise.Limit) (Report, error) {
 	var out Report
 	err := in.Call(ctx, "buildkit#inspect", &out, repository, descriptor, readLayers, limits)
 	return out, err
 }
 
-// Attributes: reads attributes as users give them; others are passed over.
+// Attributes: reads attributes as users give them; others are ignored.
 func Attributes(ctx context.Context, in *layerwise.Instance, given []Attribute) (Form, error) {
 	var out Form
 	err := in.Call(ctx, "buildkit#attributes", &out, given)

@@ -2,18 +2,17 @@
 
 // Package buildpacks calls the component's export of that name.
 //
-// The caches of the Cloud Native Buildpacks lifecycle: the cache image or the
-// volume cache, and the layer metadata that a build finds again.
+// The caches of the Cloud Native Buildpacks lifecycle: the cache image or the volume cache, and
+// the layer metadata that a build finds again.
 //
-// Versions that `semantics.version` accepts: the newest rules (absent, or
-// `0.21`) and `0.13`. In every reading a layer name or buildpack id that is not
-// a single path component is refused by name.
+// Versions that `semantics.version` accepts: the newest rules (absent, or `0.21`) and `0.13`. In
+// every reading a layer name or buildpack id that is not a single path component is refused by
+// name.
 //
-// Limits and their defaults: `label-bytes` (4 MiB, one label), `depth` (128,
-// nesting of a document), `buildpacks` (10,000 in a label), `layers` (10,000 in
-// a label), `values` (500,000 in a label), `document-bytes` (16 MiB, one
-// manifest or config), `file-bytes` (8 MiB, one metadata file), `output-bytes`
-// (32 MiB, all files of a restore). A label that meets a limit counts as
+// Limits and their defaults: `label-bytes` (4 MiB, one label), `depth` (128, nesting of a
+// document), `buildpacks` (10,000 in a label), `layers` (10,000 in a label), `values` (500,000 in
+// a label), `document-bytes` (16 MiB, one manifest or config), `file-bytes` (8 MiB, one metadata
+// file), `output-bytes` (32 MiB, all files of a restore). A label that exceeds a limit counts as
 // malformed, and the reason names the limit.
 package buildpacks
 
@@ -23,32 +22,28 @@ import (
 	"layerwise.dev/layerwise"
 )
 
-// ImagePolicy: choices of whoever opens a cache image; none are set by default.
+// ImagePolicy: choices of the opener of a cache image; none are set by default.
 type ImagePolicy struct {
-	// Delete the old image after a commit, when it differs. Upstream does so
-	// below Platform API 0.13.
+	// Delete the old image after a commit, when it differs. Upstream does so below Platform API
+	// 0.13.
 	DeleteOriginal bool `wit:"delete-original"`
 	// Use an image that names no scope, such as one that upstream wrote.
 	AcceptUnscoped bool `wit:"accept-unscoped"`
-	// Integers in metadata stay integers; upstream turns every number into a
-	// float.
+	// Integers in metadata stay integers; upstream turns every number into a float.
 	KeepIntegers bool `wit:"keep-integers"`
 }
 
 // ImageOptions: how to open a cache image.
 type ImageOptions struct {
 	Semantics layerwise.Semantics `wit:"semantics"`
-	// The name, such as a tag in a registry. A name that `registry.resolve`
-	// answers with the media type
-	// `application/vnd.buildpacks.lifecycle.cache.metadata.v1+json` is a volume
-	// cache: its only document is the metadata, its layers are tar files that are
-	// not compressed, and their diff ids are their digests (the size 0 means that
-	// it is not known).
+	// The name, such as a tag in a registry. A name that `registry.resolve` answers with the media
+	// type `application/vnd.buildpacks.lifecycle.cache.metadata.v1+json` is a volume cache: its
+	// only document is the metadata, its layers are tar files that are not compressed, and their
+	// diff ids are their digests (the size 0 means that it is not known).
 	Reference string `wit:"reference"`
-	// Whose cache it is, such as an application's name and architecture. The
-	// guarded reading wants one, writes it into the manifest's annotation
-	// `layerwise.buildpacks.scope`, and believes no image of another scope. The
-	// compatible reading does not look at it, and a volume cache has none.
+	// Whose cache it is, such as an application's name and architecture. The guarded reading wants
+	// one, writes it into the manifest's annotation `layerwise.buildpacks.scope`, and uses no
+	// image of another scope. The compatible reading ignores it, and a volume cache has none.
 	Scope string `wit:"scope"`
 	// The operating system in the image's config; empty means `linux`.
 	OS     string            `wit:"os"`
@@ -56,7 +51,7 @@ type ImageOptions struct {
 	Limits []layerwise.Limit `wit:"limits"`
 }
 
-// Retrieval: metadata, and why it is what it is.
+// Retrieval: metadata, and why it was used or not.
 type Retrieval struct {
 	// Canonical JSON; the empty metadata on a miss.
 	Document string `wit:"document"`
@@ -89,8 +84,8 @@ const (
 // Addition: a layer to be added.
 type Addition struct {
 	Source AdditionSource `wit:"source"`
-	// The diff id it should have; empty when not known. The compatible reading
-	// ignores it when the host computed one.
+	// The diff id it should have; empty when not known. The compatible reading ignores it when the
+	// host computed one.
 	Diff string `wit:"diff"`
 }
 
@@ -98,8 +93,7 @@ type Addition struct {
 type Place struct {
 	// A directory, by a path of the file system interface.
 	Root string `wit:"root"`
-	// Every entry of the layer must stay below this path inside `root`, else
-	// nothing is unpacked.
+	// Every entry of the layer must stay below this path inside `root`; otherwise nothing is unpacked.
 	Prefix string `wit:"prefix"`
 }
 
@@ -118,8 +112,7 @@ type Outcome string
 const (
 	// As asked.
 	OutcomeDone Outcome = "done"
-	// The layer is not there, or not what it should be: upstream's read error,
-	// which callers pass over.
+	// The layer is absent or does not have its diff id: upstream's read error, which callers skip.
 	OutcomeMiss Outcome = "miss"
 	// Anything else went wrong.
 	OutcomeFailed Outcome = "failed"
@@ -130,9 +123,9 @@ type LayerAnswer struct {
 	// The diff id, as it was given or as the host computed it.
 	Diff    string  `wit:"diff"`
 	Outcome Outcome `wit:"outcome"`
-	// Upstream's words; empty when done.
+	// Upstream's message; empty if done.
 	Message string `wit:"message"`
-	// The reason, with the cause that upstream drops.
+	// The reason, with the cause that upstream omits.
 	Finding layerwise.Finding `wit:"finding"`
 }
 
@@ -152,7 +145,7 @@ type State struct {
 	// The layers of the new image, in order.
 	Layers []Layer `wit:"layers"`
 	// The digest of the image the name stood for when it was opened or
-	// committed; absent when there was none.
+	// committed; absent if there was none.
 	Digest *string `wit:"digest"`
 }
 
@@ -208,9 +201,8 @@ type Commit struct {
 	Notes []layerwise.Finding `wit:"notes"`
 }
 
-// CacheImage: a session over one cache image: an ordinary image under one name, rebuilt
-// from nothing on every commit. Or over a volume cache, which is held to the
-// same calls.
+// CacheImage: a session over one cache image: an ordinary image under one name, rebuilt from nothing on
+// every commit. Or over a volume cache, which is held to the same calls.
 //
 // It is part of the instance it was made in, and is for one goroutine at a time.
 type CacheImage struct {
@@ -246,48 +238,46 @@ func (r *CacheImage) SetMetadata(ctx context.Context, document string) error {
 	return r.resource.Call(ctx, "buildpacks#[method]cache-image.set-metadata", nil, document)
 }
 
-// Add: stores layers and puts them into the new image, in this order. A layer
-// that it has already is not added again (guarded).
+// Add: stores layers and puts them into the new image, in this order. A layer that it has already
+// is not added again (guarded).
 func (r *CacheImage) Add(ctx context.Context, layers []Addition) ([]LayerAnswer, error) {
 	var out []LayerAnswer
 	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.add", &out, layers)
 	return out, err
 }
 
-// Reuse: takes layers of the old image over into the new one, in this order.
+// Reuse: reuses layers of the old image in the new one, in this order.
 func (r *CacheImage) Reuse(ctx context.Context, diffs []string) ([]LayerAnswer, error) {
 	var out []LayerAnswer
 	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.reuse", &out, diffs)
 	return out, err
 }
 
-// Retrieve: retrieves layers. In the guarded reading nothing is unpacked whose
-// uncompressed bytes do not have the diff id.
+// Retrieve: retrieves layers. The guarded reading unpacks a layer only if its uncompressed bytes have
+// the diff id.
 func (r *CacheImage) Retrieve(ctx context.Context, layers []WantedLayer) ([]LayerAnswer, error) {
 	var out []LayerAnswer
 	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.retrieve", &out, layers)
 	return out, err
 }
 
-// Verify: verifies layers: the guarded reading hashes each that the image has, the
-// compatible one trusts the registry. Those of a volume cache are hashed.
+// Verify: verifies layers: the guarded reading hashes each that the image has, the compatible one
+// trusts the registry. Those of a volume cache are hashed.
 func (r *CacheImage) Verify(ctx context.Context, diffs []string) ([]LayerAnswer, error) {
 	var out []LayerAnswer
 	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.verify", &out, diffs)
 	return out, err
 }
 
-// Plan: what `commit` would do, as far as it is known without asking the registry
-// again.
+// Plan: what `commit` would do, as far as it is known without asking the registry again.
 func (r *CacheImage) Plan(ctx context.Context) (Commit, error) {
 	var out Commit
 	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.plan", &out)
 	return out, err
 }
 
-// Commit: stores the new image, makes the name stand for it, and deletes the old
-// one where that was asked for and is right. Stopping anywhere is safe, and
-// so is committing again after a failure.
+// Commit: stores the new image, makes the name stand for it, and deletes the old one if that was asked
+// for and is safe. Stopping anywhere is safe, and so is committing again after a failure.
 func (r *CacheImage) Commit(ctx context.Context) (Commit, error) {
 	var out Commit
 	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.commit", &out)
@@ -301,8 +291,7 @@ func (r *CacheImage) State(ctx context.Context) (State, error) {
 	return out, err
 }
 
-// Explain: why the metadata is what it is, and for each cached layer in it whether
-// the image has it.
+// Explain: why the metadata was used or not, and for each cached layer in it whether the image has it.
 func (r *CacheImage) Explain(ctx context.Context) (layerwise.Explanation, error) {
 	var out layerwise.Explanation
 	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.explain", &out)
@@ -320,12 +309,11 @@ const (
 	SHAStoreFiles SHAStore = "files"
 )
 
-// RestorePolicy: choices of whoever opens a restorer; none are set by default.
+// RestorePolicy: choices of the opener of a restorer; none are set by default.
 type RestorePolicy struct {
 	// Restore `store.toml` files only.
 	SkipLayers bool `wit:"skip-layers"`
-	// Integers in metadata stay integers; upstream turns every number into a
-	// float.
+	// Integers in metadata stay integers; upstream turns every number into a float.
 	KeepIntegers bool `wit:"keep-integers"`
 }
 
@@ -353,11 +341,10 @@ type GroupElement struct {
 type RestoreRequest struct {
 	// The buildpacks, in order.
 	Group []GroupElement `wit:"group"`
-	// The label `io.buildpacks.lifecycle.metadata` of the application image;
-	// absent or empty without one.
+	// The label `io.buildpacks.lifecycle.metadata` of the application image; absent or empty
+	// without one.
 	App *string `wit:"app"`
-	// The label of the cache image, or `retrieval.document`; absent when no
-	// cache is configured.
+	// The label of the cache image, or `retrieval.document`; absent when no cache is configured.
 	Cache *string `wit:"cache"`
 	// The code of `retrieval.finding`; empty when not known.
 	Retrieval string `wit:"retrieval"`
@@ -373,7 +360,7 @@ const (
 	OriginStore Origin = "store"
 )
 
-// Decision: the decision about one layer, from one side.
+// Decision: the decision about one layer, from the application image or the cache.
 type Decision struct {
 	// The buildpack's id.
 	Buildpack string `wit:"buildpack"`
@@ -383,8 +370,8 @@ type Decision struct {
 	// Whether its metadata is written.
 	Restored bool              `wit:"restored"`
 	Finding  layerwise.Finding `wit:"finding"`
-	// For a restored layer the directory, below the layers directory, that its
-	// content must stay in; else empty.
+	// For a restored layer the directory, below the layers directory, that its content must stay
+	// in; otherwise empty.
 	Prefix string `wit:"prefix"`
 }
 
@@ -407,10 +394,10 @@ type RecordedSHA struct {
 type RestorePlan struct {
 	// The files, in the order of writing, each once.
 	Files []PlannedFile `wit:"files"`
-	// Stores that cannot be written, then each buildpack's layers, then those
-	// that are never looked at.
+	// Stores that cannot be written, then each buildpack's layers, then those that are never
+	// looked at.
 	Decisions []Decision `wit:"decisions"`
-	// Shas kept in memory, by id and name; none with the file store.
+	// Shas kept in memory, by id and name; empty with the file store.
 	SHAs []RecordedSHA `wit:"shas"`
 	// Stores, labels that cannot be read, where the readings differ.
 	Notes []layerwise.Finding `wit:"notes"`
@@ -433,16 +420,15 @@ func (r *Restorer) Plan(ctx context.Context, request RestoreRequest) (RestorePla
 	return out, err
 }
 
-// Restore: decides, writes the files and keeps the shas. Nothing is written unless
-// everything was decided. Restoring again after a failure is safe.
+// Restore: decides, writes the files and keeps the shas. Nothing is written unless everything was
+// decided. Restoring again after a failure is safe.
 func (r *Restorer) Restore(ctx context.Context, request RestoreRequest) (RestorePlan, error) {
 	var out RestorePlan
 	err := r.resource.Call(ctx, "buildpacks#[method]restorer.restore", &out, request)
 	return out, err
 }
 
-// Explain: decides as `plan` does and orders the reasons. A restore that would fail
-// is explained too.
+// Explain: decides as `plan` does and orders the reasons. A restore that would fail is explained too.
 func (r *Restorer) Explain(ctx context.Context, request RestoreRequest) (layerwise.Explanation, error) {
 	var out layerwise.Explanation
 	err := r.resource.Call(ctx, "buildpacks#[method]restorer.explain", &out, request)
@@ -456,15 +442,13 @@ func (r *Restorer) SHAs(ctx context.Context) ([]RecordedSHA, error) {
 	return out, err
 }
 
-// Present: a layer that is there when its data is to be restored: a directory or a
-// metadata file.
+// Present: a layer that exists when its data is to be restored: a directory or a metadata file.
 type Present struct {
 	Buildpack string `wit:"buildpack"`
 	Layer     string `wit:"layer"`
 	// The sha that was recorded when its metadata was restored; may be empty.
 	SHA string `wit:"sha"`
-	// Whether its metadata file has the cache flag; matters below Buildpack API
-	// 0.6.
+	// Whether its metadata file has the cache flag; matters below Buildpack API 0.6.
 	Cached bool `wit:"cached"`
 }
 
@@ -501,8 +485,7 @@ type OnMiss string
 const (
 	// Its metadata stays and the build goes on, as upstream does.
 	OnMissKeep OnMiss = "keep"
-	// All of it is removed and the build goes on: metadata and content, both or
-	// neither.
+	// All of it is removed and the build goes on: metadata and content, both or neither.
 	OnMissRemove OnMiss = "remove"
 	// The restore fails, as upstream does for the SBOM layer.
 	OnMissFail OnMiss = "fail"
@@ -515,12 +498,12 @@ type DataDecision struct {
 	// Empty for the SBOM layer.
 	Layer  string `wit:"layer"`
 	Action Action `wit:"action"`
-	// The diff id to retrieve; else empty.
+	// The diff id to retrieve; otherwise empty.
 	Diff string `wit:"diff"`
-	// Where everything retrieved must stay, inside the root `/`; else empty.
+	// Where everything retrieved must stay, inside the root `/`; otherwise empty.
 	Prefix string `wit:"prefix"`
-	// What to remove, by paths of the file system interface. While the action
-	// is `retrieve`, what `settle-data` may say is to be removed.
+	// What to remove, by paths of the file system interface. While the action is `retrieve`, what
+	// `settle-data` may say is to be removed.
 	Paths   []string          `wit:"paths"`
 	OnMiss  OnMiss            `wit:"on-miss"`
 	Finding layerwise.Finding `wit:"finding"`
@@ -534,9 +517,9 @@ type SBOMRequest struct {
 	// The Platform API.
 	PlatformAPI string         `wit:"platform-api"`
 	Group       []GroupElement `wit:"group"`
-	// The regular files below `sbom/cache` and `sbom/launch` in the layers
-	// directory, as `walk` names them from the layers directory: those of the
-	// last application image are there already when a restore begins.
+	// The regular files below `sbom/cache` and `sbom/launch` in the layers directory, as `walk`
+	// names them from the layers directory: those of the last application image are there already
+	// when a restore begins.
 	Files []string `wit:"files"`
 	// The directories in the layers directory, as `list-names` names them.
 	Directories []string `wit:"directories"`
@@ -545,11 +528,11 @@ type SBOMRequest struct {
 // SBOMCopy: a file to be copied.
 type SBOMCopy struct {
 	Source string `wit:"source"`
-	// A file that is there is replaced.
+	// An existing file is replaced.
 	Target string `wit:"target"`
 }
 
-// SBOMPlan: what happens to SBOM files.
+// SBOMPlan: what to do with SBOM files.
 type SBOMPlan struct {
 	// In this order.
 	Copies []SBOMCopy `wit:"copies"`
@@ -557,12 +540,12 @@ type SBOMPlan struct {
 	Remove []string `wit:"remove"`
 }
 
-// Tried: what came of a layer so far.
+// Tried: what was tried with a layer so far.
 //
 // Case says which it is; of the other fields only that of the case counts.
 type Tried struct {
 	Case TriedCase
-	// It could not be taken over from the old cache, for another reason.
+	// It could not be reused from the old cache, for another reason.
 	NotReused string `wit:"not-reused"`
 	// It could not be read or stored.
 	NotStored string `wit:"not-stored"`
@@ -575,10 +558,9 @@ type TriedCase string
 const (
 	// Nothing was tried, or it worked.
 	TriedNothing TriedCase = "nothing"
-	// The old cache's layer of this diff id is not there or not what it should
-	// be.
+	// The old cache's layer with this diff id is absent or does not have that diff id.
 	TriedUnverified TriedCase = "unverified"
-	// It could not be taken over from the old cache, for another reason.
+	// It could not be reused from the old cache, for another reason.
 	TriedNotReused TriedCase = "not-reused"
 	// It could not be read or stored.
 	TriedNotStored TriedCase = "not-stored"
@@ -588,14 +570,14 @@ const (
 type LocalLayer struct {
 	Buildpack string `wit:"buildpack"`
 	Layer     string `wit:"layer"`
-	// The diff id of its content; empty when there is none.
+	// The diff id of its content; empty if there is none.
 	Diff string `wit:"diff"`
 	// Its metadata as JSON; empty for none.
 	Data   string `wit:"data"`
 	Build  bool   `wit:"build"`
 	Launch bool   `wit:"launch"`
 	Cache  bool   `wit:"cache"`
-	// What came of it so far.
+	// What was tried with it so far.
 	Tried Tried `wit:"tried"`
 }
 
@@ -603,7 +585,7 @@ type LocalLayer struct {
 type SBOMLayer struct {
 	// The diff id of its content; empty when that could not be read.
 	Diff string `wit:"diff"`
-	// What came of it so far.
+	// What was tried with it so far.
 	Tried Tried `wit:"tried"`
 }
 
@@ -625,7 +607,7 @@ type Treatment string
 
 // The cases of [Treatment].
 const (
-	// The old cache's layer is taken over.
+	// The old cache's layer is reused.
 	TreatmentReuse Treatment = "reuse"
 	// The layer is stored.
 	TreatmentAdd Treatment = "add"
@@ -646,16 +628,16 @@ type ExportStep struct {
 
 // ExportPlan: how the cache is written.
 type ExportPlan struct {
-	// One step a layer, in the order of the group and then of the names, the
-	// SBOM layer last. A layer that goes into the image twice, as the newest
-	// lifecycle does with reused ones, has a second step.
+	// One step per layer, in the order of the group and then of the names, the SBOM layer last. A
+	// layer that goes into the image twice, as the newest lifecycle does with reused ones, has a
+	// second step.
 	Steps []ExportStep `wit:"steps"`
 	// The metadata of the layers that are not left out, for `set-metadata`.
 	Document string `wit:"document"`
 }
 
-// OpenImage: opens the image behind a name. A name that stands for nothing, or for
-// something that may not be seen, is an empty cache.
+// OpenImage: opens the image behind a name. A name that stands for nothing, or for something that may not
+// be seen, is an empty cache.
 func OpenImage(ctx context.Context, in *layerwise.Instance, options ImageOptions) (*CacheImage, error) {
 	var out *layerwise.Resource
 	if err := in.Call(ctx, "buildpacks#open-image", &out, options); err != nil {
@@ -673,33 +655,32 @@ func OpenRestorer(ctx context.Context, in *layerwise.Instance, options RestoreOp
 	return &Restorer{resource: out}, nil
 }
 
-// PlanData: decides for each layer that is there, in the order of the group and then of
-// the names; the SBOM layer last.
+// PlanData: decides about each existing layer, in the order of the group and then of the names; the SBOM
+// layer last.
 func PlanData(ctx context.Context, in *layerwise.Instance, request DataRequest) ([]DataDecision, error) {
 	var out []DataDecision
 	err := in.Call(ctx, "buildpacks#plan-data", &out, request)
 	return out, err
 }
 
-// SettleData: the decision after its layer was asked for. One that was not retrieved is
-// kept or removed as `on-miss` says; `buildpacks/data-failed` is the code of a
-// restore that fails.
+// SettleData: the final decision, once its layer was asked for. A layer that was not retrieved is kept or
+// removed as `on-miss` says; `buildpacks/data-failed` is the code of a restore that fails.
 func SettleData(ctx context.Context, in *layerwise.Instance, decision DataDecision, answer LayerAnswer) (DataDecision, error) {
 	var out DataDecision
 	err := in.Call(ctx, "buildpacks#settle-data", &out, decision, answer)
 	return out, err
 }
 
-// PlanSBOM: decides which SBOM files go beside the layers they are about, by paths of
-// the file system interface. Nothing happens below Platform API 0.8.
+// PlanSBOM: decides which SBOM files go beside the layers they are about, by paths of the file system
+// interface. Nothing happens below Platform API 0.8.
 func PlanSBOM(ctx context.Context, in *layerwise.Instance, request SBOMRequest) (SBOMPlan, error) {
 	var out SBOMPlan
 	err := in.Call(ctx, "buildpacks#plan-sbom", &out, request)
 	return out, err
 }
 
-// PlanExport: decides about each layer of a build. When something came of one, deciding
-// again with it changes that layer and nothing else.
+// PlanExport: decides about each layer of a build. Deciding again with what was tried changes only the
+// layers in question.
 func PlanExport(ctx context.Context, in *layerwise.Instance, request ExportRequest) (ExportPlan, error) {
 	var out ExportPlan
 	err := in.Call(ctx, "buildpacks#plan-export", &out, request)

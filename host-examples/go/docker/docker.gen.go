@@ -2,18 +2,15 @@
 
 // Package docker calls the component's export of that name.
 //
-// The image cache of Docker's classic builder: does an image exist that is the
-// result of this step?
+// The image cache of Docker's classic builder: is there an image that is the result of this step?
 //
-// Versions that `semantics.version` accepts: the newest rules (absent, or
-// `29`), `26.0` and `20.10`.
+// `semantics.version` is absent or `29` (the newest rules), `26.0` or `20.10`.
 //
-// Limits and their defaults: `document-bytes` (4 MiB, one document), `answer-bytes`
-// (16 MiB, documents of one import call), `session-bytes` (64 MiB: documents of
-// sources and parents whose facts a session keeps, likewise what it keeps of
-// children, and the verdicts of one explanation), `children` (100,000 of one image),
-// `sources` (1,000; an explanation looks at as many images that could be one),
-// `entries` (100,000 history entries or layers of one image), `ancestors` (100,000
+// Limits and their defaults: `document-bytes` (4 MiB, one document), `answer-bytes` (16 MiB, the
+// documents of one import call), `session-bytes` (64 MiB: documents of sources and parents whose
+// facts a session keeps, likewise what it keeps of children, and the verdicts of one explanation),
+// `children` (100,000 of one image), `sources` (1,000; an explanation looks at as many images that
+// could be one), `entries` (100,000 history entries or layers of one image), `ancestors` (100,000
 // links followed from one image), `depth` (128, nesting of a document).
 package docker
 
@@ -23,61 +20,59 @@ import (
 	"layerwise.dev/layerwise"
 )
 
-// Source: a name given with `--cache-from`.
+// Source: an image named with `--cache-from`.
 type Source struct {
 	// Image name or id.
 	Reference string `wit:"reference"`
-	// The opener vouches for whoever can write this name. The guarded reading
-	// uses no other source: nothing but the text of a history entry says what
-	// is in a source's layer.
+	// The opener vouches for whoever can write this name. The guarded reading uses no other
+	// source: only the text of a history entry says what is in a source's layer.
 	Trusted bool `wit:"trusted"`
 }
 
 // Policy: choices of the opener; none are set by default.
 type Policy struct {
-	// Change nothing: images and links that a lookup would make exist in this
-	// session only, so that the next step can stand on them.
+	// Change nothing: images and links that a lookup would make exist in this session only, so
+	// that the next step can build on them.
 	DryRun bool `wit:"dry-run"`
-	// Pass over a child whose document cannot be read instead of failing.
+	// Skip a child whose document cannot be read instead of failing.
 	SkipUnreadable bool `wit:"skip-unreadable"`
 	// Refuse a source for another platform instead of noting it.
 	SamePlatform bool `wit:"same-platform"`
-	// Ids are not digests of config documents (the containerd image store),
-	// so documents cannot be checked against them. No restore is predicted that
-	// such an engine aborts: that of a step without a layer.
+	// Ids are not digests of config documents (the containerd image store), so documents cannot be
+	// checked against them. A restore that such an engine aborts is not predicted: that of a step
+	// without a layer.
 	OpaqueIDs bool `wit:"opaque-ids"`
 }
 
 // Options: how to open a session.
 type Options struct {
 	Semantics layerwise.Semantics `wit:"semantics"`
-	// With at least one name, only images that descend into a source or come
-	// from one are answers. Without, only children of the parent are.
+	// With at least one source, only images that lead to a source or come from one can hit. With
+	// none, only children of the parent can.
 	CacheFrom []Source `wit:"cache-from"`
 	Policy    Policy   `wit:"policy"`
-	// The operating system the builder runs on, in Go's spelling; empty means
-	// `linux`.
+	// The operating system the builder runs on, in Go's spelling; empty means `linux`.
 	HostOS string `wit:"host-os"`
-	// Written into restored images as `docker_version` by the versions that
-	// do so; empty means the version's own.
+	// The `docker_version` of restored images, in the versions that write it; empty means the
+	// version's own.
 	DockerVersion string            `wit:"docker-version"`
 	Limits        []layerwise.Limit `wit:"limits"`
 }
 
 // StepPlace: where a step is in its stage, as far as that is known.
 type StepPlace struct {
-	// No step of its stage follows, so the image it makes is what the stage makes.
-	// The guarded reading restores no such image: it would run the build step.
+	// The last step of its stage: its image is the stage's. The guarded reading does not restore
+	// such an image, but lets the build run the step.
 	Last bool `wit:"last"`
 }
 
-// Step: one Dockerfile instruction that is about to run.
+// Step: a Dockerfile instruction that is about to run.
 type Step struct {
-	// The id of the image it starts from; absent for the first step of `FROM
-	// scratch`. A name is refused: it would be nobody's parent, thus a miss.
+	// The id of the image it starts from; absent for the first step of `FROM scratch`. A name is
+	// refused: no image has a name as its parent, so it would always miss.
 	Parent *string `wit:"parent"`
-	// The container config it would commit, a JSON object; absent when there
-	// is none. Of an image document, its `container_config`.
+	// The container config it would commit, a JSON object (`container_config` in an image
+	// document); absent if there is none.
 	Config *string `wit:"config"`
 	// What the builder builds for.
 	Platform layerwise.Platform `wit:"platform"`
@@ -93,9 +88,9 @@ const (
 	OutcomeHitLocal Outcome = "hit-local"
 	// A source is the result.
 	OutcomeHitSource Outcome = "hit-source"
-	// The result was made out of a source's history entry.
+	// The result was made from a source's history entry.
 	OutcomeHitRestored Outcome = "hit-restored"
-	// Nothing is.
+	// No cached image matches.
 	OutcomeMiss Outcome = "miss"
 )
 
@@ -107,13 +102,12 @@ type Link struct {
 
 // Creation: stores a document as an image.
 type Creation struct {
-	// The id it gets; absent when ids are opaque and nothing was stored.
+	// The id it gets; absent if ids are opaque and nothing was stored.
 	ID     *string `wit:"id"`
 	Parent *string `wit:"parent"`
-	// The exact text of the config document; absent when it was handed to the
-	// store already.
+	// The exact text of the config document; absent if the store has it already.
 	Document *string `wit:"document"`
-	// The diff id it has more than its parent.
+	// The diff id of the layer it has beyond its parent's.
 	Layer *string `wit:"layer"`
 }
 
@@ -138,19 +132,19 @@ const (
 // Answer: the decision about one step.
 type Answer struct {
 	Outcome Outcome `wit:"outcome"`
-	// The image that is the result; absent on a miss, and for a planned
-	// creation when ids are opaque.
+	// The image that is the result; absent on a miss, and for a planned creation if ids are
+	// opaque.
 	Image *string `wit:"image"`
 	// The source that supplied it.
 	Source *string `wit:"source"`
-	// What was done to the store, or in a plan or dry run would be.
+	// What was done to the store, or what a plan or dry run would do.
 	Effects []Effect `wit:"effects"`
-	// What the caller should know: where the readings differ, a source for
-	// another platform, labels that only look equal.
+	// What the caller should know: where the readings differ, a source for another platform,
+	// labels that only look equal.
 	Notes []layerwise.Finding `wit:"notes"`
 }
 
-// Session: the lookups of one build stage. Documents are parsed once in a session.
+// Session: the lookups of one build stage. Each document is parsed once per session.
 //
 // It is part of the instance it was made in, and is for one goroutine at a time.
 type Session struct {
@@ -160,8 +154,8 @@ type Session struct {
 // Close gives it back to the component.
 func (r *Session) Close() error { return r.resource.Close() }
 
-// Lookup: decides about a step and makes the changes that go with the answer.
-// Restoring narrows the sources to the one that was used.
+// Lookup: decides about a step and makes the changes that go with the decision. After a restore, only
+// the source it used stays in use.
 func (r *Session) Lookup(ctx context.Context, step Step) (Answer, error) {
 	var out Answer
 	err := r.resource.Call(ctx, "docker#[method]session.lookup", &out, step)
@@ -175,17 +169,16 @@ func (r *Session) Plan(ctx context.Context, step Step) (Answer, error) {
 	return out, err
 }
 
-// Replay: looks the steps up one after the other, each standing on the image of
-// the one before (`parent` counts in the first only), until one misses.
-// One answer for each step that was asked.
+// Replay: looks up steps in order until one misses, each starting from the image of the step before
+// (`parent` counts for the first only). Returns one answer for each step that was looked up.
 func (r *Session) Replay(ctx context.Context, steps []Step) ([]Answer, error) {
 	var out []Answer
 	err := r.resource.Call(ctx, "docker#[method]session.replay", &out, steps)
 	return out, err
 }
 
-// Explain: decides as `plan` does and gives a verdict for every candidate. A step
-// whose lookup would fail is explained too.
+// Explain: decides as `plan` does and gives a verdict on every candidate. A step whose lookup would
+// fail is explained too.
 func (r *Session) Explain(ctx context.Context, step Step) (layerwise.Explanation, error) {
 	var out layerwise.Explanation
 	err := r.resource.Call(ctx, "docker#[method]session.explain", &out, step)
@@ -199,7 +192,7 @@ func (r *Session) Sources(ctx context.Context) ([]string, error) {
 	return out, err
 }
 
-// Skipped: the names that were passed over when the session was opened, and why.
+// Skipped: the names that were skipped when the session was opened, and why.
 func (r *Session) Skipped(ctx context.Context) ([]layerwise.Finding, error) {
 	var out []layerwise.Finding
 	err := r.resource.Call(ctx, "docker#[method]session.skipped", &out)
@@ -218,13 +211,13 @@ type Comparison struct {
 
 // RecordedStep: what a builder asks for a step that made an image.
 type RecordedStep struct {
-	// The container config, a JSON object, when all steps before were hits. Of just
-	// the command where no image of the step is left.
+	// The container config, a JSON object, if all steps before were hits. Only the command is
+	// known if no image of the step is left.
 	Config string `wit:"config"`
-	// Why that is not exactly known; absent when it is.
+	// Why that is not exactly known; absent if it is.
 	Approximate *layerwise.Finding `wit:"approximate"`
-	// The container config when the step before was executed, where that differs:
-	// the options of a HEALTHCHECK are filled in then.
+	// The container config if the step before was executed, where that differs: the options of a
+	// HEALTHCHECK are filled in then.
 	Executed *string `wit:"executed"`
 }
 
@@ -232,7 +225,7 @@ type RecordedStep struct {
 type Recording struct {
 	// One for each history entry that was asked about.
 	Steps []RecordedStep `wit:"steps"`
-	// What is to be known of the image as a whole.
+	// Findings about the image as a whole.
 	Findings []layerwise.Finding `wit:"findings"`
 }
 
@@ -245,7 +238,7 @@ type Timestamp struct {
 	Offset int32 `wit:"offset"`
 	// The text ended in `Z`.
 	Zulu bool `wit:"zulu"`
-	// The text Go writes for it; absent when it refuses to.
+	// The text that Go writes for it; absent if Go refuses to write it.
 	Text *string `wit:"text"`
 }
 
@@ -260,8 +253,7 @@ const (
 	MemberOrderSorted MemberOrder = "sorted"
 )
 
-// Open: opens a session. A name that cannot be resolved is passed over;
-// cancellation stops.
+// Open: opens a session. A name that cannot be resolved is skipped; cancellation is an error.
 func Open(ctx context.Context, in *layerwise.Instance, options Options) (*Session, error) {
 	var out *layerwise.Resource
 	if err := in.Call(ctx, "docker#open", &out, options); err != nil {
@@ -270,7 +262,7 @@ func Open(ctx context.Context, in *layerwise.Instance, options Options) (*Sessio
 	return &Session{resource: out}, nil
 }
 
-// CompareConfigs: compares an image's container config with a requested one (absent = none).
+// CompareConfigs: compares an image's container config with a requested one; absent stands for no config.
 func CompareConfigs(ctx context.Context, in *layerwise.Instance, have *string, want *string, semantics layerwise.Semantics) (Comparison, error) {
 	var out Comparison
 	err := in.Call(ctx, "docker#compare-configs", &out, have, want, semantics)
@@ -291,16 +283,16 @@ func NormalizePlatform(ctx context.Context, in *layerwise.Instance, platform lay
 	return out, err
 }
 
-// CompareParent: whether the image `document` can continue the image `parent` (absent =
-// scratch): no finding, or the first that speaks against it.
+// CompareParent: whether the image `document` can continue the image `parent` (absent stands for scratch):
+// `none` if it can, otherwise the first reason against it.
 func CompareParent(ctx context.Context, in *layerwise.Instance, document string, parent *string, semantics layerwise.Semantics) (*layerwise.Finding, error) {
 	var out *layerwise.Finding
 	err := in.Call(ctx, "docker#compare-parent", &out, document, parent, semantics)
 	return out, err
 }
 
-// CompareCommand: whether a history entry was made by the command of a container config: no
-// finding, or what differs.
+// CompareCommand: compares a history entry with the command of a container config; `none` if the entry was made
+// by that command, otherwise what differs.
 func CompareCommand(ctx context.Context, in *layerwise.Instance, entry string, config string, semantics layerwise.Semantics) (*layerwise.Finding, error) {
 	var out *layerwise.Finding
 	err := in.Call(ctx, "docker#compare-command", &out, entry, config, semantics)
@@ -314,24 +306,22 @@ func CompareHistory(ctx context.Context, in *layerwise.Instance, a string, b str
 	return out, err
 }
 
-// LayerOf: the diff id that belongs to history entry `index`; absent for an entry
-// without a layer.
+// LayerOf: the diff id that belongs to history entry `index`; `none` for an entry without a layer.
 func LayerOf(ctx context.Context, in *layerwise.Instance, document string, index uint32, semantics layerwise.Semantics) (*string, error) {
 	var out *string
 	err := in.Call(ctx, "docker#layer-of", &out, document, index, semantics)
 	return out, err
 }
 
-// Newest: which of the creation times (absent = none) the local lookup keeps.
+// Newest: the index of the creation time that the local lookup keeps; absent times are allowed.
 func Newest(ctx context.Context, in *layerwise.Instance, created []*string, semantics layerwise.Semantics) (*uint32, error) {
 	var out *uint32
 	err := in.Call(ctx, "docker#newest", &out, created, semantics)
 	return out, err
 }
 
-// RecordedSteps: what a builder asks for each history entry of `document` from `first` on.
-// `made` holds, for each of them, the document of the image that the step made,
-// while there is one.
+// RecordedSteps: what a builder asks for each history entry of `document` from `first` on. For each of them,
+// `made` holds the document of the image that the step made, if that image still exists.
 func RecordedSteps(ctx context.Context, in *layerwise.Instance, document string, first uint32, made []*string, semantics layerwise.Semantics) (Recording, error) {
 	var out Recording
 	err := in.Call(ctx, "docker#recorded-steps", &out, document, first, made, semantics)

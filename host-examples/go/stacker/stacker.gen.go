@@ -2,37 +2,30 @@
 
 // Package stacker calls the component's export of that name.
 //
-// The build cache of stacker: may the result of the last build of a layer be
-// reused?
+// The build cache of stacker: may the result of the last build of a layer be reused?
 //
-// Versions that `semantics.version` accepts: `16` (the newest, also when
-// absent) and `12`, which name versions of the cache file. The import used is
-// `filesystem`; base images and results are read from OCI layout directories
-// through it.
+// Versions that `semantics.version` accepts: `16` (the newest, also when absent) and `12`, which
+// name versions of the cache file. The import used is `filesystem`; base images and results are
+// read from OCI layout directories through it.
 //
-// Limits and their defaults: `cache-bytes` (64 MiB, the cache file),
-// `document-bytes` (4 MiB, one definition or OCI document), `layers` (100,000
-// definitions, or entries of a cache), `manifests` (1,000,000 of all entries),
-// `entries` (1,000,000 of one directory tree), `keys` (100,000,000 looked at
-// to compare one tree), `documents` (10,000 to resolve one tag), `depth`
-// (10,000, nesting of a document), `attempts` (8, to save against other
-// writers).
+// Limits and their defaults: `cache-bytes` (64 MiB, the cache file), `document-bytes` (4 MiB, one
+// definition or OCI document), `layers` (100,000 definitions, or entries of a cache), `manifests`
+// (1,000,000 of all entries), `entries` (1,000,000 of one directory tree), `keys` (100,000,000
+// looked at to compare one tree), `documents` (10,000 to resolve one tag), `depth` (10,000,
+// nesting of a document), `attempts` (8, to save against other writers).
 //
-// With `build` in the options a lookup decides as a build would that starts
-// now: the sources of imports and bases are compared instead of their copies,
-// a layer with binds or without a wanted layer type is built all the same, and
-// so is everything on top of a layer that is built. The sources have to be
-// lent.
+// With `build` in the options a lookup decides as a build would that starts now: the sources of
+// imports and bases are compared instead of their copies, a layer with binds or without a wanted
+// layer type is built anyway, and so is everything on top of a layer that is built. The host must
+// lend the sources.
 //
-// What the guarded reading does besides: it refuses definitions with members
-// that the version does not know or with names that lead out of their
-// directories, and to open without knowing every place and `epoch`. In the
-// file `build.cache.guard` next to the cache file it keeps, beside each entry
-// that it puts, the SHA-256 of the built base and the hashes of imports with a
-// destination, and misses where one is another; entries of stacker itself
-// have no such record, which is noted. In a build it misses where the config
-// or a layer of a result is gone. It starts fresh when the cache file cannot
-// be read, keeping the bytes under another name.
+// What the guarded reading does besides: it refuses definitions with members that the version does
+// not know or with names that lead out of their directories, and to open without knowing every
+// place and `epoch`. In the file `build.cache.guard` next to the cache file it keeps, beside each
+// entry that it puts, the SHA-256 of the built base and the hashes of imports with a destination,
+// and misses if one differs; entries of stacker itself have no such record, which is noted. In a
+// build it misses if the config or a layer of a result is gone. If the cache file cannot be read
+// it starts with an empty cache, and keeps the bytes under another name.
 package stacker
 
 import (
@@ -41,7 +34,7 @@ import (
 	"layerwise.dev/layerwise"
 )
 
-// Places: the directories of a project, as paths of the filesystem interface.
+// Places: the directories of a project, as paths of the interface `filesystem`.
 type Places struct {
 	// The state directory (`stacker_dir`).
 	Stacker string `wit:"stacker"`
@@ -51,7 +44,7 @@ type Places struct {
 	OCI string `wit:"oci"`
 }
 
-// Epoch: what SOURCE_DATE_EPOCH is. Version 12 does not know it.
+// Epoch: the value of SOURCE_DATE_EPOCH. Version 12 does not use it.
 //
 // Case says which it is; of the other fields only that of the case counts.
 type Epoch struct {
@@ -65,8 +58,7 @@ type EpochCase string
 
 // The cases of [EpochCase].
 const (
-	// Not stated: the guarded reading refuses, the compatible one takes it as
-	// unset.
+	// Not known: the guarded reading refuses, the compatible one treats it as unset.
 	EpochUnstated EpochCase = "unstated"
 	// Not set.
 	EpochUnset EpochCase = "unset"
@@ -77,16 +69,15 @@ const (
 // Definition: a layer as the user describes it.
 type Definition struct {
 	Name string `wit:"name"`
-	// A JSON object with the member names of the version, after everything
-	// that stacker's parser does (paths made absolute, substitutions done).
-	// Absent lists and maps are not equal to empty ones.
+	// A JSON object with the member names of the version, after everything that stacker's parser
+	// does (paths made absolute, substitutions done). Absent lists and maps are not equal to empty
+	// ones.
 	Document string `wit:"document"`
 }
 
 // Policy: choices of the opener; none are set by default.
 type Policy struct {
-	// Write nothing: what opening and putting would write exists in this
-	// session only.
+	// Write nothing: what opening and putting would write exists in this session only.
 	DryRun bool `wit:"dry-run"`
 }
 
@@ -94,10 +85,9 @@ type Policy struct {
 type Build struct {
 	// The directory of the build, which relative sources of bases start from.
 	Directory string `wit:"directory"`
-	// The layer types that are wanted: `tar`, `squashfs` (which stacker makes
-	// with verity data), or `TYPE+BOOL` as in the cache. With none any type
-	// will do; an entry that was put without manifests says nothing of types
-	// and is taken as complete.
+	// The layer types that are wanted: `tar`, `squashfs` (which stacker makes with verity data),
+	// or `TYPE+BOOL` as in the cache. With none, any type will do; an entry that was put without
+	// manifests names no types and is treated as complete.
 	Types []string `wit:"types"`
 }
 
@@ -109,8 +99,8 @@ type Options struct {
 	// Each name once.
 	Definitions []Definition `wit:"definitions"`
 	Policy      Policy       `wit:"policy"`
-	// Decide as this build would. Without it lookups are about the cache and
-	// the copies of sources as they are.
+	// Decide as this build would. Without it lookups are about the cache and the copies of sources
+	// as they are.
 	Build  *Build            `wit:"build"`
 	Limits []layerwise.Limit `wit:"limits"`
 }
@@ -159,12 +149,12 @@ const (
 	EffectRename EffectCase = "rename"
 )
 
-// State: what the cache file was.
+// State: the state of the cache file.
 type State string
 
 // The cases of [State].
 const (
-	// There was none.
+	// There was no file.
 	StateAbsent State = "absent"
 	// It was read.
 	StateLoaded State = "loaded"
@@ -210,16 +200,16 @@ const (
 	OutcomeMiss Outcome = "miss"
 )
 
-// ChangeKind: what became of an object of a directory tree.
+// ChangeKind: how an object of a directory tree changed.
 type ChangeKind string
 
 // The cases of [ChangeKind].
 const (
-	// It was recorded and is not there.
+	// It was recorded and is absent.
 	ChangeKindMissing ChangeKind = "missing"
-	// It is there and was not recorded.
+	// It exists and was not recorded.
 	ChangeKindExtra ChangeKind = "extra"
-	// It is another.
+	// It differs.
 	ChangeKindModified ChangeKind = "modified"
 )
 
@@ -232,8 +222,8 @@ type Change struct {
 	// Path below it, in the encoding of the filesystem interface.
 	Path string     `wit:"path"`
 	Kind ChangeKind `wit:"kind"`
-	// The keywords that differ when it was modified, sorted: `type`, `link`,
-	// `uid`, `gid`, `mode`, `sha256digest`, `xattr.NAME`.
+	// The keywords that differ when it was modified, sorted: `type`, `link`, `uid`, `gid`, `mode`,
+	// `sha256digest`, `xattr.NAME`.
 	Keys []string `wit:"keys"`
 }
 
@@ -242,29 +232,28 @@ type Answer struct {
 	Outcome Outcome `wit:"outcome"`
 	// The structure hash of the entry, on a hit.
 	Hash *uint64 `wit:"hash"`
-	// The layer types the entry has a manifest for, on a hit. A result of
-	// another type must be built all the same.
+	// The layer types the entry has a manifest for, on a hit. A result of another type must be
+	// built anyway.
 	Types []string `wit:"types"`
-	// Why it is a miss. Its differences name the evidence: `import`,
-	// `overlay`, `disk`, `hash`, `base`, `epoch`, `type`, `guard`, or the
-	// members of a definition.
+	// Why it is a miss. Its differences name the evidence: `import`, `overlay`, `disk`, `hash`,
+	// `base`, `epoch`, `type`, `guard`, or the members of a definition.
 	Reason *layerwise.Finding `wit:"reason"`
 	// The changed objects of a directory import or of overlay directories.
 	Changes []Change `wit:"changes"`
-	// Whether the build of the options builds the layer although this is a hit:
-	// for its binds, or for a wanted layer type. The reason is in `notes`.
+	// Whether the build of the options builds the layer although this is a hit: for its binds, or
+	// for a wanted layer type. The reason is in `notes`.
 	Rebuilt bool `wit:"rebuilt"`
-	// What the caller should know about a hit: inputs that nothing checks,
-	// reasons for which stacker builds all the same.
+	// What the caller should know about a hit: inputs that nothing checks, reasons for which
+	// stacker builds anyway.
 	Notes []layerwise.Finding `wit:"notes"`
 }
 
-// Host: what a recorded tree says about where it was written. All of it is part of
-// an entry's hash.
+// Host: what a recorded tree says about the machine it was written on. All of it is part of an entry's
+// hash.
 type Host struct {
-	// Name of the user; without one its line is left out.
+	// Name of the user; if absent, its line is left out.
 	User *string `wit:"user"`
-	// Name of the machine; without one its line is left out.
+	// Name of the machine; if absent, its line is left out.
 	Machine *string `wit:"machine"`
 	// Local wall-clock time, `YYYY-MM-DDThh:mm:ss`.
 	Now string `wit:"now"`
@@ -280,8 +269,8 @@ type Stored struct {
 	Notes []layerwise.Finding `wit:"notes"`
 }
 
-// Session: an open cache. A layer is verified once: what was found stays until the
-// layer is put, definitions are replaced, or `refresh` starts a new pass.
+// Session: an open cache. A layer is verified once: the result is kept until the layer is put,
+// definitions are replaced, or `refresh` starts a new pass.
 //
 // It is part of the instance it was made in, and is for one goroutine at a time.
 type Session struct {
@@ -317,39 +306,35 @@ func (r *Session) BaseHash(ctx context.Context, name string) (string, error) {
 	return out, err
 }
 
-// Put: records the result of building a layer and saves the cache. Reads the
-// inputs of the layer from disk, whatever this pass knows of them. When
-// only saving fails, the entry stays in this session and the next put
-// saves it too.
+// Put: records the result of building a layer and saves the cache. Reads the inputs of the layer
+// from disk, even if this pass has read them. If only saving fails, the entry stays in this
+// session and the next put saves it too.
 //
-// `manifests` is a JSON map from layer types to OCI descriptors, or
-// `null`.
+// `manifests` is a JSON map from layer types to OCI descriptors, or `null`.
 func (r *Session) Put(ctx context.Context, name string, manifests string, host Host) (Stored, error) {
 	var out Stored
 	err := r.resource.Call(ctx, "stacker#[method]session.put", &out, name, manifests, host)
 	return out, err
 }
 
-// Plan: what `put` would write, in order. Changes nothing, not even this
-// session.
+// Plan: what `put` would write, in order. Changes nothing, not even this session.
 func (r *Session) Plan(ctx context.Context, name string, manifests string, host Host) ([]Effect, error) {
 	var out []Effect
 	err := r.resource.Call(ctx, "stacker#[method]session.plan", &out, name, manifests, host)
 	return out, err
 }
 
-// Explain: decides as `lookup` does and gives the findings about every layer below,
-// root causes first. A lookup that would fail is explained too. Changed
-// objects of trees are differences `tree/PATH` and `tree/PATH#KEYWORD`.
+// Explain: decides as `lookup` does and gives the findings about every layer below, root causes first.
+// A lookup that would fail is explained too. Changed objects of trees are differences
+// `tree/PATH` and `tree/PATH#KEYWORD`.
 func (r *Session) Explain(ctx context.Context, name string) (layerwise.Explanation, error) {
 	var out layerwise.Explanation
 	err := r.resource.Call(ctx, "stacker#[method]session.explain", &out, name)
 	return out, err
 }
 
-// Causes: the findings behind the last call that failed, root cause first; the
-// last one is the error itself with its evidence, such as `base` and `miss`
-// of `stacker/base-not-cached`.
+// Causes: the findings behind the last call that failed, root cause first; the last finding is the
+// error itself with its evidence, such as `base` and `miss` of `stacker/base-not-cached`.
 func (r *Session) Causes(ctx context.Context) ([]layerwise.Finding, error) {
 	var out []layerwise.Finding
 	err := r.resource.Call(ctx, "stacker#[method]session.causes", &out)
@@ -363,15 +348,14 @@ func (r *Session) Entries(ctx context.Context) ([]string, error) {
 	return out, err
 }
 
-// Entry: an entry as it stands in the cache file.
+// Entry: an entry as the cache file has it.
 func (r *Session) Entry(ctx context.Context, name string) (*string, error) {
 	var out *string
 	err := r.resource.Call(ctx, "stacker#[method]session.entry", &out, name)
 	return out, err
 }
 
-// Refresh: starts a new pass: everything but the cache file is read from disk again
-// when it is asked for.
+// Refresh: starts a new pass: everything but the cache file is read from disk again when it is needed.
 func (r *Session) Refresh(ctx context.Context) error {
 	return r.resource.Call(ctx, "stacker#[method]session.refresh", nil)
 }
@@ -404,8 +388,7 @@ type BaseTag struct {
 // LayerText: a definition as it is written.
 type LayerText struct {
 	Text string `wit:"text"`
-	// Whether reading it gives an equal definition. When not, the layer misses
-	// in every new session.
+	// Whether reading it gives an equal definition. If not, the layer misses in every new session.
 	Stable bool `wit:"stable"`
 }
 
@@ -417,8 +400,8 @@ type Equality struct {
 	Differences []layerwise.Difference `wit:"differences"`
 }
 
-// Open: opens a cache: reads its file, deletes it when it is of another version,
-// drops the entries whose results are gone, and saves if there were any.
+// Open: opens a cache: reads its file, deletes it when it is of another version, drops the entries
+// whose results are gone, and saves if it dropped any.
 func Open(ctx context.Context, in *layerwise.Instance, options Options) (*Session, error) {
 	var out *layerwise.Resource
 	if err := in.Call(ctx, "stacker#open", &out, options); err != nil {
@@ -427,23 +410,23 @@ func Open(ctx context.Context, in *layerwise.Instance, options Options) (*Sessio
 	return &Session{resource: out}, nil
 }
 
-// HashValue: the structure hash of a JSON value of a named type: `string`, `int64`,
-// `int`, `uint32`, `uint8`, `bool`, `nil`, `bytes`, `strings`, `string-map`,
-// `LayerType`, or a structure of the version such as `CacheEntry` or `Layer`.
+// HashValue: stacker's structure hash of a JSON value of a named type: `string`, `int64`, `int`, `uint32`,
+// `uint8`, `bool`, `nil`, `bytes`, `strings`, `string-map`, `LayerType`, or a structure of the
+// version such as `CacheEntry` or `Layer`.
 func HashValue(ctx context.Context, in *layerwise.Instance, name string, value string, semantics layerwise.Semantics) (uint64, error) {
 	var out uint64
 	err := in.Call(ctx, "stacker#hash-value", &out, name, value, semantics)
 	return out, err
 }
 
-// Vis: encodes a name, given as a path, as tree texts do.
+// Vis: encodes a name, given as a path, as mtree texts do.
 func Vis(ctx context.Context, in *layerwise.Instance, name string) (string, error) {
 	var out string
 	err := in.Call(ctx, "stacker#vis", &out, name)
 	return out, err
 }
 
-// Unvis: decodes a name of a tree text to a path.
+// Unvis: decodes a name of an mtree text to a path.
 func Unvis(ctx context.Context, in *layerwise.Instance, text string) (string, error) {
 	var out string
 	err := in.Call(ctx, "stacker#unvis", &out, text)
@@ -457,14 +440,14 @@ func HashFile(ctx context.Context, in *layerwise.Instance, path string) (FileHas
 	return out, err
 }
 
-// TreeText: the text of the tree below a directory as it is recorded: base64.
+// TreeText: the mtree text of a directory as it is recorded: base64.
 func TreeText(ctx context.Context, in *layerwise.Instance, root string, host Host) (string, error) {
 	var out string
 	err := in.Call(ctx, "stacker#tree-text", &out, root, host)
 	return out, err
 }
 
-// CompareTree: compares a recorded tree with the one below a directory.
+// CompareTree: compares a recorded mtree text with a directory.
 func CompareTree(ctx context.Context, in *layerwise.Instance, stored string, root string) ([]Change, error) {
 	var out []Change
 	err := in.Call(ctx, "stacker#compare-tree", &out, stored, root)
@@ -478,9 +461,8 @@ func ParseLayerType(ctx context.Context, in *layerwise.Instance, text string) (L
 	return out, err
 }
 
-// ParseTag: the tag of the layout of base images that a base stands for; for a built
-// one the name of the layer. The `source` is the JSON object that a
-// definition holds under `from`.
+// ParseTag: the tag that a base has in the layout of base images; for a built base the name of the layer.
+// `source` is the JSON object that a definition holds under `from`.
 func ParseTag(ctx context.Context, in *layerwise.Instance, source string, semantics layerwise.Semantics) (BaseTag, error) {
 	var out BaseTag
 	err := in.Call(ctx, "stacker#parse-tag", &out, source, semantics)

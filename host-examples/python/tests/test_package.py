@@ -26,7 +26,7 @@ HERE = Path(__file__).parents[1]
 def test_the_version_is_that_of_the_component() -> None:
     cargo = tomllib.loads((REPOSITORY / "Cargo.toml").read_text())
     project = tomllib.loads((HERE / "pyproject.toml").read_text())
-    wanted = cargo["package"]["version"]
+    wanted = cargo["workspace"]["package"]["version"]
     assert project["project"]["version"] == layerwise.__version__ == wanted
     assert version("layerwise") == wanted
     assert f"layerwise:cache@{wanted}" == PACKAGE

@@ -190,7 +190,7 @@ def test_passing_trouble_is_waited_out(server: Server) -> None:
     server.answer = lambda method, path, secret: (500, {}, b"")
     [failed] = there().resolve([f"{server.host}/a:1"])
     assert code(failed) is FailureCode.UNAVAILABLE
-    assert "the registry answers 500" in str(failed)
+    assert "the registry returned 500" in str(failed)
     server.close()
     [gone] = there().resolve([f"{server.host}/a:1"])
     assert code(gone) is FailureCode.UNAVAILABLE

@@ -140,7 +140,7 @@ fn compiler(arguments: &[&str]) -> Result<String, String> {
         .args(arguments)
         .output()
         .map_err(|error| format!("rustc cannot be run: {error}"))?;
-    String::from_utf8(output.stdout).map_err(|_| "rustc does not answer in utf-8".to_owned())
+    String::from_utf8(output.stdout).map_err(|_| "the output of rustc is not utf-8".to_owned())
 }
 
 /// Cargo's setting of these flags; those of .cargo/config.toml stay.

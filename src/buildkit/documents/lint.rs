@@ -1,8 +1,9 @@
 //! What is odd about the text of a config, though readers accept it (BuildKit
 //! spec, section 7.2).
 
-use crate::buildkit::DEPTH;
-use crate::buildkit::reason::{Findings, Reason};
+use super::json::DEPTH;
+use crate::buildkit::findings::Findings;
+use crate::buildkit::reason::Reason;
 use crate::explain::{Difference, Finding};
 use crate::go_json::{Error, Reader, Shape, field_index};
 use crate::prelude::*;

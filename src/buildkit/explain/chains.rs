@@ -3,7 +3,7 @@
 use super::verdict::Summary;
 use crate::buildkit::documents::config::{Config, RawRecord};
 use crate::buildkit::documents::descriptor::Descriptor;
-use crate::buildkit::read::cache::time_text;
+use crate::buildkit::documents::time::time_text;
 use crate::go_json::Timestamp;
 use crate::prelude::*;
 

@@ -4,8 +4,8 @@
 use super::shape::ROOT_SELECTOR;
 use crate::buildkit::read::cache::Cache;
 use crate::buildkit::reason::Reason;
-use crate::buildkit::records::add::RANDOM;
-use crate::buildkit::records::graph::{Graph, Link};
+use crate::buildkit::records::entry::{Link, RANDOM};
+use crate::buildkit::records::graph::Graph;
 use crate::buildkit::records::interner::Text;
 use crate::error::Error;
 use crate::explain::{Difference, Explanation, Finding};

@@ -1,14 +1,14 @@
 //! For each record of a config whether a lookup can reach it and what it has to
 //! offer then (BuildKit spec, section 10).
 
-use crate::buildkit::records::index_vec::number;
 use serde::Serialize;
 
 use super::chains::Chains;
 use super::layering::{Layering, Results};
 use crate::buildkit::documents::config::{RawLink, RawRecord};
 use crate::buildkit::reason::Reason;
-use crate::buildkit::records::add::RANDOM;
+use crate::buildkit::records::entry::RANDOM;
+use crate::buildkit::records::index_vec::number;
 use crate::prelude::*;
 
 /// What a record is good for.
@@ -55,7 +55,7 @@ pub struct Summary {
     pub layers: u32,
     /// The bytes of these layers, as they are listed.
     pub bytes: u64,
-    /// The digest of the topmost layer; empty when there is none.
+    /// The digest of the topmost layer; empty if there is none.
     pub top: String,
 }
 
@@ -168,6 +168,16 @@ pub(crate) fn links(record: &RawRecord<false>) -> impl Iterator<Item = (usize, &
 }
 
 impl Standing {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Broken => "broken",
+            Self::Key => "key",
+            Self::Dead => "dead",
+        }
+    }
+
     /// Its code.
     pub const fn reason(self) -> Reason {
         match self {

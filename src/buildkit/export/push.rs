@@ -2,14 +2,16 @@
 //! reader never sees a manifest with missing parts (BuildKit spec, sections 6.1
 //! and 6.4).
 
+use super::document::{Document, copied, written};
 use super::exporter::Exporter;
 use super::layout::Layer;
-use super::plan::{Document, Draft, copied, needs_oci, written};
-use crate::buildkit::documents::manifest;
+use super::manifest;
+use super::plan::{Draft, needs_oci};
 use crate::buildkit::documents::media;
+use crate::buildkit::documents::size::IMPORT_LIMIT;
+use crate::buildkit::options::Form;
 use crate::buildkit::reason::{Reason, invalid};
 use crate::buildkit::records::source;
-use crate::buildkit::{Form, IMPORT_LIMIT};
 use crate::error::{Error, Excess, Problem};
 use crate::explain::Finding;
 use crate::host::{
@@ -61,7 +63,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
             });
         }
         let form = draft.form.ok_or_else(needs_oci)?;
-        if self.options.checks_first() {
+        if self.options.policy.check_first {
             self.check(&draft)?;
         }
         let push = Push {

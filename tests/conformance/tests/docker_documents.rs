@@ -12,7 +12,7 @@ fn semantics(version: Option<&str>) -> Semantics {
     Semantics::compatible(version)
 }
 
-/// The member of a config after it was read and written, none when refused.
+/// The member of a config after it was read and written, `None` if refused.
 fn member(version: Option<&str>, name: &str, config: &str) -> Option<String> {
     let text = encode_config(config, &semantics(version)).ok()?;
     let members: serde_json::Value = serde_json::from_str(&text).ok()?;

@@ -250,7 +250,7 @@ fn a_committed_container_of_a_build_is_told_from_a_step() {
     }
 }
 
-/// An image whose last step was restored runs that step, which is said.
+/// An image whose last step was restored runs that step, which is reported.
 #[test]
 fn an_image_that_was_restored_is_said_to_be() {
     let entry = json!({"created_by": "/bin/sh -c make"});

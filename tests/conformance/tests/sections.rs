@@ -110,6 +110,21 @@ fn wrong(text: &str) -> (Vec<String>, usize) {
     (wrong, count)
 }
 
+/// Numbers of sections in comments that stand alone, such as "(4.1)".
+fn bare(text: &str) -> Vec<String> {
+    let comments = text.lines().filter(|line| line.trim().starts_with("//"));
+    let inside = comments.flat_map(|line| line.split('(').skip(1));
+    let inside = inside.filter_map(|part| part.split_once(')'));
+    inside
+        .filter(|(part, _)| part.contains('.') && part.split('.').all(is_number))
+        .map(|(part, _)| format!("\"({part})\" names no page"))
+        .collect()
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The sections that a page itself refers to.
 fn own(page: &Page) -> Vec<String> {
     let text = flowing(page.text);
@@ -142,8 +157,11 @@ fn every_citation_leads_somewhere() {
             continue;
         }
         let text = fs::read_to_string(&path).expect("text");
-        let (wrong, more) = wrong(&text);
+        let (mut wrong, more) = wrong(&text);
         count += more;
+        if path.starts_with(root.join("src")) {
+            wrong.extend(bare(&text));
+        }
         failures.extend(wrong.iter().map(|w| format!("{}: {w}", path.display())));
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
@@ -200,4 +218,6 @@ fn what_is_wrong_is_noticed() {
         ["\"as section 4\" names no page"]
     );
     assert_eq!(wrong("(RFC 9110, section 11.6.1)"), (Vec::new(), 0));
+    assert_eq!(bare("/// A rule (4.1)."), ["\"(4.1)\" names no page"]);
+    assert_eq!(bare("call(4.1); // (of 4.1)"), [""; 0]);
 }

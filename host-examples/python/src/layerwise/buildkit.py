@@ -1,17 +1,15 @@
-"""The remote cache of BuildKit: exporting one byte for byte, and reading,
+"""The remote cache of BuildKit: exporting a cache byte for byte as BuildKit does, and reading,
 verifying and explaining one.
 
-Versions that `semantics.version` accepts: the newest rules (absent, or
-`0.33`, which keeps every link it imports), `0.32` (0.25 to 0.32, which may
-lose links while they import; this component keeps them and says so), and
-`0.8-dev`, those of October 2020.
+`semantics.version` is absent or `0.33` (the newest rules, which keep every link they import),
+`0.32` (0.25 to 0.32, which may lose links while they import; this component keeps them and
+reports it) or `0.8-dev`, the rules of October 2020.
 
-Limits and their defaults: `records` (250,000), `links` (1,000,000),
-`layers` (1,000,000, distinct chains of layers; in `offers` the layers of all
-results), `steps` (50,000,000, records looked at to keep loops out), and
-`document-bytes` (64 MiB, one document of the caller). Importers accept 1 MiB
-of a config or manifest; that is no limit of a session but a fact about
-readers.
+Limits and their defaults: `records` (250,000), `links` (1,000,000), `layers` (1,000,000,
+distinct chains of layers; in `offers` the layers of all results), `steps` (50,000,000,
+records looked at to keep loops out), and `document-bytes` (64 MiB, one document of the caller).
+Importers accept 1 MiB of a config or manifest; that is not a limit of a session but a fact
+about readers.
 
 Written by `tools/bind.py` from `wit/buildkit.wit`.
 """
@@ -32,24 +30,23 @@ from .registry import Source
 class Policy(Flag):
     """Choices of the opener; none are set by default."""
 
-    #: Export the newest result that is whole, where upstream exports none when
-    #: the newest is not.
+    #: Export the newest complete result; upstream exports none if the newest is incomplete.
     FALL_BACK = auto()
     #: Keep results of one instant and length apart when their digests differ.
     STRICT_RESULTS = auto()
-    #: Refuse, before anything is written, what readers would refuse: a config
-    #: or manifest above 1 MiB, or a time that has no text.
+    #: Refuse, before anything is written, what readers would refuse: a config or manifest above 1
+    #: MiB, or a time that has no text.
     CHECK_FIRST = auto()
 
 
 class Standing(StrEnum):
-    """What a record is good for."""
+    """Whether a lookup can use a record."""
 
-    #: Every input can be reached and a complete result is there.
+    #: Every input can be reached and there is a complete result.
     HIT = "hit"
-    #: It can be reached, and a result that it names has a layer that is not
-    #: there: builders that import the cache from a registry count it as a hit and
-    #: then fail; from a local directory they run the step again.
+    #: It can be reached, and a result that it names has a layer that is absent: builders that
+    #: import the cache from a registry count it as a hit and then fail; from a local directory
+    #: they run the step again.
     BROKEN = "broken"
     #: It can be reached and has no result.
     KEY = "key"
@@ -58,11 +55,11 @@ class Standing(StrEnum):
 
 
 class Evidence(StrEnum):
-    """What was asked about layers."""
+    """What is known about layers."""
 
-    #: Nothing: nobody could be asked.
+    #: Nothing: there was no repository to ask.
     NONE = "none"
-    #: Whether they are there; their bytes were not read.
+    #: Whether they are present; their bytes were not read.
     PRESENCE = "presence"
     #: They were read, and have the digests they are listed by.
     BYTES = "bytes"
@@ -70,7 +67,7 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EffectLayer:
-    """A layer is copied, unless it is there."""
+    """A layer is copied, unless the target has it."""
 
     case: ClassVar[str] = "layer"
     value: Descriptor
@@ -100,18 +97,17 @@ Effect = EffectLayer | EffectConfig | EffectManifest
 class Options:
     """How to open an exporter."""
 
-    #: Guarded merging leaves no duplicates and no loops behind; compatible
-    #: merging does as upstream.
+    #: Guarded merging leaves no duplicates and no loops behind; compatible merging does as
+    #: upstream.
     semantics: Semantics = field(default=Semantics(), kw_only=True)
     #: OCI media types; otherwise Docker's.
     oci: bool
-    #: An image manifest; otherwise a list of layers, which many registries
-    #: refuse. Needs `oci`.
+    #: An image manifest; otherwise a list of layers, which many registries refuse. Needs `oci`.
     image: bool
     policy: Policy = Policy(0)
-    #: Where layers are, unless a result says otherwise. A repository and a
-    #: provider are asked which layers they have; a host that cannot tell
-    #: answers `unknown`, which counts as having them.
+    #: Where layers are, unless a result says otherwise. A repository and a provider are asked
+    #: which layers they have; a host that cannot tell returns `unknown`, which is treated as
+    #: having them.
     source: Source | None = None
     limits: Sequence[Limit] = ()
 
@@ -120,8 +116,7 @@ class Options:
 class Alternative:
     """One alternative of an input."""
 
-    #: The record the link starts at; absent when adding it gave no handle,
-    #: which is refused.
+    #: The record the link starts at; absent if adding it returned no handle, which is refused.
     record: int | None = field(default=None, kw_only=True)
     #: Which part of its output is used; empty for all of it.
     selector: str
@@ -154,10 +149,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of one record of a document."""
+    """The outcome of adding one record of a document."""
 
-    #: The record's handle, that of an earlier record when the two merged;
-    #: absent when it is never kept or was refused.
+    #: The record's handle, that of an earlier record when the two merged; absent if it is never
+    #: kept or was refused.
     record: int | None = None
     #: Why it was refused.
     error: Refused | None = None
@@ -169,15 +164,15 @@ class Plan:
 
     #: Nothing would be written, since no record has a result with layers.
     empty: bool
-    #: The config; it is not written when the plan is empty.
+    #: The config; it is not written if the plan is empty.
     config: str
-    #: The manifest; empty when nothing would be written.
+    #: The manifest; empty if nothing would be written.
     manifest: str
     #: The manifest's descriptor as JSON, the value of `cache.manifest`.
     descriptor: str
     #: What would be written, in order, each thing once.
     effects: Sequence[Effect] = ()
-    #: What should be known before anything is pushed.
+    #: What the caller should know before anything is pushed.
     findings: Sequence[Finding] = ()
 
 
@@ -187,8 +182,8 @@ class Pushed:
 
     #: Nothing was written, and no reference was moved.
     empty: bool
-    #: The manifest's descriptor as JSON, the value of `cache.manifest`; empty
-    #: when nothing was written.
+    #: The manifest's descriptor as JSON, the value of `cache.manifest`; empty if nothing was
+    #: written.
     descriptor: str
     findings: Sequence[Finding] = ()
 
@@ -223,8 +218,7 @@ class Offer:
 class Query:
     """A lookup: the records that stand on a record."""
 
-    #: The name of the record to start from; absent asks for a record without
-    #: inputs.
+    #: The name of the record to start from; absent asks for a record without inputs.
     record: str | None = field(default=None, kw_only=True)
     #: Cache digest of the vertex.
     digest: str
@@ -243,7 +237,7 @@ class Statistics:
     records: int
     #: Records without inputs.
     roots: int
-    #: Records that are nobody's source.
+    #: Records that are no record's source.
     leaves: int
     links: int
     results: int
@@ -253,19 +247,18 @@ class Statistics:
     blobs: int
     #: Bytes of these layers.
     bytes: int
-    #: The times of the oldest and the newest result, RFC 3339; empty where no
-    #: result has one.
+    #: The times of the oldest and the newest result, RFC 3339; empty if no result has one.
     oldest: str
     newest: str
 
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """The kind of a manifest, and the config in it."""
+    """The kind of a BuildKit cache manifest, and the config in it."""
 
     #: The media type it stands for.
     kind: str
-    #: The digest of the cache config; empty when there is none.
+    #: The digest of the cache config; empty if there is none.
     config: str
 
 
@@ -281,13 +274,27 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """A result in short."""
+
+    #: When it was made, RFC 3339.
+    created: str
+    #: Number of layers, of the whole chain.
+    layers: int
+    #: Bytes of these layers, as they are listed.
+    bytes: int
+    #: The digest of the topmost layer; empty if there is none.
+    top: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What is known about one record of a config."""
 
     #: Its index in the config.
     record: int
-    #: The name that lookups start from; empty for a record that importers do
-    #: not keep, and for all when they refuse the cache.
+    #: The name that lookups start from; empty for a record that importers do not keep, and for all
+    #: if they refuse the cache.
     name: str
     digest: str
     standing: Standing
@@ -295,6 +302,8 @@ class Verdict:
     input: int | None = None
     #: Its links, input after input.
     links: Sequence[Link] = ()
+    #: The newest result that it names, whether or not importers take it.
+    newest: Summary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,14 +314,14 @@ class Report:
     kind: str
     #: The digest of the config; empty without one.
     config: str
-    #: The records are in the configs of images; `verdicts` numbers them as the
-    #: config that exporting them gives.
+    #: The records are in the configs of images; `verdicts` numbers them as the config that
+    #: exporting them gives.
     inline: bool
     #: What is known about the layers.
     layers: Evidence
     findings: Sequence[Finding] = field(default=(), kw_only=True)
     verdicts: Sequence[Verdict] = field(default=(), kw_only=True)
-    #: Zero when importers refuse the cache for anything but its size.
+    #: Zero if importers refuse the cache for anything but its size.
     statistics: Statistics
 
 
@@ -333,81 +342,75 @@ class Attribute:
 
 
 class Exporter(Resource):
-    """An export session. Handles are numbers from 0 up, in the order in which
-    records were made.
-    """
+    """An export session. Handles are numbers from 0 up, in the order in which records were made."""
 
     __slots__ = ()
 
     def add(self, entry: Entry) -> int | None:
-        """Adds a record and answers its handle; absent for one that is never kept.
-        A refused record changes nothing.
+        """Adds a record and returns its handle; `none` for a record that is never kept. A refused
+        record changes nothing.
         """
         result: int | None = self._call("buildkit#[method]exporter.add", self, entry)
         return result
 
     def add_all(self, records: str) -> list[Added]:
-        """Adds many records: a JSON list of objects with `digest`, `inputs` (for
-        each input a list of `{"record": handle, "selector": text}`, or with
-        `item`, the index of an earlier record of the same list, in place of
-        `record`) and `results` (`{"created": time, "layers": descriptors,
-        "source": {"repository" | "provider" | "file": name}}`). A refused record
-        does not stop those after it.
+        """Adds many records: a JSON list of objects with `digest`, `inputs` (for each input a list of
+        `{"record": handle, "selector": text}`, or with `item`, the index of an earlier record of
+        the same list, in place of `record`) and `results` (`{"created": time, "layers":
+        descriptors, "source": {"repository" | "provider" | "file": name}}`). A refused record does
+        not stop those after it.
         """
         result: list[Added] = self._call("buildkit#[method]exporter.add-all", self, records)
         return result
 
     def link(self, target: int, input: int, alternative: Alternative) -> None:
-        """Adds a link to a record that is there. `unsupported` by the newest rules."""
+        """Adds a link to a record. Only in the rules of 2020; `unsupported` by the others."""
         self._call("buildkit#[method]exporter.link", self, target, input, alternative)
 
     def put_result(self, target: int, outcome: Outcome) -> None:
-        """Sets the result of a record; the last one counts. `unsupported` by the
-        newest rules.
+        """Sets the result of a record; the last one counts. Only in the rules of 2020; `unsupported`
+        by the others.
         """
         self._call("buildkit#[method]exporter.put-result", self, target, outcome)
 
     def merge(self, cache: Cache, source: Source | None = None) -> None:
-        """Adds every record of a cache that was read, with its results. Layers that
-        the cache has no source for are at `source`. Guarded: what was added with
-        `add` outranks every cache, and a cache outranks those merged after it,
-        whatever time a result names; where they differ, `plan` says so.
-        Compatible: the newest result of all counts, as upstream does.
+        """Adds every record of a cache that was read, with its results. Layers without a source in the
+        cache are at `source`. Guarded: what was added with `add` outranks every cache, and a cache
+        outranks those merged after it, whatever time a result names; where they differ, `plan`
+        reports it. Compatible: the newest result of all counts, as upstream does.
         """
         self._call("buildkit#[method]exporter.merge", self, cache, source)
 
     def plan(self) -> Plan:
-        """What an export would write. Sources are asked which layers they have, each
-        digest once; nothing is written.
+        """What an export would write. Sources are asked which layers they have, each digest once;
+        nothing is written.
         """
         result: Plan = self._call("buildkit#[method]exporter.plan", self)
         return result
 
     def finalize(self, repository: str, reference: str | None = None) -> Pushed:
-        """Exports: layers first, then the config, then the manifest. With a
-        reference it stands for the manifest afterwards. Retrying is the host's
-        affair. The session can be used further.
+        """Exports: layers first, then the config, then the manifest. With a reference, that reference
+        is then moved to the manifest. Retrying is up to the host. The session can be used further.
         """
         result: Pushed = self._call("buildkit#[method]exporter.finalize", self, repository, reference)
         return result
 
 
 class Cache(Resource):
-    """A cache that was read. A record's name is the one it has in an importer's
-    key storage: the digest of a record without inputs, else `xxh64:` and 16 hex
-    digits. Except for `records`, `roots` and `encode`, everything is
-    `unsupported` by the rules of 2020.
+    """A cache that was read. A record's name is the one it has in an importer's key storage: the
+    digest of a record without inputs, otherwise `xxh64:` and 16 hex digits. Except for `records`,
+    `roots` and `encode`, everything is `unsupported` by the rules of 2020.
     """
 
     __slots__ = ()
 
     def kind(self) -> str:
-        """The media type of its manifest; empty when there was none."""
+        """The media type of its manifest; empty if there was none."""
         result: str = self._call("buildkit#[method]cache.kind", self)
         return result
 
     def config(self) -> str:
-        """The digest of its config; empty when there was none."""
+        """The digest of its config; empty if there was none."""
         result: str = self._call("buildkit#[method]cache.config", self)
         return result
 
@@ -447,26 +450,23 @@ class Cache(Resource):
         return result
 
     def explain(self, query: Query) -> Explanation:
-        """Looks up and says why nothing was found: the links that come nearest, and
-        where else the wanted digest is.
+        """Looks up and says why nothing was found: the links that come nearest, and where else the
+        wanted digest is.
         """
         result: Explanation = self._call("buildkit#[method]cache.explain", self, query)
         return result
 
     def compare(self, other: Cache) -> Explanation:
-        """What changed from this cache to another: where builds part, first, then
-        what only follows from that, marked as a cascade. A record is the same in
-        both when it has the same digest and, for each input, a link from the same
-        source; a key that lost its result, or that is one of several ways to a
-        record which both have, changes no build and is only counted.
+        """What changed from this cache to another: first where the builds part, then what only follows
+        from that, marked as a cascade. A record is the same in both if it has the same digest and,
+        for each input, a link from the same source. A key that lost its result, or that is one of
+        several ways to a record in both, changes no build and is only counted.
         """
         result: Explanation = self._call("buildkit#[method]cache.compare", self, other)
         return result
 
     def encode(self) -> str:
-        """The config that exporting the records again gives, with every result
-        taken to be whole.
-        """
+        """The config that exporting the records again gives, assuming that every result is whole."""
         result: str = self._call("buildkit#[method]cache.encode", self)
         return result
 
@@ -512,23 +512,22 @@ class Buildkit(Exports):
         return result
 
     def verify(self, config: str, descriptors: str, limits: Sequence[Limit] = ()) -> Report:
-        """Says what is wrong with a config, and does not stop at the first thing.
-        `descriptors` is as for `parse`; whether the layers are there is not asked.
+        """Reports everything that is wrong with a config. `descriptors` is as for `parse`; the layers are
+        not looked for.
         """
         result: Report = self._call("buildkit#verify", config, descriptors, limits)
         return result
 
     def inspect(self, repository: str, descriptor: Descriptor, read_layers: bool, limits: Sequence[Limit] = ()) -> Report:
-        """Reads a cache and says what is wrong with it, whatever its size is. Where the
-        manifest lists no cache config, the inline caches of its images are read, as
-        importers do. The repository is asked for all layers in one call; with
-        `read-layers` it reads those that are there.
+        """Reads a cache and reports everything that is wrong with it, whatever its size. If the manifest
+        lists no cache config, the inline caches of its images are read, as importers do. The repository
+        is asked for all layers in one call; with `read-layers` those that are there are read.
         """
         result: Report = self._call("buildkit#inspect", repository, descriptor, read_layers, limits)
         return result
 
     def attributes(self, given: Sequence[Attribute] = ()) -> Form:
-        """Reads attributes as users give them; others are passed over."""
+        """Reads attributes as users give them; others are ignored."""
         result: Form = self._call("buildkit#attributes", given)
         return result
 

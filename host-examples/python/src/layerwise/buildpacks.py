@@ -1,15 +1,14 @@
-"""The caches of the Cloud Native Buildpacks lifecycle: the cache image or the
-volume cache, and the layer metadata that a build finds again.
+"""The caches of the Cloud Native Buildpacks lifecycle: the cache image or the volume cache, and
+the layer metadata that a build finds again.
 
-Versions that `semantics.version` accepts: the newest rules (absent, or
-`0.21`) and `0.13`. In every reading a layer name or buildpack id that is not
-a single path component is refused by name.
+Versions that `semantics.version` accepts: the newest rules (absent, or `0.21`) and `0.13`. In
+every reading a layer name or buildpack id that is not a single path component is refused by
+name.
 
-Limits and their defaults: `label-bytes` (4 MiB, one label), `depth` (128,
-nesting of a document), `buildpacks` (10,000 in a label), `layers` (10,000 in
-a label), `values` (500,000 in a label), `document-bytes` (16 MiB, one
-manifest or config), `file-bytes` (8 MiB, one metadata file), `output-bytes`
-(32 MiB, all files of a restore). A label that meets a limit counts as
+Limits and their defaults: `label-bytes` (4 MiB, one label), `depth` (128, nesting of a
+document), `buildpacks` (10,000 in a label), `layers` (10,000 in a label), `values` (500,000 in
+a label), `document-bytes` (16 MiB, one manifest or config), `file-bytes` (8 MiB, one metadata
+file), `output-bytes` (32 MiB, all files of a restore). A label that exceeds a limit counts as
 malformed, and the reason names the limit.
 
 Written by `tools/bind.py` from `wit/buildpacks.wit`.
@@ -28,15 +27,14 @@ from .types import Descriptor, Explanation, Finding, Limit, Rule, Semantics
 
 
 class ImagePolicy(Flag):
-    """Choices of whoever opens a cache image; none are set by default."""
+    """Choices of the opener of a cache image; none are set by default."""
 
-    #: Delete the old image after a commit, when it differs. Upstream does so
-    #: below Platform API 0.13.
+    #: Delete the old image after a commit, when it differs. Upstream does so below Platform API
+    #: 0.13.
     DELETE_ORIGINAL = auto()
     #: Use an image that names no scope, such as one that upstream wrote.
     ACCEPT_UNSCOPED = auto()
-    #: Integers in metadata stay integers; upstream turns every number into a
-    #: float.
+    #: Integers in metadata stay integers; upstream turns every number into a float.
     KEEP_INTEGERS = auto()
 
 
@@ -45,8 +43,7 @@ class Outcome(StrEnum):
 
     #: As asked.
     DONE = "done"
-    #: The layer is not there, or not what it should be: upstream's read error,
-    #: which callers pass over.
+    #: The layer is absent or does not have its diff id: upstream's read error, which callers skip.
     MISS = "miss"
     #: Anything else went wrong.
     FAILED = "failed"
@@ -62,12 +59,11 @@ class ShaStore(StrEnum):
 
 
 class RestorePolicy(Flag):
-    """Choices of whoever opens a restorer; none are set by default."""
+    """Choices of the opener of a restorer; none are set by default."""
 
     #: Restore `store.toml` files only.
     SKIP_LAYERS = auto()
-    #: Integers in metadata stay integers; upstream turns every number into a
-    #: float.
+    #: Integers in metadata stay integers; upstream turns every number into a float.
     KEEP_INTEGERS = auto()
 
 
@@ -95,8 +91,7 @@ class OnMiss(StrEnum):
 
     #: Its metadata stays and the build goes on, as upstream does.
     KEEP = "keep"
-    #: All of it is removed and the build goes on: metadata and content, both or
-    #: neither.
+    #: All of it is removed and the build goes on: metadata and content, both or neither.
     REMOVE = "remove"
     #: The restore fails, as upstream does for the SBOM layer.
     FAIL = "fail"
@@ -105,7 +100,7 @@ class OnMiss(StrEnum):
 class Treatment(StrEnum):
     """What happens to a layer of a build."""
 
-    #: The old cache's layer is taken over.
+    #: The old cache's layer is reused.
     REUSE = "reuse"
     #: The layer is stored.
     ADD = "add"
@@ -186,16 +181,14 @@ class TriedNothing:
 
 @dataclass(frozen=True, slots=True)
 class TriedUnverified:
-    """The old cache's layer of this diff id is not there or not what it should
-    be.
-    """
+    """The old cache's layer with this diff id is absent or does not have that diff id."""
 
     case: ClassVar[str] = "unverified"
 
 
 @dataclass(frozen=True, slots=True)
 class TriedNotReused:
-    """It could not be taken over from the old cache, for another reason."""
+    """It could not be reused from the old cache, for another reason."""
 
     case: ClassVar[str] = "not-reused"
     value: str
@@ -209,7 +202,7 @@ class TriedNotStored:
     value: str
 
 
-#: What came of a layer so far.
+#: What was tried with a layer so far.
 Tried = TriedNothing | TriedUnverified | TriedNotReused | TriedNotStored
 
 
@@ -218,17 +211,14 @@ class ImageOptions:
     """How to open a cache image."""
 
     semantics: Semantics = field(default=Semantics(), kw_only=True)
-    #: The name, such as a tag in a registry. A name that `registry.resolve`
-    #: answers with the media type
-    #: `application/vnd.buildpacks.lifecycle.cache.metadata.v1+json` is a volume
-    #: cache: its only document is the metadata, its layers are tar files that are
-    #: not compressed, and their diff ids are their digests (the size 0 means that
-    #: it is not known).
+    #: The name, such as a tag in a registry. A name that `registry.resolve` answers with the media
+    #: type `application/vnd.buildpacks.lifecycle.cache.metadata.v1+json` is a volume cache: its
+    #: only document is the metadata, its layers are tar files that are not compressed, and their
+    #: diff ids are their digests (the size 0 means that it is not known).
     reference: str
-    #: Whose cache it is, such as an application's name and architecture. The
-    #: guarded reading wants one, writes it into the manifest's annotation
-    #: `layerwise.buildpacks.scope`, and believes no image of another scope. The
-    #: compatible reading does not look at it, and a volume cache has none.
+    #: Whose cache it is, such as an application's name and architecture. The guarded reading wants
+    #: one, writes it into the manifest's annotation `layerwise.buildpacks.scope`, and uses no
+    #: image of another scope. The compatible reading ignores it, and a volume cache has none.
     scope: str
     #: The operating system in the image's config; empty means `linux`.
     os: str = ""
@@ -238,7 +228,7 @@ class ImageOptions:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Metadata, and why it is what it is."""
+    """Metadata, and why it was used or not."""
 
     #: Canonical JSON; the empty metadata on a miss.
     document: str
@@ -251,8 +241,8 @@ class Addition:
     """A layer to be added."""
 
     source: AdditionSource
-    #: The diff id it should have; empty when not known. The compatible reading
-    #: ignores it when the host computed one.
+    #: The diff id it should have; empty when not known. The compatible reading ignores it when the
+    #: host computed one.
     diff: str = ""
 
 
@@ -262,8 +252,7 @@ class Place:
 
     #: A directory, by a path of the file system interface.
     root: str
-    #: Every entry of the layer must stay below this path inside `root`, else
-    #: nothing is unpacked.
+    #: Every entry of the layer must stay below this path inside `root`; otherwise nothing is unpacked.
     prefix: str
 
 
@@ -284,9 +273,9 @@ class LayerAnswer:
     #: The diff id, as it was given or as the host computed it.
     diff: str
     outcome: Outcome
-    #: Upstream's words; empty when done.
+    #: Upstream's message; empty if done.
     message: str
-    #: The reason, with the cause that upstream drops.
+    #: The reason, with the cause that upstream omits.
     finding: Finding
 
 
@@ -310,7 +299,7 @@ class State:
     #: The layers of the new image, in order.
     layers: Sequence[Layer] = ()
     #: The digest of the image the name stood for when it was opened or
-    #: committed; absent when there was none.
+    #: committed; absent if there was none.
     digest: str | None = None
 
 
@@ -366,11 +355,10 @@ class RestoreRequest:
 
     #: The buildpacks, in order.
     group: Sequence[GroupElement] = ()
-    #: The label `io.buildpacks.lifecycle.metadata` of the application image;
-    #: absent or empty without one.
+    #: The label `io.buildpacks.lifecycle.metadata` of the application image; absent or empty
+    #: without one.
     app: str | None = None
-    #: The label of the cache image, or `retrieval.document`; absent when no
-    #: cache is configured.
+    #: The label of the cache image, or `retrieval.document`; absent when no cache is configured.
     cache: str | None = None
     #: The code of `retrieval.finding`; empty when not known.
     retrieval: str = ""
@@ -378,7 +366,7 @@ class RestoreRequest:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The decision about one layer, from one side."""
+    """The decision about one layer, from the application image or the cache."""
 
     #: The buildpack's id.
     buildpack: str
@@ -388,8 +376,8 @@ class Decision:
     #: Whether its metadata is written.
     restored: bool
     finding: Finding
-    #: For a restored layer the directory, below the layers directory, that its
-    #: content must stay in; else empty.
+    #: For a restored layer the directory, below the layers directory, that its content must stay
+    #: in; otherwise empty.
     prefix: str
 
 
@@ -418,10 +406,10 @@ class RestorePlan:
 
     #: The files, in the order of writing, each once.
     files: Sequence[PlannedFile] = ()
-    #: Stores that cannot be written, then each buildpack's layers, then those
-    #: that are never looked at.
+    #: Stores that cannot be written, then each buildpack's layers, then those that are never
+    #: looked at.
     decisions: Sequence[Decision] = ()
-    #: Shas kept in memory, by id and name; none with the file store.
+    #: Shas kept in memory, by id and name; empty with the file store.
     shas: Sequence[RecordedSha] = ()
     #: Stores, labels that cannot be read, where the readings differ.
     notes: Sequence[Finding] = ()
@@ -429,16 +417,13 @@ class RestorePlan:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A layer that is there when its data is to be restored: a directory or a
-    metadata file.
-    """
+    """A layer that exists when its data is to be restored: a directory or a metadata file."""
 
     buildpack: str
     layer: str
     #: The sha that was recorded when its metadata was restored; may be empty.
     sha: str
-    #: Whether its metadata file has the cache flag; matters below Buildpack API
-    #: 0.6.
+    #: Whether its metadata file has the cache flag; matters below Buildpack API 0.6.
     cached: bool
 
 
@@ -466,12 +451,12 @@ class DataDecision:
     #: Empty for the SBOM layer.
     layer: str
     action: Action
-    #: The diff id to retrieve; else empty.
+    #: The diff id to retrieve; otherwise empty.
     diff: str
-    #: Where everything retrieved must stay, inside the root `/`; else empty.
+    #: Where everything retrieved must stay, inside the root `/`; otherwise empty.
     prefix: str
-    #: What to remove, by paths of the file system interface. While the action
-    #: is `retrieve`, what `settle-data` may say is to be removed.
+    #: What to remove, by paths of the file system interface. While the action is `retrieve`, what
+    #: `settle-data` may say is to be removed.
     paths: Sequence[str] = field(default=(), kw_only=True)
     on_miss: OnMiss
     finding: Finding
@@ -487,9 +472,9 @@ class SbomRequest:
     #: The Platform API.
     platform_api: str
     group: Sequence[GroupElement] = ()
-    #: The regular files below `sbom/cache` and `sbom/launch` in the layers
-    #: directory, as `walk` names them from the layers directory: those of the
-    #: last application image are there already when a restore begins.
+    #: The regular files below `sbom/cache` and `sbom/launch` in the layers directory, as `walk`
+    #: names them from the layers directory: those of the last application image are there already
+    #: when a restore begins.
     files: Sequence[str] = ()
     #: The directories in the layers directory, as `list-names` names them.
     directories: Sequence[str] = ()
@@ -500,13 +485,13 @@ class SbomCopy:
     """A file to be copied."""
 
     source: str
-    #: A file that is there is replaced.
+    #: An existing file is replaced.
     target: str
 
 
 @dataclass(frozen=True, slots=True)
 class SbomPlan:
-    """What happens to SBOM files."""
+    """What to do with SBOM files."""
 
     #: In this order.
     copies: Sequence[SbomCopy] = ()
@@ -520,14 +505,14 @@ class LocalLayer:
 
     buildpack: str
     layer: str
-    #: The diff id of its content; empty when there is none.
+    #: The diff id of its content; empty if there is none.
     diff: str
     #: Its metadata as JSON; empty for none.
     data: str
     build: bool
     launch: bool
     cache: bool
-    #: What came of it so far.
+    #: What was tried with it so far.
     tried: Tried = TriedNothing()
 
 
@@ -537,7 +522,7 @@ class SbomLayer:
 
     #: The diff id of its content; empty when that could not be read.
     diff: str
-    #: What came of it so far.
+    #: What was tried with it so far.
     tried: Tried = TriedNothing()
 
 
@@ -573,18 +558,17 @@ class ExportStep:
 class ExportPlan:
     """How the cache is written."""
 
-    #: One step a layer, in the order of the group and then of the names, the
-    #: SBOM layer last. A layer that goes into the image twice, as the newest
-    #: lifecycle does with reused ones, has a second step.
+    #: One step per layer, in the order of the group and then of the names, the SBOM layer last. A
+    #: layer that goes into the image twice, as the newest lifecycle does with reused ones, has a
+    #: second step.
     steps: Sequence[ExportStep] = field(default=(), kw_only=True)
     #: The metadata of the layers that are not left out, for `set-metadata`.
     document: str
 
 
 class CacheImage(Resource):
-    """A session over one cache image: an ordinary image under one name, rebuilt
-    from nothing on every commit. Or over a volume cache, which is held to the
-    same calls.
+    """A session over one cache image: an ordinary image under one name, rebuilt from nothing on
+    every commit. Or over a volume cache, which is held to the same calls.
     """
 
     __slots__ = ()
@@ -609,42 +593,39 @@ class CacheImage(Resource):
         self._call("buildpacks#[method]cache-image.set-metadata", self, document)
 
     def add(self, layers: Sequence[Addition] = ()) -> list[LayerAnswer]:
-        """Stores layers and puts them into the new image, in this order. A layer
-        that it has already is not added again (guarded).
+        """Stores layers and puts them into the new image, in this order. A layer that it has already
+        is not added again (guarded).
         """
         result: list[LayerAnswer] = self._call("buildpacks#[method]cache-image.add", self, layers)
         return result
 
     def reuse(self, diffs: Sequence[str] = ()) -> list[LayerAnswer]:
-        """Takes layers of the old image over into the new one, in this order."""
+        """Reuses layers of the old image in the new one, in this order."""
         result: list[LayerAnswer] = self._call("buildpacks#[method]cache-image.reuse", self, diffs)
         return result
 
     def retrieve(self, layers: Sequence[WantedLayer] = ()) -> list[LayerAnswer]:
-        """Retrieves layers. In the guarded reading nothing is unpacked whose
-        uncompressed bytes do not have the diff id.
+        """Retrieves layers. The guarded reading unpacks a layer only if its uncompressed bytes have
+        the diff id.
         """
         result: list[LayerAnswer] = self._call("buildpacks#[method]cache-image.retrieve", self, layers)
         return result
 
     def verify(self, diffs: Sequence[str] = ()) -> list[LayerAnswer]:
-        """Verifies layers: the guarded reading hashes each that the image has, the
-        compatible one trusts the registry. Those of a volume cache are hashed.
+        """Verifies layers: the guarded reading hashes each that the image has, the compatible one
+        trusts the registry. Those of a volume cache are hashed.
         """
         result: list[LayerAnswer] = self._call("buildpacks#[method]cache-image.verify", self, diffs)
         return result
 
     def plan(self) -> Commit:
-        """What `commit` would do, as far as it is known without asking the registry
-        again.
-        """
+        """What `commit` would do, as far as it is known without asking the registry again."""
         result: Commit = self._call("buildpacks#[method]cache-image.plan", self)
         return result
 
     def commit(self) -> Commit:
-        """Stores the new image, makes the name stand for it, and deletes the old
-        one where that was asked for and is right. Stopping anywhere is safe, and
-        so is committing again after a failure.
+        """Stores the new image, makes the name stand for it, and deletes the old one if that was asked
+        for and is safe. Stopping anywhere is safe, and so is committing again after a failure.
         """
         result: Commit = self._call("buildpacks#[method]cache-image.commit", self)
         return result
@@ -655,9 +636,7 @@ class CacheImage(Resource):
         return result
 
     def explain(self) -> Explanation:
-        """Why the metadata is what it is, and for each cached layer in it whether
-        the image has it.
-        """
+        """Why the metadata was used or not, and for each cached layer in it whether the image has it."""
         result: Explanation = self._call("buildpacks#[method]cache-image.explain", self)
         return result
 
@@ -673,16 +652,14 @@ class Restorer(Resource):
         return result
 
     def restore(self, request: RestoreRequest) -> RestorePlan:
-        """Decides, writes the files and keeps the shas. Nothing is written unless
-        everything was decided. Restoring again after a failure is safe.
+        """Decides, writes the files and keeps the shas. Nothing is written unless everything was
+        decided. Restoring again after a failure is safe.
         """
         result: RestorePlan = self._call("buildpacks#[method]restorer.restore", self, request)
         return result
 
     def explain(self, request: RestoreRequest) -> Explanation:
-        """Decides as `plan` does and orders the reasons. A restore that would fail
-        is explained too.
-        """
+        """Decides as `plan` does and orders the reasons. A restore that would fail is explained too."""
         result: Explanation = self._call("buildpacks#[method]restorer.explain", self, request)
         return result
 
@@ -698,8 +675,8 @@ class Buildpacks(Exports):
     __slots__ = ()
 
     def open_image(self, options: ImageOptions) -> CacheImage:
-        """Opens the image behind a name. A name that stands for nothing, or for
-        something that may not be seen, is an empty cache.
+        """Opens the image behind a name. A name that stands for nothing, or for something that may not
+        be seen, is an empty cache.
         """
         result: CacheImage = self._call("buildpacks#open-image", options)
         return result
@@ -710,30 +687,29 @@ class Buildpacks(Exports):
         return result
 
     def plan_data(self, request: DataRequest) -> list[DataDecision]:
-        """Decides for each layer that is there, in the order of the group and then of
-        the names; the SBOM layer last.
+        """Decides about each existing layer, in the order of the group and then of the names; the SBOM
+        layer last.
         """
         result: list[DataDecision] = self._call("buildpacks#plan-data", request)
         return result
 
     def settle_data(self, decision: DataDecision, answer: LayerAnswer) -> DataDecision:
-        """The decision after its layer was asked for. One that was not retrieved is
-        kept or removed as `on-miss` says; `buildpacks/data-failed` is the code of a
-        restore that fails.
+        """The final decision, once its layer was asked for. A layer that was not retrieved is kept or
+        removed as `on-miss` says; `buildpacks/data-failed` is the code of a restore that fails.
         """
         result: DataDecision = self._call("buildpacks#settle-data", decision, answer)
         return result
 
     def plan_sbom(self, request: SbomRequest) -> SbomPlan:
-        """Decides which SBOM files go beside the layers they are about, by paths of
-        the file system interface. Nothing happens below Platform API 0.8.
+        """Decides which SBOM files go beside the layers they are about, by paths of the file system
+        interface. Nothing happens below Platform API 0.8.
         """
         result: SbomPlan = self._call("buildpacks#plan-sbom", request)
         return result
 
     def plan_export(self, request: ExportRequest) -> ExportPlan:
-        """Decides about each layer of a build. When something came of one, deciding
-        again with it changes that layer and nothing else.
+        """Decides about each layer of a build. Deciding again with what was tried changes only the
+        layers in question.
         """
         result: ExportPlan = self._call("buildpacks#plan-export", request)
         return result

@@ -1,15 +1,12 @@
-"""The image cache of Docker's classic builder: does an image exist that is the
-result of this step?
+"""The image cache of Docker's classic builder: is there an image that is the result of this step?
 
-Versions that `semantics.version` accepts: the newest rules (absent, or
-`29`), `26.0` and `20.10`.
+`semantics.version` is absent or `29` (the newest rules), `26.0` or `20.10`.
 
-Limits and their defaults: `document-bytes` (4 MiB, one document), `answer-bytes`
-(16 MiB, documents of one import call), `session-bytes` (64 MiB: documents of
-sources and parents whose facts a session keeps, likewise what it keeps of
-children, and the verdicts of one explanation), `children` (100,000 of one image),
-`sources` (1,000; an explanation looks at as many images that could be one),
-`entries` (100,000 history entries or layers of one image), `ancestors` (100,000
+Limits and their defaults: `document-bytes` (4 MiB, one document), `answer-bytes` (16 MiB, the
+documents of one import call), `session-bytes` (64 MiB: documents of sources and parents whose
+facts a session keeps, likewise what it keeps of children, and the verdicts of one explanation),
+`children` (100,000 of one image), `sources` (1,000; an explanation looks at as many images that
+could be one), `entries` (100,000 history entries or layers of one image), `ancestors` (100,000
 links followed from one image), `depth` (128, nesting of a document).
 
 Written by `tools/bind.py` from `wit/docker.wit`.
@@ -30,24 +27,24 @@ from .types import Difference, Explanation, Finding, Limit, Platform, Rule, Sema
 class Policy(Flag):
     """Choices of the opener; none are set by default."""
 
-    #: Change nothing: images and links that a lookup would make exist in this
-    #: session only, so that the next step can stand on them.
+    #: Change nothing: images and links that a lookup would make exist in this session only, so
+    #: that the next step can build on them.
     DRY_RUN = auto()
-    #: Pass over a child whose document cannot be read instead of failing.
+    #: Skip a child whose document cannot be read instead of failing.
     SKIP_UNREADABLE = auto()
     #: Refuse a source for another platform instead of noting it.
     SAME_PLATFORM = auto()
-    #: Ids are not digests of config documents (the containerd image store),
-    #: so documents cannot be checked against them. No restore is predicted that
-    #: such an engine aborts: that of a step without a layer.
+    #: Ids are not digests of config documents (the containerd image store), so documents cannot be
+    #: checked against them. A restore that such an engine aborts is not predicted: that of a step
+    #: without a layer.
     OPAQUE_IDS = auto()
 
 
 class StepPlace(Flag):
     """Where a step is in its stage, as far as that is known."""
 
-    #: No step of its stage follows, so the image it makes is what the stage makes.
-    #: The guarded reading restores no such image: it would run the build step.
+    #: The last step of its stage: its image is the stage's. The guarded reading does not restore
+    #: such an image, but lets the build run the step.
     LAST = auto()
 
 
@@ -58,9 +55,9 @@ class Outcome(StrEnum):
     HIT_LOCAL = "hit-local"
     #: A source is the result.
     HIT_SOURCE = "hit-source"
-    #: The result was made out of a source's history entry.
+    #: The result was made from a source's history entry.
     HIT_RESTORED = "hit-restored"
-    #: Nothing is.
+    #: No cached image matches.
     MISS = "miss"
 
 
@@ -95,13 +92,12 @@ Effect = EffectSetParent | EffectCreate
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A name given with `--cache-from`."""
+    """An image named with `--cache-from`."""
 
     #: Image name or id.
     reference: str
-    #: The opener vouches for whoever can write this name. The guarded reading
-    #: uses no other source: nothing but the text of a history entry says what
-    #: is in a source's layer.
+    #: The opener vouches for whoever can write this name. The guarded reading uses no other
+    #: source: only the text of a history entry says what is in a source's layer.
     trusted: bool = False
 
 
@@ -110,28 +106,27 @@ class Options:
     """How to open a session."""
 
     semantics: Semantics = Semantics()
-    #: With at least one name, only images that descend into a source or come
-    #: from one are answers. Without, only children of the parent are.
+    #: With at least one source, only images that lead to a source or come from one can hit. With
+    #: none, only children of the parent can.
     cache_from: Sequence[Source] = ()
     policy: Policy = Policy(0)
-    #: The operating system the builder runs on, in Go's spelling; empty means
-    #: `linux`.
+    #: The operating system the builder runs on, in Go's spelling; empty means `linux`.
     host_os: str = ""
-    #: Written into restored images as `docker_version` by the versions that
-    #: do so; empty means the version's own.
+    #: The `docker_version` of restored images, in the versions that write it; empty means the
+    #: version's own.
     docker_version: str = ""
     limits: Sequence[Limit] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One Dockerfile instruction that is about to run."""
+    """A Dockerfile instruction that is about to run."""
 
-    #: The id of the image it starts from; absent for the first step of `FROM
-    #: scratch`. A name is refused: it would be nobody's parent, thus a miss.
+    #: The id of the image it starts from; absent for the first step of `FROM scratch`. A name is
+    #: refused: no image has a name as its parent, so it would always miss.
     parent: str | None = field(default=None, kw_only=True)
-    #: The container config it would commit, a JSON object; absent when there
-    #: is none. Of an image document, its `container_config`.
+    #: The container config it would commit, a JSON object (`container_config` in an image
+    #: document); absent if there is none.
     config: str | None = field(default=None, kw_only=True)
     #: What the builder builds for.
     platform: Platform
@@ -150,13 +145,12 @@ class Link:
 class Creation:
     """Stores a document as an image."""
 
-    #: The id it gets; absent when ids are opaque and nothing was stored.
+    #: The id it gets; absent if ids are opaque and nothing was stored.
     id: str | None = None
     parent: str | None = None
-    #: The exact text of the config document; absent when it was handed to the
-    #: store already.
+    #: The exact text of the config document; absent if the store has it already.
     document: str | None = None
-    #: The diff id it has more than its parent.
+    #: The diff id of the layer it has beyond its parent's.
     layer: str | None = None
 
 
@@ -165,15 +159,15 @@ class Answer:
     """The decision about one step."""
 
     outcome: Outcome
-    #: The image that is the result; absent on a miss, and for a planned
-    #: creation when ids are opaque.
+    #: The image that is the result; absent on a miss, and for a planned creation if ids are
+    #: opaque.
     image: str | None = None
     #: The source that supplied it.
     source: str | None = None
-    #: What was done to the store, or in a plan or dry run would be.
+    #: What was done to the store, or what a plan or dry run would do.
     effects: Sequence[Effect] = ()
-    #: What the caller should know: where the readings differ, a source for
-    #: another platform, labels that only look equal.
+    #: What the caller should know: where the readings differ, a source for another platform,
+    #: labels that only look equal.
     notes: Sequence[Finding] = ()
 
 
@@ -193,13 +187,13 @@ class Comparison:
 class RecordedStep:
     """What a builder asks for a step that made an image."""
 
-    #: The container config, a JSON object, when all steps before were hits. Of just
-    #: the command where no image of the step is left.
+    #: The container config, a JSON object, if all steps before were hits. Only the command is
+    #: known if no image of the step is left.
     config: str
-    #: Why that is not exactly known; absent when it is.
+    #: Why that is not exactly known; absent if it is.
     approximate: Finding | None = None
-    #: The container config when the step before was executed, where that differs:
-    #: the options of a HEALTHCHECK are filled in then.
+    #: The container config if the step before was executed, where that differs: the options of a
+    #: HEALTHCHECK are filled in then.
     executed: str | None = None
 
 
@@ -209,7 +203,7 @@ class Recording:
 
     #: One for each history entry that was asked about.
     steps: Sequence[RecordedStep] = ()
-    #: What is to be known of the image as a whole.
+    #: Findings about the image as a whole.
     findings: Sequence[Finding] = ()
 
 
@@ -224,18 +218,18 @@ class Timestamp:
     offset: int
     #: The text ended in `Z`.
     zulu: bool
-    #: The text Go writes for it; absent when it refuses to.
+    #: The text that Go writes for it; absent if Go refuses to write it.
     text: str | None = None
 
 
 class Session(Resource):
-    """The lookups of one build stage. Documents are parsed once in a session."""
+    """The lookups of one build stage. Each document is parsed once per session."""
 
     __slots__ = ()
 
     def lookup(self, step: Step) -> Answer:
-        """Decides about a step and makes the changes that go with the answer.
-        Restoring narrows the sources to the one that was used.
+        """Decides about a step and makes the changes that go with the decision. After a restore, only
+        the source it used stays in use.
         """
         result: Answer = self._call("docker#[method]session.lookup", self, step)
         return result
@@ -246,16 +240,15 @@ class Session(Resource):
         return result
 
     def replay(self, steps: Sequence[Step] = ()) -> list[Answer]:
-        """Looks the steps up one after the other, each standing on the image of
-        the one before (`parent` counts in the first only), until one misses.
-        One answer for each step that was asked.
+        """Looks up steps in order until one misses, each starting from the image of the step before
+        (`parent` counts for the first only). Returns one answer for each step that was looked up.
         """
         result: list[Answer] = self._call("docker#[method]session.replay", self, steps)
         return result
 
     def explain(self, step: Step) -> Explanation:
-        """Decides as `plan` does and gives a verdict for every candidate. A step
-        whose lookup would fail is explained too.
+        """Decides as `plan` does and gives a verdict on every candidate. A step whose lookup would
+        fail is explained too.
         """
         result: Explanation = self._call("docker#[method]session.explain", self, step)
         return result
@@ -266,7 +259,7 @@ class Session(Resource):
         return result
 
     def skipped(self) -> list[Finding]:
-        """The names that were passed over when the session was opened, and why."""
+        """The names that were skipped when the session was opened, and why."""
         result: list[Finding] = self._call("docker#[method]session.skipped", self)
         return result
 
@@ -277,14 +270,12 @@ class Docker(Exports):
     __slots__ = ()
 
     def open(self, options: Options) -> Session:
-        """Opens a session. A name that cannot be resolved is passed over;
-        cancellation stops.
-        """
+        """Opens a session. A name that cannot be resolved is skipped; cancellation is an error."""
         result: Session = self._call("docker#open", options)
         return result
 
     def compare_configs(self, have: str | None = None, want: str | None = None, semantics: Semantics = Semantics()) -> Comparison:
-        """Compares an image's container config with a requested one (absent = none)."""
+        """Compares an image's container config with a requested one; absent stands for no config."""
         result: Comparison = self._call("docker#compare-configs", have, want, semantics)
         return result
 
@@ -299,15 +290,15 @@ class Docker(Exports):
         return result
 
     def compare_parent(self, document: str, parent: str | None = None, semantics: Semantics = Semantics()) -> Finding | None:
-        """Whether the image `document` can continue the image `parent` (absent =
-        scratch): no finding, or the first that speaks against it.
+        """Whether the image `document` can continue the image `parent` (absent stands for scratch):
+        `none` if it can, otherwise the first reason against it.
         """
         result: Finding | None = self._call("docker#compare-parent", document, parent, semantics)
         return result
 
     def compare_command(self, entry: str, config: str, semantics: Semantics = Semantics()) -> Finding | None:
-        """Whether a history entry was made by the command of a container config: no
-        finding, or what differs.
+        """Compares a history entry with the command of a container config; `none` if the entry was made
+        by that command, otherwise what differs.
         """
         result: Finding | None = self._call("docker#compare-command", entry, config, semantics)
         return result
@@ -318,21 +309,18 @@ class Docker(Exports):
         return result
 
     def layer_of(self, document: str, index: int, semantics: Semantics = Semantics()) -> str | None:
-        """The diff id that belongs to history entry `index`; absent for an entry
-        without a layer.
-        """
+        """The diff id that belongs to history entry `index`; `none` for an entry without a layer."""
         result: str | None = self._call("docker#layer-of", document, index, semantics)
         return result
 
     def newest(self, created: Sequence[str | None] = (), semantics: Semantics = Semantics()) -> int | None:
-        """Which of the creation times (absent = none) the local lookup keeps."""
+        """The index of the creation time that the local lookup keeps; absent times are allowed."""
         result: int | None = self._call("docker#newest", created, semantics)
         return result
 
     def recorded_steps(self, document: str, first: int, made: Sequence[str | None] = (), semantics: Semantics = Semantics()) -> Recording:
-        """What a builder asks for each history entry of `document` from `first` on.
-        `made` holds, for each of them, the document of the image that the step made,
-        while there is one.
+        """What a builder asks for each history entry of `document` from `first` on. For each of them,
+        `made` holds the document of the image that the step made, if that image still exists.
         """
         result: Recording = self._call("docker#recorded-steps", document, first, made, semantics)
         return result

@@ -1,10 +1,9 @@
 """Files below the directories a host has opened.
 
-A *path* is text with `/` between its parts. Bytes that are not valid UTF-8
-are written `%XX` with upper-case hex digits, and `%` itself as `%25`, so
-that every name can cross and come back. The host confines every path: no
-`..`, no symbolic link and no absolute path leads out of what it opened
-(`denied`). All lists are answered in the order of what was asked.
+A *path* is text with `/` between its parts. Bytes that are not valid UTF-8 are written `%XX`
+with upper-case hex digits, and `%` itself as `%25`, so that every name has a text. The host
+confines every path: no `..`, no symbolic link and no absolute path leads out of what it opened
+(`denied`). Each result list has the order of what was asked for.
 
 Written by `tools/bind.py` from `wit/filesystem.wit`.
 """
@@ -20,7 +19,7 @@ from .errors import Failure
 
 
 class Kind(StrEnum):
-    """What kind of thing is there."""
+    """What kind of file it is."""
 
     FILE = "file"
     DIRECTORY = "directory"
@@ -65,7 +64,7 @@ class PreconditionUnchanged:
     value: str
 
 
-#: What must hold for a write to happen; `conflict` when it does not.
+#: What must hold for a write to happen; otherwise `conflict`.
 Precondition = PreconditionAny | PreconditionAbsent | PreconditionUnchanged
 
 
@@ -81,7 +80,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing in the file system. Members not asked for are empty or absent."""
+    """One file, directory or other entry. Members not asked for are empty or absent."""
 
     #: The path asked for; in a walk, the path relative to its root.
     path: str
@@ -93,8 +92,7 @@ class Entry:
     #: Size in bytes.
     size: int
     target: str | None = None
-    #: In the order in which the system lists them; empty too when any cannot
-    #: be read.
+    #: In the order in which the system lists them; also empty if any cannot be read.
     attributes: Sequence[Attribute] = ()
     content: str | None = None
 
@@ -105,7 +103,7 @@ class Content:
 
     #: Each byte that is not part of valid UTF-8 is one U+FFFD.
     text: str
-    #: True when that happened.
+    #: Whether that happened.
     lossy: bool
     #: SHA-256 of the bytes.
     digest: str
@@ -117,8 +115,7 @@ class Change:
 
     path: str
     text: str
-    #: Permission bits of a new file, before the umask; an existing file keeps
-    #: its own.
+    #: Permission bits of a new file, before the umask; an existing file keeps its own.
     mode: int
     #: Make missing parent directories (mode 0777 before the umask).
     parents: bool = False
@@ -136,15 +133,14 @@ class Hashing:
 class Filesystem(Protocol):
     """Files below the directories a host has opened.
 
-    A *path* is text with `/` between its parts. Bytes that are not valid UTF-8
-    are written `%XX` with upper-case hex digits, and `%` itself as `%25`, so
-    that every name can cross and come back. The host confines every path: no
-    `..`, no symbolic link and no absolute path leads out of what it opened
-    (`denied`). All lists are answered in the order of what was asked.
+    A *path* is text with `/` between its parts. Bytes that are not valid UTF-8 are written `%XX`
+    with upper-case hex digits, and `%` itself as `%25`, so that every name has a text. The host
+    confines every path: no `..`, no symbolic link and no absolute path leads out of what it opened
+    (`denied`). Each result list has the order of what was asked for.
     """
 
     def stat(self, paths: Sequence[str], follow: bool, want: Facts) -> Sequence[Entry | Failure]:
-        """Looks at paths; `follow` says whether a link stands for its target."""
+        """Reads the metadata of paths; `follow` says whether a link stands for its target."""
         ...
 
     def list_names(self, directory: str) -> Sequence[str]:
@@ -156,29 +152,27 @@ class Filesystem(Protocol):
         ...
 
     def walk(self, root: str, want: Facts, limit: int) -> Sequence[Entry]:
-        """Everything below a directory, and the directory itself as `.` first: a
-        directory before what is in it, names in the order of their bytes. Links
-        are not followed. More than `limit` entries are `too-large`.
+        """Everything below a directory, and the directory itself as `.` first: a directory before what
+        is in it, names in the order of their bytes. Links are not followed. More than `limit` entries
+        are `too-large`.
         """
         ...
 
     def hash(self, files: Sequence[Hashing]) -> Sequence[str | Failure]:
-        """SHA-256 of the bytes of each file followed by the bytes of `suffix`, which
-        may be empty; links are followed.
+        """SHA-256 of the bytes of each file followed by the bytes of `suffix`, which may be empty; links
+        are followed.
         """
         ...
 
     def write(self, changes: Sequence[Change]) -> Sequence[None | Failure]:
-        """Writes files one after the other, each atomically: afterwards the old or
-        the new bytes are there, whatever happens. Stops at the first failure;
-        the answer holds one item for each file tried.
+        """Writes files one after the other, each atomically: afterwards the old or the new bytes are
+        there, whatever happens. Stops at the first failure; the result holds one item for each file
+        tried.
         """
         ...
 
     def rename(self, old: str, new: str) -> None:
-        """Moves a file to a new name in the same directory tree, replacing nothing
-        (`conflict`).
-        """
+        """Moves a file to a new name in the same directory tree, replacing nothing (`conflict`)."""
         ...
 
     def remove(self, paths: Sequence[str]) -> Sequence[None | Failure]:

@@ -1,6 +1,6 @@
 """Images a host can name, and the parent links between them.
 
-All reads are batched. An answer list has the order of what was asked.
+All reads are batched. Each result list has the order of what was asked for.
 
 Written by `tools/bind.py` from `wit/image-store.wit`.
 """
@@ -16,7 +16,7 @@ from .errors import Failure
 
 
 class Facts(Flag):
-    """What a call wants to know of an image, so that a store reads no more."""
+    """What a call wants to know about an image, so that a store reads no more than that."""
 
     #: The config document.
     DOCUMENT = auto()
@@ -27,11 +27,11 @@ class Facts(Flag):
 
 
 class Provenance(StrEnum):
-    """Whether an image was built by this store's own builder. Nothing of it is
-    ever taken from an image's own document.
+    """Whether an image was built by this store's own builder. This is never read from an image's own
+    document.
     """
 
-    #: Not recorded, not readable or not asked for: counts as untrusted.
+    #: Not recorded, not readable or not asked for: treated as untrusted.
     UNKNOWN = "unknown"
     #: Built here.
     BUILT_HERE = "built-here"
@@ -54,28 +54,26 @@ class Image:
 class ImageStore(Protocol):
     """Images a host can name, and the parent links between them.
 
-    All reads are batched. An answer list has the order of what was asked.
+    All reads are batched. Each result list has the order of what was asked for.
     """
 
     def get(self, ids: Sequence[str], want: Facts, limit: int) -> Sequence[Image | Failure]:
-        """Reads facts of the images `ids`, at most `limit` bytes of documents in
-        all: the answer may be shorter than `ids`, but holds at least one item
-        when `ids` is not empty. A single document above the limit is answered
-        with `too-large`, an unknown id with `not-found`, and an image one of
-        whose wanted facts cannot be read with that failure (except `built`,
-        which is `unknown` then).
+        """Reads facts of the images `ids`, at most `limit` bytes of documents in all: the result may be
+        shorter than `ids`, but holds at least one item unless `ids` is empty. A single document above
+        the limit is `too-large`, an unknown id is `not-found`, and an image with a wanted fact that
+        cannot be read is that failure (except `built`, which is `unknown` then).
         """
         ...
 
     def resolve(self, references: Sequence[str], limit: int) -> Sequence[Image | Failure]:
-        """Finds the image behind each name or id, with its document (at most
-        `limit` bytes each) and without the other facts.
+        """Finds the image behind each name or id, with its document (at most `limit` bytes each) and
+        without the other facts.
         """
         ...
 
     def children(self, parent: str | None) -> Sequence[str]:
-        """The images whose recorded parent is `parent`; without one, all images
-        that have no recorded parent. Listed in ascending order of their ids.
+        """The images whose recorded parent is `parent`; without one, all images that have no recorded
+        parent. Listed in ascending order of their ids.
         """
         ...
 
@@ -84,11 +82,10 @@ class ImageStore(Protocol):
         ...
 
     def create(self, parent: str | None, document: str, layer: str | None) -> str:
-        """Stores a document as an image and answers its id. Storing the same bytes
-        again is not an error and duplicates nothing. With a parent the link is
-        recorded, replacing an older one; document and link are stored together
-        or not at all. `layer` is the diff id the image has more than its parent.
-        The image does not count as built here.
+        """Stores a document as an image and returns its id. Storing the same bytes again is not an error
+        and duplicates nothing. With a parent the link is recorded, replacing an older one; document
+        and link are stored together or not at all. `layer` is the diff id of the layer the image has
+        beyond its parent's. The image is not recorded as built here.
         """
         ...
 

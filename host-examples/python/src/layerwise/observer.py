@@ -29,8 +29,8 @@ class Observer(Protocol):
         ...
 
     def progress(self, operation: str, item: str, done: int, total: int) -> None:
-        """How far an operation is: `done` of `total` steps, `item` being the one
-        that was started or finished. A total of 0 means that it is not known.
+        """How far an operation is: `done` of `total` steps, `item` being the one that was started or
+        finished. A total of 0 means that it is not known.
         """
         ...
 

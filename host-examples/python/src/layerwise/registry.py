@@ -1,9 +1,8 @@
 """Content addressed by digest, in OCI registries and OCI layout directories.
 
-A *reference* is what a user types; a *repository* is the host's name for
-where its content is. References are resolved once, then digests are used.
-Layer bytes never cross: the host moves them. All lists are answered in the
-order of what was asked.
+A *reference* is what a user types; a *repository* is the host's name for where its content is.
+References are resolved once, then digests are used. Layer bytes never cross: the host moves
+them. Each result list has the order of what was asked for.
 
 Written by `tools/bind.py` from `wit/registry.wit`.
 """
@@ -20,7 +19,7 @@ from .types import Descriptor
 
 
 class Shelf(StrEnum):
-    """How a document is kept."""
+    """How a document is stored."""
 
     #: As a manifest, which tags can name.
     MANIFEST = "manifest"
@@ -39,8 +38,8 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A tar file, by the path that the filesystem interface uses. It is
-    compressed as the wanted media type says.
+    """A tar file, by the path that the filesystem interface uses. It is compressed as the wanted
+    media type says.
     """
 
     case: ClassVar[str] = "file"
@@ -71,8 +70,8 @@ Source = SourceFile | SourceRepository | SourceProvider
 class Transfer:
     """A layer to be stored."""
 
-    #: What is wanted. For a file the digest may be empty and the size 0: they
-    #: are known when it has been compressed.
+    #: What is wanted. For a file the digest may be empty and the size 0: they are known when it
+    #: has been compressed.
     descriptor: Descriptor
     #: Digest of the uncompressed bytes, where it is known.
     diff_id: str | None = field(default=None, kw_only=True)
@@ -86,7 +85,7 @@ class Stored:
     descriptor: Descriptor
     #: Digest of the uncompressed bytes, where the host computed it.
     diff_id: str | None = field(default=None, kw_only=True)
-    #: False when the repository already had it.
+    #: False if the repository already had it.
     written: bool
 
 
@@ -96,8 +95,8 @@ class Destination:
 
     #: A directory, by the path that the filesystem interface uses.
     root: str
-    #: Every entry of the layer must stay below this path inside `root`;
-    #: otherwise nothing of the layer is unpacked and the failure is `denied`.
+    #: Every entry of the layer must stay below this path inside `root`; otherwise nothing of the
+    #: layer is unpacked and the failure is `denied`.
     prefix: str
 
 
@@ -108,7 +107,7 @@ class Retrieval:
     descriptor: Descriptor
     #: Absent: only hash it.
     into: Destination | None = None
-    #: Unpack only when the uncompressed bytes have this digest.
+    #: Unpack only if the uncompressed bytes have this digest.
     diff_id: str | None = None
 
 
@@ -125,29 +124,27 @@ class Retrieved:
 class Registry(Protocol):
     """Content addressed by digest, in OCI registries and OCI layout directories.
 
-    A *reference* is what a user types; a *repository* is the host's name for
-    where its content is. References are resolved once, then digests are used.
-    Layer bytes never cross: the host moves them. All lists are answered in the
-    order of what was asked.
+    A *reference* is what a user types; a *repository* is the host's name for where its content is.
+    References are resolved once, then digests are used. Layer bytes never cross: the host moves
+    them. Each result list has the order of what was asked for.
     """
 
     def locate(self, reference: str) -> str:
-        """The repository of a reference; nothing is contacted. `invalid` when the
-        reference does not parse.
+        """The repository of a reference; nothing is contacted. `invalid` if the reference does not
+        parse.
         """
         ...
 
     def resolve(self, references: Sequence[str]) -> Sequence[Sequence[Descriptor] | Failure]:
-        """What each reference stands for now. More than one descriptor only where
-        a layout's index lists the name more than once. A name that does not exist
-        is `not-found`.
+        """What each reference stands for now. More than one descriptor only where a layout's index lists
+        the name more than once. A name that does not exist is `not-found`.
         """
         ...
 
     def read(self, repository: str, wanted: Sequence[Descriptor], limit: int) -> Sequence[str | Failure]:
-        """Reads documents, each at most `limit` bytes; the host checks digest and
-        size before it answers (`corrupt`, `truncated`, `too-large`). One that has
-        the right digest and is not UTF-8 cannot be handed over: `unsupported`.
+        """Reads documents, each at most `limit` bytes; the host checks digest and size first (`corrupt`,
+        `truncated`, `too-large`). One that has the right digest and is not UTF-8 cannot be handed
+        over: `unsupported`.
         """
         ...
 
@@ -156,19 +153,17 @@ class Registry(Protocol):
         ...
 
     def write(self, repository: str, shelf: Shelf, media_type: str, document: str) -> Descriptor:
-        """Stores a document under its digest and answers its descriptor."""
+        """Stores a document under its digest and returns its descriptor."""
         ...
 
     def store(self, repository: str, layers: Sequence[Transfer]) -> Sequence[Stored | Failure]:
-        """Stores layers, in parallel where the host can. A layer that the
-        repository already has is not written again.
+        """Stores layers, in parallel where the host can. A layer that the repository already has is not
+        written again.
         """
         ...
 
     def retrieve(self, repository: str, layers: Sequence[Retrieval]) -> Sequence[Retrieved | Failure]:
-        """Reads layers, in parallel where the host can, and unpacks those that have
-        a destination.
-        """
+        """Reads layers, in parallel where the host can, and unpacks those that have a destination."""
         ...
 
     def tag(self, reference: str, digest: str) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-if TYPE_CHECKING:
-    from .instance import Instance
+from .owner import Owner
 
 
 class Exports:
@@ -14,11 +13,11 @@ class Exports:
 
     __slots__ = ("_instance",)
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Owner) -> None:
         self._instance = instance
 
     @property
-    def instance(self) -> Instance:
+    def instance(self) -> Owner:
         """The instance whose functions these are."""
         return self._instance
 
@@ -35,13 +34,13 @@ class Resource:
 
     __slots__ = ("_handle", "_instance", "_only")
 
-    def __init__(self, instance: Instance, handle: int) -> None:
+    def __init__(self, instance: Owner, handle: int) -> None:
         self._instance = instance
         self._handle = handle
         self._only = False
 
     @property
-    def instance(self) -> Instance:
+    def instance(self) -> Owner:
         """The instance it lives in."""
         return self._instance
 

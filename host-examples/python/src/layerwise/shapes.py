@@ -9,17 +9,15 @@ import operator
 import types
 import typing
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wasmtime import component as wasm
 
 from .errors import REFUSALS, Failure, Refused
+from .owner import Owner
 from .resource import Resource
 from .types import FailureCode
 from .values import Codec, Mismatch, Parts, Shape, boolean, integer, kind, same, sequence, text
-
-if TYPE_CHECKING:
-    from .instance import Instance
 
 _LARGEST_NUMBER = 2**32 - 1
 
@@ -98,7 +96,7 @@ class Json(Shape):
     def result(self) -> Parts:
         return self.variant(("ok", "err"))
 
-    def resource(self, instance: Callable[[], Instance]) -> Codec:
+    def resource(self, instance: Callable[[], Owner]) -> Codec:
         def lower(value: Any) -> wasm.ResourceAny:
             if not isinstance(value, dict) or value.keys() != {"resource"}:
                 raise Mismatch(f"expected a resource, not {kind(value)}")
@@ -215,7 +213,7 @@ class Typed(Shape):
 
         return Parts([Typed(ok), Typed(error)], take, lambda value: value[1])
 
-    def resource(self, instance: Callable[[], Instance]) -> Codec:
+    def resource(self, instance: Callable[[], Owner]) -> Codec:
         cls: type[Resource] = self.hint
 
         def lower(value: Any) -> wasm.ResourceAny:

@@ -1,34 +1,27 @@
-"""The build cache of stacker: may the result of the last build of a layer be
-reused?
+"""The build cache of stacker: may the result of the last build of a layer be reused?
 
-Versions that `semantics.version` accepts: `16` (the newest, also when
-absent) and `12`, which name versions of the cache file. The import used is
-`filesystem`; base images and results are read from OCI layout directories
-through it.
+Versions that `semantics.version` accepts: `16` (the newest, also when absent) and `12`, which
+name versions of the cache file. The import used is `filesystem`; base images and results are
+read from OCI layout directories through it.
 
-Limits and their defaults: `cache-bytes` (64 MiB, the cache file),
-`document-bytes` (4 MiB, one definition or OCI document), `layers` (100,000
-definitions, or entries of a cache), `manifests` (1,000,000 of all entries),
-`entries` (1,000,000 of one directory tree), `keys` (100,000,000 looked at
-to compare one tree), `documents` (10,000 to resolve one tag), `depth`
-(10,000, nesting of a document), `attempts` (8, to save against other
-writers).
+Limits and their defaults: `cache-bytes` (64 MiB, the cache file), `document-bytes` (4 MiB, one
+definition or OCI document), `layers` (100,000 definitions, or entries of a cache), `manifests`
+(1,000,000 of all entries), `entries` (1,000,000 of one directory tree), `keys` (100,000,000
+looked at to compare one tree), `documents` (10,000 to resolve one tag), `depth` (10,000,
+nesting of a document), `attempts` (8, to save against other writers).
 
-With `build` in the options a lookup decides as a build would that starts
-now: the sources of imports and bases are compared instead of their copies,
-a layer with binds or without a wanted layer type is built all the same, and
-so is everything on top of a layer that is built. The sources have to be
-lent.
+With `build` in the options a lookup decides as a build would that starts now: the sources of
+imports and bases are compared instead of their copies, a layer with binds or without a wanted
+layer type is built anyway, and so is everything on top of a layer that is built. The host must
+lend the sources.
 
-What the guarded reading does besides: it refuses definitions with members
-that the version does not know or with names that lead out of their
-directories, and to open without knowing every place and `epoch`. In the
-file `build.cache.guard` next to the cache file it keeps, beside each entry
-that it puts, the SHA-256 of the built base and the hashes of imports with a
-destination, and misses where one is another; entries of stacker itself
-have no such record, which is noted. In a build it misses where the config
-or a layer of a result is gone. It starts fresh when the cache file cannot
-be read, keeping the bytes under another name.
+What the guarded reading does besides: it refuses definitions with members that the version does
+not know or with names that lead out of their directories, and to open without knowing every
+place and `epoch`. In the file `build.cache.guard` next to the cache file it keeps, beside each
+entry that it puts, the SHA-256 of the built base and the hashes of imports with a destination,
+and misses if one differs; entries of stacker itself have no such record, which is noted. In a
+build it misses if the config or a layer of a result is gone. If the cache file cannot be read
+it starts with an empty cache, and keeps the bytes under another name.
 
 Written by `tools/bind.py` from `wit/stacker.wit`.
 """
@@ -48,15 +41,14 @@ from .types import Difference, Explanation, Finding, Limit, Rule, Semantics
 class Policy(Flag):
     """Choices of the opener; none are set by default."""
 
-    #: Write nothing: what opening and putting would write exists in this
-    #: session only.
+    #: Write nothing: what opening and putting would write exists in this session only.
     DRY_RUN = auto()
 
 
 class State(StrEnum):
-    """What the cache file was."""
+    """The state of the cache file."""
 
-    #: There was none.
+    #: There was no file.
     ABSENT = "absent"
     #: It was read.
     LOADED = "loaded"
@@ -76,21 +68,19 @@ class Outcome(StrEnum):
 
 
 class ChangeKind(StrEnum):
-    """What became of an object of a directory tree."""
+    """How an object of a directory tree changed."""
 
-    #: It was recorded and is not there.
+    #: It was recorded and is absent.
     MISSING = "missing"
-    #: It is there and was not recorded.
+    #: It exists and was not recorded.
     EXTRA = "extra"
-    #: It is another.
+    #: It differs.
     MODIFIED = "modified"
 
 
 @dataclass(frozen=True, slots=True)
 class EpochUnstated:
-    """Not stated: the guarded reading refuses, the compatible one takes it as
-    unset.
-    """
+    """Not known: the guarded reading refuses, the compatible one treats it as unset."""
 
     case: ClassVar[str] = "unstated"
 
@@ -110,7 +100,7 @@ class EpochSeconds:
     value: int
 
 
-#: What SOURCE_DATE_EPOCH is. Version 12 does not know it.
+#: The value of SOURCE_DATE_EPOCH. Version 12 does not use it.
 Epoch = EpochUnstated | EpochUnset | EpochSeconds
 
 
@@ -152,7 +142,7 @@ Effect = EffectCreate | EffectReplace | EffectRemove | EffectRename
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The directories of a project, as paths of the filesystem interface."""
+    """The directories of a project, as paths of the interface `filesystem`."""
 
     #: The state directory (`stacker_dir`).
     stacker: str
@@ -167,9 +157,9 @@ class Definition:
     """A layer as the user describes it."""
 
     name: str
-    #: A JSON object with the member names of the version, after everything
-    #: that stacker's parser does (paths made absolute, substitutions done).
-    #: Absent lists and maps are not equal to empty ones.
+    #: A JSON object with the member names of the version, after everything that stacker's parser
+    #: does (paths made absolute, substitutions done). Absent lists and maps are not equal to empty
+    #: ones.
     document: str
 
 
@@ -179,10 +169,9 @@ class Build:
 
     #: The directory of the build, which relative sources of bases start from.
     directory: str
-    #: The layer types that are wanted: `tar`, `squashfs` (which stacker makes
-    #: with verity data), or `TYPE+BOOL` as in the cache. With none any type
-    #: will do; an entry that was put without manifests says nothing of types
-    #: and is taken as complete.
+    #: The layer types that are wanted: `tar`, `squashfs` (which stacker makes with verity data),
+    #: or `TYPE+BOOL` as in the cache. With none, any type will do; an entry that was put without
+    #: manifests names no types and is treated as complete.
     types: Sequence[str] = ()
 
 
@@ -196,8 +185,8 @@ class Options:
     #: Each name once.
     definitions: Sequence[Definition] = ()
     policy: Policy = Policy(0)
-    #: Decide as this build would. Without it lookups are about the cache and
-    #: the copies of sources as they are.
+    #: Decide as this build would. Without it lookups are about the cache and the copies of sources
+    #: as they are.
     build: Build | None = None
     limits: Sequence[Limit] = ()
 
@@ -260,8 +249,8 @@ class Change:
     #: Path below it, in the encoding of the filesystem interface.
     path: str
     kind: ChangeKind
-    #: The keywords that differ when it was modified, sorted: `type`, `link`,
-    #: `uid`, `gid`, `mode`, `sha256digest`, `xattr.NAME`.
+    #: The keywords that differ when it was modified, sorted: `type`, `link`, `uid`, `gid`, `mode`,
+    #: `sha256digest`, `xattr.NAME`.
     keys: Sequence[str] = ()
 
 
@@ -272,32 +261,31 @@ class Answer:
     outcome: Outcome
     #: The structure hash of the entry, on a hit.
     hash: int | None = field(default=None, kw_only=True)
-    #: The layer types the entry has a manifest for, on a hit. A result of
-    #: another type must be built all the same.
+    #: The layer types the entry has a manifest for, on a hit. A result of another type must be
+    #: built anyway.
     types: Sequence[str] = field(default=(), kw_only=True)
-    #: Why it is a miss. Its differences name the evidence: `import`,
-    #: `overlay`, `disk`, `hash`, `base`, `epoch`, `type`, `guard`, or the
-    #: members of a definition.
+    #: Why it is a miss. Its differences name the evidence: `import`, `overlay`, `disk`, `hash`,
+    #: `base`, `epoch`, `type`, `guard`, or the members of a definition.
     reason: Finding | None = field(default=None, kw_only=True)
     #: The changed objects of a directory import or of overlay directories.
     changes: Sequence[Change] = field(default=(), kw_only=True)
-    #: Whether the build of the options builds the layer although this is a hit:
-    #: for its binds, or for a wanted layer type. The reason is in `notes`.
+    #: Whether the build of the options builds the layer although this is a hit: for its binds, or
+    #: for a wanted layer type. The reason is in `notes`.
     rebuilt: bool
-    #: What the caller should know about a hit: inputs that nothing checks,
-    #: reasons for which stacker builds all the same.
+    #: What the caller should know about a hit: inputs that nothing checks, reasons for which
+    #: stacker builds anyway.
     notes: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What a recorded tree says about where it was written. All of it is part of
-    an entry's hash.
+    """What a recorded tree says about the machine it was written on. All of it is part of an entry's
+    hash.
     """
 
-    #: Name of the user; without one its line is left out.
+    #: Name of the user; if absent, its line is left out.
     user: str | None = field(default=None, kw_only=True)
-    #: Name of the machine; without one its line is left out.
+    #: Name of the machine; if absent, its line is left out.
     machine: str | None = field(default=None, kw_only=True)
     #: Local wall-clock time, `YYYY-MM-DDThh:mm:ss`.
     now: str
@@ -351,8 +339,7 @@ class LayerText:
     """A definition as it is written."""
 
     text: str
-    #: Whether reading it gives an equal definition. When not, the layer misses
-    #: in every new session.
+    #: Whether reading it gives an equal definition. If not, the layer misses in every new session.
     stable: bool
 
 
@@ -367,8 +354,8 @@ class Equality:
 
 
 class Session(Resource):
-    """An open cache. A layer is verified once: what was found stays until the
-    layer is put, definitions are replaced, or `refresh` starts a new pass.
+    """An open cache. A layer is verified once: the result is kept until the layer is put,
+    definitions are replaced, or `refresh` starts a new pass.
     """
 
     __slots__ = ()
@@ -393,36 +380,31 @@ class Session(Resource):
         return result
 
     def put(self, name: str, manifests: str, host: Host) -> Stored:
-        """Records the result of building a layer and saves the cache. Reads the
-        inputs of the layer from disk, whatever this pass knows of them. When
-        only saving fails, the entry stays in this session and the next put
-        saves it too.
+        """Records the result of building a layer and saves the cache. Reads the inputs of the layer
+        from disk, even if this pass has read them. If only saving fails, the entry stays in this
+        session and the next put saves it too.
 
-        `manifests` is a JSON map from layer types to OCI descriptors, or
-        `null`.
+        `manifests` is a JSON map from layer types to OCI descriptors, or `null`.
         """
         result: Stored = self._call("stacker#[method]session.put", self, name, manifests, host)
         return result
 
     def plan(self, name: str, manifests: str, host: Host) -> list[Effect]:
-        """What `put` would write, in order. Changes nothing, not even this
-        session.
-        """
+        """What `put` would write, in order. Changes nothing, not even this session."""
         result: list[Effect] = self._call("stacker#[method]session.plan", self, name, manifests, host)
         return result
 
     def explain(self, name: str) -> Explanation:
-        """Decides as `lookup` does and gives the findings about every layer below,
-        root causes first. A lookup that would fail is explained too. Changed
-        objects of trees are differences `tree/PATH` and `tree/PATH#KEYWORD`.
+        """Decides as `lookup` does and gives the findings about every layer below, root causes first.
+        A lookup that would fail is explained too. Changed objects of trees are differences
+        `tree/PATH` and `tree/PATH#KEYWORD`.
         """
         result: Explanation = self._call("stacker#[method]session.explain", self, name)
         return result
 
     def causes(self) -> list[Finding]:
-        """The findings behind the last call that failed, root cause first; the
-        last one is the error itself with its evidence, such as `base` and `miss`
-        of `stacker/base-not-cached`.
+        """The findings behind the last call that failed, root cause first; the last finding is the
+        error itself with its evidence, such as `base` and `miss` of `stacker/base-not-cached`.
         """
         result: list[Finding] = self._call("stacker#[method]session.causes", self)
         return result
@@ -433,14 +415,12 @@ class Session(Resource):
         return result
 
     def entry(self, name: str) -> str | None:
-        """An entry as it stands in the cache file."""
+        """An entry as the cache file has it."""
         result: str | None = self._call("stacker#[method]session.entry", self, name)
         return result
 
     def refresh(self) -> None:
-        """Starts a new pass: everything but the cache file is read from disk again
-        when it is asked for.
-        """
+        """Starts a new pass: everything but the cache file is read from disk again when it is needed."""
         self._call("stacker#[method]session.refresh", self)
 
 
@@ -450,27 +430,27 @@ class Stacker(Exports):
     __slots__ = ()
 
     def open(self, options: Options) -> Session:
-        """Opens a cache: reads its file, deletes it when it is of another version,
-        drops the entries whose results are gone, and saves if there were any.
+        """Opens a cache: reads its file, deletes it when it is of another version, drops the entries
+        whose results are gone, and saves if it dropped any.
         """
         result: Session = self._call("stacker#open", options)
         return result
 
     def hash_value(self, name: str, value: str, semantics: Semantics = Semantics()) -> int:
-        """The structure hash of a JSON value of a named type: `string`, `int64`,
-        `int`, `uint32`, `uint8`, `bool`, `nil`, `bytes`, `strings`, `string-map`,
-        `LayerType`, or a structure of the version such as `CacheEntry` or `Layer`.
+        """stacker's structure hash of a JSON value of a named type: `string`, `int64`, `int`, `uint32`,
+        `uint8`, `bool`, `nil`, `bytes`, `strings`, `string-map`, `LayerType`, or a structure of the
+        version such as `CacheEntry` or `Layer`.
         """
         result: int = self._call("stacker#hash-value", name, value, semantics)
         return result
 
     def vis(self, name: str) -> str:
-        """Encodes a name, given as a path, as tree texts do."""
+        """Encodes a name, given as a path, as mtree texts do."""
         result: str = self._call("stacker#vis", name)
         return result
 
     def unvis(self, text: str) -> str:
-        """Decodes a name of a tree text to a path."""
+        """Decodes a name of an mtree text to a path."""
         result: str = self._call("stacker#unvis", text)
         return result
 
@@ -480,12 +460,12 @@ class Stacker(Exports):
         return result
 
     def tree_text(self, root: str, host: Host) -> str:
-        """The text of the tree below a directory as it is recorded: base64."""
+        """The mtree text of a directory as it is recorded: base64."""
         result: str = self._call("stacker#tree-text", root, host)
         return result
 
     def compare_tree(self, stored: str, root: str) -> list[Change]:
-        """Compares a recorded tree with the one below a directory."""
+        """Compares a recorded mtree text with a directory."""
         result: list[Change] = self._call("stacker#compare-tree", stored, root)
         return result
 
@@ -495,9 +475,8 @@ class Stacker(Exports):
         return result
 
     def parse_tag(self, source: str, semantics: Semantics = Semantics()) -> BaseTag:
-        """The tag of the layout of base images that a base stands for; for a built
-        one the name of the layer. The `source` is the JSON object that a
-        definition holds under `from`.
+        """The tag that a base has in the layout of base images; for a built base the name of the layer.
+        `source` is the JSON object that a definition holds under `from`.
         """
         result: BaseTag = self._call("stacker#parse-tag", source, semantics)
         return result

@@ -30,7 +30,7 @@ class FailureCode(StrEnum):
     DENIED = "denied"
     #: Not reachable now; a later try may succeed.
     UNAVAILABLE = "unavailable"
-    #: The bytes are not what their digest or format says.
+    #: The bytes do not match their digest or format.
     CORRUPT = "corrupt"
     #: The bytes ended early.
     TRUNCATED = "truncated"
@@ -38,7 +38,7 @@ class FailureCode(StrEnum):
     TOO_LARGE = "too-large"
     #: A precondition did not hold.
     CONFLICT = "conflict"
-    #: This host does not do that.
+    #: This host does not support it.
     UNSUPPORTED = "unsupported"
     #: The argument is not acceptable.
     INVALID = "invalid"
@@ -46,7 +46,7 @@ class FailureCode(StrEnum):
     FULL = "full"
     #: The caller asked to stop.
     CANCELLED = "cancelled"
-    #: The caller's time is up.
+    #: The caller's deadline passed.
     DEADLINE = "deadline"
     #: Anything else.
     OTHER = "other"
@@ -54,7 +54,7 @@ class FailureCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """What a piece of content is, as OCI descriptors say it."""
+    """What a piece of content is, as an OCI descriptor gives it."""
 
     #: Media type; empty when unknown.
     media_type: str
@@ -74,7 +74,7 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A platform. An empty text means "not given"."""
+    """A platform. An empty text means that it is not given."""
 
     os: str
     architecture: str
@@ -94,9 +94,8 @@ class Semantics:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A cap on what a session reads or does. Unknown names are refused.
-    Each system documents its names and defaults; `limit-exceeded` errors
-    name the cap in the same way.
+    """A limit on what a session reads or does. Unknown names are refused. Each system documents its
+    names and defaults; `limit-exceeded` errors use the same names.
     """
 
     name: str
@@ -119,10 +118,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """A cap that was met."""
+    """A limit that was exceeded."""
 
     operation: str
-    #: The name of the cap, as in `limit`.
+    #: The name of the limit, as in `limit`.
     limit: str
     #: Its value.
     value: int
@@ -151,9 +150,9 @@ class Finding:
     #: What it is about: an image id, a layer name, a record.
     subject: str
     differences: Sequence[Difference] = field(default=(), kw_only=True)
-    #: What to do about it or what it probably means, when that is known.
+    #: What to do about it or what it probably means, if that is known.
     hint: str | None = field(default=None, kw_only=True)
-    #: Only a consequence of an earlier finding.
+    #: Whether it only follows from an earlier finding.
     cascade: bool
 
 
@@ -163,10 +162,10 @@ class Explanation:
 
     #: The outcome.
     summary: Finding
-    #: One finding a candidate, root causes first, consequences after them.
+    #: One finding per candidate, root causes first, consequences after them.
     findings: Sequence[Finding] = field(default=(), kw_only=True)
-    #: The candidate that came nearest to a hit, with the smallest set of
-    #: differences; absent on a hit or without a candidate.
+    #: The candidate that came nearest to a hit, with the smallest set of differences; absent on a
+    #: hit or without a candidate.
     nearest: Finding | None = field(default=None, kw_only=True)
     #: How many candidates were looked at.
     considered: int

@@ -16,12 +16,11 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from wasmtime import component as wasm
 
-if TYPE_CHECKING:
-    from .instance import Instance
+from .owner import Owner
 
 
 class Mismatch(TypeError):
@@ -94,7 +93,7 @@ class Shape(ABC):
         """As a variant of the cases ok and err."""
 
     @abstractmethod
-    def resource(self, instance: Callable[[], Instance]) -> Codec: ...
+    def resource(self, instance: Callable[[], Owner]) -> Codec: ...
 
 
 _INTEGERS: dict[type[wasm.ValType], tuple[int, int]] = {
@@ -109,7 +108,7 @@ _INTEGERS: dict[type[wasm.ValType], tuple[int, int]] = {
 }
 
 
-def codec(of: wasm.ValType, shape: Shape, instance: Callable[[], Instance]) -> Codec:
+def codec(of: wasm.ValType, shape: Shape, instance: Callable[[], Owner]) -> Codec:
     """The codec of a type; `instance` is asked for where resources live."""
     again = functools.partial(codec, instance=instance)
     if type(of) in _INTEGERS:

@@ -71,7 +71,7 @@ impl DockerRoot {
     /// `/var/lib/docker/image/overlay2`.
     ///
     /// # Errors
-    /// `not-found` when there is none, `denied`, or `invalid` naming the drivers
+    /// `not-found` if there is none, `denied`, or `invalid` naming the drivers
     /// when there are several.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let (images, driver) = locate::any(path)?;

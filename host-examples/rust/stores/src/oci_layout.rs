@@ -91,7 +91,7 @@ impl OciLayout {
     /// Opens a layout.
     ///
     /// # Errors
-    /// `not-found` when there is none, `unsupported` for another version of
+    /// `not-found` if there is none, `unsupported` for another version of
     /// layouts, `corrupt`, `denied`.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         Self::at(schema::open(path)?)

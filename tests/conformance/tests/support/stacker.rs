@@ -203,3 +203,36 @@ pub fn put_all(session: &mut Session<'_, MemoryFs, Silent>, names: &[&str]) {
         session.put(name, "null", &host()).unwrap();
     }
 }
+
+pub fn put<F: Filesystem>(fs: &F, options: &Options, names: &[&str]) {
+    let mut session = Session::open(fs, &Silent, options.clone()).unwrap();
+    for name in names {
+        session.put(name, "null", &host()).unwrap();
+    }
+}
+
+/// The code and the subject of what opening fails with.
+pub fn refused<F: Filesystem>(fs: &F, options: &Options) -> (String, String) {
+    let error = Session::open(fs, &Silent, options.clone()).err().unwrap();
+    let problem = error.problem().unwrap();
+    (problem.code.clone(), problem.subject.clone())
+}
+
+/// `hit`, or the reason in one line.
+pub fn looked_up<F: Filesystem>(fs: &F, options: &Options, name: &str) -> String {
+    let mut session = Session::open(fs, &Silent, options.clone()).unwrap();
+    match session.lookup(name) {
+        Ok(answer) if answer.outcome == Outcome::Hit => "hit".to_owned(),
+        Ok(answer) => {
+            let reason = answer.reason.unwrap();
+            let side = |text: &Option<String>| text.clone().unwrap_or_default();
+            let list: String = reason
+                .differences
+                .iter()
+                .map(|d| format!(" {}={}|{}", d.path, side(&d.have), side(&d.want)))
+                .collect();
+            format!("{}{list}", reason.code.replace("stacker/", ""))
+        }
+        Err(error) => error.problem().unwrap().code.clone(),
+    }
+}

@@ -102,7 +102,7 @@ class Answer:
             words = ["", ""]
         finally:
             self.close()
-        message = f"{what}: the registry answers {self.status}"
+        message = f"{what}: the registry returned {self.status}"
         said = [hidden(text, self.secrets)[:_LONGEST_WORDS] for text in words if text]
         message += "".join(f", {quote(text)}" for text in said)
         return Failure(code(self.status, words[0]), message)

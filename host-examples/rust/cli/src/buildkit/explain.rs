@@ -4,8 +4,8 @@ use layerwise::buildkit::{Query, Reason};
 use layerwise::explain::Explanation;
 use serde::Serialize;
 
-use super::Opened;
 use super::args::ExplainArgs;
+use super::opened::Opened;
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::page::Page;

@@ -13,14 +13,16 @@ use serde::{Deserialize, Serialize};
 
 use super::args::ExportArgs;
 use super::layers::{Files, Later, Lending};
+use super::opened::Opened;
 use super::records::{self, Records};
 use super::reference::{self, Target};
-use super::{Opened, show};
+use super::show;
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::lend::{self, Bars};
 use crate::page::Page;
 use crate::reply::{Exit, Reply, Style};
+use crate::text;
 
 /// What `--help` says after the options.
 pub const HELP: &str = r#"Merge the caches of two platforms, heal a cache with missing layers, convert one for another registry:
@@ -327,7 +329,7 @@ fn warnings(findings: &[Finding]) -> String {
                 0 => String::new(),
                 n => format!(" and {n} more"),
             };
-            let subject = crate::text::escape(&first.subject);
+            let subject = text::escape(&first.subject);
             text.push_str(&format!(
                 "warning: {subject}{more}: {}; {}\n",
                 rule.meaning, rule.advice
@@ -394,7 +396,7 @@ fn show_document(page: &mut Page, document: &Document<'_>) {
             "{} in {} chains, {}",
             written.blobs,
             written.layers,
-            show::bytes(written.bytes)
+            text::bytes(written.bytes)
         );
         page.rows(
             2,
@@ -461,7 +463,7 @@ fn row(effect: &Effect) -> [String; 3] {
         Effect::Config(descriptor) => ("config", descriptor),
         Effect::Manifest(descriptor) => ("manifest", descriptor),
     };
-    let size = show::bytes(descriptor.size);
+    let size = text::bytes(descriptor.size);
     [what.to_owned(), descriptor.digest.clone(), size]
 }
 

@@ -16,7 +16,7 @@ pub struct SessionArgs {
     #[arg(long, value_name = "KIND:PATH")]
     pub store: String,
     /// A source: an image whose history may stand for steps. With at least one source, only
-    /// images that a source descends from, or that come from one, are answers.
+    /// images that a source descends from, or that come from one, are used.
     #[arg(long, value_name = "REF")]
     pub cache_from: Vec<String>,
     /// A source whose writers you vouch for, by its name or whole id. The guarded reading uses no

@@ -21,12 +21,12 @@ use crate::why;
 /// What `--help` says about the output; [`Document`] is the type of the JSON.
 pub const HELP: &str = r#"A history entry has the text of its command only. A step asks with the container config that a
 builder would ask with, where the store still has the image it made and the history tells what an
-engine filled in (`exact`). Other steps are `approximate`, and why is said below the table. Most
+engine filled in (`exact`). Other steps are `approximate`; the reason stands below the table. Most
 ask with a config that has nothing but the command: sources are compared by the command alone, so
-whether one of them answers is right, though not the id of an image made from it. Local children
+whether one of them hits is right, though not the id of an image made from it. Local children
 are compared in every field, so a miss may be due to the missing fields only.
 
-A recorded parent that cannot be read is passed over and said. If it is the oldest one, it is an
+A recorded parent that cannot be read is passed over and reported. If it is the oldest one, it is an
 error unless --base is given: the steps could begin anywhere. An image without a recorded parent
 was pulled or loaded; its base is found by history and layers.
 

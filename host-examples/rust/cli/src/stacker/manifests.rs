@@ -71,7 +71,7 @@ impl Index<'_> {
         let mut found = Vec::new();
         for raw in &self.manifests {
             let tagged: Tagged = serde_json::from_str(raw.get())
-                .map_err(|error| format!("a descriptor in it is none: {error}"))?;
+                .map_err(|error| format!("a descriptor in it is malformed: {error}"))?;
             let name = tagged.annotations.as_ref();
             let name = name.and_then(|all| all.get("org.opencontainers.image.ref.name"));
             if name.and_then(Value::as_str) == Some(tag) {
