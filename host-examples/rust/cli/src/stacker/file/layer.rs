@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use self::imports::layer_of;
 use super::around::Around;
 use super::bad::Bad;
 use super::node::{Item, Node};
-use super::values::{command, ends, flag, layer_of, lines, new_bind, old_bind, texts};
+use super::values::{command, ends, flag, lines, new_bind, old_bind, texts};
 
 /// A layer.
 #[derive(Clone, Debug)]

@@ -98,9 +98,3 @@ pub fn old_bind(item: &Item) -> Result<(String, String), Bad> {
         _ => Err(item.bad("a bind", "SOURCE or SOURCE -> DEST")),
     }
 }
-
-/// The layer that an address means whose scheme is `stacker`.
-pub fn layer_of(address: &str) -> Option<String> {
-    let rest = address.strip_prefix("stacker://")?;
-    rest.split('/').next().map(str::to_owned)
-}

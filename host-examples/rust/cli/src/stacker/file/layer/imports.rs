@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 use super::Reader;
 use crate::stacker::file::bad::Bad;
 use crate::stacker::file::node::{Item, Node};
-use crate::stacker::file::values::layer_of;
 
 impl Reader<'_> {
     pub(super) fn imports(&mut self, member: &str, item: &Item) -> Result<(), Bad> {
@@ -112,4 +111,10 @@ impl Reader<'_> {
         members.insert("path".to_owned(), json!(whole));
         Ok(Value::Object(members))
     }
+}
+
+/// The layer that an address means whose scheme is `stacker`.
+pub(super) fn layer_of(address: &str) -> Option<String> {
+    let rest = address.strip_prefix("stacker://")?;
+    rest.split('/').next().map(str::to_owned)
 }
