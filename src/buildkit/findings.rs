@@ -60,7 +60,7 @@ impl Findings {
 /// The finding for an error.
 pub(crate) fn of_error(error: &Error) -> Finding {
     let problem = error.problem();
-    let reason = problem.and_then(|problem| Reason::of(&problem.code));
+    let reason = problem.and_then(|problem| problem.code.parse::<Reason>().ok());
     // Only what met a cap has no problem.
     let reason = reason.unwrap_or(Reason::LimitExceeded);
     let subject = error.problem().map_or("cache", |p| p.subject.as_str());

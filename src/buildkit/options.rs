@@ -95,7 +95,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The form of the manifest; none where the options do not go together.
+    /// The form of the manifest; `None` where the options do not go together.
     pub(crate) fn form(&self, era: Era) -> Option<Form> {
         match (era, self.oci, self.image) {
             (Era::Rules2020, ..) => Some(Form::List2020),
@@ -133,7 +133,7 @@ pub(crate) fn era(semantics: &Semantics, operation: &str) -> Result<Era, Error> 
 
 /// Whether importers of a version may lose links. In which order they store
 /// records changes from run to run, so that no reading can repeat it: every link
-/// is kept, and what may be lost is said.
+/// is kept, and what may be lost is reported.
 pub(crate) fn loses_links(semantics: &Semantics) -> bool {
     semantics.version.as_deref() == Some(LOSING)
 }

@@ -136,5 +136,5 @@ impl Reason {
 
 /// How bad a finding of this code is; `None` for an unknown code.
 pub fn severity(code: &str) -> Option<Severity> {
-    Reason::of(code).map(Reason::severity)
+    code.parse::<Reason>().ok().map(Reason::severity)
 }

@@ -62,7 +62,7 @@ pub(crate) struct RawAnnotations {
 
 impl<const OF_2020: bool> RawLayer<OF_2020> {
     /// The descriptor of a layer that describes itself, as GitHub, S3 and Azure
-    /// caches have it; none for one that does not.
+    /// caches have it; `None` for one that does not.
     pub fn describe(&self) -> Option<Descriptor> {
         let RawAnnotations {
             media_type,

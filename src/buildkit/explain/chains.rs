@@ -17,7 +17,7 @@ pub struct Summary {
     pub layers: u32,
     /// The bytes of these layers, as they are listed.
     pub bytes: u64,
-    /// The digest of the topmost layer; empty when there is none.
+    /// The digest of the topmost layer; empty if there is none.
     pub top: String,
 }
 

@@ -146,7 +146,7 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Finds what is the same, and answers the old and the new side.
+/// Finds what is the same, and returns the old and the new side.
 pub(crate) fn sides<'a>(old: &'a Graph, new: &'a Graph) -> (Side<'a>, Side<'a>) {
     let mut before = Side::new(old, old);
     let mut after = Side::new(new, old);
@@ -430,7 +430,7 @@ impl Steps {
 
 /// Pairs grounded steps of both caches: first those of one digest, whose selectors
 /// or sources differ, then those that stand on the same. A step whose digest the
-/// other cache has elsewhere only moved, and is in nobody's place.
+/// other cache has elsewhere only moved, and takes the place of no other.
 pub(crate) fn steps(
     before: &Side<'_>,
     after: &Side<'_>,

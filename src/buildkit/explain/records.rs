@@ -43,7 +43,7 @@ pub(crate) fn check(reach: &Reach<'_>, layers: &Layering<'_>, findings: &mut Fin
         } else if record.digest.parse::<Digest>().is_err() {
             findings.push(record_finding(Reason::OddDigest, at, record));
         }
-        // A result that is broken is said where its layer is.
+        // A result that is broken is reported where its layer is.
         if layers.results(record) == Results::None {
             let used = reach.used.get(at).copied().unwrap_or(false);
             let place = if used { "inner" } else { "leaf" };

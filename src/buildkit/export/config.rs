@@ -10,7 +10,7 @@ use crate::buildkit::records::index_vec::{NONE, place};
 use crate::buildkit::records::interner::{EMPTY, Interner, Text};
 use crate::prelude::*;
 
-/// What Go answers for a time that has no RFC 3339 text.
+/// What Go returns for a time that has no RFC 3339 text.
 pub(crate) const UNWRITABLE: &str = "json: error calling MarshalJSON for type time.Time: \
      Time.MarshalJSON: timezone hour outside of range [0,23]";
 

@@ -18,7 +18,7 @@ use crate::prelude::*;
 /// What became of one record of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Added {
-    /// The record's handle; none when it is never kept or was refused. The handle
+    /// The record's handle; `None` if it is never kept or was refused. The handle
     /// of an earlier record when the two merged.
     pub record: Option<u32>,
     /// Why it was refused.
@@ -64,9 +64,9 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
         })
     }
 
-    /// Adds a record and answers its handle; none for a `random:` digest by the
-    /// newest rules. A record that merges into an earlier one gets its handle
-    /// (BuildKit spec, sections 2 and 3.1).
+    /// Adds a record and returns its handle; `None` for a `random:` digest by
+    /// the newest rules. A record that merges into an earlier one gets its
+    /// handle (BuildKit spec, sections 2 and 3.1).
     ///
     /// # Errors
     /// `invalid` for an input without links, a link that starts nowhere or in
@@ -135,7 +135,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
     /// section 3.1).
     ///
     /// # Errors
-    /// `unsupported` by the newest rules, `not-found` for a handle of nobody,
+    /// `unsupported` by the newest rules, `not-found` for an unknown handle,
     /// `limit-exceeded`.
     pub fn link(
         &mut self,
@@ -165,7 +165,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
     /// 3.1).
     ///
     /// # Errors
-    /// `unsupported` by the newest rules, `not-found` for a handle of nobody,
+    /// `unsupported` by the newest rules, `not-found` for an unknown handle,
     /// `invalid` for a time that does not parse, `limit-exceeded`.
     pub fn put_result(&mut self, record: u32, outcome: &Outcome) -> Result<(), Error> {
         let source = self.source;

@@ -214,7 +214,7 @@ impl<'a> Growth<'a> {
 
 /// Finds the descriptor of each layer: the one that was seen last wins for its
 /// digest. Going through the results backwards, the first one wins, and what is
-/// below a node that was passed before is known. Answers the digests that came
+/// below a node that was passed before is known. Returns the digests that came
 /// with descriptors that differ in what matters.
 fn describe(
     layers: &mut [Layer],

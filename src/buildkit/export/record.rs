@@ -18,7 +18,7 @@ use crate::prelude::*;
 /// One alternative of an input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Alternative {
-    /// The record the link starts at, by its handle; none when adding it gave no
+    /// The record the link starts at, by its handle; `None` if adding it gave no
     /// handle.
     pub record: Option<u32>,
     /// Which part of its output is used; empty for all of it.
@@ -34,7 +34,7 @@ pub struct Outcome {
     pub created: String,
     /// Its layers, lowest first.
     pub layers: Vec<oci::Descriptor>,
-    /// Where the layers are; none for the session's source.
+    /// Where the layers are; `None` for the session's source.
     pub source: Option<Source>,
 }
 

@@ -52,9 +52,9 @@ pub struct Offer {
 /// What is known of a cache at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
-    /// The media type of its manifest; empty when there was none.
+    /// The media type of its manifest; empty if there was none.
     pub kind: String,
-    /// The digest of its config; empty when there was none.
+    /// The digest of its config; empty if there was none.
     pub config: String,
     /// What was noticed while it was read.
     pub findings: Vec<explain::Finding>,
@@ -84,7 +84,7 @@ pub struct Statistics {
     pub records: u64,
     /// Records without inputs.
     pub roots: u64,
-    /// Records that are nobody's source.
+    /// Records that no other record has as a source.
     pub leaves: u64,
     /// Links.
     pub links: u64,

@@ -23,7 +23,7 @@ use crate::prelude::*;
 use crate::semantics::Semantics;
 
 /// The media type a manifest stands for, and the digest of the cache config in
-/// it; empty when there is none.
+/// it; empty if there is none.
 ///
 /// # Errors
 /// `corrupt` when the manifest is not JSON, is of two shapes at once, or names a
@@ -265,7 +265,7 @@ impl<'a> Opening<'a> {
 /// Why a document could not be read.
 pub(crate) fn unread(failure: &Failure) -> Reason {
     match failure.code {
-        // What a host answers for bytes that are no text.
+        // What a host returns for bytes that are no text.
         FailureCode::Unsupported => Reason::NotUtf8,
         _ => Reason::Unreadable,
     }

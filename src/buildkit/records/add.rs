@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::prelude::*;
 
 impl Graph {
-    /// Adds a record; none for one that is never kept.
+    /// Adds a record; `None` for one that is never kept.
     ///
     /// # Errors
     /// `invalid` for an input without links and for a link that does not start
@@ -146,7 +146,7 @@ impl Graph {
         }
     }
 
-    /// Step 7: makes one record out of several and answers it.
+    /// Step 7: makes one record out of several and returns it.
     ///
     /// It is the oldest that does not stand below another one (BuildKit spec,
     /// section 8).
@@ -195,7 +195,7 @@ impl Graph {
     }
 
     /// Lets a child of a record that is merged away stand on `main` instead, and
-    /// answers its new link. The old one is still among its links.
+    /// returns its new link. The old one is still among its links.
     fn move_child(&mut self, child: u32, link: Link, main: u32) -> Link {
         let moved = Link {
             source: main,

@@ -2,7 +2,7 @@
 
 use crate::prelude::*;
 
-/// Walks several lists side by side until one ends, and answers that one: the
+/// Walks several lists side by side until one ends, and returns that one: the
 /// cost is that of the shortest list times the number of lists.
 pub(crate) fn fewest<I: Iterator<Item = u32>>(walks: &mut [I]) -> Vec<u32> {
     let mut seen: Vec<Vec<u32>> = walks.iter().map(|_| Vec::new()).collect();

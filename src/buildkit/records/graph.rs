@@ -84,7 +84,7 @@ impl Graph {
             .unwrap_or(&mut self.nobody)
     }
 
-    /// The record a handle stands for now; none for a handle of nobody.
+    /// The record a handle stands for now; `None` for an unknown handle.
     pub fn resolve(&self, handle: u32) -> Option<u32> {
         let mut at = handle;
         loop {

@@ -26,7 +26,7 @@ pub(crate) fn may_lose_links(graph: &Graph) -> Option<Finding> {
     (lost > 0).then(|| Finding::new(Reason::LinksLost, "records").with(links()))
 }
 
-/// Stores leaves in an order and answers how many links are lost.
+/// Stores leaves in an order and returns how many links are lost.
 fn store(web: &Web, leaves: &[u32]) -> usize {
     // The leaf a record was stored with, and the last one that met it; from 1.
     let mut stored = IndexVec::filled(web.len(), 0_u32);

@@ -71,7 +71,7 @@ impl Rules2020 {
         Ok(record)
     }
 
-    /// The digest of a record; none for a handle of nobody.
+    /// The digest of a record; `None` for an unknown handle.
     pub fn digest(&self, record: u32) -> Option<&str> {
         let item = self.items.get(place(record))?;
         Some(self.texts.get(item.digest))
