@@ -256,9 +256,9 @@ fn not_written(mut failed: Failed) -> Failed {
 }
 
 fn exit(summary: &Finding) -> Exit {
-    match &*summary.code {
-        "docker/failed" => Exit::Error,
-        code if code.starts_with("docker/hit-") => Exit::Done,
+    match summary.code.parse() {
+        Ok(Reason::Failed) => Exit::Error,
+        Ok(Reason::HitLocal | Reason::HitSourceExact | Reason::HitSourceRestored) => Exit::Done,
         _ => Exit::Miss,
     }
 }
