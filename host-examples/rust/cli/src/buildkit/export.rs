@@ -206,8 +206,11 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
         eprint!("{}", warnings(&plan.findings));
         if let Err(error) = exporter.finalize(&repository, Some(&target.reference)) {
             let mut failed = Failed::from(error);
-            let manifest = Reason::ManifestWrite.as_str();
-            if failed.code.as_deref() == Some(manifest) && !form.image {
+            let code = failed
+                .code
+                .as_deref()
+                .and_then(|code| code.parse::<Reason>().ok());
+            if code == Some(Reason::ManifestWrite) && !form.image {
                 failed.message.push_str(
                     "; many registries refuse a list of layers: leave --image-manifest at true",
                 );
@@ -244,7 +247,7 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
         findings: show::graded(&plan.findings),
     };
     // Nothing is left of what was asked for.
-    let lost = |finding: &Finding| finding.code == Reason::LayerLeftOut.as_str();
+    let lost = |finding: &Finding| finding.code == Reason::LayerLeftOut;
     let exit = match plan.empty && plan.findings.iter().any(lost) {
         true => Exit::Miss,
         false => Exit::Done,
@@ -322,7 +325,7 @@ fn warnings(findings: &[Finding]) -> String {
         Reason::ResultDropped,
         Reason::MergeConflict,
     ] {
-        let mut same = findings.iter().filter(|f| f.code == code.as_str());
+        let mut same = findings.iter().filter(|f| f.code == code);
         if let Some(first) = same.next() {
             let rule = code.rule();
             let more = match same.count() {
