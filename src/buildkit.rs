@@ -20,6 +20,7 @@
 mod documents;
 mod explain;
 mod export;
+mod findings;
 mod options;
 mod read;
 mod reason;
@@ -33,13 +34,14 @@ pub mod spec {}
 mod tests;
 
 use crate::explain::Rule;
-use crate::limits::{Limit, Limits};
 use crate::prelude::*;
 
+pub use documents::size::IMPORT_LIMIT;
+pub use explain::chains::Summary;
 pub use explain::diff::compare;
 pub use explain::layers::Evidence;
 pub use explain::lookup::Query;
-pub use explain::verdict::{Standing, Summary, Verdict, VerdictLink};
+pub use explain::verdict::{Standing, Verdict, VerdictLink};
 pub use explain::verify::{Report, inspect};
 pub use export::exporter::{Added, Exporter};
 pub use export::plan::{Effect, Plan};
@@ -51,48 +53,6 @@ pub use read::input::{Input, ReadOptions};
 pub use read::open::{detect, read};
 pub use reason::Reason;
 pub use severity::{Severity, severity};
-
-/// What readers accept of a config or manifest, in bytes.
-pub const IMPORT_LIMIT: u64 = 1_048_576;
-
-/// Nesting that Go's JSON package accepts.
-const DEPTH: u32 = 10_000;
-
-/// The caps of a session, see `wit/buildkit.wit`.
-pub(crate) type Caps = Limits<5>;
-
-/// The defaults of the caps.
-const CAPS: Caps = Limits::new([
-    (Limit::Records, 250_000),
-    (Limit::Links, 1_000_000),
-    (Limit::Layers, 1_000_000),
-    (Limit::Steps, 50_000_000),
-    (Limit::DocumentBytes, 64 << 20),
-]);
-
-/// The form of a manifest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// Docker's list, as written in 2020.
-    List2020,
-    /// Docker's list.
-    List,
-    /// OCI's index.
-    Index,
-    /// OCI's image manifest.
-    Image,
-}
-
-impl Form {
-    /// Its media type.
-    const fn media_type(self) -> &'static str {
-        match self {
-            Self::List2020 | Self::List => documents::media::DOCKER_LIST,
-            Self::Index => documents::media::OCI_INDEX,
-            Self::Image => documents::media::OCI_MANIFEST,
-        }
-    }
-}
 
 /// What each code means.
 pub fn rules() -> Vec<Rule> {

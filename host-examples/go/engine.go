@@ -48,7 +48,7 @@ func (e *Engine) Close() error {
 	return nil
 }
 
-// Interfaces answers the full names of the interfaces that the component
+// Interfaces returns the full names of the interfaces that the component
 // imports and exports.
 func (e *Engine) Interfaces() (imports, exports []string) {
 	return e.engine.ImportNames, e.engine.ExportNames

@@ -76,7 +76,7 @@ func (p *Problem) Error() string {
 // Is tells whether target is the kind.
 func (p *Problem) Is(target error) bool { return target == p.Kind }
 
-// Unwrap answers the error of what was lent, where that is the reason.
+// Unwrap returns the error of what was lent, where that is the reason.
 func (p *Problem) Unwrap() error { return p.cause }
 
 // LimitError is a cap of a session that was met.
@@ -137,7 +137,7 @@ func (s *Stopped) Is(target error) bool {
 	return s.Reason == StopTime && target == context.DeadlineExceeded
 }
 
-// Unwrap answers the error of the context or of the import.
+// Unwrap returns the error of the context or of the import.
 func (s *Stopped) Unwrap() error { return s.cause }
 
 // dead is what calls answer after the instance was stopped.

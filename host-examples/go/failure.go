@@ -49,7 +49,7 @@ var codes = []struct {
 	{errors.ErrUnsupported, FailureCodeUnsupported},
 }
 
-// FailureOf answers the failure in the chain of an error, or one with the code
+// FailureOf returns the failure in the chain of an error, or one with the code
 // that the error stands for: not-found for fs.ErrNotExist, cancelled for
 // context.Canceled, and so on; else other.
 func FailureOf(err error) *Failure {

@@ -35,7 +35,7 @@ const Version = "0.1.0"
 //go:embed component/layerwise.wasm
 var component []byte
 
-// Component answers the bytes of the component. They must not be changed.
+// Component returns the bytes of the component. They must not be changed.
 func Component() []byte { return component }
 
 // Result is one answer of many: a value, or why there is none.

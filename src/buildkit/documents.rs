@@ -2,6 +2,9 @@
 
 pub mod config;
 pub mod descriptor;
+pub mod json;
 pub mod lint;
 pub mod manifest;
 pub mod media;
+pub mod size;
+pub mod time;

@@ -1,9 +1,10 @@
 //! How a session is opened: the reading, the form of the manifest, choices.
 
+use super::documents::media;
 use super::reason::{Reason, invalid};
-use super::{CAPS, Caps, Form};
 use crate::error::{Error, Problem};
 use crate::host::Source;
+use crate::limits::{Limit, Limits};
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
@@ -13,6 +14,42 @@ const NEWEST: &str = "0.33";
 const LOSING: &str = "0.32";
 /// The rules of 2020-10-22, between 0.7 and 0.8.
 const OF_2020: &str = "0.8-dev";
+
+/// The caps of a session, see `wit/buildkit.wit`.
+pub(crate) type Caps = Limits<5>;
+
+/// The defaults of the caps.
+const CAPS: Caps = Limits::new([
+    (Limit::Records, 250_000),
+    (Limit::Links, 1_000_000),
+    (Limit::Layers, 1_000_000),
+    (Limit::Steps, 50_000_000),
+    (Limit::DocumentBytes, 64 << 20),
+]);
+
+/// The form of a manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Docker's list, as written in 2020.
+    List2020,
+    /// Docker's list.
+    List,
+    /// OCI's index.
+    Index,
+    /// OCI's image manifest.
+    Image,
+}
+
+impl Form {
+    /// Its media type.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::List2020 | Self::List => media::DOCKER_LIST,
+            Self::Index => media::OCI_INDEX,
+            Self::Image => media::OCI_MANIFEST,
+        }
+    }
+}
 
 /// Choices of the opener; none are set by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +95,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The form of the manifest; none where the options do not go together.
+    /// The form of the manifest; `None` where the options do not go together.
     pub(crate) fn form(&self, era: Era) -> Option<Form> {
         match (era, self.oci, self.image) {
             (Era::Rules2020, ..) => Some(Form::List2020),
@@ -96,7 +133,7 @@ pub(crate) fn era(semantics: &Semantics, operation: &str) -> Result<Era, Error> 
 
 /// Whether importers of a version may lose links. In which order they store
 /// records changes from run to run, so that no reading can repeat it: every link
-/// is kept, and what may be lost is said.
+/// is kept, and what may be lost is reported.
 pub(crate) fn loses_links(semantics: &Semantics) -> bool {
     semantics.version.as_deref() == Some(LOSING)
 }

@@ -1,9 +1,12 @@
 //! Why: every code of the `buildkit` interface, with its catalogue entry
-//! (BuildKit spec, section 10), and the collection of findings.
+//! (BuildKit spec, section 10).
 
 use crate::error::{Error, Problem};
-use crate::explain::{Difference, Finding, catalogue};
+use crate::explain::catalogue;
 use crate::prelude::*;
+
+/// One reason, see [`crate::explain::Finding`].
+pub type Finding = crate::explain::Finding<Reason>;
 
 catalogue! {
     /// Findings about caches and exports, verdicts on lookups, error codes.
@@ -403,6 +406,11 @@ catalogue! {
     }
 }
 
+/// Findings as they leave the system.
+pub(crate) fn texts(findings: Vec<Finding>) -> Vec<crate::explain::Finding> {
+    findings.into_iter().map(Finding::text).collect()
+}
+
 /// The error for an argument that is not acceptable.
 pub(crate) fn invalid(
     code: Reason,
@@ -411,54 +419,4 @@ pub(crate) fn invalid(
     message: impl Into<String>,
 ) -> Error {
     Error::Invalid(Problem::new(code, operation, subject, message))
-}
-
-/// Collects findings. Of each code a number is kept, the rest is counted, so
-/// that a document cannot make more of them than it has bytes to pay for.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Findings {
-    findings: Vec<Finding>,
-    counts: BTreeMap<Cow<'static, str>, usize>,
-}
-
-/// Findings of one code beyond this number are only counted.
-const KEPT: usize = 100;
-
-impl Findings {
-    /// Nothing was found.
-    pub const fn new() -> Self {
-        Self {
-            findings: Vec::new(),
-            counts: BTreeMap::new(),
-        }
-    }
-
-    /// Adds a finding.
-    pub fn push(&mut self, finding: Finding) {
-        let count = self.counts.entry(finding.code.clone()).or_default();
-        *count += 1;
-        if *count <= KEPT {
-            self.findings.push(finding);
-        }
-    }
-
-    /// Adds what another findings has.
-    pub fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
-        for finding in findings {
-            self.push(finding);
-        }
-    }
-
-    /// What was found, in the order of finding; for a code with more findings
-    /// than are kept, one at the end says how many there are.
-    pub fn finish(mut self) -> Vec<Finding> {
-        for (code, count) in self.counts {
-            if count > KEPT {
-                let total = Difference::fact("count", count);
-                self.findings
-                    .push(Finding::new(code, "and more").with([total]));
-            }
-        }
-        self.findings
-    }
 }

@@ -17,6 +17,17 @@ pub enum Severity {
     Error,
 }
 
+impl Severity {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Information => "information",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
 impl Reason {
     /// How bad it is. What only a lookup, a comparison or an operation answers
     /// counts as information, refusals as errors.
@@ -125,7 +136,5 @@ impl Reason {
 
 /// How bad a finding of this code is; `None` for an unknown code.
 pub fn severity(code: &str) -> Option<Severity> {
-    let mut all = Reason::ALL.iter();
-    let reason = all.find(|reason| reason.as_str() == code)?;
-    Some(reason.severity())
+    code.parse::<Reason>().ok().map(Reason::severity)
 }

@@ -11,9 +11,8 @@ mod orders;
 mod plans;
 mod reports;
 
-use super::documents::{descriptor, manifest, media};
+use super::documents::{descriptor, manifest, media, size};
 use super::explain::shape;
-use super::export::plan;
 use super::*;
 use crate::error::Error;
 use crate::go_json::Timestamp;

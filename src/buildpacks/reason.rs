@@ -123,11 +123,11 @@ catalogue! {
         DirectoryUnreadable = "directory-unreadable", "5.2",
             "a buildpack's directory cannot be read",
             "a file in its place",
-            "see the host's words";
+            "see the cause that the host gives";
         WriteFailed = "write-failed", "5.2",
             "a metadata file cannot be written",
             "no space left on the device",
-            "see the host's words; restoring again repairs what was written";
+            "see the cause that the host gives; restoring again repairs what was written";
 
         // Metadata of the cache image.
         Hit = "hit", "4.2",
@@ -135,7 +135,7 @@ catalogue! {
             "2 buildpacks, 5 layers",
             "nothing to do";
         ImageNotFound = "image-not-found", "4.1",
-            "there is no cache image under this name, or no credentials that may see it",
+            "there is no cache image under this name, or the credentials may not see it",
             "the first build",
             "build once; if there was a build before, check the credentials";
         ImageCorrupt = "image-corrupt", "4.2",
@@ -352,12 +352,12 @@ mod tests {
         let mut codes = BTreeSet::new();
         for reason in Reason::ALL {
             let rule = reason.rule();
-            assert_eq!(Reason::of(rule.code), Some(*reason));
+            assert_eq!(rule.code.parse(), Ok(*reason));
             assert!(codes.insert(rule.code), "{} twice", rule.code);
             for text in [rule.section, rule.meaning, rule.example, rule.advice] {
                 assert!(!text.is_empty(), "{}", rule.code);
             }
         }
-        assert_eq!(Reason::of("hit"), None);
+        assert!("hit".parse::<Reason>().is_err());
     }
 }

@@ -13,17 +13,14 @@ use crate::stacker::{
     Outcome, Places, Pruned, Renaming, State, Stored, Writing,
 };
 
-/// The host that all sessions of this instance borrow.
-static HOST: Host = Host;
-
 /// A session of the export.
-pub struct Session(RefCell<stacker::Session<'static, Host, Host>>);
+pub struct Session(RefCell<stacker::Session<Host, Host>>);
 
 impl wit::Guest for Engine {
     type Session = Session;
 
     fn open(options: wit::Options) -> Result<wit::Session, shared::Error> {
-        let session = stacker::Session::open(&HOST, &HOST, options.into())?;
+        let session = stacker::Session::open(Host, Host, options.into())?;
         Ok(wit::Session::new(Session(RefCell::new(session))))
     }
 }

@@ -242,23 +242,3 @@ pub fn command_mismatch(subject: &str, index: usize, entry: &Entry, want: &str) 
         finding
     }
 }
-
-/// A command without the `|n NAME=value …` in front of it.
-pub fn without_arguments(command: &str) -> &str {
-    let Some((count, mut rest)) = command
-        .strip_prefix('|')
-        .and_then(|rest| rest.split_once(' '))
-    else {
-        return command;
-    };
-    let Ok(count) = count.parse::<u16>() else {
-        return command;
-    };
-    for _ in 0..count {
-        match rest.split_once(' ') {
-            Some((argument, after)) if argument.contains('=') => rest = after,
-            _ => return command,
-        }
-    }
-    rest
-}

@@ -2,7 +2,6 @@
 //! `#(nop) ` and the instruction where no process runs, else the words that ran.
 
 use super::config::{Healthcheck, Words};
-use super::history::without_arguments;
 use crate::prelude::*;
 
 /// What stands before an instruction that runs no process.
@@ -96,6 +95,26 @@ impl<'a> Parts<'a> {
             },
         }
     }
+}
+
+/// A command without the `|n NAME=value …` in front of it.
+pub fn without_arguments(command: &str) -> &str {
+    let Some((count, mut rest)) = command
+        .strip_prefix('|')
+        .and_then(|rest| rest.split_once(' '))
+    else {
+        return command;
+    };
+    let Ok(count) = count.parse::<u16>() else {
+        return command;
+    };
+    for _ in 0..count {
+        match rest.split_once(' ') {
+            Some((argument, after)) if argument.contains('=') => rest = after,
+            _ => return command,
+        }
+    }
+    rest
 }
 
 /// What it means that `have` is there where `want` is asked for, if that is plain.

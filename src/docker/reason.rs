@@ -293,7 +293,7 @@ catalogue! {
         ChildrenUnreadable = "children-unreadable", "2",
             "the children of the parent cannot be listed",
             "a data root without permission to read",
-            "see the host's words";
+            "see the cause that the host gives";
         ParentUnreadable = "parent-unreadable", "4",
             "the document of the parent cannot be read",
             "an image that was removed meanwhile",
@@ -305,6 +305,6 @@ catalogue! {
         RestoreFailed = "restore-failed", "4.3",
             "the restored image cannot be stored",
             "no space left on the device",
-            "see the host's words";
+            "see the cause that the host gives";
     }
 }

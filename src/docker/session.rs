@@ -359,7 +359,7 @@ impl<H: ImageStore> Session<H> {
     }
 }
 
-/// The link of an exact hit; none when the step starts from scratch.
+/// The link of an exact hit; `None` if the step starts from scratch.
 fn link(target: Option<&str>, parent: Option<&str>) -> Vec<Effect> {
     match (target, parent) {
         (Some(target), Some(parent)) => vec![Effect::SetParent(Link {

@@ -227,10 +227,10 @@ impl<H: ImageStore> Store<H> {
         }
     }
 
-    /// Reads one document; answers its length, too.
+    /// Reads one document; returns its length, too.
     ///
     /// # Errors
-    /// As [`Store::read`], and what the host answers.
+    /// As [`Store::read`], and what the host returns.
     pub fn document(&mut self, id: &str) -> Result<(ImageDocument, usize), Failure> {
         let mut read = Err(no_result());
         self.documents(&[id.to_owned()], |store, id, answer| {
@@ -319,7 +319,7 @@ impl<H: ImageStore> Store<H> {
     /// Records a parent link, in the session only when it is a dry run.
     ///
     /// # Errors
-    /// What the host answers.
+    /// What the host returns.
     pub fn set_parent(&mut self, target: &str, parent: &str) -> Result<(), Failure> {
         self.lineage = None;
         if let Some(run) = &mut self.dry_run {
@@ -329,11 +329,11 @@ impl<H: ImageStore> Store<H> {
         self.host.set_parent(target, parent)
     }
 
-    /// Stores a restored image and keeps its facts for the next step; answers
+    /// Stores a restored image and keeps its facts for the next step; returns
     /// its id, and the document when it was not handed to the host.
     ///
     /// # Errors
-    /// What the host answers.
+    /// What the host returns.
     pub fn create(
         &mut self,
         parent: Option<&str>,
@@ -361,7 +361,7 @@ impl<H: ImageStore> Store<H> {
         Ok((id, kept))
     }
 
-    /// The id a document would get; none where only the store can tell.
+    /// The id a document would get; `None` where only the store can tell.
     pub fn id_of(&self, document: &str) -> Option<String> {
         (!self.opaque_ids).then(|| sha256(document.as_bytes()).to_string())
     }

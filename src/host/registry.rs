@@ -20,7 +20,7 @@ pub enum Shelf {
 pub enum Presence {
     /// It has it.
     Present,
-    /// It has it not.
+    /// It is absent.
     Absent,
     /// The host cannot tell.
     Unknown,

@@ -45,7 +45,7 @@ catalogue! {
             "tar+false: blob sha256:4f.. is gone", "build the layer; the compatible reading, like stacker, uses a result that cannot be pulled";
         TypeMissing = "type-missing", "13", "the entry has no result of a layer type that is wanted, so stacker builds the layer all the same, and everything on top of it",
             "squashfs is wanted, the entry has tar+false", "build the layer with all types that are wanted";
-        StandsOnCopy = "stands-on-copy", "13", "a source cannot be looked at from here, so the answer stands on the copy that the last build made of it",
+        StandsOnCopy = "stands-on-copy", "13", "a source cannot be looked at from here, so the decision uses the copy that the last build made of it",
             "import http://example.com/x", "nothing to do; the build looks at the source first and may decide otherwise";
         BaseTagShared = "base-tag-shared", "7, 11", "bases with different addresses share one copy, and each build of one replaces what the other is compared with",
             "docker://a/x:1 and docker://b/y/x:2 are both kept as x", "give one of the images another name";
@@ -71,7 +71,7 @@ catalogue! {
             "{\"version\":16}", "nothing to do; upstream crashes at its next put";
         EntryWithoutManifests = "entry-without-manifests", "11.3", "an entry without manifests was kept while others were pruned",
             "one of three entries was pruned", "nothing to do; upstream keeps or drops such an entry at random";
-        Merged = "merged", "11.5, T21", "somebody else wrote the cache file meanwhile; both sides' entries were kept",
+        Merged = "merged", "11.5, T21", "another program wrote the cache file meanwhile; both sides' entries were kept",
             "entries app and base came from the other writer", "nothing to do";
         ImportUnchecked = "import-unchecked", "11", "an import with a destination is neither recorded nor checked",
             "import /etc/motd with dest /etc/", "give the import a hash, so that a change is one of the definition; results that are recorded with a put are compared, too";
@@ -146,7 +146,7 @@ catalogue! {
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
     pub error: Error,
-    /// Root cause first.
+    /// Root cause first; the last one is the error itself. None for a limit.
     pub causes: Box<[Finding]>,
 }
 
@@ -173,22 +173,27 @@ impl Fault {
             Reason::Conflict => Error::Conflict(problem),
             _ => Error::Invalid(problem),
         };
-        Self {
-            error,
-            causes: Box::default(),
-        }
+        Self::of(code, error)
     }
 
     /// A fault of an import.
     pub fn host(code: Reason, subject: impl Into<String>, failure: &Failure) -> Self {
         let problem = Problem::new(code, String::new(), subject, failure.message.clone());
+        Self::of(code, problem.from_failure(failure))
+    }
+
+    /// A fault that is its own only cause.
+    fn of(code: Reason, error: Error) -> Self {
+        let cause = error
+            .problem()
+            .map(|problem| Finding::new(code, &problem.subject).hint(&problem.message));
         Self {
-            error: problem.from_failure(failure),
-            causes: Box::default(),
+            error,
+            causes: cause.into_iter().collect(),
         }
     }
 
-    /// The error as the operation that was asked for answers it.
+    /// The error as the operation that was asked for returns it.
     pub fn at(&self, operation: &str) -> Error {
         let mut error = self.error.clone();
         match &mut error {
@@ -204,20 +209,6 @@ impl Fault {
             Error::Other(_) => {}
         }
         error
-    }
-
-    /// The findings behind it: those given, or the error itself as one.
-    pub fn findings(&self) -> Vec<Finding> {
-        if !self.causes.is_empty() {
-            return self.causes.to_vec();
-        }
-        let finding = self.error.problem().and_then(|problem| {
-            Some(
-                Finding::new(Reason::of(&problem.code)?, problem.subject.clone())
-                    .hint(problem.message.clone()),
-            )
-        });
-        finding.into_iter().collect()
     }
 }
 
@@ -258,6 +249,6 @@ mod tests {
             fault.at("put").to_string(),
             "put \"dir\": the url has no tag"
         );
-        assert_eq!(fault.findings()[0].code, "stacker/bad-oci-tag");
+        assert_eq!(fault.causes[0].code, "stacker/bad-oci-tag");
     }
 }

@@ -49,7 +49,7 @@ func parse(name string) (asked, error) {
 	return of, nil
 }
 
-// split answers the parts of a path or of a link's target, with "..".
+// split returns the parts of a path or of a link's target, with "..".
 func split(raw string) []string {
 	var parts []string
 	for _, part := range strings.Split(raw, "/") {

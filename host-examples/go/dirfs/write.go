@@ -204,7 +204,7 @@ func (f *FS) write(ctx context.Context, change layerwise.FileChange) error {
 	})
 }
 
-// check answers the file there, when what must hold does.
+// check returns the file there, when what must hold does.
 func (p *place) check(condition layerwise.Precondition) (fs.FileInfo, error) {
 	old, err := p.lstat()
 	if errors.Is(err, fs.ErrNotExist) {

@@ -118,7 +118,7 @@ func (o Options) over(opened *layout.Layout) *Store {
 // Close closes the directory.
 func (s *Store) Close() error { return s.layout.Close() }
 
-// IDs answers the ids of all images, in ascending order.
+// IDs returns the ids of all images, in ascending order.
 func (s *Store) IDs() ([]string, error) {
 	images, err := s.read()
 	if err != nil {

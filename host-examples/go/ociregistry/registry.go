@@ -363,7 +363,7 @@ type closing struct {
 
 func (c closing) Close() error { return errors.Join(c.ReadCloser.Close(), c.also.Close()) }
 
-// put stores a blob unless it is there; it answers whether it was not.
+// put stores a blob unless it is there; it returns whether it was not.
 func (r *Registry) put(ctx context.Context, at place, of layerwise.Descriptor, mount string, open func() (io.ReadCloser, error)) (bool, error) {
 	if at.layout == "" {
 		return r.putRemote(ctx, at, of, mount, open)

@@ -12,7 +12,7 @@ export interface Transcript {
   instances: { name: string; calls: (Call | Drop)[] }[];
 }
 
-/** A call; what it returns is absent where the function answers nothing. */
+/** A call; what it returns is absent where the function returns nothing. */
 export interface Call {
   call: string;
   args: unknown[];

@@ -3,7 +3,7 @@
 
 use core::fmt::Write as _;
 
-use super::config::quote;
+use super::json::{DEPTH, quote};
 use super::media::{self, Family};
 use crate::explain::Difference;
 use crate::go_json::{Decode, Escapes, Writer, object};
@@ -65,10 +65,16 @@ impl Descriptor {
     }
 }
 
+/// The annotation that names the uncompressed bytes.
+pub(crate) const UNCOMPRESSED_KEY: &str = "containerd.io/uncompressed";
+
+/// The same, as it is written.
+pub(crate) const UNCOMPRESSED: &str = "\"containerd.io/uncompressed\":";
+
 /// Annotations that decide what bytes a layer has or how they are read; the
 /// others, such as when it was made, describe it only.
 const ESSENTIAL: [&str; 3] = [
-    "containerd.io/uncompressed",
+    UNCOMPRESSED_KEY,
     "containerd.io/snapshot/stargz/toc.digest",
     "io.containers.estargz.uncompressed-size",
 ];
@@ -240,7 +246,7 @@ pub(crate) fn read_list(text: &str) -> Result<Vec<Descriptor>, crate::go_json::E
             self.0.decode(reader)
         }
     }
-    crate::go_json::from_str::<List>(text, crate::buildkit::DEPTH).map(|list| list.0)
+    crate::go_json::from_str::<List>(text, DEPTH).map(|list| list.0)
 }
 
 #[cfg(test)]

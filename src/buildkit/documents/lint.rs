@@ -1,9 +1,10 @@
 //! What is odd about the text of a config, though readers accept it (BuildKit
 //! spec, section 7.2).
 
-use crate::buildkit::DEPTH;
-use crate::buildkit::reason::{Findings, Reason};
-use crate::explain::{Difference, Finding};
+use super::json::DEPTH;
+use crate::buildkit::findings::Findings;
+use crate::buildkit::reason::{Finding, Reason};
+use crate::explain::Difference;
 use crate::go_json::{Error, Reader, Shape, field_index};
 use crate::prelude::*;
 
@@ -102,7 +103,7 @@ mod tests {
         lint(text, &mut findings);
         let findings = findings.finish().into_iter();
         findings
-            .map(|finding| (finding.code, finding.subject))
+            .map(|finding| (finding.code.into(), finding.subject))
             .collect()
     }
 

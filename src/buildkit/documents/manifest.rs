@@ -1,88 +1,13 @@
-//! The manifest that lists a cache: written in three forms, and its kind told
-//! from its text (BuildKit spec, sections 6.2 and 7.1).
+//! The manifest that lists a cache, and its kind told from its text (BuildKit spec,
+//! section 7.1).
 
-use super::descriptor::{self, Descriptor};
-use super::media::{self, Family};
-use crate::buildkit::Form;
-use crate::buildkit::export::layout::Layer;
-use crate::buildkit::records::blobs::{Blob, Blobs};
-use crate::buildkit::records::interner::Interner;
+use super::descriptor::Descriptor;
+use super::json::DEPTH;
+use super::media;
+use crate::buildkit::reason::Reason;
+use crate::error::{Error, Problem};
 use crate::go_json::{self, Decode, Reader, object};
 use crate::prelude::*;
-
-/// The text of a manifest. `config` is the descriptor of the config, written.
-pub(crate) fn write(
-    form: Form,
-    layers: &[Layer],
-    blobs: &Blobs,
-    texts: &Interner,
-    config: &str,
-) -> String {
-    let mut text = format!(
-        "{{\"schemaVersion\":2,\"mediaType\":\"{}\",",
-        form.media_type()
-    );
-    if form == Form::Image {
-        text.push_str("\"config\":");
-        text.push_str(config);
-        text.push_str(",\"layers\":[");
-    } else {
-        text.push_str("\"manifests\":[");
-    }
-    for (at, layer) in layers.iter().enumerate() {
-        if at > 0 {
-            text.push(',');
-        }
-        let blob = blobs.blob(blobs.node(layer.node).blob);
-        write_layer(&mut text, form, &blob, texts);
-    }
-    if form != Form::Image {
-        if !layers.is_empty() {
-            text.push(',');
-        }
-        text.push_str(config);
-    }
-    text.push_str("]}");
-    text
-}
-
-fn write_layer(out: &mut String, form: Form, blob: &Blob, texts: &Interner) {
-    let media = listed_media(form, texts.get(blob.media));
-    descriptor::write(
-        out,
-        // Exports of 2020 leave out what is empty.
-        (form != Form::List2020 || !media.is_empty()).then_some(media),
-        texts.get(blob.digest),
-        blob.size,
-        texts.get(blob.tail),
-    );
-}
-
-/// The media type under which a manifest lists a layer.
-pub(crate) fn listed_media(form: Form, media: &str) -> &str {
-    match form {
-        Form::List2020 => media,
-        Form::List => media::convert(copied_media(form, media), Family::Docker),
-        Form::Index | Form::Image => media::convert(media, Family::Oci),
-    }
-}
-
-/// The media type a layer is copied under.
-pub(crate) fn copied_media(form: Form, media: &str) -> &str {
-    if form == Form::List2020 {
-        media
-    } else {
-        media::convert(media, Family::Oci)
-    }
-}
-
-/// The text of the descriptor of a document.
-pub(crate) fn describe(media: &str, digest: &str, size: usize) -> String {
-    let mut text = String::new();
-    let size = i64::try_from(size).unwrap_or(i64::MAX);
-    descriptor::write(&mut text, Some(media), digest, size, "");
-    text
-}
 
 /// Which members a manifest has; `null` counts as there.
 #[derive(Clone, Debug, Default)]
@@ -95,7 +20,7 @@ struct Outline {
 
 /// Why the kind of a manifest cannot be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unclear {
+enum Unclear {
     /// Not JSON of that form.
     Json(go_json::Error),
     /// Both shapes at once.
@@ -116,9 +41,8 @@ pub(crate) struct Kind {
 }
 
 /// Tells the kind of a manifest from its text.
-pub(crate) fn kind(text: &str) -> Result<Kind, Unclear> {
-    let outline: Outline =
-        go_json::from_str(text, crate::buildkit::DEPTH).map_err(Unclear::Json)?;
+fn tell(text: &str) -> Result<Kind, Unclear> {
+    let outline: Outline = go_json::from_str(text, DEPTH).map_err(Unclear::Json)?;
     let image = outline.config.0 || outline.layers.0;
     if image && outline.manifests.0 {
         return Err(Unclear::Ambiguous);
@@ -143,6 +67,38 @@ pub(crate) fn kind(text: &str) -> Result<Kind, Unclear> {
     })
 }
 
+/// The kind of a manifest.
+///
+/// # Errors
+/// `corrupt` for one of no clear kind.
+pub(crate) fn kind(text: &str, subject: &str) -> Result<Kind, Error> {
+    tell(text).map_err(|unclear| unclear_error(&unclear, subject))
+}
+
+/// The error for a manifest of no clear kind.
+fn unclear_error(unclear: &Unclear, subject: &str) -> Error {
+    let (code, message) = match unclear {
+        Unclear::Json(error) => (Reason::ManifestNotJson, error.to_string()),
+        Unclear::Ambiguous => (
+            Reason::ManifestAmbiguous,
+            "invalid ambiguous manifest and manifest list".to_owned(),
+        ),
+        Unclear::Mismatch => (
+            Reason::ManifestMismatch,
+            "mediaType in manifest does not match manifest contents".to_owned(),
+        ),
+    };
+    Error::Corrupt(Problem::new(code, "open", subject, message))
+}
+
+/// Reads the text of a manifest.
+///
+/// # Errors
+/// `corrupt` when it is not JSON of that form.
+pub(crate) fn read(text: &str, subject: &str) -> Result<Manifest, Error> {
+    go_json::from_str(text, DEPTH).map_err(|error| unclear_error(&Unclear::Json(error), subject))
+}
+
 /// What a manifest lists.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Manifest {
@@ -154,11 +110,6 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
-    /// Reads the text of a manifest.
-    pub fn read(text: &str) -> Result<Self, go_json::Error> {
-        go_json::from_str(text, crate::buildkit::DEPTH)
-    }
-
     /// The descriptors of cache configs in it; the last one is used.
     pub fn configs(&self) -> impl Iterator<Item = &Descriptor> {
         self.config
@@ -219,7 +170,7 @@ mod tests {
 
     #[test]
     fn kinds() {
-        let media = |text: &str| kind(text).map(|kind| kind.media);
+        let media = |text: &str| tell(text).map(|kind| kind.media);
         assert_eq!(media("{}"), Ok(media::DOCKER_LIST));
         assert_eq!(media("null"), Ok(media::DOCKER_LIST));
         assert_eq!(

@@ -4,36 +4,28 @@
 use super::chains::Chains;
 use super::layering::Layering;
 use super::layers::Layers;
-use super::listing;
+use super::listing::{self, Kept};
 use super::records;
 use super::shape;
 use super::verdict::{Reach, Verdict};
-use super::verify::of_error;
 use crate::buildkit::documents::config::Config;
 use crate::buildkit::documents::descriptor::Descriptor;
-use crate::buildkit::documents::lint;
+use crate::buildkit::documents::json::{DEPTH, bad_json};
+use crate::buildkit::documents::lint::lint;
 use crate::buildkit::documents::media::Family;
-use crate::buildkit::export::plan;
-use crate::buildkit::read::cache::{Cache, Engine, Statistics};
-use crate::buildkit::read::parse::{Reading, bad_json};
-use crate::buildkit::reason::{Findings, Reason};
-use crate::buildkit::{Caps, DEPTH};
-use crate::explain::{Difference, Finding};
+use crate::buildkit::documents::size::size;
+use crate::buildkit::export::document::encode;
+use crate::buildkit::findings::{Findings, of_error};
+use crate::buildkit::options::Caps;
+use crate::buildkit::read::cache::{Cache, Statistics};
+use crate::buildkit::read::parse::Reading;
+use crate::buildkit::reason::{Finding, Reason};
+use crate::buildkit::records::engine::Engine;
+use crate::buildkit::records::lost_links::may_lose_links;
+use crate::explain::Difference;
 use crate::go_json;
 use crate::prelude::*;
 use crate::semantics::Semantics;
-
-/// Where a config comes from, which decides what can be odd about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
-    /// A document that a manifest names, beside the layers.
-    Listed,
-    /// A document that no manifest goes with: its layers describe themselves, and
-    /// importers read it whatever its size is.
-    Alone,
-    /// Put together from the configs of images.
-    Inline,
-}
 
 /// One verification.
 pub(crate) struct Check<'a> {
@@ -49,10 +41,10 @@ impl Check<'_> {
     /// Everything about a config.
     pub fn config(&mut self, text: &str) -> (Vec<Verdict>, Statistics) {
         if self.kept == Kept::Listed {
-            plan::size("config", text.len(), &mut self.findings);
+            size("config", text.len(), &mut self.findings);
         }
         if self.kept != Kept::Inline {
-            lint::lint(text, &mut self.findings);
+            lint(text, &mut self.findings);
         }
         let raw = match go_json::from_str::<Config<false>>(text, DEPTH) {
             Ok(raw) => raw,
@@ -139,7 +131,7 @@ impl Check<'_> {
         };
         records::merged(&cache, &raw.records, &mut self.findings);
         if let Engine::Graph(graph) = &cache.engine {
-            self.findings.extend(shape::may_lose_links(graph));
+            self.findings.extend(may_lose_links(graph));
             for (verdict, handle) in verdicts.iter_mut().zip(&cache.handles) {
                 if let Some(record) = handle.and_then(|handle| graph.resolve(handle)) {
                     verdict.name = cache.names.text(graph, record);
@@ -162,7 +154,7 @@ impl Check<'_> {
             }
         };
         let (texts, _) = cache.engine.store();
-        match plan::encode(&layout, texts, &picks) {
+        match encode(&layout, texts, &picks) {
             Ok(again) if again.text == text => {}
             Ok(again) => {
                 let same = again

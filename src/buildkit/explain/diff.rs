@@ -4,14 +4,14 @@
 use sha2::{Digest as _, Sha256};
 
 use super::pairing::{self, Ground, Groups, Side, Steps};
-use crate::buildkit::export::plan;
+use crate::buildkit::export::pick::time;
 use crate::buildkit::read::cache::Cache;
-use crate::buildkit::reason::Reason;
-use crate::buildkit::records::graph::{CacheResult, Graph, Link};
-use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place};
-use crate::buildkit::records::web::some;
+use crate::buildkit::reason::{Finding, Reason};
+use crate::buildkit::records::entry::{CacheResult, Link, newest};
+use crate::buildkit::records::graph::Graph;
+use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place, some};
 use crate::error::Error;
-use crate::explain::{Difference, Explanation, Finding};
+use crate::explain::{Difference, Explanation};
 use crate::prelude::*;
 
 /// Compares two caches by the structure of their records, whatever their order
@@ -315,6 +315,7 @@ impl Report<'_> {
             nearest,
             considered,
         }
+        .text()
     }
 }
 
@@ -391,7 +392,7 @@ fn changed(old: &Side<'_>, before: u32, new: &Side<'_>, after: u32) -> Finding {
 /// The newest result, unless it has no layers.
 fn result(side: &Side<'_>, record: u32) -> Option<CacheResult> {
     let results = &side.graph.entry(record).results;
-    let result = *plan::newest(results)?;
+    let result = *newest(results)?;
     (result.node != NONE).then_some(result)
 }
 
@@ -409,7 +410,7 @@ fn describe(side: &Side<'_>, result: &CacheResult) -> String {
         at = blobs.node(at).parent;
     }
     text.push_str(" at ");
-    text.push_str(&plan::time(result));
+    text.push_str(&time(result));
     text
 }
 

@@ -1,17 +1,28 @@
 //! Findings about layers: as the manifest lists them, and as the config stacks
 //! them.
 
-use super::check::Kept;
 use super::layering::Layering;
 use crate::buildkit::documents::config::Config;
-use crate::buildkit::documents::descriptor::{self, Descriptor};
+use crate::buildkit::documents::descriptor::{self, Descriptor, UNCOMPRESSED_KEY};
 use crate::buildkit::documents::media::{self, Family};
-use crate::buildkit::export::plan::UNCOMPRESSED_KEY;
-use crate::buildkit::reason::{Findings, Reason};
-use crate::explain::{Difference, Finding};
+use crate::buildkit::findings::Findings;
+use crate::buildkit::reason::{Finding, Reason};
+use crate::explain::Difference;
 use crate::go_json::Timestamp;
 use crate::oci::Digest;
 use crate::prelude::*;
+
+/// Where a config comes from, which decides what can be odd about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// A document that a manifest names, beside the layers.
+    Listed,
+    /// A document that no manifest goes with: its layers describe themselves, and
+    /// importers read it whatever its size is.
+    Alone,
+    /// Put together from the configs of images.
+    Inline,
+}
 
 /// What is odd about the layers a manifest lists.
 pub(crate) fn listing(

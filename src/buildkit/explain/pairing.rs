@@ -9,8 +9,9 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::buildkit::records::graph::{Graph, Link};
-use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place};
+use crate::buildkit::records::entry::Link;
+use crate::buildkit::records::graph::Graph;
+use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place, some};
 use crate::buildkit::records::interner::Text;
 use crate::buildkit::records::web::Web;
 use crate::prelude::*;
@@ -103,7 +104,7 @@ impl<'a> Side<'a> {
 
     /// The digest by its number in the old cache.
     fn common(&self, record: u32) -> Option<Text> {
-        crate::buildkit::records::web::some(self.texts.at(self.web.digest.at(record)))
+        some(self.texts.at(self.web.digest.at(record)))
     }
 
     /// The sources of one input; links are in the order of inputs.
@@ -145,7 +146,7 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Finds what is the same, and answers the old and the new side.
+/// Finds what is the same, and returns the old and the new side.
 pub(crate) fn sides<'a>(old: &'a Graph, new: &'a Graph) -> (Side<'a>, Side<'a>) {
     let mut before = Side::new(old, old);
     let mut after = Side::new(new, old);
@@ -429,7 +430,7 @@ impl Steps {
 
 /// Pairs grounded steps of both caches: first those of one digest, whose selectors
 /// or sources differ, then those that stand on the same. A step whose digest the
-/// other cache has elsewhere only moved, and is in nobody's place.
+/// other cache has elsewhere only moved, and takes the place of no other.
 pub(crate) fn steps(
     before: &Side<'_>,
     after: &Side<'_>,

@@ -4,13 +4,14 @@
 use super::layering::{Layering, Results};
 use super::verdict::{Reach, links};
 use crate::buildkit::documents::config::RawRecord;
+use crate::buildkit::findings::Findings;
 use crate::buildkit::read::cache::Cache;
-use crate::buildkit::reason::{Findings, Reason};
-use crate::buildkit::records::add::RANDOM;
-use crate::buildkit::records::graph::Link;
+use crate::buildkit::reason::{Finding, Reason};
+use crate::buildkit::records::entry::{Link, RANDOM};
 use crate::buildkit::records::index_vec::number;
+use crate::buildkit::records::notes::notes;
 use crate::buildkit::records::web::Web;
-use crate::explain::{Difference, Finding};
+use crate::explain::Difference;
 use crate::oci::Digest;
 use crate::prelude::*;
 
@@ -42,7 +43,7 @@ pub(crate) fn check(reach: &Reach<'_>, layers: &Layering<'_>, findings: &mut Fin
         } else if record.digest.parse::<Digest>().is_err() {
             findings.push(record_finding(Reason::OddDigest, at, record));
         }
-        // A result that is broken is said where its layer is.
+        // A result that is broken is reported where its layer is.
         if layers.results(record) == Results::None {
             let used = reach.used.get(at).copied().unwrap_or(false);
             let place = if used { "inner" } else { "leaf" };
@@ -99,7 +100,7 @@ pub(crate) fn merged(cache: &Cache, records: &[RawRecord<false>], findings: &mut
         };
         findings.push(record_finding(code, at, here).with(same));
     }
-    crate::buildkit::export::plan::notes(graph, findings);
+    notes(graph, findings);
     for (a, b) in &cache.names.clashes {
         let digests = [a, b].map(|record| {
             let digest = graph.texts.get(graph.entry(*record).digest);

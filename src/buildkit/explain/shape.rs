@@ -3,11 +3,9 @@
 
 use super::verdict::{Reach, links};
 use crate::buildkit::documents::config::{Config, RawRecord};
-use crate::buildkit::reason::{Findings, Reason};
-use crate::buildkit::records::graph::Graph;
-use crate::buildkit::records::index_vec::IndexVec;
-use crate::buildkit::records::web::Web;
-use crate::explain::{Difference, Finding};
+use crate::buildkit::findings::Findings;
+use crate::buildkit::reason::{Finding, Reason};
+use crate::explain::Difference;
 use crate::prelude::*;
 
 /// The selector of the root mount of an exec since 0.16: SHA-256 of `/`.
@@ -97,52 +95,4 @@ pub(crate) fn selectors(raw: &Config<false>, findings: &mut Findings) {
         let runs = Difference::fact("records that may be a RUN", runs);
         findings.push(Finding::new(Reason::NoRootSelector, "config").with([runs]));
     }
-}
-
-/// How many links an importer of 0.25 to 0.32 may lose. It stores leaf after leaf
-/// in any order; of a record that was stored with an earlier leaf it keeps the
-/// first link of each later one only. Two opposite orders are tried.
-pub(crate) fn lost_links(graph: &Graph) -> usize {
-    let mut web = Web::from(graph);
-    let ranks = graph.texts.ranks();
-    web.arrange(&graph.texts, &ranks, true);
-    let starts = core::mem::take(&mut web.starts);
-    let backwards: Vec<u32> = starts.iter().rev().copied().collect();
-    store(&web, &starts).max(store(&web, &backwards))
-}
-
-/// The finding for links that may be lost, if there are any.
-pub(crate) fn may_lose_links(graph: &Graph) -> Option<Finding> {
-    let lost = lost_links(graph);
-    let links = || [Difference::fact("links", lost)];
-    (lost > 0).then(|| Finding::new(Reason::LinksLost, "records").with(links()))
-}
-
-/// Stores leaves in an order and answers how many links are lost.
-fn store(web: &Web, leaves: &[u32]) -> usize {
-    // The leaf a record was stored with, and the last one that met it; from 1.
-    let mut stored = IndexVec::filled(web.len(), 0_u32);
-    let mut met = IndexVec::filled(web.len(), 0_u32);
-    let mut lost = 0;
-    for (leaf, start) in (1..).zip(leaves) {
-        if stored.at(*start) != 0 {
-            continue;
-        }
-        stored.set(*start, leaf);
-        let mut open = vec![*start];
-        while let Some(record) = open.pop() {
-            for link in web.links(record) {
-                match stored.at(link.source) {
-                    0 => {
-                        stored.set(link.source, leaf);
-                        open.push(link.source);
-                    }
-                    at if at == leaf => {}
-                    _ if met.at(link.source) == leaf => lost += 1,
-                    _ => met.set(link.source, leaf),
-                }
-            }
-        }
-    }
-    lost
 }

@@ -1,14 +1,14 @@
 //! For each record of a config whether a lookup can reach it and what it has to
 //! offer then (BuildKit spec, section 10).
 
-use crate::buildkit::records::index_vec::number;
 use serde::Serialize;
 
-use super::chains::Chains;
+use super::chains::{Chains, Summary};
 use super::layering::{Layering, Results};
 use crate::buildkit::documents::config::{RawLink, RawRecord};
 use crate::buildkit::reason::Reason;
-use crate::buildkit::records::add::RANDOM;
+use crate::buildkit::records::entry::RANDOM;
+use crate::buildkit::records::index_vec::number;
 use crate::prelude::*;
 
 /// What a record is good for.
@@ -44,19 +44,6 @@ pub struct Verdict {
     pub links: Vec<VerdictLink>,
     /// The newest result that it names, whether importers take it or not.
     pub newest: Option<Summary>,
-}
-
-/// A result in short.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Summary {
-    /// When it was made, RFC 3339.
-    pub created: String,
-    /// How many layers its whole chain has.
-    pub layers: u32,
-    /// The bytes of these layers, as they are listed.
-    pub bytes: u64,
-    /// The digest of the topmost layer; empty when there is none.
-    pub top: String,
 }
 
 /// A link of a record of a config.
@@ -168,6 +155,16 @@ pub(crate) fn links(record: &RawRecord<false>) -> impl Iterator<Item = (usize, &
 }
 
 impl Standing {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Broken => "broken",
+            Self::Key => "key",
+            Self::Dead => "dead",
+        }
+    }
+
     /// Its code.
     pub const fn reason(self) -> Reason {
         match self {

@@ -1,25 +1,23 @@
 //! What is wrong with a cache (BuildKit spec, section 10). Unlike an importer,
 //! which stops at the first thing it refuses, this says everything it finds.
 
-use super::check::{Check, Kept};
+use super::check::Check;
 use super::layers::{Evidence, Layers};
+use super::listing::Kept;
 use super::verdict::Verdict;
-use crate::buildkit::Caps;
 use crate::buildkit::documents::descriptor::Descriptor;
-use crate::buildkit::documents::manifest::{Kind, Manifest};
+use crate::buildkit::documents::manifest::{self, Kind, Manifest, kind};
 use crate::buildkit::documents::media::{self, Family};
-use crate::buildkit::export::plan;
-use crate::buildkit::options::caps;
+use crate::buildkit::documents::size::{size, too_large};
+use crate::buildkit::findings::{Findings, of_error};
+use crate::buildkit::options::{Caps, caps};
 use crate::buildkit::read::cache::Statistics;
 use crate::buildkit::read::input::Input;
-use crate::buildkit::read::open;
-use crate::buildkit::read::open::{
-    Inline, Opening, fetch, kind, mismatch, read_manifest, too_large,
-};
+use crate::buildkit::read::open::{self, Inline, Opening, fetch, mismatch};
 use crate::buildkit::read::parse;
-use crate::buildkit::reason::{Findings, Reason};
+use crate::buildkit::reason::{self, Finding, Reason};
 use crate::error::Error;
-use crate::explain::{Difference, Finding};
+use crate::explain::{self, Difference};
 use crate::host::{FailureCode, Observer, Registry};
 use crate::limits::Limit;
 use crate::prelude::*;
@@ -37,7 +35,7 @@ pub struct Report {
     /// What is known about the layers.
     pub layers: Evidence,
     /// What is odd or wrong.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<explain::Finding>,
     /// A verdict on each record of the config.
     pub verdicts: Vec<Verdict>,
     /// Numbers; zero when importers refuse the cache for anything but its size.
@@ -96,7 +94,7 @@ fn of_config(config: &str, descriptors: Option<&str>, caps: Caps) -> Result<Repo
     };
     let (verdicts, statistics) = check.config(config);
     Ok(Report {
-        findings: check.findings.finish(),
+        findings: reason::texts(check.findings.finish()),
         verdicts,
         statistics,
         ..Report::default()
@@ -132,7 +130,8 @@ impl Inspection<'_> {
             })?;
         observer.progress("reading", "manifest", 1, 2);
         let subject = &descriptor.digest;
-        let read = kind(&text, subject).and_then(|kind| Ok((kind, read_manifest(&text, subject)?)));
+        let read =
+            kind(&text, subject).and_then(|kind| Ok((kind, manifest::read(&text, subject)?)));
         let (kind, manifest) = match read {
             Ok(read) => read,
             Err(error) => {
@@ -155,7 +154,7 @@ impl Inspection<'_> {
     }
 
     fn done(mut self, findings: Findings) -> Report {
-        self.report.findings = findings.finish();
+        self.report.findings = reason::texts(findings.finish());
         self.report
     }
 
@@ -178,7 +177,7 @@ impl Inspection<'_> {
         let limit = self.caps.get(Limit::DocumentBytes);
         let text = fetch(self.registry, self.repository, descriptor, limit)?;
         findings.extend(mismatch(descriptor, &text));
-        plan::size("manifest", text.len(), findings);
+        size("manifest", text.len(), findings);
         Ok(text)
     }
 
@@ -320,16 +319,4 @@ fn of_configs(kind: &Kind, manifest: &Manifest, subject: &str, findings: &mut Fi
             .map(|digest| Difference::fact("config", digest));
         findings.push(Finding::new(Reason::ConfigMultiple, subject).with(facts));
     }
-}
-
-/// The finding for an error.
-pub(crate) fn of_error(error: &Error) -> Finding {
-    let code = error.problem().map_or("", |problem| problem.code.as_str());
-    let reason = Reason::ALL.iter().find(|reason| reason.as_str() == code);
-    let reason = reason.copied().unwrap_or(Reason::LimitExceeded);
-    let subject = error.problem().map_or("cache", |p| p.subject.as_str());
-    let message = error
-        .problem()
-        .map_or_else(|| error.to_string(), |problem| problem.message.clone());
-    Finding::new(reason, subject).with([Difference::fact("error", message)])
 }

@@ -2,24 +2,23 @@
 
 use super::record::{Alternative, BulkRecord, Intake, Outcome, Record};
 use crate::buildkit::options::{Era, Options, caps, era};
-use crate::buildkit::read::cache::{Cache, Engine};
 use crate::buildkit::reason::{Reason, invalid};
-use crate::buildkit::records::add::{Given, Origin};
-use crate::buildkit::records::graph::{CacheResult, Graph, Link};
-use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place};
-use crate::buildkit::records::interner::{EMPTY, Interner, Text};
+use crate::buildkit::records::engine::Engine;
+use crate::buildkit::records::entry::Link;
+use crate::buildkit::records::graph::Graph;
+use crate::buildkit::records::index_vec::NONE;
+use crate::buildkit::records::interner::Text;
 use crate::buildkit::records::rules_2020::Rules2020;
 use crate::buildkit::records::source;
-use crate::buildkit::records::web::{Web, some};
 use crate::error::{Error, Problem};
-use crate::host::{Observer, Registry, Source};
+use crate::host::{Observer, Registry};
 use crate::limits::Limit;
 use crate::prelude::*;
 
 /// What became of one record of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Added {
-    /// The record's handle; none when it is never kept or was refused. The handle
+    /// The record's handle; `None` if it is never kept or was refused. The handle
     /// of an earlier record when the two merged.
     pub record: Option<u32>,
     /// Why it was refused.
@@ -33,9 +32,9 @@ pub struct Exporter<R, O> {
     pub(crate) observer: O,
     pub(crate) options: Options,
     pub(crate) engine: Engine,
-    source: Text,
+    pub(crate) source: Text,
     /// How many caches were merged.
-    merged: u32,
+    pub(crate) merged: u32,
 }
 
 impl<R: Registry, O: Observer> Exporter<R, O> {
@@ -65,9 +64,9 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
         })
     }
 
-    /// Adds a record and answers its handle; none for a `random:` digest by the
-    /// newest rules. A record that merges into an earlier one gets its handle
-    /// (BuildKit spec, sections 2 and 3.1).
+    /// Adds a record and returns its handle; `None` for a `random:` digest by
+    /// the newest rules. A record that merges into an earlier one gets its
+    /// handle (BuildKit spec, sections 2 and 3.1).
     ///
     /// # Errors
     /// `invalid` for an input without links, a link that starts nowhere or in
@@ -136,7 +135,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
     /// section 3.1).
     ///
     /// # Errors
-    /// `unsupported` by the newest rules, `not-found` for a handle of nobody,
+    /// `unsupported` by the newest rules, `not-found` for an unknown handle,
     /// `limit-exceeded`.
     pub fn link(
         &mut self,
@@ -166,7 +165,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
     /// 3.1).
     ///
     /// # Errors
-    /// `unsupported` by the newest rules, `not-found` for a handle of nobody,
+    /// `unsupported` by the newest rules, `not-found` for an unknown handle,
     /// `invalid` for a time that does not parse, `limit-exceeded`.
     pub fn put_result(&mut self, record: u32, outcome: &Outcome) -> Result<(), Error> {
         let source = self.source;
@@ -183,123 +182,6 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
         let result = intake.outcome(&digest, outcome)?;
         rules.result(record, result)
     }
-
-    /// Adds every record of a cache that was read, with its results. Chains keep
-    /// what they share, so the cost is that of the cache.
-    ///
-    /// Guarded: what the caller added outranks it, and so do the caches merged
-    /// before. Otherwise whoever can write into one of several caches could replace
-    /// the results of all others by naming a later time.
-    ///
-    /// # Errors
-    /// `unsupported` when one of the two follows the rules of 2020, `invalid` and
-    /// `limit-exceeded` as for [`Exporter::add`].
-    pub fn merge(&mut self, cache: &Cache, source: Option<&Source>) -> Result<(), Error> {
-        let from = cache.graph("merge")?;
-        let Engine::Graph(graph) = &mut self.engine else {
-            return Err(unsupported("merge"));
-        };
-        let source = match source {
-            None => self.source,
-            given => graph.texts.intern(&source::encode(given)),
-        };
-        self.merged = self.merged.saturating_add(1);
-        let rank = if graph.compatible { 0 } else { self.merged };
-        copy(from, graph, source, rank)
-    }
-}
-
-/// Adds every record of one graph to another. Layers without a source get the
-/// one given, results the rank.
-///
-/// # Errors
-/// As [`Graph::add`].
-pub(crate) fn copy(from: &Graph, into: &mut Graph, source: Text, rank: u32) -> Result<(), Error> {
-    let mut copier = Copier {
-        texts: IndexVec::filled(from.texts.len(), NONE),
-        nodes: IndexVec::filled(from.blobs.nodes(), NONE),
-    };
-    copier.nodes(from, into, source);
-    let web = Web::from(from);
-    let mut handles = IndexVec::filled(web.len(), None);
-    for record in web.sources_first() {
-        let entry = from.entry(record);
-        if entry.alias != record {
-            continue;
-        }
-        let digest = copier.text(&from.texts, &mut into.texts, entry.digest);
-        let inputs = copier.inputs(from, into, &web, record, &handles);
-        let results: Vec<_> = entry
-            .results
-            .iter()
-            .map(|result| CacheResult {
-                node: some(result.node).map_or(NONE, |node| copier.nodes.at(node)),
-                time: result.time,
-                rank,
-            })
-            .collect();
-        handles.set(record, into.add(digest, &inputs, &results)?);
-    }
-    Ok(())
-}
-
-/// What the texts and chains of one session are called in another.
-struct Copier {
-    texts: IndexVec<u32>,
-    nodes: IndexVec<u32>,
-}
-
-impl Copier {
-    fn text(&mut self, from: &Interner, into: &mut Interner, text: Text) -> Text {
-        let known = self.texts.at(text);
-        if known != NONE {
-            return known;
-        }
-        let new = into.intern(from.get(text));
-        self.texts.set(text, new);
-        new
-    }
-
-    /// Copies all chains; what is below a node has a smaller number.
-    fn nodes(&mut self, from: &Graph, into: &mut Graph, source: Text) {
-        for at in 0..number(from.blobs.nodes()) {
-            let node = from.blobs.node(at);
-            let blob = from.blobs.blob(node.blob);
-            let digest = self.text(&from.texts, &mut into.texts, blob.digest);
-            let media = self.text(&from.texts, &mut into.texts, blob.media);
-            let tail = from.texts.get(blob.tail);
-            let blob = (into.blobs).add(&mut into.texts, digest, media, blob.size, tail);
-            let parent = some(node.parent).map_or(NONE, |parent| self.nodes.at(parent));
-            let source = if node.source == EMPTY {
-                source
-            } else {
-                self.text(&from.texts, &mut into.texts, node.source)
-            };
-            self.nodes.set(at, into.blobs.grow(parent, blob, source));
-        }
-    }
-
-    fn inputs(
-        &mut self,
-        from: &Graph,
-        into: &mut Graph,
-        web: &Web,
-        record: u32,
-        handles: &IndexVec<Option<u32>>,
-    ) -> Vec<Vec<Given>> {
-        let mut inputs = vec![Vec::new(); place(web.arity.at(record))];
-        for link in web.links(record) {
-            if let Some(links) = inputs.get_mut(place(link.input)) {
-                links.push(Given {
-                    source: handles
-                        .at(link.source)
-                        .map_or(Origin::Nothing, Origin::Record),
-                    selector: self.text(&from.texts, &mut into.texts, link.selector),
-                });
-            }
-        }
-        inputs
-    }
 }
 
 fn intake(engine: &mut Engine, source: Text) -> Intake<'_> {
@@ -312,16 +194,6 @@ fn intake(engine: &mut Engine, source: Text) -> Intake<'_> {
         blobs,
         source,
     }
-}
-
-/// The error for a call that only other rules have.
-pub(crate) fn unsupported(operation: &str) -> Error {
-    Error::Unsupported(Problem::new(
-        Reason::OtherRules,
-        operation,
-        "session",
-        "the rules of this session do not have it",
-    ))
 }
 
 fn nobody(operation: &str, handle: u32) -> Error {

@@ -5,10 +5,14 @@ use core::cmp::Ordering;
 
 use crate::buildkit::documents::descriptor::{self, Descriptor};
 use crate::buildkit::records::blobs::Blobs;
-use crate::buildkit::records::graph::{CacheResult, Link};
-use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place};
+use crate::buildkit::records::engine::Engine;
+use crate::buildkit::records::entry::{CacheResult, Link};
+use crate::buildkit::records::graph::Graph;
+use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place, some};
 use crate::buildkit::records::interner::{Interner, Text};
-use crate::buildkit::records::web::{Web, some};
+use crate::buildkit::records::rules_2020::{Normal, looping};
+use crate::buildkit::records::web::Web;
+use crate::error::Error;
 use crate::explain::Difference;
 use crate::prelude::*;
 
@@ -45,8 +49,38 @@ pub(crate) struct Layout {
     pub conflicts: Vec<(Text, Vec<Difference>)>,
 }
 
+/// The result of each record, if it has one.
+pub(crate) type Picks = Vec<Option<CacheResult>>;
+
+/// Lays out the records of a session. By the newest rules `pick` decides which result
+/// each record has.
+///
+/// # Errors
+/// What `pick` fails with; `invalid` for links that close a loop (rules of 2020).
+pub(crate) fn lay_out_records(
+    engine: &Engine,
+    pick: impl FnOnce(&Graph) -> Result<Picks, Error>,
+) -> Result<(Layout, Picks), Error> {
+    let (texts, blobs) = engine.store();
+    match engine {
+        Engine::Graph(graph) => {
+            let picks = pick(graph)?;
+            let layout = lay_out(Web::from(graph), texts, blobs, &picks, false);
+            Ok((layout, picks))
+        }
+        Engine::Rules2020(rules) => {
+            let Normal { web, picks } = rules.normalize()?;
+            let layout = lay_out(web, texts, blobs, &picks, true);
+            match layout.loops.first() {
+                Some((record, _)) => Err(looping(texts.get(layout.web.digest.at(*record)))),
+                None => Ok((layout, picks)),
+            }
+        }
+    }
+}
+
 /// Lays out the records of a web. `picks` holds the result of each record.
-pub(crate) fn lay_out(
+fn lay_out(
     mut web: Web,
     texts: &Interner,
     blobs: &Blobs,
@@ -180,7 +214,7 @@ impl<'a> Growth<'a> {
 
 /// Finds the descriptor of each layer: the one that was seen last wins for its
 /// digest. Going through the results backwards, the first one wins, and what is
-/// below a node that was passed before is known. Answers the digests that came
+/// below a node that was passed before is known. Returns the digests that came
 /// with descriptors that differ in what matters.
 fn describe(
     layers: &mut [Layer],

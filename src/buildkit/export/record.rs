@@ -4,9 +4,8 @@ use serde::Deserialize;
 
 use crate::buildkit::documents::descriptor::Descriptor;
 use crate::buildkit::reason::{Reason, invalid};
-use crate::buildkit::records::add::{Given, Origin};
 use crate::buildkit::records::blobs::Blobs;
-use crate::buildkit::records::graph::CacheResult;
+use crate::buildkit::records::entry::{CacheResult, Given, Origin};
 use crate::buildkit::records::index_vec::{NONE, place};
 use crate::buildkit::records::interner::{Interner, Text};
 use crate::buildkit::records::source;
@@ -19,7 +18,7 @@ use crate::prelude::*;
 /// One alternative of an input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Alternative {
-    /// The record the link starts at, by its handle; none when adding it gave no
+    /// The record the link starts at, by its handle; `None` if adding it gave no
     /// handle.
     pub record: Option<u32>,
     /// Which part of its output is used; empty for all of it.
@@ -35,7 +34,7 @@ pub struct Outcome {
     pub created: String,
     /// Its layers, lowest first.
     pub layers: Vec<oci::Descriptor>,
-    /// Where the layers are; none for the session's source.
+    /// Where the layers are; `None` for the session's source.
     pub source: Option<Source>,
 }
 

@@ -3,22 +3,20 @@
 
 use serde::Serialize;
 
-use crate::buildkit::export::exporter::unsupported;
-use crate::buildkit::export::layout::{Layout, lay_out};
-use crate::buildkit::export::plan;
-use crate::buildkit::reason::{Reason, invalid};
-use crate::buildkit::records::add::Given;
-use crate::buildkit::records::add::Origin;
-use crate::buildkit::records::blobs::Blobs;
-use crate::buildkit::records::graph::{CacheResult, Graph, Link};
+use crate::buildkit::documents::time::time_text;
+use crate::buildkit::export::document::encode;
+use crate::buildkit::export::layout::{Layout, lay_out_records};
+use crate::buildkit::export::pick::trusting;
+use crate::buildkit::reason::{self, Finding};
+use crate::buildkit::records::engine::{Engine, unsupported};
+use crate::buildkit::records::entry::CacheResult;
+use crate::buildkit::records::graph::Graph;
 use crate::buildkit::records::index_vec::{IndexVec, NONE, number};
-use crate::buildkit::records::interner::{Interner, Text};
 use crate::buildkit::records::names::Names;
-use crate::buildkit::records::rules_2020::{Rules2020, looping};
 use crate::buildkit::records::web::Web;
 use crate::error::Error;
-use crate::explain::Finding;
-use crate::go_json::{Timestamp, Zone};
+use crate::explain;
+use crate::go_json::Timestamp;
 use crate::limits::Limit;
 use crate::oci::sha256;
 use crate::prelude::*;
@@ -54,12 +52,12 @@ pub struct Offer {
 /// What is known of a cache at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
-    /// The media type of its manifest; empty when there was none.
+    /// The media type of its manifest; empty if there was none.
     pub kind: String,
-    /// The digest of its config; empty when there was none.
+    /// The digest of its config; empty if there was none.
     pub config: String,
     /// What was noticed while it was read.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<explain::Finding>,
     /// Numbers about it; `None` by the rules of 2020, which merge records only when
     /// they are exported.
     pub statistics: Option<Statistics>,
@@ -86,7 +84,7 @@ pub struct Statistics {
     pub records: u64,
     /// Records without inputs.
     pub roots: u64,
-    /// Records that are nobody's source.
+    /// Records that no other record has as a source.
     pub leaves: u64,
     /// Links.
     pub links: u64,
@@ -116,13 +114,6 @@ pub struct Cache {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Records by one set of rules.
-#[derive(Clone, Debug)]
-pub(crate) enum Engine {
-    Graph(Graph),
-    Rules2020(Rules2020),
-}
-
 impl Cache {
     pub(crate) fn new(engine: Engine, handles: Vec<Option<u32>>) -> Self {
         let names = match &engine {
@@ -144,7 +135,7 @@ impl Cache {
         Description {
             kind: self.kind.clone(),
             config: self.config.clone(),
-            findings: self.findings.clone(),
+            findings: reason::texts(self.findings.clone()),
             statistics: self.statistics(),
         }
     }
@@ -238,26 +229,11 @@ impl Cache {
     pub fn encode(&self) -> Result<String, Error> {
         let (layout, picks) = self.lay_out()?;
         let (texts, _) = self.engine.store();
-        plan::encode(&layout, texts, &picks).map(|document| document.text)
+        encode(&layout, texts, &picks).map(|document| document.text)
     }
 
     pub(crate) fn lay_out(&self) -> Result<(Layout, Vec<Option<CacheResult>>), Error> {
-        let (texts, blobs) = self.engine.store();
-        match &self.engine {
-            Engine::Graph(graph) => {
-                let picks = plan::trusting(graph);
-                let layout = lay_out(Web::from(graph), texts, blobs, &picks, false);
-                Ok((layout, picks))
-            }
-            Engine::Rules2020(rules) => {
-                let normal = rules.normalize()?;
-                let layout = lay_out(normal.web, texts, blobs, &normal.picks, true);
-                if let Some((record, _)) = layout.loops.first() {
-                    return Err(looping(texts.get(layout.web.digest.at(*record))));
-                }
-                Ok((layout, normal.picks))
-            }
-        }
+        lay_out_records(&self.engine, |graph| Ok(trusting(graph)))
     }
 
     /// Numbers about the cache; `None` by the rules of 2020.
@@ -335,96 +311,4 @@ fn depth(graph: &Graph) -> u64 {
         }
     }
     most
-}
-
-impl Engine {
-    /// Interner and chains, to read.
-    pub fn store(&self) -> (&Interner, &Blobs) {
-        match self {
-            Self::Graph(graph) => (&graph.texts, &graph.blobs),
-            Self::Rules2020(rules) => (&rules.texts, &rules.blobs),
-        }
-    }
-
-    /// Interner, to add to.
-    pub fn texts_mut(&mut self) -> &mut Interner {
-        match self {
-            Self::Graph(graph) => &mut graph.texts,
-            Self::Rules2020(rules) => &mut rules.texts,
-        }
-    }
-
-    /// The records by the rules of 2020.
-    ///
-    /// # Errors
-    /// `unsupported` by the newest ones.
-    pub fn rules_2020(&mut self, operation: &str) -> Result<&mut Rules2020, Error> {
-        match self {
-            Self::Rules2020(rules) => Ok(rules),
-            Self::Graph(_) => Err(unsupported(operation)),
-        }
-    }
-
-    /// Adds a record with its links and results.
-    ///
-    /// # Errors
-    /// As [`Graph::add`]; by the rules of 2020 only for a link that does not start
-    /// in this session.
-    pub fn add(
-        &mut self,
-        digest: Text,
-        inputs: &[Vec<Given>],
-        results: &[CacheResult],
-    ) -> Result<Option<u32>, Error> {
-        let rules = match self {
-            Self::Graph(graph) => return graph.add(digest, inputs, results),
-            Self::Rules2020(rules) => rules,
-        };
-        let mut links = Vec::new();
-        for (input, given) in inputs.iter().enumerate() {
-            for Given { source, selector } in given {
-                let source = match source {
-                    Origin::Record(handle) if rules.digest(*handle).is_some() => *handle,
-                    _ => {
-                        let digest = rules.texts.get(digest);
-                        let message = format!("invalid dependency type <nil> for {digest}");
-                        return Err(invalid(Reason::NilDependency, "add", digest, message));
-                    }
-                };
-                links.push(Link {
-                    input: number(input),
-                    source,
-                    selector: *selector,
-                });
-            }
-        }
-        let record = rules.add(digest)?;
-        for link in links {
-            rules.link(record, link)?;
-        }
-        for result in results {
-            rules.result(record, *result)?;
-        }
-        Ok(Some(record))
-    }
-}
-
-/// A time as RFC 3339, also where Go refuses to write it.
-pub(crate) fn time_text(time: Timestamp) -> String {
-    if let Some(text) = time.to_text() {
-        return text;
-    }
-    let offset = time.offset();
-    let wall = Timestamp {
-        seconds: time.seconds.saturating_add(i64::from(offset)),
-        zone: Zone::Zulu,
-        ..time
-    };
-    let sign = if offset < 0 { '-' } else { '+' };
-    let minutes = offset.unsigned_abs() / 60;
-    let zone = format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60);
-    match wall.to_text() {
-        Some(text) => text.replace('Z', &zone),
-        None => format!("{} seconds since 1970", time.seconds),
-    }
 }

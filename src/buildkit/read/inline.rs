@@ -1,16 +1,14 @@
 //! Caches inside image configs (BuildKit spec, section 7.1).
 
-use super::open::{kind, read_manifest};
-use super::parse::bad_json;
 use crate::base64;
-use crate::buildkit::DEPTH;
 use crate::buildkit::documents::config::{Config, RawLayer, RawRecord};
 use crate::buildkit::documents::descriptor::Descriptor;
-use crate::buildkit::documents::manifest::Manifest;
+use crate::buildkit::documents::json::{DEPTH, bad_json};
+use crate::buildkit::documents::manifest::{self, Manifest, kind};
 use crate::buildkit::documents::media;
-use crate::buildkit::reason::{Reason, invalid};
+use crate::buildkit::reason::{Finding, Reason, invalid};
 use crate::error;
-use crate::explain::{Difference, Finding};
+use crate::explain::Difference;
 use crate::go_json::{self, Error, ErrorKind, object};
 use crate::prelude::*;
 
@@ -75,7 +73,7 @@ pub(crate) fn images(
             }
             let text = read(entry)?;
             let kind = kind(&text, &entry.digest)?;
-            let manifest = read_manifest(&text, &entry.digest)?;
+            let manifest = manifest::read(&text, &entry.digest)?;
             open.push((manifest, kind.image, entry.is_attestation()));
         }
     }

@@ -1,20 +1,21 @@
 //! Finding the config behind a manifest (BuildKit spec, section 7.1).
 
-use super::cache::{Cache, Engine};
+use super::cache::Cache;
 use super::inline;
 use super::input::{Input, ReadOptions};
 use super::parse::{Reading, parse};
 use crate::buildkit::documents::descriptor::Descriptor;
-use crate::buildkit::documents::manifest::{self, Kind, Manifest, Unclear};
-use crate::buildkit::explain::shape;
-use crate::buildkit::export::exporter::copy;
-use crate::buildkit::options::{Era, Policy, caps, era, loses_links};
-use crate::buildkit::reason::{Reason, invalid};
+use crate::buildkit::documents::manifest::{self, Kind, Manifest, kind};
+use crate::buildkit::documents::size::too_large;
+use crate::buildkit::options::{Caps, Era, Policy, caps, era, loses_links};
+use crate::buildkit::reason::{Finding, Reason, invalid};
+use crate::buildkit::records::copy::copy;
+use crate::buildkit::records::engine::{Engine, unsupported};
 use crate::buildkit::records::graph::Graph;
 use crate::buildkit::records::interner::EMPTY;
-use crate::buildkit::{Caps, IMPORT_LIMIT};
+use crate::buildkit::records::lost_links::may_lose_links;
 use crate::error::{Error, Problem};
-use crate::explain::{Difference, Finding};
+use crate::explain::Difference;
 use crate::host::{Failure, FailureCode, Level, Observer, Registry, Source, only};
 use crate::limits::Limit;
 use crate::oci::{self, Digest};
@@ -22,14 +23,14 @@ use crate::prelude::*;
 use crate::semantics::Semantics;
 
 /// The media type a manifest stands for, and the digest of the cache config in
-/// it; empty when there is none.
+/// it; empty if there is none.
 ///
 /// # Errors
 /// `corrupt` when the manifest is not JSON, is of two shapes at once, or names a
 /// type of the other shape.
 pub fn detect(manifest: &str) -> Result<(String, String), Error> {
     let kind = kind(manifest, "manifest")?;
-    let manifest = read_manifest(manifest, "manifest")?;
+    let manifest = manifest::read(manifest, "manifest")?;
     let config = manifest.configs().last();
     let config = config.map(|config| config.digest.clone());
     Ok((kind.media.to_owned(), config.unwrap_or_default()))
@@ -58,38 +59,6 @@ pub fn read(input: Input<'_>, options: &ReadOptions) -> Result<Cache, Error> {
             opening.open(observer, descriptor)
         }
     }
-}
-
-/// The kind of a manifest.
-pub(crate) fn kind(text: &str, subject: &str) -> Result<Kind, Error> {
-    manifest::kind(text).map_err(|unclear| unclear_error(&unclear, subject))
-}
-
-/// The error for a manifest of no clear kind.
-pub(crate) fn unclear_error(unclear: &Unclear, subject: &str) -> Error {
-    let (code, message) = match unclear {
-        Unclear::Json(error) => (Reason::ManifestNotJson, error.to_string()),
-        Unclear::Ambiguous => (
-            Reason::ManifestAmbiguous,
-            "invalid ambiguous manifest and manifest list".to_owned(),
-        ),
-        Unclear::Mismatch => (
-            Reason::ManifestMismatch,
-            "mediaType in manifest does not match manifest contents".to_owned(),
-        ),
-    };
-    Error::Corrupt(Problem::new(code, "open", subject, message))
-}
-
-pub(crate) fn read_manifest(text: &str, subject: &str) -> Result<Manifest, Error> {
-    Manifest::read(text).map_err(|error| unclear_error(&Unclear::Json(error), subject))
-}
-
-/// What is known about a document before it is read, and after.
-pub(crate) fn too_large(descriptor: &Descriptor) -> Option<String> {
-    let Descriptor { digest, size, .. } = descriptor;
-    let large = u64::try_from(*size).is_ok_and(|size| size > IMPORT_LIMIT);
-    large.then(|| format!("blob {digest} is too large ({size} > {IMPORT_LIMIT})"))
 }
 
 /// Whether a text has the digest and the size it was asked by.
@@ -158,7 +127,7 @@ impl<'a> Opening<'a> {
         let text = self.read(&Descriptor::from(given))?;
         let kind = kind(&text, &given.digest)?;
         self.tell(observer, &kind, &given.digest);
-        let manifest = read_manifest(&text, &given.digest)?;
+        let manifest = manifest::read(&text, &given.digest)?;
         let mut cache = match manifest.configs().last() {
             Some(config) => {
                 let config = config.clone();
@@ -174,7 +143,7 @@ impl<'a> Opening<'a> {
         if loses_links(self.semantics)
             && let Engine::Graph(graph) = &cache.engine
         {
-            self.findings.extend(shape::may_lose_links(graph));
+            self.findings.extend(may_lose_links(graph));
         }
         cache.kind = kind.media.to_owned();
         cache.findings = self.findings;
@@ -254,7 +223,7 @@ impl<'a> Opening<'a> {
     ) -> Result<Inline, Error> {
         let compatible = !self.semantics.is_guarded();
         if era(self.semantics, "open")? == Era::Rules2020 {
-            return Err(crate::buildkit::export::exporter::unsupported("open"));
+            return Err(unsupported("open"));
         }
         let images = inline::images(manifest, image, &mut |descriptor| self.fetch(descriptor))?;
         // Importers keep the cache of each image apart, so none loses results.
@@ -296,7 +265,7 @@ impl<'a> Opening<'a> {
 /// Why a document could not be read.
 pub(crate) fn unread(failure: &Failure) -> Reason {
     match failure.code {
-        // What a host answers for bytes that are no text.
+        // What a host returns for bytes that are no text.
         FailureCode::Unsupported => Reason::NotUtf8,
         _ => Reason::Unreadable,
     }

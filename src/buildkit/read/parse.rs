@@ -1,19 +1,20 @@
 //! Records out of a config (BuildKit spec, section 7.3).
 
-use super::cache::{Cache, Engine};
+use super::cache::Cache;
 use super::input::ReadOptions;
 use super::stack::Stack;
 use crate::buildkit::documents::config::{Config, RawLayer, RawRecord};
 use crate::buildkit::documents::descriptor::{self, Descriptor};
-use crate::buildkit::options::{Era, Policy, caps, era};
+use crate::buildkit::documents::json::{DEPTH, bad_json};
+use crate::buildkit::options::{Caps, Era, Policy, caps, era};
 use crate::buildkit::reason::{Reason, invalid};
-use crate::buildkit::records::add::{Given, Origin};
-use crate::buildkit::records::graph::{CacheResult, Graph, Link};
+use crate::buildkit::records::engine::Engine;
+use crate::buildkit::records::entry::{CacheResult, Given, Link, Origin};
+use crate::buildkit::records::graph::Graph;
 use crate::buildkit::records::index_vec::{number, place};
 use crate::buildkit::records::interner::Text;
 use crate::buildkit::records::rules_2020::Rules2020;
 use crate::buildkit::records::source;
-use crate::buildkit::{Caps, DEPTH};
 use crate::error::{Error, Problem};
 use crate::go_json;
 use crate::host::Source;
@@ -140,16 +141,6 @@ impl Reading<'_> {
         let handles = Resolver::new(&raw.records).run(&mut old)?;
         Ok(Cache::new(Engine::Rules2020(old.rules), handles))
     }
-}
-
-/// The error for a document that is not JSON of its form.
-pub(crate) fn bad_json(operation: &str, subject: &str, error: &go_json::Error) -> Error {
-    let code = match error.kind {
-        go_json::ErrorKind::Text(_) => Reason::BadTime,
-        go_json::ErrorKind::Number => Reason::NumberForm,
-        _ => Reason::BadJson,
-    };
-    invalid(code, operation, subject, error.to_string())
 }
 
 /// What the two sets of rules do differently.

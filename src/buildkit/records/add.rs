@@ -1,37 +1,17 @@
 //! Adding a record by the new rules: what merges with what (BuildKit spec,
 //! section 2).
 
-use super::graph::{CacheResult, Graph, Link, Note};
+use super::entry::{CacheResult, Given, Key, Link, Note, Origin, RANDOM};
+use super::fewest::fewest;
+use super::graph::Graph;
 use super::index_vec::{NONE, number};
 use super::interner::Text;
-use super::rules_2020::fewest;
 use crate::buildkit::reason::{Reason, invalid};
 use crate::error::Error;
 use crate::prelude::*;
 
-/// Records whose digest begins with this are never kept.
-pub(crate) const RANDOM: &str = "random:";
-
-/// One alternative of an input, as the caller gives it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Given {
-    pub source: Origin,
-    pub selector: Text,
-}
-
-/// What a link starts at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// A record of this session, by a handle.
-    Record(u32),
-    /// A record of another session, by its digest.
-    Foreign(String),
-    /// Nothing: the record was refused.
-    Nothing,
-}
-
 impl Graph {
-    /// Adds a record; none for one that is never kept.
+    /// Adds a record; `None` for one that is never kept.
     ///
     /// # Errors
     /// `invalid` for an input without links and for a link that does not start
@@ -166,7 +146,7 @@ impl Graph {
         }
     }
 
-    /// Step 7: makes one record out of several and answers it.
+    /// Step 7: makes one record out of several and returns it.
     ///
     /// It is the oldest that does not stand below another one (BuildKit spec,
     /// section 8).
@@ -215,7 +195,7 @@ impl Graph {
     }
 
     /// Lets a child of a record that is merged away stand on `main` instead, and
-    /// answers its new link. The old one is still among its links.
+    /// returns its new link. The old one is still among its links.
     fn move_child(&mut self, child: u32, link: Link, main: u32) -> Link {
         let moved = Link {
             source: main,
@@ -342,6 +322,3 @@ impl Graph {
         self.blobs.node(node).path
     }
 }
-
-/// Rank, instant in seconds and nanoseconds, and the chain's length or path.
-pub(crate) type Key = (u32, i64, u32, u32);

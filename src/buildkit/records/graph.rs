@@ -4,63 +4,14 @@
 //! answers which records hang on a source, which of them have a digest, and
 //! whether a record has a link, without walking lists.
 
-use super::add::Key;
 use super::blobs::Blobs;
+use super::entry::{CacheResult, Entry, Key, Link, Note};
 use super::index_vec::{IndexVec, NONE, number, place};
 use super::interner::{Interner, Text};
-use crate::buildkit::{Caps, Policy};
+use crate::buildkit::options::{Caps, Policy};
 use crate::error::Error;
-use crate::go_json::Timestamp;
 use crate::limits::Limit;
 use crate::prelude::*;
-
-/// A result of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CacheResult {
-    pub time: Timestamp,
-    /// Top of the layer chain; `NONE` for a chain without layers.
-    pub node: u32,
-    /// Whose it is: 0 for what was added, then the merged caches in their order. A
-    /// smaller one outranks the others, whatever their times are.
-    pub rank: u32,
-}
-
-/// One alternative of one input.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Link {
-    pub input: u32,
-    pub source: u32,
-    pub selector: Text,
-}
-
-/// A record.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Entry {
-    pub digest: Text,
-    /// Number of inputs.
-    pub arity: u32,
-    /// In the order in which they were given.
-    pub links: Vec<Link>,
-    pub results: Vec<CacheResult>,
-    /// The record this one was merged into, or itself.
-    pub alias: u32,
-    /// Greater than the level of every source (guarded merging only). It is never
-    /// lowered, so that it can be greater than the number of records.
-    pub level: u64,
-    /// Number of links that start here.
-    pub children: u32,
-}
-
-/// What a session noticed while records were added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Note {
-    /// A link to this source was dropped, since it would have closed a loop.
-    Loop { record: u32, source: u32 },
-    /// A result was dropped in favour of one of the same instant and length.
-    Result { record: u32, time: Timestamp },
-    /// This record was merged into another one.
-    Merged { from: u32, into: u32 },
-}
 
 /// Notes beyond this number are only counted.
 const NOTES: usize = 1_000;
@@ -133,7 +84,7 @@ impl Graph {
             .unwrap_or(&mut self.nobody)
     }
 
-    /// The record a handle stands for now; none for a handle of nobody.
+    /// The record a handle stands for now; `None` for an unknown handle.
     pub fn resolve(&self, handle: u32) -> Option<u32> {
         let mut at = handle;
         loop {

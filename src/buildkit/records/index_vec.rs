@@ -16,6 +16,11 @@ pub(crate) const fn place(number: u32) -> usize {
     number as usize
 }
 
+/// The number, unless it stands for no such thing.
+pub(crate) const fn some(number: u32) -> Option<u32> {
+    if number == NONE { None } else { Some(number) }
+}
+
 /// One fact for each number. A number that was never given out has the default.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct IndexVec<T>(Vec<T>);

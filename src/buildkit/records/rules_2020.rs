@@ -1,13 +1,13 @@
 //! The rules of 2020: records are collected in any order and checked, merged and
 //! cut when they are exported (BuildKit spec, section 3).
 
-use super::add::RANDOM;
 use super::blobs::Blobs;
-use super::graph::{CacheResult, Link};
+use super::entry::{CacheResult, Link, RANDOM};
+use super::fewest::fewest;
 use super::index_vec::{IndexVec, NONE, number, place};
 use super::interner::{Interner, Text};
 use super::web::Web;
-use crate::buildkit::Caps;
+use crate::buildkit::options::Caps;
 use crate::buildkit::reason::{Reason, invalid};
 use crate::error::Error;
 use crate::limits::Limit;
@@ -71,7 +71,7 @@ impl Rules2020 {
         Ok(record)
     }
 
-    /// The digest of a record; none for a handle of nobody.
+    /// The digest of a record; `None` for an unknown handle.
     pub fn digest(&self, record: u32) -> Option<&str> {
         let item = self.items.get(place(record))?;
         Some(self.texts.get(item.digest))
@@ -332,22 +332,5 @@ impl Merger<'_> {
             .filter(reaches)
             .filter(|record| all.iter().all(|link| has(*record, link)))
             .min_by_key(|record| self.keys.get(place(*record)))
-    }
-}
-
-/// Walks several lists side by side until one ends, and answers that one: the
-/// cost is that of the shortest list times the number of lists.
-pub(crate) fn fewest<I: Iterator<Item = u32>>(walks: &mut [I]) -> Vec<u32> {
-    let mut seen: Vec<Vec<u32>> = walks.iter().map(|_| Vec::new()).collect();
-    loop {
-        for (walk, seen) in walks.iter_mut().zip(&mut seen) {
-            match walk.next() {
-                Some(record) => seen.push(record),
-                None => return core::mem::take(seen),
-            }
-        }
-        if walks.is_empty() {
-            return Vec::new();
-        }
     }
 }

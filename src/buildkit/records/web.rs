@@ -4,8 +4,9 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::graph::{Graph, Link};
-use super::index_vec::{IndexVec, NONE, number, place};
+use super::entry::Link;
+use super::graph::Graph;
+use super::index_vec::{IndexVec, number, place};
 use super::interner::{Interner, Text};
 use crate::prelude::*;
 
@@ -237,9 +238,4 @@ fn hanging(graph: &Graph) -> IndexVec<bool> {
 fn framed(hasher: &mut Sha256, text: &str) {
     hasher.update((text.len() as u64).to_le_bytes());
     hasher.update(text.as_bytes());
-}
-
-/// Whether a number is one of a record.
-pub(crate) const fn some(number: u32) -> Option<u32> {
-    if number == NONE { None } else { Some(number) }
 }

@@ -172,9 +172,9 @@ fn sizes_are_compared_exactly() {
         (IMPORT_LIMIT, Some("near-import-limit")),
         (IMPORT_LIMIT + 1, Some("too-large-to-import")),
     ] {
-        let mut findings = reason::Findings::new();
-        plan::size("config", length as usize, &mut findings);
-        let findings = findings.finish();
+        let mut findings = findings::Findings::new();
+        size::size("config", length as usize, &mut findings);
+        let findings = reason::texts(findings.finish());
         assert_eq!(codes(&findings).first().copied(), want, "{length}");
     }
 }

@@ -1,7 +1,7 @@
 //! Inputs made to hurt: deep, looping, tangled, large, nonsense.
 
 use super::*;
-use crate::buildkit::read::cache::Engine;
+use crate::buildkit::records::engine::Engine;
 
 /// The full size where the code is optimised; otherwise a part of it, which is
 /// still far more than the stack would hold.

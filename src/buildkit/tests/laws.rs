@@ -58,7 +58,7 @@ fn add(order: &[usize], drawn: &[(Record, Vec<u32>)]) -> Plan {
 }
 
 fn listed(manifest: &str) -> String {
-    let read = manifest::Manifest::read(manifest).unwrap();
+    let read = manifest::read(manifest, "manifest").unwrap();
     let list: Vec<String> = read
         .listed()
         .map(|layer| {

@@ -1,7 +1,7 @@
 //! What the user of a step that missed can do, where more than its candidates has to
 //! be looked at to know.
 
-use super::Verdicts;
+use super::verdicts::Verdicts;
 use crate::docker::child::Child;
 use crate::docker::history::{BY_BUILDKIT, Entry};
 use crate::docker::key::Key;

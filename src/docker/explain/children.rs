@@ -1,6 +1,7 @@
 //! Findings about the children of the parent.
 
-use super::{Rank, Verdicts};
+use super::rank::Rank;
+use super::verdicts::Verdicts;
 use crate::docker::compare::compare;
 use crate::docker::config::{ContainerConfig, list};
 use crate::docker::history::joined;

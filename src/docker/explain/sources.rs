@@ -1,10 +1,11 @@
 //! Findings about the sources, and about the ancestor test of a local match.
 
-use super::{Rank, Verdicts};
+use super::parent::Parent;
+use super::rank::Rank;
+use super::verdicts::Verdicts;
 use crate::docker::base::Base;
 use crate::docker::candidate::{Found, Rejection, step_of};
 use crate::docker::history::{BY_BUILDKIT, Chain, Entry, command_mismatch, parent_mismatch};
-use crate::docker::image::ImageDocument;
 use crate::docker::lineage::{End, Lineage};
 use crate::docker::reason::{Finding, Reason};
 use crate::docker::request::Request;
@@ -143,39 +144,5 @@ impl Verdicts {
         });
         parent_mismatch(&source.id, chain, parent)
             .unwrap_or_else(|| Finding::new(Reason::HistoryMismatch, &source.id))
-    }
-}
-
-/// The history and the layers of the parent.
-#[derive(Debug, Default)]
-pub struct Parent {
-    history: Vec<Entry>,
-    diff_ids: Vec<String>,
-}
-
-impl Parent {
-    /// Out of what is kept of it.
-    fn of<H: ImageStore>(store: &mut Store<H>, request: &Request, base: &Base) -> Option<Self> {
-        let image = match &base.history_json {
-            Some(history) if base.restored => {
-                let (diff_ids, history) = (base.layers_json.text(), history.text());
-                let text = format!(
-                    r#"{{"rootfs":{{"diff_ids":[{}]}},"history":[{}]}}"#,
-                    &*diff_ids, &*history
-                );
-                ImageDocument::read(&text, &store.rules, u32::MAX).ok()?
-            }
-            _ => {
-                let id = request.parent.as_deref()?;
-                store.document(id).ok()?.0
-            }
-        };
-        let diff_ids = image
-            .rootfs
-            .map_or_else(Vec::new, |rootfs| rootfs.diff_ids.into_vec());
-        Some(Self {
-            history: image.history.unwrap_or_default().into_vec(),
-            diff_ids,
-        })
     }
 }

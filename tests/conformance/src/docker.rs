@@ -1,10 +1,11 @@
-//! Docker's classic builder cache: two kinds of vector files.
+//! Docker's classic builder cache: three kinds of vector files.
 //!
-//! `moby` holds cases made with upstream's own package, `real` the decisions of
-//! a real engine while it built images.
+//! `moby` holds cases made with upstream's own package, `real` the decisions of an
+//! engine 20.10 while it built images, `probes` those of an engine 29.
 
 mod moby;
 mod native;
+mod probes;
 mod real;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use layerwise::semantics::Semantics;
 
 pub use moby::run as run_moby;
 pub use native::Native;
+pub use probes::run as run_probes;
 pub use real::run as run_real;
 
 /// A store that an implementation can hold on to.

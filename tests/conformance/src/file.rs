@@ -65,6 +65,7 @@ pub fn run_text(text: &str, subject: &dyn Subject) -> Result<Report, FileError> 
         "moby-image-cache-vectors/1" => docker::run_moby(text, subject),
         "buildkit-remote-cache-vectors/1" => buildkit::run(text, subject),
         "docker-real/1" => docker::run_real(text, subject),
+        "docker-real/2" => docker::run_probes(text, subject),
         "buildpacks-lifecycle-vectors/1" => buildpacks::run_both(text, subject),
         "stacker-conformance/1" => stacker::run(text, subject),
         _ => return Err(FileError::Format(tag.format)),

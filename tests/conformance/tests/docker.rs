@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use layerwise_conformance::docker::{Native, run_moby, run_real};
+use layerwise_conformance::docker::{Native, run_moby, run_probes, run_real};
 use layerwise_conformance::{Report, load};
 
 fn assert_all_pass(report: &Report, at_least: u64) {
@@ -35,4 +35,10 @@ fn moby() {
 fn docker_real() {
     let report = run_real(&vectors("docker-real.json.gz"), &Native).expect("format");
     assert_all_pass(&report, 4_490);
+}
+
+#[test]
+fn docker_29_by_storage_driver() {
+    let report = run_probes(&vectors("docker-29/graph.json.gz"), &Native).expect("format");
+    assert_all_pass(&report, 586 + 1_532);
 }

@@ -8,8 +8,9 @@
 
 mod support;
 
+use layerwise::base64;
 use layerwise::host::{Filesystem as _, FsFacts, Kind};
-use layerwise::mtree::{ChangeKind, Header, Spec, SpecError, Tree, base64, compare};
+use layerwise::mtree::{ChangeKind, Header, Spec, SpecError, Tree, compare};
 use layerwise::{paths, stacker};
 use layerwise_conformance::memory_fs::{Body, MemoryFs, Object};
 use support::stacker::{host, small_stack};

@@ -126,7 +126,7 @@ func (p *player) call(ctx context.Context, engine *wasmtime.Engine, in *wasmtime
 	return nil
 }
 
-// Import answers the next import of the script.
+// Import returns the next import of the script.
 func (p *player) Import(_ context.Context, function *wit.Func, args []any) (any, error) {
 	if len(p.imports) == 0 {
 		return nil, fmt.Errorf("expected no more imports, came %s%s", function.Name, p.show(function, args))

@@ -99,7 +99,7 @@ func take(ctx context.Context, base *below.Dir, name string, wait time.Duration)
 	return left
 }
 
-// shut shuts the door of a directory; it answers nothing where directories have
+// shut shuts the door of a directory; it returns nothing where directories have
 // no locks.
 func shut(ctx context.Context, base *below.Dir, wait time.Duration) (*below.Dir, error) {
 	door, err := base.Enter()

@@ -412,7 +412,7 @@ func (s *Stage) hardLink(at string, header *tar.Header) error {
 }
 
 // room makes the parents of an entry, and removes the file or link that has its
-// name; it answers the directory that the entry is in.
+// name; it returns the directory that the entry is in.
 func (s *Stage) room(at string, header *tar.Header) (*below.Dir, error) {
 	var missing []string
 	for parent := at; parent != "."; {

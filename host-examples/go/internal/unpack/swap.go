@@ -61,7 +61,7 @@ func (s *Stage) Finish() error {
 }
 
 // settle gives all directories their looks, from the deepest up, and compares what
-// is there with what was made. It answers the look of the topmost where it would
+// is there with what was made. It returns the look of the topmost where it would
 // keep it from being moved.
 func (s *Stage) settle() (late *look, err error) {
 	var directories []string

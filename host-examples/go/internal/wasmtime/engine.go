@@ -181,7 +181,7 @@ func (e *Engine) Close() {
 	}
 }
 
-// enter counts one more instance; it answers whether the engine is open.
+// enter counts one more instance; it returns whether the engine is open.
 func (e *Engine) enter() bool {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()

@@ -12,9 +12,9 @@ import (
 type JSON struct {
 	// Strings are the long strings of a transcript.
 	Strings []string
-	// Resource answers the resource with a number.
+	// Resource returns the resource with a number.
 	Resource func(number int) (any, error)
-	// Number answers the number of a resource.
+	// Number returns the number of a resource.
 	Number func(resource any) int
 }
 

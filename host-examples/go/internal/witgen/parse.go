@@ -77,7 +77,7 @@ func parse(folder string) (map[string]*iface, error) {
 	return found, nil
 }
 
-// next answers the next token and keeps the documentation before it.
+// next returns the next token and keeps the documentation before it.
 func (p *parser) next() string {
 	for p.at < len(p.tokens) {
 		t := p.tokens[p.at]

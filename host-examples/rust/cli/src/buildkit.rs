@@ -1,5 +1,5 @@
-//! `layerwise buildkit`: opens registries, layout directories, tar files and
-//! configs, and a session over them.
+//! `layerwise buildkit`: BuildKit's remote caches, in registries, layout directories,
+//! tar files and configs.
 
 mod archive;
 mod args;
@@ -10,26 +10,41 @@ mod found;
 mod graph;
 mod inspect;
 mod layers;
+mod opened;
 mod orphans;
 mod records;
 mod reference;
+mod report;
 mod show;
 
-use std::sync::Arc;
+use clap::Subcommand;
 
-use layerwise::host::Registry;
-use layerwise_host::Imports;
-use layerwise_host::buildkit::Session;
+use crate::args::Global;
+use crate::failed::Failed;
+use crate::reply::{Reply, Style};
 
-use super::args::{Global, LimitArgs};
-use super::failed::Failed;
-use super::lend::{self, Bars, RegistryArgs};
-use super::reply::{Reply, Style};
-
-use archive::Archives;
-use layers::{Later, Lending};
-
-pub use args::BuildkitCommand;
+/// What can be done with BuildKit's remote caches.
+#[derive(Subcommand)]
+pub enum BuildkitCommand {
+    /// Merge, heal or convert caches: write one anew from others, from a file of records, or both.
+    #[command(after_long_help = export::HELP)]
+    Export(args::ExportArgs),
+    /// Show what a cache holds: numbers, findings, a verdict on each record.
+    #[command(after_long_help = inspect::HELP)]
+    Inspect(args::InspectArgs),
+    /// Check a cache; the exit code is 1 when readers would refuse it or it promises what it lacks.
+    #[command(after_long_help = inspect::HELP)]
+    Verify(args::InspectArgs),
+    /// Say what changed from one cache to another: where the builds part, then what follows.
+    #[command(after_long_help = diff::HELP)]
+    Diff(args::DiffArgs),
+    /// Look a step up as a solver does, and say why it is not found.
+    #[command(after_long_help = explain::HELP)]
+    Explain(args::ExplainArgs),
+    /// Draw the chains of a cache: Graphviz DOT, or a picture that needs nothing else.
+    #[command(after_long_help = graph::HELP)]
+    Graph(args::GraphArgs),
+}
 
 /// Does what a command asks.
 pub fn run(global: &Global, command: &BuildkitCommand, style: Style) -> Result<Reply, Failed> {
@@ -40,61 +55,5 @@ pub fn run(global: &Global, command: &BuildkitCommand, style: Style) -> Result<R
         BuildkitCommand::Diff(args) => diff::run(global, args, style),
         BuildkitCommand::Explain(args) => explain::run(global, args, style),
         BuildkitCommand::Graph(args) => graph::run(global, args, style),
-    }
-}
-
-/// An error that says which cache it is about.
-fn about(error: layerwise_host::Error, reference: &str) -> Failed {
-    let mut failed = Failed::from(error);
-    failed.message = format!("cannot read the cache {reference:?}: {}", failed.message);
-    failed.about(reference)
-}
-
-/// A session over everything that a reference can name.
-struct Opened {
-    registry: Arc<dyn Registry + Send + Sync>,
-    archives: Arc<Archives>,
-    session: Session,
-    /// Limits of the component by name.
-    limits: Vec<(String, u64)>,
-}
-
-impl Opened {
-    /// Over what the references name.
-    fn reading(
-        global: &Global,
-        registry: &RegistryArgs,
-        limits: &LimitArgs,
-    ) -> Result<Self, Failed> {
-        let bars = Bars::default();
-        let lending = Lending {
-            repositories: lend::registry(registry, None, &bars)?,
-            places: Later::default(),
-            archives: Arc::default(),
-            bars: bars.clone(),
-        };
-        Self::over(global, lending, bars, limits)
-    }
-
-    fn over(
-        global: &Global,
-        lending: Lending,
-        bars: Bars,
-        limits: &LimitArgs,
-    ) -> Result<Self, Failed> {
-        let archives = Arc::clone(&lending.archives);
-        let registry: Arc<dyn Registry + Send + Sync> = Arc::new(lending);
-        let lent = Imports {
-            registry: Arc::clone(&registry),
-            observer: Arc::new(bars),
-            ..Imports::default()
-        };
-        let session = crate::io::engine(global)?.buildkit(lent, limits.of_session())?;
-        Ok(Self {
-            registry,
-            archives,
-            session,
-            limits: limits.named.clone(),
-        })
     }
 }

@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::Path;
 
 use layerwise::error::Problem;
+use layerwise::{buildkit, buildpacks, docker, stacker};
 use layerwise_host::{Error, Stop};
 use layerwise_stores::OpenError;
 use serde::Serialize;
@@ -191,8 +192,11 @@ const UNKNOWN_LIMIT: &str = "limits/unknown";
 
 /// Every system has a code of this name.
 fn is_unknown_version(problem: &Problem) -> bool {
-    let name = problem.code.split_once('/').map(|(_, name)| name);
-    name == Some("unknown-version")
+    let code = &problem.code;
+    *code == docker::Reason::UnknownVersion
+        || *code == buildpacks::Reason::UnknownVersion
+        || *code == buildkit::Reason::UnknownVersion
+        || *code == stacker::Reason::UnknownVersion
 }
 
 /// The system's words, in the style of all others.

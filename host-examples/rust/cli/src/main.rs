@@ -38,13 +38,14 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
-use layerwise_host::{COMPONENT_SHA256, Recorder, TARGET, TARGET_FEATURES};
+use layerwise_host::{COMPONENT_SHA256, TARGET, TARGET_FEATURES};
 use serde_json::json;
 
 use args::Global;
 use catalogue::Catalogue;
 use cli::{Cli, Command};
 use failed::Failed;
+use record::RecordArgs;
 use reply::{Exit, Reply, Style};
 
 fn main() -> ExitCode {
@@ -109,9 +110,7 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
         Command::Stacker(command) => stacker::run(global, command, style),
         Command::Buildkit(command) => buildkit::run(global, command, style),
         Command::Conformance(args) => conformance::run(global, args, style),
-        Command::Record(args) => record::run(args, |command, recorder| {
-            recorded(global, command, recorder)
-        }),
+        Command::Record(args) => recorded(global, args),
         Command::Replay(args) => replay::run(global, args, style),
         Command::Scenario(args) => scenario::run(global, args, style),
         Command::Rule(args) => rule::run(global, args, style),
@@ -120,9 +119,9 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
 }
 
 /// Runs the command that is recorded. Options given before it hold for it too.
-fn recorded(global: &Global, command: &[OsString], recorder: Recorder) -> Result<Reply, Failed> {
+fn recorded(global: &Global, args: &RecordArgs) -> Result<Reply, Failed> {
     let name = OsString::from("layerwise");
-    let arguments = iter::once(name).chain(command.iter().cloned());
+    let arguments = iter::once(name).chain(args.command.iter().cloned());
     let mut cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => return Ok(usage(&error, global.json)),
@@ -135,8 +134,10 @@ fn recorded(global: &Global, command: &[OsString], recorder: Recorder) -> Result
     if cli.global.component.is_none() {
         cli.global.component.clone_from(&global.component);
     }
-    cli.global.record = Some(recorder);
-    Ok(reply(&cli))
+    Ok(record::run(args, |recorder| {
+        cli.global.record = Some(recorder);
+        reply(&cli)
+    }))
 }
 
 /// The version; with `--verbose` or `--json` also which component is inside, by its

@@ -34,17 +34,13 @@ pub struct RecordArgs {
     pub command: Vec<OsString>,
 }
 
-/// Runs the command and writes its transcript. `run` runs the arguments with a
-/// recorder.
-pub fn run(
-    args: &RecordArgs,
-    run: impl FnOnce(&[OsString], Recorder) -> Result<Reply, Failed>,
-) -> Result<Reply, Failed> {
+/// Runs the command with a recorder, and writes its transcript.
+pub fn run(args: &RecordArgs, run: impl FnOnce(Recorder) -> Reply) -> Reply {
     let recorder = Recorder::new();
     if let Some(command) = args.command.first() {
         recorder.name(&command.to_string_lossy());
     }
-    let mut reply = run(&args.command, recorder.clone())?;
+    let mut reply = run(recorder.clone());
     if let Err(error) = recorder.save(&args.out) {
         // The command has run and may have changed things: its answer is printed
         // all the same.
@@ -52,5 +48,5 @@ pub fn run(
         reply.complain(&Failed::unwritable(&what, &error).about(args.out.display()));
         reply.exit = Exit::Error;
     }
-    Ok(reply)
+    reply
 }

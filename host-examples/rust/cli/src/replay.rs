@@ -13,8 +13,8 @@ use crate::args::Global;
 
 /// What `--help` says.
 pub const HELP: &str = r#"Each instance of a transcript gets a fresh instance of the component, the same calls in the same
-order, and the recorded answers to what it asks its host. It passes when it asks the same and
-answers the same; else its first difference is printed: name, what was expected, what came. The last
+order, and the recorded results of what it asks its host. It passes if it asks the same and
+returns the same; else its first difference is printed: name, what was expected, what came. The last
 line is `N passed, M failed`, counting instances.
 
 Exit codes: 0 all passed, 1 an instance differed, 2 usage, 3 a file is not a transcript.

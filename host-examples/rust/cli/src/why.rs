@@ -157,9 +157,7 @@ pub fn evidence(page: &mut Page, finding: &Finding, indent: usize) {
 /// Whether evidence with one side only means that the other side lacks it;
 /// elsewhere it is a fact.
 fn is_comparison(finding: &Finding) -> bool {
-    [Reason::ConfigMismatch, Reason::HistoryMismatch]
-        .iter()
-        .any(|reason| reason.as_str() == finding.code)
+    finding.code == Reason::ConfigMismatch || finding.code == Reason::HistoryMismatch
 }
 
 /// What to do about findings with this code.

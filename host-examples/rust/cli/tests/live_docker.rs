@@ -16,6 +16,7 @@ mod live_docker {
     mod process;
     mod registry;
 
+    mod generations;
     mod mutations;
     mod poison;
     mod sources;

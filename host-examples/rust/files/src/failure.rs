@@ -71,5 +71,63 @@ mod tests {
         let error = io::Error::from_raw_os_error(5);
         let failure = failure("read", Path::new("x"), &error);
         assert_eq!(failure.code, FailureCode::Other);
+        assert!(
+            failure
+                .message
+                .starts_with("cannot read \"x\": input/output"),
+            "{failure}"
+        );
+    }
+
+    #[test]
+    fn each_kind_has_its_code_and_its_words() {
+        use io::ErrorKind as Kind;
+        for (kind, code, words) in [
+            (Kind::NotFound, FailureCode::NotFound, "it does not exist"),
+            (
+                Kind::NotADirectory,
+                FailureCode::NotFound,
+                "a part of it is not a directory",
+            ),
+            (
+                Kind::AlreadyExists,
+                FailureCode::Conflict,
+                "something is there already",
+            ),
+            (
+                Kind::PermissionDenied,
+                FailureCode::Denied,
+                "permission denied",
+            ),
+            (
+                Kind::ReadOnlyFilesystem,
+                FailureCode::Denied,
+                "the filesystem is read-only",
+            ),
+            (
+                Kind::StorageFull,
+                FailureCode::Full,
+                "no room is left on the device",
+            ),
+            (
+                Kind::QuotaExceeded,
+                FailureCode::Full,
+                "the quota is used up",
+            ),
+            (
+                Kind::FileTooLarge,
+                FailureCode::Full,
+                "the filesystem holds no file so large",
+            ),
+            (
+                Kind::Unsupported,
+                FailureCode::Unsupported,
+                "not supported there",
+            ),
+        ] {
+            let failure = failure("write", Path::new("x"), &kind.into());
+            assert_eq!(failure.code, code, "{failure}");
+            assert_eq!(failure.message, format!("cannot write \"x\": {words}"));
+        }
     }
 }

@@ -8,8 +8,9 @@
 //!
 //! let functions = Functions::of(&Engine::new(&Default::default())?)?;
 //! let mut session = functions.open(Imports::default(), SessionLimits::default())?;
-//! let name = session.call("stacker#vis", &[json!("a b")])?;
-//! assert_eq!(name, Some(json!({"ok": r"a\040b"})));
+//! assert_eq!(functions.contract(), "layerwise:cache@0.1.0");
+//! let unknown = session.call("docker#nothing", &[json!("an argument")]).unwrap_err();
+//! assert_eq!(unknown.to_string(), r#"there is no export "docker#nothing""#);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -12,6 +12,7 @@
 
 mod environment;
 mod file;
+mod helper;
 
 use std::collections::BTreeMap;
 use std::fmt;

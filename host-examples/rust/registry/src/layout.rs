@@ -18,10 +18,10 @@ use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::{Descriptor, Digest};
 use layerwise_files::Tree;
 use layerwise_stores::layout::{self, Index, Lock};
+use layerwise_stores::place::{LATEST, Target};
 
 use crate::content::Content;
 use crate::failures;
-use crate::reference::{LATEST, Target};
 
 use blobs::Blobs;
 use schema::Links;

@@ -35,7 +35,6 @@ mod pack;
 mod paths;
 #[cfg(unix)]
 mod places;
-mod reference;
 mod remote;
 mod repositories;
 mod retrieve;
@@ -45,11 +44,11 @@ mod unpack;
 mod volume;
 
 pub use keychain::{Credentials, Keychain};
+pub use layerwise_stores::place::{Place, Target};
 pub use limits::{Limit, Limits, NoSuchLimit};
 pub use measure::{Measured, measure};
 pub use options::{Options, Owners, Progress, Provider, Retry, SetId, Timeouts};
 #[cfg(unix)]
 pub use pack::{Packed, Packer, Packing};
 pub use paths::{Opened, Paths, Rooted};
-pub use reference::{Place, Target};
 pub use repositories::Repositories;

@@ -14,6 +14,7 @@ use std::io::Read as _;
 
 use layerwise::host::{Failure, FailureCode, Presence};
 use layerwise::oci::{Descriptor, Digest, sha256};
+use layerwise_stores::place::Target;
 use serde::Deserialize;
 use ureq::http::{Method, StatusCode, Uri, header};
 
@@ -22,7 +23,6 @@ use crate::digests::verifies;
 use crate::failures;
 use crate::limits::{Limit, over};
 use crate::options::Options;
-use crate::reference::Target;
 
 use auth::{Scope, Tokens};
 use http::{Http, Payload, Request, Response};

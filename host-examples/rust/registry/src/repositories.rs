@@ -11,13 +11,13 @@ use layerwise::host::{
 };
 use layerwise::oci::{Descriptor, Digest, sha256};
 use layerwise_files::parallel;
+use layerwise_stores::place::{self, Place};
 
 use crate::content::Content;
 use crate::failures;
 use crate::layout::Directory;
 use crate::limits::Limit;
 use crate::options::Options;
-use crate::reference::{self, Place};
 use crate::remote::{self, Remote, Repository};
 use crate::volume::{self, Staging, Volume, Volumes};
 use crate::{retrieve, store};
@@ -56,7 +56,7 @@ impl Repositories {
     }
 
     fn resolve_one(&self, reference: &str) -> Result<Vec<Descriptor>, Failure> {
-        let (place, target) = reference::parse(reference)?;
+        let (place, target) = place::parse(reference)?;
         match &place {
             Place::Remote { host, path } => Ok(vec![
                 self.remote.resolve(Repository { host, path }, &target)?,
@@ -201,7 +201,7 @@ impl Repositories {
 
 impl Registry for Repositories {
     fn locate(&self, reference: &str) -> Result<String, Failure> {
-        Ok(reference::parse(reference)?.0.to_string())
+        Ok(place::parse(reference)?.0.to_string())
     }
 
     fn resolve(&self, references: &[String]) -> Vec<Result<Vec<Descriptor>, Failure>> {
@@ -287,7 +287,7 @@ impl Registry for Repositories {
     }
 
     fn tag(&self, reference: &str, digest: &str) -> Result<(), Failure> {
-        let (place, target) = reference::parse(reference)?;
+        let (place, target) = place::parse(reference)?;
         let digest = failures::digest(digest)?;
         let Some(tag) = target.tag() else {
             let message = format!("{reference:?} names a digest: no tag can be set there");

@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering;
 
 use layerwise::host::{Failure, FailureCode, Retrieval, Retrieved};
 use layerwise::oci::Digest;
+use layerwise_stores::place::Place;
 
 use crate::content::{Content, Counted};
 use crate::decompress::Decompressed;
 use crate::digests::Hasher;
 use crate::failures;
 use crate::limits::{FREE_BYTES, Limit, over};
-use crate::reference::Place;
 use crate::repositories::Repositories;
 use crate::unpack::{self, Source, Stage};
 

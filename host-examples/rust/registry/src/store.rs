@@ -4,11 +4,11 @@ use std::path::Path;
 
 use layerwise::host::{Failure, FailureCode, Presence, Source, Stored, Transfer};
 use layerwise::oci::Descriptor;
+use layerwise_stores::place::Place;
 
 use crate::compress::{self, Compressed, Packed};
 use crate::content::{Content, Counted, Stream};
 use crate::failures;
-use crate::reference::Place;
 use crate::remote::Repository;
 use crate::repositories::Repositories;
 use crate::volume;

@@ -23,12 +23,12 @@ use std::time::Duration;
 use layerwise::host::{Failure, FailureCode, Source, Stored, Transfer};
 use layerwise::oci::{Descriptor, Digest, sha256};
 use layerwise_files::Tree;
+use layerwise_stores::place::Place;
 
 use crate::compress::pour;
 use crate::content::{Content, Counted};
 use crate::digests::Hasher;
 use crate::failures;
-use crate::reference::Place;
 use crate::repositories::Repositories;
 
 pub use staging::Staging;

@@ -331,7 +331,8 @@ mod tests {
             "unknown",
             "cat > /dev/null; echo 'credentials not found in native keychain'; exit 1",
         );
-        helper("slow", "exec sleep 30");
+        let slow = dir.path().join("slow");
+        helper("slow", &format!("echo $$ > {slow:?}; sleep 300; true"));
         helper("broken", "cat > /dev/null; echo nonsense; exit 3");
         let host = &server.host;
         let auths = format!(r#""auths": {{"{host}": {{"auth": "dXNlcjpwYXNz"}}}}"#);
@@ -347,7 +348,7 @@ mod tests {
             ("{}".to_owned(), Some("no credentials")),
             (
                 r#"{"credsStore": "slow"}"#.to_owned(),
-                Some("no answer within"),
+                Some("no response within"),
             ),
             (
                 r#"{"credsStore": "broken"}"#.to_owned(),
@@ -376,6 +377,11 @@ mod tests {
                 "{config}: {text}"
             );
         }
+        // The one that did not answer was ended.
+        let process = fs::read_to_string(&slow).unwrap();
+        let process = rustix::process::Pid::from_raw(process.trim().parse().unwrap());
+        let there = rustix::process::test_kill_process(process.unwrap());
+        assert_eq!(there, Err(rustix::io::Errno::SRCH));
         let asked = fs::read_to_string(&log).unwrap();
         assert_eq!(
             asked,

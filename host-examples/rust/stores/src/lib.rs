@@ -24,6 +24,7 @@ mod memory;
 mod oci_layout;
 mod open;
 mod passed;
+pub mod place;
 mod reference;
 mod signature;
 

@@ -185,12 +185,12 @@ impl Filesystem for Hooked<'_> {
 }
 
 /// A session without an observer.
-pub fn open<'a>(fs: &'a MemoryFs, options: &Options) -> Session<'a, MemoryFs, Silent> {
+pub fn open<'a>(fs: &'a MemoryFs, options: &Options) -> Session<&'a MemoryFs, &'static Silent> {
     Session::open(fs, &Silent, options.clone()).unwrap()
 }
 
 /// `hit`, or the code of the miss or error without the name of the system.
-pub fn verdict<F: Filesystem>(session: &mut Session<'_, F, Silent>, name: &str) -> String {
+pub fn verdict<F: Filesystem>(session: &mut Session<F, &Silent>, name: &str) -> String {
     match session.lookup(name) {
         Ok(answer) if answer.outcome == Outcome::Hit => "hit".to_owned(),
         Ok(answer) => answer.reason.unwrap().code.replace("stacker/", ""),
@@ -198,8 +198,41 @@ pub fn verdict<F: Filesystem>(session: &mut Session<'_, F, Silent>, name: &str) 
     }
 }
 
-pub fn put_all(session: &mut Session<'_, MemoryFs, Silent>, names: &[&str]) {
+pub fn put_all(session: &mut Session<&MemoryFs, &Silent>, names: &[&str]) {
     for name in names {
         session.put(name, "null", &host()).unwrap();
+    }
+}
+
+pub fn put<F: Filesystem>(fs: &F, options: &Options, names: &[&str]) {
+    let mut session = Session::open(fs, &Silent, options.clone()).unwrap();
+    for name in names {
+        session.put(name, "null", &host()).unwrap();
+    }
+}
+
+/// The code and the subject of what opening fails with.
+pub fn refused<F: Filesystem>(fs: &F, options: &Options) -> (String, String) {
+    let error = Session::open(fs, &Silent, options.clone()).err().unwrap();
+    let problem = error.problem().unwrap();
+    (problem.code.clone(), problem.subject.clone())
+}
+
+/// `hit`, or the reason in one line.
+pub fn looked_up<F: Filesystem>(fs: &F, options: &Options, name: &str) -> String {
+    let mut session = Session::open(fs, &Silent, options.clone()).unwrap();
+    match session.lookup(name) {
+        Ok(answer) if answer.outcome == Outcome::Hit => "hit".to_owned(),
+        Ok(answer) => {
+            let reason = answer.reason.unwrap();
+            let side = |text: &Option<String>| text.clone().unwrap_or_default();
+            let list: String = reason
+                .differences
+                .iter()
+                .map(|d| format!(" {}={}|{}", d.path, side(&d.have), side(&d.want)))
+                .collect();
+            format!("{}{list}", reason.code.replace("stacker/", ""))
+        }
+        Err(error) => error.problem().unwrap().code.clone(),
     }
 }

@@ -182,7 +182,7 @@ def rename_to_free(source: int, old: bytes, target: int, new: bytes) -> None:
 
 @functools.cache
 def _renameat2() -> Callable[[int, bytes, int, bytes], int] | None:
-    """The call of Linux that replaces nothing; it answers an error number."""
+    """The call of Linux that replaces nothing; it returns an error number."""
     try:
         function = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError):

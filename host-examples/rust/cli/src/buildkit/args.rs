@@ -2,34 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 
-use super::{diff, explain, export, graph, inspect};
 use crate::args::{LimitArgs, ReadingArgs};
 use crate::lend::RegistryArgs;
-
-/// What can be done with BuildKit's remote caches.
-#[derive(Subcommand)]
-pub enum BuildkitCommand {
-    /// Merge, heal or convert caches: write one anew from others, from a file of records, or both.
-    #[command(after_long_help = export::HELP)]
-    Export(ExportArgs),
-    /// Show what a cache holds: numbers, findings, a verdict on each record.
-    #[command(after_long_help = inspect::HELP)]
-    Inspect(InspectArgs),
-    /// Check a cache; the exit code is 1 when readers would refuse it or it promises what it lacks.
-    #[command(after_long_help = inspect::HELP)]
-    Verify(InspectArgs),
-    /// Say what changed from one cache to another: where the builds part, then what follows.
-    #[command(after_long_help = diff::HELP)]
-    Diff(DiffArgs),
-    /// Look a step up as a solver does, and say why it is not found.
-    #[command(after_long_help = explain::HELP)]
-    Explain(ExplainArgs),
-    /// Draw the chains of a cache: Graphviz DOT, or a picture that needs nothing else.
-    #[command(after_long_help = graph::HELP)]
-    Graph(GraphArgs),
-}
 
 #[derive(Args)]
 pub struct ExportArgs {

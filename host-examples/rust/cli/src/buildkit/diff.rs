@@ -5,7 +5,8 @@ use layerwise_host::buildkit::Cache;
 use serde::Serialize;
 
 use super::args::DiffArgs;
-use super::{Opened, show};
+use super::opened::Opened;
+use super::show;
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::page::Page;

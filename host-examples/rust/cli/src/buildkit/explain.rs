@@ -4,8 +4,8 @@ use layerwise::buildkit::{Query, Reason};
 use layerwise::explain::Explanation;
 use serde::Serialize;
 
-use super::Opened;
 use super::args::ExplainArgs;
+use super::opened::Opened;
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::page::Page;
@@ -54,7 +54,7 @@ struct Answer<'a> {
 
 impl Answer<'_> {
     fn is_hit(&self) -> bool {
-        self.explanation.summary.code == Reason::Hit.as_str()
+        self.explanation.summary.code == Reason::Hit
     }
 
     /// A hit first, then what differs least.

@@ -13,14 +13,16 @@ use serde::{Deserialize, Serialize};
 
 use super::args::ExportArgs;
 use super::layers::{Files, Later, Lending};
+use super::opened::Opened;
 use super::records::{self, Records};
 use super::reference::{self, Target};
-use super::{Opened, show};
+use super::show;
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::lend::{self, Bars};
 use crate::page::Page;
 use crate::reply::{Exit, Reply, Style};
+use crate::text;
 
 /// What `--help` says after the options.
 pub const HELP: &str = r#"Merge the caches of two platforms, heal a cache with missing layers, convert one for another registry:
@@ -204,8 +206,11 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
         eprint!("{}", warnings(&plan.findings));
         if let Err(error) = exporter.finalize(&repository, Some(&target.reference)) {
             let mut failed = Failed::from(error);
-            let manifest = Reason::ManifestWrite.as_str();
-            if failed.code.as_deref() == Some(manifest) && !form.image {
+            let code = failed
+                .code
+                .as_deref()
+                .and_then(|code| code.parse::<Reason>().ok());
+            if code == Some(Reason::ManifestWrite) && !form.image {
                 failed.message.push_str(
                     "; many registries refuse a list of layers: leave --image-manifest at true",
                 );
@@ -242,7 +247,7 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
         findings: show::graded(&plan.findings),
     };
     // Nothing is left of what was asked for.
-    let lost = |finding: &Finding| finding.code == Reason::LayerLeftOut.as_str();
+    let lost = |finding: &Finding| finding.code == Reason::LayerLeftOut;
     let exit = match plan.empty && plan.findings.iter().any(lost) {
         true => Exit::Miss,
         false => Exit::Done,
@@ -320,14 +325,14 @@ fn warnings(findings: &[Finding]) -> String {
         Reason::ResultDropped,
         Reason::MergeConflict,
     ] {
-        let mut same = findings.iter().filter(|f| f.code == code.as_str());
+        let mut same = findings.iter().filter(|f| f.code == code);
         if let Some(first) = same.next() {
             let rule = code.rule();
             let more = match same.count() {
                 0 => String::new(),
                 n => format!(" and {n} more"),
             };
-            let subject = crate::text::escape(&first.subject);
+            let subject = text::escape(&first.subject);
             text.push_str(&format!(
                 "warning: {subject}{more}: {}; {}\n",
                 rule.meaning, rule.advice
@@ -394,7 +399,7 @@ fn show_document(page: &mut Page, document: &Document<'_>) {
             "{} in {} chains, {}",
             written.blobs,
             written.layers,
-            show::bytes(written.bytes)
+            text::bytes(written.bytes)
         );
         page.rows(
             2,
@@ -461,7 +466,7 @@ fn row(effect: &Effect) -> [String; 3] {
         Effect::Config(descriptor) => ("config", descriptor),
         Effect::Manifest(descriptor) => ("manifest", descriptor),
     };
-    let size = show::bytes(descriptor.size);
+    let size = text::bytes(descriptor.size);
     [what.to_owned(), descriptor.digest.clone(), size]
 }
 

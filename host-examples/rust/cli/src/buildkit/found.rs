@@ -9,8 +9,8 @@ use layerwise::semantics::{Reading, Semantics};
 use layerwise_host::buildkit::Cache;
 
 use super::archive::Archives;
+use super::opened::{Opened, about};
 use super::reference::{self, Wanted};
-use super::{Opened, about};
 use crate::failed::Failed;
 
 /// A cache by its reference.

@@ -1,26 +1,20 @@
 //! `buildkit graph`: the chains of a cache as a picture.
 
-mod config;
-mod dot;
-mod model;
-mod page;
-mod place;
-mod svg;
-
 use std::fs;
 use std::path::Path;
 
-use layerwise::buildkit::Standing;
+use layerwise::buildkit::{Report, Severity, Standing, severity};
+use layerwise_picture::{Meaning, Model, Subject, Wanted};
 use serde::Serialize;
 
 use super::args::{Format, GraphArgs};
 use super::found::pinned;
-use super::{Opened, inspect};
+use super::opened::Opened;
+use super::report;
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::page::Page;
 use crate::reply::{Exit, Reply, Style};
-use model::{Model, Wanted};
 
 /// What `--help` says after the options.
 pub const HELP: &str = r#"Every box is a record: its digest and position, what its result has (layers of the whole chain and
@@ -32,7 +26,7 @@ to the box shows. Lines lead from what a record stands on down to it. Runs of re
 Colours say the same as the words. Pictures are files of their own: no fonts, scripts or other
 files are fetched. Text from the cache is escaped.
 
-Exit codes: 0 done, 2 usage, 3 error. A cache that readers refuse is drawn as far as it is JSON.
+Exit codes: 0 done, 2 usage, 3 error. A cache that readers refuse is drawn as far as its records can be read.
 
 --json prints one document, absent members as null, in place of a picture on standard output:
   schema   "layerwise/buildkit-graph/1"
@@ -55,7 +49,7 @@ struct Document<'a> {
     records: usize,
     drawn: usize,
     left_out: usize,
-    boxes: &'a [model::Box],
+    boxes: &'a [layerwise_picture::Box],
 }
 
 #[derive(Serialize)]
@@ -75,17 +69,32 @@ pub fn run(global: &Global, args: &GraphArgs, style: Style) -> Result<Reply, Fai
     let cache = &args.cache.cache;
     let found = opened.find(cache)?;
     pinned(&found, args.cache.digest.as_deref(), cache)?;
-    let report = inspect::check(&opened, &found, cache, false)?;
-    let config = config::read(&opened, &found, &report, cache)?;
+    let report = report::check(&opened, &found, cache, false)?;
+    drawable(&report, cache)?;
     let wanted = Wanted {
         boxes: args.boxes.max(1),
         collapse: !args.no_collapse,
     };
-    let model = Model::new(&config, &report, wanted);
+    let model = Model::new(&report, wanted);
     let text = match format {
-        Format::Dot => dot::write(&model),
-        Format::Svg => svg::write(&model, &place::place(&model), svg::Use::Alone),
-        Format::Html => page::write(cache, &found, &report, &model),
+        Format::Dot => layerwise_picture::dot(&model),
+        Format::Svg => layerwise_picture::svg(&model),
+        Format::Html => {
+            let meaning = |code: &str| {
+                let rule = style.catalogue?.find(code)?;
+                Some(Meaning {
+                    meaning: rule.meaning.clone(),
+                    advice: rule.advice.clone(),
+                })
+            };
+            let subject = Subject {
+                cache,
+                manifest: found.manifest().map(|manifest| &*manifest.digest),
+                report: &report,
+                meaning: &meaning,
+            };
+            layerwise_picture::page(&subject, &model)
+        }
     };
     let mut document = Document {
         schema: "layerwise/buildkit-graph/1",
@@ -111,6 +120,23 @@ pub fn run(global: &Global, args: &GraphArgs, style: Style) -> Result<Reply, Fai
         bytes: text.len(),
     });
     Reply::of(style, Exit::Done, &document, show)
+}
+
+/// Refuses a cache without records when it could not be read.
+fn drawable(report: &Report, cache: &str) -> Result<(), Failed> {
+    let bad = |code: &str| severity(code) == Some(Severity::Error);
+    let first = report.findings.iter().find(|finding| bad(&finding.code));
+    match first.filter(|_| report.verdicts.is_empty()) {
+        None => Ok(()),
+        Some(finding) => {
+            let (code, subject) = (&finding.code, &finding.subject);
+            let message = format!(
+                "cannot draw the cache {cache:?}: {code} at {subject:?}; \
+                 `layerwise buildkit verify` says more"
+            );
+            Err(Failed::new("corrupt", message).about(cache))
+        }
+    }
 }
 
 fn by_extension(path: &Path) -> Option<Format> {

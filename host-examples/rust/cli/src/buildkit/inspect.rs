@@ -1,18 +1,20 @@
 //! `buildkit inspect` and `buildkit verify`: what a cache holds, and what is wrong
 //! with it.
 
-use layerwise::buildkit::{Evidence, Report, Severity, Standing, Statistics, Verdict};
+use layerwise::buildkit::{Evidence, Severity, Standing, Statistics, Verdict};
 use layerwise::oci::Descriptor;
 use serde::Serialize;
 
 use super::args::InspectArgs;
-use super::found::{Found, pinned};
+use super::found::pinned;
+use super::opened::Opened;
 use super::orphans::{self, Orphans};
-use super::{Opened, show};
+use super::{report, show};
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::page::Page;
 use crate::reply::{Exit, Reply, Style};
+use crate::text;
 
 /// What `--help` says after the options.
 pub const HELP: &str = r#"Exit codes: `inspect` 0 when the manifest was read; `verify` 0 without findings of the severity
@@ -79,11 +81,11 @@ struct Document<'a> {
 
 /// Numbers of records.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Standings {
-    pub hit: usize,
-    pub broken: usize,
-    pub key: usize,
-    pub dead: usize,
+struct Standings {
+    hit: usize,
+    broken: usize,
+    key: usize,
+    dead: usize,
 }
 
 #[derive(Serialize)]
@@ -108,7 +110,7 @@ fn run(global: &Global, args: &InspectArgs, verb: Verb, style: Style) -> Result<
     let cache = &args.cache.cache;
     let found = opened.find(cache)?;
     pinned(&found, args.cache.digest.as_deref(), cache)?;
-    let report = check(&opened, &found, cache, args.read_layers)?;
+    let report = report::check(&opened, &found, cache, args.read_layers)?;
     let findings = show::graded(&report.findings);
     let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
     let severities = Severities {
@@ -140,31 +142,8 @@ fn run(global: &Global, args: &InspectArgs, verb: Verb, style: Style) -> Result<
     Reply::of(style, exit, &document, show_document)
 }
 
-/// Checks a cache.
-pub fn check(
-    opened: &Opened,
-    found: &Found,
-    cache: &str,
-    read_layers: bool,
-) -> Result<Report, Failed> {
-    let session = &opened.session;
-    let report = match found {
-        Found::Stored {
-            repository,
-            manifest,
-        } => session.inspect(repository, manifest, read_layers, &opened.limits),
-        Found::Alone { .. } if read_layers => {
-            return Err(Failed::usage(format!(
-                "{cache:?} is a config alone, and its layers are elsewhere: leave --read-layers out"
-            )));
-        }
-        Found::Alone { config, .. } => session.verify(config, "", &opened.limits),
-    };
-    report.map_err(|error| super::about(error, cache))
-}
-
 /// How many records are good for what.
-pub fn standings(verdicts: &[Verdict]) -> Standings {
+fn standings(verdicts: &[Verdict]) -> Standings {
     let mut numbers = Standings::default();
     for verdict in verdicts {
         match verdict.standing {
@@ -175,16 +154,6 @@ pub fn standings(verdicts: &[Verdict]) -> Standings {
         }
     }
     numbers
-}
-
-/// A standing by its name.
-pub const fn standing(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Hit => "hit",
-        Standing::Broken => "broken",
-        Standing::Key => "key",
-        Standing::Dead => "dead",
-    }
 }
 
 fn show_document(page: &mut Page, document: &Document<'_>) {
@@ -259,14 +228,14 @@ fn numbers(page: &mut Page, document: &Document<'_>) {
     } else {
         format!("{results}, made from {oldest} to {newest}")
     };
-    let layers = format!("{blobs}, {}; {evidence}", show::bytes(*bytes));
+    let layers = format!("{blobs}, {}; {evidence}", text::bytes(*bytes));
     rows.push(["records", &records]);
     rows.push(["chains", &chains]);
     rows.push(["results", &results]);
     rows.push(["layers", &layers]);
     let orphans = document.orphans.filter(|orphans| orphans.blobs > 0);
     let orphans = orphans.map(|Orphans { blobs, bytes }| {
-        let bytes = show::bytes(bytes);
+        let bytes = text::bytes(bytes);
         format!("{blobs} blobs, {bytes}, that no entry of the index leads to")
     });
     if let Some(orphans) = &orphans {
@@ -285,7 +254,7 @@ fn records(page: &mut Page, records: &[Verdict]) {
             format!("nothing reaches input {input}")
         });
         let at = format!("records[{}]", verdict.record);
-        let standing = standing(verdict.standing);
+        let standing = verdict.standing.as_str();
         page.rows(0, &[[&*at, &verdict.digest, standing, &lacks]]);
         if !verdict.name.is_empty() && verdict.name != verdict.digest {
             page.rows(2, &[["name", &verdict.name]]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use layerwise::buildkit::{Severity, rules, severity};
+use layerwise::buildkit::{Severity, severity};
 use layerwise::explain::{Difference, Finding};
 use serde::Serialize;
 
@@ -32,15 +32,6 @@ pub fn graded(findings: &[Finding]) -> Vec<Graded<'_>> {
     graded
 }
 
-/// A severity by its name.
-pub const fn name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Information => "information",
-        Severity::Warning => "warning",
-        Severity::Error => "error",
-    }
-}
-
 /// Findings in blocks of one code: what it means, where it is, what to do.
 pub fn findings(page: &mut Page, findings: &[Graded<'_>]) {
     let mut codes: Vec<(&str, Severity)> = Vec::new();
@@ -56,10 +47,9 @@ pub fn findings(page: &mut Page, findings: &[Graded<'_>]) {
     for (code, severity) in codes {
         let block = blocks.remove(code).unwrap_or_default();
         page.gap();
-        page.line(&format!("{}  {code}", name(severity)));
-        let rule = rules().into_iter().find(|rule| rule.code == code);
-        if let Some(rule) = rule {
-            page.rows(2, &[["meaning", rule.meaning], ["advice", rule.advice]]);
+        page.line(&format!("{}  {code}", severity.as_str()));
+        if let Some(rule) = page.rule(code) {
+            page.rows(2, &[["meaning", &rule.meaning], ["advice", &rule.advice]]);
         }
         let all = page.style().verbose || block.len() <= SHOWN + 1;
         let shown = if all { block.len() } else { SHOWN };
@@ -74,35 +64,9 @@ pub fn findings(page: &mut Page, findings: &[Graded<'_>]) {
 
 /// One finding with its code and what that means.
 pub fn entry(page: &mut Page, finding: &Finding) {
-    page.rows(
-        2,
-        &[[&finding.code[..], &finding.subject, meaning(&finding.code)]],
-    );
+    let meaning = page.rule(&finding.code).map_or("", |rule| &rule.meaning);
+    page.rows(2, &[[&finding.code[..], &finding.subject, meaning]]);
     page.indented(6, |page| evidence(page, finding));
-}
-
-/// A number of bytes for people.
-pub fn bytes(count: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    if count < 1024 {
-        return format!("{count} bytes");
-    }
-    let mut whole = count;
-    let mut rest = 0;
-    let mut unit = "";
-    for name in UNITS {
-        (rest, whole) = (whole % 1024, whole / 1024);
-        unit = name;
-        if whole < 1024 {
-            break;
-        }
-    }
-    format!("{whole}.{} {unit}", rest * 10 / 1024)
-}
-
-fn meaning(code: &str) -> &'static str {
-    let rule = rules().into_iter().find(|rule| rule.code == code);
-    rule.map_or("", |rule| rule.meaning)
 }
 
 fn subject(page: &mut Page, finding: &Finding) {
@@ -133,24 +97,5 @@ fn fact(difference: &Difference) -> String {
             quoted(have.as_deref()),
             quoted(want.as_deref())
         ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_short() {
-        for (count, text) in [
-            (0, "0 bytes"),
-            (1023, "1023 bytes"),
-            (1024, "1.0 KiB"),
-            (1536, "1.5 KiB"),
-            (1 << 20, "1.0 MiB"),
-            (u64::MAX, "16383.9 PiB"),
-        ] {
-            assert_eq!(bytes(count), text);
-        }
     }
 }

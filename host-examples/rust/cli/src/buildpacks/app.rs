@@ -71,7 +71,7 @@ impl<'a> OfDocker<'a> {
         Some(Self { root, name })
     }
 
-    /// The label, as [`label`] answers it.
+    /// The label, as [`label`] returns it.
     pub fn label(&self) -> Result<Option<String>, Failed> {
         let Self { root, name } = self;
         let store = layerwise_stores::open(&format!("docker:{root}"))?.images;

@@ -289,8 +289,10 @@ mod tests {
     fn flags_belong_into_a_table_of_their_own() {
         let flags = |text: &str, api: &str| {
             let layer: Layer = inputs::parse(text).unwrap();
-            let (flags, why) = layer.flags(api.parse().unwrap());
-            (flags.cache, flags.launch, why.is_some())
+            let read = layer.flags().read(buildpack_api(api));
+            let misplaced = read.is_err();
+            let flags = read.unwrap_or_else(|(flags, _)| flags);
+            (flags.cache, flags.launch, misplaced)
         };
         let both = "launch = true\n[types]\ncache = true\n";
         assert_eq!(flags(both, "0.5"), (false, true, false));

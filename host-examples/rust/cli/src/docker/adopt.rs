@@ -16,7 +16,7 @@ pub const HELP: &str = r#"An image layout can be copied, so what it says of wher
 of this host: $LAYERWISE_MARKS_KEY, else $XDG_STATE_HOME/layerwise/marks.key, else
 ~/.local/state/layerwise/marks.key. The first mark makes the key, readable for you only. Marks of
 another host, of a lost key and of earlier versions do not count until they are adopted. Adopt only
-what you know was built here: with the guarded reading such an image answers for a step.
+what you know was built here: the guarded reading uses such an image instead of running a step.
 
 To change the key, put a new line before the one in the file (`openssl rand -hex 32`), run
 `layerwise docker adopt --renew` for each layout, and remove the old line.

@@ -161,9 +161,10 @@ pub fn run(global: &Global, args: &HistoryArgs, style: Style) -> Result<Reply, F
 /// The user may know what the store does not tell any more.
 fn failed(error: Error) -> Failed {
     let mut failed = Failed::from(error);
-    let unread = [Reason::ParentUnreadable, Reason::LinkUnreadable]
-        .iter()
-        .any(|reason| failed.code.as_deref() == Some(reason.as_str()));
+    let unread = matches!(
+        failed.code.as_deref().and_then(Reason::of),
+        Some(Reason::ParentUnreadable | Reason::LinkUnreadable)
+    );
     if unread && failed.operation.as_deref() == Some(FIND_BASE) {
         failed
             .message
@@ -176,7 +177,7 @@ fn exit(verdict: &Verdict) -> Exit {
     match verdict {
         Verdict {
             unasked: Some(why), ..
-        } if why.code == Reason::NotAskedStageAlreadyMissed.as_str() => Exit::Done,
+        } if why.code == Reason::NotAskedStageAlreadyMissed => Exit::Done,
         Verdict {
             unasked: Some(_), ..
         } => Exit::Miss,

@@ -7,7 +7,7 @@ use super::opened::Opened;
 
 /// Puts names in place of the ids of images that the user is told to name.
 pub fn put(opened: &Opened<'_>, explanation: &mut Explanation) {
-    let usable = |finding: &&Finding| finding.code == Reason::UsableAsSource.as_str();
+    let usable = |finding: &&Finding| finding.code == Reason::UsableAsSource;
     let ids: Vec<String> = explanation
         .findings
         .iter()

@@ -1,4 +1,4 @@
-//! Answers about steps as text.
+//! Results of steps as text.
 
 use layerwise::docker::{Answer, Effect, Outcome};
 use layerwise::oci::Platform;

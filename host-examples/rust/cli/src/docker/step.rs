@@ -244,9 +244,10 @@ fn failed(error: Error, config: &Path) -> Failed {
 
 /// A store that does not take the changes of an answer may still be asked.
 fn not_written(mut failed: Failed) -> Failed {
-    let write = [Reason::SetParentFailed, Reason::RestoreFailed]
-        .iter()
-        .any(|reason| failed.code.as_deref() == Some(reason.as_str()));
+    let write = matches!(
+        failed.code.as_deref().and_then(Reason::of),
+        Some(Reason::SetParentFailed | Reason::RestoreFailed)
+    );
     if write && matches!(&*failed.kind, "unsupported" | "denied") {
         failed
             .message
@@ -256,9 +257,9 @@ fn not_written(mut failed: Failed) -> Failed {
 }
 
 fn exit(summary: &Finding) -> Exit {
-    match &*summary.code {
-        "docker/failed" => Exit::Error,
-        code if code.starts_with("docker/hit-") => Exit::Done,
+    match summary.code.parse() {
+        Ok(Reason::Failed) => Exit::Error,
+        Ok(Reason::HitLocal | Reason::HitSourceExact | Reason::HitSourceRestored) => Exit::Done,
         _ => Exit::Miss,
     }
 }

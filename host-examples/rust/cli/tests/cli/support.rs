@@ -211,7 +211,7 @@ impl Layout {
         }
     }
 
-    /// Stores a signature of an image, as cosign does; `sign` answers it in base64.
+    /// Stores a signature of an image, as cosign does; `sign` returns it in base64.
     pub fn sign(&mut self, name: &str, sign: &dyn Fn(&[u8]) -> String) {
         let named =
             |entry: &&Value| entry["annotations"]["org.opencontainers.image.ref.name"] == name;

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use layerwise::docker::{Answer, CacheFrom, Effect, Options, Outcome, Policy, Step};
 use layerwise::explain::Explanation;
+use layerwise::host::ImageStore;
 use layerwise::semantics::Semantics;
 use layerwise_host::docker::Session;
 use layerwise_host::{EngineOptions, Imports, SessionLimits};
@@ -86,6 +87,16 @@ pub fn session_over(
     build: &Build,
     semantics: Semantics,
 ) -> Session {
+    open(Arc::new(images), engine, build, semantics, true)
+}
+
+fn open(
+    images: Arc<dyn ImageStore + Send + Sync>,
+    engine: &Engine,
+    build: &Build,
+    semantics: Semantics,
+    dry_run: bool,
+) -> Session {
     static COMPONENT: OnceLock<layerwise_host::Engine> = OnceLock::new();
     let component =
         COMPONENT.get_or_init(|| layerwise_host::Engine::new(&EngineOptions::default()).unwrap());
@@ -97,25 +108,39 @@ pub fn session_over(
         semantics,
         cache_from: build.sources.iter().map(source).collect(),
         policy: Policy {
-            dry_run: true,
+            dry_run,
             ..Policy::default()
         },
         docker_version: engine.version.clone(),
         ..Options::default()
     };
-    let lent = Imports {
-        images: Arc::new(images),
+    let imports = Imports {
+        images,
         ..Imports::default()
     };
     component
-        .docker(lent, options, SessionLimits::default())
+        .docker(imports, options, SessionLimits::default())
         .unwrap()
 }
 
 /// What the component says of a build before it runs: one answer for each step
 /// up to the first miss.
 pub fn foretell(engine: &Engine, build: &Build) -> Vec<Answer> {
-    let mut session = session(engine, build, Semantics::compatible(Some("20.10")));
+    let session = session(engine, build, Semantics::compatible(Some("20.10")));
+    ask(session, engine, build)
+}
+
+/// Does the same in another store, which is changed as an engine would change its own.
+pub fn restore(
+    images: Arc<dyn ImageStore + Send + Sync>,
+    engine: &Engine,
+    build: &Build,
+) -> Vec<Answer> {
+    let semantics = Semantics::compatible(Some("20.10"));
+    ask(open(images, engine, build, semantics, false), engine, build)
+}
+
+fn ask(mut session: Session, engine: &Engine, build: &Build) -> Vec<Answer> {
     let base = build.base(engine);
     let mut stage = Stage::new(
         base.as_ref().map(|b| b.1.as_str()),

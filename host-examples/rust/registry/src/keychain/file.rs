@@ -1,26 +1,23 @@
-//! The files of Docker and Podman, and the helpers they name. The crate
-//! `docker_credential` knows their form; here is which of them there are.
+//! The files of Docker and Podman. The crate `docker_credential` reads what is kept in
+//! them; here is which of them there are, and which helper they name.
 
 use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
 use layerwise::host::{Failure, FailureCode};
 use layerwise_stores::layout;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use super::{Credentials, host_of, is_hub};
+use super::{Credentials, helper, host_of, is_hub};
 use crate::failures;
 
 /// The name under which Docker keeps the credentials of its own registry.
 const HUB: &str = "https://index.docker.io/v1/";
 const LONGEST: u64 = 1 << 20;
-/// What helpers print when they know nothing.
-const UNKNOWN: &str = "credentials not found";
 
 /// Where the files usually are.
 pub fn usual() -> Vec<PathBuf> {
@@ -48,16 +45,20 @@ pub fn usual() -> Vec<PathBuf> {
 /// A file that was read.
 pub struct File {
     path: PathBuf,
-    bytes: Vec<u8>,
+    /// Its bytes without the names of helpers: `docker_credential` would wait for them
+    /// as long as they like.
+    kept: Vec<u8>,
     names: Names,
 }
 
 /// What `docker_credential` does not look at: keys of repositories, and tokens
-/// that registries take as they are.
+/// that registries take as they are; and what it is not shown.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Names {
     auths: Option<BTreeMap<String, Token>>,
+    cred_helpers: Option<BTreeMap<String, String>>,
+    creds_store: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -74,7 +75,7 @@ impl File {
             Err(failure) if failure.code == FailureCode::NotFound => return Ok(None),
             Err(failure) => return Err(failure),
         };
-        let names = serde_json::from_slice(&bytes).map_err(|error| {
+        Self::parse(path, &bytes).map(Some).map_err(|error| {
             // The words of the parser could quote a secret.
             let message = format!(
                 "{path:?} is not a file of credentials: line {}, column {}",
@@ -82,12 +83,18 @@ impl File {
                 error.column()
             );
             failures::new(FailureCode::Invalid, message)
-        })?;
-        Ok(Some(Self {
+        })
+    }
+
+    fn parse(path: &Path, bytes: &[u8]) -> serde_json::Result<Self> {
+        let mut kept: Map<String, Value> = serde_json::from_slice(bytes)?;
+        kept.remove("credHelpers");
+        kept.remove("credsStore");
+        Ok(Self {
             path: path.to_owned(),
-            bytes,
-            names,
-        }))
+            kept: serde_json::to_vec(&kept)?,
+            names: serde_json::from_slice(bytes)?,
+        })
     }
 
     /// The keys to ask for, best first: Podman keeps credentials of repositories
@@ -121,13 +128,6 @@ impl File {
         if let Some(token) = token.filter(|token| !token.is_empty()) {
             return Ok(Some(Credentials::Bearer(token)));
         }
-        // A helper may wait for somebody who is not there.
-        let (sender, receiver) = mpsc::channel();
-        let (bytes, name) = (self.bytes.clone(), key.to_owned());
-        thread::spawn(move || {
-            let answer = get_credential_from_reader(bytes.as_slice(), &name);
-            let _ = sender.send(answer);
-        });
         let failed = |why: String| {
             let message = format!(
                 "cannot get credentials for {key:?} by {:?}: {why}",
@@ -135,40 +135,29 @@ impl File {
             );
             failures::new(FailureCode::Unauthorized, message)
         };
-        match receiver.recv_timeout(patience) {
-            Ok(Ok(DockerCredential::IdentityToken(token))) => {
+        let own = self.names.cred_helpers.as_ref();
+        if let Some(name) = own.and_then(|own| own.get(key)).filter(|n| !n.is_empty()) {
+            return helper::ask(name, key, patience).map_err(failed);
+        }
+        match get_credential_from_reader(self.kept.as_slice(), key) {
+            Ok(DockerCredential::IdentityToken(token)) => {
                 Ok((!token.is_empty()).then_some(Credentials::Identity(token)))
             }
-            Ok(Ok(DockerCredential::UsernamePassword(user, password))) => {
+            Ok(DockerCredential::UsernamePassword(user, password)) => {
                 let nothing = user.is_empty() && password.is_empty();
                 Ok((!nothing).then(|| Credentials::Password {
                     user,
                     password: password.trim_end_matches('\0').to_owned(),
                 }))
             }
-            Ok(Err(error)) => absent(error).map_err(failed),
-            Err(_) => Err(failed(format!("no response within {patience:?}"))),
-        }
-    }
-}
-
-/// No credentials, or why that is not known. What a helper printed is not shown:
-/// it could be a secret.
-fn absent(error: CredentialRetrievalError) -> Result<Option<Credentials>, String> {
-    match error {
-        CredentialRetrievalError::NoCredentialConfigured => Ok(None),
-        CredentialRetrievalError::HelperFailure {
-            stdout,
-            stderr,
-            helper,
-        } => {
-            let said = format!("{stdout}{stderr}").to_ascii_lowercase();
-            if said.contains(UNKNOWN) {
-                return Ok(None);
+            Err(CredentialRetrievalError::NoCredentialConfigured) => {
+                match self.names.creds_store.as_deref() {
+                    Some(name) => helper::ask(name, key, patience).map_err(failed),
+                    None => Ok(None),
+                }
             }
-            Err(format!("the helper {helper:?} ended with an error"))
+            Err(other) => Err(failed(failures::lower(&other.to_string()))),
         }
-        other => Err(failures::lower(&other.to_string())),
     }
 }
 
@@ -177,11 +166,7 @@ mod tests {
     use super::*;
 
     fn file(text: &str) -> File {
-        File {
-            path: PathBuf::from("config.json"),
-            bytes: text.as_bytes().to_vec(),
-            names: serde_json::from_str(text).unwrap(),
-        }
+        File::parse(Path::new("config.json"), text.as_bytes()).unwrap()
     }
 
     fn found(text: &str, host: &str, path: &str) -> Option<Credentials> {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::prelude::BASE64_STANDARD;
 use layerwise::host::{Failure, FailureCode};
 use serde::Deserialize;
 use ureq::http::{Method, Uri, header};
@@ -305,7 +305,10 @@ fn wish(
 }
 
 fn password_header(user: &str, password: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+    format!(
+        "Basic {}",
+        BASE64_STANDARD.encode(format!("{user}:{password}"))
+    )
 }
 
 fn is_token(text: &str) -> bool {

@@ -93,7 +93,7 @@ pub fn ask(
 impl RecordedStep {
     /// Whether the classic builder has no such step, so that asking would be of no use.
     fn is_never_asked(&self) -> bool {
-        let by_buildkit = |why: &Finding| why.code == Reason::BuiltByBuildkit.as_str();
+        let by_buildkit = |why: &Finding| why.code == Reason::BuiltByBuildkit;
         self.command.is_empty() || self.approximate.as_ref().is_some_and(by_buildkit)
     }
 }

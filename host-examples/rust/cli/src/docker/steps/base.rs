@@ -117,7 +117,7 @@ fn is_restored(
     let made = [Some(document.clone())];
     let recording = predicates.recorded_steps(document, last, &made, semantics)?;
     let mut findings = recording.findings.iter();
-    Ok(findings.any(|finding| finding.code == Reason::RestoredCommand.as_str()))
+    Ok(findings.any(|finding| finding.code == Reason::RestoredCommand))
 }
 
 /// How many history entries a document has.

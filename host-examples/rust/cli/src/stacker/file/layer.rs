@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use self::imports::layer_of;
 use super::around::Around;
 use super::bad::Bad;
 use super::node::{Item, Node};

@@ -114,7 +114,7 @@ impl Reader<'_> {
 }
 
 /// The layer that an address means whose scheme is `stacker`.
-fn layer_of(address: &str) -> Option<String> {
+pub(super) fn layer_of(address: &str) -> Option<String> {
     let rest = address.strip_prefix("stacker://")?;
     rest.split('/').next().map(str::to_owned)
 }

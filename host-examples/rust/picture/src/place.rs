@@ -5,7 +5,7 @@
 //! many users draws a trunk with branches. Each sweep orders a row by what it is
 //! connected to and puts everything as near to that as the room allows.
 
-use super::model::{Model, Source};
+use crate::model::{Model, Source};
 
 /// Width of a box.
 pub const WIDTH: f64 = 196.0;

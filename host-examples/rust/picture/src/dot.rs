@@ -4,15 +4,15 @@ use std::fmt::Write as _;
 
 use layerwise::buildkit::{Severity, Standing};
 
-use super::model::Model;
-use super::svg;
+use crate::label;
+use crate::model::Model;
 use crate::text;
 
 /// A directed graph, sources above.
 pub fn write(model: &Model) -> String {
     let mut dot = format!(
         "// {}\ndigraph cache {{\n  rankdir=TB;\n  node [shape=box, style=\"rounded,filled\", fontname=\"monospace\", fontsize=10];\n  edge [color=\"#8c959f\", fontsize=9];\n",
-        svg::summary(model)
+        label::summary(model)
     );
     for one in &model.boxes {
         let (fill, edge) = match one.standing {
@@ -27,17 +27,17 @@ pub fn write(model: &Model) -> String {
             _ => (edge, 1),
         };
         let mut lines = vec![
-            format!("{} {}", svg::short(&one.digest), svg::position(one)),
-            svg::result(one),
-            super::inspect::standing(one.standing).to_owned(),
+            format!("{} {}", label::short(&one.digest), label::position(one)),
+            label::result(one),
+            one.standing.as_str().to_owned(),
         ];
         lines.extend(one.findings.iter().take(3).cloned());
         let _ = writeln!(
             dot,
             "  {} [label=\"{}\", tooltip=\"{}\", fillcolor=\"{fill}\", color=\"{edge}\", penwidth={width}];",
-            svg::id(one),
+            label::id(one),
             quote(&lines.join("\n")),
-            quote(&svg::title(model, one))
+            quote(&label::title(model, one))
         );
     }
     for one in &model.boxes {
@@ -55,8 +55,8 @@ pub fn write(model: &Model) -> String {
             let _ = writeln!(
                 dot,
                 "  {} -> {} [label=\"{}\"];",
-                svg::id(from),
-                svg::id(one),
+                label::id(from),
+                label::id(one),
                 quote(label.trim())
             );
         }

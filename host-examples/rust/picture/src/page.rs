@@ -3,15 +3,16 @@
 
 use std::fmt::Write as _;
 
-use layerwise::buildkit::{Report, Severity, rules, severity};
+use layerwise::buildkit::{Severity, Standing, severity};
 use layerwise::explain::Finding;
 
-use super::model::Model;
-use super::place::place;
-use super::svg::{self, Use, xml};
-use crate::buildkit::found::Found;
-use crate::buildkit::inspect::{Standings, standings};
-use crate::buildkit::show;
+use crate::Subject;
+use crate::label::{id, short, xml};
+use crate::model::Model;
+use crate::order::record_of;
+use crate::place::place;
+use crate::svg::{self, Use};
+use crate::text;
 
 /// Findings that are listed.
 const LISTED: usize = 200;
@@ -35,7 +36,13 @@ th{color:var(--soft);font-weight:500;font-size:12px}a{color:var(--link)}td.warni
 .note{background:var(--panel);border-left:4px solid var(--warn);padding:8px 12px;margin:12px 0 0}.bad{border-color:var(--bad)}";
 
 /// The page of a cache.
-pub fn write(cache: &str, found: &Found, report: &Report, model: &Model) -> String {
+pub fn write(subject: &Subject<'_>, model: &Model) -> String {
+    let Subject {
+        cache,
+        manifest,
+        report,
+        ..
+    } = subject;
     let mut html =
         String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     let _ = writeln!(
@@ -47,17 +54,24 @@ pub fn write(cache: &str, found: &Found, report: &Report, model: &Model) -> Stri
         html,
         "<header>\n<h1>{}</h1>\n<div class=\"soft\">manifest <code>{}</code></div>",
         xml(cache),
-        xml(found.manifest().map_or("none", |manifest| &manifest.digest))
+        xml(manifest.unwrap_or("none"))
     );
-    let Standings {
-        hit,
-        broken,
-        key,
-        dead,
-    } = standings(&report.verdicts);
+    let count = |standing| {
+        let verdicts = report.verdicts.iter();
+        verdicts
+            .filter(|verdict| verdict.standing == standing)
+            .count()
+    };
+    let [hit, broken, key, dead] = [
+        Standing::Hit,
+        Standing::Broken,
+        Standing::Key,
+        Standing::Dead,
+    ]
+    .map(count);
     let numbers = &report.statistics;
     let facts = [
-        ("records", format!("{}", hit + broken + key + dead)),
+        ("records", report.verdicts.len().to_string()),
         (
             "hit / broken / key / dead",
             format!("{hit} / {broken} / {key} / {dead}"),
@@ -70,7 +84,7 @@ pub fn write(cache: &str, found: &Found, report: &Report, model: &Model) -> Stri
         ("results", numbers.results.to_string()),
         (
             "layers",
-            format!("{}, {}", numbers.blobs, show::bytes(numbers.bytes)),
+            format!("{}, {}", numbers.blobs, text::bytes(numbers.bytes)),
         ),
         ("findings", report.findings.len().to_string()),
     ];
@@ -117,35 +131,29 @@ pub fn write(cache: &str, found: &Found, report: &Report, model: &Model) -> Stri
     html.push_str("<p class=\"soft\">Lines lead down from what a record stands on; sizes are of the whole chain. Hover over a box, or tab to it, for everything about it.</p>\n</header>\n<div class=\"picture\" tabindex=\"0\" role=\"region\" aria-label=\"chains\">\n");
     html.push_str(&svg::write(model, &place(model), Use::InPage));
     html.push_str("</div>\n");
-    findings(&mut html, report, model);
+    findings(&mut html, subject, model);
     html.push_str("</body>\n</html>\n");
     html
 }
 
-fn findings(html: &mut String, report: &Report, model: &Model) {
-    let graded = show::graded(&report.findings);
+fn findings(html: &mut String, subject: &Subject<'_>, model: &Model) {
+    let graded = graded(&subject.report.findings);
     let _ = writeln!(html, "<section>\n<h2>Findings</h2>");
     if graded.is_empty() {
         html.push_str("<p>None.</p>\n</section>\n");
         return;
     }
-    let catalogue = rules();
     html.push_str("<table><thead><tr><th>severity</th><th>code</th><th>where</th><th>what it means</th></tr></thead><tbody>\n");
-    for entry in graded.iter().take(LISTED) {
-        let finding = entry.finding;
-        let name = show::name(entry.severity);
-        let rule = catalogue.iter().find(|rule| rule.code == finding.code);
-        let meaning = rule.map_or(String::new(), |rule| {
-            format!(
-                "{}<br><span class=\"soft\">{}</span>",
-                xml(rule.meaning),
-                xml(rule.advice)
-            )
+    for (severity, finding) in graded.iter().take(LISTED) {
+        let name = severity.as_str();
+        let meaning = (subject.meaning)(&finding.code).map_or(String::new(), |words| {
+            let (meaning, advice) = (xml(&words.meaning), xml(&words.advice));
+            format!("{meaning}<br><span class=\"soft\">{advice}</span>")
         });
-        let subject = xml(&svg::short(&finding.subject));
+        let about = xml(&short(&finding.subject));
         let place = match anchor(model, &finding.subject) {
-            Some(id) => format!("<a href=\"#{id}\">{subject}</a>"),
-            None => subject,
+            Some(id) => format!("<a href=\"#{id}\">{about}</a>"),
+            None => about,
         };
         let _ = writeln!(
             html,
@@ -163,12 +171,20 @@ fn findings(html: &mut String, report: &Report, model: &Model) {
     html.push_str("</section>\n");
 }
 
+/// Findings, the worst first.
+fn graded(findings: &[Finding]) -> Vec<(Severity, &Finding)> {
+    let grade = |finding: &Finding| severity(&finding.code).unwrap_or(Severity::Warning);
+    let mut graded: Vec<_> = findings.iter().map(|one| (grade(one), one)).collect();
+    graded.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
+    graded
+}
+
 /// The box of the record that a finding is about.
 fn anchor(model: &Model, subject: &str) -> Option<String> {
-    let record = super::model::record_of(subject)?;
+    let record = record_of(subject)?;
     let one = model
         .boxes
         .iter()
         .find(|one| one.records.contains(&record))?;
-    Some(svg::id(one))
+    Some(id(one))
 }

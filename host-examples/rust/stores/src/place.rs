@@ -3,11 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::{Reference, layout};
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::Digest;
-use layerwise_stores::{Reference, layout};
-
-use crate::failures;
 
 const LAYOUT: &str = "oci:";
 const VOLUME: &str = "volume:";
@@ -51,7 +49,7 @@ impl Place {
     pub fn parse(repository: &str) -> Result<Self, Failure> {
         match parse(repository)? {
             (place, Target::Default) if place.to_string() == repository => Ok(place),
-            _ => Err(failures::new(
+            _ => Err(Failure::new(
                 FailureCode::Invalid,
                 format!("{repository:?} is not a repository"),
             )),
@@ -98,7 +96,7 @@ pub fn parse(text: &str) -> Result<(Place, Target), Failure> {
 fn in_volume(text: &str, rest: &str) -> Result<(Place, Target), Failure> {
     if rest.is_empty() || rest.contains('\0') {
         let message = format!("{text:?} is not a reference to a volume cache: it has no path");
-        return Err(failures::new(FailureCode::Invalid, message));
+        return Err(Failure::new(FailureCode::Invalid, message));
     }
     Ok((Place::Volume(Path::new(rest).to_owned()), Target::Default))
 }
@@ -108,7 +106,7 @@ fn in_volume(text: &str, rest: &str) -> Result<(Place, Target), Failure> {
 fn in_layout(text: &str, rest: &str) -> Result<(Place, Target), Failure> {
     let invalid = |why: &str| {
         let message = format!("{text:?} is not a reference into a layout: {why}");
-        Err(failures::new(FailureCode::Invalid, message))
+        Err(Failure::new(FailureCode::Invalid, message))
     };
     let (rest, digest) = match rest.rsplit_once('@') {
         Some((before, after)) => match after.parse() {
@@ -139,7 +137,7 @@ fn in_layout(text: &str, rest: &str) -> Result<(Place, Target), Failure> {
 }
 
 fn in_registry(text: &str) -> Result<(Place, Target), Failure> {
-    let invalid = |why: String| failures::new(FailureCode::Invalid, why);
+    let invalid = |why: String| Failure::new(FailureCode::Invalid, why);
     let name = text.strip_prefix(DOCKER).unwrap_or(text);
     let named = match name.parse() {
         Ok(Reference::Named(named)) => named,
