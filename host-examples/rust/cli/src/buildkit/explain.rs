@@ -54,7 +54,7 @@ struct Answer<'a> {
 
 impl Answer<'_> {
     fn is_hit(&self) -> bool {
-        self.explanation.summary.code == Reason::Hit.as_str()
+        self.explanation.summary.code == Reason::Hit
     }
 
     /// A hit first, then what differs least.

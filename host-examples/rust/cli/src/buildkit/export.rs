@@ -203,11 +203,11 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
             ));
         }
         // Before anything is pushed, and not with the reply.
-        eprint!("{}", warnings(&plan.findings));
+        eprint!("{}", warnings(&plan.findings, style));
         if let Err(error) = exporter.finalize(&repository, Some(&target.reference)) {
             let mut failed = Failed::from(error);
-            let manifest = Reason::ManifestWrite.as_str();
-            if failed.code.as_deref() == Some(manifest) && !form.image {
+            let code = failed.code.as_deref().and_then(Reason::of);
+            if code == Some(Reason::ManifestWrite) && !form.image {
                 failed.message.push_str(
                     "; many registries refuse a list of layers: leave --image-manifest at true",
                 );
@@ -244,7 +244,7 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
         findings: show::graded(&plan.findings),
     };
     // Nothing is left of what was asked for.
-    let lost = |finding: &Finding| finding.code == Reason::LayerLeftOut.as_str();
+    let lost = |finding: &Finding| finding.code == Reason::LayerLeftOut;
     let exit = match plan.empty && plan.findings.iter().any(lost) {
         true => Exit::Miss,
         false => Exit::Done,
@@ -313,7 +313,7 @@ fn too_large(plan: &Plan) -> Option<String> {
 }
 
 /// What should be known before anything is pushed.
-fn warnings(findings: &[Finding]) -> String {
+fn warnings(findings: &[Finding], style: Style) -> String {
     let mut text = String::new();
     for code in [
         Reason::TooLarge,
@@ -322,18 +322,19 @@ fn warnings(findings: &[Finding]) -> String {
         Reason::ResultDropped,
         Reason::MergeConflict,
     ] {
-        let mut same = findings.iter().filter(|f| f.code == code.as_str());
+        let mut same = findings.iter().filter(|f| f.code == code);
         if let Some(first) = same.next() {
-            let rule = code.rule();
+            let rule = style.catalogue.and_then(|all| all.find(code.as_str()));
             let more = match same.count() {
                 0 => String::new(),
                 n => format!(" and {n} more"),
             };
             let subject = text::escape(&first.subject);
-            text.push_str(&format!(
-                "warning: {subject}{more}: {}; {}\n",
-                rule.meaning, rule.advice
-            ));
+            let means = rule.map_or_else(
+                || code.as_str().to_owned(),
+                |rule| format!("{}; {}", rule.meaning, rule.advice),
+            );
+            text.push_str(&format!("warning: {subject}{more}: {means}\n"));
         }
     }
     text
