@@ -37,10 +37,11 @@ use crate::explain::Rule;
 use crate::prelude::*;
 
 pub use documents::size::IMPORT_LIMIT;
+pub use explain::chains::Summary;
 pub use explain::diff::compare;
 pub use explain::layers::Evidence;
 pub use explain::lookup::Query;
-pub use explain::verdict::{Standing, Summary, Verdict, VerdictLink};
+pub use explain::verdict::{Standing, Verdict, VerdictLink};
 pub use explain::verify::{Report, inspect};
 pub use export::exporter::{Added, Exporter};
 pub use export::plan::{Effect, Plan};

@@ -54,8 +54,3 @@ pub use restore::{
 };
 pub use sbom::{CACHE_SBOM, SbomCopy, SbomPlan, SbomRequest, plan_sbom};
 pub use version::{ApiVersion, Rules, deletes_original, platform_api};
-
-/// What each code means.
-pub fn rules() -> impl Iterator<Item = crate::explain::Rule> {
-    Reason::ALL.iter().map(|reason| reason.rule())
-}

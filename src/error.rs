@@ -20,12 +20,12 @@ pub struct Problem {
     pub message: String,
 }
 
-/// A cap that was met.
+/// A limit that something is above.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Excess {
     /// What was being done.
     pub operation: String,
-    /// The name of the cap; the opener can set it under this name.
+    /// The name of the limit; the opener can set it under this name.
     pub limit: String,
     /// Its value.
     pub value: u64,
@@ -47,7 +47,7 @@ pub enum Error {
     Committed(Problem),
     /// Somebody else changed the same thing.
     Conflict(Problem),
-    /// A cap was met.
+    /// Something is above a limit.
     LimitExceeded(Excess),
     /// The host refused access.
     Denied(Problem),

@@ -185,11 +185,6 @@ macro_rules! catalogue {
                 match self { $( Self::$case => concat!($system, "/", $code), )+ }
             }
 
-            /// What a code stands for; `None` if it is not one of this system.
-            pub fn of(code: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|known| known.as_str() == code)
-            }
-
             /// Its entry in the catalogue.
             pub const fn rule(self) -> $crate::explain::Rule {
                 match self {

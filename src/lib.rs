@@ -39,6 +39,11 @@
 //! - [`rules()`] lists the catalogue of all systems; a system has no such function.
 
 #![cfg_attr(not(test), no_std)]
+#![allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    reason = "the pages of the specification are wrapped to be read as text, too"
+)]
 
 extern crate alloc;
 

@@ -72,7 +72,7 @@ limits! {
 ///
 /// A system lists its limits and their defaults once; the opener overrides them by
 /// name, and an error reports one under the same name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits<const N: usize> {
     values: [(Limit, u64); N],
 }

@@ -3,18 +3,18 @@
 //!
 //! [`Session::open`] reads the cache file of a project, [`Session::lookup`]
 //! decides about a layer, [`Session::put`] records the result of building one,
-//! [`Session::explain`] gives the evidence. The functions of this module answer
-//! single questions without a cache. Rules and section numbers are those of the
+//! [`Session::explain`] gives the evidence. [`testing`] has single rules as
+//! functions. Rules and section numbers are those of the
 //! stacker specification; versions 12 and 16 of the cache are known.
 //!
 //! The layout of the code: `schema` has the structures of both versions as
 //! data, `value` and `codec` what can be done with them; `definition`, `entry`
-//! and `document` the three things that are read; `open`, `verify`, `put` and
-//! `save` the operations; `disk`, `layout` and `sources` what they read.
+//! and `document` the three things that are read; `state` what an open cache holds;
+//! `open`, `verify`, `put` and `save` the operations that `session` offers; `disk`,
+//! `layout` and `sources` what they read.
 
 mod check;
 mod codec;
-mod config;
 mod define;
 mod definition;
 mod descriptor;
@@ -31,7 +31,7 @@ mod miss;
 mod notes;
 mod open;
 mod opened;
-mod operations;
+mod options;
 mod prune;
 mod put;
 mod reason;
@@ -40,6 +40,7 @@ mod save;
 mod schema;
 mod session;
 mod sources;
+mod state;
 mod tags;
 pub mod testing;
 mod value;
@@ -49,20 +50,12 @@ mod verify;
 #[doc = include_str!("stacker/SPEC.md")]
 pub mod spec {}
 
-use crate::explain::Rule;
-use crate::prelude::*;
-
-pub use config::{Build, Epoch, LayerDefinition, Options, Places, Reading, Semantics};
 pub use effect::{Effect, Renaming, Writing};
 pub use layer_type::LayerType;
 pub use miss::{Change, ChangeKind};
 pub use opened::{Opened, Pruned, State};
-pub use operations::{Answer, Outcome};
+pub use options::{Build, Epoch, LayerDefinition, Options, Places, Reading, Semantics};
 pub use put::{HostFacts, Stored};
 pub use reason::Reason;
-pub use session::Session;
-
-/// What each code means.
-pub fn rules() -> Vec<Rule> {
-    Reason::ALL.iter().map(|reason| reason.rule()).collect()
-}
+pub use session::{Answer, Outcome};
+pub use state::Session;

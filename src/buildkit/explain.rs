@@ -1,7 +1,7 @@
 //! What there is to say about a cache: what a lookup finds and why not, what
 //! changed between two caches, and what is wrong with one.
 
-mod chains;
+pub mod chains;
 mod check;
 pub mod diff;
 mod layering;

@@ -2,6 +2,7 @@
 
 mod config;
 pub mod document;
+mod draft;
 pub mod exporter;
 pub mod layout;
 mod manifest;

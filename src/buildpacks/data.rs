@@ -102,7 +102,7 @@ pub struct DataDecision {
 /// the names.
 ///
 /// # Errors
-/// `invalid` for a group or Platform API that is none, `unsupported` for an
+/// `invalid` for a malformed group or Platform API, `unsupported` for an
 /// unknown version.
 pub fn plan_data(request: &DataRequest) -> Result<Vec<DataDecision>, Error> {
     let rules = Rules::of(&request.semantics)?;

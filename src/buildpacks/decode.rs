@@ -32,7 +32,7 @@ pub struct Reading<'a> {
     pub strict: bool,
     /// Integers stay integers instead of becoming floats.
     pub integers: bool,
-    /// The caps.
+    /// The limits.
     pub limits: &'a Limits<8>,
 }
 
@@ -41,7 +41,7 @@ pub struct Reading<'a> {
 pub enum Fault {
     /// Not JSON, or not the JSON it should be.
     Json(Error),
-    /// A cap was met.
+    /// Something is above a limit.
     Limit(Limit, u64),
     /// A known member came twice.
     Repeated(&'static str, usize),

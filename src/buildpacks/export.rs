@@ -125,7 +125,7 @@ pub struct ExportPlan {
 /// changes that layer and nothing else.
 ///
 /// # Errors
-/// `invalid` for a group, Platform API or metadata that is none, `unsupported`
+/// `invalid` for a malformed group, Platform API or metadata, `unsupported`
 /// for an unknown version; in the compatible reading an SBOM layer that could not
 /// be stored.
 pub fn plan_export(request: &ExportRequest) -> Result<ExportPlan, Error> {

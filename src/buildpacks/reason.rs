@@ -352,12 +352,12 @@ mod tests {
         let mut codes = BTreeSet::new();
         for reason in Reason::ALL {
             let rule = reason.rule();
-            assert_eq!(Reason::of(rule.code), Some(*reason));
+            assert_eq!(rule.code.parse(), Ok(*reason));
             assert!(codes.insert(rule.code), "{} twice", rule.code);
             for text in [rule.section, rule.meaning, rule.example, rule.advice] {
                 assert!(!text.is_empty(), "{}", rule.code);
             }
         }
-        assert_eq!(Reason::of("hit"), None);
+        assert!("hit".parse::<Reason>().is_err());
     }
 }

@@ -60,7 +60,7 @@ pub struct SbomPlan {
 /// Decides which files go where.
 ///
 /// # Errors
-/// `invalid` for a group or Platform API that is none, `unsupported` for an
+/// `invalid` for a malformed group or Platform API, `unsupported` for an
 /// unknown version.
 pub fn plan_sbom(request: &SbomRequest) -> Result<SbomPlan, Error> {
     Rules::of(&request.semantics)?;

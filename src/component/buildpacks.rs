@@ -54,7 +54,7 @@ impl wit::Guest for Engine {
     }
 
     fn rules() -> Vec<shared::Rule> {
-        buildpacks::rules().map(Into::into).collect()
+        convert(buildpacks::Reason::RULES.to_vec())
     }
 }
 

@@ -14,17 +14,14 @@ use crate::stacker::{
     Opened, Options, Outcome, Places, Pruned, Renaming, State, Stored, Writing,
 };
 
-/// The host that all sessions of this instance borrow.
-static HOST: Host = Host;
-
 /// A session of the export.
-pub struct Session(RefCell<stacker::Session<'static, Host, Host>>);
+pub struct Session(RefCell<stacker::Session<Host, Host>>);
 
 impl wit::Guest for Engine {
     type Session = Session;
 
     fn open(options: wit::Options) -> Result<wit::Session, shared::Error> {
-        let session = stacker::Session::open(&HOST, &HOST, options.into())?;
+        let session = stacker::Session::open(Host, Host, options.into())?;
         Ok(wit::Session::new(Session(RefCell::new(session))))
     }
 
@@ -49,16 +46,16 @@ impl wit::Guest for Engine {
     }
 
     fn hash_file(path: String) -> Result<wit::FileHash, shared::Error> {
-        Ok(stacker::testing::hash_file(&HOST, &path)?.into())
+        Ok(stacker::testing::hash_file(&Host, &path)?.into())
     }
 
     fn tree_text(root: String, host: wit::Host) -> Result<String, shared::Error> {
-        Ok(stacker::testing::tree_text(&HOST, &root, &host.into())?)
+        Ok(stacker::testing::tree_text(&Host, &root, &host.into())?)
     }
 
     fn compare_tree(stored: String, root: String) -> Result<Vec<wit::Change>, shared::Error> {
         Ok(convert(stacker::testing::compare_tree(
-            &HOST, &stored, &root,
+            &Host, &stored, &root,
         )?))
     }
 
@@ -89,7 +86,7 @@ impl wit::Guest for Engine {
     }
 
     fn rules() -> Vec<shared::Rule> {
-        convert(stacker::rules())
+        convert(stacker::Reason::RULES.to_vec())
     }
 }
 

@@ -145,36 +145,48 @@ pub trait Filesystem {
     fn remove(&self, paths: &[String]) -> Vec<Result<(), Failure>>;
 }
 
-impl<T: Filesystem + ?Sized> Filesystem for Arc<T> {
-    fn stat(&self, paths: &[String], follow: bool, want: FsFacts) -> Vec<Result<Entry, Failure>> {
-        (**self).stat(paths, follow, want)
-    }
+/// A file system behind a pointer is one, too.
+macro_rules! through {
+    ($holder:ty) => {
+        impl<T: Filesystem + ?Sized> Filesystem for $holder {
+            fn stat(
+                &self,
+                paths: &[String],
+                follow: bool,
+                want: FsFacts,
+            ) -> Vec<Result<Entry, Failure>> {
+                (**self).stat(paths, follow, want)
+            }
 
-    fn list_names(&self, directory: &str) -> Result<Vec<String>, Failure> {
-        (**self).list_names(directory)
-    }
+            fn list_names(&self, directory: &str) -> Result<Vec<String>, Failure> {
+                (**self).list_names(directory)
+            }
 
-    fn read(&self, paths: &[String], limit: u64) -> Vec<Result<Content, Failure>> {
-        (**self).read(paths, limit)
-    }
+            fn read(&self, paths: &[String], limit: u64) -> Vec<Result<Content, Failure>> {
+                (**self).read(paths, limit)
+            }
 
-    fn walk(&self, root: &str, want: FsFacts, limit: u64) -> Result<Vec<Entry>, Failure> {
-        (**self).walk(root, want, limit)
-    }
+            fn walk(&self, root: &str, want: FsFacts, limit: u64) -> Result<Vec<Entry>, Failure> {
+                (**self).walk(root, want, limit)
+            }
 
-    fn hash(&self, files: &[Hashing]) -> Vec<Result<String, Failure>> {
-        (**self).hash(files)
-    }
+            fn hash(&self, files: &[Hashing]) -> Vec<Result<String, Failure>> {
+                (**self).hash(files)
+            }
 
-    fn write(&self, changes: &[Change]) -> Vec<Result<(), Failure>> {
-        (**self).write(changes)
-    }
+            fn write(&self, changes: &[Change]) -> Vec<Result<(), Failure>> {
+                (**self).write(changes)
+            }
 
-    fn rename(&self, old: &str, new: &str) -> Result<(), Failure> {
-        (**self).rename(old, new)
-    }
+            fn rename(&self, old: &str, new: &str) -> Result<(), Failure> {
+                (**self).rename(old, new)
+            }
 
-    fn remove(&self, paths: &[String]) -> Vec<Result<(), Failure>> {
-        (**self).remove(paths)
-    }
+            fn remove(&self, paths: &[String]) -> Vec<Result<(), Failure>> {
+                (**self).remove(paths)
+            }
+        }
+    };
 }
+through!(&T);
+through!(Arc<T>);

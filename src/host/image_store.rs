@@ -39,7 +39,7 @@ pub struct Image {
     pub id: String,
     /// The exact text of the config document.
     pub document: Option<String>,
-    /// The recorded parent; none when none is recorded.
+    /// The recorded parent; `None` if none is recorded.
     pub parent: Option<String>,
     /// Whether it was built here.
     pub built: Provenance,
@@ -60,7 +60,7 @@ pub trait ImageStore {
     /// Records a parent link, replacing an older one.
     fn set_parent(&self, target: &str, parent: &str) -> Result<(), Failure>;
 
-    /// Stores a document as an image and answers its id.
+    /// Stores a document as an image and returns its id.
     fn create(
         &self,
         parent: Option<&str>,

@@ -1,20 +1,20 @@
 //! The checks after the definition, in their order (stacker spec, sections 6 and 7).
 
-use super::config::{Reading, Version};
 use super::definition::{Definition, Overlay};
 use super::descriptor::Descriptor;
 use super::disk;
 use super::entry::Entry;
 use super::miss::{ChangedTree, Miss};
+use super::options::{Reading, Version};
 use super::reason::{Fault, Reason};
-use super::session::Session;
+use super::state::Session;
 use super::verdict::{Base, Facts};
 use crate::explain::Difference;
 use crate::host::{FailureCode, Filesystem, Kind as FileKind, Observer};
 use crate::mtree::Tree;
 use crate::prelude::*;
 
-impl<F: Filesystem, O: Observer> Session<'_, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     /// Everything but the definition: the first thing that differs, if any.
     pub(super) fn check(
         &self,
@@ -109,7 +109,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 _ => break,
             }
         }
-        let mut hashes = disk::hash_all(self.fs, &files).into_iter();
+        let mut hashes = disk::hash_all(&self.fs, &files).into_iter();
         for input in &inputs {
             let (path, disk) = (input.import.path.clone(), input.disk.clone());
             let Some((recorded, hash)) = entry.import(&path) else {
@@ -152,7 +152,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 Some(answer) => {
                     answer.map_err(|failure| Fault::host(Reason::HashFile, &disk, &failure))?
                 }
-                None => disk::hash_file(self.fs, &disk)?.hash,
+                None => disk::hash_file(&self.fs, &disk)?.hash,
             };
             if current != hash {
                 let cached = hash.to_owned();
@@ -203,7 +203,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
     ) -> Result<Option<Miss>, Fault> {
         let place = |overlay: &Overlay| self.places.overlay(name, &overlay.source, &overlay.dest);
         let copies: Vec<_> = definition.overlays.iter().map(place).collect();
-        let stats = disk::stat_all(self.fs, &copies);
+        let stats = disk::stat_all(&self.fs, &copies);
         let mut trees = Vec::new();
         for (index, ((overlay, disk), stat)) in definition
             .overlays
@@ -251,7 +251,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         let spec = disk::parse(&text, subject, &self.limits)?;
         let tree = match facts.trees.get(path) {
             Some(tree) => tree.clone(),
-            None => Rc::new(disk::walk(self.fs, path, &self.limits)?),
+            None => Rc::new(disk::walk(&self.fs, path, &self.limits)?),
         };
         disk::compare(&spec, &tree, subject, &self.limits)
     }

@@ -1,14 +1,14 @@
 //! Taking over the definitions of a stackerfile (stacker spec, section 3).
 
-use super::config::{LayerDefinition, Reading, Semantics};
 use super::definition::Definition;
+use super::options::{LayerDefinition, Reading, Semantics};
 use super::reason::{Fault, Reason};
-use super::session::Session;
+use super::state::Session;
 use crate::host::{Filesystem, Observer};
 use crate::limits::Limit;
 use crate::prelude::*;
 
-impl<F: Filesystem, O: Observer> Session<'_, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     /// Replaces all definitions, or none.
     pub(super) fn define_all(&mut self, definitions: &[LayerDefinition]) -> Result<(), Fault> {
         let count = u64::try_from(definitions.len()).unwrap_or(u64::MAX);

@@ -1,6 +1,6 @@
 //! Descriptors, and the media types that stacker's library knows.
 
-use super::config::Version;
+use super::options::Version;
 use super::value::Value;
 use crate::prelude::*;
 

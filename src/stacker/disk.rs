@@ -10,7 +10,7 @@ use crate::mtree::{self, Change, Spec, SpecError, Tree};
 use crate::paths;
 use crate::prelude::*;
 
-use super::config::Limits;
+use super::options::Limits;
 
 /// What a walk must tell for a tree text.
 const TREE_FACTS: FsFacts = FsFacts {

@@ -1,8 +1,8 @@
 //! The same decision with all its evidence.
 
-use super::config::Reading;
+use super::options::Reading;
 use super::reason::Reason;
-use super::session::Session;
+use super::state::Session;
 use super::verdict::Verdict;
 use crate::explain::{Difference, Explanation, Finding};
 use crate::host::{Filesystem, Observer};
@@ -11,7 +11,7 @@ use crate::prelude::*;
 /// Explains a lookup: one finding a layer, from the lowest base up, so that the
 /// root cause comes first.
 pub(super) fn explain<F: Filesystem, O: Observer>(
-    session: &mut Session<'_, F, O>,
+    session: &mut Session<F, O>,
     name: &str,
 ) -> Explanation {
     let verdict = session.verdict(name);
@@ -50,7 +50,7 @@ pub(super) fn explain<F: Filesystem, O: Observer>(
             }
             Verdict::Failed(fault) => {
                 let cascade = consequence(&fault, &layer);
-                for mut finding in fault.findings().into_iter().chain(cascade) {
+                for mut finding in fault.causes.iter().cloned().chain(cascade) {
                     if told.insert(about(&finding)) {
                         finding.cascade |= !findings.is_empty();
                         findings.push(finding);
@@ -67,7 +67,7 @@ pub(super) fn explain<F: Filesystem, O: Observer>(
             (finding, nearest.then(|| miss.finding(name, true)))
         }
         Verdict::Failed(fault) => {
-            let last = fault.findings().pop();
+            let last = fault.causes.last().cloned();
             let summary = last
                 .unwrap_or_else(|| Finding::new(Reason::Io, name).hint(fault.error.to_string()));
             (summary, None)
@@ -98,7 +98,7 @@ fn consequence(fault: &super::reason::Fault, layer: &str) -> Option<Finding> {
 }
 
 /// What was compared.
-fn hit_finding<F: Filesystem, O: Observer>(session: &Session<'_, F, O>, layer: &str) -> Finding {
+fn hit_finding<F: Filesystem, O: Observer>(session: &Session<F, O>, layer: &str) -> Finding {
     let finding = Finding::new(Reason::Hit, layer);
     let (Some(entry), Some(definition)) =
         (session.entries.get(layer), session.definitions.get(layer))
@@ -116,10 +116,7 @@ fn hit_finding<F: Filesystem, O: Observer>(session: &Session<'_, F, O>, layer: &
 }
 
 /// Where the guarded reading would have looked closer.
-fn weak_base<F: Filesystem, O: Observer>(
-    session: &Session<'_, F, O>,
-    layer: &str,
-) -> Option<Finding> {
+fn weak_base<F: Filesystem, O: Observer>(session: &Session<F, O>, layer: &str) -> Option<Finding> {
     let built = session.definitions.get(layer)?.built_on().is_some();
     let entry = session.entries.get(layer)?;
     (built && session.reading == Reading::Compatible).then(|| {

@@ -47,7 +47,7 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Reads the file. None when it is not one of ours.
+    /// Reads the file. `None` if it is not one of ours.
     pub fn read(text: &str) -> Option<Self> {
         let document: Result<Document, Error> = from_str(text, 16);
         let document = document

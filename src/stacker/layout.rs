@@ -1,9 +1,9 @@
 //! OCI layout directories as stacker's library reads them: whether a manifest can be
 //! read (stacker spec, section 4).
 
-use super::config::{Limits, Version};
 use super::descriptor::{CONFIG, DESCRIPTOR, Descriptor, EMPTY, EMPTY_DIGEST, INDEX, MANIFEST};
 use super::disk;
+use super::options::{Limits, Version};
 use super::schema::{Kind, Record};
 use super::value::Value;
 use crate::host::{Content, Failure, FailureCode, Filesystem, Results, only};

@@ -3,7 +3,7 @@
 use super::document;
 use super::guard::Guard;
 use super::reason::{Fault, Reason};
-use super::session::Session;
+use super::state::Session;
 use crate::host::{Content, Failure, FailureCode, Filesystem, Observer, only};
 use crate::limits::Limit;
 use crate::prelude::*;
@@ -18,7 +18,7 @@ pub(super) enum Loaded {
     Unreadable(Fault, Option<Content>),
 }
 
-impl<F: Filesystem, O: Observer> Session<'_, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     /// Reads and parses the cache file.
     pub(super) fn read_cache(&self) -> Result<Loaded, Fault> {
         let path = self.places.cache_file();

@@ -1,14 +1,14 @@
 //! What the caller should know about a hit.
 
-use super::config::Reading;
 use super::definition::Definition;
+use super::options::Reading;
 use super::reason::Reason;
-use super::session::Session;
+use super::state::Session;
 use crate::explain::{Difference, Finding};
 use crate::host::{Filesystem, Observer};
 use crate::prelude::*;
 
-impl<F: Filesystem, O: Observer> Session<'_, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     /// What to know about a hit.
     pub(super) fn notes(&self, name: &str) -> Vec<Finding> {
         let Some(definition) = self.definitions.get(name) else {

@@ -1,13 +1,13 @@
 //! Opening the cache: version check and prune (stacker spec, section 4).
 
-use super::config::{LIMITS, Options, Reading};
 use super::document::Entries;
 use super::effect::{Effect, Renaming};
 use super::layer_type;
 use super::load::Loaded;
 use super::opened::{Opened, State};
+use super::options::{LIMITS, Options, Reading};
 use super::reason::{Fault, Reason};
-use super::session::Session;
+use super::state::Session;
 use crate::explain::{Difference, Finding};
 use crate::host::{Content, FailureCode, Filesystem, Level, Observer, only};
 use crate::limits::Limit;
@@ -15,11 +15,11 @@ use crate::oci::{Digest, sha256};
 use crate::prelude::*;
 
 /// Opens a session.
-pub(super) fn open<'a, F: Filesystem, O: Observer>(
-    fs: &'a F,
-    observer: &'a O,
+pub(super) fn open<F: Filesystem, O: Observer>(
+    fs: F,
+    observer: O,
     options: Options,
-) -> Result<Session<'a, F, O>, Fault> {
+) -> Result<Session<F, O>, Fault> {
     let version = options.semantics.resolve()?;
     options.check_inputs(version)?;
     let limits = LIMITS.with(&options.limits)?;
@@ -41,7 +41,7 @@ pub(super) fn open<'a, F: Filesystem, O: Observer>(
     Ok(session)
 }
 
-impl<F: Filesystem, O: Observer> Session<'_, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     /// One try to open; false when somebody else wrote the file meanwhile.
     fn load(&mut self) -> Result<bool, Fault> {
         self.opened = Opened::default();
@@ -120,7 +120,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             }
         }
         self.opened.state = State::Unreadable;
-        let why = fault.findings().pop();
+        let why = fault.causes.last().cloned();
         let finding = Finding::new(Reason::CacheUnreadable, path).with([
             Difference::fact("kept", &aside),
             Difference::fact(

@@ -1,21 +1,21 @@
 //! Dropping the entries whose results are gone (stacker spec, section 4).
 
-use super::config::Reading;
 use super::descriptor::Descriptor;
 use super::disk;
 use super::document;
 use super::effect::{Effect, Writing};
 use super::entry::Entry;
 use super::opened::Pruned;
+use super::options::Reading;
 use super::reason::{Fault, Reason};
-use super::session::Session;
+use super::state::Session;
 use crate::explain::{Difference, Finding};
 use crate::host::{Failure, FailureCode, Filesystem, Observer, Precondition, only};
 use crate::limits::Limit;
 use crate::oci::sha256;
 use crate::prelude::*;
 
-impl<F: Filesystem, O: Observer> Session<'_, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     /// Drops the entries whose results are gone, and saves if there were any.
     /// Each entry is judged alone (stacker spec, section 11.3). In the guarded reading
     /// an entry whose result cannot be looked at now is kept and does not hit.
@@ -83,7 +83,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             .iter()
             .map(|(_, entry)| self.places.result(entry.name()))
             .collect();
-        let stats = disk::stat_all(self.fs, &places);
+        let stats = disk::stat_all(&self.fs, &places);
         let missing = |(((key, _), path), stat): (((&String, _), String), Result<_, Failure>)| {
             let failure = stat.err()?;
             Some(Judged {

@@ -2,16 +2,16 @@
 //! section 10).
 
 use super::codec::Unknown;
-use super::config::{Reading, Version};
 use super::definition::{Definition, Import};
 use super::disk;
 use super::document;
 use super::effect::{Effect, Writing};
 use super::entry::Entry;
 use super::guard::Record as GuardRecord;
+use super::options::{Reading, Version};
 use super::reason::{Fault, Reason};
 use super::schema::Kind;
-use super::session::Session;
+use super::state::Session;
 use super::value::Value;
 use super::verdict::{Base, Facts};
 use crate::base64;
@@ -52,7 +52,7 @@ pub(super) struct Prepared {
     pub guard: Option<GuardRecord>,
 }
 
-impl<F: Filesystem, O: Observer> Session<'_, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     pub(super) fn put_entry(
         &mut self,
         name: &str,
@@ -209,21 +209,21 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
 }
 
 /// Reads the inputs of a layer from disk.
-struct Inputs<'s, 'a, F, O> {
-    session: &'s Session<'a, F, O>,
+struct Inputs<'s, F, O> {
+    session: &'s Session<F, O>,
     host: &'s HostFacts,
     date: WallTime,
     facts: Facts,
 }
 
-impl<F: Filesystem, O: Observer> Inputs<'_, '_, F, O> {
+impl<F: Filesystem, O: Observer> Inputs<'_, F, O> {
     /// Type and hash of each import.
     fn imports(
         &mut self,
         name: &str,
         definition: &Definition,
     ) -> Result<BTreeMap<String, Value>, Fault> {
-        let fs = self.session.fs;
+        let fs = &self.session.fs;
         let imports: Vec<_> = definition
             .checked_imports()
             .map(|(_, import)| import)
@@ -280,7 +280,7 @@ impl<F: Filesystem, O: Observer> Inputs<'_, '_, F, O> {
     fn tree_text(&mut self, path: &str) -> Result<String, Fault> {
         let tree = match self.facts.trees.get(path) {
             Some(known) => known.clone(),
-            None => Rc::new(disk::walk(self.session.fs, path, &self.session.limits)?),
+            None => Rc::new(disk::walk(&self.session.fs, path, &self.session.limits)?),
         };
         self.facts.trees.insert(path.to_owned(), tree.clone());
         Ok(stored_text(&tree, path, self.host, self.date.clone()))

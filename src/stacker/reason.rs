@@ -146,7 +146,7 @@ catalogue! {
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
     pub error: Error,
-    /// Root cause first.
+    /// Root cause first; the last one is the error itself. None for a limit.
     pub causes: Box<[Finding]>,
 }
 
@@ -173,22 +173,27 @@ impl Fault {
             Reason::Conflict => Error::Conflict(problem),
             _ => Error::Invalid(problem),
         };
-        Self {
-            error,
-            causes: Box::default(),
-        }
+        Self::of(code, error)
     }
 
     /// A fault of an import.
     pub fn host(code: Reason, subject: impl Into<String>, failure: &Failure) -> Self {
         let problem = Problem::new(code, String::new(), subject, failure.message.clone());
+        Self::of(code, problem.from_failure(failure))
+    }
+
+    /// A fault that is its own only cause.
+    fn of(code: Reason, error: Error) -> Self {
+        let cause = error
+            .problem()
+            .map(|problem| Finding::new(code, &problem.subject).hint(&problem.message));
         Self {
-            error: problem.from_failure(failure),
-            causes: Box::default(),
+            error,
+            causes: cause.into_iter().collect(),
         }
     }
 
-    /// The error as the operation that was asked for answers it.
+    /// The error as the operation that was asked for returns it.
     pub fn at(&self, operation: &str) -> Error {
         let mut error = self.error.clone();
         match &mut error {
@@ -204,20 +209,6 @@ impl Fault {
             Error::Other(_) => {}
         }
         error
-    }
-
-    /// The findings behind it: those given, or the error itself as one.
-    pub fn findings(&self) -> Vec<Finding> {
-        if !self.causes.is_empty() {
-            return self.causes.to_vec();
-        }
-        let finding = self.error.problem().and_then(|problem| {
-            Some(
-                Finding::new(Reason::of(&problem.code)?, problem.subject.clone())
-                    .hint(problem.message.clone()),
-            )
-        });
-        finding.into_iter().collect()
     }
 }
 
@@ -258,6 +249,6 @@ mod tests {
             fault.at("put").to_string(),
             "put \"dir\": the url has no tag"
         );
-        assert_eq!(fault.findings()[0].code, "stacker/bad-oci-tag");
+        assert_eq!(fault.causes[0].code, "stacker/bad-oci-tag");
     }
 }

@@ -1,23 +1,23 @@
 //! Saving: the whole cache is replaced at once, and only if nobody else has
 //! written it since (stacker spec, sections 10 and 11; threats T20 and T21).
 
-use super::config::Reading;
 use super::document;
 use super::effect::Writing;
 use super::guard::Guard;
 use super::load::Loaded;
+use super::options::Reading;
 use super::reason::{Fault, Reason};
-use super::session::Session;
+use super::state::Session;
 use crate::explain::{Difference, Finding};
 use crate::host::{FailureCode, Filesystem, Observer, Precondition, complete};
 use crate::limits::Limit;
 use crate::oci::sha256;
 use crate::prelude::*;
 
-impl<F: Filesystem, O: Observer> Session<'_, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     /// Writes the cache file, and before it the digests of bases. When somebody
     /// else wrote either meanwhile, both sides' entries are kept and it is tried
-    /// again, a bounded number of times. Answers with what was merged.
+    /// again, a bounded number of times. Returns what was merged.
     pub(super) fn save(&mut self) -> Result<Vec<Finding>, Fault> {
         let path = self.places.cache_file();
         let guard_path = self.places.guard_file();

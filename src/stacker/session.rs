@@ -1,131 +1,172 @@
-//! An open cache: what it holds.
+//! What can be asked of an open cache.
 
-use super::config::{Build, Epoch, Limits, Options, Places, Reading, Version};
-use super::definition::Definition;
-use super::document::Entries;
-use super::guard::Guard;
-use super::layout::Layout;
+use serde::Serialize;
+
+use super::effect::Effect;
+use super::entry::Entry;
+use super::explain;
+use super::miss::Change;
+use super::open;
 use super::opened::Opened;
-use super::reason::Fault;
-use super::tags::IndexMemory;
-use super::verdict::{Facts, Verdict};
+use super::options::{LayerDefinition, Options};
+use super::put::{HostFacts, Stored};
+use super::state::Session;
+use super::verdict::Verdict;
 use crate::error::Error;
-use crate::explain::{Difference, Finding};
+use crate::explain::{Explanation, Finding};
+use crate::host::{Filesystem, Observer};
 use crate::prelude::*;
 
-/// An open cache.
-///
-/// A layer is verified once: what was found stays until it is put again, its
-/// definition changes, or [`Session::refresh`] starts a new pass.
-pub struct Session<'a, F, O> {
-    pub(super) fs: &'a F,
-    pub(super) observer: &'a O,
-    pub(super) version: Version,
-    pub(super) reading: Reading,
-    pub(super) places: Places,
-    pub(super) epoch: Epoch,
-    pub(super) dry_run: bool,
-    pub(super) build: Option<Build>,
-    pub(super) limits: Limits,
-    pub(super) definitions: BTreeMap<String, Rc<Definition>>,
-    /// The addresses of base images by the tag they are kept under.
-    pub(super) base_tags: BTreeMap<String, BTreeSet<String>>,
-    pub(super) entries: Entries,
-    /// Entries whose results could not be looked at, with the evidence.
-    pub(super) unknown: BTreeMap<String, Vec<Difference>>,
-    /// Digest of the cache file as it was last read or written.
-    pub(super) on_disk: Option<String>,
-    /// Names that were put and are not saved yet.
-    pub(super) unsaved: BTreeSet<String>,
-    pub(super) guard: Guard,
-    /// The guard file is there and cannot be read.
-    pub(super) guard_lost: bool,
-    /// Digest of the guard file, likewise.
-    pub(super) guard_on_disk: Option<String>,
-    pub(super) verdicts: BTreeMap<String, Verdict>,
-    /// Which layers' verdicts rest on a layer's.
-    pub(super) dependents: BTreeMap<String, BTreeSet<String>>,
-    /// What a put has just read from disk, for the next verification.
-    pub(super) facts: BTreeMap<String, Facts>,
-    pub(super) index: Option<IndexMemory>,
-    pub(super) opened: Opened,
-    pub(super) causes: Vec<Finding>,
+/// How a lookup ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The result of the last build may be reused.
+    Hit,
+    /// It may not.
+    Miss,
 }
 
-impl<'a, F, O> Session<'a, F, O> {
-    pub(super) fn empty(
-        fs: &'a F,
-        observer: &'a O,
-        options: &Options,
-        version: Version,
-        limits: Limits,
-    ) -> Self {
-        Self {
-            fs,
-            observer,
-            version,
-            reading: options.semantics.reading,
-            places: options.places.clone(),
-            epoch: options.epoch,
-            dry_run: options.dry_run,
-            build: options.build.clone(),
-            limits,
-            definitions: BTreeMap::new(),
-            base_tags: BTreeMap::new(),
-            entries: BTreeMap::new(),
-            unknown: BTreeMap::new(),
-            on_disk: None,
-            unsaved: BTreeSet::new(),
-            guard: Guard::default(),
-            guard_lost: false,
-            guard_on_disk: None,
-            verdicts: BTreeMap::new(),
-            dependents: BTreeMap::new(),
-            facts: BTreeMap::new(),
-            index: None,
-            opened: Opened::default(),
-            causes: Vec::new(),
+/// The decision about one layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Hit or miss.
+    pub outcome: Outcome,
+    /// The structure hash of the entry, on a hit.
+    pub hash: Option<u64>,
+    /// The layer types the entry has a manifest for, on a hit. A result of
+    /// another type must be built all the same.
+    pub types: Vec<String>,
+    /// Why it is a miss. The changed objects of directories are in `changes`.
+    pub reason: Option<Finding>,
+    /// The changed objects of a directory import, or of overlay directories.
+    pub changes: Vec<Change>,
+    /// Whether the described build builds the layer although this is a hit: for
+    /// its binds, or for a wanted layer type. The reason is among the notes.
+    pub rebuilt: bool,
+    /// What the caller should know about a hit: inputs that nothing checks, and
+    /// reasons for which stacker builds all the same.
+    pub notes: Vec<Finding>,
+}
+
+impl<F: Filesystem, O: Observer> Session<F, O> {
+    /// Opens the cache of a project: reads its file, drops it when it is of
+    /// another version, and drops the entries whose results are gone (stacker spec,
+    /// section 4).
+    ///
+    /// # Errors
+    /// `read-cache`, `parse-version`, `parse-cache` and, when the pruned cache
+    /// cannot be saved, `io` and `conflict`; a definition that is not one of
+    /// the version; in the guarded reading an input that is not stated.
+    pub fn open(fs: F, observer: O, options: Options) -> Result<Self, Error> {
+        open::open(fs, observer, options).map_err(|fault| fault.at("open"))
+    }
+
+    /// What opening found and did.
+    pub const fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
+    /// Replaces all definitions.
+    ///
+    /// # Errors
+    /// `bad-definition`, and `limit-exceeded` for too many; the old ones stay.
+    pub fn define(&mut self, definitions: &[LayerDefinition]) -> Result<(), Error> {
+        self.define_all(definitions)
+            .map_err(|fault| self.failed("define", &fault))
+    }
+
+    /// May the last result of this layer be reused (stacker spec, section 6)?
+    ///
+    /// # Errors
+    /// Those of the stacker spec, section 12, that come from a lookup.
+    pub fn lookup(&mut self, name: &str) -> Result<Answer, Error> {
+        match self.verdict(name) {
+            Verdict::Failed(fault) => Err(self.failed("lookup", &fault)),
+            Verdict::Miss(miss) => Ok(Answer {
+                outcome: Outcome::Miss,
+                hash: None,
+                types: Vec::new(),
+                reason: Some(miss.finding(name, false)),
+                changes: miss.changes(),
+                rebuilt: false,
+                notes: Vec::new(),
+            }),
+            Verdict::Hit => {
+                let entry = self.entries.get(name);
+                let types =
+                    |entry: &Entry| entry.manifests().map(|(text, _)| text.to_owned()).collect();
+                Ok(Answer {
+                    outcome: Outcome::Hit,
+                    hash: entry.map(|entry| entry.hash()),
+                    types: entry.map(|entry| types(entry)).unwrap_or_default(),
+                    reason: None,
+                    changes: Vec::new(),
+                    rebuilt: self.rebuilds(name).is_some(),
+                    notes: self.notes(name),
+                })
+            }
         }
     }
 
-    /// Starts a new pass: everything is read from disk again when it is asked
-    /// for. The cache file is not; for that, open a new session.
-    pub fn refresh(&mut self) {
-        self.verdicts.clear();
-        self.dependents.clear();
-        self.facts.clear();
-        self.index = None;
-    }
-
-    /// Remembers why a call failed.
-    pub(super) fn failed(&mut self, operation: &str, fault: &Fault) -> Error {
-        self.causes = fault.findings();
-        fault.at(operation)
-    }
-
-    pub(super) fn depth(&self) -> u32 {
-        self.limits.depth()
-    }
-
-    pub(super) fn layout(&self, root: String) -> Layout<'_, F> {
-        Layout {
-            fs: self.fs,
-            limits: &self.limits,
-            version: self.version,
-            root,
+    /// The base hash a put of this layer would record (stacker spec, section 7).
+    ///
+    /// # Errors
+    /// Those of the stacker spec, section 12, that come from a base hash.
+    pub fn base_hash(&mut self, name: &str) -> Result<String, Error> {
+        match self.base(name) {
+            Ok(base) => Ok(base.hash),
+            Err(fault) => Err(self.failed("base-hash", &fault)),
         }
     }
 
-    /// Forgets what is known of a layer and of all that rests on it.
-    pub(super) fn invalidate(&mut self, name: &str) {
-        let mut names = vec![name.to_owned()];
-        while let Some(name) = names.pop() {
-            self.verdicts.remove(&name);
-            names.extend(self.dependents.remove(&name).unwrap_or_default());
-        }
+    /// Records the result of building a layer and saves the cache (stacker spec, section 10).
+    /// `manifests` is a JSON map from layer types to descriptors, or `null`.
+    ///
+    /// # Errors
+    /// Those of the stacker spec, section 12, that come from a put; then nothing is recorded. When
+    /// only saving fails (`io`, `conflict`), the entry stays in this session
+    /// and the next put saves it too.
+    pub fn put(&mut self, name: &str, manifests: &str, host: &HostFacts) -> Result<Stored, Error> {
+        self.put_entry(name, manifests, host)
+            .map_err(|fault| self.failed("put", &fault))
     }
 
-    pub(super) fn remember(&mut self, name: &str, verdict: Verdict) {
-        self.verdicts.insert(name.to_owned(), verdict);
+    /// What [`Session::put`] would write, in order. Changes nothing, not even
+    /// this session.
+    ///
+    /// # Errors
+    /// As of a put that need not be saved.
+    pub fn plan(
+        &mut self,
+        name: &str,
+        manifests: &str,
+        host: &HostFacts,
+    ) -> Result<Vec<Effect>, Error> {
+        self.plan_entry(name, manifests, host)
+            .map_err(|fault| self.failed("plan", &fault))
+    }
+
+    /// Decides as a lookup does, and gives the findings about every layer
+    /// below: root causes first, consequences after them. A lookup that would
+    /// fail is explained too.
+    pub fn explain(&mut self, name: &str) -> Explanation {
+        explain::explain(self, name)
+    }
+
+    /// The findings behind the last call that failed, root cause first. The
+    /// last one is the error itself, with its evidence.
+    pub fn causes(&self) -> &[Finding] {
+        &self.causes
+    }
+
+    /// The names in the cache, sorted.
+    pub fn entries(&self) -> Vec<String> {
+        self.entries.keys().cloned().collect()
+    }
+
+    /// An entry as it stands in the cache file.
+    pub fn entry(&self, name: &str) -> Option<&str> {
+        self.entries.get(name).map(|entry| entry.text.as_str())
     }
 }

@@ -5,13 +5,13 @@
 //! applied to what was read. Where a source cannot be looked at, because it is
 //! on a server or in another layer, the answer stands on the copy of last time.
 
-use super::config::Build;
 use super::definition::{Definition, Import};
 use super::disk;
 use super::layout::Layout;
+use super::options::Build;
 use super::reason::{Fault, Reason};
 use super::reference::Source;
-use super::session::Session;
+use super::state::Session;
 use crate::host::{Entry, Failure, FailureCode, Filesystem, Hashing, Kind, Observer, only};
 use crate::mtree::Tree;
 use crate::paths;
@@ -52,7 +52,7 @@ fn is_copied(import: &Import) -> bool {
     is_path(&import.path) && !import.path.ends_with('/')
 }
 
-impl<F: Filesystem, O: Observer> Session<'_, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     /// The imports that are checked, each with what is to be looked at.
     pub(super) fn inputs<'d>(
         &self,
@@ -79,7 +79,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             .filter(|input| !input.from_source)
             .map(|input| input.disk.clone())
             .collect();
-        let mut stats = disk::stat_all(self.fs, &copies).into_iter();
+        let mut stats = disk::stat_all(&self.fs, &copies).into_iter();
         for input in inputs.iter_mut().filter(|input| !input.from_source) {
             if let Some(stat) = stats.next() {
                 input.there = stat;
@@ -104,7 +104,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             .filter(|input| is_copied(input.import))
             .map(|input| disk::source_path(&input.import.path))
             .collect();
-        let mut stats = disk::lstat_all(self.fs, &copied).into_iter();
+        let mut stats = disk::lstat_all(&self.fs, &copied).into_iter();
         let mut sources: Vec<Option<(String, Entry)>> = Vec::with_capacity(inputs.len());
         for input in inputs.iter() {
             if !is_copied(input.import) {
@@ -158,7 +158,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
                 suffix: String::new(),
             })
             .collect();
-        for ((path, want), answer) in wanted.iter().zip(disk::hash_each(self.fs, &asked)) {
+        for ((path, want), answer) in wanted.iter().zip(disk::hash_each(&self.fs, &asked)) {
             let have = answer.map_err(|failure| Fault::host(Reason::HashFile, path, &failure))?;
             if have.strip_prefix("sha256:") != Some(want) {
                 let message = format!("it has the hash {have}, and its import demands {want}");
@@ -170,10 +170,10 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
 
     /// The tree that the copy of a directory will be.
     pub(super) fn copied_tree(&self, input: &Input<'_>) -> Result<Tree, Fault> {
-        let source = disk::walk_entries(self.fs, &input.disk, &self.limits)?;
-        let copy = match disk::stat(self.fs, &input.copy, false) {
+        let source = disk::walk_entries(&self.fs, &input.disk, &self.limits)?;
+        let copy = match disk::stat(&self.fs, &input.copy, false) {
             Ok(there) if there.kind == Kind::Directory => {
-                disk::walk_entries(self.fs, &input.copy, &self.limits)?
+                disk::walk_entries(&self.fs, &input.copy, &self.limits)?
             }
             _ => Vec::new(),
         };
@@ -181,7 +181,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
         // directory of stacker, belong to.
         let owner = match copy.first() {
             Some(root) => [root.uid, root.gid],
-            None => disk::stat(self.fs, &self.places.stacker, true)
+            None => disk::stat(&self.fs, &self.places.stacker, true)
                 .map_or([0, 0], |there| [there.uid, there.gid]),
         };
         let entries = merge(source, copy, input.import, owner);
@@ -203,13 +203,13 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
 
     fn copied_tarball(&self, build: &Build, url: &str) -> Result<Option<String>, Fault> {
         let path = place(build, url);
-        let there = disk::stat(self.fs, &path, false);
+        let there = disk::stat(&self.fs, &path, false);
         let mut there = there.map_err(|failure| source_fault(&path, &failure))?;
         if there.kind != Kind::File {
             return Ok(None);
         }
         there.mode &= !SET_ID;
-        let hash = only(disk::hash_all(self.fs, &[(path.as_str(), &there)]));
+        let hash = only(disk::hash_all(&self.fs, &[(path.as_str(), &there)]));
         let hash = hash.map_err(|failure| Fault::host(Reason::HashFile, &path, &failure))?;
         Ok(Some(hash))
     }
@@ -253,13 +253,13 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             return None;
         }
         let path = disk::source_path(import.path.trim_end_matches('/'));
-        let there = disk::stat(self.fs, &path, true).ok()?;
+        let there = disk::stat(&self.fs, &path, true).ok()?;
         match there.kind {
             Kind::Directory => {
-                let tree = disk::walk(self.fs, &path, &self.limits).ok()?;
+                let tree = disk::walk(&self.fs, &path, &self.limits).ok()?;
                 Some(super::put::tree_digest(&tree))
             }
-            Kind::File => only(disk::hash_all(self.fs, &[(path.as_str(), &there)])).ok(),
+            Kind::File => only(disk::hash_all(&self.fs, &[(path.as_str(), &there)])).ok(),
             _ => None,
         }
     }
@@ -339,85 +339,4 @@ impl<F: Filesystem> Layout<'_, F> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(path: &str, kind: Kind, mode: u32, content: &str) -> Entry {
-        Entry {
-            path: path.into(),
-            kind,
-            mode,
-            uid: 7,
-            gid: 7,
-            size: 0,
-            target: (kind == Kind::Link).then(|| content.into()),
-            attributes: Vec::new(),
-            content: (kind == Kind::File).then(|| content.into()),
-        }
-    }
-
-    fn import(mode: Option<u32>) -> Import {
-        Import {
-            path: "/p/d".into(),
-            unchecked: false,
-            hash: String::new(),
-            mode,
-            owner: [None, Some(3)],
-        }
-    }
-
-    #[test]
-    fn a_copy_takes_over_what_differs_and_nothing_else() {
-        let root = entry(".", Kind::Directory, 0o700, "");
-        let source = vec![
-            root.clone(),
-            entry("same", Kind::File, 0o600, "1"),
-            entry("edited", Kind::File, 0o4755, "2"),
-            entry("new", Kind::Directory, 0o711, ""),
-            entry("new/l", Kind::Link, 0o777, "x"),
-        ];
-        let mut copied_root = entry(".", Kind::Directory, 0o755, "");
-        (copied_root.uid, copied_root.gid) = (1, 2);
-        let copy = vec![
-            copied_root,
-            entry("same", Kind::File, 0o600, "1"),
-            entry("edited", Kind::File, 0o755, "1"),
-            entry("gone", Kind::File, 0o644, "1"),
-        ];
-        let merged = merge(source, copy, &import(None), [1, 2]);
-        let facts: Vec<_> = merged
-            .iter()
-            .map(|e| (e.path.as_str(), e.mode, e.uid, e.gid))
-            .collect();
-        assert_eq!(
-            facts,
-            [
-                (".", 0o755, 1, 2),
-                ("same", 0o600, 7, 7),
-                ("edited", 0o755, 1, 3),
-                ("new", 0o755, 1, 2),
-                ("new/l", 0o777, 1, 3),
-            ]
-        );
-    }
-
-    #[test]
-    fn modes_are_those_of_the_import_or_the_source() {
-        let file = entry("f", Kind::File, 0o6755, "1");
-        assert_eq!(copied_mode(&file, &import(None)), 0o755);
-        assert_eq!(copied_mode(&file, &import(Some(0o640))), 0o640);
-    }
-
-    #[test]
-    fn addresses_are_no_paths() {
-        for (url, want) in [
-            ("./a", true),
-            ("/a", true),
-            ("", false),
-            ("http://h/a", false),
-            ("stacker://l/a", false),
-        ] {
-            assert_eq!(is_path(url), want, "{url}");
-        }
-    }
-}
+mod tests;

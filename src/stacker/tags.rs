@@ -1,10 +1,10 @@
 //! Which image a tag names in a layout (stacker spec, section 7).
 
 use super::codec::Unknown;
-use super::config::Version;
 use super::descriptor::{DESCRIPTOR, Descriptor, INDEX};
 use super::disk;
 use super::layout::{Layout, Unreadable};
+use super::options::Version;
 use super::reason::{Fault, Reason};
 use super::reference;
 use super::schema::{Kind, LAYOUT};

@@ -2,11 +2,11 @@
 //! for them. A build tool needs none of them.
 
 use super::codec::Unknown;
-use super::config::{LIMITS, Semantics, Version};
 use super::definition::{self, read_layer};
 use super::disk;
 use super::layer_type;
 use super::miss::Change;
+use super::options::{LIMITS, Semantics, Version};
 use super::put::{HostFacts, stored_text};
 use super::reason::{Fault, Reason};
 use super::reference::{self, NoTag};

@@ -3,23 +3,23 @@
 //! A chain of built layers is followed with a list of the layers under way, not
 //! by recursion, and each layer is verified once.
 
-use super::config::{Reading, Version};
 use super::definition::Definition;
 use super::disk;
 use super::entry::Entry;
 use super::guard;
 use super::layer_type;
 use super::miss::Miss;
+use super::options::{Reading, Version};
 use super::reason::{Fault, Reason};
 use super::reference::NoTag;
 use super::schema::Kind;
-use super::session::Session;
+use super::state::Session;
 use super::verdict::{Base, Verdict, base_not_cached};
 use crate::explain::Difference;
 use crate::host::{Filesystem, Observer};
 use crate::prelude::*;
 
-impl<F: Filesystem, O: Observer> Session<'_, F, O> {
+impl<F: Filesystem, O: Observer> Session<F, O> {
     /// Verifies a layer and everything it is built on.
     pub(super) fn verdict(&mut self, name: &str) -> Verdict {
         let mut under_way: Vec<String> = Vec::new();
@@ -181,7 +181,7 @@ impl<F: Filesystem, O: Observer> Session<'_, F, O> {
             "scratch" if self.version == Version::V16 => Ok(String::new()),
             "tar" => {
                 let path = self.places.tarball(&from.url);
-                disk::hash_file(self.fs, &path).map(|file| file.hash)
+                disk::hash_file(&self.fs, &path).map(|file| file.hash)
             }
             "oci" | "docker" => match from.lookup_tag() {
                 Ok(tag) => {

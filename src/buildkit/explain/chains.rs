@@ -1,11 +1,25 @@
 //! The results of a config in short: how many layers and bytes are in a chain.
 
-use super::verdict::Summary;
+use serde::Serialize;
+
 use crate::buildkit::documents::config::{Config, RawRecord};
 use crate::buildkit::documents::descriptor::Descriptor;
 use crate::buildkit::documents::time::time_text;
 use crate::go_json::Timestamp;
 use crate::prelude::*;
+
+/// A result in short.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// When it was made, RFC 3339.
+    pub created: String,
+    /// How many layers its whole chain has.
+    pub layers: u32,
+    /// The bytes of these layers, as they are listed.
+    pub bytes: u64,
+    /// The digest of the topmost layer; empty if there is none.
+    pub top: String,
+}
 
 /// The chains of a config, whether importers take them or not.
 pub(crate) struct Chains<'a> {

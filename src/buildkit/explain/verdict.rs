@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::chains::Chains;
+use super::chains::{Chains, Summary};
 use super::layering::{Layering, Results};
 use crate::buildkit::documents::config::{RawLink, RawRecord};
 use crate::buildkit::reason::Reason;
@@ -44,19 +44,6 @@ pub struct Verdict {
     pub links: Vec<VerdictLink>,
     /// The newest result that it names, whether importers take it or not.
     pub newest: Option<Summary>,
-}
-
-/// A result in short.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Summary {
-    /// When it was made, RFC 3339.
-    pub created: String,
-    /// How many layers its whole chain has.
-    pub layers: u32,
-    /// The bytes of these layers, as they are listed.
-    pub bytes: u64,
-    /// The digest of the topmost layer; empty if there is none.
-    pub top: String,
 }
 
 /// A link of a record of a config.

@@ -4,14 +4,15 @@
 use serde::Serialize;
 
 use super::document::{Document, copied, encode, written};
+use super::draft::Draft;
 use super::exporter::Exporter;
-use super::layout::{Layout, lay_out_records};
+use super::layout::lay_out_records;
 use super::manifest;
 use super::pick::picks;
 use super::review::review;
 use crate::buildkit::documents::media;
 use crate::buildkit::findings::Findings;
-use crate::buildkit::options::{Era, Form};
+use crate::buildkit::options::Era;
 use crate::buildkit::reason::{Reason, invalid};
 use crate::buildkit::records::engine::Engine;
 use crate::buildkit::records::notes::notes;
@@ -48,23 +49,6 @@ pub struct Plan {
     pub effects: Vec<Effect>,
     /// What should be known before.
     pub findings: Vec<Finding>,
-}
-
-/// Everything a push needs.
-pub(crate) struct Draft {
-    pub form: Option<Form>,
-    pub layout: Layout,
-    /// The config, or the time that cannot be written.
-    pub config: Result<Document, Error>,
-    pub manifest: Document,
-    pub findings: Vec<Finding>,
-}
-
-impl Draft {
-    /// Nothing is to be written.
-    pub fn empty(&self) -> bool {
-        self.layout.layers.is_empty() && self.form != Some(Form::List2020)
-    }
 }
 
 impl<R: Registry, O: Observer> Exporter<R, O> {

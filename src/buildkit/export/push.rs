@@ -3,10 +3,11 @@
 //! and 6.4).
 
 use super::document::{Document, copied, written};
+use super::draft::Draft;
 use super::exporter::Exporter;
 use super::layout::Layer;
 use super::manifest;
-use super::plan::{Draft, needs_oci};
+use super::plan::needs_oci;
 use crate::buildkit::documents::media;
 use crate::buildkit::documents::size::IMPORT_LIMIT;
 use crate::buildkit::options::Form;

@@ -1,6 +1,6 @@
 //! What readers or registries may not like about an export.
 
-use super::plan::Draft;
+use super::draft::Draft;
 use crate::buildkit::documents::descriptor::UNCOMPRESSED;
 use crate::buildkit::documents::media;
 use crate::buildkit::documents::size::size;

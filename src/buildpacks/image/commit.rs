@@ -91,7 +91,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
     }
 
     /// Stores the new image, makes the name stand for it, and deletes the old
-    /// one where that was asked for and is right. The session then answers from
+    /// one where that was asked for and is right. The session then reads from
     /// the new image and cannot be changed any more.
     ///
     /// # Errors
@@ -245,7 +245,7 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
         last.ok_or_else(|| Failure::new(FailureCode::NotFound, "the name stands for nothing"))
     }
 
-    /// Deletes the old image if that is right; answers what was deleted.
+    /// Deletes the old image if that is right; returns what was deleted.
     fn replace(
         &self,
         before: Option<Result<String, Failure>>,

@@ -57,12 +57,12 @@ pub struct ImageOptions {
 pub struct State {
     /// Whether the image was committed.
     pub committed: bool,
-    /// The label of the new image; none when metadata was never set.
+    /// The label of the new image; `None` if metadata was never set.
     pub label: Option<String>,
     /// The layers of the new image, in order.
     pub layers: Vec<LayerState>,
     /// The digest of the image the name stood for when it was opened or
-    /// committed; none when there was none.
+    /// committed; `None` if there was none.
     pub digest: Option<String>,
 }
 
@@ -102,8 +102,8 @@ impl<R: Registry, O: Observer> CacheImage<R, O> {
     /// something that may not be seen, is an empty cache.
     ///
     /// # Errors
-    /// `invalid` for a name, scope or limit that is none, `unsupported` for an
-    /// unknown version, and what the registry answers when it cannot tell.
+    /// `invalid` for a malformed name or scope or an unknown limit, `unsupported` for an
+    /// unknown version, and what the registry fails with when it cannot tell.
     pub fn open(registry: R, observer: O, options: ImageOptions) -> Result<Self, Error> {
         let rules = Rules::of(&options.semantics)?;
         let limits = LIMITS.with(&options.limits)?;

@@ -47,7 +47,7 @@ pub fn explain(plan: &RestorePlan) -> Explanation {
         .decisions
         .iter()
         .filter(|_| restored == 0)
-        .min_by_key(|decision| Reason::of(&decision.finding.code).map_or(u8::MAX, distance))
+        .min_by_key(|decision| decision.finding.code.parse().map_or(u8::MAX, distance))
         .map(|decision| decision.finding.clone());
     Explanation {
         summary,
@@ -63,7 +63,7 @@ pub fn failed(error: &Error) -> Explanation {
         .problem()
         .map(|problem| problem.code.as_str())
         .unwrap_or_default();
-    let reason = Reason::of(code).unwrap_or(Reason::NothingRestored);
+    let reason = code.parse().unwrap_or(Reason::NothingRestored);
     let subject = error
         .problem()
         .map(|problem| problem.subject.clone())

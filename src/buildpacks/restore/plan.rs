@@ -153,7 +153,7 @@ impl<F: Filesystem> Maker<'_, F> {
             .unwrap_or_default()
     }
 
-    /// Step 1. Answers the escaped ids whose `store.toml` is written.
+    /// Step 1. Returns the escaped ids whose `store.toml` is written.
     fn stores(
         &mut self,
         group: &[Element<'_>],
@@ -280,7 +280,7 @@ impl<F: Filesystem> Maker<'_, F> {
         true
     }
 
-    /// Plans the files of a layer; answers why not, where they cannot be written.
+    /// Plans the files of a layer; returns why not, where they cannot be written.
     fn write_layer(
         &mut self,
         element: &Element<'_>,

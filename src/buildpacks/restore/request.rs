@@ -59,7 +59,7 @@ pub struct RestoreRequest {
     pub group: Vec<GroupElement>,
     /// The application image's label; none or empty without an image.
     pub app: Option<String>,
-    /// The cache's label or canonical metadata; none when no cache is
+    /// The cache's label or canonical metadata; `None` if no cache is
     /// configured.
     pub cache: Option<String>,
     /// Why the cache metadata is what it is: the code of [`Retrieval`](crate::buildpacks::Retrieval).

@@ -24,7 +24,7 @@ impl<F: Filesystem, O: Observer> Restorer<F, O> {
     /// Opens a session; nothing is read.
     ///
     /// # Errors
-    /// `invalid` for a Platform API or limit that is none, `unsupported` for an
+    /// `invalid` for a malformed Platform API or an unknown limit, `unsupported` for an
     /// unknown version of the rules.
     pub fn open(filesystem: F, observer: O, options: RestoreOptions) -> Result<Self, Error> {
         // Upstream's restorer decides for every version; its programs ask first
@@ -56,7 +56,7 @@ impl<F: Filesystem, O: Observer> Restorer<F, O> {
     ///
     /// # Errors
     /// `invalid` for a group that cannot be restored, `corrupt` for a
-    /// `store.toml` that is not TOML, or what reading a directory answers.
+    /// `store.toml` that is not TOML, or what reading a directory fails with.
     pub fn plan(&self, request: &RestoreRequest) -> Result<RestorePlan, Error> {
         plan::make(&self.context, request, &Silent)
     }

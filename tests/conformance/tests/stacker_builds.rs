@@ -70,7 +70,7 @@ impl Project {
         session.lookup(name).unwrap()
     }
 
-    fn session(&self, reading: Reading, types: &[&str]) -> Session<'_, MemoryFs, Silent> {
+    fn session(&self, reading: Reading, types: &[&str]) -> Session<&MemoryFs, &Silent> {
         let options = Options {
             dry_run: true,
             build: Some(Build {

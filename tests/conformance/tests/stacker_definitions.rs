@@ -11,6 +11,7 @@ mod support;
 
 use std::cell::Cell;
 
+use layerwise::error::Error;
 use layerwise::host::{
     Change, Content, Entry, Failure, FailureCode, Filesystem, FsFacts, Hashing, Silent,
 };
@@ -94,6 +95,18 @@ fn what_a_host_does_not_answer_is_not_taken_for_unchanged() {
     for act in [Act::Stat, Act::Hash] {
         let said = looked_up(&Curt(&fs, act), &options, "a");
         assert!(said.starts_with("stacker/"), "{act:?}: {said}");
+    }
+}
+
+#[test]
+fn what_a_host_leaves_out_is_a_failure_of_the_host() {
+    let (fs, options) = files();
+    put(&fs, &options, &["a"]);
+    for act in [Act::Stat, Act::Hash] {
+        let curt = Curt(&fs, act);
+        let mut session = Session::open(&curt, &Silent, options.clone()).unwrap();
+        let error = session.lookup("a").unwrap_err();
+        assert!(matches!(error, Error::Host(_)), "{act:?}: {error:?}");
     }
 }
 
@@ -333,7 +346,7 @@ fn values_of_every_kind_have_a_hash() {
     for (name, value) in [("uint8", "256"), ("bytes", "7"), ("unknown", "7")] {
         assert!(hash(name, value).is_err(), "{name} {value}");
     }
-    let rules = layerwise::stacker::rules();
+    let rules = layerwise::stacker::Reason::RULES;
     let codes: std::collections::BTreeSet<_> = rules.iter().map(|rule| rule.code).collect();
     assert!(codes.contains("stacker/import-dir-changed") && codes.len() == rules.len());
 }

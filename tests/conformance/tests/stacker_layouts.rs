@@ -199,7 +199,7 @@ fn index(list: &[&str]) -> String {
 }
 
 /// The base hash, or the message of the error.
-fn base(session: &mut Session<'_, MemoryFs, Silent>) -> Result<String, String> {
+fn base(session: &mut Session<&MemoryFs, &Silent>) -> Result<String, String> {
     session
         .base_hash("a")
         .map_err(|error| error.problem().unwrap().message.clone())

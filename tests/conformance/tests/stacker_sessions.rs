@@ -156,7 +156,7 @@ fn the_guard_never_touches_the_cache_file_and_builds_up_by_itself() {
     assert!(plain.text(GUARD).is_none() && fs.text(GUARD).is_some());
     // What stacker itself has put has no digests: usable, and noted.
     let mut session = open(&plain, &guarded);
-    let notes = |session: &mut Session<'_, _, _>| {
+    let notes = |session: &mut Session<_, _>| {
         let notes = session.lookup("l1").unwrap().notes;
         notes.into_iter().map(|note| note.code).collect::<Vec<_>>()
     };

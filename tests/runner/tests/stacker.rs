@@ -273,7 +273,7 @@ fn the_catalogue_is_that_of_the_library() {
     let mut functions = engine()
         .stacker_functions(Imports::default(), SessionLimits::default())
         .expect("an instance");
-    let native: Vec<_> = stacker::rules()
+    let native: Vec<_> = stacker::Reason::RULES
         .iter()
         .map(|rule| {
             [

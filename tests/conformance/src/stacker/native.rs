@@ -19,7 +19,7 @@ use crate::memory_fs::MemoryFs;
 pub struct Native;
 
 /// An open cache of the native library.
-struct NativeCache<'a>(Session<'a, MemoryFs, Silent>);
+struct NativeCache<'a>(Session<&'a MemoryFs, Silent>);
 
 impl Subject for Native {
     fn open<'a>(
@@ -29,7 +29,7 @@ impl Subject for Native {
     ) -> Result<Box<dyn Cache + 'a>, Error> {
         Ok(Box::new(NativeCache(Session::open(
             fs.as_ref(),
-            &Silent,
+            Silent,
             options,
         )?)))
     }

@@ -145,7 +145,7 @@ impl FaultyCache<'_> {
 /// Whether opening says that it drops something: a cache file that the host
 /// calls damaged, or an entry whose result cannot be looked at (stacker spec,
 /// section 4). Where opening fails, it was dropped or it was not.
-fn dropped(opened: &Result<Session<'_, Failing<Arc<MemoryFs>>, Silent>, Error>) -> bool {
+fn dropped(opened: &Result<Session<&Failing<Arc<MemoryFs>>, &Silent>, Error>) -> bool {
     opened.as_ref().map_or(true, |session| {
         let opened = session.opened();
         opened.state == State::Unreadable || !opened.pruned.is_empty()

@@ -185,12 +185,12 @@ impl Filesystem for Hooked<'_> {
 }
 
 /// A session without an observer.
-pub fn open<'a>(fs: &'a MemoryFs, options: &Options) -> Session<'a, MemoryFs, Silent> {
+pub fn open<'a>(fs: &'a MemoryFs, options: &Options) -> Session<&'a MemoryFs, &'static Silent> {
     Session::open(fs, &Silent, options.clone()).unwrap()
 }
 
 /// `hit`, or the code of the miss or error without the name of the system.
-pub fn verdict<F: Filesystem>(session: &mut Session<'_, F, Silent>, name: &str) -> String {
+pub fn verdict<F: Filesystem>(session: &mut Session<F, &Silent>, name: &str) -> String {
     match session.lookup(name) {
         Ok(answer) if answer.outcome == Outcome::Hit => "hit".to_owned(),
         Ok(answer) => answer.reason.unwrap().code.replace("stacker/", ""),
@@ -198,7 +198,7 @@ pub fn verdict<F: Filesystem>(session: &mut Session<'_, F, Silent>, name: &str) 
     }
 }
 
-pub fn put_all(session: &mut Session<'_, MemoryFs, Silent>, names: &[&str]) {
+pub fn put_all(session: &mut Session<&MemoryFs, &Silent>, names: &[&str]) {
     for name in names {
         session.put(name, "null", &host()).unwrap();
     }

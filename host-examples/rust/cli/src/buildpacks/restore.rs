@@ -144,9 +144,9 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
         (Some(plan), _) => Some(plan.decisions.iter().any(|decision| {
             decision.restored && !loses(data.as_deref().unwrap_or_default(), decision)
         })),
-        (None, Some(explanation)) => match Reason::of(&explanation.summary.code) {
-            Some(Reason::Restored) => Some(true),
-            Some(Reason::NothingRestored) => Some(false),
+        (None, Some(explanation)) => match explanation.summary.code.parse() {
+            Ok(Reason::Restored) => Some(true),
+            Ok(Reason::NothingRestored) => Some(false),
             _ => None,
         },
         (None, None) => Some(false),
@@ -307,9 +307,9 @@ fn misses(document: &Document<'_>) -> bool {
 fn failures(document: &Document<'_>) -> Vec<(Exit, Failed)> {
     let decisions = document.data.iter().flatten();
     decisions
-        .filter_map(|decision| match Reason::of(&decision.finding.code) {
-            Some(Reason::DataFailed) => Some((Exit::Error, decision)),
-            Some(Reason::DataSkippedReadError) => Some((Exit::Miss, decision)),
+        .filter_map(|decision| match decision.finding.code.parse() {
+            Ok(Reason::DataFailed) => Some((Exit::Error, decision)),
+            Ok(Reason::DataSkippedReadError) => Some((Exit::Miss, decision)),
             _ => None,
         })
         .map(|(exit, decision)| {

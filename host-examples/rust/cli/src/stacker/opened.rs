@@ -138,13 +138,13 @@ impl<'a> Opened<'a> {
     /// file a definition is.
     pub fn failed(&self, mut failed: Failed) -> Failed {
         let about = failed.subject.clone().unwrap_or_default();
-        match failed.code.as_deref().and_then(Reason::of) {
-            Some(Reason::InputMissing) if about == "SOURCE_DATE_EPOCH" => {
+        match failed.code.as_deref().map(str::parse) {
+            Some(Ok(Reason::InputMissing)) if about == "SOURCE_DATE_EPOCH" => {
                 failed
                     .message
                     .push_str("; give --source-date-epoch SECONDS, or --source-date-epoch unset");
             }
-            Some(Reason::BadDefinition | Reason::UnsafeName) => {
+            Some(Ok(Reason::BadDefinition | Reason::UnsafeName)) => {
                 let layer = self.project.layers.iter().find(|layer| layer.name == about);
                 if let Some(layer) = layer {
                     let place = format!(" ({:?}, line {})", layer.file, layer.line);

@@ -134,7 +134,7 @@ impl<'a> Decision<'a> {
     /// A layer on one that misses is no failure of this run: it has to be built.
     pub fn waits_for_its_base(&self) -> bool {
         let code = self.error.as_ref().and_then(|error| error.code.as_deref());
-        code.and_then(Reason::of) == Some(Reason::BaseNotCached)
+        code.map(str::parse) == Some(Ok(Reason::BaseNotCached))
     }
 
     pub fn show(&self, page: &mut Page) {
