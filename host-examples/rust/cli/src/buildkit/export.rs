@@ -206,7 +206,7 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
         eprint!("{}", warnings(&plan.findings, style));
         if let Err(error) = exporter.finalize(&repository, Some(&target.reference)) {
             let mut failed = Failed::from(error);
-            let code = failed.code.as_deref().and_then(Reason::of);
+            let code: Option<Reason> = failed.code.as_deref().and_then(|code| code.parse().ok());
             if code == Some(Reason::ManifestWrite) && !form.image {
                 failed.message.push_str(
                     "; many registries refuse a list of layers: leave --image-manifest at true",
