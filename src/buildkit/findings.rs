@@ -1,8 +1,8 @@
 //! Collecting findings.
 
-use super::reason::Reason;
+use super::reason::{Finding, Reason};
 use crate::error::Error;
-use crate::explain::{Difference, Finding};
+use crate::explain::Difference;
 use crate::prelude::*;
 
 /// Collects findings. Of each code a number is kept, the rest is counted, so
@@ -10,7 +10,7 @@ use crate::prelude::*;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
     findings: Vec<Finding>,
-    counts: BTreeMap<Cow<'static, str>, usize>,
+    counts: BTreeMap<Reason, usize>,
 }
 
 /// Findings of one code beyond this number are only counted.
@@ -27,7 +27,7 @@ impl Findings {
 
     /// Adds a finding.
     pub fn push(&mut self, finding: Finding) {
-        let count = self.counts.entry(finding.code.clone()).or_default();
+        let count = self.counts.entry(finding.code).or_default();
         *count += 1;
         if *count <= KEPT {
             self.findings.push(finding);
@@ -44,7 +44,9 @@ impl Findings {
     /// What was found, in the order of finding; for a code with more findings
     /// than are kept, one at the end says how many there are.
     pub fn finish(mut self) -> Vec<Finding> {
-        for (code, count) in self.counts {
+        let mut counts: Vec<_> = self.counts.into_iter().collect();
+        sort_by_key(&mut counts, |(code, _)| code.as_str());
+        for (code, count) in counts {
             if count > KEPT {
                 let total = Difference::fact("count", count);
                 self.findings
@@ -57,9 +59,10 @@ impl Findings {
 
 /// The finding for an error.
 pub(crate) fn of_error(error: &Error) -> Finding {
-    let code = error.problem().map_or("", |problem| problem.code.as_str());
-    let reason = Reason::ALL.iter().find(|reason| reason.as_str() == code);
-    let reason = reason.copied().unwrap_or(Reason::LimitExceeded);
+    let problem = error.problem();
+    let reason = problem.and_then(|problem| problem.code.parse::<Reason>().ok());
+    // Only what met a cap has no problem.
+    let reason = reason.unwrap_or(Reason::LimitExceeded);
     let subject = error.problem().map_or("cache", |p| p.subject.as_str());
     let message = error
         .problem()

@@ -5,6 +5,9 @@ use crate::error::{Error, Problem};
 use crate::explain::catalogue;
 use crate::prelude::*;
 
+/// One reason, see [`crate::explain::Finding`].
+pub type Finding = crate::explain::Finding<Reason>;
+
 catalogue! {
     /// Findings about caches and exports, verdicts on lookups, error codes.
     pub enum Reason in "buildkit" {
@@ -401,6 +404,11 @@ catalogue! {
             "a registry that is not reachable",
             "try again; check the credentials";
     }
+}
+
+/// Findings as they leave the system.
+pub(crate) fn texts(findings: Vec<Finding>) -> Vec<crate::explain::Finding> {
+    findings.into_iter().map(Finding::text).collect()
 }
 
 /// The error for an argument that is not acceptable.

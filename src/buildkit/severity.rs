@@ -136,7 +136,5 @@ impl Reason {
 
 /// How bad a finding of this code is; `None` for an unknown code.
 pub fn severity(code: &str) -> Option<Severity> {
-    let mut all = Reason::ALL.iter();
-    let reason = all.find(|reason| reason.as_str() == code)?;
-    Some(reason.severity())
+    code.parse::<Reason>().ok().map(Reason::severity)
 }

@@ -48,7 +48,7 @@ pub fn decide<H: ImageStore>(
     store: &mut Store<H>,
     sources: &Sources,
     request: &Request,
-    trace: &mut impl Trace<H>,
+    trace: &mut dyn Trace<H>,
 ) -> Result<Decision, Error> {
     let mut notes = Vec::new();
     let verdict = find(store, sources, request, &mut notes, trace)?;
@@ -60,7 +60,7 @@ fn find<H: ImageStore>(
     sources: &Sources,
     request: &Request,
     notes: &mut Vec<Finding>,
-    trace: &mut impl Trace<H>,
+    trace: &mut dyn Trace<H>,
 ) -> Result<Verdict, Error> {
     let mut winner: Option<Match> = None;
     if let Some(requested) = &request.config {

@@ -3,8 +3,8 @@
 
 use super::json::DEPTH;
 use crate::buildkit::findings::Findings;
-use crate::buildkit::reason::Reason;
-use crate::explain::{Difference, Finding};
+use crate::buildkit::reason::{Finding, Reason};
+use crate::explain::Difference;
 use crate::go_json::{Error, Reader, Shape, field_index};
 use crate::prelude::*;
 
@@ -103,7 +103,7 @@ mod tests {
         lint(text, &mut findings);
         let findings = findings.finish().into_iter();
         findings
-            .map(|finding| (finding.code, finding.subject))
+            .map(|finding| (finding.code.into(), finding.subject))
             .collect()
     }
 

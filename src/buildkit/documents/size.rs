@@ -2,8 +2,8 @@
 
 use super::descriptor::Descriptor;
 use crate::buildkit::findings::Findings;
-use crate::buildkit::reason::Reason;
-use crate::explain::{Difference, Finding};
+use crate::buildkit::reason::{Finding, Reason};
+use crate::explain::Difference;
 use crate::prelude::*;
 
 /// What importers accept of a config or manifest, in bytes.

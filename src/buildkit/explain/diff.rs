@@ -6,12 +6,12 @@ use sha2::{Digest as _, Sha256};
 use super::pairing::{self, Ground, Groups, Side, Steps};
 use crate::buildkit::export::pick::time;
 use crate::buildkit::read::cache::Cache;
-use crate::buildkit::reason::Reason;
+use crate::buildkit::reason::{Finding, Reason};
 use crate::buildkit::records::entry::{CacheResult, Link, newest};
 use crate::buildkit::records::graph::Graph;
 use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place, some};
 use crate::error::Error;
-use crate::explain::{Difference, Explanation, Finding};
+use crate::explain::{Difference, Explanation};
 use crate::prelude::*;
 
 /// Compares two caches by the structure of their records, whatever their order
@@ -315,6 +315,7 @@ impl Report<'_> {
             nearest,
             considered,
         }
+        .text()
     }
 }
 

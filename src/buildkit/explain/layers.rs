@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::buildkit::documents::descriptor::{Descriptor, UNCOMPRESSED_KEY};
 use crate::buildkit::findings::Findings;
-use crate::buildkit::reason::Reason;
-use crate::explain::{Difference, Finding};
+use crate::buildkit::reason::{Finding, Reason};
+use crate::explain::Difference;
 use crate::host::{Failure, FailureCode, Presence, Registry, Results, Retrieval};
 use crate::oci::{self, Digest};
 use crate::prelude::*;

@@ -3,12 +3,12 @@
 
 use super::shape::ROOT_SELECTOR;
 use crate::buildkit::read::cache::Cache;
-use crate::buildkit::reason::Reason;
+use crate::buildkit::reason::{Finding, Reason};
 use crate::buildkit::records::entry::{Link, RANDOM};
 use crate::buildkit::records::graph::Graph;
 use crate::buildkit::records::interner::Text;
 use crate::error::Error;
-use crate::explain::{Difference, Explanation, Finding};
+use crate::explain::{Difference, Explanation};
 use crate::oci::sha256;
 use crate::prelude::*;
 
@@ -91,7 +91,8 @@ impl Cache {
                 findings: Vec::new(),
                 nearest: None,
                 considered: found.len() as u64,
-            });
+            }
+            .text());
         }
         let digest = graph.texts.find(&wanted);
         let mut findings = Vec::new();
@@ -108,7 +109,7 @@ impl Cache {
         }
         let nearest = findings
             .first()
-            .filter(|finding| finding.code == Reason::LinkDiffers.as_str())
+            .filter(|finding| finding.code == Reason::LinkDiffers)
             .cloned();
         let cause = match digest.and_then(|digest| elsewhere(graph, digest)) {
             None => match graph.texts.find(&query.digest) {
@@ -129,7 +130,8 @@ impl Cache {
             findings,
             nearest,
             considered,
-        })
+        }
+        .text())
     }
 
     /// The links from a record with what keeps each from being the wanted one,

@@ -6,12 +6,12 @@ use super::verdict::{Reach, links};
 use crate::buildkit::documents::config::RawRecord;
 use crate::buildkit::findings::Findings;
 use crate::buildkit::read::cache::Cache;
-use crate::buildkit::reason::Reason;
+use crate::buildkit::reason::{Finding, Reason};
 use crate::buildkit::records::entry::{Link, RANDOM};
 use crate::buildkit::records::index_vec::number;
 use crate::buildkit::records::notes::notes;
 use crate::buildkit::records::web::Web;
-use crate::explain::{Difference, Finding};
+use crate::explain::Difference;
 use crate::oci::Digest;
 use crate::prelude::*;
 

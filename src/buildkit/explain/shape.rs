@@ -4,8 +4,8 @@
 use super::verdict::{Reach, links};
 use crate::buildkit::documents::config::{Config, RawRecord};
 use crate::buildkit::findings::Findings;
-use crate::buildkit::reason::Reason;
-use crate::explain::{Difference, Finding};
+use crate::buildkit::reason::{Finding, Reason};
+use crate::explain::Difference;
 use crate::prelude::*;
 
 /// The selector of the root mount of an exec since 0.16: SHA-256 of `/`.

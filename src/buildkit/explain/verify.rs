@@ -15,9 +15,9 @@ use crate::buildkit::read::cache::Statistics;
 use crate::buildkit::read::input::Input;
 use crate::buildkit::read::open::{self, Inline, Opening, fetch, mismatch};
 use crate::buildkit::read::parse;
-use crate::buildkit::reason::Reason;
+use crate::buildkit::reason::{self, Finding, Reason};
 use crate::error::Error;
-use crate::explain::{Difference, Finding};
+use crate::explain::{self, Difference};
 use crate::host::{FailureCode, Observer, Registry};
 use crate::limits::Limit;
 use crate::prelude::*;
@@ -35,7 +35,7 @@ pub struct Report {
     /// What is known about the layers.
     pub layers: Evidence,
     /// What is odd or wrong.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<explain::Finding>,
     /// A verdict on each record of the config.
     pub verdicts: Vec<Verdict>,
     /// Numbers; zero when importers refuse the cache for anything but its size.
@@ -94,7 +94,7 @@ fn of_config(config: &str, descriptors: Option<&str>, caps: Caps) -> Result<Repo
     };
     let (verdicts, statistics) = check.config(config);
     Ok(Report {
-        findings: check.findings.finish(),
+        findings: reason::texts(check.findings.finish()),
         verdicts,
         statistics,
         ..Report::default()
@@ -154,7 +154,7 @@ impl Inspection<'_> {
     }
 
     fn done(mut self, findings: Findings) -> Report {
-        self.report.findings = findings.finish();
+        self.report.findings = reason::texts(findings.finish());
         self.report
     }
 

@@ -3,8 +3,8 @@
 use super::document::Document;
 use super::layout::Layout;
 use crate::buildkit::options::Form;
+use crate::buildkit::reason::Finding;
 use crate::error::Error;
-use crate::explain::Finding;
 use crate::prelude::*;
 
 /// Everything a push needs.

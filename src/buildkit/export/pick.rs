@@ -3,14 +3,14 @@
 use super::exporter::Exporter;
 use crate::buildkit::documents::time::time_text;
 use crate::buildkit::findings::Findings;
-use crate::buildkit::reason::Reason;
+use crate::buildkit::reason::{Finding, Reason};
 use crate::buildkit::records::entry::{CacheResult, newest};
 use crate::buildkit::records::graph::Graph;
 use crate::buildkit::records::index_vec::{IndexVec, NONE, number, place};
 use crate::buildkit::records::interner::Text;
 use crate::buildkit::records::source;
 use crate::error::{Error, Problem};
-use crate::explain::{Difference, Finding};
+use crate::explain::Difference;
 use crate::host::{FailureCode, Observer, Presence, Registry};
 use crate::oci::Digest;
 use crate::prelude::*;

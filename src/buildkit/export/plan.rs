@@ -13,11 +13,11 @@ use super::review::review;
 use crate::buildkit::documents::media;
 use crate::buildkit::findings::Findings;
 use crate::buildkit::options::Era;
-use crate::buildkit::reason::{Reason, invalid};
+use crate::buildkit::reason::{self, Reason, invalid};
 use crate::buildkit::records::engine::Engine;
 use crate::buildkit::records::notes::notes;
 use crate::error::Error;
-use crate::explain::Finding;
+use crate::explain;
 use crate::host::{Observer, Registry};
 use crate::oci::Descriptor;
 use crate::prelude::*;
@@ -48,7 +48,7 @@ pub struct Plan {
     /// What would be written, in order, each thing once.
     pub effects: Vec<Effect>,
     /// What should be known before.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<explain::Finding>,
 }
 
 impl<R: Registry, O: Observer> Exporter<R, O> {
@@ -69,7 +69,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
                 manifest: String::new(),
                 descriptor: String::new(),
                 effects: Vec::new(),
-                findings: draft.findings,
+                findings: reason::texts(draft.findings),
             });
         }
         let form = draft.form.ok_or_else(needs_oci)?;
@@ -92,7 +92,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
             manifest: draft.manifest.text,
             descriptor: draft.manifest.descriptor,
             effects,
-            findings: draft.findings,
+            findings: reason::texts(draft.findings),
         })
     }
 

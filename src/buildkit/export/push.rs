@@ -11,10 +11,10 @@ use super::plan::needs_oci;
 use crate::buildkit::documents::media;
 use crate::buildkit::documents::size::IMPORT_LIMIT;
 use crate::buildkit::options::Form;
-use crate::buildkit::reason::{Reason, invalid};
+use crate::buildkit::reason::{self, Reason, invalid};
 use crate::buildkit::records::source;
 use crate::error::{Error, Excess, Problem};
-use crate::explain::Finding;
+use crate::explain;
 use crate::host::{
     FailureCode, Level, Observer, Presence, Registry, Shelf, Source, Transfer, no_result,
 };
@@ -30,7 +30,7 @@ pub struct Pushed {
     /// when nothing was written.
     pub descriptor: String,
     /// What was known before.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<explain::Finding>,
 }
 
 impl<R: Registry, O: Observer> Exporter<R, O> {
@@ -44,13 +44,16 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
     pub fn finalize(&self, repository: &str, reference: Option<&str>) -> Result<Pushed, Error> {
         let draft = self.draft()?;
         for finding in &draft.findings {
-            let level = if finding.code == Reason::TooLarge.as_str() {
+            let level = if finding.code == Reason::TooLarge {
                 Level::Warn
             } else {
                 Level::Info
             };
-            self.observer
-                .log(level, &finding.code, &[("subject", &finding.subject)]);
+            self.observer.log(
+                level,
+                finding.code.as_str(),
+                &[("subject", &finding.subject)],
+            );
         }
         if draft.empty() {
             self.observer
@@ -60,7 +63,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
             return Ok(Pushed {
                 empty: true,
                 descriptor: String::new(),
-                findings: draft.findings,
+                findings: reason::texts(draft.findings),
             });
         }
         let form = draft.form.ok_or_else(needs_oci)?;
@@ -95,7 +98,7 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
         Ok(Pushed {
             empty: false,
             descriptor: draft.manifest.descriptor,
-            findings: draft.findings,
+            findings: reason::texts(draft.findings),
         })
     }
 

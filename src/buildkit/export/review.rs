@@ -6,10 +6,10 @@ use crate::buildkit::documents::media;
 use crate::buildkit::documents::size::size;
 use crate::buildkit::findings::Findings;
 use crate::buildkit::options::Form;
-use crate::buildkit::reason::Reason;
+use crate::buildkit::reason::{Finding, Reason};
 use crate::buildkit::records::blobs::Blobs;
 use crate::buildkit::records::interner::{EMPTY, Interner};
-use crate::explain::{Difference, Finding};
+use crate::explain::Difference;
 use crate::prelude::*;
 
 /// What readers or registries may not like about an export.

@@ -7,6 +7,7 @@ use crate::buildkit::documents::time::time_text;
 use crate::buildkit::export::document::encode;
 use crate::buildkit::export::layout::{Layout, lay_out_records};
 use crate::buildkit::export::pick::trusting;
+use crate::buildkit::reason::{self, Finding};
 use crate::buildkit::records::engine::{Engine, unsupported};
 use crate::buildkit::records::entry::CacheResult;
 use crate::buildkit::records::graph::Graph;
@@ -14,7 +15,7 @@ use crate::buildkit::records::index_vec::{IndexVec, NONE, number};
 use crate::buildkit::records::names::Names;
 use crate::buildkit::records::web::Web;
 use crate::error::Error;
-use crate::explain::Finding;
+use crate::explain;
 use crate::go_json::Timestamp;
 use crate::limits::Limit;
 use crate::oci::sha256;
@@ -56,7 +57,7 @@ pub struct Description {
     /// The digest of its config; empty if there was none.
     pub config: String,
     /// What was noticed while it was read.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<explain::Finding>,
     /// Numbers about it; `None` by the rules of 2020, which merge records only when
     /// they are exported.
     pub statistics: Option<Statistics>,
@@ -134,7 +135,7 @@ impl Cache {
         Description {
             kind: self.kind.clone(),
             config: self.config.clone(),
-            findings: self.findings.clone(),
+            findings: reason::texts(self.findings.clone()),
             statistics: self.statistics(),
         }
     }

@@ -6,9 +6,9 @@ use crate::buildkit::documents::descriptor::Descriptor;
 use crate::buildkit::documents::json::{DEPTH, bad_json};
 use crate::buildkit::documents::manifest::{self, Manifest, kind};
 use crate::buildkit::documents::media;
-use crate::buildkit::reason::{Reason, invalid};
+use crate::buildkit::reason::{Finding, Reason, invalid};
 use crate::error;
-use crate::explain::{Difference, Finding};
+use crate::explain::Difference;
 use crate::go_json::{self, Error, ErrorKind, object};
 use crate::prelude::*;
 

@@ -3,8 +3,8 @@
 use super::graph::Graph;
 use super::index_vec::IndexVec;
 use super::web::Web;
-use crate::buildkit::reason::Reason;
-use crate::explain::{Difference, Finding};
+use crate::buildkit::reason::{Finding, Reason};
+use crate::explain::Difference;
 use crate::prelude::*;
 
 /// How many links an importer of 0.25 to 0.32 may lose. It stores leaf after leaf

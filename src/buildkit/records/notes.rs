@@ -4,8 +4,8 @@ use super::entry::Note;
 use super::graph::Graph;
 use crate::buildkit::documents::time::time_text;
 use crate::buildkit::findings::Findings;
-use crate::buildkit::reason::Reason;
-use crate::explain::{Difference, Finding};
+use crate::buildkit::reason::{Finding, Reason};
+use crate::explain::Difference;
 
 /// What was noticed while records were added.
 pub(crate) fn notes(graph: &Graph, findings: &mut Findings) {

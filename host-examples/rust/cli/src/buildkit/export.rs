@@ -206,7 +206,14 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
         eprint!("{}", warnings(&plan.findings, style));
         if let Err(error) = exporter.finalize(&repository, Some(&target.reference)) {
             let mut failed = Failed::from(error);
+<<<<<<< HEAD
             let code: Option<Reason> = failed.code.as_deref().and_then(|code| code.parse().ok());
+=======
+            let code = failed
+                .code
+                .as_deref()
+                .and_then(|code| code.parse::<Reason>().ok());
+>>>>>>> house
             if code == Some(Reason::ManifestWrite) && !form.image {
                 failed.message.push_str(
                     "; many registries refuse a list of layers: leave --image-manifest at true",

@@ -257,9 +257,9 @@ fn not_written(mut failed: Failed) -> Failed {
 }
 
 fn exit(summary: &Finding) -> Exit {
-    match Reason::of(&summary.code) {
-        Some(Reason::Failed) => Exit::Error,
-        Some(Reason::HitLocal | Reason::HitSourceExact | Reason::HitSourceRestored) => Exit::Done,
+    match summary.code.parse() {
+        Ok(Reason::Failed) => Exit::Error,
+        Ok(Reason::HitLocal | Reason::HitSourceExact | Reason::HitSourceRestored) => Exit::Done,
         _ => Exit::Miss,
     }
 }
