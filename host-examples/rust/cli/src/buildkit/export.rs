@@ -203,17 +203,13 @@ pub fn run(global: &Global, args: &ExportArgs, style: Style) -> Result<Reply, Fa
             ));
         }
         // Before anything is pushed, and not with the reply.
-        eprint!("{}", warnings(&plan.findings, style));
+        eprint!("{}", warnings(&plan.findings));
         if let Err(error) = exporter.finalize(&repository, Some(&target.reference)) {
             let mut failed = Failed::from(error);
-<<<<<<< HEAD
-            let code: Option<Reason> = failed.code.as_deref().and_then(|code| code.parse().ok());
-=======
             let code = failed
                 .code
                 .as_deref()
                 .and_then(|code| code.parse::<Reason>().ok());
->>>>>>> house
             if code == Some(Reason::ManifestWrite) && !form.image {
                 failed.message.push_str(
                     "; many registries refuse a list of layers: leave --image-manifest at true",
@@ -320,7 +316,7 @@ fn too_large(plan: &Plan) -> Option<String> {
 }
 
 /// What should be known before anything is pushed.
-fn warnings(findings: &[Finding], style: Style) -> String {
+fn warnings(findings: &[Finding]) -> String {
     let mut text = String::new();
     for code in [
         Reason::TooLarge,
@@ -331,17 +327,16 @@ fn warnings(findings: &[Finding], style: Style) -> String {
     ] {
         let mut same = findings.iter().filter(|f| f.code == code);
         if let Some(first) = same.next() {
-            let rule = style.catalogue.and_then(|all| all.find(code.as_str()));
+            let rule = code.rule();
             let more = match same.count() {
                 0 => String::new(),
                 n => format!(" and {n} more"),
             };
             let subject = text::escape(&first.subject);
-            let means = rule.map_or_else(
-                || code.as_str().to_owned(),
-                |rule| format!("{}; {}", rule.meaning, rule.advice),
-            );
-            text.push_str(&format!("warning: {subject}{more}: {means}\n"));
+            text.push_str(&format!(
+                "warning: {subject}{more}: {}; {}\n",
+                rule.meaning, rule.advice
+            ));
         }
     }
     text
