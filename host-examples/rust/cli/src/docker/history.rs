@@ -162,7 +162,10 @@ pub fn run(global: &Global, args: &HistoryArgs, style: Style) -> Result<Reply, F
 fn failed(error: Error) -> Failed {
     let mut failed = Failed::from(error);
     let unread = matches!(
-        failed.code.as_deref().and_then(Reason::of),
+        failed
+            .code
+            .as_deref()
+            .and_then(|code| code.parse::<Reason>().ok()),
         Some(Reason::ParentUnreadable | Reason::LinkUnreadable)
     );
     if unread && failed.operation.as_deref() == Some(FIND_BASE) {

@@ -245,7 +245,10 @@ fn failed(error: Error, config: &Path) -> Failed {
 /// A store that does not take the changes of an answer may still be asked.
 fn not_written(mut failed: Failed) -> Failed {
     let write = matches!(
-        failed.code.as_deref().and_then(Reason::of),
+        failed
+            .code
+            .as_deref()
+            .and_then(|code| code.parse::<Reason>().ok()),
         Some(Reason::SetParentFailed | Reason::RestoreFailed)
     );
     if write && matches!(&*failed.kind, "unsupported" | "denied") {
