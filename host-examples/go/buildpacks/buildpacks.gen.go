@@ -12,7 +12,7 @@
 // Limits and their defaults: `label-bytes` (4 MiB, one label), `depth` (128, nesting of a
 // document), `buildpacks` (10,000 in a label), `layers` (10,000 in a label), `values` (500,000 in
 // a label), `document-bytes` (16 MiB, one manifest or config), `file-bytes` (8 MiB, one metadata
-// file), `output-bytes` (32 MiB, all files of a restore). A label that meets a limit counts as
+// file), `output-bytes` (32 MiB, all files of a restore). A label that exceeds a limit counts as
 // malformed, and the reason names the limit.
 package buildpacks
 
@@ -93,7 +93,7 @@ type Addition struct {
 type Place struct {
 	// A directory, by a path of the file system interface.
 	Root string `wit:"root"`
-	// Every entry of the layer must stay below this path inside `root`, else nothing is unpacked.
+	// Every entry of the layer must stay below this path inside `root`; otherwise nothing is unpacked.
 	Prefix string `wit:"prefix"`
 }
 
@@ -221,7 +221,7 @@ func (r *CacheImage) Exists(ctx context.Context) (bool, error) {
 	return out, err
 }
 
-// Metadata: the metadata of the image the name stood for, or of the one committed. Says through the
+// Metadata: the metadata of the image the name stood for, or of the one committed. Reports through the
 // observer why it is not used.
 func (r *CacheImage) Metadata(ctx context.Context) (Retrieval, error) {
 	var out Retrieval
@@ -559,7 +559,7 @@ const (
 type LocalLayer struct {
 	Buildpack string `wit:"buildpack"`
 	Layer     string `wit:"layer"`
-	// The diff id of its content; empty when there is none.
+	// The diff id of its content; empty if there is none.
 	Diff string `wit:"diff"`
 	// Its metadata as JSON; empty for none.
 	Data   string `wit:"data"`

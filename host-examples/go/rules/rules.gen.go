@@ -35,7 +35,7 @@ type Rule struct {
 	Example string `wit:"example"`
 	// What to do about it.
 	Advice string `wit:"advice"`
-	// Absent where the system does not grade its findings.
+	// Absent if the system does not grade its findings.
 	Severity *Severity `wit:"severity"`
 }
 

@@ -8,7 +8,7 @@ name.
 Limits and their defaults: `label-bytes` (4 MiB, one label), `depth` (128, nesting of a
 document), `buildpacks` (10,000 in a label), `layers` (10,000 in a label), `values` (500,000 in
 a label), `document-bytes` (16 MiB, one manifest or config), `file-bytes` (8 MiB, one metadata
-file), `output-bytes` (32 MiB, all files of a restore). A label that meets a limit counts as
+file), `output-bytes` (32 MiB, all files of a restore). A label that exceeds a limit counts as
 malformed, and the reason names the limit.
 
 Written by `tools/bind.py` from `wit/buildpacks.wit`.
@@ -252,7 +252,7 @@ class Place:
 
     #: A directory, by a path of the file system interface.
     root: str
-    #: Every entry of the layer must stay below this path inside `root`, else nothing is unpacked.
+    #: Every entry of the layer must stay below this path inside `root`; otherwise nothing is unpacked.
     prefix: str
 
 
@@ -507,7 +507,7 @@ class LocalLayer:
 
     buildpack: str
     layer: str
-    #: The diff id of its content; empty when there is none.
+    #: The diff id of its content; empty if there is none.
     diff: str
     #: Its metadata as JSON; empty for none.
     data: str
@@ -581,7 +581,7 @@ class CacheImage(Resource):
         return result
 
     def metadata(self) -> Retrieval:
-        """The metadata of the image the name stood for, or of the one committed. Says through the
+        """The metadata of the image the name stood for, or of the one committed. Reports through the
         observer why it is not used.
         """
         result: Retrieval = self._call("buildpacks#[method]cache-image.metadata", self)

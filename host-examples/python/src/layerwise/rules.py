@@ -37,7 +37,7 @@ class Rule:
     example: str
     #: What to do about it.
     advice: str
-    #: Absent where the system does not grade its findings.
+    #: Absent if the system does not grade its findings.
     severity: Severity | None = None
 
 

@@ -37,7 +37,7 @@ class Detected:
 
     #: The media type it stands for.
     kind: str
-    #: The digest of the cache config; empty when there is none.
+    #: The digest of the cache config; empty if there is none.
     config: str
 
 
