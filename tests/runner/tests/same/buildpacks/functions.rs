@@ -1,8 +1,8 @@
 //! The plain functions, over the labels of the vectors.
 
 use layerwise::buildpacks::{
-    DataRequest, ExportRequest, GroupElement, LayerAnswer, LocalLayer, Outcome, Present, SbomLayer,
-    Tried, plan_data, plan_export, rules, settle_data,
+    DataRequest, ExportRequest, GroupElement, LayerAnswer, LocalLayer, Outcome, Present, Reason,
+    SbomLayer, Tried, plan_data, plan_export, settle_data,
 };
 use layerwise::error::Error;
 use layerwise::explain::{Difference, Finding};
@@ -190,7 +190,8 @@ fn the_catalogue() {
         ]
     };
     let component: Vec<_> = component.iter().map(texts).collect();
-    let native: Vec<_> = rules()
+    let native: Vec<_> = Reason::RULES
+        .iter()
         .map(|rule| {
             [
                 rule.code,
