@@ -99,6 +99,7 @@ macro_rules! told {
 told!(
     (),
     &[Finding],
+    Vec<Finding>,
     Description,
     &str,
     Explanation,

@@ -136,10 +136,18 @@ fn doubling(now: Times, then: Times) -> String {
         .collect()
 }
 
+fn read(config: &str, listed: &str) -> Result<native::Cache, layerwise::error::Error> {
+    let input = native::Input::Config {
+        text: config,
+        descriptors: Some(listed),
+    };
+    native::read(input, &native::ReadOptions::default())
+}
+
 fn again(engine: &Engine, oracle: Option<&Program>, count: u32, before: &mut Option<Duration>) {
     let document = shapes::growing(count);
     let (config, listed) = exported(&document);
-    let cache = native::parse(&config, &listed, &Semantics::default(), &[]).expect("a cache");
+    let cache = read(&config, &listed).expect("a cache");
     let [ours] = best(5, || {
         let start = Instant::now();
         let mut exporter = exporter();
@@ -188,7 +196,7 @@ fn measure_native(records: &[Record]) -> Times {
     let planned = start.elapsed();
     let listed = listed(&plan.manifest);
     let start = Instant::now();
-    let cache = native::parse(&plan.config, &listed, &Semantics::default(), &[]).expect("a cache");
+    let cache = read(&plan.config, &listed).expect("a cache");
     let read = start.elapsed();
     drop(cache);
     [added, planned, read]

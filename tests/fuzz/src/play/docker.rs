@@ -70,7 +70,7 @@ macro_rules! play {
                         Call::Explain(step) => $log.note("explain", session.explain(step)),
                         Call::Replay(steps) => $log.note("replay", session.replay(steps)),
                         Call::Sources => $log.note("sources", session.sources()),
-                        Call::Skipped => $log.note("skipped", session.skipped().as_slice()),
+                        Call::Skipped => $log.note("skipped", session.skipped()),
                     };
                     if !goes_on {
                         break;
