@@ -11,18 +11,12 @@ from wasmtime import component as wasm
 from layerwise import Engine
 
 
-def option_of(engine: Engine, name: str, param: int, field: str) -> Any:
-    ty = engine.export(name).signature.params[param][1]
-    if isinstance(ty, wasm.ListType):
-        return ty.element
-    assert isinstance(ty, wasm.RecordType)
-    return dict(ty.fields)[field]
-
-
 def test_threads_lower_at_the_same_time(engine: Engine) -> None:
     """Optional values of two types, whose cases are told apart by their classes."""
-    text = option_of(engine, "docker#newest", 0, "")
-    number = option_of(engine, "buildkit#[method]exporter.link", 3, "record")
+    [(_, text), *_] = engine.export("docker#compare-configs").signature.params
+    (_, alternative) = engine.export("buildkit#[method]exporter.link").signature.params[3]
+    assert isinstance(alternative, wasm.RecordType)
+    number = dict(alternative.fields)["record"]
     wrong: list[Exception] = []
 
     def lower(ty: Any, value: object) -> None:

@@ -69,7 +69,12 @@ def _sessions(engine: Engine, seconds: float) -> None:
 
 def _calls(engine: Engine, seconds: float) -> None:
     options = docker.Options(cache_from=[docker.Source("x", trusted=True)])
-    text = json.dumps({"Env": [f"NAME_{n}=value of the variable {n}" for n in range(250)]})
+    text = json.dumps(
+        {
+            "config": {"Env": [f"NAME_{n}=value of the variable {n}" for n in range(250)]},
+            "rootfs": {"type": "layers", "diff_ids": []},
+        }
+    )
     with engine.instance(Lent(images=_Still())) as instance:
         plain = _median(lambda: instance.docker.normalize_platform(_PLATFORM, ""), seconds)
         _row("a call with a small record in and out", plain)
