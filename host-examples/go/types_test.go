@@ -128,7 +128,7 @@ func TestEveryRefusalHasItsError(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer engine.Close()
-	kind := engine.engine.Exports["docker#parse-time"].Result.Err
+	kind := engine.engine.Exports["docker#open"].Result.Err
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, field := range kind.Fields {
 		got, err := refusal(kind, wit.Variant{Case: field.Name, Value: randomValue(random, field.Type)})
