@@ -49,7 +49,8 @@ stages have with mode=min) or dead (no lookup reaches it).
               "cascade"}, the worst first; at most 100 of one code, then one that tells how many
   records     with --records: [{"record": index, "name": what `explain --record` takes, "digest",
               "standing", "input": the first input that no source reaches, "links": [{"input",
-              "record", "selector"}]}]; else null
+              "record", "selector"}], "newest": its newest result {"created", "layers", "bytes",
+              "top"} or null}]; else null
 `layerwise rule CODE` says what a code means. An error is {"schema": "layerwise/error/1", "error":
 {"kind", "message", "code", "operation", "subject", "limit", "value"}}."#;
 

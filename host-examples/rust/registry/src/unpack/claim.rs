@@ -8,7 +8,7 @@
 //! Where the filesystem has no locks for directories nothing is known to be left,
 //! and nothing is swept.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -65,12 +65,12 @@ impl Claim {
         Err(io::Error::other("no directory could be made"))
     }
 
-    /// Removes what killed makers left in `base`.
-    pub fn sweep(base: &Dir, wait: Duration) {
-        for name in left(base) {
-            if let Some(_lock) = take(base, &name, wait) {
-                remove(base, Path::new(&name));
-            }
+    /// Removes what killed makers left in `base`. While somebody else makes or looks
+    /// for a directory there, it leaves that to a later sweep, so that sweeps never
+    /// keep makers waiting for long.
+    pub fn sweep(base: &Dir) {
+        for (name, _lock) in abandoned(base) {
+            remove(base, Path::new(&name));
         }
     }
 }
@@ -90,14 +90,24 @@ fn left(base: &Dir) -> Vec<OsString> {
         .collect()
 }
 
-/// The lock on a directory that its maker does not hold any more.
-fn take(base: &Dir, name: &OsStr, wait: Duration) -> Option<File> {
-    // Without a door somebody may be making it just now.
-    let _door = door(base, wait).ok()??;
-    if !base.symlink_metadata(name).ok()?.is_dir() {
-        return None;
+/// The directories whose makers are gone, locked.
+fn abandoned(base: &Dir) -> Vec<(OsString, File)> {
+    let names = left(base);
+    if names.is_empty() {
+        return Vec::new();
     }
-    try_lock(&base.open_dir(name).ok()?).ok()
+    // Without a door somebody may be making one just now.
+    let Ok(Some(_door)) = door(base, Duration::ZERO) else {
+        return Vec::new();
+    };
+    names
+        .into_iter()
+        .filter_map(|name| {
+            let directory = base.symlink_metadata(&name).ok()?.is_dir();
+            let lock = try_lock(&directory.then(|| base.open_dir(&name))?.ok()?);
+            Some((name, lock.ok()?))
+        })
+        .collect()
 }
 
 /// Held while a directory is made and locked, or found to be left; `None` where
@@ -189,7 +199,7 @@ mod tests {
             for _ in 0..2 {
                 scope.spawn(|| {
                     while !done.load(Ordering::Relaxed) {
-                        Claim::sweep(&scratch.open(), WAIT);
+                        Claim::sweep(&scratch.open());
                     }
                 });
             }
@@ -220,7 +230,7 @@ mod tests {
         std::fs::create_dir_all(scratch.0.join(".layerwise.unpack.1/closed/in")).unwrap();
         std::fs::create_dir(scratch.0.join("other")).unwrap();
         std::os::unix::fs::symlink("other", scratch.0.join(".layerwise.unpack.2")).unwrap();
-        Claim::sweep(&base, WAIT);
+        Claim::sweep(&base);
         let mut names: Vec<_> = base
             .entries()
             .unwrap()

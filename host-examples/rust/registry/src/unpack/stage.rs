@@ -67,7 +67,7 @@ impl Stage {
             )
         };
         let wait = options.timeouts.lock;
-        let (base, depth) = deepest(&root.directory, &parts, wait).map_err(unusable)?;
+        let (base, depth) = deepest(&root.directory, &parts).map_err(unusable)?;
         Ok(Self {
             claim: Claim::new(&base, wait).map_err(unusable)?,
             prefix: parts,
@@ -315,12 +315,12 @@ fn parts_of(prefix: &str) -> Result<Vec<Vec<u8>>, Failure> {
 /// The deepest directory above the prefix that exists, and how deep it is. What
 /// killed ones left in any of them is removed on the way: then they may have been
 /// the deepest.
-fn deepest(root: &Dir, prefix: &[Vec<u8>], wait: Duration) -> io::Result<(Dir, usize)> {
+fn deepest(root: &Dir, prefix: &[Vec<u8>]) -> io::Result<(Dir, usize)> {
     let mut found = (root.try_clone()?, 0);
     let mut path = PathBuf::new();
     let above = prefix.split_last().map_or(&[][..], |(_, above)| above);
     for (at, part) in above.iter().enumerate() {
-        Claim::sweep(&found.0, wait);
+        Claim::sweep(&found.0);
         path.push(from_bytes(part.clone()).ok_or(io::ErrorKind::InvalidInput)?);
         match root.open_dir(&path) {
             Ok(directory) => found = (directory, at.saturating_add(1)),
@@ -328,6 +328,6 @@ fn deepest(root: &Dir, prefix: &[Vec<u8>], wait: Duration) -> io::Result<(Dir, u
             Err(error) => return Err(error),
         }
     }
-    Claim::sweep(&found.0, wait);
+    Claim::sweep(&found.0);
     Ok(found)
 }
