@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use cap_std::fs::{Dir, File, OpenOptions};
 use layerwise::host::{Failure, FailureCode};
