@@ -1,6 +1,7 @@
 //! The import `filesystem`.
 
-use super::{Host, answers, wit};
+use super::registry::answers;
+use super::{Host, wit};
 use crate::component::types::convert;
 use crate::host::{
     Attribute, Change, Content, Entry, Failure, Filesystem, FsFacts, Hashing, Kind, Precondition,
