@@ -189,7 +189,7 @@ impl<'a> Opening<'a> {
         let findings = mismatch(descriptor, &text);
         if let (true, Some(finding)) = (self.semantics.is_guarded(), findings.first()) {
             return Err(Error::Corrupt(Problem::new(
-                finding.code.clone(),
+                finding.code,
                 "open",
                 &descriptor.digest,
                 "the bytes are not what the descriptor says",

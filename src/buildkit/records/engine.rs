@@ -11,6 +11,10 @@ use crate::error::{Error, Problem};
 use crate::prelude::*;
 
 /// Records by one set of rules.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a session has one, whose size depends on the maps of the target"
+)]
 #[derive(Clone, Debug)]
 pub(crate) enum Engine {
     Graph(Graph),
