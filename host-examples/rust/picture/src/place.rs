@@ -256,8 +256,8 @@ impl Sheet {
         }
         for (upper, at, source) in self.ends {
             let inputs = model.boxes.get(at).map_or(1, |one| one.inputs.max(1));
-            let step = WIDTH / f64::from(u32::try_from(inputs + 1).unwrap_or(u32::MAX));
-            let port = f64::from(u32::try_from(source.input + 1).unwrap_or(u32::MAX)) * step;
+            let step = WIDTH / f64::from(inputs.saturating_add(1));
+            let port = f64::from(source.input.saturating_add(1)) * step;
             let to = (x(at) - WIDTH / 2.0 + port.min(WIDTH), y(at));
             let from = upper.unwrap_or(source.at);
             let from = (x(from), y(from) + HEIGHT);
