@@ -17,19 +17,16 @@ const USAGE: &str = "usage: layerwise-component [--testing] FILE";
 const USAGE: &str = "usage: layerwise-component FILE";
 
 fn main() -> ExitCode {
-    let mut arguments: Vec<OsString> = env::args_os().skip(1).collect();
-    let component = match arguments.first() {
+    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    let (component, rest) = match arguments.as_slice() {
         #[cfg(feature = "testing")]
-        Some(first) if first == "--testing" => {
-            arguments.remove(0);
-            layerwise_component::TESTING
-        }
+        [first, rest @ ..] if first == "--testing" => (layerwise_component::TESTING, rest),
         #[cfg(feature = "shipped")]
-        _ => layerwise_component::COMPONENT,
+        rest => (layerwise_component::COMPONENT, rest),
         #[cfg(not(feature = "shipped"))]
         _ => return said(2, USAGE),
     };
-    let [path] = arguments.as_slice() else {
+    let [path] = rest else {
         return said(2, USAGE);
     };
     if let Err(error) = fs::write(path, component) {
