@@ -1,12 +1,6 @@
 //! Registries and file systems that fail, lie and lose things: what is there
 //! afterwards is right, and nothing wrong is ever believed.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "the helpers of tests may panic"
-)]
-
 mod support;
 
 use std::sync::Arc;

@@ -1,12 +1,6 @@
 //! Whose cache image a name stands for, and what a commit makes of it: scopes, names
 //! that move, and what the readings keep.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "the helpers of tests may panic"
-)]
-
 mod support;
 
 use std::sync::Arc;
