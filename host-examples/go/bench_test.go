@@ -55,7 +55,7 @@ type nothing struct {
 
 func (n *nothing) Resolve(_ context.Context, references []string, _ uint64) []layerwise.Result[layerwise.Image] {
 	n.calls++
-	return []layerwise.Result[layerwise.Image]{{Err: layerwise.Failed(layerwise.FailureCodeNotFound, references[0])}}
+	return []layerwise.Result[layerwise.Image]{{Err: layerwise.Failed(layerwise.FailureCodeNotFound, "no image %q", references[0])}}
 }
 
 // Opening a session, and opening one that asks the image store once: what is between

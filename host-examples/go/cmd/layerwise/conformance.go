@@ -29,13 +29,13 @@ func conformance(ctx context.Context, paths []string, out io.Writer) error {
 	return replay(ctx, calls, out)
 }
 
-// testing names the build of the component that also exports the functions which only
+// testingComponent names the build of the component that also exports the functions which only
 // tests call; vectors need it.
-const testing = "LAYERWISE_TESTING_COMPONENT"
+const testingComponent = "LAYERWISE_TESTING_COMPONENT"
 
 func replay(ctx context.Context, paths []string, out io.Writer) error {
 	component := layerwise.Component()
-	if path := os.Getenv(testing); path != "" {
+	if path := os.Getenv(testingComponent); path != "" {
 		var err error
 		if component, err = os.ReadFile(path); err != nil {
 			return err
