@@ -38,7 +38,7 @@ func open(t testing.TB, fuel bool, lent layerwise.Lent, limits layerwise.Limits)
 
 func TestTheVersionIsThatOfTheComponent(t *testing.T) {
 	imports, exports := engine(t, false).Interfaces()
-	if len(imports) != 5 || len(exports) != 4 {
+	if len(imports) != 5 || len(exports) != 5 {
 		t.Errorf("imports %v, exports %v", imports, exports)
 	}
 	for _, name := range append(imports, exports...) {

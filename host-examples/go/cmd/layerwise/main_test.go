@@ -57,10 +57,10 @@ func TestScenarios(t *testing.T) {
 		t.Fatal(err)
 	}
 	changed := filepath.Join(t.TempDir(), "changed.json")
-	other := bytes.Replace(text, []byte(`"sha256:`), []byte(`"sha256:0`), -1)
-	at := bytes.Index(other, []byte(`"after"`))
-	original := bytes.Index(text, []byte(`"after"`))
-	if err := os.WriteFile(changed, append(text[:original:original], other[at:]...), 0o600); err != nil {
+	// The first digest of a file that is there afterwards.
+	after := bytes.Index(text, []byte(`"after"`))
+	other := bytes.Replace(text[after:], []byte(`"sha256:`), []byte(`"sha256:0`), 1)
+	if err := os.WriteFile(changed, append(text[:after:after], other...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, err = command(t, "scenario", "--check", changed)
