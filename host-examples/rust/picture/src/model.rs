@@ -16,6 +16,16 @@ pub struct Wanted {
     pub collapse: bool,
 }
 
+impl Default for Wanted {
+    /// A thousand boxes at most, runs as one box.
+    fn default() -> Self {
+        Self {
+            boxes: 1000,
+            collapse: true,
+        }
+    }
+}
+
 /// A graph to be drawn.
 pub struct Model {
     /// Boxes with their sources before them, unless links form a loop.
