@@ -21,18 +21,21 @@ mod tests {
     const NOBODY: u32 = 65_534;
 
     /// The smallest component. It has none of our functions, so that an engine whose
-    /// code was exchanged for its code cannot be made.
+    /// code was exchanged for its code has no rules.
     const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
+    /// An engine whose component has our functions.
     fn engine(bytes: &[u8], directory: &Path) -> Result<Engine, Error> {
         let wasm = Wasm {
             bytes: bytes.to_vec(),
             code_cache: Some(directory.to_path_buf()),
         };
-        Engine::new(&EngineOptions {
+        let engine = Engine::new(&EngineOptions {
             component: Some(wasm),
             ..EngineOptions::default()
-        })
+        })?;
+        engine.rules()?;
+        Ok(engine)
     }
 
     fn kept(directory: &Path) -> Vec<PathBuf> {
