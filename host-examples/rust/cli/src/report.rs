@@ -165,7 +165,11 @@ fn advice<'a>(style: Style<'a>, finding: &'a Finding) -> Option<&'a str> {
         let rule = style.catalogue?.find(&finding.code)?;
         Some(rule.advice.as_str()).filter(|advice| !advice.starts_with("nothing to do"))
     };
-    finding.hint.as_deref().or_else(known).filter(|advice| !advice.is_empty())
+    finding
+        .hint
+        .as_deref()
+        .or_else(known)
+        .filter(|advice| !advice.is_empty())
 }
 
 /// The places in which a file differs, in words: `content, mode 0644 -> 0755`.
@@ -187,12 +191,21 @@ pub fn properties(file: &FileChange) -> String {
 }
 
 /// Puts changed files on a page, one a line.
-pub fn files(page: &mut Page, indent: usize, files: &[FileChange]) {
+pub fn files<'a>(page: &mut Page, indent: usize, files: impl IntoIterator<Item = &'a FileChange>) {
     let rows: Vec<[String; 3]> = files
-        .iter()
-        .map(|file| [file.change.word().to_owned(), file.path.clone(), properties(file)])
+        .into_iter()
+        .map(|file| {
+            [
+                file.change.word().to_owned(),
+                file.path.clone(),
+                properties(file),
+            ]
+        })
         .collect();
-    let rows: Vec<[&str; 3]> = rows.iter().map(|row| row.each_ref().map(String::as_str)).collect();
+    let rows: Vec<[&str; 3]> = rows
+        .iter()
+        .map(|row| row.each_ref().map(String::as_str))
+        .collect();
     page.rows(indent, &rows);
 }
 

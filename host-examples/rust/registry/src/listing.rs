@@ -164,6 +164,9 @@ fn take(
         return found(above.unwrap_or_default().to_owned(), Change::Emptied);
     }
     if let Some(name) = name.strip_prefix(WHITEOUT) {
+        if name.is_empty() {
+            return Err(corrupt("it removes nothing"));
+        }
         let removed = above.map_or_else(|| name.to_owned(), |above| format!("{above}/{name}"));
         return found(removed, Change::Removed);
     }

@@ -20,7 +20,10 @@ pub fn lines(report: &Report, style: Style) -> String {
         let title = property(&sentence(style, finding));
         let place = place(report, step);
         let said = message(report, step, finding, style);
-        out.push_str(&format!("::{level} {place}title={title}::{}\n", data(&said)));
+        out.push_str(&format!(
+            "::{level} {place}title={title}::{}\n",
+            data(&said)
+        ));
     }
     out
 }
@@ -39,7 +42,11 @@ fn place(report: &Report, step: Option<&Step>) -> String {
 /// A message: everything after the second `::`, in one line.
 fn data(raw: &str) -> String {
     let lines: Vec<_> = raw.split('\n').map(text::escape).collect();
-    lines.join("\n").replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    lines
+        .join("\n")
+        .replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
 }
 
 /// A value between commas.

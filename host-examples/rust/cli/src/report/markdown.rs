@@ -9,7 +9,11 @@ use crate::text;
 
 /// The report.
 pub fn page(report: &Report, style: Style) -> String {
-    let mut out = format!("### {}\n\n**{}**\n\n", code(&report.title), escaped(&report.verdict));
+    let mut out = format!(
+        "### {}\n\n**{}**\n\n",
+        code(&report.title),
+        escaped(&report.verdict)
+    );
     for [label, value] in &report.facts {
         out.push_str(&format!("- {}: {}\n", escaped(label), code(value)));
     }
@@ -32,7 +36,11 @@ pub fn page(report: &Report, style: Style) -> String {
     }
     let telling = report.steps.iter();
     for step in telling.filter(|step| !step.causes.is_empty() || !step.files.is_empty()) {
-        out.push_str(&format!("\n**{}** {}\n\n", escaped(&place(step)), code(&step.text)));
+        out.push_str(&format!(
+            "\n**{}** {}\n\n",
+            escaped(&place(step)),
+            code(&step.text)
+        ));
         for [label, value] in &step.facts {
             out.push_str(&format!("- {}: {}\n", escaped(label), code(value)));
         }
@@ -61,7 +69,11 @@ fn place(step: &Step) -> String {
 
 fn cause(out: &mut String, report: &Report, finding: &Finding, style: Style) {
     let sentence = sentence(style, finding);
-    out.push_str(&format!("- {} {}\n", code(&finding.code), escaped(&sentence)));
+    out.push_str(&format!(
+        "- {} {}\n",
+        code(&finding.code),
+        escaped(&sentence)
+    ));
     let [old, new] = report.sides;
     let value = |value: Option<&str>| value.map_or_else(|| "absent".to_owned(), code);
     for difference in &finding.differences {
@@ -84,9 +96,17 @@ fn cause(out: &mut String, report: &Report, finding: &Finding, style: Style) {
 fn code(raw: &str) -> String {
     let short = text::short_ids(raw);
     let safe = one_line(&short);
-    let longest = safe.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let longest = safe
+        .split(|c| c != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
     let fence = "`".repeat(longest + 1);
-    let space = if longest > 0 || safe.is_empty() { " " } else { "" };
+    let space = if longest > 0 || safe.is_empty() {
+        " "
+    } else {
+        ""
+    };
     format!("{fence}{space}{safe}{space}{fence}")
 }
 

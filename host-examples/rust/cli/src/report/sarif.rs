@@ -12,7 +12,13 @@ pub fn log(report: &Report, style: Style) -> Value {
     let mut codes: Vec<&str> = Vec::new();
     let mut results = Vec::new();
     for finding in &report.findings {
-        results.push(result(report, None, finding, style, index(&mut codes, &finding.code)));
+        results.push(result(
+            report,
+            None,
+            finding,
+            style,
+            index(&mut codes, &finding.code),
+        ));
     }
     for step in report.steps.iter().filter(|step| step.level != Level::Fine) {
         for finding in &step.causes {
@@ -104,7 +110,11 @@ pub fn message(report: &Report, step: Option<&Step>, finding: &Finding, style: S
     }
     for file in step.into_iter().flat_map(|step| &step.files) {
         let words = properties(file);
-        let words = if words.is_empty() { words } else { format!(": {words}") };
+        let words = if words.is_empty() {
+            words
+        } else {
+            format!(": {words}")
+        };
         lines.push(format!("{} {}{words}", file.change.word(), file.path));
     }
     if let Some(advice) = advice(style, finding) {

@@ -5,7 +5,11 @@ use super::*;
 
 fn report() -> Report {
     let cause = Finding::new("docker/miss-local", "sha256:1")
-        .with([Difference::new("Cmd[2]", "a|b `c`".to_owned(), "<b>\u{1b}[2J".to_owned())])
+        .with([Difference::new(
+            "Cmd[2]",
+            "a|b `c`".to_owned(),
+            "<b>\u{1b}[2J".to_owned(),
+        )])
         .hint("build once more");
     let step = Step {
         name: "1/2".to_owned(),
@@ -92,7 +96,10 @@ fn markdown_shows_text_from_elsewhere_as_it_is() {
 fn sarif_has_a_result_for_each_cause_at_its_line() {
     let log = sarif::log(&report(), Style::default());
     let run = &log["runs"][0];
-    assert_eq!(run["tool"]["driver"]["rules"], json!([{"id": "docker/miss-local"}]));
+    assert_eq!(
+        run["tool"]["driver"]["rules"],
+        json!([{"id": "docker/miss-local"}])
+    );
     let results = run["results"].as_array().unwrap();
     assert_eq!(results.len(), 1, "a hit is no result");
     assert_eq!(results[0]["level"], "warning");
@@ -105,7 +112,10 @@ fn sarif_has_a_result_for_each_cause_at_its_line() {
     );
     let text = results[0]["message"]["text"].as_str().unwrap();
     assert!(text.contains("Cmd[2]: have a|b `c`, want <b>"), "{text}");
-    assert!(text.contains("changed src/`a`.rs: content, mode 0644 -> 0755"), "{text}");
+    assert!(
+        text.contains("changed src/`a`.rs: content, mode 0644 -> 0755"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -72,7 +72,10 @@ fn cause(page: &mut Page, report: &Report, finding: &Finding, indent: usize) {
             ],
         })
         .collect();
-    let rows: Vec<[&str; 3]> = rows.iter().map(|row| row.each_ref().map(String::as_str)).collect();
+    let rows: Vec<[&str; 3]> = rows
+        .iter()
+        .map(|row| row.each_ref().map(String::as_str))
+        .collect();
     page.rows(indent + 2, &rows);
     if let Some(advice) = advice(style, finding) {
         page.told(indent + 2, "advice", advice);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use layerwise::explain::Difference;
 use layerwise::host::Failure;
 use layerwise_stores::Stored;
 
@@ -10,7 +9,7 @@ use super::{Change, FileKind, LayerFile, read};
 use crate::limits::{Limit, Limits};
 
 /// The files that a container of an image sees.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Files(BTreeMap<String, Placed>);
 
 /// A file, and the layer that it comes from.
@@ -97,81 +96,12 @@ impl Files {
 
     /// Removes everything below a path.
     fn empty(&mut self, path: &str) {
-        let (from, to) = match path {
-            "" => (String::new(), "\u{10ffff}".to_owned()),
-            // The byte after `/` is `0`.
-            path => (format!("{path}/"), format!("{path}0")),
-        };
-        let below = self.0.extract_if(from..to, |_, _| true);
-        below.for_each(drop);
-    }
-}
-
-impl Changed<'_> {
-    /// Every property that differs, with `have` of the first tree; empty where one of
-    /// them has no file.
-    pub fn differences(&self) -> Vec<Difference> {
-        let (Some(old), Some(new)) = (self.old, self.new) else {
-            return Vec::new();
-        };
-        let LayerFile {
-            kind,
-            mode,
-            uid,
-            gid,
-            modified,
-            size,
-            target,
-            content,
-            attributes,
-        } = &old.file;
-        let mut list = Vec::new();
-        let mut note = |name: &str, have: Option<String>, want: Option<String>| {
-            if have != want {
-                list.push(Difference::new(name, have, want));
-            }
-        };
-        let other = &new.file;
-        note("kind", Some(word(*kind)), Some(word(other.kind)));
-        note("content", content.clone(), other.content.clone());
-        note("size", Some(size.to_string()), Some(other.size.to_string()));
-        note("target", target.clone(), other.target.clone());
-        let octal = |mode: u32| Some(format!("{mode:04o}"));
-        note("mode", octal(*mode), octal(other.mode));
-        let owner = |uid: u32, gid: u32| Some(format!("{uid}:{gid}"));
-        note("owner", owner(*uid, *gid), owner(other.uid, other.gid));
-        note("time", Some(time(*modified)), Some(time(other.modified)));
-        let names = attributes.keys().chain(other.attributes.keys());
-        let mut names: Vec<&String> = names.collect();
-        names.sort_unstable();
-        names.dedup();
-        for name in names {
-            let value = |all: &BTreeMap<String, String>| all.get(name).cloned();
-            note(
-                &format!("attribute {name}"),
-                value(attributes),
-                value(&other.attributes),
-            );
+        if path.is_empty() {
+            self.0.clear();
+            return;
         }
-        list
-    }
-}
-
-fn word(kind: FileKind) -> String {
-    let word = match kind {
-        FileKind::File => "file",
-        FileKind::Directory => "directory",
-        FileKind::Link => "link",
-        FileKind::HardLink => "hard link",
-        FileKind::Device => "device",
-    };
-    word.to_owned()
-}
-
-/// Seconds since 1970 with what is below one.
-fn time((seconds, nanoseconds): (i64, u32)) -> String {
-    match nanoseconds {
-        0 => seconds.to_string(),
-        _ => format!("{seconds}.{nanoseconds:09}"),
+        // The byte after `/` is `0`.
+        let below = format!("{path}/")..format!("{path}0");
+        self.0.extract_if(below, |_, _| true).for_each(drop);
     }
 }
