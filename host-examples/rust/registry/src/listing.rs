@@ -270,3 +270,6 @@ impl<R: Read> Source for Plain<R> {
         self.input.blob().1
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,7 +83,8 @@ impl Split {
     ///
     /// # Errors
     /// `corrupt` if one was.
-    pub fn finish(&self) -> Result<(), Failure> {
+    pub fn finish(&mut self) -> Result<(), Failure> {
+        while self.advance()? {}
         if self.asked == self.contents {
             Ok(())
         } else {
