@@ -4,6 +4,7 @@
 //! * `model` has what a build left behind, as values; the readers make them.
 
 mod model;
+pub mod read;
 
 pub use model::{
     Build, Definition, Dependency, Dockerfile, Input, Lines, Op, OpKind, Platform, Step, Vertex,
