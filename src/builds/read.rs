@@ -5,6 +5,7 @@
 //! | `parts` | which blobs belong to a build |
 //! | `record` | the record of the history |
 //! | `status` | the log, and `--progress=rawjson` |
+//! | `predicate` | the definition of the steps, from provenance |
 //! | `contents` | the digests of the files of a context |
 //! | `wire` | the protobuf that three of them are written in |
 //! | `bad` | why one of them cannot be read |
@@ -12,6 +13,7 @@
 pub mod bad;
 pub mod contents;
 pub mod parts;
+pub mod predicate;
 pub mod record;
 pub mod status;
 mod wire;

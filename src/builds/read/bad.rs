@@ -15,6 +15,8 @@ pub enum Bad {
     Json(String),
     /// It is not a log of a build.
     Form(&'static str),
+    /// It is something that is not read here.
+    Unsupported(&'static str),
     /// It is not base64.
     Base64,
     /// It has more than the limit.
@@ -40,7 +42,7 @@ impl fmt::Display for Bad {
                 write!(f, "it is not the message it should be: {malformed}")
             }
             Self::Json(why) => write!(f, "it is not the json it should be: {why}"),
-            Self::Form(why) => f.write_str(why),
+            Self::Form(why) | Self::Unsupported(why) => f.write_str(why),
             Self::Base64 => f.write_str("it is not base64"),
             Self::Above(limit) => write!(f, "it has more {} than the limit", limit.name()),
         }
