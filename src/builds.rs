@@ -1,0 +1,11 @@
+//! Builds by BuildKit: what their steps did, the cache keys of their operations, and
+//! why a step ran again (Builds spec).
+//!
+//! * `model` has what a build left behind, as values; the readers make them.
+
+mod model;
+pub mod read;
+
+pub use model::{
+    Build, Definition, Dependency, Dockerfile, Input, Lines, Op, OpKind, Platform, Step, Vertex,
+};
