@@ -214,3 +214,9 @@ fn what_is_damaged_or_too_large_is_refused() {
         refused(stored(&layer(&[(".wh.", "")])), Limits::default()).contains("removes nothing")
     );
 }
+
+/// The checksum that Docker 20.10 kept of `made\n`.
+#[test]
+fn contents_have_the_checksum_of_the_engine() {
+    assert_eq!(crc64(&b"made\n"[..]).unwrap(), "crc64:6142d3641f600000");
+}
