@@ -18,6 +18,9 @@ fn layer(files: &[(&str, &str)]) -> Vec<u8> {
             header.set_entry_type(EntryType::Directory);
         }
         header.set_mode(0o755);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
         header.set_size(content.len() as u64);
         archive
             .append_data(&mut header, name, content.as_bytes())
