@@ -2,9 +2,41 @@
 //! why a step ran again (Builds spec).
 //!
 //! * `model` has what a build left behind, as values; the readers make them.
+//! * `predicate` reads the definition of a build.
+//! * `cache_map` makes the digest of an operation, with `exec` and `file` for the two
+//!   kinds that have rules of their own, `message` for their JSON, `source` for the
+//!   keys of sources, and `version` for what changed between versions.
+//! * `content` makes digests of the content of a [`Tree`], with `lookup` for links,
+//!   `patterns` and `wildcard` for patterns, and `transfer` for what a client sends.
 
+mod cache_map;
+mod content;
+mod exec;
+mod file;
+mod lookup;
+mod message;
 mod model;
+mod patterns;
+mod predicate;
+mod reason;
+mod source;
+mod transfer;
+mod tree;
+mod unknown;
+mod version;
+mod wildcard;
 
+pub use cache_map::{CacheMap, InputKey, Selection, cache_map};
+pub use content::Hashed;
+pub use lookup::ContentError;
 pub use model::{
     Build, Definition, Dependency, Dockerfile, Input, Lines, Op, OpKind, Platform, Step, Vertex,
 };
+pub use predicate::{MOST_BYTES, MOST_INPUTS, MOST_STEPS, read_predicate};
+pub use reason::Reason;
+pub use source::{Resolved, Scheme, scheme, source_keys};
+pub use transfer::Filters;
+pub use tree::{Entry, EntryKind, MOST_ENTRIES, Stat, Tree, TreeError, header};
+pub use unknown::Unknown;
+pub use version::Rules;
+pub use wildcard::BadPattern;

@@ -1,6 +1,7 @@
 //! What one build left behind, as values: its steps, the operations they run, the
 //! sources they start from, and what the log says of them (Builds spec, section 1).
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::prelude::*;
@@ -111,11 +112,12 @@ pub struct Platform {
 }
 
 /// Something that the daemon resolved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Dependency {
     /// Its address, such as `pkg:docker/alpine@3?platform=linux%2Famd64`.
     pub uri: String,
     /// Digests by algorithm.
+    #[serde(default)]
     pub digest: BTreeMap<String, String>,
 }
 
