@@ -10,9 +10,9 @@ use crate::prelude::*;
 
 /// A tree whose folders have been hashed, to be asked for many digests.
 #[derive(Clone, Debug)]
-pub struct Hashed<'a> {
-    tree: &'a Tree,
-    folders: BTreeMap<&'a str, String>,
+pub struct Hashed {
+    tree: Tree,
+    folders: BTreeMap<String, String>,
 }
 
 /// An entry that a selection with patterns takes in.
@@ -32,13 +32,16 @@ struct Passed {
     exclude: Matched,
 }
 
-impl<'a> Hashed<'a> {
+impl Hashed {
     /// Hashes the folders of a tree.
-    pub fn new(tree: &'a Tree) -> Self {
-        Self {
-            tree,
-            folders: tree.folders(),
-        }
+    pub fn new(tree: Tree) -> Self {
+        let folders = tree.folders();
+        Self { tree, folders }
+    }
+
+    /// The tree.
+    pub const fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     /// The content key of an input: of the digests of all its selections.

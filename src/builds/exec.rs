@@ -78,27 +78,48 @@ fn check(message: &Value) -> Result<(), Unknown> {
 }
 
 /// The operation without what its digest does not cover.
-pub(super) fn covered(message: &Value) -> Value {
-    let mut covered = message.clone();
-    let Some(Value::Array(mounts)) = covered.get_mut("mounts") else {
-        return covered;
-    };
-    for mount in mounts.iter_mut() {
-        if has_own_cache(mount)
-            && let Some(Value::Object(cache)) = mount.get_mut("cacheOpt")
-        {
-            cache.remove("ID");
-            cache.remove("sharing");
-        }
-    }
+fn covered(message: &Value) -> Value {
+    let mut covered = without_own_caches(message);
     // Versions before left the mounts out; the most frequent case stayed as it was.
-    if let [only] = mounts.as_slice()
+    if let Value::Object(members) = &mut covered
+        && let Some(Value::Array(mounts)) = members.get("mounts")
+        && let [only] = mounts.as_slice()
         && is_plain_root(only)
-        && let Value::Object(members) = &mut covered
     {
         members.remove("mounts");
     }
     covered
+}
+
+/// The operation without what stands in no part of its key, to be compared with
+/// another.
+pub(super) fn comparable(message: &Value) -> Value {
+    let mut comparable = without_own_caches(message);
+    if let Some(Value::Object(meta)) = comparable.get_mut("meta") {
+        meta.remove("proxy_env");
+        if let Some(Value::Array(hosts)) = meta.get_mut("extraHosts") {
+            for host in hosts.iter_mut().filter_map(Value::as_object_mut) {
+                host.remove("IP");
+            }
+        }
+    }
+    comparable
+}
+
+/// The operation without the ids of cache mounts that have one of their own.
+fn without_own_caches(message: &Value) -> Value {
+    let mut message = message.clone();
+    if let Some(Value::Array(mounts)) = message.get_mut("mounts") {
+        for mount in mounts {
+            if has_own_cache(mount)
+                && let Some(Value::Object(cache)) = mount.get_mut("cacheOpt")
+            {
+                cache.remove("ID");
+                cache.remove("sharing");
+            }
+        }
+    }
+    message
 }
 
 /// Whether a cache mount has another id than the one it gets by default.

@@ -1,7 +1,6 @@
 //! What one build left behind, as values: its steps, the operations they run, the
 //! sources they start from, and what the log says of them (Builds spec, section 1).
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::prelude::*;
@@ -97,7 +96,7 @@ pub enum OpKind {
 }
 
 /// A platform.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Platform {
     /// Such as `linux`.
     pub os: String,
@@ -112,12 +111,11 @@ pub struct Platform {
 }
 
 /// Something that the daemon resolved.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dependency {
     /// Its address, such as `pkg:docker/alpine@3?platform=linux%2Famd64`.
     pub uri: String,
     /// Digests by algorithm.
-    #[serde(default)]
     pub digest: BTreeMap<String, String>,
 }
 

@@ -146,8 +146,35 @@ impl Tree {
             .map(|(key, entry)| (path_of(key).trim_start_matches('/').to_owned(), entry))
     }
 
+    /// Whether anything is below a path.
+    pub(super) fn has_below(&self, path: &str) -> bool {
+        let start = format!("{}\0", key_of(path));
+        let mut after = self.entries.range(start.clone()..);
+        after.next().is_some_and(|(key, _)| key.starts_with(&start))
+    }
+
+    /// Puts an entry of another tree here, with the folders above it as they are there
+    /// where they are not here.
+    pub(super) fn put_with_parents(&mut self, path: &str, entry: &Entry, from: &Self) {
+        let key = key_of(path);
+        for (at, _) in key.match_indices('\0').skip(1) {
+            let folder = key.get(..at).unwrap_or_default();
+            if let Some(entry) = from.entries.get(folder)
+                && !self.entries.contains_key(folder)
+            {
+                self.entries.insert(folder.to_owned(), entry.clone());
+            }
+        }
+        self.entries.insert(key, entry.clone());
+    }
+
+    /// Takes an entry away.
+    pub(super) fn remove(&mut self, path: &str) {
+        self.entries.remove(&key_of(path));
+    }
+
     /// The digests of folders by key: of all that is in them, by path.
-    pub(super) fn folders(&self) -> BTreeMap<&str, String> {
+    pub(super) fn folders(&self) -> BTreeMap<String, String> {
         // What is hashed of each folder, the last entries first.
         let mut lists: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         let mut digests = BTreeMap::new();
@@ -158,7 +185,7 @@ impl Tree {
                     text.push_str(item);
                 }
                 let contents = digest(text.as_bytes());
-                digests.insert(key.as_str(), contents.clone());
+                digests.insert(key.clone(), contents.clone());
                 contents
             } else {
                 entry.digest.clone()

@@ -1,7 +1,9 @@
 //! Vectors of BuildKit's builds: cache keys from LLB, predictions, and why the steps
 //! of real builds ran again.
 
+mod expected;
 mod ops;
+mod scenario;
 mod trees;
 
 use serde::Deserialize;
@@ -11,12 +13,31 @@ use crate::Report;
 
 /// The format of vectors of operations.
 const OPS: &str = "buildkit-ops/1";
+/// The format of vectors of pairs of builds.
+const BUILDS: &str = "buildkit-builds/1";
 
 #[derive(Deserialize)]
 struct OpsFile {
     format: String,
     ops: Vec<ops::OpCase>,
     contenthash: Vec<trees::TreeCase>,
+}
+
+/// Runs a file of pairs of builds: state and causes of every step.
+///
+/// # Errors
+/// When the file is not of this format.
+pub fn run_builds(text: &str) -> Result<Report, serde_json::Error> {
+    let file: scenario::File = serde_json::from_str(text)?;
+    if file.format != BUILDS {
+        let message = format!("format {:?} is not {BUILDS:?}", file.format);
+        return Err(serde_json::Error::custom(message));
+    }
+    let mut report = Report::default();
+    for scenario in &file.scenarios {
+        scenario::run(&file, scenario, &mut report);
+    }
+    Ok(report)
 }
 
 /// Runs a file of operations: cache digests, content of trees, predictions.

@@ -12,6 +12,12 @@ mod builds {
         assert_all_pass(&report, 800);
     }
 
+    #[test]
+    fn pairs_of_builds() {
+        let report = builds::run_builds(&vectors("builds")).unwrap();
+        assert_all_pass(&report, 2_700);
+    }
+
     fn vectors(name: &str) -> String {
         let here = env!("CARGO_MANIFEST_DIR");
         let path = format!("{here}/../vectors/buildkit-builds/{name}.json.gz");

@@ -7,12 +7,16 @@
 //! | [`Containerd`] | `containerd:PATH` | the images of containerd, such as Docker's | no |
 //! | [`Memory`] | `memory:` | maps, for tests and demonstrations | yes |
 //!
+//! Beside these, [`BuildkitRoot`] reads what a BuildKit daemon keeps of its builds.
+//!
 //! The contract is `wit/image-store.wit`. Every failure names the file or image
 //! it is about. No text from an image becomes part of a path: only digests that
 //! were parsed do.
 
 mod batch;
+mod buildkit_root;
 mod containerd;
+mod database;
 mod digests;
 mod docker_root;
 mod engine;
@@ -28,6 +32,7 @@ pub mod place;
 mod reference;
 mod signature;
 
+pub use buildkit_root::{BuildRecord, BuildkitRoot, Contents};
 pub use containerd::{Containerd, NAMESPACE};
 pub use docker_root::DockerRoot;
 pub use engine::DATA_ROOT;

@@ -1,8 +1,10 @@
 //! Cache-map digests, selectors and content keys of operations.
 
+use layerwise::builds::read::predicate;
 use layerwise::builds::{Hashed, Op, Platform, Resolved, Rules, Unknown, cache_map, source_keys};
+use layerwise::limits::{Limit, Limits};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::trees::{self, Entry};
 use crate::Case;
@@ -55,11 +57,15 @@ struct SourceKey {
 }
 
 pub(super) fn run(case: &OpCase, report: &mut Case<'_>) {
-    let op = match Op::read(case.op.clone()) {
+    let op = match read(&case.op) {
         Ok(op) => op,
-        Err(error) => return report.fail("operation", "read", error.to_string()),
+        Err(error) => return report.fail("operation", "read", error),
     };
-    let platform = Platform::of("linux/amd64");
+    let platform = Platform {
+        os: "linux".to_owned(),
+        architecture: "amd64".to_owned(),
+        ..Platform::default()
+    };
     if !case.source_keys.is_empty() {
         return run_source(case, &op, &platform, report);
     }
@@ -88,7 +94,7 @@ pub(super) fn run(case: &OpCase, report: &mut Case<'_>) {
     let tree = case
         .tree
         .as_ref()
-        .map(|entries| trees::tree(entries, false));
+        .map(|entries| Hashed::new(trees::tree(entries, false)));
     for (at, (want, have)) in case.deps.iter().zip(&keys.inputs).enumerate() {
         report.equal(&format!("selector {at}"), &want.selector, &have.selector);
         report.equal(
@@ -99,11 +105,7 @@ pub(super) fn run(case: &OpCase, report: &mut Case<'_>) {
         let (Some(tree), Some(selections)) = (&tree, &have.content) else {
             continue;
         };
-        match (
-            Hashed::new(tree).key(selections),
-            &want.key,
-            &want.key_error,
-        ) {
+        match (tree.key(selections), &want.key, &want.key_error) {
             (Ok(key), Some(want), _) => {
                 report.equal(&format!("key {at}"), want, &key);
             }
@@ -134,7 +136,7 @@ fn run_lost(
     ) {
         *action = really;
     }
-    match Op::read(whole).map(|op| cache_map(&op, case.inputs, platform, Rules::NEWEST)) {
+    match read(&whole).map(|op| cache_map(&op, case.inputs, platform, Rules::NEWEST)) {
         Ok(Ok(keys)) => {
             report.equal(
                 "whole",
@@ -168,6 +170,16 @@ fn run_source(case: &OpCase, op: &Op, platform: &Platform, report: &mut Case<'_>
             report.fail(&want.form, want.cachemap.clone(), format!("{keys:?}"));
         }
     }
+}
+
+/// An operation of a predicate.
+fn read(op: &Value) -> Result<Op, String> {
+    let definition = json!({"llbDefinition": [{"id": "step0", "op": op}]});
+    let predicate = json!({"buildConfig": definition}).to_string();
+    let definition = predicate::of_text(&predicate, &Limits::new([(Limit::Entries, 1)]));
+    let steps = definition.map_err(|error| error.to_string())?.steps;
+    let step = steps.into_iter().next().ok_or("no step")?;
+    Ok(step.op)
 }
 
 fn assert<T: PartialEq + std::fmt::Debug>(report: &mut Case<'_>, what: &str, want: T, have: T) {

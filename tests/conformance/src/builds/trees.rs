@@ -115,7 +115,7 @@ pub(super) fn run(at: usize, case: &TreeCase, report: &mut Report) {
             }),
         }
     }
-    let hashed = Hashed::new(&tree);
+    let hashed = Hashed::new(tree);
     for (number, query) in case.queries.iter().enumerate() {
         let selection = Selection {
             path: query.path.clone(),
