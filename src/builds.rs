@@ -24,8 +24,10 @@ mod message;
 mod model;
 mod partner;
 mod patterns;
+mod predict;
 pub mod read;
 mod source;
+mod store;
 mod transfer;
 mod tree;
 mod unknown;
@@ -43,7 +45,9 @@ pub use lookup::ContentError;
 pub use model::{
     Build, Definition, Dependency, Dockerfile, Input, Lines, Op, OpKind, Platform, Step, Vertex,
 };
+pub use predict::{Missing, Outcome, Prediction, Undecided, predict};
 pub use source::{Resolved, Scheme, scheme, source_keys};
+pub use store::Store;
 pub use transfer::Filters;
 pub use tree::{Entry, EntryKind, MOST_ENTRIES, Stat, Tree, TreeError, header};
 pub use unknown::Unknown;

@@ -507,7 +507,7 @@ fn resolved(node: &Node<'_>) -> String {
 }
 
 /// Whether the request asked that a step runs. It does not touch `WORKDIR`.
-fn asked(node: &Node<'_>) -> bool {
+pub(super) fn asked(node: &Node<'_>) -> bool {
     let Some(stages) = node.definition.args.get("no-cache") else {
         return false;
     };

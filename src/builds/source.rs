@@ -76,12 +76,7 @@ pub fn source_keys(op: &Op, platform: &Platform, to: &Resolved) -> Result<Vec<St
         }
         Scheme::Git => {
             let commit = to.commit.as_deref().ok_or_else(unresolved)?;
-            vec![git_key(
-                address,
-                attributes,
-                commit,
-                to.reference.as_deref(),
-            )?]
+            git_keys(address, attributes, commit, to.reference.as_deref())?
         }
         Scheme::Http => vec![http_key(identifier, attributes, to)?],
     };
@@ -99,41 +94,49 @@ fn image_key(image: &str, platform: &Platform) -> String {
     digest(writer.finish().as_bytes())
 }
 
-fn git_key(
+fn git_keys(
     address: &str,
     attributes: &Value,
     commit: &str,
     reference: Option<&str>,
-) -> Result<String, Unknown> {
+) -> Result<Vec<String>, Unknown> {
     let fragment = address.split_once('#').map_or("", |(_, fragment)| fragment);
     let (name, folder) = fragment.split_once(':').unwrap_or((fragment, ""));
     let is_set = |name: &str| text(attributes, name) == "true";
-    let mut key = commit.to_owned();
-    if is_set("git.keepgitdir") {
-        let reference = match (reference, is_commit(name)) {
-            (Some(reference), _) => reference,
-            (None, true) => name,
-            (None, false) => return Err(Unknown::Unresolved(format!("git://{address}"))),
+    let starts = if !is_set("git.keepgitdir") {
+        vec![commit.to_owned()]
+    } else {
+        let references = match reference {
+            Some(reference) => vec![reference.to_owned()],
+            None if name.is_empty() => {
+                return Err(Unknown::Unresolved(format!("git://{address}")));
+            }
+            None if is_commit(name) || name.starts_with("refs/") => vec![name.to_owned()],
+            // The record does not say which of the two it is.
+            None => vec![format!("refs/heads/{name}"), format!("refs/tags/{name}")],
         };
-        key.push_str(".git#");
-        key.push_str(reference);
-    }
+        let keys = references.into_iter();
+        keys.map(|reference| format!("{commit}.git#{reference}"))
+            .collect()
+    };
+    let mut end = String::new();
     let folder = folder.trim_matches('/');
     if !folder.is_empty() && folder != "." {
-        key.push(':');
-        key.push_str(folder);
+        end.push(':');
+        end.push_str(folder);
     }
     if is_set("git.skipsubmodules") {
-        key.push_str("(skip-submodules)");
+        end.push_str("(skip-submodules)");
     }
     let time = text(attributes, "git.mtime");
     if !time.is_empty() && time != "checkout" {
-        key.push_str(&format!("(mtime={time})"));
+        end.push_str(&format!("(mtime={time})"));
     }
     if is_set("git.checkoutbundle") {
-        key.push_str("(bundle)");
+        end.push_str("(bundle)");
     }
-    Ok(key)
+    let keys = starts.into_iter().map(|start| format!("{start}{end}"));
+    Ok(keys.collect())
 }
 
 fn is_commit(name: &str) -> bool {

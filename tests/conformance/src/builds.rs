@@ -3,6 +3,8 @@
 
 mod expected;
 mod ops;
+mod predictions;
+mod record;
 mod scenario;
 mod trees;
 
@@ -36,6 +38,20 @@ pub fn run_builds(text: &str) -> Result<Report, serde_json::Error> {
     let mut report = Report::default();
     for scenario in &file.scenarios {
         scenario::run(&file, scenario, &mut report);
+    }
+    Ok(report)
+}
+
+/// Runs the predictions of a file of operations, with the builds of another file.
+///
+/// # Errors
+/// When one of the files is not of its format.
+pub fn run_predictions(ops: &str, builds: &str) -> Result<Report, serde_json::Error> {
+    let file: predictions::File = serde_json::from_str(ops)?;
+    let builds: scenario::File = serde_json::from_str(builds)?;
+    let mut report = Report::default();
+    for prediction in &file.predictions {
+        predictions::run(&file, &builds, prediction, &mut report);
     }
     Ok(report)
 }

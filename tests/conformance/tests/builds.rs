@@ -13,6 +13,12 @@ mod builds {
     }
 
     #[test]
+    fn predictions() {
+        let report = builds::run_predictions(&vectors("ops"), &vectors("builds")).unwrap();
+        assert_all_pass(&report, 1_014);
+    }
+
+    #[test]
     fn pairs_of_builds() {
         let report = builds::run_builds(&vectors("builds")).unwrap();
         assert_all_pass(&report, 2_700);

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::expected::{self, Expected};
+use super::record;
 use crate::Report;
 
 const LIMITS: Limits<1> = Limits::new([(Limit::Entries, 1_000_000)]);
@@ -41,6 +42,8 @@ struct Recorded {
     engine: String,
     provenance: Vec<String>,
     status: String,
+    /// The `.dockerbuild` file, base64.
+    record: String,
     #[serde(default)]
     context: Files,
     #[serde(default)]
@@ -103,7 +106,19 @@ fn compare(scenario: &Scenario, why: &Why, report: &mut Report) {
     }
 }
 
-fn explain(file: &File, scenario: &Scenario) -> Result<Why, String> {
+impl File {
+    pub fn scenario(&self, name: &str) -> Option<&Scenario> {
+        self.scenarios.iter().find(|scenario| scenario.name == name)
+    }
+}
+
+/// The two builds of a scenario, each with what is known besides its record.
+pub(super) struct Pair {
+    pub old: (Build, Known),
+    pub new: (Build, Known),
+}
+
+pub(super) fn pair(file: &File, scenario: &Scenario) -> Result<Pair, String> {
     let base = file.bases.get(&scenario.base).ok_or("no such base")?;
     let mut old_files = base.named.clone();
     old_files.insert("context".to_owned(), base.context.clone());
@@ -132,33 +147,35 @@ fn explain(file: &File, scenario: &Scenario) -> Result<Why, String> {
             chains: chains.clone(),
         })
     };
-    let old = build(base)?;
-    let new = build(&scenario.recorded)?;
-    let changed = scenario
-        .expected
-        .steps
-        .iter()
-        .flat_map(Expected::changed_bytes);
+    Ok(Pair {
+        old: (build(base)?, known(&old_files)?),
+        new: (build(&scenario.recorded)?, known(&new_files)?),
+    })
+}
+
+fn explain(file: &File, scenario: &Scenario) -> Result<Why, String> {
+    let Pair { old, new } = pair(file, scenario)?;
+    let changed = scenario.expected.steps.iter();
     let evidence = Evidence {
         no_result: if scenario.daemon == "fresh" {
             NoResult::NotImported
         } else {
             NoResult::Lost
         },
-        changed: changed.collect(),
+        changed: changed.flat_map(Expected::changed_bytes).collect(),
     };
-    Ok(why(
-        (&old, &known(&old_files)?),
-        (&new, &known(&new_files)?),
-        &evidence,
-    ))
+    Ok(why((&old.0, &old.1), (&new.0, &new.1), &evidence))
 }
 
 fn build(recorded: &Recorded) -> Result<Build, String> {
     let definitions = recorded.provenance.iter();
     let definitions = definitions
         .map(|text| predicate::of_text(text, &LIMITS).map_err(|error| error.to_string()));
-    let vertices = status::of_progress(&recorded.status, &LIMITS);
+    // The client may have been told less than the record has.
+    let vertices = match record::log(&recorded.record)? {
+        Some(log) => status::of_log(&log, &LIMITS),
+        None => status::of_progress(&recorded.status, &LIMITS),
+    };
     Ok(Build {
         definitions: definitions.collect::<Result<_, _>>()?,
         vertices: vertices.map_err(|error| error.to_string())?,
