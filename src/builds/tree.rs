@@ -153,26 +153,6 @@ impl Tree {
         after.next().is_some_and(|(key, _)| key.starts_with(&start))
     }
 
-    /// Puts an entry of another tree here, with the folders above it as they are there
-    /// where they are not here.
-    pub(super) fn put_with_parents(&mut self, path: &str, entry: &Entry, from: &Self) {
-        let key = key_of(path);
-        for (at, _) in key.match_indices('\0').skip(1) {
-            let folder = key.get(..at).unwrap_or_default();
-            if let Some(entry) = from.entries.get(folder)
-                && !self.entries.contains_key(folder)
-            {
-                self.entries.insert(folder.to_owned(), entry.clone());
-            }
-        }
-        self.entries.insert(key, entry.clone());
-    }
-
-    /// Takes an entry away.
-    pub(super) fn remove(&mut self, path: &str) {
-        self.entries.remove(&key_of(path));
-    }
-
     /// The digests of folders by key: of all that is in them, by path.
     pub(super) fn folders(&self) -> BTreeMap<String, String> {
         // What is hashed of each folder, the last entries first.
