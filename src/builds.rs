@@ -5,6 +5,9 @@
 
 mod model;
 pub mod read;
+mod reason;
+
+pub use reason::Reason;
 
 pub use model::{
     Build, Definition, Dependency, Dockerfile, Input, Lines, Op, OpKind, Platform, Step, Vertex,
