@@ -6,6 +6,7 @@
 mod model;
 pub mod read;
 mod reason;
+pub mod redact;
 
 pub use reason::Reason;
 

@@ -4,9 +4,11 @@ use super::Engine;
 use super::bindings::exports::layerwise::cache::builds as wit;
 use super::bindings::layerwise::cache::types as shared;
 use super::types::{convert, limits};
+use crate::builds::Dockerfile;
 use crate::builds::read::assemble::{self, Document, Form};
+use crate::builds::read::before;
+use crate::builds::read::describe::{self, Description};
 use crate::builds::read::parts::{Part, Role};
-use crate::builds::read::{before, describe};
 use crate::prelude::*;
 
 /// A build that was read.
@@ -32,16 +34,16 @@ impl wit::Guest for Engine {
         let read = assemble::read(&documents, target.as_deref(), &limits(given))?;
         Ok(wit::Build::new(Build(read)))
     }
+
+    fn before(of: wit::Description, among: Vec<wit::Description>) -> Option<u32> {
+        let place = before::before(&of.into(), &convert(among))?;
+        u32::try_from(place).ok()
+    }
 }
 
 impl wit::GuestBuild for Build {
     fn describe(&self) -> wit::Description {
         describe::describe(&self.0).into()
-    }
-
-    fn before(&self, others: Vec<wit::BuildBorrow<'_>>) -> Option<u32> {
-        let others = others.iter().map(|other| &other.get::<Self>().0);
-        before::before(&self.0, others).and_then(|place| u32::try_from(place).ok())
     }
 }
 
@@ -72,8 +74,8 @@ impl From<Part> for wit::Part {
     }
 }
 
-impl From<describe::Description> for wit::Description {
-    fn from(found: describe::Description) -> Self {
+impl From<Description> for wit::Description {
+    fn from(found: Description) -> Self {
         let attributes = found.attributes.into_iter();
         Self {
             name: found.name,
@@ -90,6 +92,29 @@ impl From<describe::Description> for wit::Description {
             context: found.context,
             platforms: found.platforms,
             dockerfile: found.dockerfile.map(|file| wit::Dockerfile {
+                name: file.name,
+                text: file.text,
+            }),
+        }
+    }
+}
+
+impl From<wit::Description> for Description {
+    fn from(given: wit::Description) -> Self {
+        let attributes = given.attributes.into_iter();
+        Self {
+            name: given.name,
+            created: given.created,
+            completed: given.completed,
+            error: given.error,
+            total: given.total,
+            cached: given.cached,
+            frontend: given.frontend,
+            attributes: attributes.map(|one| (one.key, one.value)).collect(),
+            images: given.images,
+            context: given.context,
+            platforms: given.platforms,
+            dockerfile: given.dockerfile.map(|file| Dockerfile {
                 name: file.name,
                 text: file.text,
             }),
