@@ -71,7 +71,7 @@ mod tests {
             build("old", 1, &[("target", "app")]),
             build("wanted", 5, &[("target", "app"), ("build-arg:A", "1")]),
             build("target", 6, &[("target", "test")]),
-            record(
+            build(
                 "platform",
                 7,
                 &[("target", "app"), ("platform", "linux/arm64")],
