@@ -9,9 +9,9 @@ import (
 	"layerwise.dev/layerwise/rules"
 )
 
-// An engine has one clock, however many calls there are.
-func TestManyCallsStartOneClock(t *testing.T) {
-	in := open(t, false, layerwise.Lent{}, layerwise.Limits{})
+// What watches a call ends with it.
+func TestCallsLeaveNoGoroutines(t *testing.T) {
+	in := open(t, layerwise.Lent{}, layerwise.Limits{})
 	if _, err := rules.All(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +21,8 @@ func TestManyCallsStartOneClock(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if now := runtime.NumGoroutine(); now > before+5 {
-		t.Errorf("%d goroutines, %d before", now, before)
+	for runtime.NumGoroutine() > before+5 {
+		// Those that are left would let the test run into its time.
+		runtime.Gosched()
 	}
 }
