@@ -85,7 +85,7 @@ pub enum NoResult {
 /// An input whose key is new.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Follow {
-    /// The step, by its place in [`Why::steps`].
+    /// The step, by its place in [`super::Why::steps`].
     pub step: usize,
     /// Whether the bytes of the input are a key, too, and what is known of them.
     pub bytes: Bytes,

@@ -1,7 +1,7 @@
 //! Which files of a folder made a content key another one (Builds spec, section 6.4).
 
-use super::cache_map::Selection;
 use super::content::{Hashed, Put};
+use super::key::Selection;
 use super::tree::{Entry, EntryKind, Tree, key_of};
 use crate::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Digests of the content of a tree, and content keys (Builds spec, section 4).
 
-use super::cache_map::{Selection, digest};
+use super::key::{Selection, digest};
 use super::lookup::ContentError;
 use super::patterns::{Matched, Patterns};
 use super::tree::{Entry, EntryKind, Tree, key_of, path_of};

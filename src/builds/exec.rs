@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::cache_map::{InputKey, Selection, digest, flag, items, number, refused, text};
+use super::key::{InputKey, Selection, digest, flag, items, number, refused, text};
 use super::message::{self, is_zero};
 use super::model::Platform;
 use super::unknown::Unknown;

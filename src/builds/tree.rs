@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use super::cache_map::digest;
+use super::key::digest;
 use crate::prelude::*;
 
 /// No tree has more entries.
