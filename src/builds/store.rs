@@ -1,5 +1,5 @@
 //! The keys of a cache: links between them, and which have results (Builds spec,
-//! section 7.1).
+//! section 3.6).
 
 use super::key::digest;
 use crate::buildkit::Contents;
