@@ -26,6 +26,8 @@ mod partner;
 mod patterns;
 mod predict;
 pub mod read;
+mod reason;
+pub mod redact;
 mod source;
 mod store;
 mod transfer;
@@ -46,6 +48,7 @@ pub use model::{
     Build, Definition, Dependency, Dockerfile, Input, Lines, Op, OpKind, Platform, Step, Vertex,
 };
 pub use predict::{Missing, Outcome, Prediction, Undecided, predict};
+pub use reason::Reason;
 pub use source::{Resolved, Scheme, scheme, source_keys};
 pub use store::Store;
 pub use transfer::Filters;
