@@ -96,7 +96,7 @@ pub enum OpKind {
 }
 
 /// A platform.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Platform {
     /// Such as `linux`.
     pub os: String,
