@@ -29,6 +29,7 @@ pub mod buildpacks;
 mod cache;
 mod code;
 pub mod docker;
+pub mod dockerfile;
 pub mod dynamic;
 mod engine;
 mod error;
