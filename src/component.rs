@@ -11,6 +11,8 @@
 mod buildkit;
 #[cfg(feature = "buildpacks-cache")]
 mod buildpacks;
+#[cfg(feature = "builds-cache")]
+mod builds;
 #[cfg(feature = "docker-cache")]
 mod docker;
 #[cfg(feature = "dockerfile-cache")]
@@ -47,8 +49,10 @@ world!("cache");
 world!("docker-cache");
 #[cfg(all(feature = "dockerfile-cache", not(feature = "cache")))]
 world!("dockerfile-cache");
-#[cfg(all(feature = "buildkit-cache", not(feature = "cache")))]
+#[cfg(all(feature = "buildkit-cache", not(feature = "builds-cache")))]
 world!("buildkit-cache");
+#[cfg(all(feature = "builds-cache", not(feature = "cache")))]
+world!("builds-cache");
 #[cfg(all(feature = "buildpacks-cache", not(feature = "cache")))]
 world!("buildpacks-cache");
 #[cfg(all(feature = "stacker-cache", not(feature = "cache")))]

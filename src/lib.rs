@@ -56,6 +56,7 @@ mod prelude;
 pub mod base64;
 pub mod buildkit;
 pub mod buildpacks;
+pub mod builds;
 pub mod docker;
 pub mod dockerfile;
 pub mod error;
@@ -79,6 +80,7 @@ pub fn rules() -> impl Iterator<Item = &'static explain::Rule> {
         dockerfile::Reason::RULES,
         buildpacks::Reason::RULES,
         buildkit::Reason::RULES,
+        builds::Reason::RULES,
         stacker::Reason::RULES,
     ];
     systems.into_iter().flatten()

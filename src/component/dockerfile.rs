@@ -142,6 +142,7 @@ impl From<Copying> for wit::Copy {
             sources: convert(copying.sources),
             sum: copying.sum,
             from: copying.from,
+            to: copying.to,
         }
     }
 }

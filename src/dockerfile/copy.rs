@@ -68,6 +68,21 @@ impl Request {
             .filter(move |source| adds && is_url(source))
     }
 
+    /// Where to, from the root: cleaned, with the `/` at its end if it has one.
+    fn target(&self, working_dir: &str) -> String {
+        let target = paths::join(&["/", working_dir, &self.destination]);
+        let absolute = paths::clean(&self.destination);
+        let target = if absolute.starts_with('/') {
+            absolute
+        } else {
+            target
+        };
+        if self.destination.ends_with('/') && !target.ends_with('/') {
+            return format!("{target}/");
+        }
+        target
+    }
+
     /// The comment of the step.
     pub fn comment(&self, sum: &str) -> String {
         let chown = match self.chown.as_str() {
@@ -116,6 +131,7 @@ impl Download {
 /// As the builder refuses, and what the host answers.
 pub fn resolve<F: Filesystem>(
     request: &Request,
+    working_dir: &str,
     mut own: Option<&mut Files>,
     downloads: &BTreeMap<String, Option<Download>>,
     files: &F,
@@ -161,6 +177,7 @@ pub fn resolve<F: Filesystem>(
         sum: together(&sources),
         sources,
         from: Some(request.from.clone()).filter(|from| !from.is_empty()),
+        to: request.target(working_dir),
     };
     Ok(Some((copying, copied)))
 }

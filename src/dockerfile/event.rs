@@ -44,6 +44,8 @@ pub struct Copying {
     pub sum: String,
     /// The stage or image that is copied from.
     pub from: Option<String>,
+    /// Where to: an absolute path, cleaned, with the `/` at its end if it has one.
+    pub to: String,
 }
 
 /// What the builder asks at one step.

@@ -532,7 +532,11 @@ impl<S: ImageStore, F: Filesystem> Session<S, F> {
                 _ => return self.ask(None, trigger, None, vec![copy::unlent(request)]),
             }
         };
-        let found = copy::resolve(request, own, &self.downloads, &self.files)?;
+        let working_dir = match &self.current {
+            Some(current) => current.state.config.working_dir.as_str(),
+            None => "",
+        };
+        let found = copy::resolve(request, working_dir, own, &self.downloads, &self.files)?;
         let Some((copying, copied)) = found else {
             return self.ask(None, trigger, None, vec![copy::unlent(request)]);
         };

@@ -186,6 +186,7 @@ impl From<wit::Copy> for Copying {
             sources: convert(copy.sources),
             sum: copy.sum,
             from: copy.from,
+            to: copy.to,
         }
     }
 }

@@ -83,6 +83,7 @@ exports! {
     dockerfile, layerwise_cache_dockerfile, "dockerfile";
     buildpacks, layerwise_cache_buildpacks, "buildpacks";
     buildkit, layerwise_cache_buildkit, "buildkit";
+    builds, layerwise_cache_builds, "builds";
     stacker, layerwise_cache_stacker, "stacker";
     rules, layerwise_cache_rules, "rules";
     testing, layerwise_cache_testing, "testing";
