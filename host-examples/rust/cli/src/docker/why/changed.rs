@@ -46,12 +46,8 @@ impl Changed<'_> {
                 continue;
             }
             let path = one.path.trim_start_matches('/').to_owned();
-            let was = self.put(&path).and_then(|put| {
-                let (at, _) = left
-                    .iter()
-                    .find(|(at, _)| at.ends_with(&put) && is_end(at, &put))?;
-                left.remove(*at)
-            });
+            let mut put = self.put(&path).into_iter();
+            let was = put.find_map(|put| left.remove(put.as_str()));
             let Some(was) = was else {
                 changes.push(FileChange {
                     path,
@@ -87,19 +83,27 @@ impl Changed<'_> {
         Some(files)
     }
 
-    /// The end of the path under which a file is put: what is below the source, or the
-    /// name of a source that is a file.
-    fn put(&self, path: &str) -> Option<String> {
+    /// The paths under which a file may be put: what is below the source, or the name of a
+    /// source that is a file, in the destination; or the destination itself.
+    fn put(&self, path: &str) -> Vec<String> {
+        let to = self.copy.to.trim_matches('/');
+        let below = |end: &str| match to {
+            "" => end.to_owned(),
+            to => format!("{to}/{end}"),
+        };
         let sources = self.copy.sources.iter();
-        let mut ends = sources.filter_map(|source| {
+        let ends = sources.filter_map(|source| {
             let source = source.path.trim_matches('/');
             match path.strip_prefix(source)? {
                 "" => source.rsplit('/').next().map(str::to_owned),
-                below if source.is_empty() || source == "." => Some(below.to_owned()),
-                below => below.strip_prefix('/').map(str::to_owned),
+                end if source.is_empty() || source == "." => Some(end.to_owned()),
+                end => end.strip_prefix('/').map(str::to_owned),
             }
         });
-        ends.next().or_else(|| Some(path.to_owned()))
+        let mut paths: Vec<String> = ends.map(|end| below(&end)).collect();
+        paths.push(below(path));
+        paths.push(to.to_owned());
+        paths
     }
 
     /// What a checksum looks at: not times, and not owners, which COPY sets.
@@ -147,12 +151,6 @@ impl Changed<'_> {
         let entry = self.files.stat(&[path.to_owned()], false, want).pop()?;
         entry.ok()?.content
     }
-}
-
-/// Whether `end` ends a path at the beginning of a name.
-fn is_end(path: &str, end: &str) -> bool {
-    let before = path.len().checked_sub(end.len());
-    before.is_some_and(|at| at == 0 || path.get(..at).is_some_and(|before| before.ends_with('/')))
 }
 
 fn place(path: &str) -> String {
