@@ -36,7 +36,7 @@ impl Project {
     fn why(&self, more: &[&str]) -> Run {
         let store = format!("docker:{}", self.root.text());
         let arguments = ["docker", "why", self.context.text(), "--store", &store];
-        let engine = ["--compatible=20.10", "--client", "20.10"];
+        let engine = ["--compatible=20.10", "--client", "29"];
         layerwise(&[&arguments, &engine[..], more].concat())
     }
 

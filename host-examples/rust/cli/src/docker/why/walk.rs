@@ -56,7 +56,6 @@ pub enum State {
 /// A build that is gone through.
 pub struct Walk<'a> {
     opened: &'a Opened<'a>,
-    args: &'a WhyArgs,
     files: Arc<Files>,
     made: Arc<Made>,
     build: dockerfile::Session,
@@ -105,7 +104,6 @@ impl<'a> Walk<'a> {
             .dockerfile(lent, &context.text, options, limits)?;
         Ok(Self {
             opened,
-            args,
             files,
             made,
             build,
