@@ -74,8 +74,8 @@ const (
 // the failure unsupported; a nil Observer hears nothing.
 //
 // Imports are called on the goroutine of the call, with its context. What they
-// panic with ends the instance and not the process. They must not end their
-// goroutine (runtime.Goexit, as testing.T.Fatal does).
+// panic with ends the instance and not the process. One that ends its goroutine
+// (runtime.Goexit, as testing.T.Fatal does) ends the instance too.
 type Lent struct {
 	Images   ImageStore
 	Registry Registry

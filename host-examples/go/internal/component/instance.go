@@ -249,13 +249,15 @@ func (in *Instance) guard(ctx context.Context, run func() error) error {
 	defer cancel()
 	in.ctx, in.running, in.stop = ctx, &calling{running, in}, nil
 	in.clock.start(cancel)
+	// It stays so if an import ends its goroutine: nothing comes back then.
+	in.dead = true
 	err := run()
 	expired := in.clock.stop()
 	in.ctx, in.running = nil, nil
 	if err == nil {
+		in.dead = false
 		return nil
 	}
-	in.dead = true
 	in.end()
 	if in.stop != nil {
 		err = in.stop
