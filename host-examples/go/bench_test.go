@@ -150,23 +150,3 @@ func BenchmarkLoadCompiled(b *testing.B) {
 		}
 	}
 }
-
-// The lookup of an engine that looks at time and contexts at imports only.
-func BenchmarkLookupCheckingAtImports(b *testing.B) {
-	engine, err := layerwise.NewEngine(layerwise.EngineOptions{CheckAtImports: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer engine.Close()
-	images, base := sample.New()
-	in, err := engine.NewInstance(b.Context(), layerwise.Lent{Images: images}, layerwise.Limits{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	session := session(b, in)
-	for b.Loop() {
-		if _, err := session.Lookup(b.Context(), step(base, sample.Make)); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
