@@ -54,6 +54,10 @@ func init() {
 		wit.FuncOf("buildpacks#settle-data", buildpacksDataDecision, wit.Named("decision", buildpacksDataDecision), wit.Named("answer", buildpacksLayerAnswer)),
 		wit.FuncOf("buildpacks#plan-sbom", wit.ResultOf(buildpacksSBOMPlan, typesError), wit.Named("request", buildpacksSBOMRequest)),
 		wit.FuncOf("buildpacks#plan-export", wit.ResultOf(buildpacksExportPlan, typesError), wit.Named("request", buildpacksExportRequest)),
+		wit.FuncOf("builds#[method]build.describe", buildsDescription, wit.Named("self", wit.BorrowOf("builds#build"))),
+		wit.FuncOf("builds#parts", wit.ResultOf(wit.ListOf(buildsPart), typesError), wit.Named("document", buildsDocument), wit.Named("limits", wit.ListOf(typesLimit))),
+		wit.FuncOf("builds#before", wit.OptionOf(wit.U32Type), wit.Named("of", buildsDescription), wit.Named("among", wit.ListOf(buildsDescription))),
+		wit.FuncOf("builds#read", wit.ResultOf(wit.OwnOf("builds#build"), typesError), wit.Named("documents", wit.ListOf(buildsDocument)), wit.Named("target", wit.OptionOf(wit.StringType)), wit.Named("limits", wit.ListOf(typesLimit))),
 		wit.FuncOf("docker#[method]session.lookup", wit.ResultOf(dockerAnswer, typesError), wit.Named("self", wit.BorrowOf("docker#session")), wit.Named("step", dockerStep)),
 		wit.FuncOf("docker#[method]session.plan", wit.ResultOf(dockerAnswer, typesError), wit.Named("self", wit.BorrowOf("docker#session")), wit.Named("step", dockerStep)),
 		wit.FuncOf("docker#[method]session.replay", wit.ResultOf(wit.ListOf(dockerAnswer), typesError), wit.Named("self", wit.BorrowOf("docker#session")), wit.Named("steps", wit.ListOf(dockerStep))),
@@ -66,6 +70,7 @@ func init() {
 		wit.FuncOf("docker#compare-parent", wit.ResultOf(wit.OptionOf(typesFinding), typesError), wit.Named("document", wit.StringType), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#compare-command", wit.ResultOf(wit.OptionOf(typesFinding), typesError), wit.Named("entry", wit.StringType), wit.Named("config", wit.StringType), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#compare-history", wit.ResultOf(wit.ListOf(typesDifference), typesError), wit.Named("a", wit.StringType), wit.Named("b", wit.StringType)),
+		wit.FuncOf("docker#compare-images", wit.ResultOf(dockerImageComparison, typesError), wit.Named("old", wit.StringType), wit.Named("new", wit.StringType), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#recorded-steps", wit.ResultOf(dockerRecording, typesError), wit.Named("document", wit.StringType), wit.Named("first", wit.U32Type), wit.Named("made", wit.ListOf(wit.OptionOf(wit.StringType))), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#encode-image", wit.ResultOf(wit.StringType, typesError), wit.Named("text", wit.StringType), wit.Named("order", dockerMemberOrder), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("filesystem#stat", wit.ListOf(wit.ResultOf(filesystemEntry, typesFailure)), wit.Named("paths", wit.ListOf(filesystemPath)), wit.Named("follow", wit.BoolType), wit.Named("want", filesystemFacts)),
@@ -191,6 +196,12 @@ var (
 	buildpacksTreatment      = wit.EnumOf("reuse", "add", "leave-out")
 	buildpacksExportStep     = wit.RecordOf(wit.Named("buildpack", wit.StringType), wit.Named("layer", wit.StringType), wit.Named("treatment", buildpacksTreatment), wit.Named("diff", wit.StringType), wit.Named("finding", typesFinding))
 	buildpacksExportPlan     = wit.RecordOf(wit.Named("steps", wit.ListOf(buildpacksExportStep)), wit.Named("document", wit.StringType))
+	buildsForm               = wit.EnumOf("text", "log", "record")
+	buildsDocument           = wit.RecordOf(wit.Named("form", buildsForm), wit.Named("content", wit.StringType))
+	buildsRole               = wit.EnumOf("manifest", "record", "log", "provenance", "config")
+	buildsPart               = wit.RecordOf(wit.Named("role", buildsRole), wit.Named("descriptor", typesDescriptor), wit.Named("build", wit.U32Type))
+	buildsDescription        = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("created", wit.OptionOf(wit.S64Type)), wit.Named("completed", wit.OptionOf(wit.S64Type)), wit.Named("error", wit.StringType), wit.Named("total", wit.U32Type), wit.Named("cached", wit.U32Type), wit.Named("frontend", wit.StringType), wit.Named("attributes", wit.ListOf(typesAnnotation)), wit.Named("images", wit.ListOf(wit.StringType)), wit.Named("context", wit.StringType), wit.Named("platforms", wit.ListOf(wit.StringType)), wit.Named("dockerfile", wit.OptionOf(buildsDockerfile)))
+	buildsDockerfile         = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("text", wit.StringType))
 	dockerSource             = wit.RecordOf(wit.Named("reference", wit.StringType), wit.Named("trusted", wit.BoolType))
 	dockerPolicy             = wit.FlagsOf("dry-run", "skip-unreadable", "same-platform", "opaque-ids")
 	dockerOptions            = wit.RecordOf(wit.Named("semantics", typesSemantics), wit.Named("cache-from", wit.ListOf(dockerSource)), wit.Named("policy", dockerPolicy), wit.Named("host-os", wit.StringType), wit.Named("docker-version", wit.StringType), wit.Named("limits", wit.ListOf(typesLimit)))
@@ -203,6 +214,9 @@ var (
 	dockerAnswer             = wit.RecordOf(wit.Named("outcome", dockerOutcome), wit.Named("image", wit.OptionOf(wit.StringType)), wit.Named("source", wit.OptionOf(wit.StringType)), wit.Named("effects", wit.ListOf(dockerEffect)), wit.Named("notes", wit.ListOf(typesFinding)))
 	dockerDescription        = wit.RecordOf(wit.Named("sources", wit.ListOf(wit.StringType)), wit.Named("skipped", wit.ListOf(typesFinding)))
 	dockerComparison         = wit.RecordOf(wit.Named("equal", wit.BoolType), wit.Named("differences", wit.ListOf(typesDifference)), wit.Named("overlooked", wit.ListOf(typesDifference)))
+	dockerMade               = wit.RecordOf(wit.Named("command", wit.StringType), wit.Named("layer", wit.OptionOf(wit.U32Type)))
+	dockerStepComparison     = wit.RecordOf(wit.Named("old", wit.OptionOf(dockerMade)), wit.Named("new", wit.OptionOf(dockerMade)), wit.Named("differences", wit.ListOf(typesDifference)))
+	dockerImageComparison    = wit.RecordOf(wit.Named("steps", wit.ListOf(dockerStepComparison)), wit.Named("differences", wit.ListOf(typesDifference)))
 	dockerRecordedStep       = wit.RecordOf(wit.Named("config", wit.StringType), wit.Named("approximate", wit.OptionOf(typesFinding)), wit.Named("executed", wit.OptionOf(wit.StringType)))
 	dockerRecording          = wit.RecordOf(wit.Named("steps", wit.ListOf(dockerRecordedStep)), wit.Named("findings", wit.ListOf(typesFinding)))
 	dockerMemberOrder        = wit.EnumOf("declared", "sorted")
