@@ -17,6 +17,7 @@ mod candidate;
 mod child;
 mod compare;
 mod config;
+mod containerd;
 mod decide;
 mod dry_run;
 mod explain;
@@ -49,8 +50,9 @@ pub mod spec {}
 
 pub use answer::{Answer, Creation, Effect, Link, Outcome};
 pub use compare::Comparison;
+pub use containerd::Containerd;
 pub use functions::{compare_parent, encode_image, normalize_platform};
-pub use options::{CacheFrom, LIMITS, Options, Policy, Step};
+pub use options::{CacheFrom, LIMITS, Options, Policy, Step, StoreKind};
 pub use reason::Reason;
 pub use recorded::{Recorded, Recording, recorded_steps};
 pub use session::Session;

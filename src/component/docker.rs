@@ -9,6 +9,7 @@ use super::imports::Host;
 use super::types::{convert, limits};
 use crate::docker::{
     self, Answer, CacheFrom, Creation, Effect, Link, Options, Order, Outcome, Policy, Step,
+    StoreKind,
 };
 use crate::prelude::*;
 
@@ -144,8 +145,12 @@ impl From<wit::Options> for Options {
                 dry_run: flag(wit::Policy::DRY_RUN),
                 skip_unreadable: flag(wit::Policy::SKIP_UNREADABLE),
                 same_platform: flag(wit::Policy::SAME_PLATFORM),
-                opaque_ids: flag(wit::Policy::OPAQUE_IDS),
             },
+            store: match options.store {
+                wit::StoreKind::GraphDriver => StoreKind::GraphDriver,
+                wit::StoreKind::Containerd => StoreKind::Containerd,
+            },
+            machine: options.machine.into(),
             semantics: options.semantics.into(),
             cache_from: options
                 .cache_from
@@ -181,6 +186,7 @@ impl From<Answer> for wit::Answer {
                 Outcome::HitSource => wit::Outcome::HitSource,
                 Outcome::HitRestored => wit::Outcome::HitRestored,
                 Outcome::Miss => wit::Outcome::Miss,
+                Outcome::RestoreFailed => wit::Outcome::RestoreFailed,
             },
             image: answer.image,
             source: answer.source,
@@ -200,11 +206,13 @@ impl From<Effect> for wit::Effect {
                 id,
                 parent,
                 document,
+                manifest,
                 layer,
             }) => Self::Create(wit::Creation {
                 id,
                 parent,
                 document,
+                manifest,
                 layer,
             }),
         }

@@ -72,6 +72,34 @@ impl Matcher {
         None
     }
 
+    /// How far an image is from what the builder would like best; `u64::MAX` for one
+    /// that it does not accept.
+    pub fn distance(&self, image: &Platform) -> u64 {
+        /// All variants of one architecture are nearer than any of the next.
+        const ARCHITECTURE: u64 = 1 << 32;
+        if self.mismatch(image).is_some() {
+            return u64::MAX;
+        }
+        let normal = normalize(image, &self.host_os);
+        let level = |architecture: &str, variant: &str| -> u64 {
+            let level = match (architecture, variant) {
+                ("amd64", "") => Some(1),
+                ("arm64", _) => {
+                    rung(variant).map(|(major, minor)| i64::from(major) * 100 + i64::from(minor))
+                }
+                _ => number(variant),
+            };
+            u64::try_from(level.unwrap_or_default()).unwrap_or_default()
+        };
+        let own = level(&normal.architecture, &normal.variant).min(ARCHITECTURE - 1);
+        if normal.architecture == self.normal.architecture {
+            let top = level(&self.normal.architecture, &self.normal.variant);
+            top.saturating_sub(own).min(ARCHITECTURE - 1)
+        } else {
+            (2 * ARCHITECTURE).saturating_sub(own)
+        }
+    }
+
     /// The evidence for a mismatch: both sides, raw and normalised.
     pub fn evidence(&self, image: &Platform) -> Vec<Difference> {
         let normal = normalize(image, &self.host_os);

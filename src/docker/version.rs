@@ -96,7 +96,7 @@ impl Rules {
         })
     }
 
-    fn newest() -> Self {
+    pub fn newest() -> Self {
         Self {
             order: Order::Declared,
             docker_version: None,

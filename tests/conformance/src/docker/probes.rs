@@ -1,5 +1,5 @@
 //! `docker-real/2`: what an engine 29 decided while it built images, with its searches
-//! and the changes of its image store.
+//! and the changes of its image store, of either kind.
 //!
 //! The store's changes are replayed; every search that the engine made is put to the
 //! rules of 29 and compared: the answer and how it was found, the answer along parent
@@ -7,17 +7,20 @@
 //! changes are applied afterwards, so that one difference does not cause more.
 
 mod format;
+mod records;
 mod store;
 
 use std::sync::Arc;
 
-use layerwise::docker::{Answer, CacheFrom, Options, Outcome, Step};
+use layerwise::docker::{Answer, CacheFrom, Options, Outcome, Step, StoreKind};
+use layerwise::explain::Finding;
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 
 use self::format::{Change, Event, File, Op, Probe, Scenario, Stage};
+use self::records::Records;
 use self::store::Store;
-use super::{Session, Subject};
+use super::{Session, SharedStore, Subject};
 use crate::{Case, Report};
 
 /// Runs a vector file; every stage and every search is a case.
@@ -27,13 +30,6 @@ use crate::{Case, Report};
 pub fn run(text: &str, subject: &dyn Subject) -> Result<Report, serde_json::Error> {
     let file: File<'_> = serde_json::from_str(text)?;
     let mut report = Report::default();
-    if file.store != "graph" {
-        // Restoring has rules of its own in the containerd image store.
-        report.case(&file.store, |check| {
-            check.fail("store", "graph", "rules that are not decided yet");
-        });
-        return Ok(report);
-    }
     for (index, raw) in file.scenarios.iter().enumerate() {
         let scenario: Scenario<'_> = match serde_json::from_str(raw.get()) {
             Ok(scenario) => scenario,
@@ -47,7 +43,11 @@ pub fn run(text: &str, subject: &dyn Subject) -> Result<Report, serde_json::Erro
         let timeline = Timeline {
             scenario: &scenario,
             subject,
-            store: Arc::new(Store::default()),
+            machine: Platform::from(&file.engine.host),
+            store: match file.store {
+                format::StoreKind::Graph => Kept::Graph(Arc::default()),
+                format::StoreKind::Containerd => Kept::Containerd(Arc::default()),
+            },
         };
         timeline.apply(&scenario.initial);
         for (index, op) in scenario.ops.iter().enumerate() {
@@ -60,14 +60,41 @@ pub fn run(text: &str, subject: &dyn Subject) -> Result<Report, serde_json::Erro
 struct Timeline<'a> {
     scenario: &'a Scenario<'a>,
     subject: &'a dyn Subject,
-    store: Arc<Store>,
+    /// The engine's machine.
+    machine: Platform,
+    store: Kept,
+}
+
+/// The image store, of either kind.
+enum Kept {
+    Graph(Arc<Store>),
+    Containerd(Arc<Records>),
+}
+
+impl Kept {
+    fn take_written(&self) -> Vec<Change> {
+        match self {
+            Self::Graph(store) => store.take_written(),
+            Self::Containerd(store) => store.take_written(),
+        }
+    }
+
+    fn shared(&self) -> (SharedStore, StoreKind) {
+        match self {
+            Self::Graph(store) => (Arc::<Store>::clone(store), StoreKind::GraphDriver),
+            Self::Containerd(store) => (Arc::<Records>::clone(store), StoreKind::Containerd),
+        }
+    }
 }
 
 impl Timeline<'_> {
     fn apply(&self, changes: &[Change]) {
         for change in changes {
             let document = |id: &str| self.scenario.docs.get(id).map(|text| text.as_ref());
-            self.store.apply(change, document);
+            match &self.store {
+                Kept::Graph(store) => store.apply(change, document),
+                Kept::Containerd(store) => store.apply(change, document),
+            }
         }
     }
 
@@ -102,12 +129,14 @@ impl Timeline<'_> {
             reference: name.clone(),
             trusted: true,
         });
+        let (store, kind) = self.store.shared();
         let options = Options {
             semantics: Semantics::compatible(Some("29")),
             cache_from: sources.collect(),
+            store: kind,
+            machine: self.machine.clone(),
             ..Options::default()
         };
-        let store = Arc::<Store>::clone(&self.store);
         match self.subject.open(store, options) {
             Ok(mut session) => {
                 let want = stage.sources.clone().unwrap_or_default();
@@ -132,39 +161,95 @@ impl Timeline<'_> {
         if let Some(sources) = &probe.sources {
             check.equal("sources", &Ok(sources.clone()), &session.sources());
         }
-        local(probe, &step, session, check);
+        self.explained(probe, &step, session, check);
         let answer = match session.lookup(&step) {
             Ok(answer) => answer,
             Err(error) => return check.fail("lookup", "an answer", error.to_string()),
         };
-        check.equal("during", &probe.during, &self.store.take_written());
+        let order = |mut changes: Vec<Change>| {
+            changes.sort_by_key(|change| format!("{change:?}"));
+            changes
+        };
+        let written = order(self.store.take_written());
+        check.equal("during", &order(probe.during.clone()), &written);
         check.equal("via", &probe.via.as_deref(), &via(&answer));
         check.equal("hit", &probe.hit, &answer.image);
+        if answer.outcome != Outcome::HitLocal {
+            check.equal("source", &probe.source, &answer.source);
+        }
+        check.equal("error", &probe.error_class.as_deref(), &aborted(&answer));
+        if probe.panic {
+            let crashes = "docker/layer-index-out-of-range";
+            let told = answer.notes.iter().any(|note| note.code == crashes);
+            check.equal("a note of the crash", &true, &told);
+        }
         if let Some(left) = &probe.sources_after {
             check.equal("sources after", &Ok(left.clone()), &session.sources());
         }
     }
 }
 
-/// What the lookup along parent links alone finds.
-fn local(probe: &Probe<'_>, step: &Step, session: &mut dyn Session, check: &mut Case<'_>) {
-    let findings = match session.explain(step) {
-        Ok(explanation) => explanation.findings,
-        Err(error) => return check.fail("local", "an explanation", error.to_string()),
-    };
-    let chosen = ["docker/selected", "docker/discarded-not-ancestor"];
-    let mut chosen = findings
-        .into_iter()
-        .filter(|finding| chosen.contains(&finding.code.as_ref()));
-    let local = chosen.next().map(|finding| finding.subject);
-    check.equal("local", &probe.local, &local);
+/// The verdicts on children.
+const CHILDREN: [&str; 10] = [
+    "docker/selected",
+    "docker/discarded-not-ancestor",
+    "docker/not-newest",
+    "docker/not-built-locally",
+    "docker/local-check-failed",
+    "docker/no-platform",
+    "docker/platform-mismatch",
+    "docker/config-mismatch",
+    "docker/created-missing",
+    "docker/unreadable",
+];
+
+impl Timeline<'_> {
+    /// What the lookup along parent links alone finds, and the order in which it looks
+    /// at children, where the engine has one.
+    fn explained(
+        &self,
+        probe: &Probe<'_>,
+        step: &Step,
+        session: &mut dyn Session,
+        check: &mut Case<'_>,
+    ) {
+        let findings = match session.explain(step) {
+            Ok(explanation) => explanation.findings,
+            Err(error) => return check.fail("local", "an explanation", error.to_string()),
+        };
+        let subjects = |codes: &[&str]| -> Vec<String> {
+            let of = |finding: &&Finding| codes.contains(&finding.code.as_ref());
+            let found = findings.iter().filter(of);
+            found.map(|finding| finding.subject.clone()).collect()
+        };
+        let [selected, discarded, ..] = CHILDREN;
+        let local = subjects(&[selected, discarded]).into_iter().next();
+        check.equal("local", &probe.local, &local);
+        if let (Kept::Containerd(_), Some(children)) = (&self.store, &probe.children) {
+            let mut once = Vec::new();
+            for child in children {
+                if !once.contains(child) {
+                    once.push(child.clone());
+                }
+            }
+            check.equal("children", &once, &subjects(&CHILDREN));
+        }
+    }
+}
+
+/// How the engine failed to restore, if it did.
+fn aborted(answer: &Answer) -> Option<&str> {
+    let failed = answer.outcome == Outcome::RestoreFailed;
+    let codes = answer.notes.iter().map(|note| note.code.as_ref());
+    let mut codes = codes.filter_map(|code| code.strip_prefix("docker/"));
+    codes.find(|code| failed && code.starts_with("restore-") && *code != "restored-command")
 }
 
 const fn via(answer: &Answer) -> Option<&'static str> {
     match answer.outcome {
         Outcome::HitLocal => Some("local"),
         Outcome::HitSource => Some("target"),
-        Outcome::HitRestored => Some("restore"),
+        Outcome::HitRestored | Outcome::RestoreFailed => Some("restore"),
         Outcome::Miss => None,
     }
 }
