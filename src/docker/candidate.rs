@@ -3,6 +3,7 @@
 use super::base::Base;
 use super::config::list;
 use super::history::Entry;
+use super::options::StoreKind;
 use super::platform::Matcher;
 use super::reason::{Finding, Reason};
 use super::request::{Mode, Request, Requested};
@@ -69,9 +70,28 @@ pub fn judge<H: ImageStore>(
     request: &Request,
     base: Option<&Base>,
 ) -> Result<Found, Rejection> {
-    if let Some(finding) = refused(source, request) {
-        return Err(Rejection::Refused(finding));
+    let Some(refusal) = refused(source, request) else {
+        return made(store, source, request, base);
+    };
+    // An engine with the containerd image store fails with a source even where it is not
+    // used here.
+    let aborts = match store.kind() {
+        StoreKind::GraphDriver => None,
+        StoreKind::Containerd => made(store, source, request, base).ok(),
+    };
+    match aborts {
+        Some(found @ Found::Aborts(_)) => Ok(found),
+        _ => Err(Rejection::Refused(refusal)),
     }
+}
+
+/// What a source gives that is not refused.
+fn made<H: ImageStore>(
+    store: &Store<H>,
+    source: &Source,
+    request: &Request,
+    base: Option<&Base>,
+) -> Result<Found, Rejection> {
     let (index, requested) = step_of(source, request, base)?;
     let guarded = request.mode.guarded;
     let place = Difference::fact("index", index);
@@ -116,12 +136,8 @@ pub fn judge<H: ImageStore>(
             Ok(Ok(restored)) => Ok(Found::Restored(Box::new(restored))),
             Ok(Err(reason)) => {
                 let layer = layer.map(|layer| Difference::fact("layer", layer));
-                let finding = Finding::new(reason, &source.id).with([place]).with(layer);
-                if guarded {
-                    Err(Rejection::Unusable(finding))
-                } else {
-                    Ok(Found::Aborts(finding))
-                }
+                let finding = Finding::new(reason, &source.id).with([place]);
+                Ok(Found::Aborts(finding.with(layer)))
             }
             Err(failure) => Ok(fails(source, &failure, layer)),
         },

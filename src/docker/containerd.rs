@@ -11,6 +11,7 @@ mod view;
 
 pub use manifest::{Layer, Stacked};
 
+use super::options::LIMITS;
 use super::platform::Matcher;
 use super::reason::Reason;
 use super::restore::Restored;
@@ -19,6 +20,7 @@ use crate::host::{
     ContentStore, Document, Facts, Failure, FailureCode, Image, ImageStore, Provenance, Record,
     Selector, complete,
 };
+use crate::limits::Limit;
 use crate::oci::{Descriptor, Platform, sha256};
 use crate::prelude::*;
 
@@ -70,7 +72,13 @@ struct Said {
 
 impl<H: ImageStore> Containerd<H> {
     /// The images that `host` has records of, to an engine on this machine.
-    pub fn new(host: H, machine: &Platform, rules: &Rules, longest: u64, depth: u32) -> Self {
+    pub(super) fn new(
+        host: H,
+        machine: &Platform,
+        rules: &Rules,
+        longest: u64,
+        depth: u32,
+    ) -> Self {
         Self {
             host,
             machine: Matcher::new(machine, &machine.os, rules),
@@ -78,6 +86,12 @@ impl<H: ImageStore> Containerd<H> {
             longest,
             depth,
         }
+    }
+
+    /// The same with the newest rules, for whoever reads images without a session.
+    pub fn of(host: H, machine: &Platform) -> Self {
+        let longest = LIMITS.get(Limit::DocumentBytes);
+        Self::new(host, machine, &Rules::newest(), longest, LIMITS.depth())
     }
 
     /// Facts of images, in order, at most `limit` bytes of documents but at least one
@@ -148,7 +162,7 @@ impl<H: ImageStore> Containerd<H> {
     ///
     /// # Errors
     /// What the host returns.
-    pub fn set_parent(&self, target: &str, parent: &str) -> Result<(), Failure> {
+    pub(super) fn set_parent(&self, target: &str, parent: &str) -> Result<(), Failure> {
         let mut records = self.records(Selector::Target(target.to_owned()))?;
         for record in &mut records {
             record.labels.retain(|(key, _)| key != PARENT);
@@ -162,7 +176,7 @@ impl<H: ImageStore> Containerd<H> {
     ///
     /// # Errors
     /// What the host returns.
-    pub fn create(&self, parent: Option<&str>, restored: &Restored) -> Result<(), Failure> {
+    pub(super) fn create(&self, parent: Option<&str>, restored: &Restored) -> Result<(), Failure> {
         let id = restored.id();
         let nothing = join::nothing(&self.rules);
         let container_config = sha256(nothing.as_bytes()).to_string();
@@ -201,7 +215,7 @@ impl<H: ImageStore> Containerd<H> {
     ///
     /// # Errors
     /// What the host returns.
-    pub fn stack(
+    pub(super) fn stack(
         &self,
         parent: Option<Stacked<'_>>,
         layer: Option<&str>,
@@ -226,7 +240,7 @@ impl<H: ImageStore> Containerd<H> {
     ///
     /// # Errors
     /// What the host returns.
-    pub fn has_taken(&self, id: &str) -> Result<bool, Failure> {
+    pub(super) fn has_taken(&self, id: &str) -> Result<bool, Failure> {
         Ok(!self.records(Selector::Name(dangling(id)))?.is_empty())
     }
 
@@ -234,7 +248,7 @@ impl<H: ImageStore> Containerd<H> {
     ///
     /// # Errors
     /// What the host returns.
-    pub fn is_index(&self, id: &str) -> Result<bool, Failure> {
+    pub(super) fn is_index(&self, id: &str) -> Result<bool, Failure> {
         let manifest = self.fetch(&[id.to_owned()]).pop();
         let manifest = manifest.unwrap_or_else(|| Err(crate::host::no_result()))?;
         Ok(manifest::read(id, &manifest.text, self.depth)?.is_index())

@@ -102,6 +102,11 @@ fn find<H: ImageStore>(
                 return Ok(match found {
                     Found::Exact => Verdict::Exact(place),
                     Found::Fails(error, _) => Verdict::Failed(error),
+                    // No later source is reached, so none is announced.
+                    Found::Aborts(finding) if request.mode.guarded => {
+                        notes.push(finding);
+                        Verdict::Miss
+                    }
                     Found::Aborts(finding) => Verdict::Aborts(place, finding),
                     Found::Restored(restored) => {
                         notes.extend(lost(source));

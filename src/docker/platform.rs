@@ -401,4 +401,38 @@ mod tests {
         );
         assert!(huge.accepted().len() < 500);
     }
+
+    /// As a real engine on `linux/amd64/v4` chose.
+    #[test]
+    fn the_nearest_level_is_best() {
+        let rules = Rules::newest();
+        for (machine, nearer) in [
+            (
+                "amd64/v4",
+                &[
+                    "amd64/v4", "amd64/v3", "amd64/v2", "amd64", "386", "arm64/v8",
+                ][..],
+            ),
+            ("amd64", &["amd64", "386", "amd64/v2"]),
+            (
+                "arm64/v8",
+                &["arm64", "arm/v8", "arm/v7", "arm/v6", "amd64"],
+            ),
+            (
+                "arm64/v9",
+                &["arm64/v9", "arm64/v8.5", "arm64", "arm/v7", "arm64/v9.1"],
+            ),
+        ] {
+            let matcher = Matcher::new(&platform(machine), "linux", &rules);
+            let distances = nearer
+                .iter()
+                .map(|image| matcher.distance(&platform(image)));
+            let distances: Vec<u64> = distances.collect();
+            assert!(
+                distances.is_sorted_by(|a, b| a < b),
+                "{machine}: {distances:?}"
+            );
+            assert_eq!(distances.last(), Some(&u64::MAX), "{machine}");
+        }
+    }
 }

@@ -213,8 +213,8 @@ fn indented(json: &str) -> String {
             escaped = !escaped && letter == '\\';
             text.push(letter);
         } else if matches!(letter, '}' | ']') {
-            depth = depth.saturating_sub(1);
             if !opened {
+                depth = depth.saturating_sub(1);
                 line(&mut text, depth);
             }
             text.push(letter);

@@ -2,6 +2,7 @@
 
 use layerwise::docker::{
     Answer, Comparison, Creation, Effect, Link, Options, Order, Outcome, Recorded, Recording, Step,
+    StoreKind,
 };
 use layerwise::explain::{Difference, Explanation, Finding};
 use layerwise::oci::Platform;
@@ -266,7 +267,6 @@ impl From<Options> for wit::Options {
             (wit::Policy::DRY_RUN, options.policy.dry_run),
             (wit::Policy::SKIP_UNREADABLE, options.policy.skip_unreadable),
             (wit::Policy::SAME_PLATFORM, options.policy.same_platform),
-            (wit::Policy::OPAQUE_IDS, options.policy.opaque_ids),
         ] {
             if set {
                 policy |= flag;
@@ -283,6 +283,11 @@ impl From<Options> for wit::Options {
                 })
                 .collect(),
             policy,
+            store: match options.store {
+                StoreKind::GraphDriver => wit::StoreKind::GraphDriver,
+                StoreKind::Containerd => wit::StoreKind::Containerd,
+            },
+            machine: (&options.machine).into(),
             host_os: options.host_os,
             docker_version: options.docker_version,
             limits: limits(options.limits),
@@ -312,6 +317,7 @@ impl From<wit::Answer> for Answer {
                 wit::Outcome::HitSource => Outcome::HitSource,
                 wit::Outcome::HitRestored => Outcome::HitRestored,
                 wit::Outcome::Miss => Outcome::Miss,
+                wit::Outcome::RestoreFailed => Outcome::RestoreFailed,
             },
             image: answer.image,
             source: answer.source,
@@ -332,6 +338,7 @@ impl From<wit::Effect> for Effect {
                 id: creation.id,
                 parent: creation.parent,
                 document: creation.document,
+                manifest: creation.manifest,
                 layer: creation.layer,
             }),
         }

@@ -1,5 +1,6 @@
 //! A store that was opened, whatever its kind.
 
+use layerwise::docker::StoreKind;
 use layerwise::host::{Failure, ImageStore};
 
 use crate::passed::Passed;
@@ -30,6 +31,6 @@ pub struct Opened {
     /// Every name in it, of images or of something else; empty where they cannot be
     /// read.
     pub names: Vec<String>,
-    /// Ids are not the digests of the documents that are read.
-    pub opaque_ids: bool,
+    /// Which kind of store an engine with these images has.
+    pub kind: StoreKind,
 }

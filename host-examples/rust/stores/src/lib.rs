@@ -28,7 +28,7 @@ pub mod place;
 mod reference;
 mod signature;
 
-pub use containerd::{Containerd, NAMESPACE};
+pub use containerd::{Containerd, NAMESPACE, machine};
 pub use docker_root::DockerRoot;
 pub use engine::DATA_ROOT;
 pub use images::{Images, Opened, Store};

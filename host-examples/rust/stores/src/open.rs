@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use layerwise::docker::StoreKind;
 use layerwise::host::Failure;
 
 use crate::containerd::{Containerd, NAMESPACE};
@@ -57,7 +58,7 @@ pub fn open_with(
             passed: Vec::new(),
             unproved: Vec::new(),
             names: Vec::new(),
-            opaque_ids: false,
+            kind: StoreKind::GraphDriver,
         }),
         ("memory", _) | ("oci" | "containerd", "") => Err(OpenError::Path(spec.to_owned())),
         ("oci", path) => {
@@ -67,7 +68,7 @@ pub fn open_with(
                 passed: layout.passed().unwrap_or_default(),
                 unproved: layout.unproved().unwrap_or_default(),
                 names: layout.names().unwrap_or_default(),
-                opaque_ids: false,
+                kind: StoreKind::GraphDriver,
                 images: Box::new(layout),
             })
         }

@@ -12,10 +12,11 @@ mod store;
 
 use std::sync::Arc;
 
-use layerwise::docker::{Answer, CacheFrom, Options, Outcome, Step, StoreKind};
+use layerwise::docker::{Answer, CacheFrom, Options, Outcome, Policy, Step, StoreKind};
 use layerwise::explain::Finding;
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
+use serde::{Deserialize, Deserializer};
 
 use self::format::{Change, Event, File, Op, Probe, Scenario, Stage};
 use self::records::Records;
@@ -101,19 +102,33 @@ impl Timeline<'_> {
     fn run(&self, op: &Op<'_>, name: &str, report: &mut Report) {
         self.apply(&op.changes);
         let mut session = None;
+        let mut careful = None;
         for (index, event) in op.events.iter().enumerate() {
             let name = format!("{name} event {index}");
             match event {
                 Event::Argument { changes } => self.apply(changes),
                 Event::Stage(stage) => {
-                    report.case(&name, |check| session = self.open(stage, check));
+                    report.case(&name, |check| {
+                        let version = Some("29");
+                        session = self.open(stage, Semantics::compatible(version), check);
+                        careful = match self.store {
+                            Kept::Graph(_) => None,
+                            Kept::Containerd(_) => self.open(stage, Semantics::guarded(), check),
+                        };
+                    });
                     self.apply(&stage.changes);
                 }
                 Event::Probe(probe) => {
                     if probe.consulted {
-                        report.case(&name, |check| match session.as_deref_mut() {
-                            Some(session) => self.search(probe, session, check),
-                            None => check.fail("session", "an open session", "none"),
+                        report.case(&name, |check| {
+                            // First, because the other one changes the store.
+                            careful = careful
+                                .take()
+                                .and_then(|session| self.guarded(probe, session, check));
+                            match session.as_deref_mut() {
+                                Some(session) => self.search(probe, session, check),
+                                None => check.fail("session", "an open session", "none"),
+                            }
                         });
                     }
                     self.apply(&probe.during);
@@ -124,14 +139,23 @@ impl Timeline<'_> {
     }
 
     /// A FROM: the search object is made anew.
-    fn open(&self, stage: &Stage, check: &mut Case<'_>) -> Option<Box<dyn Session>> {
+    fn open(
+        &self,
+        stage: &Stage,
+        semantics: Semantics,
+        check: &mut Case<'_>,
+    ) -> Option<Box<dyn Session>> {
         let sources = stage.cache_from.iter().map(|name| CacheFrom {
             reference: name.clone(),
             trusted: true,
         });
         let (store, kind) = self.store.shared();
         let options = Options {
-            semantics: Semantics::compatible(Some("29")),
+            policy: Policy {
+                dry_run: semantics.is_guarded(),
+                ..Policy::default()
+            },
+            semantics,
             cache_from: sources.collect(),
             store: kind,
             machine: self.machine.clone(),
@@ -150,18 +174,49 @@ impl Timeline<'_> {
         }
     }
 
-    fn search(&self, probe: &Probe<'_>, session: &mut dyn Session, check: &mut Case<'_>) {
-        let parent = Some(probe.parent.clone()).filter(|id| !id.is_empty());
-        let step = Step {
-            parent: parent.clone(),
-            config: Some(probe.config.get().to_owned()),
-            platform: Platform::from(&probe.platform),
-            last: false,
+    /// The guarded reading announces no hit at which the engine fails or that hands over
+    /// an image for another platform; until it misses, its hits are the engine's.
+    fn guarded(
+        &self,
+        probe: &Probe<'_>,
+        mut session: Box<dyn Session>,
+        check: &mut Case<'_>,
+    ) -> Option<Box<dyn Session>> {
+        let answer = match session.lookup(&asked(probe)) {
+            Ok(answer) => answer,
+            Err(error) => {
+                check.fail("guarded", "an answer", error.to_string());
+                return None;
+            }
         };
+        let image = answer.image?;
+        check.equal("guarded hit", &probe.hit.as_ref(), &Some(&image));
+        let document = |id: &str| {
+            let text = self.scenario.docs.get(id)?;
+            serde_json::from_str::<Document>(text).ok()
+        };
+        let config = document(&image).and_then(|manifest| document(&manifest.config?.digest));
+        let architecture = config.map(|config| config.architecture);
+        let want = Some(&probe.platform.architecture);
+        check.equal("guarded platform", &want, &architecture.as_ref());
+        Some(session)
+    }
+
+    fn search(&self, probe: &Probe<'_>, session: &mut dyn Session, check: &mut Case<'_>) {
+        let step = asked(probe);
         if let Some(sources) = &probe.sources {
             check.equal("sources", &Ok(sources.clone()), &session.sources());
         }
         self.explained(probe, &step, session, check);
+        if probe.panic {
+            // The engine has no answer; here it is a reason against the source.
+            let answer = session.plan(&step);
+            let notes = answer.map(|answer| answer.notes).unwrap_or_default();
+            let crashes = "docker/layer-index-out-of-range";
+            let told = notes.iter().any(|note| note.code == crashes);
+            check.equal("a note of the crash", &true, &told);
+            return;
+        }
         let answer = match session.lookup(&step) {
             Ok(answer) => answer,
             Err(error) => return check.fail("lookup", "an answer", error.to_string()),
@@ -178,11 +233,6 @@ impl Timeline<'_> {
             check.equal("source", &probe.source, &answer.source);
         }
         check.equal("error", &probe.error_class.as_deref(), &aborted(&answer));
-        if probe.panic {
-            let crashes = "docker/layer-index-out-of-range";
-            let told = answer.notes.iter().any(|note| note.code == crashes);
-            check.equal("a note of the crash", &true, &told);
-        }
         if let Some(left) = &probe.sources_after {
             check.equal("sources after", &Ok(left.clone()), &session.sources());
         }
@@ -243,6 +293,36 @@ fn aborted(answer: &Answer) -> Option<&str> {
     let codes = answer.notes.iter().map(|note| note.code.as_ref());
     let mut codes = codes.filter_map(|code| code.strip_prefix("docker/"));
     codes.find(|code| failed && code.starts_with("restore-") && *code != "restored-command")
+}
+
+/// What an engine asks.
+fn asked(probe: &Probe<'_>) -> Step {
+    Step {
+        parent: Some(probe.parent.clone()).filter(|id| !id.is_empty()),
+        config: Some(probe.config.get().to_owned()),
+        platform: Platform::from(&probe.platform),
+        last: false,
+    }
+}
+
+/// A manifest or a config: what leads to the platform. An index has neither member.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Document {
+    #[serde(deserialize_with = "lead")]
+    config: Option<Lead>,
+    architecture: String,
+}
+
+#[derive(Deserialize)]
+struct Lead {
+    digest: String,
+}
+
+/// The `config` of a manifest leads to a document; that of a config does not.
+fn lead<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Lead>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(Lead::deserialize(value).ok())
 }
 
 const fn via(answer: &Answer) -> Option<&'static str> {

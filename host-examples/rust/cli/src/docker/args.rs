@@ -38,10 +38,6 @@ pub struct SessionArgs {
     /// Refuse sources for another platform instead of noting it.
     #[arg(long)]
     pub same_platform: bool,
-    /// Image ids are not digests of config documents. Needed only for stores where that cannot be
-    /// told; with containerd's images it is known.
-    #[arg(long)]
-    pub opaque_ids: bool,
     /// The operating system the builder runs on, in Go's spelling.
     #[arg(long, value_name = "OS", default_value = "linux")]
     pub host_os: String,
