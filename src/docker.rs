@@ -7,7 +7,7 @@
 //! images, with `listing` for children and `dry_run` for changes that are not made),
 //! on the predicates (`key`, `platform`, `history`, `lineage`), and on `restore`
 //! (making an image out of a source's history). `explain` is the trace that makes a
-//! finding of each verdict. `recorded` reads what a builder asked out of the images
+//! finding of each verdict. `images` compares two images. `recorded` reads what a builder asked out of the images
 //! that it made. `config` is the table of a container config's fields, `version` holds
 //! what changed between engine versions, as data.
 
@@ -25,6 +25,7 @@ mod frames;
 mod functions;
 mod history;
 mod image;
+mod images;
 mod instruction;
 mod key;
 mod lineage;
@@ -52,6 +53,7 @@ pub use answer::{Answer, Creation, Effect, Link, Outcome};
 pub use compare::Comparison;
 pub use containerd::Containerd;
 pub use functions::{compare_parent, encode_image, normalize_platform};
+pub use images::{ImageComparison, Made, StepComparison, compare_images};
 pub use options::{CacheFrom, LIMITS, Options, Policy, Step, StoreKind};
 pub use reason::Reason;
 pub use recorded::{Recorded, Recording, recorded_steps};

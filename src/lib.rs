@@ -55,6 +55,7 @@ mod prelude;
 pub mod base64;
 pub mod buildkit;
 pub mod buildpacks;
+pub mod builds;
 pub mod docker;
 pub mod error;
 pub mod explain;

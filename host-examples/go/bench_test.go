@@ -16,7 +16,7 @@ import (
 // One step that was built before, in a session that knows the image.
 func BenchmarkLookup(b *testing.B) {
 	images, base := sample.New()
-	session := session(b, open(b, false, layerwise.Lent{Images: images}, layerwise.Limits{}))
+	session := session(b, open(b, layerwise.Lent{Images: images}, layerwise.Limits{}))
 	for b.Loop() {
 		answer, err := session.Lookup(b.Context(), step(base, sample.Make))
 		if err != nil || answer.Outcome != docker.OutcomeHitLocal {
@@ -28,7 +28,7 @@ func BenchmarkLookup(b *testing.B) {
 // The same step with 1,000 images that were built on the base too.
 func BenchmarkLookupAmong1000(b *testing.B) {
 	images, base := heavy(1000, 0)
-	session := session(b, open(b, false, layerwise.Lent{Images: images}, layerwise.Limits{}))
+	session := session(b, open(b, layerwise.Lent{Images: images}, layerwise.Limits{}))
 	for b.Loop() {
 		if _, err := session.Lookup(b.Context(), step(base, sample.Make)); err != nil {
 			b.Fatal(err)
@@ -38,7 +38,7 @@ func BenchmarkLookupAmong1000(b *testing.B) {
 
 // The smallest call: no arguments, no imports.
 func BenchmarkCall(b *testing.B) {
-	in := open(b, false, layerwise.Lent{}, layerwise.Limits{})
+	in := open(b, layerwise.Lent{}, layerwise.Limits{})
 	session := session(b, in)
 	for b.Loop() {
 		if _, err := session.Describe(b.Context()); err != nil {
@@ -68,7 +68,7 @@ func BenchmarkWithImports(b *testing.B) {
 
 func benchmarkOpen(b *testing.B, options docker.Options) {
 	images := &nothing{}
-	in := open(b, false, layerwise.Lent{Images: images}, layerwise.Limits{})
+	in := open(b, layerwise.Lent{Images: images}, layerwise.Limits{})
 	for b.Loop() {
 		session, err := docker.Open(b.Context(), in, options)
 		if err != nil {
@@ -82,7 +82,7 @@ func benchmarkOpen(b *testing.B, options docker.Options) {
 }
 
 func BenchmarkInstance(b *testing.B) {
-	engine := engine(b, false)
+	engine := engine(b)
 	for b.Loop() {
 		in, err := engine.NewInstance(b.Context(), layerwise.Lent{}, layerwise.Limits{})
 		if err != nil {
@@ -102,7 +102,7 @@ func BenchmarkMemory(b *testing.B) {
 		before := resident(b)
 		var kept []*layerwise.Instance
 		for range count {
-			in := open(b, false, layerwise.Lent{Images: images}, layerwise.Limits{})
+			in := open(b, layerwise.Lent{Images: images}, layerwise.Limits{})
 			session(b, in)
 			kept = append(kept, in)
 		}
@@ -134,19 +134,5 @@ func BenchmarkCompile(b *testing.B) {
 			b.Fatal(err)
 		}
 		engine.Close()
-	}
-}
-
-func BenchmarkLoadCompiled(b *testing.B) {
-	code := b.TempDir() + "/code"
-	for first := true; b.Loop() || first; first = false {
-		engine, err := layerwise.NewEngine(layerwise.EngineOptions{Code: code})
-		if err != nil {
-			b.Fatal(err)
-		}
-		engine.Close()
-		if first {
-			b.ResetTimer()
-		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"layerwise.dev/layerwise/internal/wasmtime"
+	"layerwise.dev/layerwise/internal/component"
 	"layerwise.dev/layerwise/internal/wit"
 )
 
@@ -18,7 +18,7 @@ import (
 type Dynamic struct {
 	in        *Instance
 	json      wit.JSON
-	resources []*wasmtime.Resource
+	resources []*component.Resource
 }
 
 // Dynamic begins to call functions with JSON values.
@@ -62,7 +62,7 @@ func (d *Dynamic) Drop(ctx context.Context, number int) error {
 	if err != nil {
 		return err
 	}
-	return d.in.ended(d.in.inner.Drop(ctx, resource.(*wasmtime.Resource)))
+	return d.in.ended(d.in.inner.Drop(ctx, resource.(*component.Resource)))
 }
 
 func (d *Dynamic) resource(number int) (any, error) {
@@ -73,6 +73,6 @@ func (d *Dynamic) resource(number int) (any, error) {
 }
 
 func (d *Dynamic) number(resource any) int {
-	d.resources = append(d.resources, resource.(*wasmtime.Resource))
+	d.resources = append(d.resources, resource.(*component.Resource))
 	return len(d.resources) - 1
 }

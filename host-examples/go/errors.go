@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"layerwise.dev/layerwise/internal/wasmtime"
+	"layerwise.dev/layerwise/internal/component"
 	"layerwise.dev/layerwise/internal/wit"
 )
 
@@ -38,12 +38,12 @@ var (
 // Errors of calls that were not made.
 var (
 	// ErrDead: an earlier call was stopped; open a new instance.
-	ErrDead = wasmtime.ErrDead
+	ErrDead = component.ErrDead
 	// ErrClosed: the instance or the engine was closed.
-	ErrClosed = wasmtime.ErrClosed
+	ErrClosed = component.ErrClosed
 	// ErrInUse: another call of the instance is running. It may be the caller
 	// of the import that this call came from, so it is not waited for.
-	ErrInUse = wasmtime.ErrInUse
+	ErrInUse = component.ErrInUse
 )
 
 // Problem is why the component refused something or failed.
@@ -105,8 +105,6 @@ type StopReason string
 const (
 	// StopTime: a call ran for longer than [Limits].Time.
 	StopTime StopReason = "time"
-	// StopFuel: a call used up [Limits].Fuel.
-	StopFuel StopReason = "fuel"
 	// StopMemory: it asked for more than [Limits].Memory.
 	StopMemory StopReason = "memory"
 	// StopCancelled: the call's context ended; its error is in the chain.

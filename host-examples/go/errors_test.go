@@ -31,7 +31,7 @@ func session(t testing.TB, in *layerwise.Instance) *docker.Session {
 }
 
 func TestProblemsHaveAKindACodeAndASubject(t *testing.T) {
-	in := open(t, false, layerwise.Lent{}, layerwise.Limits{})
+	in := open(t, layerwise.Lent{}, layerwise.Limits{})
 	_, err := docker.EncodeImage(t.Context(), in, "no JSON", docker.MemberOrderDeclared, layerwise.Semantics{})
 	var problem *layerwise.Problem
 	if !errors.As(err, &problem) || !errors.Is(err, layerwise.ErrInvalid) || errors.Is(err, layerwise.ErrNotFound) {
@@ -56,7 +56,7 @@ func TestProblemsHaveAKindACodeAndASubject(t *testing.T) {
 
 func TestCapsAreLimitErrors(t *testing.T) {
 	images, base := sample.New()
-	in := open(t, false, layerwise.Lent{Images: images}, layerwise.Limits{})
+	in := open(t, layerwise.Lent{Images: images}, layerwise.Limits{})
 	session, err := docker.Open(t.Context(), in, docker.Options{Limits: []layerwise.Limit{{Name: "children", Value: 0}}})
 	if err == nil {
 		_, err = session.Lookup(t.Context(), step(base, sample.Make))
@@ -88,7 +88,7 @@ func TestErrorsOfImportsAreTypedFailures(t *testing.T) {
 		{errors.New("\xff is not text"), layerwise.ErrHost},
 	} {
 		images, base := sample.New()
-		in := open(t, false, layerwise.Lent{Images: failing{images, one.err}}, layerwise.Limits{})
+		in := open(t, layerwise.Lent{Images: failing{images, one.err}}, layerwise.Limits{})
 		session := session(t, in)
 		_, err := session.Lookup(t.Context(), step(base, sample.Make))
 		var problem *layerwise.Problem
@@ -122,7 +122,7 @@ func TestCodesOfFailures(t *testing.T) {
 }
 
 func TestWhatIsNotLentIsUnsupported(t *testing.T) {
-	in := open(t, false, layerwise.Lent{}, layerwise.Limits{})
+	in := open(t, layerwise.Lent{}, layerwise.Limits{})
 	base := "sha256:" + strings.Repeat("0", 64)
 	if _, err := session(t, in).Lookup(t.Context(), step(base, sample.Make)); !errors.Is(err, layerwise.ErrUnsupported) {
 		t.Errorf("%v", err)
@@ -148,8 +148,8 @@ func TestAPanicOfAnImportEndsTheInstanceOnly(t *testing.T) {
 	own := errors.New("own")
 	for _, value := range []any{own, "text", nil} {
 		images, base := sample.New()
-		in := open(t, false, layerwise.Lent{Images: panicking{images, value}}, layerwise.Limits{})
-		other := open(t, false, layerwise.Lent{Images: images}, layerwise.Limits{})
+		in := open(t, layerwise.Lent{Images: panicking{images, value}}, layerwise.Limits{})
+		other := open(t, layerwise.Lent{Images: images}, layerwise.Limits{})
 		lost, kept := session(t, in), session(t, other)
 		_, err := lost.Lookup(t.Context(), step(base, sample.Make))
 		var stopped *layerwise.Stopped
@@ -203,7 +203,7 @@ func (w wrong) Children(context.Context, *string) ([]string, error) { return []s
 
 func TestAnswersThatAreNoTextEndTheInstanceOnly(t *testing.T) {
 	images, base := sample.New()
-	in := open(t, false, layerwise.Lent{Images: wrong{images, "\xff"}}, layerwise.Limits{})
+	in := open(t, layerwise.Lent{Images: wrong{images, "\xff"}}, layerwise.Limits{})
 	lost := session(t, in)
 	_, err := lost.Lookup(t.Context(), step(base, sample.Make))
 	var stopped *layerwise.Stopped
@@ -215,7 +215,7 @@ func TestAnswersThatAreNoTextEndTheInstanceOnly(t *testing.T) {
 
 func TestArgumentsThatDoNotFitAreRefusedBeforeTheCall(t *testing.T) {
 	images, base := sample.New()
-	in := open(t, false, layerwise.Lent{Images: images}, layerwise.Limits{})
+	in := open(t, layerwise.Lent{Images: images}, layerwise.Limits{})
 	if _, err := docker.EncodeImage(t.Context(), in, "\xff", docker.MemberOrderDeclared, layerwise.Semantics{}); err == nil || !strings.Contains(err.Error(), "UTF-8") {
 		t.Errorf("%v", err)
 	}
@@ -239,7 +239,7 @@ func TestArgumentsThatDoNotFitAreRefusedBeforeTheCall(t *testing.T) {
 func TestResourcesBelongToTheirInstance(t *testing.T) {
 	images, _ := sample.New()
 	lent := layerwise.Lent{Images: images}
-	one, other := open(t, false, lent, layerwise.Limits{}), open(t, false, lent, layerwise.Limits{})
+	one, other := open(t, lent, layerwise.Limits{}), open(t, lent, layerwise.Limits{})
 	var resource *layerwise.Resource
 	if err := one.Call(t.Context(), "docker#open", &resource, docker.Options{}); err != nil {
 		t.Fatal(err)
@@ -275,7 +275,7 @@ func TestCallsDuringACallAreRefused(t *testing.T) {
 	images, base := sample.New()
 	var in *layerwise.Instance
 	var got error
-	in = open(t, false, layerwise.Lent{Images: reentrant{images, &in, &got}}, layerwise.Limits{})
+	in = open(t, layerwise.Lent{Images: reentrant{images, &in, &got}}, layerwise.Limits{})
 	if _, err := session(t, in).Lookup(t.Context(), step(base, sample.Make)); err != nil {
 		t.Fatal(err)
 	}
@@ -287,12 +287,12 @@ func TestCallsDuringACallAreRefused(t *testing.T) {
 func TestManyGoroutines(t *testing.T) {
 	images, base := sample.New()
 	lent := layerwise.Lent{Images: images}
-	shared := open(t, false, lent, layerwise.Limits{})
+	shared := open(t, lent, layerwise.Limits{})
 	var workers sync.WaitGroup
 	for range 8 {
 		workers.Go(func() {
 			for range 5 {
-				in, err := engine(t, false).NewInstance(context.Background(), lent, layerwise.Limits{})
+				in, err := engine(t).NewInstance(context.Background(), lent, layerwise.Limits{})
 				if err != nil {
 					t.Error(err)
 					return

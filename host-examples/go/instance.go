@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"layerwise.dev/layerwise/internal/wasmtime"
+	"layerwise.dev/layerwise/internal/component"
 	"layerwise.dev/layerwise/internal/wit"
 )
 
@@ -16,7 +16,7 @@ import (
 // a call during another one is refused with [ErrInUse].
 type Instance struct {
 	engine *Engine
-	inner  *wasmtime.Instance
+	inner  *component.Instance
 	host   *host
 
 	mutex   sync.Mutex
@@ -73,7 +73,7 @@ func (in *Instance) call(ctx context.Context, name string, args []any) (any, err
 
 // ended notes that the instance was stopped, and reminds later calls of it.
 func (in *Instance) ended(err error) error {
-	var trap *wasmtime.Trap
+	var trap *component.Trap
 	in.mutex.Lock()
 	defer in.mutex.Unlock()
 	switch {
@@ -82,7 +82,7 @@ func (in *Instance) ended(err error) error {
 	case errors.As(err, &trap):
 		in.stopped = stopped(err, in.host)
 		return in.stopped
-	case errors.Is(err, wasmtime.ErrDead) && in.stopped != nil:
+	case errors.Is(err, component.ErrDead) && in.stopped != nil:
 		return &dead{first: in.stopped}
 	}
 	return err
@@ -119,7 +119,7 @@ func (in *Instance) codec() *wit.Go {
 			}
 			return resource.inner, nil
 		},
-		ToResource: func(v any) any { return &Resource{in: in, inner: v.(*wasmtime.Resource)} },
+		ToResource: func(v any) any { return &Resource{in: in, inner: v.(*component.Resource)} },
 	}
 }
 
@@ -127,7 +127,7 @@ func (in *Instance) codec() *wit.Go {
 // packages hide it.
 type Resource struct {
 	in    *Instance
-	inner *wasmtime.Resource
+	inner *component.Resource
 }
 
 // Call calls a method, as [Instance.Call] does.
@@ -147,21 +147,19 @@ func (r *Resource) Close() error {
 
 // stopped makes an error of how an instance ended.
 func stopped(err error, host *host) error {
-	var trap *wasmtime.Trap
+	var trap *component.Trap
 	if !errors.As(err, &trap) {
 		return err
 	}
 	end := &Stopped{Reason: StopTrap, Message: trap.Message, cause: trap.Cause}
 	switch trap.Reason {
-	case wasmtime.OutOfTime:
+	case component.OutOfTime:
 		end.Reason = StopTime
-	case wasmtime.OutOfFuel:
-		end.Reason = StopFuel
-	case wasmtime.Cancelled:
+	case component.Cancelled:
 		end.Reason = StopCancelled
-	case wasmtime.ImportFailed:
+	case component.ImportFailed:
 		end.Reason = StopImport
-	case wasmtime.Unreachable:
+	case component.Unreachable:
 		// An allocation that the limit refuses ends in `unreachable`, with no
 		// words or those of the allocation error.
 		words := host.lastWords()

@@ -10,11 +10,11 @@
 //
 // # Building
 //
-// The component and Wasmtime's library are built from this repository by
+// In the repository the component is built by
 //
 //	go generate .
 //
-// which needs Rust, cmake and a C compiler; cgo needs the C compiler again.
+// which needs Rust. Nothing needs cgo.
 //
 // # Errors
 //
@@ -27,16 +27,16 @@ package layerwise
 import _ "embed"
 
 //go:generate go run ./internal/witgen ../../wit .
-//go:generate go run ./internal/build
+//go:generate cargo run --quiet --manifest-path ../../Cargo.toml --package layerwise-component -- component/layerwise.wasm
 
 // Version is the version of the component and of this package.
 const Version = "0.1.0"
 
 //go:embed component/layerwise.wasm
-var component []byte
+var shipped []byte
 
 // Component returns the bytes of the component. They must not be changed.
-func Component() []byte { return component }
+func Component() []byte { return shipped }
 
 // Result is one answer of many: a value, or why there is none.
 type Result[T any] struct {

@@ -25,10 +25,10 @@ func heavy(images, padding int) (*sample.Images, string) {
 
 // opened is a session; with twice the time until there is enough to open it, on a
 // busy machine.
-func opened(t *testing.T, fuel bool, lent layerwise.Lent, limits layerwise.Limits) (*layerwise.Instance, *docker.Session) {
+func opened(t *testing.T, lent layerwise.Lent, limits layerwise.Limits) (*layerwise.Instance, *docker.Session) {
 	t.Helper()
 	for {
-		in, err := engine(t, fuel).NewInstance(t.Context(), lent, limits)
+		in, err := engine(t).NewInstance(t.Context(), lent, limits)
 		if err == nil {
 			t.Cleanup(func() { _ = in.Close() })
 			var session *docker.Session
@@ -43,10 +43,10 @@ func opened(t *testing.T, fuel bool, lent layerwise.Lent, limits layerwise.Limit
 	}
 }
 
-func stop(t *testing.T, fuel bool, limits layerwise.Limits, images, padding int) *layerwise.Stopped {
+func stop(t *testing.T, limits layerwise.Limits, images, padding int) *layerwise.Stopped {
 	t.Helper()
 	store, base := heavy(images, padding)
-	in, session := opened(t, fuel, layerwise.Lent{Images: store}, limits)
+	in, session := opened(t, layerwise.Lent{Images: store}, limits)
 	_, err := session.Lookup(t.Context(), step(base, sample.Make))
 	var stopped *layerwise.Stopped
 	if !errors.As(err, &stopped) {
@@ -58,7 +58,7 @@ func stop(t *testing.T, fuel bool, limits layerwise.Limits, images, padding int)
 
 func TestDefaults(t *testing.T) {
 	store, base := heavy(20, 10_000)
-	in := open(t, false, layerwise.Lent{Images: store}, layerwise.Limits{})
+	in := open(t, layerwise.Lent{Images: store}, layerwise.Limits{})
 	answer, err := session(t, in).Lookup(t.Context(), step(base, sample.Make))
 	if err != nil || answer.Outcome != docker.OutcomeHitLocal {
 		t.Errorf("%v %v", answer.Outcome, err)
@@ -66,39 +66,19 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestMemory(t *testing.T) {
-	stopped := stop(t, false, layerwise.Limits{Memory: 4 << 20}, 20, 1_000_000)
+	stopped := stop(t, layerwise.Limits{Memory: 4 << 20}, 20, 1_000_000)
 	if stopped.Reason != layerwise.StopMemory {
 		t.Errorf("%v", stopped)
 	}
-	if _, err := engine(t, false).NewInstance(t.Context(), layerwise.Lent{}, layerwise.Limits{Memory: 1 << 10}); err == nil {
+	if _, err := engine(t).NewInstance(t.Context(), layerwise.Lent{}, layerwise.Limits{Memory: 1 << 10}); err == nil {
 		t.Error("an instance without memory")
 	}
 }
 
 func TestTime(t *testing.T) {
-	stopped := stop(t, false, layerwise.Limits{Time: time.Millisecond}, 100, 500_000)
+	stopped := stop(t, layerwise.Limits{Time: time.Millisecond}, 100, 500_000)
 	if stopped.Reason != layerwise.StopTime || !errors.Is(stopped, context.DeadlineExceeded) {
 		t.Errorf("%v", stopped)
-	}
-}
-
-func TestFuel(t *testing.T) {
-	stopped := stop(t, true, layerwise.Limits{Fuel: 200_000}, 50, 10_000)
-	if stopped.Reason != layerwise.StopFuel {
-		t.Errorf("%v", stopped)
-	}
-	store, base := heavy(1, 10)
-	in := open(t, true, layerwise.Lent{Images: store}, layerwise.Limits{})
-	if _, err := session(t, in).Lookup(t.Context(), step(base, sample.Make)); err != nil {
-		t.Errorf("without a limit: %v", err)
-	}
-}
-
-func TestLimitsHoldWhileAnInstanceStarts(t *testing.T) {
-	_, err := engine(t, true).NewInstance(t.Context(), layerwise.Lent{}, layerwise.Limits{Fuel: 1})
-	var stopped *layerwise.Stopped
-	if !errors.As(err, &stopped) || stopped.Reason != layerwise.StopFuel {
-		t.Errorf("%v", err)
 	}
 }
 
@@ -119,7 +99,7 @@ func (s slow) Children(ctx context.Context, parent *string) ([]string, error) {
 
 func TestTimeOfImportsIsNotTheComponents(t *testing.T) {
 	images, base := sample.New()
-	in := open(t, false, layerwise.Lent{Images: slow{images, 600 * time.Millisecond}}, layerwise.Limits{Time: 300 * time.Millisecond})
+	in := open(t, layerwise.Lent{Images: slow{images, 600 * time.Millisecond}}, layerwise.Limits{Time: 300 * time.Millisecond})
 	if _, err := session(t, in).Lookup(t.Context(), step(base, sample.Make)); err != nil {
 		t.Error(err)
 	}
@@ -127,7 +107,7 @@ func TestTimeOfImportsIsNotTheComponents(t *testing.T) {
 
 func TestAContextEndsAnImport(t *testing.T) {
 	images, base := sample.New()
-	in := open(t, false, layerwise.Lent{Images: slow{images, time.Hour}}, layerwise.Limits{})
+	in := open(t, layerwise.Lent{Images: slow{images, time.Hour}}, layerwise.Limits{})
 	session := session(t, in)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
@@ -139,12 +119,12 @@ func TestAContextEndsAnImport(t *testing.T) {
 
 func TestAContextEndsTheComponent(t *testing.T) {
 	store, base := heavy(100, 500_000)
-	in := open(t, false, layerwise.Lent{Images: store}, layerwise.Limits{})
+	in := open(t, layerwise.Lent{Images: store}, layerwise.Limits{})
 	session := session(t, in)
 	ctx, cancel := context.WithCancel(t.Context())
 	// The context ends while the component runs: in the first import.
 	canceller := layerwise.Lent{Images: cancelling{store, cancel}}
-	stoppable := open(t, false, canceller, layerwise.Limits{})
+	stoppable := open(t, canceller, layerwise.Limits{})
 	victim, err := docker.Open(t.Context(), stoppable, docker.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -162,6 +142,28 @@ func TestAContextEndsTheComponent(t *testing.T) {
 	if _, err := session.Describe(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// An engine that looks at imports only stops there.
+func TestAContextEndsAtAnImport(t *testing.T) {
+	engine, err := layerwise.NewEngine(layerwise.EngineOptions{CheckAtImports: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	images, base := sample.New()
+	ctx, cancel := context.WithCancel(t.Context())
+	in, err := engine.NewInstance(t.Context(), layerwise.Lent{Images: cancelling{images, cancel}}, layerwise.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := session(t, in)
+	_, err = session.Lookup(ctx, step(base, sample.Make))
+	var stopped *layerwise.Stopped
+	if !errors.As(err, &stopped) || stopped.Reason != layerwise.StopCancelled || !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	isDead(t, in, session, base)
 }
 
 // cancelling cancels a context and answers all the same.

@@ -79,6 +79,27 @@ impl wit::Guest for Engine {
         Ok(convert(docker::testing::compare_history(&a, &b)?))
     }
 
+    fn compare_images(
+        old: String,
+        new: String,
+        semantics: shared::Semantics,
+    ) -> Result<wit::ImageComparison, shared::Error> {
+        let found = docker::compare_images(&old, &new, &semantics.into())?;
+        let made = |made: docker::Made| wit::Made {
+            command: made.command,
+            layer: made.layer,
+        };
+        let step = |step: docker::StepComparison| wit::StepComparison {
+            old: step.old.map(made),
+            new: step.new.map(made),
+            differences: convert(step.differences),
+        };
+        Ok(wit::ImageComparison {
+            steps: found.steps.into_iter().map(step).collect(),
+            differences: convert(found.differences),
+        })
+    }
+
     fn recorded_steps(
         document: String,
         first: u32,

@@ -119,7 +119,7 @@ impl Entry {
 }
 
 /// A time for people, with its zone told apart as equality does.
-fn show(time: Timestamp) -> String {
+pub fn show(time: Timestamp) -> String {
     match (time.to_text(), time.zone) {
         (Some(text), Zone::Offset(0)) => text.replace('Z', "+00:00"),
         (Some(text), _) => text,

@@ -9,6 +9,7 @@ import (
 	"sort"
 
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/internal/digests"
 	"layerwise.dev/layerwise/internal/layout"
 	"layerwise.dev/layerwise/internal/marks"
 )
@@ -140,7 +141,7 @@ func pointerOf(of layout.Descriptor) (pointer, bool, error) {
 		}
 		return pointer{}, false, nil
 	}
-	if !layout.IsDigest(of.Digest) {
+	if !digests.Is(of.Digest) {
 		return pointer{}, false, badDigest(of)
 	}
 	return pointer{digest: of.Digest, kind: of.MediaType, size: of.Size}, true, nil
@@ -221,7 +222,7 @@ func readBody(from *layout.Layout, at pointer) (*body, error) {
 	if list == manifest || (list && (read.Config != nil || read.Layers != nil)) {
 		return nil, confused(at, errors.New("its members are not those of its media type"))
 	}
-	if read.isImage() && !layout.IsDigest(read.Config.Digest) {
+	if read.isImage() && !digests.Is(read.Config.Digest) {
 		return nil, badDigest(*read.Config)
 	}
 	return read, nil
@@ -250,7 +251,7 @@ func (c *catalog) take(position int, at target, root string) {
 		at.err = c.failed[at.to]
 	}
 	if at.err != nil {
-		if _, ok := c.images[of]; !ok && layout.IsDigest(of) {
+		if _, ok := c.images[of]; !ok && digests.Is(of) {
 			at.err = unreadable(of, root, at.err)
 			c.targets[position] = at
 			if c.unreadable[of] == nil {
@@ -364,7 +365,7 @@ func (c *catalog) any(id string) *image {
 
 // known is an image, readable or not.
 func (c *catalog) known(id string) (*image, error) {
-	if !layout.IsDigest(id) {
+	if !digests.Is(id) {
 		return nil, layerwise.Failed(layerwise.FailureCodeInvalid, "%q is not an image id", id)
 	}
 	if found := c.any(id); found != nil {

@@ -8,6 +8,7 @@ package ocilayout
 
 import (
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/internal/digests"
 	"layerwise.dev/layerwise/internal/layout"
 	"layerwise.dev/layerwise/internal/wit"
 )
@@ -59,7 +60,7 @@ func (s *Store) anywhere(images *catalog, diff string) (layout.Descriptor, error
 	candidates := map[string]*candidate{}
 	for _, id := range sortedKeys(images.images) {
 		for _, pair := range s.pairs(images.images[id]) {
-			if pair.diff != diff || !layout.IsDigest(pair.layer.Digest) {
+			if pair.diff != diff || !digests.Is(pair.layer.Digest) {
 				continue
 			}
 			known, ok := candidates[pair.layer.Digest]

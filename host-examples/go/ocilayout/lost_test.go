@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/internal/digests"
 	"layerwise.dev/layerwise/internal/layout"
 )
 
@@ -104,7 +105,7 @@ func (f *family) children(parent *string, want ...string) {
 }
 
 func later() map[string]any {
-	return map[string]any{"mediaType": layout.Manifest, "digest": layout.DigestOf([]byte("later")), "size": 1}
+	return map[string]any{"mediaType": layout.Manifest, "digest": digests.Of([]byte("later")), "size": 1}
 }
 
 func TestAChildThatCannotBeReadIsListedAndSaysWhy(t *testing.T) {
@@ -191,7 +192,7 @@ func TestNotesAreNotTakenFromADamagedCopy(t *testing.T) {
 	f := newFamily(t)
 	damaged := later()
 	damaged["annotations"] = map[string]any{
-		noteImage: f.child, noteParent: layout.DigestOf([]byte("other")), layout.RefName: "copy",
+		noteImage: f.child, noteParent: digests.Of([]byte("other")), layout.RefName: "copy",
 	}
 	f.enter(damaged, f.entries[0], f.entries[1])
 	f.children(&f.base, f.child)
@@ -219,7 +220,7 @@ func TestEntriesWithoutNotesArePassedOverAndSaid(t *testing.T) {
 	f.fails(f.get(f.child, all).Err, layerwise.FailureCodeNotFound, said)
 	f.fails(f.resolve("nosuch"), layerwise.FailureCodeNotFound, said)
 	f.fails(f.resolve("named"), layerwise.FailureCodeCorrupt, `"md5:00"`)
-	layer := layout.DigestOf([]byte("layer"))
+	layer := digests.Of([]byte("layer"))
 	_, err := f.store.Create(t.Context(), nil, document("new", layer), &layer)
 	f.fails(err, layerwise.FailureCodeNotFound, layer, said)
 }

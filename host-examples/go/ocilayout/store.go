@@ -29,6 +29,7 @@ import (
 
 	"layerwise.dev/layerwise"
 	"layerwise.dev/layerwise/internal/below"
+	"layerwise.dev/layerwise/internal/digests"
 	"layerwise.dev/layerwise/internal/layout"
 	"layerwise.dev/layerwise/internal/marks"
 	"layerwise.dev/layerwise/internal/reference"
@@ -250,7 +251,7 @@ func (s *Store) SetParent(ctx context.Context, target, parent string) error {
 // Create implements [layerwise.ImageStore]. A crash leaves at most two blobs
 // that nobody refers to.
 func (s *Store) Create(ctx context.Context, parent *string, document string, layer *string) (string, error) {
-	id := layout.DigestOf([]byte(document))
+	id := digests.Of([]byte(document))
 	diffs, err := diffIDs([]byte(document))
 	if err != nil {
 		return "", err
@@ -355,7 +356,7 @@ func (s *Store) image(ctx context.Context, images *catalog, from *image, want la
 		answer.Document = &text
 	}
 	if want.Parent && from.parent != "" {
-		if !layout.IsDigest(from.parent) {
+		if !digests.Is(from.parent) {
 			return answer, layerwise.Failed(layerwise.FailureCodeCorrupt, "image %s has %q for its parent, which is not an image id", from.id, from.parent)
 		}
 		answer.Parent = &from.parent
@@ -402,7 +403,7 @@ func diffIDs(document []byte) ([]string, error) {
 		return nil, layerwise.Failed(layerwise.FailureCodeInvalid, "the document is not an image config: %v", err)
 	}
 	for _, diff := range config.RootFS.DiffIDs {
-		if !layout.IsDigest(diff) {
+		if !digests.Is(diff) {
 			return nil, layerwise.Failed(layerwise.FailureCodeInvalid, "the document has %q for a diff id", diff)
 		}
 	}

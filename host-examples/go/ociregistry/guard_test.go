@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/internal/digests"
 	"layerwise.dev/layerwise/internal/layout"
 	"layerwise.dev/layerwise/internal/limits"
 )
@@ -48,7 +49,7 @@ func spoken(t *testing.T, options Options, answer http.HandlerFunc) (r *Registry
 
 // failures are those of everything that reads or writes.
 func failures(t *testing.T, r *Registry, repository string) []error {
-	layer := layerwise.Descriptor{MediaType: gzipped, Digest: layout.DigestOf([]byte("x")), Size: 1}
+	layer := layerwise.Descriptor{MediaType: gzipped, Digest: digests.Of([]byte("x")), Size: 1}
 	_, written := r.Write(t.Context(), repository, layerwise.ShelfBlob, "", "x")
 	return []error{
 		r.Resolve(t.Context(), []string{repository + ":1"})[0].Err,
@@ -202,7 +203,7 @@ func TestATransferWithoutEndEnds(t *testing.T) {
 	} {
 		r, repository := spoken(t, Options{Limits: most}, drip)
 		start := time.Now()
-		layer := layerwise.Descriptor{Digest: layout.DigestOf([]byte("x")), Size: 100_000}
+		layer := layerwise.Descriptor{Digest: digests.Of([]byte("x")), Size: 100_000}
 		for _, err := range []error{
 			r.Resolve(t.Context(), []string{repository + ":1"})[0].Err,
 			r.Retrieve(t.Context(), repository, []layerwise.LayerRetrieval{{Descriptor: layer}})[0].Err,
@@ -251,7 +252,7 @@ func TestALengthAboveTheLimitIsRefusedAtOnce(t *testing.T) {
 	r, repository := spoken(t, Options{Layouts: t.TempDir()}, func(w http.ResponseWriter, request *http.Request) {
 		t.Errorf("%s %s", request.Method, request.URL)
 	})
-	huge := layerwise.Descriptor{Digest: layout.DigestOf([]byte("x")), Size: 99 << 40}
+	huge := layerwise.Descriptor{Digest: digests.Of([]byte("x")), Size: 99 << 40}
 	for _, at := range []string{repository, "oci:none"} {
 		err := r.Retrieve(t.Context(), at, []layerwise.LayerRetrieval{{Descriptor: huge}})[0].Err
 		if layerwise.FailureOf(err).Code != layerwise.FailureCodeTooLarge || !strings.Contains(err.Error(), "layer-bytes") {

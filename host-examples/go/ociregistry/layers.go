@@ -16,7 +16,7 @@ import (
 	"strings"
 
 	"layerwise.dev/layerwise"
-	"layerwise.dev/layerwise/internal/layout"
+	"layerwise.dev/layerwise/internal/digests"
 	"layerwise.dev/layerwise/internal/unpack"
 )
 
@@ -136,7 +136,7 @@ func (r *Registry) Retrieve(ctx context.Context, repository string, layers []lay
 // takes its place only when all of it was right.
 func (r *Registry) retrieve(ctx context.Context, at place, layer layerwise.LayerRetrieval) (layerwise.RetrievedLayer, error) {
 	none := layerwise.RetrievedLayer{}
-	if layer.DiffID != nil && !layout.IsDigest(*layer.DiffID) {
+	if layer.DiffID != nil && !digests.Is(*layer.DiffID) {
 		return none, notDigest(*layer.DiffID)
 	}
 	var into *unpack.Stage
@@ -181,7 +181,7 @@ func (r *Registry) uncompress(ctx context.Context, at place, layer layerwise.Lay
 		return none, wrongBytes(err, content)
 	}
 	defer plain.Close()
-	sum := &hashed{from: plain, hash: layout.Hasher(diffOf(layer))}
+	sum := &hashed{from: plain, hash: digests.Hasher(diffOf(layer))}
 	if into != nil {
 		err = into.Read(ctx, sum)
 	}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/internal/digests"
 	"layerwise.dev/layerwise/internal/layout"
 )
 
@@ -55,7 +56,7 @@ func (r *Registry) resolveLayout(of place) ([]layerwise.Descriptor, error) {
 	}
 	answer := make([]layerwise.Descriptor, len(found))
 	for i, entry := range found {
-		if !layout.IsDigest(entry.Digest) {
+		if !digests.Is(entry.Digest) {
 			return nil, layerwise.Failed(layerwise.FailureCodeCorrupt, "a descriptor has %q for its digest", entry.Digest)
 		}
 		answer[i] = layerwise.Descriptor{

@@ -31,6 +31,7 @@ import (
 
 	"layerwise.dev/layerwise"
 	"layerwise.dev/layerwise/internal/below"
+	"layerwise.dev/layerwise/internal/digests"
 	"layerwise.dev/layerwise/internal/layout"
 	"layerwise.dev/layerwise/internal/limits"
 	"layerwise.dev/layerwise/internal/reference"
@@ -153,7 +154,7 @@ func (r *Registry) Read(ctx context.Context, repository string, wanted []layerwi
 		switch {
 		case failed != nil:
 			return "", failed
-		case !layout.IsDigest(one.Digest):
+		case !digests.Is(one.Digest):
 			return "", notDigest(one.Digest)
 		case one.Size > limit:
 			return "", layerwise.Failed(layerwise.FailureCodeTooLarge, "%s has %d bytes, more than the limit of %d", one.Digest, one.Size, limit)
@@ -175,13 +176,13 @@ func (r *Registry) Read(ctx context.Context, repository string, wanted []layerwi
 }
 
 // Has implements [layerwise.Registry].
-func (r *Registry) Has(ctx context.Context, repository string, digests []string) ([]layerwise.Presence, error) {
+func (r *Registry) Has(ctx context.Context, repository string, wanted []string) ([]layerwise.Presence, error) {
 	at, err := parseRepository(repository)
 	if err != nil {
 		return nil, err
 	}
-	answers := each(ctx, r.options.AtOnce, digests, func(digest string) (layerwise.Presence, error) {
-		if !layout.IsDigest(digest) {
+	answers := each(ctx, r.options.AtOnce, wanted, func(digest string) (layerwise.Presence, error) {
+		if !digests.Is(digest) {
 			return "", notDigest(digest)
 		}
 		if at.layout == "" {
@@ -201,7 +202,7 @@ func (r *Registry) Has(ctx context.Context, repository string, digests []string)
 
 // Write implements [layerwise.Registry].
 func (r *Registry) Write(ctx context.Context, repository string, shelf layerwise.Shelf, mediaType, document string) (layerwise.Descriptor, error) {
-	of := layerwise.Descriptor{MediaType: mediaType, Digest: layout.DigestOf([]byte(document)), Size: uint64(len(document))}
+	of := layerwise.Descriptor{MediaType: mediaType, Digest: digests.Of([]byte(document)), Size: uint64(len(document))}
 	at, err := parseRepository(repository)
 	if err != nil {
 		return of, err
@@ -242,7 +243,7 @@ func (r *Registry) Tag(ctx context.Context, text, digest string) error {
 	switch {
 	case err != nil:
 		return err
-	case !layout.IsDigest(digest):
+	case !digests.Is(digest):
 		return notDigest(digest)
 	case of.digest != "":
 		return layerwise.Failed(layerwise.FailureCodeInvalid, "%q names a digest: no tag can be set there", text)
@@ -258,7 +259,7 @@ func (r *Registry) Delete(ctx context.Context, repository, digest string) error 
 	switch {
 	case err != nil:
 		return err
-	case !layout.IsDigest(digest):
+	case !digests.Is(digest):
 		return notDigest(digest)
 	case at.layout != "":
 		return r.deleteLayout(ctx, at, digest)
@@ -304,7 +305,7 @@ func parse(text string) (place, error) {
 		return place{}, layerwise.Failed(layerwise.FailureCodeInvalid, "%q is not a reference into a layout: %s", text, why)
 	}
 	of := place{}
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 && layout.IsDigest(rest[at+1:]) {
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 && digests.Is(rest[at+1:]) {
 		rest, of.digest = rest[:at], rest[at+1:]
 	}
 	var named bool
@@ -334,7 +335,7 @@ func notDigest(text string) error {
 
 // open opens a blob or a manifest; what is read is checked.
 func (r *Registry) open(ctx context.Context, at place, of layerwise.Descriptor) (io.ReadCloser, error) {
-	if !layout.IsDigest(of.Digest) {
+	if !digests.Is(of.Digest) {
 		return nil, notDigest(of.Digest)
 	}
 	if err := limits.Check("layer-bytes", r.limits.LayerBytes, int64(min(of.Size, 1<<62)), "the size of "+of.Digest); err != nil {

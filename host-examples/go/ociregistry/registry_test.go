@@ -20,6 +20,7 @@ import (
 
 	"layerwise.dev/layerwise"
 	"layerwise.dev/layerwise/dirfs"
+	"layerwise.dev/layerwise/internal/digests"
 	"layerwise.dev/layerwise/internal/layout"
 )
 
@@ -70,7 +71,7 @@ func TestDocumentsAndTags(t *testing.T) {
 	eachPlace(t, func(t *testing.T, r *Registry, repository string) {
 		ctx := t.Context()
 		config, err := r.Write(ctx, repository, layerwise.ShelfBlob, configType, "{}")
-		if err != nil || config.Digest != layout.DigestOf([]byte("{}")) || config.Size != 2 {
+		if err != nil || config.Digest != digests.Of([]byte("{}")) || config.Size != 2 {
 			t.Fatalf("%+v %v", config, err)
 		}
 		text := fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":%q,"digest":%q,"size":2},"layers":[]}`, layout.Manifest, configType, config.Digest)
@@ -175,7 +176,7 @@ func TestLayersAreStoredAndUnpacked(t *testing.T) {
 			Source:     layerwise.LayerSource{Case: layerwise.LayerSourceFile, File: "/f/layer.tar"},
 		}
 		stored := r.Store(ctx, repository, []layerwise.LayerTransfer{transfer, {Source: layerwise.LayerSource{Case: layerwise.LayerSourceFile, File: "/f/none"}}})
-		if stored[0].Err != nil || !stored[0].Value.Written || *stored[0].Value.DiffID != layout.DigestOf(data) {
+		if stored[0].Err != nil || !stored[0].Value.Written || *stored[0].Value.DiffID != digests.Of(data) {
 			t.Fatalf("%+v", stored[0])
 		}
 		if codeOf(stored[1].Err) != layerwise.FailureCodeNotFound {
@@ -190,13 +191,13 @@ func TestLayersAreStoredAndUnpacked(t *testing.T) {
 		if copied[0].Err != nil || !copied[0].Value.Written {
 			t.Errorf("%+v", copied[0])
 		}
-		wrong := layout.DigestOf(nil)
+		wrong := digests.Of(nil)
 		retrieved := r.Retrieve(ctx, repository, []layerwise.LayerRetrieval{
 			{Descriptor: layer},
 			{Descriptor: layer, DiffID: &wrong, Into: &layerwise.LayerDestination{Root: "/f", Prefix: "layers/a"}},
 			{Descriptor: layer, Into: &layerwise.LayerDestination{Root: "/f", Prefix: "other"}},
 		})
-		if retrieved[0].Err != nil || retrieved[0].Value.DiffID != layout.DigestOf(data) || retrieved[0].Value.Size != uint64(len(data)) {
+		if retrieved[0].Err != nil || retrieved[0].Value.DiffID != digests.Of(data) || retrieved[0].Value.Size != uint64(len(data)) {
 			t.Errorf("%+v", retrieved[0])
 		}
 		if codeOf(retrieved[1].Err) != layerwise.FailureCodeCorrupt || codeOf(retrieved[2].Err) != layerwise.FailureCodeDenied {
@@ -305,13 +306,13 @@ func TestReferences(t *testing.T) {
 	r, _ := opened(t)
 	for text, want := range map[string]string{
 		"busybox": "docker.io/library/busybox", "docker://ghcr.io/a/b:1": "ghcr.io/a/b", "[::1]:5000/a:t": "[::1]:5000/a",
-		"oci:/a b/dir:1.0": "oci:/a b/dir", "oci:dir:host:5000/a:1": "oci:dir", "oci:dir:n@" + layout.DigestOf(nil): "oci:dir",
+		"oci:/a b/dir:1.0": "oci:/a b/dir", "oci:dir:host:5000/a:1": "oci:dir", "oci:dir:n@" + digests.Of(nil): "oci:dir",
 	} {
 		if got, err := r.Locate(t.Context(), text); err != nil || got != want {
 			t.Errorf("%q: %q %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", ":", "UPPER", "a//b", "oci:", "oci::tag", "oci:a:", "oci:a\x00b", layout.DigestOf(nil), "http://host/a", "a:b:c", "a@sha256:1"} {
+	for _, text := range []string{"", ":", "UPPER", "a//b", "oci:", "oci::tag", "oci:a:", "oci:a\x00b", digests.Of(nil), "http://host/a", "a:b:c", "a@sha256:1"} {
 		if got, err := r.Locate(t.Context(), text); codeOf(err) != layerwise.FailureCodeInvalid {
 			t.Errorf("%q: %q %v", text, got, err)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/internal/digests"
 	"layerwise.dev/layerwise/internal/layout"
 )
 
@@ -28,7 +29,7 @@ func (r *Registry) resolveRemote(ctx context.Context, of place) ([]layerwise.Des
 	}
 	return []layerwise.Descriptor{{
 		MediaType: string(found.MediaType),
-		Digest:    layout.DigestOf(found.Manifest),
+		Digest:    digests.Of(found.Manifest),
 		Size:      uint64(len(found.Manifest)),
 	}}, nil
 }
@@ -75,7 +76,7 @@ func (r *Registry) openRemote(ctx context.Context, at place, of layerwise.Descri
 	return struct {
 		io.Reader
 		io.Closer
-	}{layout.Verified(content, of.Digest, int64(of.Size)), content}, nil
+	}{digests.Verified(content, of.Digest, int64(of.Size)), content}, nil
 }
 
 func (r *Registry) hasRemote(ctx context.Context, at place, digest string) (layerwise.Presence, error) {
@@ -104,7 +105,7 @@ type manifest struct {
 
 func (m manifest) RawManifest() ([]byte, error)        { return m.text, nil }
 func (m manifest) MediaType() (types.MediaType, error) { return types.MediaType(m.mediaType), nil }
-func (m manifest) Digest() (v1.Hash, error)            { return v1.NewHash(layout.DigestOf(m.text)) }
+func (m manifest) Digest() (v1.Hash, error)            { return v1.NewHash(digests.Of(m.text)) }
 func (m manifest) Size() (int64, error)                { return int64(len(m.text)), nil }
 func (r *Registry) putManifest(ctx context.Context, at place, of layerwise.Descriptor, document string) error {
 	return coded(remote.Put(r.at(at).Digest(of.Digest), manifest{of.MediaType, []byte(document)}, r.speak(ctx, at)...))
@@ -115,7 +116,7 @@ func (r *Registry) tagRemote(ctx context.Context, of place, digest string) error
 	if err != nil {
 		return coded(err)
 	}
-	if layout.DigestOf(found.Manifest) != digest && strings.HasPrefix(digest, "sha256:") {
+	if digests.Of(found.Manifest) != digest && strings.HasPrefix(digest, "sha256:") {
 		return layerwise.Failed(layerwise.FailureCodeCorrupt, "the manifest %s does not have this digest", digest)
 	}
 	return coded(remote.Tag(r.at(of).Tag(of.tagOrLatest()), found, r.speak(ctx, of)...))
@@ -140,7 +141,7 @@ func (b blob) Compressed() (io.ReadCloser, error) {
 	return struct {
 		io.Reader
 		io.Closer
-	}{layout.Verified(content, b.of.Digest, int64(b.of.Size)), content}, nil
+	}{digests.Verified(content, b.of.Digest, int64(b.of.Size)), content}, nil
 }
 
 func (r *Registry) putRemote(ctx context.Context, at place, of layerwise.Descriptor, mount string, open func() (io.ReadCloser, error)) (bool, error) {

@@ -7,6 +7,7 @@
 
 pub mod buildkit;
 pub mod buildpacks;
+pub mod builds;
 pub mod docker;
 mod file;
 pub mod memory_fs;

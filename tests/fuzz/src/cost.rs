@@ -4,18 +4,16 @@
 mod buildkit;
 mod buildpacks;
 mod docker;
+mod meter;
 mod stacker;
 
-use layerwise::semantics::Semantics;
-
 use crate::draw::Draw;
+
+use meter::Shape;
 
 /// Items of the smaller input. Below some hundred, what every call costs hides
 /// how it grows.
 const ITEMS: usize = 400;
-
-/// The fuel that so many items take; `None` where the call was refused.
-type Shape = fn(&mut Draw, usize) -> Option<u64>;
 
 /// The first byte chooses the shape, the others what its items look like.
 pub fn cost(bytes: &[u8]) {
@@ -45,62 +43,6 @@ fn shapes() -> Vec<(&'static str, Shape)> {
         stacker::SHAPES,
     ]
     .concat()
-}
-
-/// The sum of what several calls took, as long as all of them answered.
-#[derive(Debug, Default)]
-struct Meter(Option<u64>);
-
-impl Meter {
-    const fn new() -> Self {
-        Self(Some(0))
-    }
-
-    /// Adds a call: whether it answered, and its fuel.
-    fn add<T>(
-        &mut self,
-        answer: Result<T, layerwise_host::Error>,
-        spent: Option<u64>,
-    ) -> Option<T> {
-        if let Err(stopped @ layerwise_host::Error::Stopped { .. }) = &answer {
-            panic!("{stopped}");
-        }
-        self.0 = self.0.zip(spent).map(|(sum, spent)| sum + spent);
-        if answer.is_err() {
-            self.0 = None;
-        }
-        answer.ok()
-    }
-}
-
-/// The reading of a call.
-fn semantics(draw: &mut Draw) -> Semantics {
-    if draw.below(2) == 0 {
-        Semantics::guarded()
-    } else {
-        Semantics::compatible(None)
-    }
-}
-
-/// Texts that items take turns with.
-fn texts(draw: &mut Draw) -> impl Fn(usize) -> String + use<> {
-    let texts: Vec<String> = draw.several(8, Draw::anything);
-    move |index| {
-        let text = index.checked_rem(texts.len()).and_then(|at| texts.get(at));
-        text.cloned().unwrap_or_default()
-    }
-}
-
-/// A digest of its own for each number.
-fn digest(index: usize) -> String {
-    format!("sha256:{index:064x}")
-}
-
-/// An object whose members may have one name, which values of `serde_json` cannot.
-fn members(members: impl Iterator<Item = (String, String)>) -> String {
-    let text =
-        |(name, value): (String, String)| format!("{}:{value}", serde_json::Value::String(name));
-    format!("{{{}}}", members.map(text).collect::<Vec<_>>().join(","))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 
 mod cost;
 mod draw;
+mod engine;
 mod hosts;
 mod improvised;
 mod log;
@@ -19,13 +20,10 @@ mod parsers;
 mod play;
 pub mod small;
 
-use std::sync::OnceLock;
-
-use layerwise_host::{Engine, EngineOptions, Interrupt};
-
 use play::{System, Through};
 
 pub use cost::cost;
+pub use engine::start;
 pub use hosts::{answers, archives, bolt, layouts};
 pub use model::model;
 pub use parsers::parsers;
@@ -87,12 +85,6 @@ pub fn stacker(bytes: &[u8]) {
     natively(System::Stacker, bytes);
 }
 
-/// Starts the component, so that compiling it does not count as the time that the
-/// first input takes.
-pub fn start() {
-    engine();
-}
-
 /// Runs a target on the files named on the command line: what a fuzzer found,
 /// without a fuzzer.
 pub fn run_files(target: Target) {
@@ -120,16 +112,4 @@ fn system(bytes: &[u8]) -> (System, &[u8]) {
         _ => System::Stacker,
     };
     (system, rest)
-}
-
-/// The component, stopped by fuel so that every run is the same.
-fn engine() -> &'static Engine {
-    static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| {
-        let options = EngineOptions {
-            interrupt: Interrupt::Fuel,
-            ..EngineOptions::default()
-        };
-        Engine::new(&options).expect("the component starts")
-    })
 }

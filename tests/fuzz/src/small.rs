@@ -219,7 +219,7 @@ fn guarded(case: &Case, subject: &dyn Subject) -> Result<Vec<Answer>, String> {
 pub fn check_every(step: usize) -> Result<Seen, String> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let share = |core| -> Result<Seen, String> {
-        let component = Component::new(crate::engine());
+        let component = Component::new(crate::engine::engine());
         let mut seen = Seen::default();
         let numbers = (0..STORES).step_by(step).skip(core).step_by(cores);
         for number in numbers {

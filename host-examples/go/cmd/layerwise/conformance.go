@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/internal/component"
 	"layerwise.dev/layerwise/internal/transcript"
-	"layerwise.dev/layerwise/internal/wasmtime"
 )
 
 // longest is how much of a difference is printed.
@@ -34,14 +34,14 @@ func conformance(ctx context.Context, paths []string, out io.Writer) error {
 const testingComponent = "LAYERWISE_TESTING_COMPONENT"
 
 func replay(ctx context.Context, paths []string, out io.Writer) error {
-	component := layerwise.Component()
+	wasm := layerwise.Component()
 	if path := os.Getenv(testingComponent); path != "" {
 		var err error
-		if component, err = os.ReadFile(path); err != nil {
+		if wasm, err = os.ReadFile(path); err != nil {
 			return err
 		}
 	}
-	engine, err := wasmtime.NewEngine(component, wasmtime.Config{})
+	engine, err := component.NewEngine(wasm, component.Config{})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/internal/digests"
 )
 
 const secret = "a secret of this machine\n"
@@ -63,7 +64,7 @@ func refused(t *testing.T, err error) {
 // error would tell, and under the right one, which could be copied.
 func TestABlobThatIsALinkIsNotRead(t *testing.T) {
 	l, root, outside := made(t)
-	for _, digest := range []string{DigestOf([]byte("other")), DigestOf([]byte(secret))} {
+	for _, digest := range []string{digests.Of([]byte("other")), digests.Of([]byte(secret))} {
 		must(t, os.Symlink(filepath.Join(outside, "secret"), filepath.Join(root, "blobs/sha256", digest[7:])))
 		_, err := l.OpenBlob(digest, uint64(len(secret)))
 		refused(t, err)
@@ -81,7 +82,7 @@ func TestAnotherFileIsNotReadInside(t *testing.T) {
 	l, root, _ := made(t)
 	digest, err := l.StoreBytes(t.Context(), []byte("x"))
 	must(t, err)
-	other := DigestOf([]byte("other"))
+	other := digests.Of([]byte("other"))
 	must(t, os.Symlink(digest[7:], filepath.Join(root, "blobs/sha256", other[7:])))
 	_, err = l.BlobSize(other)
 	refused(t, err)
@@ -97,7 +98,7 @@ func TestNothingIsReachedThroughALink(t *testing.T) {
 			must(t, os.RemoveAll(filepath.Join(root, name)))
 			must(t, os.Symlink(filepath.Join(otherRoot, name), filepath.Join(root, name)))
 			before := list(t, otherRoot)
-			if _, err := l.StoreBlob(t.Context(), DigestOf([]byte("new")), 3, opener("new")); err == nil && strings.HasPrefix(name, "blobs") {
+			if _, err := l.StoreBlob(t.Context(), digests.Of([]byte("new")), 3, opener("new")); err == nil && strings.HasPrefix(name, "blobs") {
 				t.Error("it was stored")
 			}
 			err = l.Update(t.Context(), func(index *Index) error {
@@ -132,7 +133,7 @@ func list(t *testing.T, root string) string {
 
 func TestPipesAreNotOpened(t *testing.T) {
 	l, root, _ := made(t)
-	digest := DigestOf([]byte("x"))
+	digest := digests.Of([]byte("x"))
 	must(t, syscall.Mkfifo(filepath.Join(root, "blobs/sha256", digest[7:]), 0o600))
 	_, err := l.OpenBlob(digest, 1)
 	refused(t, err)
@@ -157,7 +158,7 @@ func TestNobodyRemovesWhatAnotherWrites(t *testing.T) {
 			defer l.Close()
 			for i := range 25 {
 				text := fmt.Sprintf("%d %d", writer, i)
-				if _, err := l.StoreBlob(context.Background(), DigestOf([]byte(text)), uint64(len(text)), opener(text)); err != nil {
+				if _, err := l.StoreBlob(context.Background(), digests.Of([]byte(text)), uint64(len(text)), opener(text)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -195,7 +196,7 @@ func TestAnUploadThatIsWrittenIsNotSwept(t *testing.T) {
 
 func TestAMissingDirectoryIsNotALink(t *testing.T) {
 	l, root, _ := made(t)
-	digest := DigestOf([]byte("x"))
+	digest := digests.Of([]byte("x"))
 	must(t, os.RemoveAll(filepath.Join(root, "blobs")))
 	must(t, l.Reachable(digest))
 	must(t, os.WriteFile(filepath.Join(root, "blobs"), nil, 0o600))

@@ -13,24 +13,20 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"time"
 
 	"layerwise.dev/layerwise"
 	"layerwise.dev/layerwise/internal/below"
+	"layerwise.dev/layerwise/internal/digests"
 )
 
 // The annotation with a name, and the media types of what is written.
@@ -199,65 +195,11 @@ func (l *Layout) blob(digest string) (*below.Dir, string, error) {
 }
 
 func split(digest string) (algorithm, digits string, err error) {
-	if !IsDigest(digest) {
+	if !digests.Is(digest) {
 		return "", "", layerwise.Failed(layerwise.FailureCodeInvalid, "%q is not a digest", digest)
 	}
 	algorithm, digits, _ = strings.Cut(digest, ":")
 	return algorithm, digits, nil
-}
-
-var digests = regexp.MustCompile(`^(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$`)
-
-// IsDigest tells whether a text is a digest.
-func IsDigest(text string) bool { return digests.MatchString(text) }
-
-// DigestOf is the digest of some bytes.
-func DigestOf(data []byte) string {
-	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
-// Hasher hashes as a digest of this algorithm.
-func Hasher(digest string) hash.Hash {
-	switch {
-	case strings.HasPrefix(digest, "sha384:"):
-		return sha512.New384()
-	case strings.HasPrefix(digest, "sha512:"):
-		return sha512.New()
-	}
-	return sha256.New()
-}
-
-// Verified is a reader that fails where the bytes are not those of a digest and
-// a size.
-func Verified(from io.Reader, digest string, size int64) io.Reader {
-	return &verified{from: from, digest: digest, left: size, hash: Hasher(digest)}
-}
-
-type verified struct {
-	from   io.Reader
-	digest string
-	left   int64
-	hash   hash.Hash
-}
-
-func (v *verified) Read(p []byte) (int, error) {
-	n, err := v.from.Read(p)
-	v.hash.Write(p[:n])
-	v.left -= int64(n)
-	if v.left < 0 {
-		return n, layerwise.Failed(layerwise.FailureCodeCorrupt, "%s has more bytes than its size says", v.digest)
-	}
-	if err == io.EOF {
-		_, digits, _ := strings.Cut(v.digest, ":")
-		if v.left > 0 {
-			return n, layerwise.Failed(layerwise.FailureCodeTruncated, "%s ended %d bytes early", v.digest, v.left)
-		}
-		if hex.EncodeToString(v.hash.Sum(nil)) != digits {
-			return n, layerwise.Failed(layerwise.FailureCodeCorrupt, "the bytes of %s do not have this digest", v.digest)
-		}
-	}
-	return n, err
 }
 
 // OpenBlob opens a blob of exactly size bytes; what is read is checked.
@@ -282,7 +224,7 @@ func (l *Layout) OpenBlob(digest string, size uint64) (io.ReadCloser, error) {
 	return struct {
 		io.Reader
 		io.Closer
-	}{Verified(file, digest, there), file}, nil
+	}{digests.Verified(file, digest, there), file}, nil
 }
 
 // Reachable fails when blobs cannot be looked up where this one is. A directory
@@ -357,7 +299,7 @@ func (l *Layout) StoreBlob(ctx context.Context, digest string, size uint64, open
 	}
 	// Open, and so locked, until it has its name or is gone.
 	defer file.Close()
-	_, err = io.Copy(file, Verified(&cancellable{ctx, from}, digest, int64(size)))
+	_, err = io.Copy(file, digests.Verified(&cancellable{ctx, from}, digest, int64(size)))
 	if err = errors.Join(err, file.Sync()); err != nil {
 		return false, errors.Join(err, l.root.Remove(beside))
 	}
@@ -422,7 +364,7 @@ func (l *Layout) sweep() error {
 
 // StoreBytes stores a document.
 func (l *Layout) StoreBytes(ctx context.Context, data []byte) (string, error) {
-	digest := DigestOf(data)
+	digest := digests.Of(data)
 	_, err := l.StoreBlob(ctx, digest, uint64(len(data)), func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(data)), nil
 	})

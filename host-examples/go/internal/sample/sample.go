@@ -9,7 +9,7 @@ import (
 	"sync"
 
 	"layerwise.dev/layerwise"
-	"layerwise.dev/layerwise/internal/layout"
+	"layerwise.dev/layerwise/internal/digests"
 )
 
 // Configs of steps.
@@ -68,7 +68,7 @@ func Built(config string, number int) string {
 
 // Add stores an image.
 func (s *Images) Add(document string, parent *string, built layerwise.Provenance) string {
-	id := layout.DigestOf([]byte(document))
+	id := digests.Of([]byte(document))
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.images[id] = layerwise.Image{ID: id, Document: &document, Parent: parent, Built: built}

@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"sync"
 
-	"layerwise.dev/layerwise/internal/wasmtime"
+	"layerwise.dev/layerwise/internal/component"
 	"layerwise.dev/layerwise/internal/wit"
 )
 
@@ -20,7 +20,7 @@ type Difference struct {
 
 // Replay replays every instance and returns how many did the same, and which
 // did not.
-func Replay(ctx context.Context, engine *wasmtime.Engine, file *File) (passed int, failed []Difference) {
+func Replay(ctx context.Context, engine *component.Engine, file *File) (passed int, failed []Difference) {
 	results := make([]error, len(file.Instances))
 	var workers sync.WaitGroup
 	next := make(chan int)
@@ -49,14 +49,14 @@ func Replay(ctx context.Context, engine *wasmtime.Engine, file *File) (passed in
 // player is the host of one instance: it answers what the transcript answers.
 type player struct {
 	json      wit.JSON
-	resources []*wasmtime.Resource
+	resources []*component.Resource
 	imports   []Call
 }
 
-func one(ctx context.Context, engine *wasmtime.Engine, strings []string, script *Instance) error {
+func one(ctx context.Context, engine *component.Engine, strings []string, script *Instance) error {
 	p := &player{}
 	p.json = wit.JSON{Strings: strings, Resource: p.resource, Number: p.number}
-	in, err := engine.NewInstance(ctx, p, wasmtime.Limits{})
+	in, err := engine.NewInstance(ctx, p, component.Limits{})
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func one(ctx context.Context, engine *wasmtime.Engine, strings []string, script 
 		if call.Drop != nil {
 			resource, err := p.resource(*call.Drop)
 			if err == nil {
-				err = in.Drop(ctx, resource.(*wasmtime.Resource))
+				err = in.Drop(ctx, resource.(*component.Resource))
 			}
 			if err != nil {
 				return fmt.Errorf("call %d: drop %d: %w", i, *call.Drop, err)
@@ -79,7 +79,7 @@ func one(ctx context.Context, engine *wasmtime.Engine, strings []string, script 
 	return nil
 }
 
-func (p *player) call(ctx context.Context, engine *wasmtime.Engine, in *wasmtime.Instance, call Call) error {
+func (p *player) call(ctx context.Context, engine *component.Engine, in *component.Instance, call Call) error {
 	function, known := engine.Exports[call.Call]
 	if !known {
 		return errors.New("the component has no such function")
@@ -90,12 +90,12 @@ func (p *player) call(ctx context.Context, engine *wasmtime.Engine, in *wasmtime
 	}
 	p.imports = call.Imports
 	answer, err := in.Call(ctx, call.Call, args)
-	var trap *wasmtime.Trap
+	var trap *component.Trap
 	if call.Stopped != "" {
 		if err == nil {
 			return fmt.Errorf("expected to be stopped (%s), came %s", call.Stopped, p.json.Append(nil, function.Result, answer))
 		}
-		if errors.As(err, &trap) && trap.Reason != wasmtime.ImportFailed {
+		if errors.As(err, &trap) && trap.Reason != component.ImportFailed {
 			return nil
 		}
 	}
@@ -186,6 +186,6 @@ func (p *player) resource(number int) (any, error) {
 }
 
 func (p *player) number(resource any) int {
-	p.resources = append(p.resources, resource.(*wasmtime.Resource))
+	p.resources = append(p.resources, resource.(*component.Resource))
 	return len(p.resources) - 1
 }

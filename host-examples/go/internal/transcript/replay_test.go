@@ -13,15 +13,15 @@ import (
 	"sync"
 	"testing"
 
-	"layerwise.dev/layerwise/internal/wasmtime"
+	"layerwise.dev/layerwise/internal/component"
 )
 
-var engine = sync.OnceValues(func() (*wasmtime.Engine, error) {
+var engine = sync.OnceValues(func() (*component.Engine, error) {
 	wasm, err := os.ReadFile("../../component/layerwise.wasm")
 	if err != nil {
 		return nil, err
 	}
-	return wasmtime.NewEngine(wasm, wasmtime.Config{})
+	return component.NewEngine(wasm, component.Config{})
 })
 
 func replay(t *testing.T, file *File) (int, []Difference) {

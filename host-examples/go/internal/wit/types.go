@@ -23,7 +23,6 @@ const (
 	U64
 	F32
 	F64
-	Char
 	String
 	List
 	Record
@@ -37,7 +36,8 @@ const (
 	Borrow
 )
 
-// Type is a type of the component model.
+// Type is a type of the component model. It is made by the functions of this
+// package, which lay it out.
 type Type struct {
 	Kind Kind
 	// Elem is the element of a list or an option, or the success of a result;
@@ -49,12 +49,18 @@ type Type struct {
 	// names), the cases of a variant (Type is nil without a payload), an enum or
 	// flags.
 	Fields []Field
+	// Resource is the name of the resource of a handle, such as
+	// "docker#session".
+	Resource string
+	Layout
 }
 
 // Field is a named part of a type.
 type Field struct {
 	Name string
 	Type *Type
+	// Offset is where a field of a record is, in bytes.
+	Offset uint32
 }
 
 // Func is the type of a function, under its name in transcripts:
@@ -64,6 +70,14 @@ type Func struct {
 	Params []Field
 	// Result is nil for a function without one.
 	Result *Type
+	// Args are the parameters as a record.
+	Args *Type
+}
+
+// FuncOf is a function; without a result that is nil.
+func FuncOf(name string, result *Type, params ...Field) *Func {
+	args := RecordOf(params...)
+	return &Func{Name: name, Params: args.Fields, Result: result, Args: args}
 }
 
 // Variant is a dynamic value of a variant; Value is nil without a payload.
@@ -80,10 +94,18 @@ type Result struct {
 
 // Case finds a case by its name.
 func (t *Type) Case(name string) (*Field, bool) {
-	for i := range t.Fields {
-		if t.Fields[i].Name == name {
-			return &t.Fields[i], true
-		}
+	if i := t.Index(name); i >= 0 {
+		return &t.Fields[i], true
 	}
 	return nil, false
+}
+
+// Index is the number of a field or case, or -1.
+func (t *Type) Index(name string) int {
+	for i := range t.Fields {
+		if t.Fields[i].Name == name {
+			return i
+		}
+	}
+	return -1
 }

@@ -4,43 +4,43 @@ import (
 	"bytes"
 	"fmt"
 	"go/format"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"layerwise.dev/layerwise/internal/wit"
 )
 
-// exports are the interfaces that become packages; the others are imports, or
-// hold shared types.
-var exports = []string{"docker", "buildpacks", "buildkit", "stacker", "rules"}
+// module is the path of the Go module.
+const module = "layerwise.dev/layerwise"
 
-var shared = []string{"types", "image-store", "registry", "filesystem", "observer"}
+// everything is the world with every system: each export becomes a package, the
+// imports and the shared types are in package layerwise.
+const everything = "cache"
 
 // names of types in package layerwise that would not say enough, or would say
 // the same, in one package.
 var names = map[string]string{
-	"image-store.facts":      "ImageFacts",
-	"filesystem.facts":       "FileFacts",
-	"filesystem.kind":        "FileKind",
-	"filesystem.entry":       "FileEntry",
-	"filesystem.content":     "FileContent",
-	"filesystem.change":      "FileChange",
-	"filesystem.attribute":   "FileAttribute",
-	"filesystem.hashing":     "FileHashing",
-	"registry.source":        "LayerSource",
-	"registry.stored":        "StoredLayer",
-	"registry.transfer":      "LayerTransfer",
-	"registry.retrieval":     "LayerRetrieval",
-	"registry.retrieved":     "RetrievedLayer",
-	"registry.destination":   "LayerDestination",
-	"image-store.interface":  "ImageStore",
-	"registry.interface":     "Registry",
-	"filesystem.interface":   "Filesystem",
-	"observer.interface":     "Observer",
-	"docker.session":         "Session",
-	"stacker.session":        "Session",
-	"buildpacks.cache-image": "CacheImage",
+	"image-store.facts":     "ImageFacts",
+	"filesystem.facts":      "FileFacts",
+	"filesystem.kind":       "FileKind",
+	"filesystem.entry":      "FileEntry",
+	"filesystem.content":    "FileContent",
+	"filesystem.change":     "FileChange",
+	"filesystem.attribute":  "FileAttribute",
+	"filesystem.hashing":    "FileHashing",
+	"registry.source":       "LayerSource",
+	"registry.stored":       "StoredLayer",
+	"registry.transfer":     "LayerTransfer",
+	"registry.retrieval":    "LayerRetrieval",
+	"registry.retrieved":    "RetrievedLayer",
+	"registry.destination":  "LayerDestination",
+	"image-store.interface": "ImageStore",
+	"registry.interface":    "Registry",
+	"filesystem.interface":  "Filesystem",
+	"observer.interface":    "Observer",
 }
 
 // written are the types that package layerwise writes itself: they are errors.
@@ -74,20 +74,27 @@ func generate(folder string) (sources, error) {
 	if err != nil {
 		return nil, err
 	}
+	whole, has := all.worlds[everything]
+	if !has {
+		return nil, fmt.Errorf("there is no world %s", everything)
+	}
 	files := sources{}
-	for _, name := range append(append([]string{}, shared...), exports...) {
-		in, ok := all[name]
+	if files[contractFile], err = all.table(); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Concat([]string{"types"}, whole.imports, whole.exports) {
+		in, ok := all.interfaces[name]
 		if !ok {
 			return nil, fmt.Errorf("there is no interface %s", name)
 		}
-		g := &generator{all: all, in: in, export: contains(exports, name)}
+		g := &generator{all: all.interfaces, exports: whole.exports, in: in, export: slices.Contains(whole.exports, name)}
 		text, err := g.file()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		path := strings.ReplaceAll(name, "-", "") + ".gen.go"
 		if g.export {
-			path = filepath.Join(name, path)
+			path = filepath.Join(strings.ReplaceAll(name, "-", ""), path)
 		}
 		files[path] = text
 	}
@@ -95,10 +102,13 @@ func generate(folder string) (sources, error) {
 }
 
 type generator struct {
-	all    map[string]*iface
-	in     *iface
-	export bool
-	out    bytes.Buffer
+	all     map[string]*iface
+	exports []string
+	in      *iface
+	export  bool
+	out     bytes.Buffer
+	// imports are packages of other exports whose types are used.
+	imports map[string]bool
 }
 
 func (g *generator) file() ([]byte, error) {
@@ -118,7 +128,11 @@ func (g *generator) file() ([]byte, error) {
 	head.WriteString(header)
 	if g.export {
 		g.comment(&head, "Package "+g.in.name+" calls the component's export of that name.\n\n"+strings.Join(g.in.docs, "\n"), "")
-		fmt.Fprintf(&head, "package %s\n\nimport (\n\t\"context\"\n\n\t\"layerwise.dev/layerwise\"\n)\n\n", g.in.name)
+		fmt.Fprintf(&head, "package %s\n\nimport (\n\t\"context\"\n\n\t%q\n", g.in.name, module)
+		for _, used := range slices.Sorted(maps.Keys(g.imports)) {
+			fmt.Fprintf(&head, "\t%q\n", module+"/"+used)
+		}
+		head.WriteString(")\n\n")
 	} else {
 		head.WriteString("package layerwise\n\n")
 		if len(g.in.funcs) > 0 {
@@ -292,24 +306,26 @@ func (g *generator) ref(of *typeRef) string {
 	if primitive, ok := primitives[of.name]; ok {
 		return primitive
 	}
-	from := g.in.name
-	if used, ok := g.in.uses[of.name]; ok {
-		from = used
+	from, def := find(g.all, g.in, of.name)
+	if def == nil {
+		return g.goName(g.in.name, of.name)
 	}
-	for _, def := range g.all[from].types {
-		if def.name != of.name {
-			continue
+	if def.kind == "type" {
+		inner := &generator{all: g.all, in: from, export: g.export}
+		return inner.ref(def.alias)
+	}
+	name := g.goName(from.name, of.name)
+	switch {
+	case from == g.in || !g.export:
+		return name
+	case slices.Contains(g.exports, from.name):
+		if g.imports == nil {
+			g.imports = map[string]bool{}
 		}
-		if def.kind == "type" {
-			inner := &generator{all: g.all, in: g.all[from], export: contains(exports, from)}
-			return inner.ref(def.alias)
-		}
+		g.imports[from.name] = true
+		return from.name + "." + name
 	}
-	name := g.goName(from, of.name)
-	if g.export && !contains(exports, from) {
-		name = "layerwise." + name
-	}
-	return name
+	return "layerwise." + name
 }
 
 func (g *generator) goName(from, name string) string {
@@ -362,13 +378,4 @@ func variable(name string) string {
 		return name
 	}
 	return words[0] + camel(words[1])
-}
-
-func contains(list []string, item string) bool {
-	for _, one := range list {
-		if one == item {
-			return true
-		}
-	}
-	return false
 }

@@ -1,15 +1,32 @@
-// Reading the WIT that this repository uses: one package, interfaces and a
-// world. Versions and gates are passed over.
+// Reading the WIT that this repository uses: one package, interfaces and worlds.
+// Gates are passed over.
 
 package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
+
+// contract is a package.
+type contract struct {
+	name, version string
+	interfaces    map[string]*iface
+	worlds        map[string]*world
+}
+
+// world is what a world imports and exports.
+type world struct{ imports, exports []string }
+
+// sorted are the interfaces by their names.
+func (p *contract) sorted() []*iface {
+	return slices.SortedFunc(maps.Values(p.interfaces), func(a, b *iface) int { return strings.Compare(a.name, b.name) })
+}
 
 // iface is an interface.
 type iface struct {
@@ -57,9 +74,9 @@ type parser struct {
 	at     int
 }
 
-// parse reads every interface in a folder.
-func parse(folder string) (map[string]*iface, error) {
-	found := map[string]*iface{}
+// parse reads the files in a folder.
+func parse(folder string) (*contract, error) {
+	found := &contract{interfaces: map[string]*iface{}, worlds: map[string]*world{}}
 	paths, err := filepath.Glob(filepath.Join(folder, "*.wit"))
 	if err != nil || len(paths) == 0 {
 		return nil, fmt.Errorf("no WIT in %s: %v", folder, err)
@@ -112,7 +129,7 @@ func (p *parser) expect(want string) {
 	}
 }
 
-func (p *parser) file(found map[string]*iface) (err error) {
+func (p *parser) file(found *contract) (err error) {
 	defer func() {
 		if why := recover(); why != nil {
 			err = fmt.Errorf("%v", why)
@@ -122,21 +139,41 @@ func (p *parser) file(found map[string]*iface) (err error) {
 		docs := p.takeDocs()
 		switch t {
 		case "package":
-			for p.next() != ";" {
-			}
+			namespace := p.next()
+			p.expect(":")
+			found.name = namespace + ":" + p.next()
+			p.expect("@")
+			found.version = p.next()
+			p.expect(";")
 		case "world":
-			for p.next() != "}" {
-			}
+			of := &world{}
+			found.worlds[p.next()] = of
+			p.expect("{")
+			p.world(of)
 		case "interface":
 			in := &iface{name: p.next(), docs: docs, uses: map[string]string{}}
 			p.expect("{")
 			p.body(in)
-			found[in.name] = in
+			found.interfaces[in.name] = in
 		default:
 			panic(fmt.Sprintf("unexpected %q", t))
 		}
 	}
 	return nil
+}
+
+func (p *parser) world(of *world) {
+	for t := p.next(); t != "}"; t = p.next() {
+		name := p.next()
+		switch t {
+		case "import":
+			of.imports = append(of.imports, name)
+		case "export":
+			of.exports = append(of.exports, name)
+		}
+		p.expect(";")
+	}
+	p.takeDocs()
 }
 
 func (p *parser) body(in *iface) {

@@ -5,22 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::limits::Limits;
 use crate::meta::{self, Newest};
 use crate::snapshot::Snapshot;
-
-/// What is read at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Bytes of the pages in use; 512 MiB.
-    pub bytes: u64,
-    /// Keys of all buckets together; 8,388,608.
-    pub keys: usize,
-    /// Levels of pages and buckets one in the other; 64.
-    pub depth: u32,
-    /// How often a database is read that changes meanwhile; 100.
-    pub attempts: u32,
-}
 
 /// A copy of a database, as it was after one transaction.
 #[derive(Clone, Debug)]
@@ -97,15 +84,4 @@ fn copy(
     bytes.clear();
     file.take(length).read_to_end(bytes)?;
     Ok(())
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            bytes: 512 << 20,
-            keys: 1 << 23,
-            depth: 64,
-            attempts: 100,
-        }
-    }
 }

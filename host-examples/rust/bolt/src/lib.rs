@@ -28,11 +28,13 @@
 
 mod database;
 mod error;
+mod limits;
 mod meta;
 mod page;
 mod snapshot;
 mod walk;
 
-pub use database::{Database, Limits};
+pub use database::Database;
 pub use error::{Damage, Error};
+pub use limits::Limits;
 pub use snapshot::{Bucket, Entry, Snapshot};

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io::Cursor;
 
-use crate::database::Limits;
 use crate::error::Error;
+use crate::limits::Limits;
 use crate::meta::{self, Meta};
 use crate::walk::{self, Contents, Target};
 

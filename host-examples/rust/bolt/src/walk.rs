@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::database::Limits;
 use crate::error::{Damage, Error};
+use crate::limits::Limits;
 use crate::meta::Meta;
 use crate::page::{BucketHeader, Elements, Header, Item, Root};
 

@@ -2,6 +2,8 @@
 
 mod adopt;
 mod args;
+mod diff;
+mod files;
 mod history;
 mod named;
 mod opened;
@@ -35,6 +37,9 @@ pub enum DockerCommand {
     /// Show for each step of an image what it would hit today, and why not.
     #[command(after_long_help = history::HELP)]
     History(history::HistoryArgs),
+    /// Show where two images part, and which files differ.
+    #[command(after_long_help = diff::HELP)]
+    Diff(diff::DiffArgs),
     /// Mark images of a layout as built here.
     #[command(after_long_help = adopt::HELP)]
     Adopt(adopt::AdoptArgs),
@@ -47,6 +52,7 @@ pub fn run(global: &Global, command: &DockerCommand, style: Style) -> Result<Rep
         DockerCommand::Plan(args) => step::plan(global, args, style),
         DockerCommand::Explain(args) => step::explain(global, args, style),
         DockerCommand::History(args) => history::run(global, args, style),
+        DockerCommand::Diff(args) => diff::run(global, args, style),
         DockerCommand::Adopt(args) => adopt::run(args, style),
     }
 }

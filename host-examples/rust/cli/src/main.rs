@@ -21,6 +21,7 @@ mod page;
 mod record;
 mod replay;
 mod reply;
+mod report;
 mod rule;
 mod scenario;
 mod stacker;

@@ -15,6 +15,7 @@ mod cli {
     mod conformance;
     mod containerd;
     mod demo;
+    mod diff;
     mod docker_truth;
     mod errors;
     mod history;

@@ -1,8 +1,8 @@
 //! Docker's classic builder cache, decided by the component.
 
 use layerwise::docker::{
-    Answer, Comparison, Creation, Effect, Link, Options, Order, Outcome, Recorded, Recording, Step,
-    StoreKind,
+    Answer, Comparison, Creation, Effect, ImageComparison, Link, Made, Options, Order, Outcome,
+    Recorded, Recording, Step, StepComparison, StoreKind,
 };
 use layerwise::explain::{Difference, Explanation, Finding};
 use layerwise::oci::Platform;
@@ -222,6 +222,29 @@ impl Predicates {
         Ok(convert(
             function!(self, call_compare_history, a, b)?.map_err(refused)?,
         ))
+    }
+
+    pub fn compare_images(
+        &mut self,
+        old: &str,
+        new: &str,
+        semantics: &Semantics,
+    ) -> Result<ImageComparison, Error> {
+        let semantics = semantics.into();
+        let found = function!(self, call_compare_images, old, new, &semantics)?.map_err(refused)?;
+        let made = |made: wit::Made| Made {
+            command: made.command,
+            layer: made.layer,
+        };
+        let step = |step: wit::StepComparison| StepComparison {
+            old: step.old.map(made),
+            new: step.new.map(made),
+            differences: convert(step.differences),
+        };
+        Ok(ImageComparison {
+            steps: found.steps.into_iter().map(step).collect(),
+            differences: convert(found.differences),
+        })
     }
 
     pub fn recorded_steps(

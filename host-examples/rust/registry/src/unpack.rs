@@ -20,10 +20,10 @@
 
 mod attributes;
 mod claim;
-mod names;
+pub mod names;
 mod stage;
 mod swap;
-mod tar;
+pub mod tar;
 
 use std::io::{self, Read};
 

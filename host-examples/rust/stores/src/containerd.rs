@@ -32,10 +32,10 @@ use layerwise::host::{
     ContentStore, Document, Facts, Failure, FailureCode, Image, ImageStore, Record, Selector,
 };
 use layerwise::oci::{Descriptor, Digest, Platform};
-use layerwise_bolt::{Database, Limits};
 use layerwise_files::Tree;
 
 use crate::batch;
+use crate::database;
 use crate::digests::{self, Completed};
 use crate::images::Images;
 use crate::passed::Passed;
@@ -147,31 +147,20 @@ impl Containerd {
     fn read_records(&self) -> Result<Records, Failure> {
         let directory = self.root.enter(METADATA)?;
         let path = directory.path().join(DATABASE);
-        let (mut file, _) = directory.file(DATABASE)?;
-        let limits = Limits::default();
-        let unreadable = |error: layerwise_bolt::Error| {
-            let code = match error {
-                layerwise_bolt::Error::Unstable { .. } => FailureCode::Unavailable,
-                layerwise_bolt::Error::TooLarge { .. } => FailureCode::TooLarge,
-                layerwise_bolt::Error::Io(_) => FailureCode::Other,
-                _ => FailureCode::Corrupt,
-            };
-            Failure::new(code, format!("cannot read {path:?}: {error}"))
-        };
-        let database = Database::read(&mut file, &limits).map_err(unreadable)?;
-        let snapshot = database.snapshot(&limits).map_err(unreadable)?;
-        let mut records = Records::read(&snapshot, &self.namespace);
-        if database.fell_back() {
-            let message = format!(
-                "the last transaction of {path:?} was not finished or is damaged: \
-                 what was there before it is read"
-            );
-            records.passed.push(Passed {
-                digest: String::new(),
-                failure: Failure::new(FailureCode::Corrupt, message),
-            });
-        }
-        Ok(records)
+        database::read(&directory, DATABASE, |snapshot, fell_back| {
+            let mut records = Records::read(snapshot, &self.namespace);
+            if fell_back {
+                let message = format!(
+                    "the last transaction of {path:?} was not finished or is damaged: \
+                     what was there before it is read"
+                );
+                records.passed.push(Passed {
+                    digest: String::new(),
+                    failure: Failure::new(FailureCode::Corrupt, message),
+                });
+            }
+            Ok(records)
+        })
     }
 
     /// The images, as the rules read them on this machine.

@@ -23,6 +23,8 @@
 //!   and later write it; older ones never do. An image without the file was not
 //!   built here if the engine writes marks at all, which is taken from any other
 //!   image having one; else nothing is known.
+//! * `image/DRIVER/layerdb/sha256/HEX/` describes the layer whose chain id has these
+//!   digits; `tar-split.json.gz` in it is what `crate::layers` says.
 //! * `image/DRIVER/repositories.json` maps names to ids; see `names`.
 //! * None of these files is a link; what lies behind one is not looked at.
 //! * An engine replaces these files by rename, so that a reader sees no half
@@ -33,6 +35,7 @@ mod names;
 mod scan;
 
 use std::cell::OnceCell;
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -44,6 +47,7 @@ use crate::batch;
 use crate::digests::{self, Completed};
 use crate::files;
 use crate::images::Images;
+use crate::layers::{Layer, Stored, chain_ids, diff_ids};
 use crate::passed::Passed;
 use crate::reference::Reference;
 
@@ -52,6 +56,10 @@ use scan::Scan;
 
 /// The largest document that is read; a limit above it does not matter.
 const LONGEST_DOCUMENT: u64 = 64 << 20;
+/// Where layers are described, by algorithm and digest of their chain id.
+const LAYERS: &str = "layerdb";
+/// What is kept of the archive of a layer.
+const SPLIT: &str = "tar-split.json.gz";
 
 /// The images of a Docker data root.
 ///
@@ -305,6 +313,17 @@ impl Images for DockerRoot {
         self.read(&id, Facts::default(), LONGEST_DOCUMENT)?;
         Ok(id)
     }
+
+    fn layers(&self, id: &str) -> Result<Vec<Layer>, Failure> {
+        let document = self.document(&image_id(id)?, LONGEST_DOCUMENT)?;
+        let diff_ids = diff_ids(document.as_bytes())?;
+        let layer = |(diff_id, chain_id): (Digest, Digest)| Layer {
+            diff_id,
+            stored: self.split(&chain_id).map(Stored::Split),
+        };
+        let chain_ids = chain_ids(&diff_ids);
+        Ok(diff_ids.into_iter().zip(chain_ids).map(layer).collect())
+    }
 }
 
 /// What one call reads at most once, when it is needed.
@@ -315,6 +334,13 @@ struct Known {
 }
 
 impl DockerRoot {
+    /// What is kept of the archive of the layer with a chain id.
+    fn split(&self, chain_id: &Digest) -> Result<File, Failure> {
+        let path = [LAYERS, chain_id.algorithm(), chain_id.hex()];
+        let (file, _) = self.images.descend(&path)?.file(SPLIT)?;
+        Ok(file)
+    }
+
     fn read_only(&self, action: &str) -> Failure {
         let message = format!(
             "cannot {action} in {:?}: this store is read-only",

@@ -1,8 +1,9 @@
 //! A store that was opened, whatever its kind.
 
 use layerwise::docker::StoreKind;
-use layerwise::host::{Failure, ImageStore};
+use layerwise::host::{Failure, FailureCode, ImageStore};
 
+use crate::layers::Layer;
 use crate::passed::Passed;
 
 /// An image store that tells names from beginnings of ids.
@@ -14,6 +15,15 @@ pub trait Images: ImageStore {
     /// # Errors
     /// `not-found`, and why the image cannot be told.
     fn whole(&self, reference: &str) -> Result<String, Failure>;
+
+    /// The layers of the image with this id, lowest first.
+    ///
+    /// # Errors
+    /// When the image cannot be read, and `unsupported` where no layers are kept.
+    fn layers(&self, id: &str) -> Result<Vec<Layer>, Failure> {
+        let message = format!("the layers of image {id:?} are not kept in this store");
+        Err(Failure::new(FailureCode::Unsupported, message))
+    }
 }
 
 /// Any image store that can be moved to another thread.

@@ -7,17 +7,22 @@
 //! | [`Containerd`] | `containerd:PATH` | the images of containerd, such as Docker's | no |
 //! | [`Memory`] | `memory:` | maps, for tests and demonstrations | yes |
 //!
+//! Beside these, [`BuildkitRoot`] reads what a BuildKit daemon keeps of its builds.
+//!
 //! The contract is `wit/image-store.wit`. Every failure names the file or image
 //! it is about. No text from an image becomes part of a path: only digests that
 //! were parsed do.
 
 mod batch;
+mod buildkit_root;
 mod containerd;
+mod database;
 mod digests;
 mod docker_root;
 mod engine;
 mod files;
 mod images;
+mod layers;
 pub mod layout;
 mod marks;
 mod memory;
@@ -28,10 +33,12 @@ pub mod place;
 mod reference;
 mod signature;
 
+pub use buildkit_root::{BuildRecord, BuildkitRoot, Contents};
 pub use containerd::{Containerd, NAMESPACE, machine};
 pub use docker_root::DockerRoot;
 pub use engine::DATA_ROOT;
 pub use images::{Images, Opened, Store};
+pub use layers::{Blob, Layer, Stored};
 pub use marks::Marks;
 pub use memory::{Faults, Memory, Order};
 pub use oci_layout::{OciLayout, Unsigned};

@@ -58,6 +58,7 @@ use crate::batch;
 use crate::digests::{self, Completed};
 use crate::files;
 use crate::images::Images;
+use crate::layers::{Blob, Layer, Stored, diff_ids};
 use crate::marks::Marks;
 use crate::passed::Passed;
 use crate::reference::Reference;
@@ -66,6 +67,7 @@ use blobs::Blobs;
 use catalog::{Catalog, Config, Known, Target};
 use layers::Layers;
 use notes::Notes;
+use schema::Descriptor;
 
 pub use signed::Unsigned;
 
@@ -329,6 +331,19 @@ impl OciLayout {
         ))
     }
 
+    fn stored(&self, blob: Option<&Descriptor>) -> Result<Stored, Failure> {
+        let none = || Failure::new(FailureCode::NotFound, "no blob is stored");
+        let blob = blob.ok_or_else(none)?;
+        let digest = blob.checked_digest()?;
+        let file = self.blobs.open(&digest)?;
+        Ok(Stored::Archive(Blob {
+            digest,
+            size: blob.size,
+            media_type: blob.media_type.clone(),
+            file,
+        }))
+    }
+
     fn known<'a>(&self, catalog: &'a Catalog, id: &str) -> Result<&'a Known, Failure> {
         if id.parse::<Digest>().is_err() {
             let message = format!("{id:?} is not an image id");
@@ -404,6 +419,21 @@ impl Images for OciLayout {
             Some((id, _)) => Ok(id.to_owned()),
             None => Err(self.unknown(&catalog, reference)),
         }
+    }
+
+    fn layers(&self, id: &str) -> Result<Vec<Layer>, Failure> {
+        let catalog = self.catalog()?;
+        let known = self.known(&catalog, id)?;
+        let document = self.document(&known.config, LONGEST_DOCUMENT)?;
+        let diff_ids = diff_ids(document.as_bytes())?;
+        let mut learnt = locked(&self.layers);
+        let layer = |diff_id: Digest| {
+            let one = std::slice::from_ref(&diff_id);
+            let blobs = learnt.find(&self.blobs, &catalog, None, one);
+            let stored = blobs.and_then(|blobs| self.stored(blobs.first()));
+            Layer { diff_id, stored }
+        };
+        Ok(diff_ids.into_iter().map(layer).collect())
     }
 }
 

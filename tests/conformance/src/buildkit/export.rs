@@ -15,7 +15,7 @@ use super::format::{
 };
 use super::graph::Config;
 use super::host::{Host, SOURCE, Seen, TARGET};
-use super::{Exporter, SEED, Subject, message};
+use super::subject::{Exporter, SEED, Subject, message};
 use crate::report::Case;
 
 /// Runs one case.

@@ -11,7 +11,7 @@ use super::export::{options, session};
 use super::format::{Api, ExportOptions, Generate, Hazard, Op, Target};
 use super::graph::Config;
 use super::host::Host;
-use super::{SEED, Subject, code};
+use super::subject::{SEED, Subject, code};
 use crate::report::Case;
 
 /// Runs one hazard.

@@ -9,7 +9,8 @@ use layerwise::error::Error;
 use layerwise::oci::Descriptor;
 use layerwise::semantics::Semantics;
 
-use super::{Cache, Checked, Exporter, Host, Subject};
+use super::host::Host;
+use super::subject::{Cache, Checked, Exporter, Subject};
 
 /// The native library, without a component in between.
 #[derive(Clone, Copy, Debug, Default)]

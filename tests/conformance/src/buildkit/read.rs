@@ -10,7 +10,7 @@ use layerwise::semantics::{Reading, Semantics};
 use super::format::{ErrorClass, ExpectParse, ImportCase, Link, ParseCase, ResultOf};
 use super::graph::Config;
 use super::host::Host;
-use super::{Cache, Subject, code, message};
+use super::subject::{Cache, Subject, code, message};
 use crate::report::Case;
 
 /// Runs a parse case.

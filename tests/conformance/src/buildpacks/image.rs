@@ -18,7 +18,8 @@ use layerwise::oci::{Descriptor, sha256};
 use layerwise::semantics::Semantics;
 
 use super::format::{Expected, Fault, Final, Image, Op, Operation, Original, Side};
-use super::{ImageSession, LogBook, SharedObserver, SharedRegistry, Subject, bare};
+use super::log::LogBook;
+use super::subject::{ImageSession, SharedObserver, SharedRegistry, Subject, bare};
 use crate::Case;
 use crate::memory_registry::{Call, MemoryRegistry, blob_of};
 

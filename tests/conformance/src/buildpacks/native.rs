@@ -7,7 +7,7 @@ use layerwise::buildpacks::{
 use layerwise::error::Error;
 use layerwise::explain::Explanation;
 
-use super::{
+use super::subject::{
     ImageSession, RestoreSession, SharedFilesystem, SharedObserver, SharedRegistry, Subject,
 };
 

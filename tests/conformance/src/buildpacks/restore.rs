@@ -10,8 +10,11 @@ use layerwise::error::Error;
 use layerwise::semantics::Semantics;
 use serde_json::value::RawValue;
 
+use super::files::MemoryFiles;
 use super::format::{self, Content, Decision, Restore, RestoreExpected};
-use super::{LogBook, MemoryFiles, Subject, bare, reserved};
+use super::log::LogBook;
+use super::reserved;
+use super::subject::{Subject, bare};
 use crate::Case;
 
 /// Where the layers are.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use layerwise::base64;
 use layerwise::paths;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::scenario::{TreeEntry, failure, write_tree};
-use super::{Head, Host, Subject, bytes, changed, error, text_or_base64};
+use super::shared::{Head, Host, bytes, changed, error, failure, read, text_or_base64};
+use super::subject::Subject;
+use super::tree::{TreeEntry, write_tree};
 use crate::memory_fs::MemoryFs;
 
 /// Runs a case and gives its answer in the form of an expectation.
@@ -80,10 +80,6 @@ pub(super) fn run(
         }
         other => Err(format!("unknown kind {other:?}")),
     }
-}
-
-pub(super) fn read<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, String> {
-    serde_json::from_value(Value::Object(members)).map_err(|error| error.to_string())
 }
 
 #[derive(Deserialize)]

@@ -11,7 +11,7 @@ use layerwise::stacker::{
     Semantics, Session, Stored,
 };
 
-use super::{Cache, Subject};
+use super::subject::{Cache, Subject};
 use crate::memory_fs::MemoryFs;
 
 /// The native library, without a component in between.

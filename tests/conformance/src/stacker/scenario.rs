@@ -3,19 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use layerwise::base64;
 use layerwise::error::Error;
 use layerwise::explain::Finding;
-use layerwise::host::Kind;
 use layerwise::paths;
 use layerwise::stacker::{Answer, Epoch, LayerDefinition, Opened, Options, Outcome, Places, State};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::cases::read;
-use super::{Cache, Head, Host, Subject, bytes, changed, code, same};
+use super::shared::{Head, Host, changed, code, failure, have, plain, read, same, short, want};
+use super::subject::{Cache, Subject};
+use super::tree::{TreeEntry, write_tree};
 use crate::Case;
-use crate::memory_fs::{Body, MemoryFs, Object};
+use crate::memory_fs::MemoryFs;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,34 +33,6 @@ struct Config {
     oci_dir: String,
     rootfs_dir: String,
     source_date_epoch: Option<i64>,
-}
-
-/// An object of a file tree.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TreeEntry {
-    path: Option<String>,
-    path_b64: Option<String>,
-    r#type: String,
-    mode: Option<String>,
-    #[serde(default)]
-    uid: u32,
-    #[serde(default)]
-    gid: u32,
-    content: Option<String>,
-    content_b64: Option<String>,
-    content_repeat: Option<usize>,
-    target: Option<String>,
-    target_b64: Option<String>,
-    #[serde(default)]
-    xattrs: Vec<(String, String)>,
-    #[serde(rename = "major")]
-    _major: Option<u32>,
-    #[serde(rename = "minor")]
-    _minor: Option<u32>,
-    /// For people.
-    #[serde(rename = "note")]
-    _note: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -107,42 +78,6 @@ struct SetConfig {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
-
-/// Puts objects into a file system, in order.
-pub(super) fn write_tree(fs: &MemoryFs, entries: Vec<TreeEntry>) -> Result<(), String> {
-    for entry in entries {
-        let path = bytes(entry.path, entry.path_b64)?;
-        let body = match entry.r#type.as_str() {
-            "file" => {
-                let content = bytes(entry.content, entry.content_b64)?;
-                Body::File(content.repeat(entry.content_repeat.unwrap_or(1)))
-            }
-            "dir" => Body::Directory,
-            "link" => Body::Link(bytes(entry.target, entry.target_b64)?),
-            "fifo" => Body::Special(Kind::Fifo),
-            "socket" => Body::Special(Kind::Socket),
-            "char" => Body::Special(Kind::CharacterDevice),
-            "block" => Body::Special(Kind::BlockDevice),
-            other => return Err(format!("unknown type {other:?}")),
-        };
-        let mode = entry.mode.as_deref().unwrap_or("0");
-        let mode = u32::from_str_radix(mode, 8).map_err(|error| error.to_string())?;
-        let attribute = |(name, value): (String, String)| {
-            let value = base64::decode(&value).ok_or_else(|| format!("not base64: {value}"))?;
-            Ok((name.into_bytes(), value))
-        };
-        let attributes: Result<Vec<_>, String> = entry.xattrs.into_iter().map(attribute).collect();
-        let object = Object {
-            body,
-            mode,
-            uid: entry.uid,
-            gid: entry.gid,
-            attributes: attributes?,
-        };
-        fs.put(&path, object).map_err(|failure| failure.message)?;
-    }
-    Ok(())
-}
 
 /// Runs a scenario.
 pub(super) fn run(
@@ -487,73 +422,4 @@ fn lookup_answer(answer: &Answer) -> Result<Value, String> {
         _ => {}
     }
     Ok(Value::Object(members))
-}
-
-/// An error with the data its kind has.
-pub(super) fn failure(error: &Error, causes: &[Finding]) -> Value {
-    let code = code(error);
-    let mut members = Map::from_iter([
-        ("outcome".to_owned(), json!("error")),
-        ("error".to_owned(), json!(code)),
-    ]);
-    let subject = error
-        .problem()
-        .map_or("", |problem| problem.subject.as_str());
-    match code.as_str() {
-        "base-not-cached" => {
-            let evidence = causes.iter().rev().find(|cause| short(&cause.code) == code);
-            members.insert("layer".into(), json!(subject));
-            members.insert(
-                "base".into(),
-                evidence.map_or(Value::Null, |cause| have(cause, "base")),
-            );
-            let miss = evidence.map_or(Value::Null, |cause| have(cause, "miss"));
-            members.insert("base_miss".into(), json!(miss.as_str().map(short)));
-        }
-        "unknown-layer-type" => {
-            members.insert("type".into(), json!(subject));
-        }
-        "layer-not-defined" => {
-            members.insert("name".into(), json!(subject));
-        }
-        "ambiguous-reference" => {
-            members.insert("tag".into(), json!(subject));
-        }
-        "hash-file" | "stat" | "io" => {
-            members.insert(
-                "path".into(),
-                json!(String::from_utf8_lossy(&paths::decode(subject))),
-            );
-        }
-        _ => {}
-    }
-    Value::Object(members)
-}
-
-fn short(code: &str) -> &str {
-    code.strip_prefix("stacker/").unwrap_or(code)
-}
-
-fn have(finding: &Finding, path: &str) -> Value {
-    let found = finding
-        .differences
-        .iter()
-        .find(|difference| difference.path == path);
-    json!(found.and_then(|difference| difference.have.clone()))
-}
-
-fn want(finding: &Finding, path: &str) -> Value {
-    let found = finding
-        .differences
-        .iter()
-        .find(|difference| difference.path == path);
-    json!(found.and_then(|difference| difference.want.clone()))
-}
-
-/// A filesystem path of the evidence as plain text.
-fn plain(finding: &Finding, path: &str) -> Value {
-    match have(finding, path) {
-        Value::String(path) => json!(String::from_utf8_lossy(&paths::decode(&path))),
-        other => other,
-    }
 }

@@ -10,7 +10,7 @@ use layerwise_host::buildkit::{Cache, Session};
 use layerwise_host::{Imports, SessionLimits};
 use serde_json::{Value, json};
 
-use super::{Meter, Shape, digest, members, semantics};
+use super::meter::{Meter, Shape, digest, members, semantics};
 use crate::draw::Draw;
 
 pub const SHAPES: &[(&str, Shape)] = &[
@@ -31,7 +31,9 @@ fn session(registry: Option<MemoryRegistry>) -> Session {
         lent.registry = Arc::new(registry);
     }
     let limits = SessionLimits::default();
-    crate::engine().buildkit(lent, limits).expect("an instance")
+    crate::engine::engine()
+        .buildkit(lent, limits)
+        .expect("an instance")
 }
 
 /// How the records of a cache hang together.
@@ -344,7 +346,7 @@ fn stored(draw: &mut Draw, items: usize) -> Option<u64> {
     let manifest = registry.put_document(place, Shelf::Manifest, media_type, &text);
     let session = session(Some(registry));
     let mut meter = Meter::new();
-    let functions = crate::engine().testing(Imports::default(), SessionLimits::default());
+    let functions = crate::engine::engine().testing(Imports::default(), SessionLimits::default());
     let mut functions = functions.expect("an instance");
     meter.add(functions.detect(&text), functions.spent());
     meter.add(

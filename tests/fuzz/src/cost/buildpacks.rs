@@ -15,7 +15,7 @@ use layerwise_host::buildpacks::{CacheImage as Session, Restorer};
 use layerwise_host::{Imports, SessionLimits};
 use serde_json::{Value, json};
 
-use super::{Meter, Shape, digest, members, semantics, texts};
+use super::meter::{Meter, Shape, digest, members, semantics, texts};
 use crate::draw::Draw;
 
 pub const SHAPES: &[(&str, Shape)] = &[
@@ -53,7 +53,7 @@ fn open(draw: &mut Draw, files: MemoryFs) -> Restorer {
         ..Imports::default()
     };
     let limits = SessionLimits::default();
-    let restorer = crate::engine().buildpacks_restorer(lent, options, limits);
+    let restorer = crate::engine::engine().buildpacks_restorer(lent, options, limits);
     restorer.expect("a session")
 }
 
@@ -237,7 +237,7 @@ fn image(draw: &mut Draw, items: usize) -> Option<u64> {
         ..Imports::default()
     };
     let mut meter = Meter::new();
-    let image = crate::engine().buildpacks_image(lent, options, SessionLimits::default());
+    let image = crate::engine::engine().buildpacks_image(lent, options, SessionLimits::default());
     let spent = image.as_ref().ok().and_then(Session::spent);
     let mut image = meter.add(image, spent)?;
     let wanted = |id: &String| WantedLayer {
@@ -349,7 +349,7 @@ fn plans(draw: &mut Draw, items: usize) -> Option<u64> {
         previous: cached.then(|| label(&ids)),
     };
     let limits = SessionLimits::default();
-    let mut plans = crate::engine()
+    let mut plans = crate::engine::engine()
         .buildpacks_plans(limits)
         .expect("an instance");
     let mut meter = Meter::new();

@@ -11,7 +11,7 @@ use layerwise_host::{Imports, SessionLimits};
 use layerwise_stores::{Memory, Order as Listing};
 use serde_json::{Value, json};
 
-use super::{Meter, Shape, members, semantics, texts};
+use super::meter::{Meter, Shape, members, semantics, texts};
 use crate::draw::Draw;
 
 pub const SHAPES: &[(&str, Shape)] = &[
@@ -30,13 +30,13 @@ const FEW: usize = 4;
 
 fn predicates() -> Predicates {
     let limits = SessionLimits::default();
-    crate::engine()
+    crate::engine::engine()
         .docker_predicates(limits)
         .expect("an instance")
 }
 
 fn functions() -> Functions {
-    crate::engine()
+    crate::engine::engine()
         .testing(Imports::default(), SessionLimits::default())
         .expect("an instance")
 }
@@ -78,7 +78,7 @@ fn long(text: &impl Fn(usize) -> String, entries: usize, seed: usize) -> Value {
         "architecture": "amd64",
         "author": seed.to_string(),
         "history": (0..entries).map(entry).collect::<Vec<_>>(),
-        "rootfs": { "type": "layers", "diff_ids": layers.map(super::digest).collect::<Vec<_>>() },
+        "rootfs": { "type": "layers", "diff_ids": layers.map(super::meter::digest).collect::<Vec<_>>() },
     })
 }
 
@@ -199,7 +199,7 @@ fn open(store: Memory, options: Options, meter: &mut Meter) -> Option<Session> {
         images: Arc::new(store),
         ..Imports::default()
     };
-    let session = crate::engine().docker(lent, options, SessionLimits::default());
+    let session = crate::engine::engine().docker(lent, options, SessionLimits::default());
     let spent = session.as_ref().ok().and_then(Session::spent);
     meter.add(session, spent)
 }

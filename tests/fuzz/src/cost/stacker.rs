@@ -14,7 +14,7 @@ use layerwise_host::testing::Functions;
 use layerwise_host::{Imports, SessionLimits};
 use serde_json::{Value, json};
 
-use super::{Meter, Shape, digest, members, semantics, texts};
+use super::meter::{Meter, Shape, digest, members, semantics, texts};
 use crate::draw::Draw;
 
 pub const SHAPES: &[(&str, Shape)] = &[
@@ -37,7 +37,9 @@ fn functions(files: MemoryFs) -> Functions {
         ..Imports::default()
     };
     let limits = SessionLimits::default();
-    crate::engine().testing(lent, limits).expect("an instance")
+    crate::engine::engine()
+        .testing(lent, limits)
+        .expect("an instance")
 }
 
 fn facts() -> HostFacts {
@@ -71,7 +73,7 @@ fn open(files: &Arc<MemoryFs>, options: Options, meter: &mut Meter) -> Option<Se
         files: Arc::<MemoryFs>::clone(files),
         ..Imports::default()
     };
-    let session = crate::engine().stacker(lent, options, SessionLimits::default());
+    let session = crate::engine::engine().stacker(lent, options, SessionLimits::default());
     let spent = session.as_ref().ok().and_then(Session::spent);
     meter.add(session, spent)
 }

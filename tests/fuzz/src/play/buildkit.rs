@@ -11,7 +11,7 @@ use layerwise::oci::Descriptor;
 use layerwise::semantics::Semantics;
 use serde_json::{Value, json};
 
-use super::{Through, caps, lent, limits, semantics, with_host};
+use super::stage::{Through, caps, lent, limits, semantics, with_host};
 use crate::draw::Draw;
 use crate::improvised::{Improvised, Material};
 use crate::log::Log;
@@ -235,7 +235,7 @@ fn options(semantics: &Semantics, caps: &[(String, u64)]) -> ReadOptions {
 }
 
 fn session(host: &Arc<Improvised>) -> layerwise_host::buildkit::Session {
-    let session = crate::engine().buildkit(lent(host), limits());
+    let session = crate::engine::engine().buildkit(lent(host), limits());
     session.expect("an instance")
 }
 

@@ -10,7 +10,7 @@ use layerwise::buildpacks::{
 use layerwise::host::Destination;
 use serde_json::json;
 
-use super::{Through, caps, lent, limits, semantics, with_host};
+use super::stage::{Through, caps, lent, limits, semantics, with_host};
 use crate::draw::Draw;
 use crate::improvised::{Improvised, Material};
 use crate::log::Log;
@@ -176,7 +176,7 @@ pub fn run(bytes: &[u8], through: Through) -> Log {
             restore!(opened, &calls, log);
         }
         Through::Component => {
-            let opened = crate::engine().buildpacks_restorer(lent(host), options, limits());
+            let opened = crate::engine::engine().buildpacks_restorer(lent(host), options, limits());
             restore!(opened, &calls, log);
         }
     })
@@ -219,7 +219,7 @@ fn cache_image(draw: &mut Draw, answers: Draw, through: Through) -> Log {
             image!(opened, &calls, log);
         }
         Through::Component => {
-            let opened = crate::engine().buildpacks_image(lent(host), options, limits());
+            let opened = crate::engine::engine().buildpacks_image(lent(host), options, limits());
             image!(opened, &calls, log);
         }
     })

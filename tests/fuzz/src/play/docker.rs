@@ -7,7 +7,7 @@ use layerwise::docker::{CacheFrom, Options, Policy, Session, Step, StoreKind};
 use layerwise::oci::{Platform, sha256};
 use serde_json::json;
 
-use super::{Through, caps, lent, limits, semantics, with_host};
+use super::stage::{Through, caps, lent, limits, semantics, with_host};
 use crate::draw::Draw;
 use crate::improvised::Material;
 use crate::log::Log;
@@ -96,7 +96,7 @@ pub fn run(bytes: &[u8], through: Through) -> Log {
             );
         }
         Through::Component => {
-            let opened = crate::engine().docker(lent(host), script.options, limits());
+            let opened = crate::engine::engine().docker(lent(host), script.options, limits());
             play!(opened, &script.calls, log);
         }
     })

@@ -2,7 +2,7 @@
 
 use layerwise::stacker::{Build, Epoch, HostFacts, LayerDefinition, Options, Places, Session};
 
-use super::{Through, caps, lent, limits, semantics, with_host};
+use super::stage::{Through, caps, lent, limits, semantics, with_host};
 use crate::draw::Draw;
 use crate::improvised::{Improvised, Material};
 use crate::log::Log;
@@ -116,7 +116,7 @@ pub fn run(bytes: &[u8], through: Through) -> Log {
             play!(Session::open(host, host, options), &calls, log);
         }
         Through::Component => {
-            let opened = crate::engine().stacker(lent(host), options, limits());
+            let opened = crate::engine::engine().stacker(lent(host), options, limits());
             play!(opened, &calls, log);
         }
     })

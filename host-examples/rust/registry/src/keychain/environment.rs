@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use layerwise::host::{Failure, FailureCode};
 
-use super::{Credentials, host_of, is_hub};
+use super::credentials::{Credentials, host_of, is_hub};
 use crate::failures;
 
 const VARIABLE: &str = "CNB_REGISTRY_AUTH";

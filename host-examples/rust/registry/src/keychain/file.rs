@@ -12,7 +12,8 @@ use layerwise_stores::layout;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Credentials, helper, host_of, is_hub};
+use super::credentials::{Credentials, host_of, is_hub};
+use super::helper;
 use crate::failures;
 
 /// The name under which Docker keeps the credentials of its own registry.

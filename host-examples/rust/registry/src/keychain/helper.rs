@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::Credentials;
+use super::credentials::Credentials;
 
 /// What helpers print when they know nothing.
 const UNKNOWN: &str = "credentials not found";

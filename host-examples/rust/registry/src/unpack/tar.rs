@@ -92,6 +92,11 @@ impl<R: Source> Tar<R> {
         }
     }
 
+    /// What it is read from.
+    pub const fn input(&mut self) -> &mut R {
+        &mut self.input
+    }
+
     /// The next entry; what was not read of the one before is passed over.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Blobs: content under its digest, checked whenever it is read.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use layerwise::host::{Failure, FailureCode};
@@ -59,6 +60,15 @@ impl Blobs {
             let message = format!("{path:?} does not have the digest it is named after");
             Err(Failure::new(FailureCode::Corrupt, message))
         }
+    }
+
+    /// Opens a blob. Whoever reads it has to check its bytes.
+    ///
+    /// # Errors
+    /// `not-found`, `corrupt` when it is no regular file.
+    pub fn open(&self, digest: &Digest) -> Result<File, Failure> {
+        let (file, _) = self.directory(digest)?.file(digest.hex())?;
+        Ok(file)
     }
 
     /// Whether the directory where a blob is can be looked into at all. One that

@@ -7,13 +7,13 @@ use layerwise_files::Tree;
 use super::OciLayout;
 use super::blobs::{Blobs, DIRECTORY, TEMPORARY};
 use super::index::{self, Index};
-use super::layers::diff_ids;
 use super::lock::Lock;
 use super::notes::ELSEWHERE;
 use super::schema::{
     BUILT_HERE, CONFIG, Descriptor, LAYOUT_FILE, MANIFEST, Manifest, PARENT, layout_file,
 };
 use super::{LOCK_WAIT, locked};
+use crate::layers::diff_ids;
 
 impl OciLayout {
     /// Writes the config, a manifest with layers the layout has, and then the

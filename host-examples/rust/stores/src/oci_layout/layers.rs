@@ -12,7 +12,8 @@ use layerwise::oci::Digest;
 use super::LONGEST_DOCUMENT;
 use super::blobs::Blobs;
 use super::catalog::{Catalog, Known};
-use super::schema::{Descriptor, ImageConfig, LAYER};
+use super::schema::{Descriptor, LAYER};
+use crate::layers::diff_ids;
 
 /// What was learnt so far; every image is read once.
 #[derive(Debug, Default)]
@@ -25,22 +26,6 @@ pub struct Layers {
 struct Candidate {
     descriptor: Descriptor,
     images: BTreeSet<String>,
-}
-
-/// The diff ids of a config document.
-///
-/// # Errors
-/// `invalid` if it is not one, or a diff id is not a digest.
-pub fn diff_ids(document: &[u8]) -> Result<Vec<Digest>, Failure> {
-    let invalid = |why: String| Failure::new(FailureCode::Invalid, why);
-    let config: ImageConfig = serde_json::from_slice(document)
-        .map_err(|error| invalid(format!("the document is not an image config: {error}")))?;
-    let texts = config.rootfs.diff_ids.unwrap_or_default();
-    let parse = |text: &String| {
-        text.parse()
-            .map_err(|_| invalid(format!("the document has {text:?} for a diff id")))
-    };
-    texts.iter().map(parse).collect()
 }
 
 impl Layers {

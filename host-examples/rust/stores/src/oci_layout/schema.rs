@@ -98,19 +98,6 @@ pub struct Manifest<'a> {
     pub layers: Vec<Descriptor>,
 }
 
-/// What an image config says of its layers.
-#[derive(Deserialize)]
-pub struct ImageConfig {
-    pub rootfs: RootFs,
-}
-
-/// The layers of an image.
-#[derive(Deserialize)]
-pub struct RootFs {
-    #[serde(default)]
-    pub diff_ids: Option<Vec<String>>,
-}
-
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LayoutFile {

@@ -1,0 +1,138 @@
+//! A report as SARIF 2.1.0: a result for each cause of each step that did not go well,
+//! at its line of the Dockerfile.
+
+use layerwise::explain::Finding;
+use serde_json::{Value, json};
+
+use super::{Level, Report, Step, advice, properties, sentence};
+use crate::reply::Style;
+
+/// The log with its one run.
+pub fn log(report: &Report, style: Style) -> Value {
+    let mut codes: Vec<&str> = Vec::new();
+    let mut results = Vec::new();
+    for finding in &report.findings {
+        results.push(result(
+            report,
+            None,
+            finding,
+            style,
+            index(&mut codes, &finding.code),
+        ));
+    }
+    for step in report.steps.iter().filter(|step| step.level != Level::Fine) {
+        for finding in &step.causes {
+            let rule = index(&mut codes, &finding.code);
+            results.push(result(report, Some(step), finding, style, rule));
+        }
+    }
+    let rules: Vec<Value> = codes.iter().map(|code| rule(code, style)).collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {
+                "name": "layerwise",
+                "version": env!("CARGO_PKG_VERSION"),
+                "informationUri": env!("CARGO_PKG_HOMEPAGE"),
+                "rules": rules,
+            }},
+            "results": results,
+        }],
+    })
+}
+
+/// The place of a code among the rules.
+fn index<'a>(codes: &mut Vec<&'a str>, code: &'a str) -> usize {
+    match codes.iter().position(|known| *known == code) {
+        Some(place) => place,
+        None => {
+            codes.push(code);
+            codes.len() - 1
+        }
+    }
+}
+
+fn rule(code: &str, style: Style) -> Value {
+    let mut rule = json!({"id": code});
+    if let Some(known) = style.catalogue.and_then(|all| all.find(code)) {
+        rule["shortDescription"] = json!({"text": known.meaning});
+        if !known.advice.is_empty() {
+            rule["help"] = json!({"text": known.advice});
+        }
+    }
+    rule
+}
+
+fn result(
+    report: &Report,
+    step: Option<&Step>,
+    finding: &Finding,
+    style: Style,
+    rule: usize,
+) -> Value {
+    let level = match step.map_or(Level::Warning, |step| step.level) {
+        Level::Error => "error",
+        Level::Warning if !finding.cascade => "warning",
+        _ => "note",
+    };
+    let mut result = json!({
+        "ruleId": finding.code,
+        "ruleIndex": rule,
+        "level": level,
+        "message": {"text": message(report, step, finding, style)},
+    });
+    if let Some(file) = &report.file {
+        let mut location = json!({"artifactLocation": {"uri": uri(file)}});
+        if let Some([first, last]) = step.and_then(|step| step.lines) {
+            location["region"] = json!({"startLine": first, "endLine": last});
+        }
+        result["locations"] = json!([{"physicalLocation": location}]);
+    }
+    result
+}
+
+/// What is said of one cause, a thing a line.
+pub fn message(report: &Report, step: Option<&Step>, finding: &Finding, style: Style) -> String {
+    let mut lines = Vec::new();
+    if let Some(step) = step {
+        lines.push(format!("{}: {}", step.state, step.text));
+    }
+    lines.push(sentence(style, finding));
+    let [old, new] = report.sides;
+    for difference in &finding.differences {
+        let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "absent".to_owned());
+        let have = side(&difference.have);
+        lines.push(match &difference.want {
+            None => format!("{}: {have}", difference.path),
+            want => format!("{}: {old} {have}, {new} {}", difference.path, side(want)),
+        });
+    }
+    for file in step.into_iter().flat_map(|step| &step.files) {
+        let words = properties(file);
+        let words = if words.is_empty() {
+            words
+        } else {
+            format!(": {words}")
+        };
+        lines.push(format!("{} {}{words}", file.change.word(), file.path));
+    }
+    if let Some(advice) = advice(style, finding) {
+        lines.push(advice.to_owned());
+    }
+    lines.join("\n")
+}
+
+/// A path as a relative URI.
+fn uri(path: &str) -> String {
+    let mut uri = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                uri.push(char::from(byte));
+            }
+            other => uri.push_str(&format!("%{other:02X}")),
+        }
+    }
+    uri
+}

@@ -1,0 +1,151 @@
+use layerwise::explain::{Difference, Finding};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn report() -> Report {
+    let cause = Finding::new("docker/miss-local", "sha256:1")
+        .with([Difference::new(
+            "Cmd[2]",
+            "a|b `c`".to_owned(),
+            "<b>\u{1b}[2J".to_owned(),
+        )])
+        .hint("build once more");
+    let step = Step {
+        name: "1/2".to_owned(),
+        lines: Some([2, 3]),
+        text: "COPY a|b /x,y: %\nz".to_owned(),
+        state: "miss".to_owned(),
+        level: Level::Warning,
+        result: None,
+        facts: vec![["seconds".to_owned(), "7".to_owned()]],
+        causes: vec![cause],
+        files: vec![FileChange {
+            path: "src/`a`.rs".to_owned(),
+            change: Change::Changed,
+            differences: vec![
+                Difference::new("content", "sha256:1".to_owned(), "sha256:2".to_owned()),
+                Difference::new("mode", "0644".to_owned(), "0755".to_owned()),
+            ],
+        }],
+    };
+    let follows = Step {
+        name: "2/2".to_owned(),
+        lines: Some([4, 4]),
+        text: "RUN make".to_owned(),
+        level: Level::Fine,
+        state: "hit".to_owned(),
+        result: Some(format!("sha256:{}", "a".repeat(64))),
+        facts: Vec::new(),
+        causes: Vec::new(),
+        files: Vec::new(),
+    };
+    Report {
+        schema: "layerwise/test/1",
+        title: "docker why .".to_owned(),
+        verdict: "1 of 2 steps misses".to_owned(),
+        facts: vec![["store".to_owned(), "docker:".to_owned()]],
+        file: Some("a b/Dockerfile".to_owned()),
+        sides: ["have", "want"],
+        steps: vec![step, follows],
+        findings: Vec::new(),
+    }
+}
+
+#[test]
+fn text_has_the_table_and_then_what_missed() {
+    let mut page = Page::new(Style::default());
+    text::show(&mut page, &report());
+    assert_eq!(
+        page.finish(),
+        "docker why .: 1 of 2 steps misses\n\
+         \x20 store  docker:\n\
+         \n\
+         line  step  state  result        instruction\n\
+         2     1/2   miss   -             COPY a|b /x,y: %\\nz\n\
+         4     2/2   hit    aaaaaaaaaaaa  RUN make\n\
+         \n\
+         lines 2 to 3: COPY a|b /x,y: %\\nz\n\
+         \x20 seconds  7\n\
+         \x20 docker/miss-local  docker/miss-local (sha256:1)\n\
+         \x20   Cmd[2]  have \"a|b `c`\"  want \"<b>\\u{1b}[2J\"\n\
+         \x20   advice     build once more\n\
+         \x20   changed  src/`a`.rs  content, mode 0644 -> 0755\n"
+    );
+}
+
+#[test]
+fn markdown_shows_text_from_elsewhere_as_it_is() {
+    let page = markdown::page(&report(), Style::default());
+    assert_eq!(
+        page,
+        "### `docker why .`\n\n**1 of 2 steps misses**\n\n- store: `docker:`\n\n\
+         | line | step | state | instruction |\n|---:|---|---|---|\n\
+         | 2 | `1/2` | `miss` | `COPY a\\|b /x,y: %\\nz` |\n\
+         | 4 | `2/2` | `hit` | `RUN make` |\n\
+         \n**lines 2 to 3:** `COPY a|b /x,y: %\\nz`\n\n\
+         - seconds: `7`\n\
+         - `docker/miss-local` docker/miss-local \\(sha256:1\\)\n\
+         \x20 - `Cmd[2]`: have `` a|b `c` ``, want `<b>\\u{1b}[2J`\n\
+         \x20 - what to do: build once more\n\
+         - changed `` src/`a`.rs ``: `content, mode 0644 -> 0755`\n"
+    );
+}
+
+#[test]
+fn sarif_has_a_result_for_each_cause_at_its_line() {
+    let log = sarif::log(&report(), Style::default());
+    let run = &log["runs"][0];
+    assert_eq!(
+        run["tool"]["driver"]["rules"],
+        json!([{"id": "docker/miss-local"}])
+    );
+    let results = run["results"].as_array().unwrap();
+    assert_eq!(results.len(), 1, "a hit is no result");
+    assert_eq!(results[0]["level"], "warning");
+    assert_eq!(
+        results[0]["locations"][0]["physicalLocation"],
+        json!({
+            "artifactLocation": {"uri": "a%20b/Dockerfile"},
+            "region": {"startLine": 2, "endLine": 3},
+        })
+    );
+    let text = results[0]["message"]["text"].as_str().unwrap();
+    assert!(text.contains("Cmd[2]: have a|b `c`, want <b>"), "{text}");
+    assert!(
+        text.contains("changed src/`a`.rs: content, mode 0644 -> 0755"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_only_follows_is_a_note() {
+    let mut report = report();
+    report.steps[0].causes[0].cascade = true;
+    let log = sarif::log(&report, Style::default());
+    assert_eq!(log["runs"][0]["results"][0]["level"], "note");
+    assert!(github::lines(&report, Style::default()).starts_with("::notice "));
+    report.steps[0].level = Level::Error;
+    let log = sarif::log(&report, Style::default());
+    assert_eq!(log["runs"][0]["results"][0]["level"], "error");
+}
+
+#[test]
+fn annotations_are_one_line_each() {
+    let lines = github::lines(&report(), Style::default());
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    assert!(
+        lines.starts_with("::warning file=a b/Dockerfile,line=2,endLine=3,title=docker/miss-local (sha256%3A1)::miss: COPY a|b /x,y: %25%0Az%0A"),
+        "{lines}"
+    );
+    assert!(!lines.contains('\u{1b}'), "{lines}");
+}
+
+#[test]
+fn json_is_the_report() {
+    let document: Value = serde_json::to_value(report()).unwrap();
+    assert_eq!(document["schema"], "layerwise/test/1");
+    assert_eq!(document["steps"][0]["level"], "warning");
+    assert_eq!(document["steps"][0]["lines"], json!([2, 3]));
+    assert_eq!(document["steps"][0]["files"][0]["change"], "changed");
+}

@@ -1,0 +1,83 @@
+//! A report for a terminal: the steps as a table, then every step that has something to
+//! say.
+
+use layerwise::explain::Finding;
+
+use super::{Report, Step, advice, files, sentence};
+use crate::page::{Page, quoted};
+
+/// Puts a report on a page.
+pub fn show(page: &mut Page, report: &Report) {
+    page.line(&format!("{}: {}", report.title, report.verdict));
+    page.pairs(2, &report.facts);
+    if !report.findings.is_empty() {
+        page.gap();
+    }
+    for finding in &report.findings {
+        cause(page, report, finding, 2);
+    }
+    page.gap();
+    table(page, &report.steps);
+    for step in &report.steps {
+        if !step.causes.is_empty() || !step.files.is_empty() {
+            page.gap();
+            page.line(&format!("{}{}", place(step), step.text));
+            page.pairs(2, &step.facts);
+            for finding in &step.causes {
+                cause(page, report, finding, 2);
+            }
+            files(page, 4, &step.files);
+        }
+    }
+}
+
+fn table(page: &mut Page, steps: &[Step]) {
+    let line = |step: &Step| {
+        let lines = step.lines.map(|[first, _]| first.to_string());
+        lines.unwrap_or_default()
+    };
+    let lines: Vec<String> = steps.iter().map(line).collect();
+    let mut rows = vec![["line", "step", "state", "result", "instruction"]];
+    for (step, line) in steps.iter().zip(&lines) {
+        let result = step.result.as_deref().unwrap_or("-");
+        rows.push([line, &step.name, &step.state, result, &step.text]);
+    }
+    page.rows(0, &rows);
+}
+
+fn place(step: &Step) -> String {
+    match step.lines {
+        Some([first, last]) if first == last => format!("line {first}: "),
+        Some([first, last]) => format!("lines {first} to {last}: "),
+        None => format!("{}: ", step.name),
+    }
+}
+
+fn cause(page: &mut Page, report: &Report, finding: &Finding, indent: usize) {
+    let style = page.style();
+    page.rows(indent, &[[&*finding.code, &sentence(style, finding)]]);
+    let [old, new] = report.sides;
+    let rows: Vec<[String; 3]> = finding
+        .differences
+        .iter()
+        .map(|difference| match &difference.want {
+            None => {
+                let fact = difference.have.clone().unwrap_or_default();
+                [difference.path.clone(), fact, String::new()]
+            }
+            want => [
+                difference.path.clone(),
+                format!("{old} {}", quoted(difference.have.as_deref())),
+                format!("{new} {}", quoted(want.as_deref())),
+            ],
+        })
+        .collect();
+    let rows: Vec<[&str; 3]> = rows
+        .iter()
+        .map(|row| row.each_ref().map(String::as_str))
+        .collect();
+    page.rows(indent + 2, &rows);
+    if let Some(advice) = advice(style, finding) {
+        page.told(indent + 2, "advice", advice);
+    }
+}

@@ -1,0 +1,562 @@
+//! Why each step of a build did what it did, against an earlier build (Builds spec,
+//! section 6).
+
+use super::changes::{Change, changes};
+use super::difference::{Field, fields};
+use super::graph::{Graph, Key, Known, Node, State};
+use super::index::Index;
+use super::lines;
+use super::partner::Partners;
+use super::source::{Scheme, scheme};
+use crate::prelude::*;
+
+/// One cause of a step having run again.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cause {
+    /// Its definition is another one.
+    Definition {
+        /// The fields that differ.
+        fields: Vec<Field>,
+        /// The vertex it was compared with.
+        old_vertex: String,
+    },
+    /// The files of a local source are others.
+    Content {
+        /// Which input.
+        input: usize,
+        /// Its address, such as `local://context`.
+        source: String,
+        /// The content key before, if it is known.
+        old: Option<String>,
+        /// The content key after.
+        new: String,
+        /// The files.
+        paths: Vec<Change>,
+    },
+    /// The source was resolved to something else: digest or commit.
+    SourceChanged {
+        /// Before.
+        old: String,
+        /// After.
+        new: String,
+    },
+    /// Another source is named: both addresses.
+    SourceOther {
+        /// Before.
+        old: String,
+        /// After.
+        new: String,
+    },
+    /// The source is new.
+    SourceNew {
+        /// Its address.
+        new: String,
+    },
+    /// No step of the earlier build is like it.
+    NewStep,
+    /// The same definition stands on another step: both names.
+    ParentChanged {
+        /// Which input.
+        input: usize,
+        /// Before.
+        old: String,
+        /// After.
+        new: String,
+    },
+    /// The caller asked for no cache.
+    NoCache,
+    /// All keys are known, and no result is there.
+    NoResult(NoResult),
+    /// The key has another form in the version that made the earlier build.
+    EngineVersion,
+}
+
+/// Where results of an earlier build went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NoResult {
+    /// The cache that had them lost them: pruned, or evicted.
+    #[default]
+    Lost,
+    /// The cache that was used never had them.
+    NotImported,
+}
+
+/// An input whose key is new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Follow {
+    /// The step, by its place in [`Why::steps`].
+    pub step: usize,
+    /// Whether the bytes of the input are a key, too, and what is known of them.
+    pub bytes: Bytes,
+}
+
+/// What is known of the bytes of an input whose key is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bytes {
+    /// The input has no content key.
+    NoKey,
+    /// They are other bytes.
+    Changed,
+    /// They may be equal.
+    NotKnown,
+}
+
+/// The same layers under another digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SameLayers {
+    /// The digest before.
+    pub old: String,
+    /// The digest after.
+    pub new: String,
+}
+
+/// What became of a step, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// What happened.
+    pub state: State,
+    /// Its own causes; a step that has any is a root.
+    pub causes: Vec<Cause>,
+    /// The inputs whose key is new.
+    pub follows: Vec<Follow>,
+    /// It runs once more because an input was asked to run again.
+    pub again: bool,
+    /// It was cached although these inputs are new: they have equal bytes.
+    pub stopped: Vec<usize>,
+    /// It was cached although its own definition changed: another path, equal bytes.
+    pub equal_bytes: bool,
+    /// Its files changed, and the daemon did not see it.
+    pub unseen: bool,
+    /// Its image has another digest and the same layers.
+    pub same_layers: Option<SameLayers>,
+    /// The roots that it comes from for sure.
+    pub roots_must: BTreeSet<usize>,
+    /// The roots that it may come from.
+    pub roots_may: BTreeSet<usize>,
+}
+
+/// What is known besides the two builds.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// Where results went that are not there.
+    pub no_result: NoResult,
+    /// Inputs, by the vertices of step and input, whose bytes are others: a daemon's
+    /// database has another content key for them.
+    pub changed: BTreeSet<(String, String)>,
+}
+
+/// Says of every step of `new` what became of it against `old`, in the order of the
+/// graph.
+pub(super) fn verdicts(
+    old: &Graph<'_>,
+    new: &Graph<'_>,
+    raw: (&Known, &Known),
+    evidence: &Evidence,
+) -> Vec<Verdict> {
+    let index = Index::new(old);
+    let mapped = match (dockerfile(old), dockerfile(new)) {
+        (Some(old), Some(new)) => lines::map(old, new),
+        _ => BTreeMap::new(),
+    };
+    let mut comparison = Comparison {
+        old,
+        new,
+        partners: Partners::new(old, new, &mapped),
+        index,
+        raw,
+        evidence,
+        identities: Vec::with_capacity(new.nodes.len()),
+        is_new: Vec::with_capacity(new.nodes.len()),
+        verdicts: Vec::with_capacity(new.nodes.len()),
+    };
+    for at in 0..new.nodes.len() {
+        comparison.add(at);
+    }
+    comparison.verdicts
+}
+
+fn dockerfile<'a>(graph: &Graph<'a>) -> Option<&'a str> {
+    let mut definitions = graph.build.definitions.iter();
+    definitions.find_map(|definition| Some(definition.dockerfile.as_ref()?.text.as_str()))
+}
+
+struct Comparison<'a, 'b> {
+    old: &'a Graph<'b>,
+    new: &'a Graph<'b>,
+    index: Index<'a, 'b>,
+    partners: Partners,
+    raw: (&'a Known, &'a Known),
+    evidence: &'a Evidence,
+    /// The steps of the old build that those of the new one are.
+    identities: Vec<Option<usize>>,
+    /// Steps whose key the old build did not have.
+    is_new: Vec<bool>,
+    verdicts: Vec<Verdict>,
+}
+
+impl Comparison<'_, '_> {
+    fn add(&mut self, at: usize) {
+        let Some(node) = self.new.nodes.get(at) else {
+            return;
+        };
+        let mut verdict = Verdict::of(node.state);
+        let found = self.index.find(node, &self.identities);
+        let partner = found.or_else(|| self.partners.of(at));
+        let mut identity = found;
+        let mut is_new = false;
+        let has_inputs = !node.inputs.is_empty();
+        if node.is_local() {
+            // Known by its content only.
+        } else if found.is_some() {
+            self.add_same_layers(node, partner, &mut verdict);
+            if has_inputs && matches!(node.state, State::Ran | State::Failed) {
+                self.explain(at, node, partner, true, &mut verdict);
+            }
+        } else if node.state == State::Cached && has_inputs {
+            identity = self.partners.with_map(at);
+            self.explain_hit(node, identity, &mut verdict);
+        } else {
+            is_new = true;
+            if !has_inputs || matches!(node.state, State::Ran | State::Failed) {
+                self.explain(at, node, partner, false, &mut verdict);
+            }
+        }
+        if node.state == State::Cached && has_inputs && !verdict.unseen {
+            verdict.equal_bytes = verdict.stopped.is_empty() && !self.partners.has_exact(at);
+        }
+        self.add_roots(&mut verdict);
+        self.identities.push(identity);
+        self.is_new.push(is_new);
+        self.verdicts.push(verdict);
+    }
+
+    /// A step that was cached without its key having been known: it hit by bytes.
+    fn explain_hit(&self, node: &Node<'_>, partner: Option<usize>, verdict: &mut Verdict) {
+        let inputs = node.inputs.iter().map(|(input, _)| *input);
+        let is_new = |input: &usize| self.is_new.get(*input).copied().unwrap_or(false);
+        let is_step = |input: &usize| {
+            self.new
+                .nodes
+                .get(*input)
+                .is_some_and(|node| !node.identifier().is_empty())
+        };
+        verdict.stopped = inputs
+            .clone()
+            .filter(|input| is_new(input) && !is_step(input))
+            .collect();
+        verdict.stopped.dedup();
+        let partner = partner.and_then(|partner| self.old.nodes.get(partner));
+        if let Some(partner) = partner
+            && !inputs.clone().any(|input| is_new(&input))
+        {
+            let pairs = partner.contents.iter().zip(&node.contents);
+            verdict.unseen = pairs.into_iter().any(|pair| match pair {
+                (Some(old), Some(new)) => old != new,
+                _ => false,
+            });
+        }
+    }
+
+    /// A step that ran, or one without inputs whose key is new.
+    fn explain(
+        &self,
+        at: usize,
+        node: &Node<'_>,
+        partner: Option<usize>,
+        found: bool,
+        verdict: &mut Verdict,
+    ) {
+        if matches!(node.key, Key::Source { .. }) {
+            verdict.causes.push(self.source_cause(at, node));
+            return;
+        }
+        if node.state == State::Ran && asked(node) {
+            verdict.causes.push(Cause::NoCache);
+            return;
+        }
+        let partner = partner.and_then(|partner| self.old.nodes.get(partner));
+        if !found && !self.partners.has_exact(at) {
+            self.explain_definition(node, partner, verdict);
+        }
+        for (input, (source, _)) in node.inputs.iter().enumerate() {
+            self.explain_input(node, partner, input, *source, verdict);
+        }
+        if verdict.causes.is_empty() && verdict.follows.is_empty() && !node.inputs.is_empty() {
+            self.explain_nothing(node, verdict);
+        }
+    }
+
+    fn explain_definition(
+        &self,
+        node: &Node<'_>,
+        partner: Option<&Node<'_>>,
+        verdict: &mut Verdict,
+    ) {
+        let Some(partner) = partner else {
+            verdict.causes.push(Cause::NewStep);
+            return;
+        };
+        let fields = fields(&partner.step.op, &node.step.op);
+        if !fields.is_empty() {
+            verdict.causes.push(Cause::Definition {
+                fields,
+                old_vertex: partner.digest().to_owned(),
+            });
+        } else if self.old.build.engine != self.new.build.engine {
+            verdict.causes.push(Cause::EngineVersion);
+        }
+    }
+
+    fn explain_input(
+        &self,
+        node: &Node<'_>,
+        partner: Option<&Node<'_>>,
+        input: usize,
+        source: usize,
+        verdict: &mut Verdict,
+    ) {
+        let Some(source_node) = self.new.nodes.get(source) else {
+            return;
+        };
+        let of_partner = partner.and_then(|partner| partner.inputs.get(input));
+        if source_node.is_local() {
+            let new = node.contents.get(input).cloned().flatten();
+            let old = partner.and_then(|partner| partner.contents.get(input).cloned().flatten());
+            if let (Some(new), Some(partner), Some(old)) = (new, partner, old)
+                && new != old
+            {
+                verdict.causes.push(Cause::Content {
+                    input,
+                    source: source_node.identifier().to_owned(),
+                    paths: self.paths(partner, input, source_node, &old),
+                    old: Some(old),
+                    new,
+                });
+            }
+            return;
+        }
+        if self.is_new.get(source).copied().unwrap_or(false) {
+            let pair = (node.digest().to_owned(), source_node.digest().to_owned());
+            let bytes = if !node.has_content_key(input) {
+                Bytes::NoKey
+            } else if self.evidence.changed.contains(&pair) {
+                Bytes::Changed
+            } else {
+                Bytes::NotKnown
+            };
+            if !verdict.follows.iter().any(|follow| follow.step == source) {
+                verdict.follows.push(Follow {
+                    step: source,
+                    bytes,
+                });
+            }
+            return;
+        }
+        let identity = self.identities.get(source).copied().flatten();
+        if let (Some(identity), Some((old_source, _))) = (identity, of_partner)
+            && self.index.identity(*old_source) != Some(identity)
+        {
+            let old = self.old.nodes.get(*old_source);
+            verdict.causes.push(Cause::ParentChanged {
+                input,
+                old: old.map_or("", Node::name).to_owned(),
+                new: source_node.name().to_owned(),
+            });
+        }
+    }
+
+    /// All keys are known: an input was asked to run again, or a result is gone.
+    fn explain_nothing(&self, node: &Node<'_>, verdict: &mut Verdict) {
+        let ran_again = |input: usize| {
+            let verdict = self.verdicts.get(input);
+            verdict.is_some_and(|verdict| verdict.causes.contains(&Cause::NoCache))
+        };
+        for (input, (source, _)) in node.inputs.iter().enumerate() {
+            if ran_again(*source) && !node.has_content_key(input) {
+                verdict.again = true;
+                verdict.follows.push(Follow {
+                    step: *source,
+                    bytes: Bytes::NoKey,
+                });
+            }
+        }
+        if !verdict.again {
+            verdict
+                .causes
+                .push(Cause::NoResult(self.evidence.no_result));
+        }
+    }
+
+    fn paths(
+        &self,
+        partner: &Node<'_>,
+        input: usize,
+        source: &Node<'_>,
+        old_key: &str,
+    ) -> Vec<Change> {
+        let Key::Op(map) = &partner.key else {
+            return Vec::new();
+        };
+        let old_source = partner
+            .inputs
+            .get(input)
+            .and_then(|(at, _)| self.old.nodes.get(*at));
+        let selections = map.inputs.get(input).and_then(|key| key.content.as_ref());
+        let (Some(old), Some(new), Some(selections)) = (
+            old_source.and_then(|node| node.files.as_ref()),
+            source.files.as_ref(),
+            selections,
+        ) else {
+            return Vec::new();
+        };
+        let folder = |known: &'_ Known, node: &Node<'_>| {
+            let (_, name) = scheme(node.identifier())?;
+            known.folders.get(name).cloned()
+        };
+        let (old_known, new_known) = self.raw;
+        let old_raw = old_source.and_then(|node| folder(old_known, node));
+        let new_raw = folder(new_known, source);
+        changes(
+            (old.tree(), old_raw.as_ref()),
+            (new.tree(), new_raw.as_ref()),
+            selections,
+            old_key,
+        )
+    }
+
+    fn source_cause(&self, at: usize, node: &Node<'_>) -> Cause {
+        let new = node.identifier().to_owned();
+        if let Some(old) = self
+            .partners
+            .same_source(at)
+            .and_then(|old| self.old.nodes.get(old))
+        {
+            return Cause::SourceChanged {
+                old: resolved(old),
+                new: resolved(node),
+            };
+        }
+        let other = self.partners.of(at).and_then(|old| self.old.nodes.get(old));
+        match other {
+            Some(old) => Cause::SourceOther {
+                old: old.identifier().to_owned(),
+                new,
+            },
+            None => Cause::SourceNew { new },
+        }
+    }
+
+    fn add_same_layers(&self, node: &Node<'_>, found: Option<usize>, verdict: &mut Verdict) {
+        let found = found.and_then(|found| self.old.nodes.get(found));
+        let is_image = matches!(
+            scheme(node.identifier()),
+            Some((Scheme::Image | Scheme::Layout, _))
+        );
+        if let (true, Some(old)) = (is_image, found) {
+            let (old, new) = (resolved(old), resolved(node));
+            if old != new {
+                verdict.same_layers = Some(SameLayers { old, new });
+            }
+        }
+    }
+
+    /// The roots of what a step follows.
+    fn add_roots(&self, verdict: &mut Verdict) {
+        let certain = |follow: &Follow| follow.bytes != Bytes::NotKnown;
+        let is_only = verdict.causes.is_empty() && verdict.follows.len() == 1;
+        for follow in &verdict.follows {
+            let Some(above) = self.verdicts.get(follow.step) else {
+                continue;
+            };
+            let own = (!above.causes.is_empty()).then_some(follow.step);
+            verdict
+                .roots_may
+                .extend(above.roots_may.iter().copied().chain(own));
+            if is_only || certain(follow) {
+                verdict
+                    .roots_must
+                    .extend(above.roots_must.iter().copied().chain(own));
+            }
+        }
+    }
+}
+
+impl Verdict {
+    const fn of(state: State) -> Self {
+        Self {
+            state,
+            causes: Vec::new(),
+            follows: Vec::new(),
+            again: false,
+            stopped: Vec::new(),
+            equal_bytes: false,
+            unseen: false,
+            same_layers: None,
+            roots_must: BTreeSet::new(),
+            roots_may: BTreeSet::new(),
+        }
+    }
+}
+
+/// What a source was resolved to.
+fn resolved(node: &Node<'_>) -> String {
+    match &node.key {
+        Key::Source { resolved, .. } => resolved.clone().unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+/// Whether the request asked that a step runs. It does not touch `WORKDIR`.
+pub(super) fn asked(node: &Node<'_>) -> bool {
+    let Some(stages) = node.definition.args.get("no-cache") else {
+        return false;
+    };
+    let name = StepName::of(node.name());
+    if name.text.starts_with("WORKDIR ") {
+        return false;
+    }
+    let Some(stage) = name.stage else {
+        return false;
+    };
+    let mut stages = stages.split(',').map(str::trim);
+    let all = stages.clone().all(str::is_empty);
+    all || stages.any(|asked| asked.eq_ignore_ascii_case(stage))
+}
+
+/// The name of a step, such as `[linux/arm64 build 2/3] RUN make`.
+pub(super) struct StepName<'a> {
+    /// The stage; `stage-0` if it is the only one and has no name, `None` if the step
+    /// is of none.
+    pub stage: Option<&'a str>,
+    /// The text after the brackets.
+    pub text: &'a str,
+}
+
+impl<'a> StepName<'a> {
+    pub fn of(name: &'a str) -> Self {
+        let none = Self {
+            stage: None,
+            text: name,
+        };
+        let Some((inside, text)) = name.strip_prefix('[').and_then(|rest| rest.split_once(']'))
+        else {
+            return none;
+        };
+        let words: Vec<&str> = inside.split(' ').collect();
+        let is_count = |word: &str| {
+            word.split_once('/').is_some_and(|(at, of)| {
+                let mut digits = at.bytes().chain(of.bytes());
+                digits.all(|digit| digit.is_ascii_digit())
+            })
+        };
+        let stage = match words.as_slice() {
+            [.., stage, count] if is_count(count) && !stage.contains('/') => Some(*stage),
+            [.., count] if is_count(count) => Some("stage-0"),
+            _ => return none,
+        };
+        Self {
+            stage,
+            text: text.trim_start(),
+        }
+    }
+}

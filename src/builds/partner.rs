@@ -1,0 +1,123 @@
+//! Which step of an earlier build a step is compared with (Builds spec, section 6.2).
+
+use super::graph::{Graph, Node};
+use super::source::{Scheme, scheme};
+use crate::prelude::*;
+
+/// The partners of all steps of a build.
+pub(super) struct Partners {
+    exact: Vec<bool>,
+    with_map: Vec<Option<usize>>,
+    partners: Vec<Option<usize>>,
+    same_sources: Vec<Option<usize>>,
+}
+
+/// What a step is found by at a line: line, kind, architecture.
+type Place = (u32, &'static str, String);
+
+impl Partners {
+    /// `lines` has the lines of the old Dockerfile by those of the new one.
+    pub fn new(old: &Graph<'_>, new: &Graph<'_>, lines: &BTreeMap<u32, u32>) -> Self {
+        let mut maps: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut places: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
+        let mut sources: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for (at, node) in old.nodes.iter().enumerate() {
+            if let Some(map) = node.map() {
+                maps.entry(map).or_default().push(at);
+            }
+            if let Some(line) = node.line() {
+                places.entry(place(node, line)).or_default().push(at);
+            }
+            if let Some(source) = source(node) {
+                sources.entry(source).or_insert(at);
+            }
+        }
+        let mut partners = Self {
+            exact: Vec::new(),
+            with_map: Vec::new(),
+            partners: Vec::new(),
+            same_sources: Vec::new(),
+        };
+        // How many steps of each kind were seen at a line of the new build.
+        let mut ranks: BTreeMap<Place, usize> = BTreeMap::new();
+        for node in &new.nodes {
+            let line = node.line().and_then(|line| lines.get(&line)).copied();
+            let same_map = node.map().and_then(|map| maps.get(map));
+            let same_map = same_map.map_or(&[][..], Vec::as_slice);
+            let is_exact = |at: &&usize| {
+                let candidate = old.nodes.get(**at);
+                candidate.is_some_and(|candidate| has_selectors(candidate, node))
+            };
+            let prefer = |candidates: &mut dyn Iterator<Item = &usize>| {
+                let candidates: Vec<usize> = candidates.copied().collect();
+                let at_line = |at: &&usize| {
+                    let candidate = old.nodes.get(**at).and_then(Node::line);
+                    line.is_some() && candidate == line
+                };
+                let preferred = candidates.iter().find(at_line);
+                preferred.or_else(|| candidates.first()).copied()
+            };
+            let exact = prefer(&mut same_map.iter().filter(is_exact));
+            let rank = node.line().map_or(0, |line| {
+                let rank = ranks.entry(place(node, line)).or_default();
+                *rank += 1;
+                *rank - 1
+            });
+            let at_line = line.and_then(|line| places.get(&place(node, line)));
+            let at_line = at_line.and_then(|steps| steps.get(rank)).copied();
+            partners.exact.push(exact.is_some());
+            let with_map = exact.or_else(|| prefer(&mut same_map.iter()));
+            partners.with_map.push(with_map);
+            partners.partners.push(exact.or(at_line));
+            let same = source(node).and_then(|source| sources.get(&source));
+            partners.same_sources.push(same.copied());
+        }
+        partners
+    }
+
+    /// The step to compare with.
+    pub fn of(&self, at: usize) -> Option<usize> {
+        self.partners.get(at).copied().flatten()
+    }
+
+    /// Whether that step has the same definition and selectors.
+    pub fn has_exact(&self, at: usize) -> bool {
+        self.exact.get(at).copied().unwrap_or(false)
+    }
+
+    /// A step with the same definition, with the same selectors if there is one.
+    pub fn with_map(&self, at: usize) -> Option<usize> {
+        self.with_map.get(at).copied().flatten()
+    }
+
+    /// The source with the same address and architecture.
+    pub fn same_source(&self, at: usize) -> Option<usize> {
+        self.same_sources.get(at).copied().flatten()
+    }
+}
+
+fn place(node: &Node<'_>, line: u32) -> Place {
+    let kind = node.step.op.kind.name();
+    (line, kind, node.architecture().to_owned())
+}
+
+fn has_selectors(old: &Node<'_>, new: &Node<'_>) -> bool {
+    let inputs = 0..new.inputs.len();
+    old.inputs.len() == new.inputs.len()
+        && inputs
+            .into_iter()
+            .all(|input| old.selector(input) == new.selector(input))
+}
+
+/// The address of a source without what it was resolved to, and its architecture.
+fn source(node: &Node<'_>) -> Option<(String, String)> {
+    let identifier = node.identifier();
+    let address = match scheme(identifier)?.0 {
+        Scheme::Image | Scheme::Layout => identifier
+            .split_once('@')
+            .map_or(identifier, |(address, _)| address),
+        Scheme::Git | Scheme::Http => identifier,
+        Scheme::Local => return None,
+    };
+    Some((address.to_owned(), node.architecture().to_owned()))
+}

@@ -1,0 +1,19 @@
+//! The documents of a build: what a daemon, a file or a client keeps of it.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `parts` | which blobs belong to a build |
+//! | `record` | the record of the history |
+//! | `status` | the log, and `--progress=rawjson` |
+//! | `predicate` | the definition of the steps, from provenance |
+//! | `contents` | the digests of the files of a context |
+//! | `wire` | the protobuf that three of them are written in |
+//! | `bad` | why one of them cannot be read |
+
+pub mod bad;
+pub mod contents;
+pub mod parts;
+pub mod predicate;
+pub mod record;
+pub mod status;
+mod wire;

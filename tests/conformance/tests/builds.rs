@@ -1,0 +1,43 @@
+//! Golden vectors of BuildKit's builds, natively.
+
+#[cfg(test)]
+mod builds {
+    use std::path::Path;
+
+    use layerwise_conformance::{Report, builds, load};
+
+    #[test]
+    fn operations() {
+        let report = builds::run_ops(&vectors("ops")).unwrap();
+        assert_all_pass(&report, 800);
+    }
+
+    #[test]
+    fn predictions() {
+        let report = builds::run_predictions(&vectors("ops"), &vectors("builds")).unwrap();
+        assert_all_pass(&report, 1_014);
+    }
+
+    #[test]
+    fn pairs_of_builds() {
+        let report = builds::run_builds(&vectors("builds")).unwrap();
+        assert_all_pass(&report, 2_700);
+    }
+
+    fn vectors(name: &str) -> String {
+        let here = env!("CARGO_MANIFEST_DIR");
+        let path = format!("{here}/../vectors/buildkit-builds/{name}.json.gz");
+        load(Path::new(&path)).unwrap()
+    }
+
+    fn assert_all_pass(report: &Report, at_least: u64) {
+        for mismatch in report.mismatches.iter().take(30) {
+            eprintln!(
+                "{}\n  expected {}\n  actual   {}",
+                mismatch.name, mismatch.expected, mismatch.actual
+            );
+        }
+        assert_eq!(report.failed, 0, "{} passed", report.passed);
+        assert!(report.passed >= at_least, "only {} cases", report.passed);
+    }
+}
