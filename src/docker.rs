@@ -52,7 +52,7 @@ pub mod spec {}
 pub use answer::{Answer, Creation, Effect, Link, Outcome};
 pub use compare::Comparison;
 pub use containerd::Containerd;
-pub use functions::{compare_parent, encode_image, normalize_platform};
+pub use functions::{compare_parent, encode_image, normalize_platform, step_platform};
 pub use images::{ImageComparison, Made, StepComparison, compare_images};
 pub use options::{CacheFrom, LIMITS, Options, Policy, Step, StoreKind};
 pub use reason::Reason;

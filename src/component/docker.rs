@@ -53,6 +53,18 @@ impl wit::Guest for Engine {
         )?)
     }
 
+    fn step_platform(
+        base: Option<shared::Platform>,
+        build: Option<shared::Platform>,
+        machine: shared::Platform,
+        semantics: shared::Semantics,
+    ) -> Result<shared::Platform, shared::Error> {
+        let (base, build) = (base.map(Into::into), build.map(Into::into));
+        let (machine, semantics) = (machine.into(), semantics.into());
+        let platform = docker::step_platform(base.as_ref(), build.as_ref(), &machine, &semantics)?;
+        Ok(platform.into())
+    }
+
     fn normalize_platform(platform: shared::Platform, host_os: String) -> shared::Platform {
         docker::normalize_platform(&platform.into(), &host_os).into()
     }

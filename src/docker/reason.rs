@@ -289,7 +289,7 @@ catalogue! {
         UnknownVersion = "unknown-version", "12",
             "the rules of this version are not known",
             "--compatible=17.03",
-            "name 29, 26.0 or 20.10";
+            "name 29.9, 29, 26.0 or 20.10";
         OpenCancelled = "open-cancelled", "3",
             "the host cancelled while names were resolved",
             "an interrupted build",

@@ -187,6 +187,26 @@ impl Predicates {
         .map_err(refused)
     }
 
+    pub fn step_platform(
+        &mut self,
+        base: Option<&Platform>,
+        build: Option<&Platform>,
+        machine: &Platform,
+        semantics: &Semantics,
+    ) -> Result<Platform, Error> {
+        let (base, build) = (base.map(Into::into), build.map(Into::into));
+        let (machine, semantics) = (machine.into(), semantics.into());
+        let platform = function!(
+            self,
+            call_step_platform,
+            base.as_ref(),
+            build.as_ref(),
+            &machine,
+            &semantics
+        )?;
+        Ok(platform.map_err(refused)?.into())
+    }
+
     pub fn normalize_platform(
         &mut self,
         platform: &Platform,

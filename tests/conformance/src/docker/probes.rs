@@ -13,13 +13,14 @@ mod store;
 use std::sync::Arc;
 
 use layerwise::docker::{Answer, CacheFrom, Options, Outcome, Policy, Step, StoreKind};
+use layerwise::error::Error;
 use layerwise::explain::Finding;
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 use serde::{Deserialize, Deserializer};
 
 use self::format::{Change, Event, File, Op, Probe, Scenario, Stage};
-use self::records::Records;
+pub use self::records::Records;
 use self::store::Store;
 use super::{Session, SharedStore, Subject};
 use crate::{Case, Report};
@@ -103,13 +104,15 @@ impl Timeline<'_> {
         self.apply(&op.changes);
         let mut session = None;
         let mut careful = None;
+        let mut platform = Ok(Platform::default());
         for (index, event) in op.events.iter().enumerate() {
             let name = format!("{name} event {index}");
             match event {
                 Event::Argument { changes } => self.apply(changes),
                 Event::Stage(stage) => {
+                    platform = self.platform(stage);
                     report.case(&name, |check| {
-                        let version = Some("29");
+                        let version = Some("29.9");
                         session = self.open(stage, Semantics::compatible(version), check);
                         careful = match self.store {
                             Kept::Graph(_) => None,
@@ -121,6 +124,8 @@ impl Timeline<'_> {
                 Event::Probe(probe) => {
                     if probe.consulted {
                         report.case(&name, |check| {
+                            let want = Ok(Platform::from(&probe.platform));
+                            check.equal("platform", &want, &platform);
                             // First, because the other one changes the store.
                             careful = careful
                                 .take()
@@ -136,6 +141,16 @@ impl Timeline<'_> {
                 }
             }
         }
+    }
+
+    /// What the steps of a stage are asked for.
+    fn platform(&self, stage: &Stage) -> Result<Platform, Error> {
+        let base = stage.image_platform.as_ref().map(Platform::from);
+        let base = base.filter(|_| !stage.image.is_empty());
+        let build = stage.build_platform.as_ref().map(Platform::from);
+        let functions = self.subject.functions();
+        let newest = Semantics::compatible(Some("29.9"));
+        functions.step_platform(base.as_ref(), build.as_ref(), &self.machine, &newest)
     }
 
     /// A FROM: the search object is made anew.

@@ -90,8 +90,8 @@ impl wit::image_store::Host for State {
     ) -> Result<(), wit::types::Failure> {
         let (documents, records): (Vec<Document>, Vec<Record>) =
             (convert(documents), convert(records));
-        let contents = self.lent().images.contents();
-        let contents = contents.ok_or_else(no_contents)?;
+        let lent = self.lent();
+        let contents = lent.images.contents().ok_or_else(no_contents)?;
         Ok(contents.put(&documents, &records)?)
     }
 }
@@ -99,11 +99,12 @@ impl wit::image_store::Host for State {
 impl State {
     /// Asks the store for what only one with records and content has.
     fn each<T>(
-        &self,
+        &mut self,
         asked: usize,
         ask: impl FnOnce(&dyn ContentStore) -> Vec<Result<T, Failure>>,
     ) -> Vec<Result<T, Failure>> {
-        match self.lent().images.contents() {
+        let lent = self.lent();
+        match lent.images.contents() {
             Some(contents) => ask(contents),
             None => (0..asked).map(|_| Err(no_contents())).collect(),
         }

@@ -114,12 +114,11 @@ pub struct Stage {
     pub _as: IgnoredAny,
     #[serde(rename = "platform", default)]
     pub _platform: IgnoredAny,
-    #[serde(rename = "build_platform", default)]
-    pub _build_platform: IgnoredAny,
-    #[serde(rename = "image")]
-    pub _image: IgnoredAny,
-    #[serde(rename = "image_platform", default)]
-    pub _image_platform: IgnoredAny,
+    /// That of `--platform`.
+    pub build_platform: Option<Target>,
+    /// Empty for scratch.
+    pub image: String,
+    pub image_platform: Option<Target>,
     #[serde(rename = "run_config", default)]
     pub _run_config: IgnoredAny,
     /// The sources that were found.

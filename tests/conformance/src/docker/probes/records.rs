@@ -33,6 +33,17 @@ impl Records {
         self.state().apply(change, document);
     }
 
+    /// Adds content that is no document: a layer, with its diff id.
+    pub fn layer(&self, digest: &str, diff_id: &str) {
+        let label = ("containerd.io/uncompressed".to_owned(), diff_id.to_owned());
+        let blob = Blob {
+            digest: digest.to_owned(),
+            size: 7,
+            labels: [label].into(),
+        };
+        self.state().blobs.insert(digest.to_owned(), blob);
+    }
+
     /// What searches changed since this was asked last.
     pub fn take_written(&self) -> Vec<Change> {
         std::mem::take(&mut self.state().written)
