@@ -11,6 +11,8 @@
 mod buildkit;
 #[cfg(feature = "buildpacks-cache")]
 mod buildpacks;
+#[cfg(feature = "builds-cache")]
+mod builds;
 #[cfg(feature = "docker-cache")]
 mod docker;
 mod imports;
@@ -43,8 +45,10 @@ world!("cache-testing");
 world!("cache");
 #[cfg(all(feature = "docker-cache", not(feature = "cache")))]
 world!("docker-cache");
-#[cfg(all(feature = "buildkit-cache", not(feature = "cache")))]
+#[cfg(all(feature = "buildkit-cache", not(feature = "builds-cache")))]
 world!("buildkit-cache");
+#[cfg(all(feature = "builds-cache", not(feature = "cache")))]
+world!("builds-cache");
 #[cfg(all(feature = "buildpacks-cache", not(feature = "cache")))]
 world!("buildpacks-cache");
 #[cfg(all(feature = "stacker-cache", not(feature = "cache")))]

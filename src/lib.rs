@@ -77,6 +77,7 @@ pub fn rules() -> impl Iterator<Item = &'static explain::Rule> {
         docker::Reason::RULES,
         buildpacks::Reason::RULES,
         buildkit::Reason::RULES,
+        builds::Reason::RULES,
         stacker::Reason::RULES,
     ];
     systems.into_iter().flatten()

@@ -7,7 +7,7 @@ use crate::prelude::*;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
     /// The interface whose decisions it describes, which is what its codes begin
-    /// with: `docker`, `buildpacks`, `buildkit` or `stacker`.
+    /// with: `docker`, `buildpacks`, `buildkit`, `builds` or `stacker`.
     pub system: &'static str,
     /// What citations call it, for example "Docker spec".
     pub name: &'static str,
@@ -18,7 +18,7 @@ pub struct Page {
 }
 
 /// Every page.
-pub const PAGES: [Page; 4] = [
+pub const PAGES: [Page; 5] = [
     Page {
         system: "docker",
         name: "Docker spec",
@@ -36,6 +36,12 @@ pub const PAGES: [Page; 4] = [
         name: "BuildKit spec",
         path: "src/buildkit/SPEC.md",
         text: include_str!("buildkit/SPEC.md"),
+    },
+    Page {
+        system: "builds",
+        name: "Builds spec",
+        path: "src/builds/SPEC.md",
+        text: include_str!("builds/SPEC.md"),
     },
     Page {
         system: "stacker",

@@ -2,6 +2,9 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | `assemble` | a build from all of its documents |
+//! | `before` | which build it is compared with |
+//! | `describe` | what is known of it as a whole |
 //! | `parts` | which blobs belong to a build |
 //! | `record` | the record of the history |
 //! | `status` | the log, and `--progress=rawjson` |
@@ -10,8 +13,11 @@
 //! | `wire` | the protobuf that three of them are written in |
 //! | `bad` | why one of them cannot be read |
 
+pub mod assemble;
 pub mod bad;
+pub mod before;
 pub mod contents;
+pub mod describe;
 pub mod parts;
 pub mod predicate;
 pub mod record;

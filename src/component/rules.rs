@@ -14,6 +14,8 @@ impl wit::Guest for Engine {
         rules.extend(crate::buildpacks::Reason::RULES.iter().map(ungraded));
         #[cfg(feature = "buildkit-cache")]
         rules.extend(crate::buildkit::Reason::RULES.iter().map(graded));
+        #[cfg(feature = "builds-cache")]
+        rules.extend(crate::builds::Reason::RULES.iter().map(ungraded));
         #[cfg(feature = "stacker-cache")]
         rules.extend(crate::stacker::Reason::RULES.iter().map(ungraded));
         rules

@@ -1,5 +1,5 @@
 //! The digests of the files of a build context, as BuildKit keeps them for the last
-//! build (`_external/REF/buildkit.contenthash.v0` of `metadata_v2.db`).
+//! build (`_external/REF/buildkit.contenthash.v0` of `metadata_v2.db`; Builds spec, section 1.4).
 
 use super::bad::Bad;
 use super::wire::Value;

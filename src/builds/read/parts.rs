@@ -1,5 +1,5 @@
 //! Which blobs belong to a build: of a `.dockerbuild` file, of a record of
-//! `history.db`, of an image with attestations (Builds spec, section 2).
+//! `history.db`, of an image with attestations (Builds spec, section 1.1).
 //!
 //! A host opens what a build is kept in, asks with each manifest what is wanted next,
 //! and hands it in; it need not know what anything means.

@@ -1,5 +1,5 @@
 //! Provenance of a build, as BuildKit writes it: the definition of every step, the
-//! Dockerfile with the lines of the steps, what was resolved (Builds spec, section 3).
+//! Dockerfile with the lines of the steps, what was resolved (Builds spec, section 1.3).
 //!
 //! Versions 0.2 and 1 of the predicate say the same in other places; either may be in a
 //! statement of in-toto.

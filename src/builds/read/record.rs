@@ -1,7 +1,7 @@
 //! The record of a build: what BuildKit's history knows of it as a whole.
 //!
 //! `history.db` has it as a protobuf message, a `.dockerbuild` file as JSON that Go
-//! writes of the same message.
+//! writes of the same message (Builds spec, section 1.2).
 
 use serde::Deserialize;
 
@@ -33,6 +33,8 @@ pub struct Record {
     /// Statements about its results, each with the platform of the result, empty for
     /// the only one.
     pub attestations: Vec<(String, Descriptor)>,
+    /// The names of the images that were made, without tags, in order.
+    pub images: Vec<String>,
     /// The directory or address of the build context, where the client noted it.
     pub context: String,
 }
@@ -64,6 +66,8 @@ struct Document {
     #[serde(rename = "CompletedAt")]
     completed: Option<Time>,
     logs: Option<Blob>,
+    #[serde(rename = "Exporters")]
+    exporters: Option<Vec<Exporter>>,
     #[serde(rename = "Result")]
     result: Option<Outcome>,
     #[serde(rename = "Results")]
@@ -109,6 +113,13 @@ struct Outcome {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
+struct Exporter {
+    #[serde(rename = "Attrs")]
+    attributes: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Local {
     #[serde(rename = "LocalPath")]
     path: String,
@@ -128,6 +139,11 @@ impl Record {
             let blobs = outcome.attestations.into_iter().flatten();
             attestations.extend(blobs.map(|blob| (platform.clone(), blob.into())));
         }
+        let mut images = Vec::new();
+        for exporter in read.exporters.into_iter().flatten() {
+            let attributes = exporter.attributes.into_iter().flatten();
+            images.extend(attributes.flat_map(|(name, value)| named(&name, &value)));
+        }
         Ok(Self {
             name: read.name,
             frontend: read.frontend,
@@ -142,6 +158,7 @@ impl Record {
             },
             log: read.logs.map(Into::into),
             attestations,
+            images: sorted(images),
             context: read.local.unwrap_or_default().path,
         })
     }
@@ -160,6 +177,7 @@ impl Record {
                     let (name, value) = pair(value)?;
                     record.attributes.insert(name, value.text()?);
                 }
+                (4, value) => record.images.extend(exporter(value)?),
                 (5, value) => record.error = error(value)?,
                 (6, value) => record.created = Some(timestamp(value)?),
                 (7, value) => record.completed = Some(timestamp(value)?),
@@ -175,6 +193,7 @@ impl Record {
                 _ => {}
             }
         }
+        record.images = sorted(record.images);
         Ok(record)
     }
 
@@ -187,6 +206,39 @@ impl Record {
         }
         Ok(())
     }
+}
+
+/// The images that an exporter makes.
+fn exporter(value: Value<'_>) -> Result<Vec<String>, Bad> {
+    let mut images = Vec::new();
+    for field in value.message()? {
+        if let (2, value) = field? {
+            let (name, value) = pair(value)?;
+            images.extend(named(&name, &value.text()?));
+        }
+    }
+    Ok(images)
+}
+
+/// The images that an attribute names, without their tags.
+fn named(attribute: &str, value: &str) -> Vec<String> {
+    if attribute != "name" {
+        return Vec::new();
+    }
+    let untagged = |name: &str| {
+        let name = name.split('@').next().unwrap_or(name);
+        let tag = name
+            .rfind(':')
+            .filter(|at| name.rfind('/').is_none_or(|slash| *at > slash));
+        tag.and_then(|at| name.get(..at)).unwrap_or(name).to_owned()
+    };
+    value.split(',').map(untagged).collect()
+}
+
+fn sorted(mut images: Vec<String>) -> Vec<String> {
+    sort(&mut images);
+    images.dedup();
+    images
 }
 
 /// An entry of a map: its key, and its value.

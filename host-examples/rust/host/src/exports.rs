@@ -82,6 +82,7 @@ exports! {
     docker, layerwise_cache_docker, "docker";
     buildpacks, layerwise_cache_buildpacks, "buildpacks";
     buildkit, layerwise_cache_buildkit, "buildkit";
+    builds, layerwise_cache_builds, "builds";
     stacker, layerwise_cache_stacker, "stacker";
     rules, layerwise_cache_rules, "rules";
     testing, layerwise_cache_testing, "testing";

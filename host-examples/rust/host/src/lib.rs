@@ -25,6 +25,7 @@
 mod bindings;
 pub mod buildkit;
 pub mod buildpacks;
+pub mod builds;
 #[cfg(all(feature = "compiler", unix))]
 mod cache;
 mod code;

@@ -42,6 +42,14 @@ fn message() -> Vec<u8> {
         bytes(1, "skrjgc7uczppjtw731h996c1t"),
         bytes(2, "dockerfile.v0"),
         bytes(3, [bytes(1, "target"), bytes(2, "app")].concat()),
+        bytes(
+            4,
+            [
+                bytes(1, "image"),
+                bytes(2, [bytes(1, "name"), bytes(2, "r:5/a:1,b")].concat()),
+            ]
+            .concat(),
+        ),
         bytes(5, [number(1, 2), bytes(2, "no such file")].concat()),
         bytes(6, [number(1, 5), number(2, 7)].concat()),
         bytes(7, number(1, 6)),
@@ -62,6 +70,7 @@ const JSON: &str = r#"{
   "Ref": "skrjgc7uczppjtw731h996c1t",
   "Frontend": "dockerfile.v0",
   "FrontendAttrs": {"target": "app"},
+  "Exporters": [{"Type": "image", "Attrs": {"name": "r:5/a:1,b", "push": "true"}}],
   "error": {"code": 2, "message": "no such file"},
   "CreatedAt": {"seconds": 5, "nanos": 7},
   "CompletedAt": {"seconds": 6},
@@ -91,6 +100,7 @@ fn both_forms_say_the_same() {
     assert_eq!(Record::of_message(&message()).unwrap(), of_json);
     assert_eq!(of_json.name, "skrjgc7uczppjtw731h996c1t");
     assert_eq!(of_json.attributes["target"], "app");
+    assert_eq!(of_json.images, ["b", "r:5/a"]);
     assert_eq!(of_json.error, "no such file");
     assert_eq!(of_json.created, Some(5_000_000_007));
     assert_eq!(of_json.completed, Some(6_000_000_000));

@@ -1,0 +1,86 @@
+//! What is known of a build as a whole.
+
+use super::assemble::Read;
+use super::status::Nanoseconds;
+use crate::builds::model::{Definition, Dockerfile, OpKind, Platform};
+use crate::prelude::*;
+
+/// What is known of a build as a whole, see `wit/builds.wit`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description {
+    /// Its name in the history; empty without a record.
+    pub name: String,
+    /// When it began.
+    pub created: Option<Nanoseconds>,
+    /// When it ended; `None` while it runs.
+    pub completed: Option<Nanoseconds>,
+    /// Why it failed; empty if it did not.
+    pub error: String,
+    /// How many steps the history counts.
+    pub total: u32,
+    /// How many of them came from the cache.
+    pub cached: u32,
+    /// The frontend; empty if it is not recorded.
+    pub frontend: String,
+    /// What was asked, sorted by name.
+    pub attributes: Vec<(String, String)>,
+    /// Names of the images that were made, without tags.
+    pub images: Vec<String>,
+    /// Where the client had the context, if it noted it.
+    pub context: String,
+    /// The platforms that there is a definition for.
+    pub platforms: Vec<String>,
+    /// The Dockerfile, as the frontend recorded it.
+    pub dockerfile: Option<Dockerfile>,
+}
+
+/// What is known of a build as a whole. Without a record: what was asked stands in the
+/// provenance, and the times in the log.
+pub fn describe(read: &Read) -> Description {
+    let definitions = &read.build.definitions;
+    let vertices = &read.build.vertices;
+    let dockerfile = definitions.iter().find_map(|one| one.dockerfile.clone());
+    let platforms = definitions.iter().map(platform).collect();
+    let Some(record) = &read.record else {
+        let args = definitions.first().map(|one| one.args.clone());
+        let failed = vertices.iter().find_map(|vertex| vertex.error.clone());
+        return Description {
+            created: vertices.iter().filter_map(|vertex| vertex.started).min(),
+            completed: vertices.iter().filter_map(|vertex| vertex.completed).max(),
+            error: failed.unwrap_or_default(),
+            attributes: args.into_iter().flatten().collect(),
+            platforms,
+            dockerfile,
+            ..Description::default()
+        };
+    };
+    Description {
+        name: record.name.clone(),
+        created: record.created,
+        completed: record.completed,
+        error: record.error.clone(),
+        total: record.steps.total,
+        cached: record.steps.cached,
+        frontend: record.frontend.clone(),
+        attributes: record.attributes.clone().into_iter().collect(),
+        images: record.images.clone(),
+        context: record.context.clone(),
+        platforms,
+        dockerfile,
+    }
+}
+
+/// The platform of what a definition makes: of the last operation that names one.
+fn platform(definition: &Definition) -> String {
+    let steps = definition.steps.iter().rev();
+    let named = steps
+        .filter(|step| step.op.kind != OpKind::Result)
+        .find_map(|step| step.op.platform.as_ref());
+    text(named.unwrap_or(&definition.platform))
+}
+
+fn text(platform: &Platform) -> String {
+    let parts = [&platform.os, &platform.architecture, &platform.variant];
+    let given: Vec<&str> = parts.map(String::as_str).into_iter().collect();
+    given.join("/").trim_end_matches('/').to_owned()
+}

@@ -1,0 +1,216 @@
+//! What is not printed of a build: values whose names say that they are secret, and
+//! credentials in addresses (Builds spec, section 8).
+
+use crate::prelude::*;
+
+/// Which values are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Values {
+    /// All.
+    All,
+    /// All but those that look secret.
+    #[default]
+    NotSecret,
+    /// None.
+    None,
+}
+
+/// What stands in the place of a value.
+pub const HIDDEN: &str = "***";
+
+/// Words that make the value of a name secret, in any case.
+pub const WORDS: [&str; 18] = [
+    "ACCESS",
+    "APIKEY",
+    "AUTH",
+    "AUTHORIZATION",
+    "BEARER",
+    "CERT",
+    "COOKIE",
+    "CREDENTIAL",
+    "KEY",
+    "LOGIN",
+    "PASS",
+    "PASSPHRASE",
+    "PASSWD",
+    "PASSWORD",
+    "PRIVATE",
+    "PWD",
+    "SECRET",
+    "TOKEN",
+];
+
+/// Whether the value of a name is secret: one of its words is in the list, ends with
+/// one of four letters or more, or begins with one of five or more.
+pub fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let mut words = name.split(|letter: char| !letter.is_ascii_alphanumeric());
+    words.any(|word| {
+        let ends = |known: &str| known.len() >= 4 && word.ends_with(known);
+        let begins = |known: &str| known.len() >= 5 && word.starts_with(known);
+        let plural = |known: &str| word.strip_suffix('S') == Some(known);
+        let mut list = WORDS.into_iter();
+        list.any(|known| word == known || ends(known) || begins(known) || plural(known))
+    })
+}
+
+impl Values {
+    /// A value with a name, as it may be shown.
+    pub fn of(self, name: &str, value: &str) -> String {
+        match self {
+            Self::All => value.to_owned(),
+            Self::NotSecret if is_secret(name) && !value.is_empty() => HIDDEN.to_owned(),
+            Self::NotSecret => self.text(value),
+            Self::None => HIDDEN.to_owned(),
+        }
+    }
+
+    /// A text, such as a command, as it may be shown: with values of `NAME=value`,
+    /// `--name value` and of addresses taken out.
+    pub fn text(self, text: &str) -> String {
+        match self {
+            Self::All => text.to_owned(),
+            Self::NotSecret => assignments(&addresses(text)),
+            Self::None => HIDDEN.to_owned(),
+        }
+    }
+}
+
+/// Takes out what stands before the `@` of addresses.
+fn addresses(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        shown.push_str(before);
+        shown.push_str("://");
+        let ends = |letter: char| letter.is_whitespace() || "/?#'\"".contains(letter);
+        let end = after.find(ends).unwrap_or(after.len());
+        let (authority, beyond) = after.split_at_checked(end).unwrap_or((after, ""));
+        match authority.rsplit_once('@') {
+            Some((_, host)) => {
+                shown.push_str(HIDDEN);
+                shown.push('@');
+                shown.push_str(host);
+            }
+            None => shown.push_str(authority),
+        }
+        rest = beyond;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+/// Takes out the values of secret names: up to the next space, or the closing quote.
+fn assignments(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['=', ':', ' ']) {
+        let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        let mut letters = from.chars();
+        let sign = letters.next().unwrap_or(' ');
+        let mut after = letters.as_str();
+        let name = |letter: char| !(letter.is_ascii_alphanumeric() || "_-.".contains(letter));
+        let word = before.rsplit(name).next().unwrap_or(before);
+        let given = match sign {
+            '=' => true,
+            ':' => !after.starts_with("//"),
+            _ => word.starts_with("--"),
+        };
+        shown.push_str(before);
+        shown.push(sign);
+        if given && is_secret(word) {
+            let spaces = after.len() - after.trim_start_matches(' ').len();
+            let (blank, value) = after.split_at_checked(spaces).unwrap_or(("", after));
+            let quote = value.chars().next().filter(|first| "'\"".contains(*first));
+            let end = match quote {
+                Some(quote) => value
+                    .get(1..)
+                    .and_then(|inner| inner.find(quote))
+                    .map(|at| at + 2),
+                None => {
+                    value.find(|letter: char| letter.is_whitespace() || "'\";&|".contains(letter))
+                }
+            };
+            let end = end.unwrap_or(value.len());
+            let (hidden, beyond) = value.split_at_checked(end).unwrap_or((value, ""));
+            shown.push_str(blank);
+            if !hidden.is_empty() {
+                shown.push_str(HIDDEN);
+            }
+            after = beyond;
+        }
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_say_secret() {
+        for name in [
+            "TOKEN",
+            "GITHUB_TOKEN",
+            "build-arg:NPM_TOKEN",
+            "npmToken",
+            "DB_PASSWORD",
+            "dbpass",
+            "AWS_SECRET_ACCESS_KEY",
+            "SSH_KEYS",
+            "apiKey",
+            "API_KEY",
+            "credentials",
+        ] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in [
+            "MODE", "VERSION", "KEYBOARD", "MONKEY", "AUTHOR", "target", "PATH", "HOME", "",
+        ] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_secret_in_a_text_is_hidden() {
+        for (text, shown) in [
+            ("GITHUB_TOKEN=abc", "GITHUB_TOKEN=***"),
+            ("MODE=fast", "MODE=fast"),
+            ("TOKEN='a b' make", "TOKEN=*** make"),
+            (
+                "curl -H \"Authorization: Bearer\" x",
+                "curl -H \"Authorization: ***\" x",
+            ),
+            (
+                "login --password abc --user me",
+                "login --password *** --user me",
+            ),
+            ("login --token=abc;make", "login --token=***;make"),
+            (
+                "git clone https://me:pw@host/x",
+                "git clone https://***@host/x",
+            ),
+            ("https://host/a@b", "https://host/a@b"),
+            ("TOKEN=", "TOKEN="),
+            ("a://c@d=TOKEN=\u{e4}\u{f6} x", "a://***@d=TOKEN=*** x"),
+            ("", ""),
+        ] {
+            assert_eq!(Values::NotSecret.text(text), shown, "{text}");
+            assert_eq!(Values::All.text(text), text);
+        }
+    }
+
+    #[test]
+    fn values_are_shown_as_asked() {
+        let shown = [Values::All, Values::NotSecret, Values::None];
+        let of = |name, value| shown.map(|values| values.of(name, value));
+        assert_eq!(of("TOKEN", "abc"), ["abc", "***", "***"]);
+        assert_eq!(of("MODE", "x"), ["x", "x", "***"]);
+        assert_eq!(
+            of("REPO", "git://u:p@h"),
+            ["git://u:p@h", "git://***@h", "***"]
+        );
+    }
+}
