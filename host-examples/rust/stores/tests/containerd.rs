@@ -310,11 +310,8 @@ mod tests {
         assert!(error.ends_with(&both), "{error}");
         let graph = open(&format!("{spec}/image/overlay2")).unwrap();
         assert_eq!(graph.kind, StoreKind::GraphDriver);
-        assert!(
-            open(&format!("containerd:{}", path.display()))
-                .unwrap()
-                .opaque_ids
-        );
+        let named = open(&format!("containerd:{}", path.display())).unwrap();
+        assert_eq!(named.kind, StoreKind::Containerd);
         // With the other one empty or away there is no doubt.
         let (empty, _) = root("r1-empty");
         fs::create_dir_all(empty.path().join("image/overlay2/imagedb/content/sha256")).unwrap();

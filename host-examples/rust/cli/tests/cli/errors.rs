@@ -190,7 +190,7 @@ fn arguments_that_mean_nothing() {
         ),
         (
             &["docker", "history", "x", "--store", "zip:x"],
-            "error: \"zip:x\" is not a store: expected oci:PATH, docker:PATH, containerd:PATH or memory:",
+            "error: \"zip:x\" is not a store: expected oci:PATH, docker:PATH, containerd:PATH, archive:FILE or memory:",
         ),
         (
             &["docker", "history", "x", "--store", "oci:"],
