@@ -68,7 +68,7 @@ fn steps_of_a_real_build_hit() {
 fn a_restore_that_fails_is_said() {
     let dir = root();
     let store = format!("containerd:{}", dir.text());
-    let config = r##"{"Cmd":["/bin/sh","-c","#(nop) "," ENV A=1"]}"##;
+    let config = r##"{"Cmd":["/bin/sh","-c","#(nop) ","ENV A=1"]}"##;
     let source = "localhost:5056/r/late:1";
     let arguments = [
         "docker", "plan", "--store", &store, "--parent", BASE, "--config", "-",
