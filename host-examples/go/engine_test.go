@@ -1,21 +1,20 @@
 package layerwise_test
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/rules"
 )
-
-// compiled is the engine of all tests.
-var compiled = sync.OnceValues(func() (*layerwise.Engine, error) { return layerwise.NewEngine(layerwise.EngineOptions{}) })
 
 func engine(t testing.TB) *layerwise.Engine {
 	t.Helper()
-	engine, err := compiled()
+	engine, err := layerwise.Compiled()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +48,39 @@ func TestTheVersionIsThatOfTheComponent(t *testing.T) {
 	found := regexp.MustCompile(`(?m)^version = "(.*)"$`).FindSubmatch(manifest)
 	if found == nil || string(found[1]) != layerwise.Version {
 		t.Errorf("Cargo.toml has version %q, the package %q", found, layerwise.Version)
+	}
+}
+
+func TestCompiledCodeIsKept(t *testing.T) {
+	engine(t)
+	kept := func() os.FileInfo {
+		files, err := filepath.Glob(filepath.Join(layerwise.CompiledCode(), "wazero-*", "*"))
+		if err != nil || len(files) != 1 {
+			t.Fatalf("%v %v", files, err)
+		}
+		info, err := os.Lstat(files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info
+	}
+	before := kept()
+	loaded, err := layerwise.NewEngine(layerwise.EngineOptions{Code: layerwise.CompiledCode()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := loaded.NewInstance(t.Context(), layerwise.Lent{}, layerwise.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if codes, err := rules.All(t.Context(), in); err != nil || len(codes) == 0 {
+		t.Error(err)
+	}
+	if err := errors.Join(in.Close(), loaded.Close()); err != nil {
+		t.Error(err)
+	}
+	if !os.SameFile(before, kept()) {
+		t.Error("it was compiled again")
 	}
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use layerwise::docker::{Answer, Effect};
-use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance};
+use layerwise::host::{ContentStore, Facts, Failure, FailureCode, Image, ImageStore, Provenance};
 use layerwise_stores::Images;
 
 /// A store with images that exist here only.
@@ -27,14 +27,14 @@ impl Made {
             let Effect::Create(creation) = effect else {
                 continue;
             };
-            if let (Some(id), Some(document)) = (&creation.id, &creation.document) {
+            if let Some(document) = &creation.document {
                 let image = Image {
-                    id: id.clone(),
+                    id: creation.id.clone(),
                     document: Some(document.clone()),
                     parent: creation.parent.clone(),
                     built: Provenance::Elsewhere,
                 };
-                self.made().insert(id.clone(), image);
+                self.made().insert(creation.id.clone(), image);
             }
         }
     }
@@ -110,5 +110,9 @@ impl ImageStore for Made {
         layer: Option<&str>,
     ) -> Result<String, Failure> {
         self.store.create(parent, document, layer)
+    }
+
+    fn contents(&self) -> Option<&dyn ContentStore> {
+        self.store.contents()
     }
 }

@@ -201,7 +201,9 @@ impl<'a> Walk<'a> {
             Err(Error::Refused(_)) => None,
             Err(stopped) => return Err(stopped.into()),
         };
-        let hit = answer.filter(|answer| answer.outcome != Cached::Miss);
+        let outcome = answer.as_ref().map(|answer| answer.outcome);
+        let ended = outcome == Some(Cached::RestoreFailed);
+        let hit = answer.filter(|answer| answer.outcome != Cached::Miss && !ended);
         if let Some(answer) = &hit {
             self.made.keep(answer);
         }
@@ -210,6 +212,9 @@ impl<'a> Walk<'a> {
             return Ok(State::Hit(image));
         }
         let mut why = cache.explain(&asked)?;
+        if ended {
+            return Ok(State::Fails(why.summary));
+        }
         named::put(self.opened, &mut why);
         self.earlier.prefer(&mut why);
         let nearest = why.nearest.as_ref().map(|nearest| nearest.subject.clone());
