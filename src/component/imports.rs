@@ -1,6 +1,10 @@
 //! The host traits over the component's imports.
 
-#[cfg(any(feature = "buildpacks-cache", feature = "stacker-cache"))]
+#[cfg(any(
+    feature = "builds-cache",
+    feature = "buildpacks-cache",
+    feature = "stacker-cache"
+))]
 mod filesystem;
 #[cfg(feature = "docker-cache")]
 mod image_store;
