@@ -10,6 +10,11 @@
 //!   keys of sources, and `version` for what changed between versions.
 //! * `content` makes digests of the content of a [`Tree`], with `lookup` for links,
 //!   `patterns` and `wildcard` for patterns, and `transfer` for what a client sends.
+//! * `why` says why steps ran: `graph` puts the steps of a build together with their
+//!   keys and states, `index` finds a step by its key, `partner` and `lines` by where
+//!   it stands, `causes` decides, with `difference` for definitions and `changes` for
+//!   files; `findings` and `rank` are how it is told.
+//! * `predict` looks the steps of a build up in the keys of a cache, `store`.
 
 pub mod answer;
 mod asked;
@@ -20,8 +25,10 @@ mod content;
 mod difference;
 mod exec;
 mod file;
+mod findings;
 mod graph;
 mod index;
+mod key;
 mod lines;
 mod lookup;
 mod message;
@@ -29,10 +36,12 @@ mod model;
 mod partner;
 mod patterns;
 mod predict;
+mod rank;
 pub mod read;
 mod reason;
 pub mod redact;
 mod source;
+mod step;
 mod store;
 mod transfer;
 mod tree;
@@ -42,23 +51,26 @@ mod why;
 mod wildcard;
 
 pub use asked::{Asked, Files, explain, foretell, steps};
-pub use cache_map::{CacheMap, InputKey, Selection, cache_map};
+pub use cache_map::{CacheMap, cache_map};
 pub use causes::{Bytes, Cause, Evidence, Follow, NoResult, SameLayers, Verdict};
 pub use changes::{Change, ChangeKind};
 pub use content::Hashed;
 pub use difference::Field;
 pub use graph::{Known, State};
+pub use key::{InputKey, Selection};
 pub use lookup::ContentError;
 pub use model::{
     Build, Definition, Dependency, Dockerfile, Input, Lines, Op, OpKind, Platform, Step, Vertex,
 };
 pub use predict::{Missing, Outcome, Prediction, Undecided, predict};
+pub use rank::RootCause;
 pub use reason::Reason;
 pub use source::{Resolved, Scheme, scheme, source_keys};
+pub use step::WhyStep;
 pub use store::Store;
 pub use transfer::Filters;
 pub use tree::{Entry, EntryKind, MOST_ENTRIES, Stat, Tree, TreeError, header};
 pub use unknown::Unknown;
 pub use version::Rules;
-pub use why::{Why, WhyStep, why};
+pub use why::{Why, why};
 pub use wildcard::BadPattern;

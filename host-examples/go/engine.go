@@ -18,6 +18,10 @@ type EngineOptions struct {
 	// when the component calls an import, and not in its loops too. Calls are up to
 	// eight times faster then, and a long computation is not interrupted.
 	CheckAtImports bool
+	// Code is a directory that compiled code is kept in, which saves the time of
+	// compiling; by default none is kept. It is made if it is missing, and used only
+	// if nobody else can write to it or move it, on a Unix.
+	Code string
 }
 
 // Engine is the compiled component. It may be used from several goroutines.
@@ -29,7 +33,7 @@ func NewEngine(options EngineOptions) (*Engine, error) {
 	if wasm == nil {
 		wasm = shipped
 	}
-	inner, err := component.NewEngine(wasm, component.Config{CheckAtImports: options.CheckAtImports})
+	inner, err := component.NewEngine(wasm, component.Config{CheckAtImports: options.CheckAtImports, Code: options.Code})
 	if err != nil {
 		return nil, fmt.Errorf("set the engine up: %w", err)
 	}

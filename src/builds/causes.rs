@@ -8,6 +8,7 @@ use super::index::Index;
 use super::lines;
 use super::partner::Partners;
 use super::source::{Scheme, scheme};
+use super::tree::Tree;
 use crate::prelude::*;
 
 /// One cause of a step having run again.
@@ -84,7 +85,7 @@ pub enum NoResult {
 /// An input whose key is new.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Follow {
-    /// The step, by its place in [`Why::steps`].
+    /// The step, by its place in [`super::Why::steps`].
     pub step: usize,
     /// Whether the bytes of the input are a key, too, and what is known of them.
     pub bytes: Bytes,
@@ -222,7 +223,9 @@ impl Comparison<'_, '_> {
             }
         }
         if node.state == State::Cached && has_inputs && !verdict.unseen {
-            verdict.equal_bytes = verdict.stopped.is_empty() && !self.partners.has_exact(at);
+            verdict.equal_bytes = verdict.stopped.is_empty()
+                && !self.partners.has_exact(at)
+                && self.partners.with_map(at).is_some();
         }
         self.add_roots(&mut verdict);
         self.identities.push(identity);
@@ -409,19 +412,10 @@ impl Comparison<'_, '_> {
         ) else {
             return Vec::new();
         };
-        let folder = |known: &'_ Known, node: &Node<'_>| {
-            let (_, name) = scheme(node.identifier())?;
-            known.folders.get(name).cloned()
-        };
         let (old_known, new_known) = self.raw;
         let old_raw = old_source.and_then(|node| folder(old_known, node));
         let new_raw = folder(new_known, source);
-        changes(
-            (old.tree(), old_raw.as_ref()),
-            (new.tree(), new_raw.as_ref()),
-            selections,
-            old_key,
-        )
+        changes((old, old_raw), (new.tree(), new_raw), selections, old_key)
     }
 
     fn source_cause(&self, at: usize, node: &Node<'_>) -> Cause {
@@ -496,6 +490,12 @@ impl Verdict {
             roots_may: BTreeSet::new(),
         }
     }
+}
+
+/// All files of the folder that a local source is of.
+fn folder<'a>(known: &'a Known, node: &Node<'_>) -> Option<&'a Tree> {
+    let (_, name) = scheme(node.identifier())?;
+    known.folders.get(name)
 }
 
 /// What a source was resolved to.

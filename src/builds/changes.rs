@@ -1,8 +1,8 @@
 //! Which files of a folder made a content key another one (Builds spec, section 6.4).
 
-use super::cache_map::Selection;
-use super::content::Hashed;
-use super::tree::{Entry, EntryKind, Tree};
+use super::content::{Hashed, Put};
+use super::key::Selection;
+use super::tree::{Entry, EntryKind, Tree, key_of};
 use crate::prelude::*;
 
 /// With more differing files than this, those that lie at or below a selected path
@@ -61,11 +61,12 @@ impl ChangeKind {
 /// The changes between two trees that matter to a content key: each of them alone
 /// makes it another one. Of each tree, what was sent and what the folder has.
 pub(super) fn changes(
-    (old, old_folder): (&Tree, Option<&Tree>),
+    (old_hashed, old_folder): (&Hashed, Option<&Tree>),
     (new, new_folder): (&Tree, Option<&Tree>),
     selections: &[Selection],
     old_key: &str,
 ) -> Vec<Change> {
+    let old = old_hashed.tree();
     let has =
         |folder: Option<&Tree>, path: &str| folder.is_some_and(|folder| folder.get(path).is_some());
     let mut differing = Vec::new();
@@ -91,9 +92,13 @@ pub(super) fn changes(
     }
     sort_by(&mut differing, |a, b| a.path.cmp(&b.path));
     let few = differing.len() <= MOST_TRIED;
+    let mut hashed = old_hashed.clone();
     differing.retain(|change| {
         if few {
-            alone(old, new, &change.path, selections) != Some(old_key.to_owned())
+            let undo = hashed.put(alone(old, new, &change.path));
+            let matters = hashed.key(selections).ok().as_deref() != Some(old_key);
+            hashed.put(undo);
+            matters
         } else {
             selections
                 .iter()
@@ -103,14 +108,20 @@ pub(super) fn changes(
     differing
 }
 
-/// The key with one path as it is in the new tree and all others as before.
-fn alone(old: &Tree, new: &Tree, path: &str, selections: &[Selection]) -> Option<String> {
-    let mut tree = old.clone();
-    match new.get(path) {
-        Some(entry) => tree.put_with_parents(path, entry, new),
-        None => tree.remove(path),
-    }
-    Hashed::new(tree).key(selections).ok()
+/// What puts one path as it is in the new tree, with the folders above it that are
+/// not in the old one.
+fn alone(old: &Tree, new: &Tree, path: &str) -> Vec<Put> {
+    let key = key_of(path);
+    let above = key.match_indices('\0').skip(1);
+    let above = above.filter_map(|(at, _)| key.get(..at));
+    let missing = above.filter(|folder| !old.entries.contains_key(*folder));
+    let is_there = new.entries.contains_key(&key);
+    let mut entries: Vec<Put> = missing
+        .filter(|_| is_there)
+        .map(|folder| (folder.to_owned(), new.entries.get(folder).cloned()))
+        .collect();
+    entries.push((key.clone(), new.entries.get(&key).cloned()));
+    entries
 }
 
 /// A folder with something in it: what is in it tells.

@@ -1,6 +1,6 @@
 //! Digests of the content of a tree, and content keys (Builds spec, section 4).
 
-use super::cache_map::{Selection, digest};
+use super::key::{Selection, digest};
 use super::lookup::ContentError;
 use super::patterns::{Matched, Patterns};
 use super::tree::{Entry, EntryKind, Tree, key_of, path_of};
@@ -14,6 +14,9 @@ pub struct Hashed {
     tree: Tree,
     folders: BTreeMap<String, String>,
 }
+
+/// What is put at a key of a tree; `None` takes away what is there.
+pub(super) type Put = (String, Option<Entry>);
 
 /// An entry that a selection with patterns takes in.
 struct Included {
@@ -42,6 +45,59 @@ impl Hashed {
     /// The tree.
     pub const fn tree(&self) -> &Tree {
         &self.tree
+    }
+
+    /// Puts entries at paths, takes those away that are `None`, and hashes the folders
+    /// above again. Returns what undoes it.
+    pub(super) fn put(&mut self, entries: Vec<Put>) -> Vec<Put> {
+        let mut undo = Vec::with_capacity(entries.len());
+        let mut changed = BTreeSet::new();
+        for (key, entry) in entries {
+            for (at, _) in key.match_indices('\0') {
+                changed.insert(key.get(..at).unwrap_or_default().to_owned());
+            }
+            changed.insert(key.clone());
+            let before = match entry {
+                Some(entry) => self.tree.entries.insert(key.clone(), entry),
+                None => self.tree.entries.remove(&key),
+            };
+            undo.push((key, before));
+        }
+        undo.reverse();
+        // The longest keys are the deepest folders.
+        let mut changed: Vec<String> = changed.into_iter().collect();
+        sort_by(&mut changed, |a, b| b.len().cmp(&a.len()));
+        for folder in &changed {
+            self.folders.remove(folder);
+            if let Some(contents) = self.hash_folder(folder) {
+                self.folders.insert(folder.clone(), contents);
+            }
+        }
+        undo
+    }
+
+    /// The digest of a folder whose folders have been hashed.
+    fn hash_folder(&self, folder: &str) -> Option<String> {
+        let entries = &self.tree.entries;
+        let entry = entries.get(folder)?;
+        if entry.kind != EntryKind::Folder {
+            return None;
+        }
+        let mut text = format!("\0{}", entry.digest);
+        let below = format!("{folder}\0");
+        let mut next = below.clone();
+        while let Some((key, entry)) = entries.range(next.clone()..).next() {
+            let Some(name) = key.strip_prefix(&below) else {
+                break;
+            };
+            let own = self.folders.get(key).unwrap_or(&entry.digest);
+            text.push('\0');
+            text.push_str(name);
+            text.push_str(own);
+            // What is in the entry is not passed.
+            next = format!("{key}\u{1}");
+        }
+        Some(digest(text.as_bytes()))
     }
 
     /// The content key of an input: of the digests of all its selections.

@@ -18,9 +18,17 @@ pub struct Field {
     pub new: Option<Value>,
 }
 
-/// The fields that differ, sorted, of those that stand in a key.
+/// The fields that differ, sorted, of those that stand in the digest; if none of them
+/// differs, of those that stand in the selectors.
 pub(super) fn fields(old: &Op, new: &Op) -> Vec<Field> {
-    let (old, new) = (leaves(old), leaves(new));
+    let fields = compare(&leaves(old, false), &leaves(new, false));
+    if fields.is_empty() {
+        return compare(&leaves(old, true), &leaves(new, true));
+    }
+    fields
+}
+
+fn compare(old: &BTreeMap<String, Value>, new: &BTreeMap<String, Value>) -> Vec<Field> {
     let mut names: BTreeSet<&String> = old.keys().collect();
     names.extend(new.keys());
     let names = names.into_iter();
@@ -35,11 +43,11 @@ pub(super) fn fields(old: &Op, new: &Op) -> Vec<Field> {
 }
 
 /// Every value of an operation that is not zero and that stands in a key, by its path.
-fn leaves(op: &Op) -> BTreeMap<String, Value> {
+fn leaves(op: &Op, with_selectors: bool) -> BTreeMap<String, Value> {
     let mut leaves = BTreeMap::new();
     let root = format!("Op.{}", op.kind.name());
     let covered = match op.kind {
-        OpKind::Exec => exec::comparable(&op.message),
+        OpKind::Exec => exec::comparable(&op.message, with_selectors),
         _ => op.message.clone(),
     };
     // What is still to do; the JSON is as deep as its reader allows.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::cache_map::{InputKey, Selection, digest, flag, items, number, refused, text};
+use super::key::{InputKey, Selection, digest, flag, items, number, refused, text};
 use super::message::{self, is_zero};
 use super::model::Platform;
 use super::unknown::Unknown;
@@ -91,10 +91,17 @@ fn covered(message: &Value) -> Value {
     covered
 }
 
-/// The operation without what stands in no part of its key, to be compared with
-/// another.
-pub(super) fn comparable(message: &Value) -> Value {
+/// The operation without what its digest does not cover, to be compared with another;
+/// with what its selectors cover, if that is asked for.
+pub(super) fn comparable(message: &Value, with_selectors: bool) -> Value {
     let mut comparable = without_own_caches(message);
+    if let Some(Value::Array(mounts)) = comparable.get_mut("mounts")
+        && !with_selectors
+    {
+        for mount in mounts.iter_mut().filter_map(Value::as_object_mut) {
+            mount.remove("selector");
+        }
+    }
     if let Some(Value::Object(meta)) = comparable.get_mut("meta") {
         meta.remove("proxy_env");
         if let Some(Value::Array(hosts)) = meta.get_mut("extraHosts") {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::cache_map::{InputKey, Selection, digest, flag, items, number, refused, text, texts};
 use super::exec::without_nested;
+use super::key::{InputKey, Selection, digest, flag, items, number, refused, text, texts};
 use super::message::{self, Message};
 use super::unknown::Unknown;
 use super::version::Rules;

@@ -3,8 +3,9 @@
 
 use serde_json::Value;
 
-use super::cache_map::{CacheMap, cache_map, digest, text};
+use super::cache_map::{CacheMap, cache_map};
 use super::content::Hashed;
+use super::key::{digest, text};
 use super::model::{Build, Definition, Dependency, OpKind, Platform, Step, Vertex};
 use super::source::{Resolved, Scheme, scheme, source_keys};
 use super::transfer::Filters;

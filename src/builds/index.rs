@@ -10,8 +10,9 @@ pub(super) struct Index<'a, 'b> {
     /// The first step with the same key.
     same: Vec<Option<usize>>,
     sources: BTreeMap<String, usize>,
-    /// The steps by definition, each key once.
-    maps: BTreeMap<String, Vec<usize>>,
+    /// The steps by definition and a key of their first input, each step once for
+    /// each key.
+    steps: BTreeMap<(String, String), Vec<usize>>,
 }
 
 impl<'a, 'b> Index<'a, 'b> {
@@ -20,7 +21,7 @@ impl<'a, 'b> Index<'a, 'b> {
             graph,
             same: Vec::with_capacity(graph.nodes.len()),
             sources: BTreeMap::new(),
-            maps: BTreeMap::new(),
+            steps: BTreeMap::new(),
         };
         for (at, node) in graph.nodes.iter().enumerate() {
             let found = index.find(node, &index.same);
@@ -33,8 +34,9 @@ impl<'a, 'b> Index<'a, 'b> {
                     }
                 }
                 Key::Op(_) | Key::Unknown { .. } if is_new => {
-                    let map = node.map().unwrap_or_default().to_owned();
-                    index.maps.entry(map).or_default().push(at);
+                    for name in names(node, &index.same) {
+                        index.steps.entry(name).or_default().push(at);
+                    }
                 }
                 Key::Op(_) | Key::Unknown { .. } => {}
             }
@@ -55,9 +57,11 @@ impl<'a, 'b> Index<'a, 'b> {
             let found = keys.iter().find_map(|key| self.sources.get(key));
             return found.and_then(|at| self.identity(*at));
         }
-        let candidates = self.maps.get(node.map()?)?;
-        let candidates = candidates.iter().copied();
+        let names = names(node, identities);
+        let candidates = names.iter().filter_map(|name| self.steps.get(name));
         candidates
+            .flatten()
+            .copied()
             .filter_map(|at| Some((at, self.graph.nodes.get(at)?)))
             .find(|(_, candidate)| self.has_key(candidate, node, identities))
             .map(|(at, _)| at)
@@ -76,4 +80,19 @@ impl<'a, 'b> Index<'a, 'b> {
                 same_step || by_content(node).is_some_and(|key| by_content(candidate) == Some(key))
             })
     }
+}
+
+/// What a step is kept under: its definition, with each key of its first input.
+fn names(node: &Node<'_>, identities: &[Option<usize>]) -> Vec<(String, String)> {
+    let Some(map) = node.map() else {
+        return Vec::new();
+    };
+    let Some((step, output)) = node.inputs.first() else {
+        return vec![(map.to_owned(), String::new())];
+    };
+    let identity = identities.get(*step).copied().flatten();
+    let by_step = identity.map(|step| format!("{step}:{output} {}", node.selector(0)));
+    let by_content = node.contents.first().cloned().flatten();
+    let names = by_step.into_iter().chain(by_content);
+    names.map(|name| (map.to_owned(), name)).collect()
 }

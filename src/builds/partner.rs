@@ -18,12 +18,14 @@ type Place = (u32, &'static str, String);
 impl Partners {
     /// `lines` has the lines of the old Dockerfile by those of the new one.
     pub fn new(old: &Graph<'_>, new: &Graph<'_>, lines: &BTreeMap<u32, u32>) -> Self {
-        let mut maps: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut exact = First::default();
+        let mut maps = First::default();
         let mut places: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
         let mut sources: BTreeMap<(String, String), usize> = BTreeMap::new();
         for (at, node) in old.nodes.iter().enumerate() {
             if let Some(map) = node.map() {
-                maps.entry(map).or_default().push(at);
+                maps.add(map.to_owned(), node.line(), at);
+                exact.add(with_selectors(map, node), node.line(), at);
             }
             if let Some(line) = node.line() {
                 places.entry(place(node, line)).or_default().push(at);
@@ -42,22 +44,9 @@ impl Partners {
         let mut ranks: BTreeMap<Place, usize> = BTreeMap::new();
         for node in &new.nodes {
             let line = node.line().and_then(|line| lines.get(&line)).copied();
-            let same_map = node.map().and_then(|map| maps.get(map));
-            let same_map = same_map.map_or(&[][..], Vec::as_slice);
-            let is_exact = |at: &&usize| {
-                let candidate = old.nodes.get(**at);
-                candidate.is_some_and(|candidate| has_selectors(candidate, node))
-            };
-            let prefer = |candidates: &mut dyn Iterator<Item = &usize>| {
-                let candidates: Vec<usize> = candidates.copied().collect();
-                let at_line = |at: &&usize| {
-                    let candidate = old.nodes.get(**at).and_then(Node::line);
-                    line.is_some() && candidate == line
-                };
-                let preferred = candidates.iter().find(at_line);
-                preferred.or_else(|| candidates.first()).copied()
-            };
-            let exact = prefer(&mut same_map.iter().filter(is_exact));
+            let same = node
+                .map()
+                .and_then(|map| exact.prefer(with_selectors(map, node), line));
             let rank = node.line().map_or(0, |line| {
                 let rank = ranks.entry(place(node, line)).or_default();
                 *rank += 1;
@@ -65,12 +54,12 @@ impl Partners {
             });
             let at_line = line.and_then(|line| places.get(&place(node, line)));
             let at_line = at_line.and_then(|steps| steps.get(rank)).copied();
-            partners.exact.push(exact.is_some());
-            let with_map = exact.or_else(|| prefer(&mut same_map.iter()));
-            partners.with_map.push(with_map);
-            partners.partners.push(exact.or(at_line));
-            let same = source(node).and_then(|source| sources.get(&source));
-            partners.same_sources.push(same.copied());
+            partners.exact.push(same.is_some());
+            let with_map = node.map().and_then(|map| maps.prefer(map.to_owned(), line));
+            partners.with_map.push(same.or(with_map));
+            partners.partners.push(same.or(at_line));
+            let same_source = source(node).and_then(|source| sources.get(&source));
+            partners.same_sources.push(same_source.copied());
         }
         partners
     }
@@ -101,12 +90,37 @@ fn place(node: &Node<'_>, line: u32) -> Place {
     (line, kind, node.architecture().to_owned())
 }
 
-fn has_selectors(old: &Node<'_>, new: &Node<'_>) -> bool {
-    let inputs = 0..new.inputs.len();
-    old.inputs.len() == new.inputs.len()
-        && inputs
-            .into_iter()
-            .all(|input| old.selector(input) == new.selector(input))
+/// The first step with some name, and the first one at each line.
+#[derive(Default)]
+struct First {
+    any: BTreeMap<String, usize>,
+    at_line: BTreeMap<(String, u32), usize>,
+}
+
+impl First {
+    fn add(&mut self, name: String, line: Option<u32>, at: usize) {
+        if let Some(line) = line {
+            self.at_line.entry((name.clone(), line)).or_insert(at);
+        }
+        self.any.entry(name).or_insert(at);
+    }
+
+    /// The one at a line, or else any.
+    fn prefer(&self, name: String, line: Option<u32>) -> Option<usize> {
+        let any = self.any.get(&name).copied();
+        let at_line = line.and_then(|line| self.at_line.get(&(name, line)));
+        at_line.copied().or(any)
+    }
+}
+
+/// A definition with the selectors of its inputs.
+fn with_selectors(map: &str, node: &Node<'_>) -> String {
+    let mut name = map.to_owned();
+    for input in 0..node.inputs.len() {
+        name.push(' ');
+        name.push_str(node.selector(input));
+    }
+    name
 }
 
 /// The address of a source without what it was resolved to, and its architecture.

@@ -3,8 +3,11 @@
 use crate::explain::catalogue;
 use crate::prelude::*;
 
+/// One reason, see [`crate::explain::Finding`].
+pub type Finding = crate::explain::Finding<Reason>;
+
 catalogue! {
-    /// Error codes of reading builds.
+    /// Error codes of reading builds, causes, and what is predicted.
     pub enum Reason in "builds" {
         Unreadable = "unreadable", "1",
             "a document of a build is not what it should be",
@@ -34,5 +37,100 @@ catalogue! {
             "the image was built by something that keeps no record of a build",
             "an image by kaniko, Buildah or Podman",
             "build with BuildKit to have a record";
+        // Why a step ran.
+        DefinitionChanged = "definition-changed", "6.3",
+            "the definition of the step is another one than before",
+            "a build argument in scope, which stands in the environment of every later RUN",
+            "move what changes often behind what is slow: an ARG below the last RUN that does not need it";
+        ContentChanged = "content-changed", "6.3",
+            "files that the step copies or mounts are others than before",
+            "COPY . . with the Dockerfile in it",
+            "copy only what the step needs, or leave the files out with .dockerignore";
+        BaseMoved = "base-moved", "6.3",
+            "the image has other layers under the same name",
+            "a tag that was pushed again",
+            "name the image by its digest, and move it when you mean to";
+        SourceChanged = "source-changed", "6.3",
+            "a repository or a file of the web is not what it was",
+            "a branch with a new commit",
+            "name a commit or give a checksum, and move it when you mean to";
+        SourceOther = "source-other", "6.3",
+            "another source is named",
+            "FROM with another image",
+            "nothing, if it is meant";
+        SourceNew = "source-new", "6.3",
+            "no source like it was there before",
+            "the image for another platform",
+            "nothing, if it is meant";
+        NewStep = "new-step", "6.3",
+            "no step was like it before",
+            "a line that was inserted",
+            "nothing, if it is meant; a line further down makes fewer steps run again";
+        ParentChanged = "parent-changed", "6.3",
+            "the step stands on another step than before, which itself is known",
+            "a line above that was removed or moved",
+            "keep the order of lines, and put new ones further down";
+        NoCache = "no-cache", "6.3",
+            "the request asks that the step runs",
+            "--no-cache, or --no-cache-filter with its stage",
+            "leave the option out";
+        ResultLost = "result-lost", "6.3",
+            "every key is known, and the result is gone",
+            "a prune, or the daemon's garbage collection",
+            "raise what the daemon may keep (gc in buildkitd.toml), or export the cache";
+        ResultNotImported = "result-not-imported", "6.3",
+            "every key is known, and the cache that was used never had the result",
+            "a cache exported with mode=min, or of another image or platform",
+            "export the cache with mode=max, and name it with --cache-from";
+        EngineVersion = "engine-version", "3.8",
+            "the version that made the earlier build has another form of the key",
+            "every RUN of a cache by buildkitd 0.12",
+            "build once, and export the cache with the new version";
+        Follows = "follows", "6.3",
+            "the step stands on one that ran",
+            "every step below a changed COPY",
+            "mend the cause that it follows";
+        Again = "again", "6.3",
+            "the step stands on one that was asked to run, and runs once more",
+            "the first step of a stage built FROM a stage named with --no-cache-filter",
+            "nothing; it is cached the next time";
+        // What a hit tells.
+        SameBytes = "same-bytes", "6.1",
+            "a step below ran again and gave the same bytes, so that this one is cached and the cascade ends here",
+            "COPY --from of a file that was built again without change",
+            "nothing; it is what makes stages worth their while";
+        EqualBytes = "equal-bytes", "6.1",
+            "the step names another path, and the bytes there are the same",
+            "COPY b/f with the bytes that a/f has",
+            "nothing";
+        Unseen = "unseen", "6.1",
+            "a file changed and kept size and time, so that the daemon did not see it and the result is stale",
+            "a file written anew by a tool that restores its time",
+            "touch the file, or build with --no-cache-filter";
+        SameLayers = "same-layers", "3.5",
+            "the image has another digest and the same layers",
+            "a tag that was pushed again after a build without changes",
+            "nothing; it is no miss";
+        // Before a build.
+        KnownHit = "known-hit", "7",
+            "the cache has the step, or nothing needs it",
+            "an unchanged step",
+            "nothing";
+        UnknownDefinition = "unknown-definition", "7",
+            "the cache has no step with this definition",
+            "a command that was changed",
+            "compare the build with the one that made the cache: layerwise buildkit why";
+        UnknownInputs = "unknown-inputs", "7",
+            "the cache has the step on other inputs only",
+            "a file that was changed",
+            "compare the build with the one that made the cache: layerwise buildkit why";
+        BytesDecide = "bytes-decide", "7",
+            "what a step that has to run gives decides",
+            "COPY --from of a stage that runs again",
+            "nothing; it is known when that step has run";
+        NotRecorded = "not-recorded", "3.7",
+            "the record does not tell what the key is made from",
+            "ADD of an address without --checksum",
+            "give a checksum or a commit";
     }
 }

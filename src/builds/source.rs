@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::cache_map::{digest, text};
 use super::exec::platform_members;
+use super::key::{digest, text};
 use super::model::{Op, Platform};
 use super::unknown::Unknown;
 use crate::go_json::{Escapes, Writer};

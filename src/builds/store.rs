@@ -1,7 +1,7 @@
 //! The keys of a cache: links between them, and which have results (Builds spec,
-//! section 7.1).
+//! section 3.6).
 
-use super::cache_map::digest;
+use super::key::digest;
 use crate::buildkit::Contents;
 use crate::prelude::*;
 

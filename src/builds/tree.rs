@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use super::cache_map::digest;
+use super::key::digest;
 use crate::prelude::*;
 
 /// No tree has more entries.
@@ -151,26 +151,6 @@ impl Tree {
         let start = format!("{}\0", key_of(path));
         let mut after = self.entries.range(start.clone()..);
         after.next().is_some_and(|(key, _)| key.starts_with(&start))
-    }
-
-    /// Puts an entry of another tree here, with the folders above it as they are there
-    /// where they are not here.
-    pub(super) fn put_with_parents(&mut self, path: &str, entry: &Entry, from: &Self) {
-        let key = key_of(path);
-        for (at, _) in key.match_indices('\0').skip(1) {
-            let folder = key.get(..at).unwrap_or_default();
-            if let Some(entry) = from.entries.get(folder)
-                && !self.entries.contains_key(folder)
-            {
-                self.entries.insert(folder.to_owned(), entry.clone());
-            }
-        }
-        self.entries.insert(key, entry.clone());
-    }
-
-    /// Takes an entry away.
-    pub(super) fn remove(&mut self, path: &str) {
-        self.entries.remove(&key_of(path));
     }
 
     /// The digests of folders by key: of all that is in them, by path.

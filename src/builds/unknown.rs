@@ -1,5 +1,5 @@
 //! What a record does not tell, so that a cache key cannot be computed (Builds spec,
-//! section 3.8).
+//! section 3.7).
 
 use core::fmt;
 

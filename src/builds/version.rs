@@ -1,4 +1,4 @@
-//! What changed between versions of BuildKit, as data (Builds spec, section 3.9).
+//! What changed between versions of BuildKit, as data (Builds spec, section 3.8).
 
 /// The rules of one version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,10 @@
 //! Why the steps of a build ran again, in one value (Builds spec, section 6).
 
-use super::causes::{Evidence, Verdict, verdicts};
+use super::causes::{Evidence, verdicts};
 use super::graph::{Graph, Known};
-use super::model::{Build, Lines, OpKind, Platform};
+use super::model::Build;
+use super::rank::{RootCause, rank};
+use super::step::WhyStep;
 use crate::prelude::*;
 
 /// Why the steps of a build did what they did, against an earlier build.
@@ -10,32 +12,8 @@ use crate::prelude::*;
 pub struct Why {
     /// Every step, inputs first.
     pub steps: Vec<WhyStep>,
-}
-
-/// A step with what became of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WhyStep {
-    /// The digest of its vertex; empty if the record does not tell.
-    pub vertex: String,
-    /// What the log calls it.
-    pub name: String,
-    /// Its lines in the Dockerfile.
-    pub lines: Vec<Lines>,
-    /// What it does.
-    pub kind: OpKind,
-    /// The platform it names.
-    pub platform: Option<Platform>,
-    /// The steps it is made from, by their place in [`Why::steps`].
-    pub inputs: Vec<usize>,
-    /// The digest of its definition, where it is known; a source has another one for
-    /// what it was resolved to.
-    pub cache_map: Option<String>,
-    /// The address of a source; empty for other steps.
-    pub source: String,
-    /// How long it took, in nanoseconds, where the log tells.
-    pub duration: Option<i64>,
-    /// What became of it.
-    pub verdict: Verdict,
+    /// The causes, each once, the one that cost most first.
+    pub causes: Vec<RootCause>,
 }
 
 /// Compares a build with an earlier one.
@@ -63,7 +41,7 @@ pub fn why(
         }),
         verdict,
     });
-    Why {
-        steps: steps.collect(),
-    }
+    let steps: Vec<WhyStep> = steps.collect();
+    let causes = rank(&steps);
+    Why { steps, causes }
 }

@@ -210,6 +210,32 @@ type Comparison struct {
 	Overlooked []layerwise.Difference `wit:"overlooked"`
 }
 
+// Made: what a step made.
+type Made struct {
+	// The command, as the history tells it.
+	Command string `wit:"command"`
+	// The place of its layer in `rootfs.diff_ids`; absent if it made none.
+	Layer *uint32 `wit:"layer"`
+}
+
+// StepComparison: one step of two images.
+type StepComparison struct {
+	// The step of each image; absent if that image has fewer.
+	Old *Made `wit:"old"`
+	New *Made `wit:"new"`
+	// The members of the history entry that differ, and `layer`.
+	Differences []layerwise.Difference `wit:"differences"`
+}
+
+// ImageComparison: two images compared. In every difference `have` is the old side and `want` the new one.
+type ImageComparison struct {
+	// One for each history entry of the longer history.
+	Steps []StepComparison `wit:"steps"`
+	// What differs beside the history: members of the documents, and layers that belong to no
+	// history entry.
+	Differences []layerwise.Difference `wit:"differences"`
+}
+
 // RecordedStep: what a builder asks for a step that made an image.
 type RecordedStep struct {
 	// The container config, a JSON object, if all steps before were hits. Only the command is
@@ -291,6 +317,13 @@ func CompareCommand(ctx context.Context, in *layerwise.Instance, entry string, c
 func CompareHistory(ctx context.Context, in *layerwise.Instance, a string, b string) ([]layerwise.Difference, error) {
 	var out []layerwise.Difference
 	err := in.Call(ctx, "docker#compare-history", &out, a, b)
+	return out, err
+}
+
+// CompareImages: compares two images by their documents.
+func CompareImages(ctx context.Context, in *layerwise.Instance, old string, newValue string, semantics layerwise.Semantics) (ImageComparison, error) {
+	var out ImageComparison
+	err := in.Call(ctx, "docker#compare-images", &out, old, newValue, semantics)
 	return out, err
 }
 

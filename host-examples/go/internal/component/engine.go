@@ -24,6 +24,7 @@ import (
 type Engine struct {
 	runtime wazero.Runtime
 	module  wazero.CompiledModule
+	cache   wazero.CompilationCache
 	// least is the size of the memory that an instance begins with.
 	least uint64
 
@@ -46,6 +47,8 @@ type Config struct {
 	// CheckAtImports has time and contexts looked at when the component calls an
 	// import, and not in its loops.
 	CheckAtImports bool
+	// Code is a directory that compiled code is kept in; "" keeps none.
+	Code string
 }
 
 // NewEngine compiles a component.
@@ -54,15 +57,33 @@ func NewEngine(component []byte, config Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the component: %w", err)
 	}
+	settings := wazero.NewRuntimeConfig().WithCloseOnContextDone(!config.CheckAtImports)
+	if config.Code != "" {
+		if cache, keep := openCode(config.Code); cache != nil {
+			e, err := newEngine(code, settings.WithCompilationCache(cache))
+			if err == nil {
+				e.cache = cache
+				keep()
+				return e, nil
+			}
+			// It is as if nothing was kept, then.
+			_ = cache.Close(context.Background())
+		}
+	}
+	return newEngine(code, settings)
+}
+
+func newEngine(code []byte, settings wazero.RuntimeConfig) (*Engine, error) {
 	ctx := experimental.WithCompilationWorkers(context.Background(), runtime.GOMAXPROCS(0))
 	e := &Engine{
-		runtime:     wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCloseOnContextDone(!config.CheckAtImports)),
+		runtime:     wazero.NewRuntimeWithConfig(ctx, settings),
 		Imports:     map[string]*wit.Func{},
 		Exports:     map[string]*wit.Func{},
 		exports:     map[string]string{},
 		destructors: map[string]string{},
 		users:       1,
 	}
+	var err error
 	if e.module, err = e.runtime.CompileModule(ctx, code); err != nil {
 		err = fmt.Errorf("compile the component: %w", err)
 	} else if err = e.link(ctx); err != nil {
@@ -192,5 +213,8 @@ func (e *Engine) leave() {
 	if e.users--; e.users == 0 {
 		// It fails for modules with files only.
 		_ = e.runtime.Close(context.Background())
+		if e.cache != nil {
+			_ = e.cache.Close(context.Background())
+		}
 	}
 }

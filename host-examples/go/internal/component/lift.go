@@ -78,7 +78,7 @@ func (l *lifting) value(t *wit.Type, bytes []byte) (any, error) {
 		}
 		return items, nil
 	case wit.VariantKind, wit.Enum, wit.Option, wit.ResultKind:
-		choice := uint32(number(bytes[:t.Tag]))
+		choice := uint32(little(bytes[:t.Tag]))
 		if choice >= uint32(len(t.Choices)) || t.Choices[choice] == nil {
 			return chosen(t, choice, nil)
 		}
@@ -88,7 +88,7 @@ func (l *lifting) value(t *wit.Type, bytes []byte) (any, error) {
 		}
 		return chosen(t, choice, payload)
 	}
-	return l.scalar(t, number(bytes[:t.Size]))
+	return l.scalar(t, little(bytes[:t.Size]))
 }
 
 // scalar makes a value of a single core value.
@@ -188,8 +188,8 @@ func (l *lifting) bytes(at, align uint32, size uint64) ([]byte, error) {
 	return bytes, nil
 }
 
-// number is a number of 1, 2, 4 or 8 bytes.
-func number(bytes []byte) (n uint64) {
+// little is a number of 1, 2, 4 or 8 bytes.
+func little(bytes []byte) (n uint64) {
 	for i, b := range bytes {
 		n |= uint64(b) << (8 * i)
 	}

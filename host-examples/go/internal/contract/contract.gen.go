@@ -66,6 +66,7 @@ func init() {
 		wit.FuncOf("docker#compare-parent", wit.ResultOf(wit.OptionOf(typesFinding), typesError), wit.Named("document", wit.StringType), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#compare-command", wit.ResultOf(wit.OptionOf(typesFinding), typesError), wit.Named("entry", wit.StringType), wit.Named("config", wit.StringType), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#compare-history", wit.ResultOf(wit.ListOf(typesDifference), typesError), wit.Named("a", wit.StringType), wit.Named("b", wit.StringType)),
+		wit.FuncOf("docker#compare-images", wit.ResultOf(dockerImageComparison, typesError), wit.Named("old", wit.StringType), wit.Named("new", wit.StringType), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#recorded-steps", wit.ResultOf(dockerRecording, typesError), wit.Named("document", wit.StringType), wit.Named("first", wit.U32Type), wit.Named("made", wit.ListOf(wit.OptionOf(wit.StringType))), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#encode-image", wit.ResultOf(wit.StringType, typesError), wit.Named("text", wit.StringType), wit.Named("order", dockerMemberOrder), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("filesystem#stat", wit.ListOf(wit.ResultOf(filesystemEntry, typesFailure)), wit.Named("paths", wit.ListOf(filesystemPath)), wit.Named("follow", wit.BoolType), wit.Named("want", filesystemFacts)),
@@ -203,6 +204,9 @@ var (
 	dockerAnswer             = wit.RecordOf(wit.Named("outcome", dockerOutcome), wit.Named("image", wit.OptionOf(wit.StringType)), wit.Named("source", wit.OptionOf(wit.StringType)), wit.Named("effects", wit.ListOf(dockerEffect)), wit.Named("notes", wit.ListOf(typesFinding)))
 	dockerDescription        = wit.RecordOf(wit.Named("sources", wit.ListOf(wit.StringType)), wit.Named("skipped", wit.ListOf(typesFinding)))
 	dockerComparison         = wit.RecordOf(wit.Named("equal", wit.BoolType), wit.Named("differences", wit.ListOf(typesDifference)), wit.Named("overlooked", wit.ListOf(typesDifference)))
+	dockerMade               = wit.RecordOf(wit.Named("command", wit.StringType), wit.Named("layer", wit.OptionOf(wit.U32Type)))
+	dockerStepComparison     = wit.RecordOf(wit.Named("old", wit.OptionOf(dockerMade)), wit.Named("new", wit.OptionOf(dockerMade)), wit.Named("differences", wit.ListOf(typesDifference)))
+	dockerImageComparison    = wit.RecordOf(wit.Named("steps", wit.ListOf(dockerStepComparison)), wit.Named("differences", wit.ListOf(typesDifference)))
 	dockerRecordedStep       = wit.RecordOf(wit.Named("config", wit.StringType), wit.Named("approximate", wit.OptionOf(typesFinding)), wit.Named("executed", wit.OptionOf(wit.StringType)))
 	dockerRecording          = wit.RecordOf(wit.Named("steps", wit.ListOf(dockerRecordedStep)), wit.Named("findings", wit.ListOf(typesFinding)))
 	dockerMemberOrder        = wit.EnumOf("declared", "sorted")

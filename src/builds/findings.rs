@@ -1,0 +1,193 @@
+//! What is said of a step: its causes with their evidence, in the one shape of all
+//! systems (Builds spec, section 6).
+
+use serde_json::Value;
+
+use super::causes::{Bytes, Cause, NoResult};
+use super::difference::Field;
+use super::reason::{Finding, Reason};
+use super::step::WhyStep;
+use super::why::Why;
+use crate::explain::Difference;
+use crate::prelude::*;
+
+/// Where variables stand in the JSON of an operation.
+const VARIABLES: &str = "Op.exec.meta.env[";
+
+impl Cause {
+    /// Its code.
+    pub fn code(&self) -> Reason {
+        match self {
+            Self::Definition { .. } => Reason::DefinitionChanged,
+            Self::Content { .. } => Reason::ContentChanged,
+            Self::SourceChanged { old, .. } if old.starts_with("sha256:") => Reason::BaseMoved,
+            Self::SourceChanged { .. } => Reason::SourceChanged,
+            Self::SourceOther { .. } => Reason::SourceOther,
+            Self::SourceNew { .. } => Reason::SourceNew,
+            Self::NewStep => Reason::NewStep,
+            Self::ParentChanged { .. } => Reason::ParentChanged,
+            Self::NoCache => Reason::NoCache,
+            Self::NoResult(NoResult::Lost) => Reason::ResultLost,
+            Self::NoResult(NoResult::NotImported) => Reason::ResultNotImported,
+            Self::EngineVersion => Reason::EngineVersion,
+        }
+    }
+
+    /// The evidence: `have` is before, `want` is after.
+    pub fn differences(&self) -> Vec<Difference> {
+        match self {
+            Self::Definition { fields, .. } => definition(fields),
+            Self::Content { source, paths, .. } => {
+                let files = paths.iter();
+                let files = files.map(|file| Difference::fact(&file.path, file.kind.as_str()));
+                let source = Difference::fact("source", source);
+                core::iter::once(source).chain(files).collect()
+            }
+            Self::SourceChanged { old, new } => vec![both("digest", old, new)],
+            Self::SourceOther { old, new } => vec![both("source", old, new)],
+            Self::SourceNew { new } => vec![Difference::new("source", None, new.clone())],
+            Self::ParentChanged { old, new, .. } => vec![both("stands on", old, new)],
+            Self::NewStep | Self::NoCache | Self::NoResult(_) | Self::EngineVersion => Vec::new(),
+        }
+    }
+}
+
+impl WhyStep {
+    /// What is said of the step: its own causes, what it follows, and what a hit tells.
+    pub fn findings(&self, why: &Why) -> Vec<Finding> {
+        let verdict = &self.verdict;
+        let named = |at: usize| why.steps.get(at).map_or("", |step| step.name.as_str());
+        let finding = |code: Reason| Finding::new(code, self.name.clone());
+        let causes = verdict.causes.iter();
+        let mut findings: Vec<Finding> = causes
+            .map(|cause| {
+                let code = match cause.code() {
+                    Reason::BaseMoved if !self.is_image() => Reason::SourceChanged,
+                    code => code,
+                };
+                finding(code).with(cause.differences())
+            })
+            .collect();
+        if !verdict.follows.is_empty() {
+            let code = if verdict.again {
+                Reason::Again
+            } else {
+                Reason::Follows
+            };
+            let steps = verdict.follows.iter().map(|follow| {
+                let path = match follow.bytes {
+                    Bytes::NoKey | Bytes::Changed => "stands on",
+                    Bytes::NotKnown => "may have other bytes",
+                };
+                Difference::fact(path, named(follow.step))
+            });
+            findings.push(finding(code).with(steps).cascade());
+        }
+        if !verdict.stopped.is_empty() {
+            let steps = verdict.stopped.iter();
+            let steps = steps.map(|step| Difference::fact("built again", named(*step)));
+            findings.push(finding(Reason::SameBytes).with(steps));
+        }
+        if verdict.equal_bytes {
+            findings.push(finding(Reason::EqualBytes));
+        }
+        if verdict.unseen {
+            findings.push(finding(Reason::Unseen));
+        }
+        if let Some(layers) = &verdict.same_layers {
+            let digest = both("digest", &layers.old, &layers.new);
+            findings.push(finding(Reason::SameLayers).with([digest]));
+        }
+        findings
+    }
+
+    fn is_image(&self) -> bool {
+        self.source.starts_with("docker-image:") || self.source.starts_with("oci-layout:")
+    }
+}
+
+fn both(path: &str, old: &str, new: &str) -> Difference {
+    Difference::new(path, old.to_owned(), new.to_owned())
+}
+
+/// The fields of a definition, with variables by their names: one that is inserted
+/// shifts all later ones, and changes none of them.
+pub(super) fn definition(fields: &[Field]) -> Vec<Difference> {
+    let mut old = BTreeMap::new();
+    let mut new = BTreeMap::new();
+    let mut differences = Vec::new();
+    for field in fields {
+        if field.field.starts_with(VARIABLES) {
+            for (side, value) in [(&mut old, &field.old), (&mut new, &field.new)] {
+                if let Some(Value::String(text)) = value {
+                    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+                    side.insert(name.to_owned(), value.to_owned());
+                }
+            }
+            continue;
+        }
+        let path = field.field.strip_prefix("Op.").unwrap_or(&field.field);
+        differences.push(Difference::new(
+            path,
+            field.old.as_ref().map(shown),
+            field.new.as_ref().map(shown),
+        ));
+    }
+    let mut names: BTreeSet<&String> = old.keys().collect();
+    names.extend(new.keys());
+    let differing = names
+        .iter()
+        .filter(|name| old.get(**name) != new.get(**name));
+    let variables: Vec<Difference> = differing
+        .map(|name| {
+            let path = format!("variable {name}");
+            Difference::new(path, old.get(*name).cloned(), new.get(*name).cloned())
+        })
+        .collect();
+    if variables.is_empty() && !names.is_empty() {
+        differences.push(Difference::fact("variables", "in another order"));
+    }
+    variables.into_iter().chain(differences).collect()
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(field: &str, old: Option<&str>, new: Option<&str>) -> Field {
+        let value = |text: Option<&str>| text.map(|text| Value::String(text.to_owned()));
+        Field {
+            field: field.to_owned(),
+            old: value(old),
+            new: value(new),
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_inserted_changes_no_other() {
+        let fields = [
+            field("Op.exec.meta.cwd", Some("/a"), Some("/b")),
+            field("Op.exec.meta.env[1]", Some("B=1"), Some("A=2")),
+            field("Op.exec.meta.env[2]", None, Some("B=1")),
+        ];
+        let have = definition(&fields);
+        let want = [
+            Difference::new("variable A", None, "2".to_owned()),
+            both("exec.meta.cwd", "/a", "/b"),
+        ];
+        assert_eq!(have, want);
+        let moved = [
+            field("Op.exec.meta.env[0]", Some("B=1"), Some("A=2")),
+            field("Op.exec.meta.env[1]", Some("A=2"), Some("B=1")),
+        ];
+        let order = Difference::fact("variables", "in another order");
+        assert_eq!(definition(&moved), [order]);
+    }
+}
