@@ -4,13 +4,13 @@ use super::answer::{Prediction, Reasons, Step};
 use super::causes::{Evidence, NoResult};
 use super::graph::Known;
 use super::model::{Build, Platform};
-use super::predict;
+use super::predict::predict;
 use super::read::assemble::{LIMITS, Read};
 use super::read::folder;
 use super::redact::Values;
 use super::step::WhyStep;
 use super::store::Store;
-use super::why;
+use super::why::why;
 use crate::buildkit::{self, Input, ReadOptions};
 use crate::error::Error;
 use crate::host::Filesystem;
@@ -68,7 +68,7 @@ pub fn explain(
         changed: asked.changed.iter().cloned().collect(),
     };
     let (old, new) = ((&old.build, &before), (&new.build, &after));
-    Ok(Reasons::of(&why::why(old, new, &evidence), values))
+    Ok(Reasons::of(&why(old, new, &evidence), values))
 }
 
 /// What would become of each step of a build with some caches.
@@ -93,7 +93,7 @@ pub fn foretell(
         stores.push(Store::of(&cache.contents()?));
     }
     let steps = steps_of(build);
-    let predictions = predict::predict(&build.build, &known, &stores);
+    let predictions = predict(&build.build, &known, &stores);
     let each = predictions.iter().zip(&steps);
     Ok(each
         .map(|(prediction, step)| Prediction::of(prediction, step, &steps, values))
@@ -104,7 +104,7 @@ pub fn foretell(
 fn steps_of(build: &Read) -> Vec<WhyStep> {
     let nothing = (&Build::default(), &Known::default());
     let this = (&build.build, &Known::default());
-    why::why(nothing, this, &Evidence::default()).steps
+    why(nothing, this, &Evidence::default()).steps
 }
 
 impl Asked {

@@ -33,7 +33,7 @@ pub mod place;
 mod reference;
 mod signature;
 
-pub use buildkit_root::{BuildRecord, BuildkitRoot, Contents};
+pub use buildkit_root::{BuildRecord, BuildkitRoot};
 pub use containerd::{Containerd, NAMESPACE};
 pub use docker_root::DockerRoot;
 pub use engine::DATA_ROOT;
