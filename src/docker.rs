@@ -16,16 +16,16 @@ mod base;
 mod candidate;
 mod child;
 mod compare;
-mod config;
+pub(crate) mod config;
 mod decide;
 mod dry_run;
 mod explain;
 mod frames;
 mod functions;
-mod history;
-mod image;
+pub(crate) mod history;
+pub(crate) mod image;
 mod images;
-mod instruction;
+pub(crate) mod instruction;
 mod key;
 mod lineage;
 mod listing;
@@ -43,7 +43,7 @@ mod store;
 pub mod testing;
 mod text;
 mod trace;
-mod version;
+pub(crate) mod version;
 
 #[doc = include_str!("docker/SPEC.md")]
 pub mod spec {}

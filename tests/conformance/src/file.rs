@@ -6,16 +6,20 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::{Report, buildkit, buildpacks, docker, stacker};
+use crate::{Report, buildkit, buildpacks, docker, dockerfile, stacker};
 
 /// An implementation of everything that vector files ask for.
 pub trait Subject:
-    docker::Subject + buildpacks::Subject + buildkit::Subject + stacker::Subject
+    docker::Subject + dockerfile::Subject + buildpacks::Subject + buildkit::Subject + stacker::Subject
 {
 }
 
-impl<T: docker::Subject + buildpacks::Subject + buildkit::Subject + stacker::Subject> Subject
-    for T
+impl<T> Subject for T where
+    T: docker::Subject
+        + dockerfile::Subject
+        + buildpacks::Subject
+        + buildkit::Subject
+        + stacker::Subject
 {
 }
 
@@ -66,6 +70,7 @@ pub fn run_text(text: &str, subject: &dyn Subject) -> Result<Report, FileError> 
         "buildkit-remote-cache-vectors/1" => buildkit::run(text, subject),
         "docker-real/1" => docker::run_real(text, subject),
         "docker-real/2" => docker::run_probes(text, subject),
+        "docker-plan/1" => dockerfile::run(text, subject),
         "buildpacks-lifecycle-vectors/1" => buildpacks::run_both(text, subject),
         "stacker-conformance/1" => stacker::run(text, subject),
         _ => return Err(FileError::Format(tag.format)),

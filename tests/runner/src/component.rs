@@ -4,6 +4,7 @@
 mod buildkit;
 mod buildpacks;
 mod docker;
+mod dockerfile;
 mod stacker;
 
 use std::cell::RefCell;
