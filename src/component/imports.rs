@@ -5,7 +5,6 @@
     feature = "buildpacks-cache",
     feature = "dockerfile-cache",
     feature = "stacker-cache"
-    feature = "stacker-cache"
 ))]
 mod filesystem;
 #[cfg(feature = "docker-cache")]
