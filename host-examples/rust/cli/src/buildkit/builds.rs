@@ -19,8 +19,10 @@ use crate::lend::RegistryArgs;
 use crate::page::Page;
 use crate::reply::{Exit, Reply, Style};
 
+use place::Kind;
+
 pub use opened::{CONTEXT, Found, Opened};
-pub use place::{Kind, Place};
+pub use place::Place;
 pub use shown::{Shown, ValueArgs, seconds};
 
 /// What `--help` says after the options.

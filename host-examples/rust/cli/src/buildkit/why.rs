@@ -198,8 +198,8 @@ fn step(verdict: &Verdict) -> report::Step {
         State::Unneeded => ("not needed", Level::Fine),
     };
     let mut shown = Shown(&verdict.step).step(state, level, &verdict.findings);
-    let stops = |code: &str| *code == *Reason::SameBytes.as_str();
-    if verdict.findings.iter().any(|one| stops(&one.code)) {
+    let mut findings = verdict.findings.iter();
+    if findings.any(|one| one.code == Reason::SameBytes) {
         shown.state.push_str(", cascade ends");
     }
     shown
