@@ -38,6 +38,7 @@ mod shell_pattern;
 mod signal;
 mod sources;
 mod state;
+pub mod testing;
 mod tree;
 mod version;
 mod words;

@@ -1,17 +1,18 @@
 //! Go's `path/filepath.Match`: wildcards of COPY and ADD, and the check of the
 //! patterns of `.dockerignore` (Dockerfile spec, section 7.2).
 
+use core::iter::Peekable;
+use core::str::Chars;
+
 use crate::prelude::*;
 
 /// A pattern that is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadPattern;
 
-/// One part of a pattern.
+/// One character of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
-    /// Any text without `/`.
-    Many,
     /// Any character but `/`.
     Any,
     /// This character.
@@ -23,87 +24,133 @@ enum Part {
     },
 }
 
+/// Parts between stars.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Chunk {
+    /// Any text without `/` may stand before it.
+    star: bool,
+    /// A malformed chunk is found out when it is reached.
+    parts: Result<Vec<Part>, BadPattern>,
+}
+
 /// A pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Glob(Vec<Part>);
+pub struct Glob(Vec<Chunk>);
 
 impl Glob {
     /// Reads a pattern.
-    ///
-    /// # Errors
-    /// When it is malformed.
-    pub fn new(pattern: &str) -> Result<Self, BadPattern> {
-        let mut parts = Vec::new();
+    pub fn new(pattern: &str) -> Self {
+        let mut chunks = Vec::new();
         let mut chars = pattern.chars().peekable();
-        while let Some(c) = chars.next() {
-            parts.push(match c {
-                '*' => Part::Many,
-                '?' => Part::Any,
-                '\\' => Part::One(chars.next().ok_or(BadPattern)?),
-                '[' => {
-                    let not = chars.next_if_eq(&'^').is_some();
-                    let mut ranges = Vec::new();
-                    loop {
-                        if !ranges.is_empty() && chars.next_if_eq(&']').is_some() {
-                            break;
-                        }
-                        let low = class_char(&mut chars)?;
-                        let high = match chars.next_if_eq(&'-') {
-                            Some(_) => class_char(&mut chars)?,
-                            None => low,
-                        };
-                        ranges.push((low, high));
-                    }
-                    Part::Class { not, ranges }
-                }
-                c => Part::One(c),
+        while chars.peek().is_some() {
+            let mut star = false;
+            while chars.next_if_eq(&'*').is_some() {
+                star = true;
+            }
+            let text = chunk(&mut chars);
+            chunks.push(Chunk {
+                star,
+                parts: parts(&text),
             });
         }
-        Ok(Self(parts))
+        Self(chunks)
     }
 
     /// Whether it matches the whole text.
-    pub fn matches(&self, text: &str) -> bool {
+    ///
+    /// # Errors
+    /// When it is malformed, as far as that is found out.
+    pub fn matches(&self, text: &str) -> Result<bool, BadPattern> {
         let chars: Vec<char> = text.chars().collect();
-        // Which places of the text the parts so far can have reached.
-        let mut reached: Vec<bool> = chars.iter().map(|_| false).collect();
-        reached.insert(0, true);
-        for part in &self.0 {
-            let mut next = vec![false; reached.len()];
-            let mut running = false;
-            for (place, here) in reached.iter().enumerate() {
-                let before = place.checked_sub(1).and_then(|at| chars.get(at).copied());
-                let from = place
-                    .checked_sub(1)
-                    .and_then(|at| reached.get(at).copied())
-                    .unwrap_or_default();
-                let fits = match part {
-                    Part::Many => {
-                        running = *here || (running && before != Some('/'));
-                        running
-                    }
-                    Part::Any => from && before.is_some_and(|c| c != '/'),
-                    Part::One(want) => from && before == Some(*want),
-                    Part::Class { not, ranges } => {
-                        from && before.is_some_and(|c| c != '/' && contains(ranges, c) != *not)
-                    }
-                };
-                if let Some(slot) = next.get_mut(place) {
-                    *slot = fits;
+        let mut rest = chars.as_slice();
+        let last = self.0.len().saturating_sub(1);
+        'chunks: for (place, chunk) in self.0.iter().enumerate() {
+            let parts = chunk.parts.as_ref().map_err(|bad| *bad)?;
+            if chunk.star && parts.is_empty() {
+                return Ok(!rest.contains(&'/'));
+            }
+            // The last one has to take everything.
+            let fits = |after: &[char]| place < last || after.is_empty();
+            let mut start = rest;
+            loop {
+                if let Some(after) = take(parts, start).filter(|after| fits(after)) {
+                    rest = after;
+                    continue 'chunks;
+                }
+                match start {
+                    [c, after @ ..] if chunk.star && *c != '/' => start = after,
+                    _ => return Ok(false),
                 }
             }
-            reached = next;
         }
-        reached.last().copied().unwrap_or_default()
+        Ok(rest.is_empty())
     }
 }
 
-fn contains(ranges: &[(char, char)], c: char) -> bool {
-    ranges.iter().any(|(low, high)| (*low..=*high).contains(&c))
+/// The text of a pattern up to the next star that stands outside of a class.
+fn chunk(chars: &mut Peekable<Chars<'_>>) -> String {
+    let mut text = String::new();
+    let mut class = false;
+    while let Some(c) = chars.next_if(|c| class || *c != '*') {
+        text.push(c);
+        match c {
+            '\\' => text.extend(chars.next()),
+            '[' => class = true,
+            ']' => class = false,
+            _ => {}
+        }
+    }
+    text
+}
+
+fn parts(text: &str) -> Result<Vec<Part>, BadPattern> {
+    let mut parts = Vec::new();
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        parts.push(match c {
+            '?' => Part::Any,
+            '\\' => Part::One(chars.next().ok_or(BadPattern)?),
+            '[' => {
+                let not = chars.next_if_eq(&'^').is_some();
+                let mut ranges = Vec::new();
+                while ranges.is_empty() || chars.next_if_eq(&']').is_none() {
+                    let low = class_char(&mut chars)?;
+                    let high = match chars.next_if_eq(&'-') {
+                        Some(_) => class_char(&mut chars)?,
+                        None => low,
+                    };
+                    ranges.push((low, high));
+                }
+                Part::Class { not, ranges }
+            }
+            c => Part::One(c),
+        });
+    }
+    Ok(parts)
+}
+
+/// What is left of a text behind the parts, if it begins with them.
+fn take<'a>(parts: &[Part], text: &'a [char]) -> Option<&'a [char]> {
+    let mut rest = text;
+    for part in parts {
+        let (c, after) = rest.split_first()?;
+        let fits = match part {
+            Part::Any => *c != '/',
+            Part::One(want) => c == want,
+            Part::Class { not, ranges } => {
+                ranges.iter().any(|(low, high)| (low..=high).contains(&c)) != *not
+            }
+        };
+        if !fits {
+            return None;
+        }
+        rest = after;
+    }
+    Some(rest)
 }
 
 /// A character of a class.
-fn class_char(chars: &mut core::iter::Peekable<core::str::Chars<'_>>) -> Result<char, BadPattern> {
+fn class_char(chars: &mut Peekable<Chars<'_>>) -> Result<char, BadPattern> {
     let c = match chars.next() {
         None | Some('-' | ']') => return Err(BadPattern),
         Some('\\') => chars.next().ok_or(BadPattern)?,
@@ -141,17 +188,21 @@ mod tests {
             ("?", "/", false),
             ("[a-c]x", "bx", true),
             ("[^a-c]x", "bx", false),
-            ("[^a]", "/", false),
+            ("[^a]", "/", true),
             ("\\*", "*", true),
             ("", "", true),
             ("*", "", true),
             ("a/*/c", "a/b/c", true),
+            ("*a", "xaya", true),
+            ("*a*b", "xab", true),
+            ("b*[", "a", false),
         ] {
-            let glob = Glob::new(pattern).unwrap();
-            assert_eq!(glob.matches(text), matches, "{pattern} {text}");
+            let glob = Glob::new(pattern);
+            assert_eq!(glob.matches(text), Ok(matches), "{pattern} {text}");
         }
         for pattern in ["[", "[]", "[a", "[-]", "a\\", "[a-]", "[^]"] {
-            assert_eq!(Glob::new(pattern), Err(BadPattern), "{pattern}");
+            let glob = Glob::new(pattern);
+            assert_eq!(glob.matches("a"), Err(BadPattern), "{pattern}");
         }
         assert!(has_wildcards("a*") && !has_wildcards("a\\*"));
     }

@@ -1,6 +1,6 @@
 //! `.dockerignore` (Dockerfile spec, section 8).
 
-use super::glob::Glob;
+use super::glob::{BadPattern, Glob};
 use super::ignore_pattern::Matcher;
 use super::reason::Reason;
 use super::refusal::{Stop, refused};
@@ -21,7 +21,15 @@ struct Rule {
     /// `!`: takes back in.
     exception: bool,
     pattern: String,
-    matcher: Matcher,
+    /// A malformed one is found out when it is asked.
+    matcher: Result<Matcher, BadPattern>,
+}
+
+impl Rule {
+    fn matches(&self, path: &str) -> Result<bool, BadPattern> {
+        let matcher = self.matcher.as_ref().map_err(|bad| *bad)?;
+        Ok(matcher.matches(path))
+    }
 }
 
 /// Which rules matched a folder, so that they match what is in it.
@@ -60,8 +68,9 @@ impl Ignore {
             Some(pattern) => (true, pattern),
             None => (false, line.as_str()),
         };
-        Glob::new(pattern).map_err(|_| bad("syntax error in pattern"))?;
-        let matcher = Matcher::new(pattern).map_err(|_| bad("syntax error in pattern"))?;
+        let checked = Glob::new(pattern).matches(".");
+        checked.map_err(|BadPattern| bad("syntax error in pattern"))?;
+        let matcher = Matcher::new(pattern);
         self.rules.push(Rule {
             exception,
             pattern: pattern.to_owned(),
@@ -81,7 +90,7 @@ impl Ignore {
                 .unwrap_or_default();
             // A rule that would change nothing is not looked at, and so does not
             // match what is below.
-            let fits = inherited || (rule.exception == out && rule.matcher.matches(path));
+            let fits = inherited || (rule.exception == out && rule.matches(path) == Ok(true));
             matched.push(fits);
             if fits {
                 out = !rule.exception;
@@ -104,22 +113,38 @@ impl Ignore {
     /// send: of the folders above it only one is looked at, as many parts deep as the
     /// pattern.
     pub fn leaves_out_one_parent(&self, path: &str) -> bool {
-        last_match(&self.rules, path, |rule, parents| {
+        let out = last_match(&self.rules, path, |rule, parents| {
             let depth = rule.pattern.split('/').count();
             let parent = parents.get(..depth).map(|parts| parts.join("/"));
-            parent.is_some_and(|parent| rule.matcher.matches(&parent))
-        })
+            parent.is_some_and(|parent| rule.matches(&parent) == Ok(true))
+        });
+        out == Ok(true)
+    }
+
+    /// Whether every rule that takes files out can be read.
+    ///
+    /// # Errors
+    /// `dockerfile/ignore-file`, in the client's words.
+    pub fn check(&self) -> Result<(), Stop> {
+        let mut rules = self.rules.iter().filter(|rule| !rule.exception);
+        match rules.find(|rule| rule.matcher.is_err()) {
+            Some(_) => Err(bad("error checking context: syntax error in pattern")),
+            None => Ok(()),
+        }
     }
 
     /// Whether a path is left out, as the engine asks about the files that it takes
     /// away: all folders above it are looked at, and only the lines of the file count.
-    pub fn removes(&self, path: &str) -> bool {
+    ///
+    /// # Errors
+    /// When a pattern that was asked is malformed; nothing is taken away then.
+    pub fn removes(&self, path: &str) -> Result<bool, BadPattern> {
         let lines = self.rules.get(..self.lines).unwrap_or_default();
         last_match(lines, path, |rule, parents| {
             let mut depths = 1..=parents.len();
             depths.any(|depth| {
                 let parent = parents.get(..depth).unwrap_or_default().join("/");
-                rule.matcher.matches(&parent)
+                rule.matches(&parent) == Ok(true)
             })
         })
     }
@@ -127,22 +152,27 @@ impl Ignore {
 
 /// Whether the rules leave a path out, `parent` saying whether a rule matches one of
 /// the folders above it.
-fn last_match(rules: &[Rule], path: &str, parent: impl Fn(&Rule, &[&str]) -> bool) -> bool {
+fn last_match(
+    rules: &[Rule],
+    path: &str,
+    parent: impl Fn(&Rule, &[&str]) -> bool,
+) -> Result<bool, BadPattern> {
     let path = paths::clean(path);
     if path == "." {
-        return false;
+        return Ok(false);
     }
     let mut parents: Vec<&str> = path.split('/').collect();
     parents.pop();
     let mut out = false;
     for rule in rules {
-        if rule.exception == out
-            && (rule.matcher.matches(&path) || (!parents.is_empty() && parent(rule, &parents)))
-        {
+        if rule.exception != out {
+            continue;
+        }
+        if rule.matches(&path)? || (!parents.is_empty() && parent(rule, &parents)) {
             out = !rule.exception;
         }
     }
-    out
+    Ok(out)
 }
 
 /// A line as the client keeps it: without blanks around it, cleaned, from the context

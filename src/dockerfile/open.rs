@@ -6,7 +6,7 @@ use super::instruction::{self, From, Instruction};
 use super::limits::Caps;
 use super::line;
 use super::node::Node;
-use super::options::Options;
+use super::options::{Options, Packer};
 use super::pack::below;
 use super::platform;
 use super::reason::Reason;
@@ -176,5 +176,12 @@ fn read_ignore<F: Filesystem>(
         .into_iter()
         .flatten()
         .collect();
-    Ignore::read(&text, &keep).map(Some)
+    let read = Ignore::read(&text, &keep);
+    if options.packer == Packer::Api {
+        // The engine leaves everything where it is if it cannot read the file.
+        return Ok(read.ok());
+    }
+    let ignore = read?;
+    ignore.check()?;
+    Ok(Some(ignore))
 }

@@ -579,7 +579,7 @@ impl<S: ImageStore, F: Filesystem> Session<S, F> {
         let entries = self.walk(&root)?;
         let removes = |path: &&str| {
             let ignore = self.ignore.as_ref();
-            ignore.is_some_and(|ignore| ignore.removes(path))
+            ignore.is_some_and(|ignore| ignore.removes(path) == Ok(true))
         };
         let files = [Some(".dockerignore"), self.options.file.as_deref()];
         let removed = files.into_iter().flatten().filter(removes);

@@ -79,14 +79,14 @@ impl Files {
         let path = path.strip_prefix("./").unwrap_or(path);
         let mut selected: Vec<(Vec<u8>, Selected)> = Vec::new();
         if has_wildcards(path) {
+            let glob = Glob::new(path);
             // A malformed pattern matches nothing.
-            if let Ok(glob) = Glob::new(path) {
-                let all = self.tree.below(&[]);
-                let found = all.filter(|node| glob.matches(&shown(&node.key)));
-                for path in found.map(|node| path_bytes(&node.key)) {
-                    let one = self.select(&path)?;
-                    selected.push((path, one));
-                }
+            let fits = |text: &str| glob.matches(text) == Ok(true);
+            let all = self.tree.below(&[]);
+            let found = all.filter(|node| fits(&shown(&node.key)));
+            for path in found.map(|node| path_bytes(&node.key)) {
+                let one = self.select(&path)?;
+                selected.push((path, one));
             }
         } else {
             let path = path.as_bytes().to_vec();
