@@ -90,13 +90,14 @@ macro_rules! method {
 )]
 impl Session {
     pub fn parts(&self, document: &Document, caps: &[(String, u64)]) -> Result<Vec<Part>, Error> {
-        let (document, caps) = (document.into(), limits(caps.to_vec()));
+        let document: wit::Document = document.into();
+        let caps = limits(caps.to_vec());
         let parts = function!(self, call_parts, &document, &caps)?;
         Ok(convert(parts.map_err(refused)?))
     }
 
     pub fn read(&self, documents: &[Document], options: &Options) -> Result<Build, Error> {
-        let documents: Vec<_> = documents.iter().map(Into::into).collect();
+        let documents: Vec<wit::Document> = documents.iter().map(Into::into).collect();
         let options = wit::ReadOptions {
             target: options.target.clone(),
             engine: options.engine.clone(),
@@ -110,8 +111,8 @@ impl Session {
     }
 
     pub fn before(&self, of: &Description, among: &[Description]) -> Result<Option<usize>, Error> {
-        let of = of.clone().into();
-        let among: Vec<_> = among.iter().cloned().map(Into::into).collect();
+        let of: wit::Description = of.clone().into();
+        let among: Vec<wit::Description> = among.iter().cloned().map(Into::into).collect();
         let place = function!(self, call_before, &of, &among)?;
         Ok(place.and_then(|place| usize::try_from(place).ok()))
     }
@@ -138,7 +139,8 @@ impl Build {
             let message = "the build is in another instance; read it in the same session";
             return Err(Error::Engine(message.to_owned()));
         }
-        let (evidence, values) = (asked.into(), values.into());
+        let evidence: wit::Evidence = asked.into();
+        let values: wit::Values = values.into();
         let reasons = method!(self, call_why, against.handle, &evidence, values)?;
         let reasons = reasons.map_err(refused)?;
         Ok(Reasons {
@@ -153,8 +155,9 @@ impl Build {
         asked: &Asked,
         values: Values,
     ) -> Result<Vec<Prediction>, Error> {
-        let caches: Vec<_> = caches.iter().cloned().map(Into::into).collect();
-        let (evidence, values) = (asked.into(), values.into());
+        let caches: Vec<Input> = caches.iter().cloned().map(Into::into).collect();
+        let evidence: wit::Evidence = asked.into();
+        let values: wit::Values = values.into();
         let predictions = method!(self, call_predict, &caches, &evidence, values)?;
         Ok(convert(predictions.map_err(refused)?))
     }
