@@ -73,6 +73,11 @@ func init() {
 		wit.FuncOf("docker#compare-images", wit.ResultOf(dockerImageComparison, typesError), wit.Named("old", wit.StringType), wit.Named("new", wit.StringType), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#recorded-steps", wit.ResultOf(dockerRecording, typesError), wit.Named("document", wit.StringType), wit.Named("first", wit.U32Type), wit.Named("made", wit.ListOf(wit.OptionOf(wit.StringType))), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#encode-image", wit.ResultOf(wit.StringType, typesError), wit.Named("text", wit.StringType), wit.Named("order", dockerMemberOrder), wit.Named("semantics", typesSemantics)),
+		wit.FuncOf("dockerfile#[method]session.advance", wit.ResultOf(dockerfileEvent, typesError), wit.Named("self", wit.BorrowOf("dockerfile#session"))),
+		wit.FuncOf("dockerfile#[method]session.report", wit.ResultOf(nil, typesError), wit.Named("self", wit.BorrowOf("dockerfile#session")), wit.Named("outcome", dockerfileOutcome)),
+		wit.FuncOf("dockerfile#[method]session.lend", wit.ResultOf(nil, typesError), wit.Named("self", wit.BorrowOf("dockerfile#session")), wit.Named("path", wit.OptionOf(wit.StringType)), wit.Named("name", wit.OptionOf(wit.StringType))),
+		wit.FuncOf("dockerfile#[method]session.copied", wit.ListOf(dockerfileCopied), wit.Named("self", wit.BorrowOf("dockerfile#session"))),
+		wit.FuncOf("dockerfile#open", wit.ResultOf(wit.OwnOf("dockerfile#session"), typesError), wit.Named("dockerfile", wit.StringType), wit.Named("options", dockerfileOptions)),
 		wit.FuncOf("filesystem#stat", wit.ListOf(wit.ResultOf(filesystemEntry, typesFailure)), wit.Named("paths", wit.ListOf(filesystemPath)), wit.Named("follow", wit.BoolType), wit.Named("want", filesystemFacts)),
 		wit.FuncOf("filesystem#list-names", wit.ResultOf(wit.ListOf(wit.StringType), typesFailure), wit.Named("directory", filesystemPath)),
 		wit.FuncOf("filesystem#read", wit.ListOf(wit.ResultOf(filesystemContent, typesFailure)), wit.Named("paths", wit.ListOf(filesystemPath)), wit.Named("limit", wit.U64Type)),
@@ -220,15 +225,30 @@ var (
 	dockerRecordedStep       = wit.RecordOf(wit.Named("config", wit.StringType), wit.Named("approximate", wit.OptionOf(typesFinding)), wit.Named("executed", wit.OptionOf(wit.StringType)))
 	dockerRecording          = wit.RecordOf(wit.Named("steps", wit.ListOf(dockerRecordedStep)), wit.Named("findings", wit.ListOf(typesFinding)))
 	dockerMemberOrder        = wit.EnumOf("declared", "sorted")
+	dockerfileArgument       = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("value", wit.OptionOf(wit.StringType)))
+	dockerfileLabel          = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("value", wit.StringType))
+	dockerfilePacker         = wit.EnumOf("client", "client20-dot10", "api")
+	dockerfileOptions        = wit.RecordOf(wit.Named("semantics", typesSemantics), wit.Named("arguments", wit.ListOf(dockerfileArgument)), wit.Named("labels", wit.ListOf(dockerfileLabel)), wit.Named("target", wit.OptionOf(wit.StringType)), wit.Named("platform", wit.OptionOf(wit.StringType)), wit.Named("host", typesPlatform), wit.Named("context", wit.OptionOf(wit.StringType)), wit.Named("file", wit.OptionOf(wit.StringType)), wit.Named("packer", dockerfilePacker), wit.Named("limits", wit.ListOf(typesLimit)))
+	dockerfileInstruction    = wit.RecordOf(wit.Named("number", wit.U32Type), wit.Named("line", wit.U32Type), wit.Named("text", wit.StringType))
+	dockerfileStage          = wit.RecordOf(wit.Named("instruction", dockerfileInstruction), wit.Named("index", wit.U32Type), wit.Named("name", wit.OptionOf(wit.StringType)), wit.Named("base", wit.StringType), wit.Named("image", wit.OptionOf(wit.StringType)), wit.Named("from-stage", wit.OptionOf(wit.U32Type)), wit.Named("platform", wit.OptionOf(typesPlatform)))
+	dockerfileSource         = wit.RecordOf(wit.Named("path", wit.StringType), wit.Named("sum", wit.StringType))
+	dockerfileCopy           = wit.RecordOf(wit.Named("sources", wit.ListOf(dockerfileSource)), wit.Named("sum", wit.StringType), wit.Named("from", wit.OptionOf(wit.StringType)), wit.Named("to", wit.StringType))
+	dockerfileStep           = wit.RecordOf(wit.Named("instruction", dockerfileInstruction), wit.Named("stage", wit.U32Type), wit.Named("trigger", wit.OptionOf(wit.StringType)), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("config", wit.OptionOf(wit.StringType)), wit.Named("created-by", wit.StringType), wit.Named("platform", typesPlatform), wit.Named("last", wit.BoolType), wit.Named("copy", wit.OptionOf(dockerfileCopy)), wit.Named("notes", wit.ListOf(typesFinding)))
+	dockerfileWanted         = wit.RecordOf(wit.Named("instruction", dockerfileInstruction), wit.Named("image", wit.OptionOf(wit.StringType)), wit.Named("stage", wit.OptionOf(wit.U32Type)), wit.Named("url", wit.OptionOf(wit.StringType)))
+	dockerfilePhase          = wit.EnumOf("before-steps", "at-step")
+	dockerfileRefusal        = wit.RecordOf(wit.Named("phase", dockerfilePhase), wit.Named("instruction", wit.OptionOf(dockerfileInstruction)), wit.Named("line", wit.OptionOf(wit.U32Type)), wit.Named("reason", typesFinding))
+	dockerfileEvent          = wit.VariantOf(wit.Named("argument", dockerfileInstruction), wit.Named("stage", dockerfileStage), wit.Named("wanted", dockerfileWanted), wit.Named("step", dockerfileStep), wit.Named("refused", dockerfileRefusal), wit.Named("done", nil))
+	dockerfileOutcome        = wit.RecordOf(wit.Named("hit", wit.BoolType), wit.Named("image", wit.OptionOf(wit.StringType)))
+	dockerfileCopied         = wit.RecordOf(wit.Named("path", wit.StringType), wit.Named("sum", wit.StringType))
 	filesystemPath           = wit.StringType
 	filesystemKind           = wit.EnumOf("file", "directory", "link", "fifo", "socket", "character-device", "block-device", "other")
-	filesystemFacts          = wit.FlagsOf("target", "attributes", "content")
+	filesystemFacts          = wit.FlagsOf("target", "attributes", "content", "identity")
 	filesystemAttribute      = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("value", wit.StringType))
-	filesystemEntry          = wit.RecordOf(wit.Named("path", filesystemPath), wit.Named("kind", filesystemKind), wit.Named("mode", wit.U32Type), wit.Named("uid", wit.U32Type), wit.Named("gid", wit.U32Type), wit.Named("size", wit.U64Type), wit.Named("target", wit.OptionOf(filesystemPath)), wit.Named("attributes", wit.ListOf(filesystemAttribute)), wit.Named("content", wit.OptionOf(typesDigest)))
+	filesystemEntry          = wit.RecordOf(wit.Named("path", filesystemPath), wit.Named("kind", filesystemKind), wit.Named("mode", wit.U32Type), wit.Named("uid", wit.U32Type), wit.Named("gid", wit.U32Type), wit.Named("size", wit.U64Type), wit.Named("target", wit.OptionOf(filesystemPath)), wit.Named("attributes", wit.ListOf(filesystemAttribute)), wit.Named("content", wit.OptionOf(typesDigest)), wit.Named("identity", wit.OptionOf(wit.StringType)))
 	filesystemContent        = wit.RecordOf(wit.Named("text", wit.StringType), wit.Named("lossy", wit.BoolType), wit.Named("digest", typesDigest))
 	filesystemPrecondition   = wit.VariantOf(wit.Named("any", nil), wit.Named("absent", nil), wit.Named("unchanged", typesDigest))
 	filesystemChange         = wit.RecordOf(wit.Named("path", filesystemPath), wit.Named("text", wit.StringType), wit.Named("mode", wit.U32Type), wit.Named("parents", wit.BoolType), wit.Named("precondition", filesystemPrecondition))
-	filesystemHashing        = wit.RecordOf(wit.Named("path", filesystemPath), wit.Named("suffix", wit.StringType))
+	filesystemHashing        = wit.RecordOf(wit.Named("prefix", wit.StringType), wit.Named("path", filesystemPath), wit.Named("suffix", wit.StringType))
 	imageStoreFacts          = wit.FlagsOf("document", "parent", "built")
 	imageStoreProvenance     = wit.EnumOf("unknown", "built-here", "elsewhere")
 	imageStoreImage          = wit.RecordOf(wit.Named("id", wit.StringType), wit.Named("document", wit.OptionOf(wit.StringType)), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("built", imageStoreProvenance))

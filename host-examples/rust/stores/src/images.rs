@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use layerwise::docker::StoreKind;
 use layerwise::host::{Failure, FailureCode, ImageStore};
 
 use crate::layers::Layer;
@@ -53,6 +54,6 @@ pub struct Opened {
     /// Every name in it, of images or of something else; empty where they cannot be
     /// read.
     pub names: Vec<String>,
-    /// Ids are not the digests of the documents that are read.
-    pub opaque_ids: bool,
+    /// Which kind of store an engine with these images has.
+    pub kind: StoreKind,
 }
