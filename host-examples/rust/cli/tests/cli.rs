@@ -10,6 +10,7 @@ mod cli {
     mod buildpacks;
     mod buildpacks_commit;
     mod buildpacks_errors;
+    mod builds;
     mod caches;
     mod confined;
     mod conformance;
