@@ -1,6 +1,6 @@
 """The image cache of Docker's classic builder: is there an image that is the result of this step?
 
-`semantics.version` is absent or `29` (the newest rules), `26.0` or `20.10`.
+`semantics.version` is absent or `29.9` (the newest rules), `29`, `26.0` or `20.10`.
 
 Limits and their defaults: `document-bytes` (4 MiB, one document), `answer-bytes` (16 MiB, the
 documents of one import call), `session-bytes` (64 MiB: documents of sources and parents whose
@@ -32,12 +32,18 @@ class Policy(Flag):
     DRY_RUN = auto()
     #: Skip a child whose document cannot be read instead of failing.
     SKIP_UNREADABLE = auto()
-    #: Refuse a source for another platform instead of noting it.
+    #: Refuse a source for another platform instead of noting it. The guarded reading always does
+    #: so for the containerd image store.
     SAME_PLATFORM = auto()
-    #: Ids are not digests of config documents (the containerd image store), so documents cannot be
-    #: checked against them. A restore that such an engine aborts is not predicted: that of a step
-    #: without a layer.
-    OPAQUE_IDS = auto()
+
+
+class StoreKind(StrEnum):
+    """The image store of the engine."""
+
+    #: A storage driver's: ids are digests of config documents.
+    GRAPH_DRIVER = "graph-driver"
+    #: Containerd's, the default of engine 29: ids are digests of manifests and indexes.
+    CONTAINERD = "containerd"
 
 
 class StepPlace(Flag):
@@ -59,6 +65,11 @@ class Outcome(StrEnum):
     HIT_RESTORED = "hit-restored"
     #: No cached image matches.
     MISS = "miss"
+    #: A source does the step, but the engine fails to restore it: the build ends here. Only the
+    #: containerd image store does this, and only the compatible reading says it; the last note is
+    #: why: `docker/restore-metadata-step`, `docker/restore-name-taken` or
+    #: `docker/restore-layer-unknown`.
+    RESTORE_FAILED = "restore-failed"
 
 
 class MemberOrder(StrEnum):
@@ -105,11 +116,16 @@ class Source:
 class Options:
     """How to open a session."""
 
-    semantics: Semantics = Semantics()
+    semantics: Semantics = field(default=Semantics(), kw_only=True)
     #: With at least one source, only images that lead to a source or come from one can hit. With
     #: none, only children of the parent can.
-    cache_from: Sequence[Source] = ()
-    policy: Policy = Policy(0)
+    cache_from: Sequence[Source] = field(default=(), kw_only=True)
+    policy: Policy = field(default=Policy(0), kw_only=True)
+    store: StoreKind
+    #: The engine's machine, with the variant such as `v4`: of an index in the containerd image
+    #: store, the manifest that fits it best counts, whatever the build is for. No other store asks
+    #: for it.
+    machine: Platform
     #: The operating system the builder runs on, in Go's spelling; empty means `linux`.
     host_os: str = ""
     #: The `docker_version` of restored images, in the versions that write it; empty means the
@@ -145,11 +161,14 @@ class Link:
 class Creation:
     """Stores a document as an image."""
 
-    #: The id it gets; absent if ids are opaque and nothing was stored.
-    id: str | None = None
+    #: The id it gets.
+    id: str
     parent: str | None = None
     #: The exact text of the config document; absent if the store has it already.
     document: str | None = None
+    #: The exact text of its manifest, in the containerd image store; absent elsewhere, and if the
+    #: store has it already.
+    manifest: str | None = None
     #: The diff id of the layer it has beyond its parent's.
     layer: str | None = None
 
@@ -159,10 +178,9 @@ class Answer:
     """The decision about one step."""
 
     outcome: Outcome
-    #: The image that is the result; absent on a miss, and for a planned creation if ids are
-    #: opaque.
+    #: The image that is the result; absent on a miss, and if a restore fails.
     image: str | None = None
-    #: The source that supplied it.
+    #: The source that supplied it, or that the restore fails with.
     source: str | None = None
     #: What was done to the store, or what a plan or dry run would do.
     effects: Sequence[Effect] = ()
@@ -306,6 +324,15 @@ class Docker(Exports):
         result: list[list[bool]] = self._call("docker#match-platforms", builders, images, host_os, semantics)
         return result
 
+    def step_platform(self, base: Platform | None, build: Platform | None, machine: Platform, semantics: Semantics = Semantics()) -> Platform:
+        """The platform that a builder asks for in the steps of a stage. `base` is that of the image the
+        stage starts from, absent for scratch; `build` that of `--platform`; `machine` the engine's.
+        From 29.9 on the base goes first if it names an architecture, before that only its operating
+        system counts.
+        """
+        result: Platform = self._call("docker#step-platform", base, build, machine, semantics)
+        return result
+
     def normalize_platform(self, platform: Platform, host_os: str) -> Platform:
         """The normal form of a platform."""
         result: Platform = self._call("docker#normalize-platform", platform, host_os)
@@ -357,6 +384,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "docker#open": Docker.open,
     "docker#compare-configs": Docker.compare_configs,
     "docker#match-platforms": Docker.match_platforms,
+    "docker#step-platform": Docker.step_platform,
     "docker#normalize-platform": Docker.normalize_platform,
     "docker#compare-parent": Docker.compare_parent,
     "docker#compare-command": Docker.compare_command,

@@ -2,6 +2,10 @@
 
 All reads are batched. Each result list has the order of what was asked for.
 
+A session over the containerd image store calls `resolve`, of which it takes the ids, and
+`records`, `documents`, `labelled` and `put`: what containerd itself keeps. What its labels and
+manifests mean is decided inside. All other sessions call the functions before these.
+
 Written by `tools/bind.py` from `wit/image-store.wit`.
 """
 
@@ -10,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Flag, StrEnum, auto
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from .errors import Failure
+from .types import Annotation, Descriptor
 
 
 class Facts(Flag):
@@ -40,6 +45,34 @@ class Provenance(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SelectorName:
+    """The one with this name."""
+
+    case: ClassVar[str] = "name"
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SelectorTarget:
+    """Those that lead to this digest."""
+
+    case: ClassVar[str] = "target"
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SelectorLabel:
+    """Those with this label."""
+
+    case: ClassVar[str] = "label"
+    value: Annotation
+
+
+#: Which records are wanted.
+Selector = SelectorName | SelectorTarget | SelectorLabel
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """One image; members that were not asked for are absent or `unknown`."""
 
@@ -51,10 +84,34 @@ class Image:
     built: Provenance = Provenance.UNKNOWN
 
 
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """A record of an image, as containerd keeps it."""
+
+    #: Its full name, which no other record has.
+    name: str
+    #: The manifest or index that it leads to.
+    target: Descriptor
+    labels: Sequence[Annotation] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document among the content: a manifest, an index, a config."""
+
+    #: Its exact text.
+    text: str
+    labels: Sequence[Annotation] = ()
+
+
 class ImageStore(Protocol):
     """Images a host can name, and the parent links between them.
 
     All reads are batched. Each result list has the order of what was asked for.
+
+    A session over the containerd image store calls `resolve`, of which it takes the ids, and
+    `records`, `documents`, `labelled` and `put`: what containerd itself keeps. What its labels and
+    manifests mean is decided inside. All other sessions call the functions before these.
     """
 
     def get(self, ids: Sequence[str], want: Facts, limit: int) -> Sequence[Image | Failure]:
@@ -89,6 +146,31 @@ class ImageStore(Protocol):
         """
         ...
 
+    def records(self, wanted: Sequence[Selector]) -> Sequence[Sequence[ImageRecord] | Failure]:
+        """The records that each selector wants, in ascending order of their names' bytes; none is not a
+        failure.
+        """
+        ...
+
+    def documents(self, digests: Sequence[str], limit: int) -> Sequence[Document | Failure]:
+        """Reads documents, at most `limit` bytes in all: the result may be shorter than `digests`, but
+        holds at least one item unless `digests` is empty. A single document above the limit is
+        `too-large`, one that is not stored is `not-found`.
+        """
+        ...
+
+    def labelled(self, labels: Sequence[Annotation]) -> Sequence[Descriptor | None | Failure]:
+        """For each label the first content that has it, in ascending order of digests; the media type
+        is left empty.
+        """
+        ...
+
+    def put(self, documents: Sequence[Document], records: Sequence[ImageRecord]) -> None:
+        """Stores documents under their SHA-256 digests, and records, which replace those of the same
+        names: together or not at all.
+        """
+        ...
+
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "image-store#get": ImageStore.get,
@@ -96,4 +178,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "image-store#children": ImageStore.children,
     "image-store#set-parent": ImageStore.set_parent,
     "image-store#create": ImageStore.create,
+    "image-store#records": ImageStore.records,
+    "image-store#documents": ImageStore.documents,
+    "image-store#labelled": ImageStore.labelled,
+    "image-store#put": ImageStore.put,
 }
