@@ -10,6 +10,7 @@
 )]
 
 mod cost;
+mod dockerfile;
 mod draw;
 mod engine;
 mod hosts;
