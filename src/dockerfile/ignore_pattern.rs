@@ -51,6 +51,13 @@ impl Class {
         }
     }
 
+    fn any() -> Self {
+        Self {
+            not: true,
+            ranges: Vec::new(),
+        }
+    }
+
     fn all_but(c: char) -> Self {
         Self {
             not: true,
@@ -78,6 +85,7 @@ impl Matcher {
         let mut simple = Some(Self::Exact(pattern.to_owned()));
         let mut chars = pattern.chars().peekable();
         let mut first = true;
+        let mut open_end = false;
         while let Some(c) = chars.next() {
             match c {
                 '*' if chars.next_if_eq(&'*').is_some() => {
@@ -107,9 +115,13 @@ impl Matcher {
                 }
                 '\\' => {
                     expression.push('\\');
-                    if let Some(next) = chars.next() {
-                        expression.push(next);
-                        simple = None;
+                    match chars.next() {
+                        Some(next) => {
+                            expression.push(next);
+                            simple = None;
+                        }
+                        // It escapes the `$` that the client puts at the end.
+                        None => open_end = true,
                     }
                 }
                 // The client means to escape `|`, `{` and `}`, too.
@@ -123,6 +135,14 @@ impl Matcher {
         }
         match simple {
             Some(simple) => Ok(simple),
+            None if open_end => {
+                expression.push('$');
+                let mut alternatives = parse(&expression)?;
+                if let Some(last) = alternatives.last_mut() {
+                    last.push(Part::Many(Class::any()));
+                }
+                Ok(Self::Parts(alternatives))
+            }
             None => Ok(Self::Parts(parse(&expression)?)),
         }
     }
@@ -206,7 +226,9 @@ fn parse(expression: &str) -> Result<Vec<Vec<Part>>, BadPattern> {
             '(' => {
                 // As it was written above.
                 let rest = ")?".len() + ".*/".len();
-                (0..rest).for_each(|_| drop(chars.next()));
+                (0..rest).for_each(|_| {
+                    chars.next();
+                });
                 parts.push(Part::Folders);
                 continue;
             }
