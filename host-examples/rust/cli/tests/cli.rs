@@ -30,5 +30,6 @@ mod cli {
     mod support;
     mod trust;
     mod unpacking;
+    mod why;
     mod words;
 }

@@ -333,7 +333,8 @@ impl Images for DockerRoot {
 
     fn roots(&self) -> Option<PathBuf> {
         let data = self.images.path().parent()?.parent()?;
-        (self.driver == WHOLE).then(|| data.join(WHOLE).join("dir"))
+        let directory = data.join(WHOLE).join("dir");
+        (self.driver == WHOLE && directory.is_dir()).then_some(directory)
     }
 
     fn root(&self, id: &str) -> Option<String> {

@@ -6,6 +6,7 @@
 mod changed;
 mod context;
 mod earlier;
+mod made;
 mod rows;
 mod walk;
 
@@ -71,6 +72,10 @@ pub struct WhyArgs {
     /// What to build for.
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<String>,
+    /// The image of the last build: what misses is compared with what that build made of the
+    /// step. Default: whichever image came nearest.
+    #[arg(long, value_name = "REF")]
+    pub last: Option<String>,
     /// What packs the context.
     #[arg(long, value_name = "CLIENT", default_value = "29")]
     pub client: Client,

@@ -73,7 +73,7 @@ fn ask(engine: &Engine, project: &Project, context: &str) -> (i32, Vec<(u64, Str
     let store = engine.store();
     let output = Command::new(env!("CARGO_BIN_EXE_layerwise"))
         .args(["docker", "why", context, "--store", &store, "--json"])
-        .args(["--compatible=20.10", "--client", "20.10"])
+        .args(["--compatible=20.10", "--client", client(engine)])
         .args(project.options())
         .output()
         .unwrap();
@@ -88,6 +88,16 @@ fn ask(engine: &Engine, project: &Project, context: &str) -> (i32, Vec<(u64, Str
         (number, step["state"].as_str().unwrap().to_owned())
     });
     (output.status.code().unwrap(), told.collect())
+}
+
+/// What packs the context here.
+fn client(engine: &Engine) -> &'static str {
+    let version = engine.docker(&["version", "--format", "{{.Client.Version}}"]);
+    if version.starts_with("20.10.") {
+        "20.10"
+    } else {
+        "29"
+    }
 }
 
 /// Each step but FROM, and whether its image was in the cache.

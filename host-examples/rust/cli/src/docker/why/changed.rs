@@ -115,10 +115,7 @@ impl Changed<'_> {
         };
         let is_file = kind == FileKind::File;
         let size = if is_file { entry.size } else { 0 };
-        let known = was
-            .content
-            .as_deref()
-            .filter(|_| is_file && size == was.size);
+        let known = was.content.as_deref().filter(|_| is_file);
         let content = match known {
             Some(known) if known.starts_with("crc64:") => self.checksum(path),
             Some(_) => self.digest(path),

@@ -1,8 +1,11 @@
 //! What an earlier build made of the steps after a miss: the children of the image that
 //! came nearest, and theirs.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use layerwise::docker::Reason;
-use layerwise::explain::Finding;
+use layerwise::explain::{Difference, Explanation, Finding};
 use layerwise::host::{Facts, Image};
 use layerwise_host::docker::Predicates;
 use serde::Deserialize;
@@ -19,6 +22,11 @@ const DOCUMENT: Facts = Facts {
     parent: false,
     built: false,
 };
+const PARENT: Facts = Facts {
+    document: false,
+    parent: true,
+    built: false,
+};
 
 /// The images of an earlier build.
 pub struct Earlier<'a> {
@@ -26,11 +34,15 @@ pub struct Earlier<'a> {
     predicates: Predicates,
     /// The image of the step before; `None` if no earlier build is known.
     at: Option<String>,
+    /// The images of the build that steps are to be compared with.
+    last: BTreeSet<String>,
+    /// What was told of steps before: a config has what earlier steps set.
+    told: Vec<Difference>,
 }
 
 /// What an earlier build made of a step.
 pub enum Found {
-    /// The same: it would not miss by itself.
+    /// The same, but for what steps before it set: it would not miss by itself.
     Same,
     /// Something else: the image and what differs.
     Changed(String, Finding),
@@ -48,18 +60,27 @@ struct Made<'a> {
 }
 
 impl<'a> Earlier<'a> {
-    pub fn new(opened: &'a Opened<'a>) -> Result<Self, Failed> {
+    /// With an image of the build that steps are to be compared with.
+    pub fn new(opened: &'a Opened<'a>, last: Option<&str>) -> Result<Self, Failed> {
         let limits = opened.args.limits.of_session();
         Ok(Self {
+            last: lineage(opened, last)?,
             opened,
             predicates: opened.engine.docker_predicates(limits)?,
             at: None,
+            told: Vec::new(),
         })
     }
 
     /// A stage begins.
     pub fn begin(&mut self, image: Option<String>) {
         self.at = image;
+        self.told.clear();
+    }
+
+    /// The image of the last step, if it is known.
+    pub fn image(&self) -> Option<String> {
+        self.at.clone()
     }
 
     /// A step hit.
@@ -67,9 +88,21 @@ impl<'a> Earlier<'a> {
         self.at = Some(image.to_owned());
     }
 
-    /// A step missed, and this is the image that came nearest.
-    pub fn missed(&mut self, nearest: Option<String>) {
-        self.at = nearest;
+    /// Puts the image of the last build in place of the one that came nearest, if it was
+    /// a candidate.
+    pub fn prefer(&self, why: &mut Explanation) {
+        let mut candidates = why.findings.iter();
+        let last = candidates.find(|finding| self.last.contains(&finding.subject));
+        if let Some(last) = last {
+            why.nearest = Some(last.clone());
+        }
+    }
+
+    /// A step missed, and this is the image that came nearest, with what differs.
+    pub fn missed(&mut self, nearest: Option<&Finding>) {
+        self.at = nearest.map(|nearest| nearest.subject.clone());
+        let differences = nearest.map(|nearest| nearest.differences.iter().cloned());
+        self.told.extend(differences.into_iter().flatten());
     }
 
     /// From here on nobody knows what an earlier build did.
@@ -85,7 +118,10 @@ impl<'a> Earlier<'a> {
         let store = &self.opened.store;
         let mut children = store.children(Some(&at)).unwrap_or_default();
         children.truncate(MOST);
-        let mut best: Option<(usize, std::cmp::Reverse<String>, String, Finding)> = None;
+        if let Some(last) = children.iter().find(|id| self.last.contains(*id)) {
+            children = vec![last.clone()];
+        }
+        let mut best: Option<(usize, Reverse<String>, String, Finding)> = None;
         for answer in store.get(&children, DOCUMENT, LONGEST) {
             let Ok(Image { id, document, .. }) = answer else {
                 continue;
@@ -103,9 +139,11 @@ impl<'a> Earlier<'a> {
                 self.at = Some(id);
                 return Ok(Found::Same);
             }
-            let size = found.differences.len();
-            let finding = Finding::new(Reason::ConfigMismatch, &id).with(found.differences);
-            let key = (size, std::cmp::Reverse(made.created), id, finding);
+            let mut differences = found.differences;
+            differences.retain(|difference| !self.told.contains(difference));
+            let size = differences.len();
+            let finding = Finding::new(Reason::ConfigMismatch, &id).with(differences);
+            let key = (size, Reverse(made.created), id, finding);
             if best
                 .as_ref()
                 .is_none_or(|best| (key.0, &key.1) < (best.0, &best.1))
@@ -117,6 +155,24 @@ impl<'a> Earlier<'a> {
             return Ok(Found::Nothing);
         };
         self.at = Some(id.clone());
+        if finding.differences.is_empty() {
+            return Ok(Found::Same);
+        }
+        self.told.extend(finding.differences.iter().cloned());
         Ok(Found::Changed(id, finding))
     }
+}
+
+/// An image and what it was built on.
+fn lineage(opened: &Opened<'_>, last: Option<&str>) -> Result<BTreeSet<String>, Failed> {
+    let mut all = BTreeSet::new();
+    let Some(name) = last else { return Ok(all) };
+    let mut at = opened
+        .image("the image of the last build", name)?
+        .map(|image| image.id);
+    while let Some(id) = at.filter(|id| all.insert(id.clone())) {
+        let found = opened.store.get(&[id], PARENT, LONGEST).pop();
+        at = found.and_then(|found| found.ok()?.parent);
+    }
+    Ok(all)
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use layerwise::docker::{Outcome as Cached, Step as Asked};
 use layerwise::dockerfile::{Announced, Event, Options, Outcome, Refusal, Stage, Step, Wanted};
 use layerwise::explain::{Explanation, Finding};
-use layerwise::host::ImageStore;
 use layerwise_files::{Access, Files, Root};
 use layerwise_host::{Error, Imports, docker, dockerfile};
 
@@ -13,6 +12,7 @@ use super::WhyArgs;
 use super::changed::Changed;
 use super::context::{self, CONTEXT, Context};
 use super::earlier::{Earlier, Found};
+use super::made::Made;
 use crate::docker::named;
 use crate::docker::opened::Opened;
 use crate::docker::platform;
@@ -56,13 +56,14 @@ pub enum State {
 /// A build that is gone through.
 pub struct Walk<'a> {
     opened: &'a Opened<'a>,
-    args: &'a WhyArgs,
     files: Arc<Files>,
-    /// The directories of layers that are lent, if the store has them.
+    made: Arc<Made>,
     build: dockerfile::Session,
     /// The cache, for one stage.
     cache: Option<docker::Session>,
     earlier: Earlier<'a>,
+    /// What an earlier build ended each stage with, as far as that is known.
+    ends: Vec<Option<String>>,
     /// The current stage has a step that did not hit.
     missed: bool,
     stage: String,
@@ -91,9 +92,9 @@ impl<'a> Walk<'a> {
             packer: args.client.packer(),
             limits: Vec::new(),
         };
-        let images: Arc<dyn ImageStore + Send + Sync> = opened.store.clone();
+        let made = Arc::new(Made::new(opened.store.clone()));
         let lent = Imports {
-            images,
+            images: Arc::<Made>::clone(&made),
             files: Arc::<Files>::clone(&files),
             ..Imports::default()
         };
@@ -103,11 +104,12 @@ impl<'a> Walk<'a> {
             .dockerfile(lent, &context.text, options, limits)?;
         Ok(Self {
             opened,
-            args,
             files,
+            made,
             build,
             cache: None,
-            earlier: Earlier::new(opened)?,
+            earlier: Earlier::new(opened, args.last.as_deref())?,
+            ends: Vec::new(),
             missed: false,
             stage: String::new(),
         })
@@ -132,10 +134,17 @@ impl<'a> Walk<'a> {
     }
 
     fn begin(&mut self, stage: Stage) -> Result<Row, Failed> {
-        self.cache = Some(self.opened.session(true)?);
+        let images = Arc::<Made>::clone(&self.made);
+        self.cache = Some(self.opened.session_over(images, true)?);
         self.missed = false;
         self.stage = stage.name.unwrap_or_else(|| stage.index.to_string());
-        self.earlier.begin(stage.image.clone());
+        // The first stage ends nothing.
+        if stage.index > 0 {
+            self.ends.push(self.earlier.image());
+        }
+        let base = stage.from_stage.and_then(|at| usize::try_from(at).ok());
+        let before = base.and_then(|at| self.ends.get(at).cloned().flatten());
+        self.earlier.begin(stage.image.clone().or(before));
         let known = stage.image.is_some() || stage.base == "scratch";
         // Nothing can hit on an image that a stage before has not built yet.
         self.missed |= !known;
@@ -192,19 +201,28 @@ impl<'a> Walk<'a> {
             Err(Error::Refused(_)) => None,
             Err(stopped) => return Err(stopped.into()),
         };
-        let hit = answer.filter(|answer| answer.outcome != Cached::Miss);
+        let outcome = answer.as_ref().map(|answer| answer.outcome);
+        let ended = outcome == Some(Cached::RestoreFailed);
+        let hit = answer.filter(|answer| answer.outcome != Cached::Miss && !ended);
+        if let Some(answer) = &hit {
+            self.made.keep(answer);
+        }
         if let Some(image) = hit.and_then(|answer| answer.image) {
             self.earlier.hit(&image);
             return Ok(State::Hit(image));
         }
         let mut why = cache.explain(&asked)?;
+        if ended {
+            return Ok(State::Fails(why.summary));
+        }
         named::put(self.opened, &mut why);
+        self.earlier.prefer(&mut why);
         let nearest = why.nearest.as_ref().map(|nearest| nearest.subject.clone());
         let files = match &nearest {
             Some(image) => self.changed(step, image)?,
             None => Vec::new(),
         };
-        self.earlier.missed(nearest);
+        self.earlier.missed(why.nearest.as_ref());
         Ok(State::Miss(Box::new(why), files))
     }
 
