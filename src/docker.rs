@@ -17,6 +17,7 @@ mod candidate;
 mod child;
 mod compare;
 pub(crate) mod config;
+mod containerd;
 mod decide;
 mod dry_run;
 mod explain;
@@ -50,9 +51,10 @@ pub mod spec {}
 
 pub use answer::{Answer, Creation, Effect, Link, Outcome};
 pub use compare::Comparison;
-pub use functions::{compare_parent, encode_image, normalize_platform};
+pub use containerd::Containerd;
+pub use functions::{compare_parent, encode_image, normalize_platform, step_platform};
 pub use images::{ImageComparison, Made, StepComparison, compare_images};
-pub use options::{CacheFrom, LIMITS, Options, Policy, Step};
+pub use options::{CacheFrom, LIMITS, Options, Policy, Step, StoreKind};
 pub use reason::Reason;
 pub use recorded::{Recorded, Recording, recorded_steps};
 pub use session::Session;

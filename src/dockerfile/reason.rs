@@ -78,6 +78,6 @@ catalogue! {
         UnknownVersion = "unknown-version", "10",
             "there are no rules for this version",
             "version 19.03",
-            "use 29, 26.0 or 20.10";
+            "use 29.9, 29, 26.0 or 20.10";
     }
 }

@@ -6,6 +6,7 @@ use layerwise::oci::Digest;
 use layerwise::semantics::Semantics;
 use layerwise::{buildkit, mtree, paths, stacker};
 
+use crate::builds;
 use crate::dockerfile::dockerfile;
 
 /// The first byte chooses the parser, the rest is the text.
@@ -40,6 +41,8 @@ pub fn parsers(bytes: &[u8]) {
         }
         10 => digest(&text),
         11 => dockerfile(&text, &semantics),
+        12 => builds::messages(rest),
+        13 => builds::texts(&text),
         _ => pair(&text, &semantics),
     }
 }
