@@ -136,7 +136,7 @@ impl From<Step> for wit::Step {
     }
 }
 
-impl From<Copying> for wit::Copy {
+impl From<Copying> for wit::Copying {
     fn from(copying: Copying) -> Self {
         Self {
             sources: convert(copying.sources),

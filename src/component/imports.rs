@@ -1,6 +1,7 @@
 //! The host traits over the component's imports.
 
 #[cfg(any(
+    feature = "builds-cache",
     feature = "buildpacks-cache",
     feature = "dockerfile-cache",
     feature = "stacker-cache"

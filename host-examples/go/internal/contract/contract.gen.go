@@ -66,6 +66,7 @@ func init() {
 		wit.FuncOf("docker#open", wit.ResultOf(wit.OwnOf("docker#session"), typesError), wit.Named("options", dockerOptions)),
 		wit.FuncOf("docker#compare-configs", wit.ResultOf(dockerComparison, typesError), wit.Named("have", wit.OptionOf(wit.StringType)), wit.Named("want", wit.OptionOf(wit.StringType)), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#match-platforms", wit.ResultOf(wit.ListOf(wit.ListOf(wit.BoolType)), typesError), wit.Named("builders", wit.ListOf(typesPlatform)), wit.Named("images", wit.ListOf(typesPlatform)), wit.Named("host-os", wit.StringType), wit.Named("semantics", typesSemantics)),
+		wit.FuncOf("docker#step-platform", wit.ResultOf(typesPlatform, typesError), wit.Named("base", wit.OptionOf(typesPlatform)), wit.Named("build", wit.OptionOf(typesPlatform)), wit.Named("machine", typesPlatform), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#normalize-platform", typesPlatform, wit.Named("platform", typesPlatform), wit.Named("host-os", wit.StringType)),
 		wit.FuncOf("docker#compare-parent", wit.ResultOf(wit.OptionOf(typesFinding), typesError), wit.Named("document", wit.StringType), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#compare-command", wit.ResultOf(wit.OptionOf(typesFinding), typesError), wit.Named("entry", wit.StringType), wit.Named("config", wit.StringType), wit.Named("semantics", typesSemantics)),
@@ -91,6 +92,10 @@ func init() {
 		wit.FuncOf("image-store#children", wit.ResultOf(wit.ListOf(wit.StringType), typesFailure), wit.Named("parent", wit.OptionOf(wit.StringType))),
 		wit.FuncOf("image-store#set-parent", wit.ResultOf(nil, typesFailure), wit.Named("target", wit.StringType), wit.Named("parent", wit.StringType)),
 		wit.FuncOf("image-store#create", wit.ResultOf(wit.StringType, typesFailure), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("document", wit.StringType), wit.Named("layer", wit.OptionOf(wit.StringType))),
+		wit.FuncOf("image-store#records", wit.ListOf(wit.ResultOf(wit.ListOf(imageStoreImageRecord), typesFailure)), wit.Named("wanted", wit.ListOf(imageStoreSelector))),
+		wit.FuncOf("image-store#documents", wit.ListOf(wit.ResultOf(imageStoreDocument, typesFailure)), wit.Named("digests", wit.ListOf(typesDigest)), wit.Named("limit", wit.U64Type)),
+		wit.FuncOf("image-store#labelled", wit.ListOf(wit.ResultOf(wit.OptionOf(typesDescriptor), typesFailure)), wit.Named("labels", wit.ListOf(typesAnnotation))),
+		wit.FuncOf("image-store#put", wit.ResultOf(nil, typesFailure), wit.Named("documents", wit.ListOf(imageStoreDocument)), wit.Named("records", wit.ListOf(imageStoreImageRecord))),
 		wit.FuncOf("observer#log", nil, wit.Named("level", observerLevel), wit.Named("message", wit.StringType), wit.Named("fields", wit.ListOf(typesAnnotation))),
 		wit.FuncOf("observer#progress", nil, wit.Named("operation", wit.StringType), wit.Named("item", wit.StringType), wit.Named("done", wit.U64Type), wit.Named("total", wit.U64Type)),
 		wit.FuncOf("registry#locate", wit.ResultOf(wit.StringType, typesFailure), wit.Named("reference", wit.StringType)),
@@ -208,13 +213,14 @@ var (
 	buildsDescription        = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("created", wit.OptionOf(wit.S64Type)), wit.Named("completed", wit.OptionOf(wit.S64Type)), wit.Named("error", wit.StringType), wit.Named("total", wit.U32Type), wit.Named("cached", wit.U32Type), wit.Named("frontend", wit.StringType), wit.Named("attributes", wit.ListOf(typesAnnotation)), wit.Named("images", wit.ListOf(wit.StringType)), wit.Named("context", wit.StringType), wit.Named("platforms", wit.ListOf(wit.StringType)), wit.Named("dockerfile", wit.OptionOf(buildsDockerfile)))
 	buildsDockerfile         = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("text", wit.StringType))
 	dockerSource             = wit.RecordOf(wit.Named("reference", wit.StringType), wit.Named("trusted", wit.BoolType))
-	dockerPolicy             = wit.FlagsOf("dry-run", "skip-unreadable", "same-platform", "opaque-ids")
-	dockerOptions            = wit.RecordOf(wit.Named("semantics", typesSemantics), wit.Named("cache-from", wit.ListOf(dockerSource)), wit.Named("policy", dockerPolicy), wit.Named("host-os", wit.StringType), wit.Named("docker-version", wit.StringType), wit.Named("limits", wit.ListOf(typesLimit)))
+	dockerPolicy             = wit.FlagsOf("dry-run", "skip-unreadable", "same-platform")
+	dockerStoreKind          = wit.EnumOf("graph-driver", "containerd")
+	dockerOptions            = wit.RecordOf(wit.Named("semantics", typesSemantics), wit.Named("cache-from", wit.ListOf(dockerSource)), wit.Named("policy", dockerPolicy), wit.Named("store", dockerStoreKind), wit.Named("machine", typesPlatform), wit.Named("host-os", wit.StringType), wit.Named("docker-version", wit.StringType), wit.Named("limits", wit.ListOf(typesLimit)))
 	dockerStepPlace          = wit.FlagsOf("last")
 	dockerStep               = wit.RecordOf(wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("config", wit.OptionOf(wit.StringType)), wit.Named("platform", typesPlatform), wit.Named("place", dockerStepPlace))
-	dockerOutcome            = wit.EnumOf("hit-local", "hit-source", "hit-restored", "miss")
+	dockerOutcome            = wit.EnumOf("hit-local", "hit-source", "hit-restored", "miss", "restore-failed")
 	dockerLink               = wit.RecordOf(wit.Named("target", wit.StringType), wit.Named("parent", wit.StringType))
-	dockerCreation           = wit.RecordOf(wit.Named("id", wit.OptionOf(wit.StringType)), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("document", wit.OptionOf(wit.StringType)), wit.Named("layer", wit.OptionOf(wit.StringType)))
+	dockerCreation           = wit.RecordOf(wit.Named("id", wit.StringType), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("document", wit.OptionOf(wit.StringType)), wit.Named("manifest", wit.OptionOf(wit.StringType)), wit.Named("layer", wit.OptionOf(wit.StringType)))
 	dockerEffect             = wit.VariantOf(wit.Named("set-parent", dockerLink), wit.Named("create", dockerCreation))
 	dockerAnswer             = wit.RecordOf(wit.Named("outcome", dockerOutcome), wit.Named("image", wit.OptionOf(wit.StringType)), wit.Named("source", wit.OptionOf(wit.StringType)), wit.Named("effects", wit.ListOf(dockerEffect)), wit.Named("notes", wit.ListOf(typesFinding)))
 	dockerDescription        = wit.RecordOf(wit.Named("sources", wit.ListOf(wit.StringType)), wit.Named("skipped", wit.ListOf(typesFinding)))
@@ -252,6 +258,9 @@ var (
 	imageStoreFacts          = wit.FlagsOf("document", "parent", "built")
 	imageStoreProvenance     = wit.EnumOf("unknown", "built-here", "elsewhere")
 	imageStoreImage          = wit.RecordOf(wit.Named("id", wit.StringType), wit.Named("document", wit.OptionOf(wit.StringType)), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("built", imageStoreProvenance))
+	imageStoreImageRecord    = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("target", typesDescriptor), wit.Named("labels", wit.ListOf(typesAnnotation)))
+	imageStoreSelector       = wit.VariantOf(wit.Named("name", wit.StringType), wit.Named("target", wit.StringType), wit.Named("label", typesAnnotation))
+	imageStoreDocument       = wit.RecordOf(wit.Named("text", wit.StringType), wit.Named("labels", wit.ListOf(typesAnnotation)))
 	observerLevel            = wit.EnumOf("debug", "info", "warn", "error")
 	registryShelf            = wit.EnumOf("manifest", "blob")
 	registryPresence         = wit.EnumOf("present", "absent", "unknown")

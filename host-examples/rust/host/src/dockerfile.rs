@@ -180,8 +180,8 @@ impl From<wit::Step> for Step {
     }
 }
 
-impl From<wit::Copy> for Copying {
-    fn from(copy: wit::Copy) -> Self {
+impl From<wit::Copying> for Copying {
+    fn from(copy: wit::Copying) -> Self {
         Self {
             sources: convert(copy.sources),
             sum: copy.sum,

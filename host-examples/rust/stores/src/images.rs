@@ -1,5 +1,7 @@
 //! A store that was opened, whatever its kind.
 
+use std::path::PathBuf;
+
 use layerwise::docker::StoreKind;
 use layerwise::host::{Failure, FailureCode, ImageStore};
 
@@ -23,6 +25,17 @@ pub trait Images: ImageStore {
     fn layers(&self, id: &str) -> Result<Vec<Layer>, Failure> {
         let message = format!("the layers of image {id:?} are not kept in this store");
         Err(Failure::new(FailureCode::Unsupported, message))
+    }
+
+    /// The directory that holds the root directories of images as containers see them;
+    /// `None` if this store keeps no such directories.
+    fn roots(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// The path of an image's root directory below [`Images::roots`].
+    fn root(&self, _id: &str) -> Option<String> {
+        None
     }
 }
 

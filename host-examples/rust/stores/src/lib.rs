@@ -36,7 +36,7 @@ mod reference;
 mod signature;
 
 pub use archive::Archive;
-pub use buildkit_root::{BuildRecord, BuildkitRoot, Contents};
+pub use buildkit_root::{BuildRecord, BuildkitRoot};
 pub use containerd::{Containerd, NAMESPACE, machine};
 pub use docker_root::DockerRoot;
 pub use engine::DATA_ROOT;

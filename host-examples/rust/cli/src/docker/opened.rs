@@ -75,6 +75,15 @@ impl<'a> Opened<'a> {
     }
 
     pub fn session(&self, dry_run: bool) -> Result<Session, Failed> {
+        self.session_over(self.store.clone(), dry_run)
+    }
+
+    /// A session over other images than those of the store.
+    pub fn session_over(
+        &self,
+        images: Arc<dyn ImageStore + Send + Sync>,
+        dry_run: bool,
+    ) -> Result<Session, Failed> {
         let args = self.args;
         let cache_from = trust::sources(args, &*self.store)?;
         let options = Options {
@@ -91,7 +100,6 @@ impl<'a> Opened<'a> {
             docker_version: args.docker_version.clone(),
             limits: args.limits.named.clone(),
         };
-        let images: Arc<dyn ImageStore + Send + Sync> = self.store.clone();
         let lent = Imports {
             images,
             ..Imports::default()
