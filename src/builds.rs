@@ -15,6 +15,7 @@
 //! * `predict` looks the steps of a build up in the keys of a cache, `store`.
 
 mod cache_map;
+mod cause;
 mod causes;
 mod changes;
 mod content;
@@ -29,6 +30,7 @@ mod lines;
 mod lookup;
 mod message;
 mod model;
+mod names;
 mod partner;
 mod patterns;
 mod predict;
@@ -39,6 +41,7 @@ pub mod redact;
 mod source;
 mod step;
 mod store;
+pub mod testing;
 mod transfer;
 mod tree;
 mod unknown;
@@ -47,7 +50,7 @@ mod why;
 mod wildcard;
 
 pub use cache_map::{CacheMap, cache_map};
-pub use causes::{Bytes, Cause, Evidence, Follow, NoResult, SameLayers, Verdict};
+pub use cause::{Bytes, Cause, Evidence, Follow, NoResult, SameLayers, Verdict};
 pub use changes::{Change, ChangeKind};
 pub use content::Hashed;
 pub use difference::Field;

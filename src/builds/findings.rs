@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::causes::{Bytes, Cause, NoResult};
+use super::cause::{Bytes, Cause, NoResult};
 use super::difference::Field;
 use super::reason::{Finding, Reason};
 use super::step::WhyStep;
