@@ -42,6 +42,8 @@ mod source;
 mod step;
 mod store;
 pub mod testing;
+#[cfg(test)]
+mod tests;
 mod transfer;
 mod tree;
 mod unknown;

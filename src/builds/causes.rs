@@ -13,6 +13,11 @@ use super::source::{Scheme, scheme};
 use super::tree::Tree;
 use crate::prelude::*;
 
+/// Of no step more roots are told, nor of all steps together: a chain of steps that all
+/// changed would have a root for each pair of them.
+const MOST_ROOTS: usize = 1_000;
+const ALL_ROOTS: usize = 1_000_000;
+
 /// Says of every step of `new` what became of it against `old`, in the order of the
 /// graph.
 pub(super) fn verdicts(
@@ -36,6 +41,7 @@ pub(super) fn verdicts(
         identities: Vec::with_capacity(new.nodes.len()),
         is_new: Vec::with_capacity(new.nodes.len()),
         verdicts: Vec::with_capacity(new.nodes.len()),
+        roots_left: ALL_ROOTS,
     };
     for at in 0..new.nodes.len() {
         comparison.add(at);
@@ -60,6 +66,7 @@ struct Comparison<'a, 'b> {
     /// Steps whose key the old build did not have.
     is_new: Vec<bool>,
     verdicts: Vec<Verdict>,
+    roots_left: usize,
 }
 
 impl Comparison<'_, '_> {
@@ -148,8 +155,10 @@ impl Comparison<'_, '_> {
         if !found && !self.partners.has_exact(at) {
             self.explain_definition(node, partner, verdict);
         }
+        let mut seen = BTreeSet::new();
         for (input, (source, _)) in node.inputs.iter().enumerate() {
-            self.explain_input(node, partner, input, *source, verdict);
+            let is_first = seen.insert(*source);
+            self.explain_input(node, partner, input, (*source, is_first), verdict);
         }
         if verdict.causes.is_empty() && verdict.follows.is_empty() && !node.inputs.is_empty() {
             self.explain_nothing(node, verdict);
@@ -182,7 +191,7 @@ impl Comparison<'_, '_> {
         node: &Node<'_>,
         partner: Option<&Node<'_>>,
         input: usize,
-        source: usize,
+        (source, is_first): (usize, bool),
         verdict: &mut Verdict,
     ) {
         let Some(source_node) = self.new.nodes.get(source) else {
@@ -214,7 +223,7 @@ impl Comparison<'_, '_> {
             } else {
                 Bytes::NotKnown
             };
-            if !verdict.follows.iter().any(|follow| follow.step == source) {
+            if is_first {
                 verdict.follows.push(Follow {
                     step: source,
                     bytes,
@@ -322,7 +331,7 @@ impl Comparison<'_, '_> {
     }
 
     /// The roots of what a step follows.
-    fn add_roots(&self, verdict: &mut Verdict) {
+    fn add_roots(&mut self, verdict: &mut Verdict) {
         let certain = |follow: &Follow| follow.bytes != Bytes::NotKnown;
         let is_only = verdict.causes.is_empty() && verdict.follows.len() == 1;
         for follow in &verdict.follows {
@@ -330,15 +339,21 @@ impl Comparison<'_, '_> {
                 continue;
             };
             let own = (!above.causes.is_empty()).then_some(follow.step);
-            verdict
-                .roots_may
-                .extend(above.roots_may.iter().copied().chain(own));
+            let most = MOST_ROOTS.min(self.roots_left).max(1);
+            let add = |to: &mut BTreeSet<usize>, from: &BTreeSet<usize>| {
+                for root in own.iter().chain(from) {
+                    if to.len() < most {
+                        to.insert(*root);
+                    }
+                }
+            };
+            add(&mut verdict.roots_may, &above.roots_may);
             if is_only || certain(follow) {
-                verdict
-                    .roots_must
-                    .extend(above.roots_must.iter().copied().chain(own));
+                add(&mut verdict.roots_must, &above.roots_must);
             }
         }
+        let roots = verdict.roots_may.len() + verdict.roots_must.len();
+        self.roots_left = self.roots_left.saturating_sub(roots);
     }
 }
 
