@@ -136,3 +136,17 @@ func BenchmarkCompile(b *testing.B) {
 		engine.Close()
 	}
 }
+
+func BenchmarkLoadCompiled(b *testing.B) {
+	options := layerwise.EngineOptions{Code: b.TempDir() + "/code"}
+	for first := true; b.Loop() || first; first = false {
+		engine, err := layerwise.NewEngine(options)
+		if err != nil {
+			b.Fatal(err)
+		}
+		engine.Close()
+		if first {
+			b.ResetTimer()
+		}
+	}
+}

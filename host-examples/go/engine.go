@@ -14,10 +14,6 @@ import (
 type EngineOptions struct {
 	// Component is another component to run than the one of this package.
 	Component []byte
-	// CheckAtImports has [Limits].Time and the contexts of calls looked at only
-	// when the component calls an import, and not in its loops too. Calls are up to
-	// eight times faster then, and a long computation is not interrupted.
-	CheckAtImports bool
 	// Code is a directory that compiled code is kept in, which saves the time of
 	// compiling; by default none is kept. It is made if it is missing, and used only
 	// if nobody else can write to it or move it, on a Unix.
@@ -33,7 +29,7 @@ func NewEngine(options EngineOptions) (*Engine, error) {
 	if wasm == nil {
 		wasm = shipped
 	}
-	inner, err := component.NewEngine(wasm, component.Config{CheckAtImports: options.CheckAtImports, Code: options.Code})
+	inner, err := component.NewEngine(wasm, component.Config{Code: options.Code})
 	if err != nil {
 		return nil, fmt.Errorf("set the engine up: %w", err)
 	}
@@ -74,8 +70,8 @@ const (
 // the failure unsupported; a nil Observer hears nothing.
 //
 // Imports are called on the goroutine of the call, with its context. What they
-// panic with ends the instance and not the process. They must not end their
-// goroutine (runtime.Goexit, as testing.T.Fatal does).
+// panic with ends the instance and not the process. One that ends its goroutine
+// (runtime.Goexit, as testing.T.Fatal does) ends the instance too.
 type Lent struct {
 	Images   ImageStore
 	Registry Registry

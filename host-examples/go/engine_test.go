@@ -1,13 +1,16 @@
 package layerwise_test
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
 
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/rules"
 )
 
 // compiled is the engine of all tests.
@@ -49,6 +52,29 @@ func TestTheVersionIsThatOfTheComponent(t *testing.T) {
 	found := regexp.MustCompile(`(?m)^version = "(.*)"$`).FindSubmatch(manifest)
 	if found == nil || string(found[1]) != layerwise.Version {
 		t.Errorf("Cargo.toml has version %q, the package %q", found, layerwise.Version)
+	}
+}
+
+func TestCompiledCodeIsKept(t *testing.T) {
+	code := filepath.Join(t.TempDir(), "code")
+	for range 2 {
+		engine, err := layerwise.NewEngine(layerwise.EngineOptions{Code: code})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := engine.NewInstance(t.Context(), layerwise.Lent{}, layerwise.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if codes, err := rules.All(t.Context(), in); err != nil || len(codes) == 0 {
+			t.Error(err)
+		}
+		if err := errors.Join(in.Close(), engine.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	if files, _ := filepath.Glob(filepath.Join(code, "wazero-*", "*")); len(files) != 1 {
+		t.Errorf("%v", files)
 	}
 }
 

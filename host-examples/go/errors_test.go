@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -163,6 +164,29 @@ func TestAPanicOfAnImportEndsTheInstanceOnly(t *testing.T) {
 		if _, err := kept.Lookup(t.Context(), step(base, sample.Make)); err != nil {
 			t.Errorf("another instance: %v", err)
 		}
+	}
+}
+
+// leaving ends its goroutine in one call.
+type leaving struct{ *sample.Images }
+
+func (l leaving) Children(context.Context, *string) ([]string, error) {
+	runtime.Goexit()
+	return nil, nil
+}
+
+func TestAnImportThatEndsItsGoroutineEndsTheInstance(t *testing.T) {
+	images, base := sample.New()
+	in := open(t, layerwise.Lent{Images: leaving{images}}, layerwise.Limits{})
+	lost := session(t, in)
+	var gone sync.WaitGroup
+	gone.Go(func() { _, _ = lost.Lookup(t.Context(), step(base, sample.Make)) })
+	gone.Wait()
+	if _, err := lost.Describe(t.Context()); !errors.Is(err, layerwise.ErrDead) {
+		t.Errorf("%v", err)
+	}
+	if err := errors.Join(lost.Close(), in.Close()); err != nil {
+		t.Error(err)
 	}
 }
 

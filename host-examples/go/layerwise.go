@@ -4,8 +4,8 @@
 // package. It reaches nothing by itself: a host lends it an image store, a
 // registry and a file system, each a Go interface. An [Engine] is the compiled
 // component, an [Instance] is one instance of it with what it was lent and its
-// limits; the packages docker, buildpacks, buildkit and stacker open sessions
-// in an instance. The packages ocilayout, dirfs and ociregistry hold ready-made
+// limits; a package for each system, such as docker, opens sessions in
+// an instance. The packages ocilayout, dirfs and ociregistry hold ready-made
 // things to lend.
 //
 // # Building

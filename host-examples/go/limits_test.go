@@ -144,28 +144,6 @@ func TestAContextEndsTheComponent(t *testing.T) {
 	}
 }
 
-// An engine that looks at imports only stops there.
-func TestAContextEndsAtAnImport(t *testing.T) {
-	engine, err := layerwise.NewEngine(layerwise.EngineOptions{CheckAtImports: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer engine.Close()
-	images, base := sample.New()
-	ctx, cancel := context.WithCancel(t.Context())
-	in, err := engine.NewInstance(t.Context(), layerwise.Lent{Images: cancelling{images, cancel}}, layerwise.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	session := session(t, in)
-	_, err = session.Lookup(ctx, step(base, sample.Make))
-	var stopped *layerwise.Stopped
-	if !errors.As(err, &stopped) || stopped.Reason != layerwise.StopCancelled || !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
-	}
-	isDead(t, in, session, base)
-}
-
 // cancelling cancels a context and answers all the same.
 type cancelling struct {
 	*sample.Images

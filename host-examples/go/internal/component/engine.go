@@ -44,9 +44,6 @@ type Engine struct {
 
 // Config says how a component is compiled.
 type Config struct {
-	// CheckAtImports has time and contexts looked at when the component calls an
-	// import, and not in its loops.
-	CheckAtImports bool
 	// Code is a directory that compiled code is kept in; "" keeps none.
 	Code string
 }
@@ -57,7 +54,10 @@ func NewEngine(component []byte, config Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the component: %w", err)
 	}
-	settings := wazero.NewRuntimeConfig().WithCloseOnContextDone(!config.CheckAtImports)
+	if code, err = ticking(code); err != nil {
+		return nil, fmt.Errorf("read the component: %w", err)
+	}
+	settings := wazero.NewRuntimeConfig()
 	if config.Code != "" {
 		if cache, keep := openCode(config.Code); cache != nil {
 			e, err := newEngine(code, settings.WithCompilationCache(cache))
@@ -132,7 +132,9 @@ func (e *Engine) link(ctx context.Context) error {
 		}
 	}
 	e.ImportNames = slices.Sorted(maps.Keys(modules))
-	e.ImportNames = slices.DeleteFunc(e.ImportNames, func(name string) bool { return strings.HasPrefix(name, "[export]") })
+	e.ImportNames = slices.DeleteFunc(e.ImportNames, func(name string) bool {
+		return name == tickModule || strings.HasPrefix(name, "[export]")
+	})
 	slices.Sort(e.ExportNames)
 	e.ExportNames = slices.Compact(e.ExportNames)
 	return nil

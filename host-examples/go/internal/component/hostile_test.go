@@ -2,7 +2,9 @@ package component
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -179,6 +181,41 @@ func TestWhatIsNoComponentIsRefused(t *testing.T) {
 	if _, err := core(header); err == nil || !strings.Contains(err.Error(), "no core module") {
 		t.Error(err)
 	}
+}
+
+// Loops are counted in any module, and what is none is an error, however long it says
+// that it is.
+func TestCountingLoopsStandsEverything(t *testing.T) {
+	whole, err := core(module{functions: []function{allocator(0), {name: iface + "#all", results: "i", code: forever()}}}.component())
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted, err := ticking(whole)
+	if err != nil || len(counted) < len(whole) {
+		t.Fatal(len(counted), err)
+	}
+	for at := range whole {
+		if _, err := ticking(whole[:at]); err == nil && at > 8 && !ends(whole, at) {
+			t.Errorf("%d of %d bytes were accepted", at, len(whole))
+		}
+		for _, value := range []byte{0x00, 0x7f, 0x80, 0xff} {
+			changed := slices.Clone(whole)
+			changed[at] = value
+			if engine, err := NewEngine(slices.Concat(header, []byte{coreModule}, binary.AppendUvarint(nil, uint64(len(changed))), changed), Config{}); err == nil {
+				engine.Close()
+			}
+		}
+	}
+}
+
+// ends tells whether a section of a module ends at a place.
+func ends(module []byte, place int) bool {
+	at := 8
+	for at < place {
+		length, read := binary.Uvarint(module[at+1:])
+		at += 1 + read + int(length)
+	}
+	return at == place
 }
 
 // The table of handles gives back nothing but what was put there.

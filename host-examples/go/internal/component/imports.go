@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -21,6 +22,14 @@ type Host interface {
 // imported is the Go side of an import: a function of the contract, or one that
 // keeps the table of handles.
 func (e *Engine) imported(module, name string, definition api.FunctionDefinition) (api.GoModuleFunc, error) {
+	if module == tickModule {
+		return func(ctx context.Context, _ api.Module, _ []uint64) {
+			in := instanceOf(ctx)
+			if err := in.goesOn(); err != nil {
+				in.stopWith(err)
+			}
+		}, nil
+	}
 	if iface, own := strings.CutPrefix(module, "[export]"); own {
 		short, err := known(iface)
 		if err != nil {
@@ -104,13 +113,13 @@ func (in *Instance) answer(function *wit.Func, stack []uint64) error {
 	case err != nil:
 		return &Trap{Reason: ImportFailed, Message: fmt.Sprintf("import %s: %v", function.Name, err), Cause: err}
 	}
-	return in.running.Err()
+	return in.goesOn()
 }
 
 // ask calls the host; its time is not the component's.
 func (in *Instance) ask(function *wit.Func, args []any) (answer any, err error) {
-	in.clock.pause()
-	defer in.clock.resume()
+	since := time.Now()
+	defer func() { in.waited += time.Since(since) }()
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			err = &Panic{Value: panicked, Stack: debug.Stack()}

@@ -57,7 +57,7 @@ var (
 type Instance struct {
 	engine    *Engine
 	host      Host
-	clock     clock
+	limits    Limits
 	module    api.Module
 	memory    api.Memory
 	functions map[string]api.Function
@@ -66,10 +66,12 @@ type Instance struct {
 	closed    bool
 	dead      bool
 
-	// The call that runs: its context, the one that the module runs under, and what
-	// ended it.
+	// The call that runs: its context, the one that the module runs under, since when,
+	// how long of that in imports, and what ended it.
 	ctx     context.Context
 	running context.Context
+	start   time.Time
+	waited  time.Duration
 	stop    error
 }
 
@@ -78,7 +80,7 @@ func (e *Engine) NewInstance(ctx context.Context, host Host, limits Limits) (*In
 	if !e.enter() {
 		return nil, ErrClosed
 	}
-	in := &Instance{engine: e, host: host, clock: clock{limit: limits.Time}, functions: map[string]api.Function{}}
+	in := &Instance{engine: e, host: host, limits: limits, functions: map[string]api.Function{}}
 	err := e.within(limits.Memory)
 	if err == nil {
 		err = in.guard(ctx, func() error {
@@ -245,29 +247,22 @@ func instanceOf(ctx context.Context) *Instance { return ctx.Value(instanceKey{})
 // guard runs something of the component under its limits. The instance is dead
 // when it fails.
 func (in *Instance) guard(ctx context.Context, run func() error) error {
-	running, cancel := context.WithCancel(ctx)
-	defer cancel()
-	in.ctx, in.running, in.stop = ctx, &calling{running, in}, nil
-	in.clock.start(cancel)
+	in.ctx, in.running, in.start, in.waited, in.stop = ctx, &calling{ctx, in}, time.Now(), 0, nil
+	// It stays so if an import ends its goroutine: nothing comes back then.
+	in.dead = true
 	err := run()
-	expired := in.clock.stop()
 	in.ctx, in.running = nil, nil
 	if err == nil {
+		in.dead = false
 		return nil
 	}
-	in.dead = true
 	in.end()
 	if in.stop != nil {
 		err = in.stop
 	}
 	var trap *Trap
-	switch {
-	case errors.As(err, &trap):
+	if errors.As(err, &trap) {
 		return trap
-	case expired:
-		return &Trap{Reason: OutOfTime, Message: fmt.Sprintf("a call ran for more than %v", in.clock.limit)}
-	case ctx.Err() != nil:
-		return &Trap{Reason: Cancelled, Message: ctx.Err().Error(), Cause: ctx.Err()}
 	}
 	// A backtrace follows the first line.
 	message, _, _ := strings.Cut(err.Error(), "\n")
@@ -275,6 +270,17 @@ func (in *Instance) guard(ctx context.Context, run func() error) error {
 		return &Trap{Reason: Unreachable, Message: message}
 	}
 	return &Trap{Reason: Trapped, Message: message}
+}
+
+// goesOn tells why the call that runs must end, if it must.
+func (in *Instance) goesOn() error {
+	if err := in.ctx.Err(); err != nil {
+		return &Trap{Reason: Cancelled, Message: err.Error(), Cause: err}
+	}
+	if limit := in.limits.Time; limit > 0 && time.Since(in.start)-in.waited > limit {
+		return &Trap{Reason: OutOfTime, Message: fmt.Sprintf("a call ran for more than %v", limit)}
+	}
+	return nil
 }
 
 // stopWith ends the call from within an import.

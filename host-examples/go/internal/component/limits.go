@@ -38,7 +38,13 @@ func (l *linear) Reallocate(size uint64) []byte {
 	if size > l.limit {
 		return nil
 	}
-	l.bytes = append(l.bytes, make([]byte, size-uint64(len(l.bytes)))...)
+	if size > uint64(cap(l.bytes)) {
+		larger := make([]byte, size, min(l.limit, max(size, 2*uint64(cap(l.bytes)))))
+		copy(larger, l.bytes)
+		l.bytes = larger
+	}
+	// What is beyond its length was never written.
+	l.bytes = l.bytes[:size]
 	return l.bytes
 }
 

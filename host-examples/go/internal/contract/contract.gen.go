@@ -54,6 +54,10 @@ func init() {
 		wit.FuncOf("buildpacks#settle-data", buildpacksDataDecision, wit.Named("decision", buildpacksDataDecision), wit.Named("answer", buildpacksLayerAnswer)),
 		wit.FuncOf("buildpacks#plan-sbom", wit.ResultOf(buildpacksSBOMPlan, typesError), wit.Named("request", buildpacksSBOMRequest)),
 		wit.FuncOf("buildpacks#plan-export", wit.ResultOf(buildpacksExportPlan, typesError), wit.Named("request", buildpacksExportRequest)),
+		wit.FuncOf("builds#[method]build.describe", buildsDescription, wit.Named("self", wit.BorrowOf("builds#build"))),
+		wit.FuncOf("builds#parts", wit.ResultOf(wit.ListOf(buildsPart), typesError), wit.Named("document", buildsDocument), wit.Named("limits", wit.ListOf(typesLimit))),
+		wit.FuncOf("builds#before", wit.OptionOf(wit.U32Type), wit.Named("of", buildsDescription), wit.Named("among", wit.ListOf(buildsDescription))),
+		wit.FuncOf("builds#read", wit.ResultOf(wit.OwnOf("builds#build"), typesError), wit.Named("documents", wit.ListOf(buildsDocument)), wit.Named("target", wit.OptionOf(wit.StringType)), wit.Named("limits", wit.ListOf(typesLimit))),
 		wit.FuncOf("docker#[method]session.lookup", wit.ResultOf(dockerAnswer, typesError), wit.Named("self", wit.BorrowOf("docker#session")), wit.Named("step", dockerStep)),
 		wit.FuncOf("docker#[method]session.plan", wit.ResultOf(dockerAnswer, typesError), wit.Named("self", wit.BorrowOf("docker#session")), wit.Named("step", dockerStep)),
 		wit.FuncOf("docker#[method]session.replay", wit.ResultOf(wit.ListOf(dockerAnswer), typesError), wit.Named("self", wit.BorrowOf("docker#session")), wit.Named("steps", wit.ListOf(dockerStep))),
@@ -192,6 +196,12 @@ var (
 	buildpacksTreatment      = wit.EnumOf("reuse", "add", "leave-out")
 	buildpacksExportStep     = wit.RecordOf(wit.Named("buildpack", wit.StringType), wit.Named("layer", wit.StringType), wit.Named("treatment", buildpacksTreatment), wit.Named("diff", wit.StringType), wit.Named("finding", typesFinding))
 	buildpacksExportPlan     = wit.RecordOf(wit.Named("steps", wit.ListOf(buildpacksExportStep)), wit.Named("document", wit.StringType))
+	buildsForm               = wit.EnumOf("text", "log", "record")
+	buildsDocument           = wit.RecordOf(wit.Named("form", buildsForm), wit.Named("content", wit.StringType))
+	buildsRole               = wit.EnumOf("manifest", "record", "log", "provenance", "config")
+	buildsPart               = wit.RecordOf(wit.Named("role", buildsRole), wit.Named("descriptor", typesDescriptor), wit.Named("build", wit.U32Type))
+	buildsDescription        = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("created", wit.OptionOf(wit.S64Type)), wit.Named("completed", wit.OptionOf(wit.S64Type)), wit.Named("error", wit.StringType), wit.Named("total", wit.U32Type), wit.Named("cached", wit.U32Type), wit.Named("frontend", wit.StringType), wit.Named("attributes", wit.ListOf(typesAnnotation)), wit.Named("images", wit.ListOf(wit.StringType)), wit.Named("context", wit.StringType), wit.Named("platforms", wit.ListOf(wit.StringType)), wit.Named("dockerfile", wit.OptionOf(buildsDockerfile)))
+	buildsDockerfile         = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("text", wit.StringType))
 	dockerSource             = wit.RecordOf(wit.Named("reference", wit.StringType), wit.Named("trusted", wit.BoolType))
 	dockerPolicy             = wit.FlagsOf("dry-run", "skip-unreadable", "same-platform", "opaque-ids")
 	dockerOptions            = wit.RecordOf(wit.Named("semantics", typesSemantics), wit.Named("cache-from", wit.ListOf(dockerSource)), wit.Named("policy", dockerPolicy), wit.Named("host-os", wit.StringType), wit.Named("docker-version", wit.StringType), wit.Named("limits", wit.ListOf(typesLimit)))
