@@ -3,6 +3,7 @@
 use super::changes::Change;
 use super::difference::Field;
 use super::graph::State;
+use super::source::Scheme;
 use crate::prelude::*;
 
 /// One cause of a step having run again.
@@ -30,6 +31,8 @@ pub enum Cause {
     },
     /// The source was resolved to something else: digest or commit.
     SourceChanged {
+        /// What kind of source it is.
+        scheme: Scheme,
         /// Before.
         old: String,
         /// After.

@@ -296,12 +296,11 @@ impl Comparison<'_, '_> {
 
     fn source_cause(&self, at: usize, node: &Node<'_>) -> Cause {
         let new = node.identifier().to_owned();
-        if let Some(old) = self
-            .partners
-            .same_source(at)
-            .and_then(|old| self.old.nodes.get(old))
-        {
+        let same = self.partners.same_source(at);
+        let same = same.and_then(|old| self.old.nodes.get(old));
+        if let (Some(old), Some((scheme, _))) = (same, scheme(&new)) {
             return Cause::SourceChanged {
+                scheme,
                 old: resolved(old),
                 new: resolved(node),
             };

@@ -27,7 +27,7 @@ pub(super) struct WhyCase {
     /// Whether the cache that was used never had what is not there.
     imported: bool,
     /// Inputs whose bytes are others, by the vertices of step and input.
-    changed: BTreeSet<(String, String)>,
+    changed: Vec<(String, String)>,
 }
 
 /// What a build left behind, and the files of its contexts.
@@ -96,7 +96,7 @@ pub(super) fn why(case: &WhyCase) -> Result<Value, Error> {
         } else {
             NoResult::Lost
         },
-        changed: case.changed.clone(),
+        changed: case.changed.iter().cloned().collect(),
     };
     let why = explain((&old.0, &old.1), (&new.0, &new.1), &evidence);
     Ok(told::why(&why))

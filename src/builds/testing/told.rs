@@ -91,7 +91,7 @@ fn cause(cause: &Cause) -> Value {
             json!({"kind": "content", "input": input, "source": source, "old": old, "new": new,
                 "paths": paths})
         }
-        Cause::SourceChanged { old, new } => {
+        Cause::SourceChanged { old, new, .. } => {
             json!({"kind": "source-changed", "old": old, "new": new})
         }
         Cause::SourceOther { old, new } => json!({"kind": "source-other", "old": old, "new": new}),
