@@ -2,6 +2,8 @@
 //! why a step ran again (Builds spec).
 //!
 //! * `model` has what a build left behind, as values; the readers make them.
+//! * `asked` is what a caller asks, `answer` what crosses the boundary then, without
+//!   what `redact` hides.
 //! * `read` has the readers of what a build left behind.
 //! * `cache_map` makes the digest of an operation, with `exec` and `file` for the two
 //!   kinds that have rules of their own, `message` for their JSON, `source` for the
@@ -14,6 +16,8 @@
 //!   files; `findings` and `rank` are how it is told.
 //! * `predict` looks the steps of a build up in the keys of a cache, `store`.
 
+pub mod answer;
+mod asked;
 mod cache_map;
 mod cause;
 mod causes;
@@ -51,6 +55,7 @@ mod version;
 mod why;
 mod wildcard;
 
+pub use asked::{Asked, Files, explain, foretell, steps};
 pub use cache_map::{CacheMap, cache_map};
 pub use cause::{Bytes, Cause, Evidence, Follow, NoResult, SameLayers, Verdict};
 pub use changes::{Change, ChangeKind};

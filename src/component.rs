@@ -15,6 +15,8 @@ mod buildpacks;
 mod builds;
 #[cfg(feature = "docker-cache")]
 mod docker;
+#[cfg(feature = "dockerfile-cache")]
+mod dockerfile;
 mod imports;
 mod rules;
 #[cfg(target_family = "wasm")]
@@ -43,8 +45,10 @@ macro_rules! world {
 world!("cache-testing");
 #[cfg(all(feature = "cache", not(feature = "cache-testing")))]
 world!("cache");
-#[cfg(all(feature = "docker-cache", not(feature = "cache")))]
+#[cfg(all(feature = "docker-cache", not(feature = "dockerfile-cache")))]
 world!("docker-cache");
+#[cfg(all(feature = "dockerfile-cache", not(feature = "cache")))]
+world!("dockerfile-cache");
 #[cfg(all(feature = "buildkit-cache", not(feature = "builds-cache")))]
 world!("buildkit-cache");
 #[cfg(all(feature = "builds-cache", not(feature = "cache")))]

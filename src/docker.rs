@@ -16,16 +16,17 @@ mod base;
 mod candidate;
 mod child;
 mod compare;
-mod config;
+pub(crate) mod config;
+mod containerd;
 mod decide;
 mod dry_run;
 mod explain;
 mod frames;
 mod functions;
-mod history;
-mod image;
+pub(crate) mod history;
+pub(crate) mod image;
 mod images;
-mod instruction;
+pub(crate) mod instruction;
 mod key;
 mod lineage;
 mod listing;
@@ -43,16 +44,17 @@ mod store;
 pub mod testing;
 mod text;
 mod trace;
-mod version;
+pub(crate) mod version;
 
 #[doc = include_str!("docker/SPEC.md")]
 pub mod spec {}
 
 pub use answer::{Answer, Creation, Effect, Link, Outcome};
 pub use compare::Comparison;
-pub use functions::{compare_parent, encode_image, normalize_platform};
+pub use containerd::Containerd;
+pub use functions::{compare_parent, encode_image, normalize_platform, step_platform};
 pub use images::{ImageComparison, Made, StepComparison, compare_images};
-pub use options::{CacheFrom, LIMITS, Options, Policy, Step};
+pub use options::{CacheFrom, LIMITS, Options, Policy, Step, StoreKind};
 pub use reason::Reason;
 pub use recorded::{Recorded, Recording, recorded_steps};
 pub use session::Session;

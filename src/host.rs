@@ -15,7 +15,9 @@ pub use failure::{Failure, FailureCode};
 pub use filesystem::{
     Attribute, Change, Content, Entry, Filesystem, FsFacts, Hashing, Kind, Precondition,
 };
-pub use image_store::{Facts, Image, ImageStore, Provenance};
+pub use image_store::{
+    ContentStore, Document, Facts, Image, ImageStore, Provenance, Record, Selector,
+};
 pub use observer::{Level, Observer, Silent};
 pub use registry::{
     Destination, Presence, Registry, Retrieval, Retrieved, Shelf, Source, Stored, Transfer,

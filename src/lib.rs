@@ -3,7 +3,8 @@
 //! One folder per system, one file per decision. Data flows one way:
 //! `component` (the WIT glue) → a system (`docker`, …) → the vocabulary
 //! (`oci`, `go_json`, `explain`) → the traits a host implements (`host`).
-//! No system uses another.
+//! No system uses another, except that `dockerfile`, the other half of Docker's
+//! builder, writes the configs that `docker` reads.
 //!
 //! This library needs no `std` and compiles for any target. With the feature
 //! `component` it is also the WebAssembly component that `wit/` describes.
@@ -57,6 +58,7 @@ pub mod buildkit;
 pub mod buildpacks;
 pub mod builds;
 pub mod docker;
+pub mod dockerfile;
 pub mod error;
 pub mod explain;
 pub mod go_json;
@@ -75,6 +77,7 @@ pub mod stacker;
 pub fn rules() -> impl Iterator<Item = &'static explain::Rule> {
     let systems = [
         docker::Reason::RULES,
+        dockerfile::Reason::RULES,
         buildpacks::Reason::RULES,
         buildkit::Reason::RULES,
         builds::Reason::RULES,

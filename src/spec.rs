@@ -7,7 +7,7 @@ use crate::prelude::*;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
     /// The interface whose decisions it describes, which is what its codes begin
-    /// with: `docker`, `buildpacks`, `buildkit`, `builds` or `stacker`.
+    /// with: `docker`, `dockerfile`, `buildpacks`, `buildkit`, `builds` or `stacker`.
     pub system: &'static str,
     /// What citations call it, for example "Docker spec".
     pub name: &'static str,
@@ -18,12 +18,18 @@ pub struct Page {
 }
 
 /// Every page.
-pub const PAGES: [Page; 5] = [
+pub const PAGES: [Page; 6] = [
     Page {
         system: "docker",
         name: "Docker spec",
         path: "src/docker/SPEC.md",
         text: include_str!("docker/SPEC.md"),
+    },
+    Page {
+        system: "dockerfile",
+        name: "Dockerfile spec",
+        path: "src/dockerfile/SPEC.md",
+        text: include_str!("dockerfile/SPEC.md"),
     },
     Page {
         system: "buildpacks",

@@ -6,19 +6,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
 	"layerwise.dev/layerwise"
 	"layerwise.dev/layerwise/rules"
 )
 
-// compiled is the engine of all tests.
-var compiled = sync.OnceValues(func() (*layerwise.Engine, error) { return layerwise.NewEngine(layerwise.EngineOptions{}) })
-
 func engine(t testing.TB) *layerwise.Engine {
 	t.Helper()
-	engine, err := compiled()
+	engine, err := layerwise.Compiled()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,25 +52,35 @@ func TestTheVersionIsThatOfTheComponent(t *testing.T) {
 }
 
 func TestCompiledCodeIsKept(t *testing.T) {
-	code := filepath.Join(t.TempDir(), "code")
-	for range 2 {
-		engine, err := layerwise.NewEngine(layerwise.EngineOptions{Code: code})
+	engine(t)
+	kept := func() os.FileInfo {
+		files, err := filepath.Glob(filepath.Join(layerwise.CompiledCode(), "wazero-*", "*"))
+		if err != nil || len(files) != 1 {
+			t.Fatalf("%v %v", files, err)
+		}
+		info, err := os.Lstat(files[0])
 		if err != nil {
 			t.Fatal(err)
 		}
-		in, err := engine.NewInstance(t.Context(), layerwise.Lent{}, layerwise.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if codes, err := rules.All(t.Context(), in); err != nil || len(codes) == 0 {
-			t.Error(err)
-		}
-		if err := errors.Join(in.Close(), engine.Close()); err != nil {
-			t.Error(err)
-		}
+		return info
 	}
-	if files, _ := filepath.Glob(filepath.Join(code, "wazero-*", "*")); len(files) != 1 {
-		t.Errorf("%v", files)
+	before := kept()
+	loaded, err := layerwise.NewEngine(layerwise.EngineOptions{Code: layerwise.CompiledCode()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := loaded.NewInstance(t.Context(), layerwise.Lent{}, layerwise.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if codes, err := rules.All(t.Context(), in); err != nil || len(codes) == 0 {
+		t.Error(err)
+	}
+	if err := errors.Join(in.Close(), loaded.Close()); err != nil {
+		t.Error(err)
+	}
+	if !os.SameFile(before, kept()) {
+		t.Error("it was compiled again")
 	}
 }
 

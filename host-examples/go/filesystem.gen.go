@@ -27,6 +27,8 @@ type FileFacts struct {
 	Attributes bool `wit:"attributes"`
 	// SHA-256 of regular files.
 	Content bool `wit:"content"`
+	// Which names are names of one file.
+	Identity bool `wit:"identity"`
 }
 
 // FileAttribute: one extended attribute.
@@ -52,6 +54,9 @@ type FileEntry struct {
 	// In the order in which the system lists them; also empty if any cannot be read.
 	Attributes []FileAttribute `wit:"attributes"`
 	Content    *string         `wit:"content"`
+	// The same text for every name of one file; absent for a file that has one name, and for a
+	// directory.
+	Identity *string `wit:"identity"`
 }
 
 // FileContent: the text of a file.
@@ -99,6 +104,7 @@ type FileChange struct {
 
 // FileHashing: a file to be hashed.
 type FileHashing struct {
+	Prefix string `wit:"prefix"`
 	Path   string `wit:"path"`
 	Suffix string `wit:"suffix"`
 }
@@ -120,8 +126,8 @@ type Filesystem interface {
 	// is in it, names in the order of their bytes. Links are not followed. More than `limit` entries
 	// are `too-large`.
 	Walk(ctx context.Context, root string, want FileFacts, limit uint64) ([]FileEntry, error)
-	// Hash: SHA-256 of the bytes of each file followed by the bytes of `suffix`, which may be empty; links
-	// are followed.
+	// Hash: SHA-256 of the bytes of each file, between those of `prefix`, which is in the encoding of
+	// paths, and those of `suffix`; both may be empty. Links are followed.
 	Hash(ctx context.Context, files []FileHashing) []Result[string]
 	// Write: writes files one after the other, each atomically: afterwards the old or the new bytes are
 	// there, whatever happens. Stops at the first failure; the result holds one item for each file

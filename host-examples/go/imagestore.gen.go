@@ -38,9 +38,55 @@ type Image struct {
 	Built  Provenance `wit:"built"`
 }
 
+// ImageRecord: a record of an image, as containerd keeps it.
+type ImageRecord struct {
+	// Its full name, which no other record has.
+	Name string `wit:"name"`
+	// The manifest or index that it leads to.
+	Target Descriptor   `wit:"target"`
+	Labels []Annotation `wit:"labels"`
+}
+
+// Selector: which records are wanted.
+//
+// Case says which it is; of the other fields only that of the case counts.
+type Selector struct {
+	Case SelectorCase
+	// The one with this name.
+	Name string `wit:"name"`
+	// Those that lead to this digest.
+	Target string `wit:"target"`
+	// Those with this label.
+	Label Annotation `wit:"label"`
+}
+
+// SelectorCase is a case of [Selector].
+type SelectorCase string
+
+// The cases of [SelectorCase].
+const (
+	// The one with this name.
+	SelectorName SelectorCase = "name"
+	// Those that lead to this digest.
+	SelectorTarget SelectorCase = "target"
+	// Those with this label.
+	SelectorLabel SelectorCase = "label"
+)
+
+// Document: a document among the content: a manifest, an index, a config.
+type Document struct {
+	// Its exact text.
+	Text   string       `wit:"text"`
+	Labels []Annotation `wit:"labels"`
+}
+
 // ImageStore: images a host can name, and the parent links between them.
 //
 // All reads are batched. Each result list has the order of what was asked for.
+//
+// A session over the containerd image store calls `resolve`, of which it takes the ids, and
+// `records`, `documents`, `labelled` and `put`: what containerd itself keeps. What its labels and
+// manifests mean is decided inside. All other sessions call the functions before these.
 type ImageStore interface {
 	// Get: reads facts of the images `ids`, at most `limit` bytes of documents in all: the result may be
 	// shorter than `ids`, but holds at least one item unless `ids` is empty. A single document above
@@ -60,4 +106,17 @@ type ImageStore interface {
 	// and link are stored together or not at all. `layer` is the diff id of the layer the image has
 	// beyond its parent's. The image is not recorded as built here.
 	Create(ctx context.Context, parent *string, document string, layer *string) (string, error)
+	// Records: the records that each selector wants, in ascending order of their names' bytes; none is not a
+	// failure.
+	Records(ctx context.Context, wanted []Selector) []Result[[]ImageRecord]
+	// Documents: reads documents, at most `limit` bytes in all: the result may be shorter than `digests`, but
+	// holds at least one item unless `digests` is empty. A single document above the limit is
+	// `too-large`, one that is not stored is `not-found`.
+	Documents(ctx context.Context, digests []string, limit uint64) []Result[Document]
+	// Labelled: for each label the first content that has it, in ascending order of digests; the media type
+	// is left empty.
+	Labelled(ctx context.Context, labels []Annotation) []Result[*Descriptor]
+	// Put: stores documents under their SHA-256 digests, and records, which replace those of the same
+	// names: together or not at all.
+	Put(ctx context.Context, documents []Document, records []ImageRecord) error
 }

@@ -13,11 +13,10 @@ import (
 // Random values of every type of every import become Go values, as the
 // interfaces of this package have them, and the same values again.
 func TestEveryValueOfTheImportsFitsItsGoType(t *testing.T) {
-	engine, err := NewEngine(EngineOptions{})
+	engine, err := Compiled()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer engine.Close()
 	interfaces := map[string]reflect.Type{
 		"image-store": reflect.TypeFor[ImageStore](), "registry": reflect.TypeFor[Registry](),
 		"filesystem": reflect.TypeFor[Filesystem](), "observer": reflect.TypeFor[Observer](),
@@ -123,11 +122,10 @@ func randomValue(random *rand.Rand, t *wit.Type) any {
 }
 
 func TestEveryRefusalHasItsError(t *testing.T) {
-	engine, err := NewEngine(EngineOptions{})
+	engine, err := Compiled()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer engine.Close()
 	kind := engine.engine.Exports["docker#open"].Result.Err
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, field := range kind.Fields {

@@ -10,6 +10,7 @@
 //! | `status` | the log, and `--progress=rawjson` |
 //! | `predicate` | the definition of the steps, from provenance |
 //! | `contents` | the digests of the files of a context |
+//! | `folder` | the files of a context |
 //! | `wire` | the protobuf that three of them are written in |
 //! | `bad` | why one of them cannot be read |
 
@@ -18,6 +19,7 @@ pub mod bad;
 pub mod before;
 pub mod contents;
 pub mod describe;
+pub mod folder;
 pub mod parts;
 pub mod predicate;
 pub mod record;

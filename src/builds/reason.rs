@@ -13,6 +13,10 @@ catalogue! {
             "a document of a build is not what it should be",
             "a log that ends inside a response",
             "export the record again: docker buildx history export";
+        FolderUnreadable = "folder-unreadable", "1.4",
+            "a folder of the client could not be read",
+            "a context that is not there any more",
+            "name the directory that the build had as its context";
         NothingGiven = "nothing-given", "1",
             "no document of a build is there",
             "a layout that leads to no record",

@@ -65,6 +65,14 @@ impl Values {
         }
     }
 
+    /// A name of a step, which has the text of a command, as it may be shown.
+    pub fn name(self, name: &str) -> String {
+        match self {
+            Self::All => name.to_owned(),
+            Self::NotSecret | Self::None => Self::NotSecret.text(name),
+        }
+    }
+
     /// A text, such as a command, as it may be shown: with values of `NAME=value`,
     /// `--name value` and of addresses taken out.
     pub fn text(self, text: &str) -> String {

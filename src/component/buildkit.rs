@@ -38,7 +38,7 @@ impl wit::Guest for Engine {
             any_size: options.any_size,
             limits: limits(options.limits),
         };
-        let cache = Given::from(input).with(|input| buildkit::read(input, &options))?;
+        let cache = buildkit::read(Given::from(input).input(), &options)?;
         Ok(wit::Cache::new(Cache(cache)))
     }
 
@@ -48,8 +48,7 @@ impl wit::Guest for Engine {
         given: Vec<shared::Limit>,
     ) -> Result<wit::Report, shared::Error> {
         let limits = limits(given);
-        let report =
-            Given::from(input).with(|input| buildkit::inspect(input, read_layers, &limits))?;
+        let report = buildkit::inspect(Given::from(input).input(), read_layers, &limits)?;
         Ok(report.into())
     }
 
@@ -61,7 +60,7 @@ impl wit::Guest for Engine {
 }
 
 /// Where a cache is, as it was given.
-enum Given {
+pub enum Given {
     Config(wit::ConfigInput),
     Manifest(String, Descriptor),
 }
@@ -78,19 +77,19 @@ impl From<wit::Input> for Given {
 }
 
 impl Given {
-    /// Calls a function of the system with it.
-    fn with<T>(&self, call: impl FnOnce(Input<'_>) -> T) -> T {
+    /// As the system takes it.
+    pub fn input(&self) -> Input<'_> {
         match self {
-            Self::Config(config) => call(Input::Config {
+            Self::Config(config) => Input::Config {
                 text: &config.text,
                 descriptors: config.descriptors.as_deref(),
-            }),
-            Self::Manifest(repository, descriptor) => call(Input::Manifest {
+            },
+            Self::Manifest(repository, descriptor) => Input::Manifest {
                 registry: &Host,
                 observer: &Host,
                 repository,
                 descriptor,
-            }),
+            },
         }
     }
 }

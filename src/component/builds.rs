@@ -1,14 +1,19 @@
 //! The export `builds`.
 
 use super::Engine;
+use super::bindings::exports::layerwise::cache::buildkit;
 use super::bindings::exports::layerwise::cache::builds as wit;
 use super::bindings::layerwise::cache::types as shared;
+use super::buildkit::Given;
+use super::imports::Host;
 use super::types::{convert, limits};
-use crate::builds::Dockerfile;
-use crate::builds::read::assemble::{self, Document, Form};
+use crate::builds::answer::{Cause, Outcome, Prediction, Step, Verdict};
+use crate::builds::read::assemble::{self, Document, Form, Options};
 use crate::builds::read::before;
 use crate::builds::read::describe::{self, Description};
 use crate::builds::read::parts::{Part, Role};
+use crate::builds::redact::Values;
+use crate::builds::{self, Asked, Bytes, Dockerfile, Files, Platform, State};
 use crate::prelude::*;
 
 /// A build that was read.
@@ -27,11 +32,15 @@ impl wit::Guest for Engine {
 
     fn read(
         documents: Vec<wit::Document>,
-        target: Option<String>,
-        given: Vec<shared::Limit>,
+        options: wit::ReadOptions,
     ) -> Result<wit::Build, shared::Error> {
         let documents: Vec<_> = documents.iter().map(borrowed).collect();
-        let read = assemble::read(&documents, target.as_deref(), &limits(given))?;
+        let options = Options {
+            target: options.target,
+            engine: options.engine,
+            limits: limits(options.limits),
+        };
+        let read = assemble::read(&documents, &options)?;
         Ok(wit::Build::new(Build(read)))
     }
 
@@ -44,6 +53,165 @@ impl wit::Guest for Engine {
 impl wit::GuestBuild for Build {
     fn describe(&self) -> wit::Description {
         describe::describe(&self.0).into()
+    }
+
+    fn steps(&self) -> Vec<wit::Step> {
+        convert(builds::steps(&self.0))
+    }
+
+    fn why(
+        &self,
+        against: wit::BuildBorrow<'_>,
+        evidence: wit::Evidence,
+        values: wit::Values,
+    ) -> Result<wit::Reasons, shared::Error> {
+        let pair = (&against.get::<Self>().0, &self.0);
+        let reasons = builds::explain(&Host, pair, &evidence.into(), values.into())?;
+        Ok(wit::Reasons {
+            verdicts: convert(reasons.verdicts),
+            causes: convert(reasons.causes),
+        })
+    }
+
+    fn predict(
+        &self,
+        caches: Vec<buildkit::Input>,
+        evidence: wit::Evidence,
+        values: wit::Values,
+    ) -> Result<Vec<wit::Prediction>, shared::Error> {
+        let given: Vec<Given> = caches.into_iter().map(Given::from).collect();
+        let inputs: Vec<_> = given.iter().map(Given::input).collect();
+        let (evidence, values) = (evidence.into(), values.into());
+        let predictions = builds::foretell(&Host, &self.0, &inputs, &evidence, values)?;
+        Ok(convert(predictions))
+    }
+}
+
+impl From<Step> for wit::Step {
+    fn from(step: Step) -> Self {
+        let lines = step.lines.into_iter();
+        Self {
+            vertex: step.vertex,
+            name: step.name,
+            kind: step.kind,
+            platform: step.platform,
+            lines: lines
+                .map(|lines| wit::Lines {
+                    first: lines.first,
+                    last: lines.last,
+                })
+                .collect(),
+            inputs: step.inputs,
+            source: step.source,
+            cache_map: step.cache_map,
+            state: match step.state {
+                State::Failed => wit::State::Failed,
+                State::Cached => wit::State::Cached,
+                State::Ran => wit::State::Ran,
+                State::Resolved => wit::State::Resolved,
+                State::Unneeded => wit::State::Unneeded,
+            },
+            spent: step.spent,
+        }
+    }
+}
+
+impl From<Verdict> for wit::Verdict {
+    fn from(verdict: Verdict) -> Self {
+        let follows = verdict.follows.into_iter();
+        Self {
+            step: verdict.step.into(),
+            findings: convert(verdict.findings),
+            root: verdict.root,
+            follows: follows
+                .map(|(step, bytes)| wit::Follow {
+                    step,
+                    bytes: match bytes {
+                        Bytes::NoKey => wit::Bytes::NoKey,
+                        Bytes::Changed => wit::Bytes::Changed,
+                        Bytes::NotKnown => wit::Bytes::Unknown,
+                    },
+                })
+                .collect(),
+            again: verdict.again,
+            stopped: verdict.stopped,
+            equal_bytes: verdict.equal_bytes,
+            unseen: verdict.unseen,
+            same_layers: verdict.same_layers.map(Into::into),
+            must: verdict.must,
+            may: verdict.may,
+        }
+    }
+}
+
+impl From<Cause> for wit::Cause {
+    fn from(cause: Cause) -> Self {
+        Self {
+            finding: cause.finding.into(),
+            steps: cause.steps,
+            follow: cause.follow,
+            lost: cause.lost,
+        }
+    }
+}
+
+impl From<Prediction> for wit::Prediction {
+    fn from(prediction: Prediction) -> Self {
+        Self {
+            step: prediction.step.into(),
+            outcome: match prediction.outcome {
+                Outcome::Hit => wit::Outcome::Hit,
+                Outcome::Miss => wit::Outcome::Miss,
+                Outcome::Undecidable => wit::Outcome::Undecidable,
+                Outcome::Source => wit::Outcome::Source,
+            },
+            findings: convert(prediction.findings),
+        }
+    }
+}
+
+impl From<wit::Values> for Values {
+    fn from(values: wit::Values) -> Self {
+        match values {
+            wit::Values::All => Self::All,
+            wit::Values::NotSecret => Self::NotSecret,
+            wit::Values::None => Self::None,
+        }
+    }
+}
+
+impl From<wit::Evidence> for Asked {
+    fn from(given: wit::Evidence) -> Self {
+        let folders = |folders: Vec<wit::Folder>| {
+            let folders = folders.into_iter();
+            let files = |files| match files {
+                wit::Files::Directory(root) => Files::Directory(root),
+                wit::Files::Digests(text) => Files::Digests(text),
+            };
+            folders
+                .map(|folder| (folder.name, files(folder.files)))
+                .collect()
+        };
+        let chains = given.chains.into_iter();
+        let changed = given.changed.into_iter();
+        Self {
+            before: folders(given.before),
+            after: folders(given.after),
+            chains: chains
+                .map(|chain| {
+                    let platform = Platform {
+                        os: chain.platform.os,
+                        architecture: chain.platform.architecture,
+                        variant: chain.platform.variant,
+                        os_version: chain.platform.os_version,
+                        os_features: chain.platform.os_features,
+                    };
+                    (chain.image, platform, chain.id)
+                })
+                .collect(),
+            changed: changed.map(|one| (one.step, one.input)).collect(),
+            fresh: given.fresh,
+        }
     }
 }
 

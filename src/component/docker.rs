@@ -9,6 +9,7 @@ use super::imports::Host;
 use super::types::{convert, limits};
 use crate::docker::{
     self, Answer, CacheFrom, Creation, Effect, Link, Options, Order, Outcome, Policy, Step,
+    StoreKind,
 };
 use crate::prelude::*;
 
@@ -50,6 +51,18 @@ impl wit::Guest for Engine {
             &host_os,
             &semantics.into(),
         )?)
+    }
+
+    fn step_platform(
+        base: Option<shared::Platform>,
+        build: Option<shared::Platform>,
+        machine: shared::Platform,
+        semantics: shared::Semantics,
+    ) -> Result<shared::Platform, shared::Error> {
+        let (base, build) = (base.map(Into::into), build.map(Into::into));
+        let (machine, semantics) = (machine.into(), semantics.into());
+        let platform = docker::step_platform(base.as_ref(), build.as_ref(), &machine, &semantics)?;
+        Ok(platform.into())
     }
 
     fn normalize_platform(platform: shared::Platform, host_os: String) -> shared::Platform {
@@ -165,8 +178,12 @@ impl From<wit::Options> for Options {
                 dry_run: flag(wit::Policy::DRY_RUN),
                 skip_unreadable: flag(wit::Policy::SKIP_UNREADABLE),
                 same_platform: flag(wit::Policy::SAME_PLATFORM),
-                opaque_ids: flag(wit::Policy::OPAQUE_IDS),
             },
+            store: match options.store {
+                wit::StoreKind::GraphDriver => StoreKind::GraphDriver,
+                wit::StoreKind::Containerd => StoreKind::Containerd,
+            },
+            machine: options.machine.into(),
             semantics: options.semantics.into(),
             cache_from: options
                 .cache_from
@@ -202,6 +219,7 @@ impl From<Answer> for wit::Answer {
                 Outcome::HitSource => wit::Outcome::HitSource,
                 Outcome::HitRestored => wit::Outcome::HitRestored,
                 Outcome::Miss => wit::Outcome::Miss,
+                Outcome::RestoreFailed => wit::Outcome::RestoreFailed,
             },
             image: answer.image,
             source: answer.source,
@@ -221,11 +239,13 @@ impl From<Effect> for wit::Effect {
                 id,
                 parent,
                 document,
+                manifest,
                 layer,
             }) => Self::Create(wit::Creation {
                 id,
                 parent,
                 document,
+                manifest,
                 layer,
             }),
         }

@@ -10,6 +10,8 @@ impl wit::Guest for Engine {
         let mut rules = Vec::new();
         #[cfg(feature = "docker-cache")]
         rules.extend(crate::docker::Reason::RULES.iter().map(ungraded));
+        #[cfg(feature = "dockerfile-cache")]
+        rules.extend(crate::dockerfile::Reason::RULES.iter().map(ungraded));
         #[cfg(feature = "buildpacks-cache")]
         rules.extend(crate::buildpacks::Reason::RULES.iter().map(ungraded));
         #[cfg(feature = "buildkit-cache")]

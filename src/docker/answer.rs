@@ -17,6 +17,8 @@ pub enum Outcome {
     HitRestored,
     /// No cached image matches.
     Miss,
+    /// A source does the step, and the engine fails to restore it: the build ends here.
+    RestoreFailed,
 }
 
 /// A change of the image store.
@@ -41,12 +43,15 @@ pub struct Link {
 /// A document stored as an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Creation {
-    /// The id it gets; `None` if ids are opaque and nothing was stored.
-    pub id: Option<String>,
+    /// The id it gets.
+    pub id: String,
     /// The recorded parent.
     pub parent: Option<String>,
     /// The exact text; `None` if it was handed to the store already.
     pub document: Option<String>,
+    /// The exact text of its manifest, in the containerd image store; `None` if it was
+    /// handed to the store already.
+    pub manifest: Option<String>,
     /// The diff id it has more than its parent.
     pub layer: Option<String>,
 }

@@ -3,6 +3,7 @@
 use super::base::Base;
 use super::config::list;
 use super::history::Entry;
+use super::options::StoreKind;
 use super::platform::Matcher;
 use super::reason::{Finding, Reason};
 use super::request::{Mode, Request, Requested};
@@ -11,7 +12,7 @@ use super::source::{EntryLayer, Source};
 use super::store::Store;
 use crate::error::{Error, Problem};
 use crate::explain::Difference;
-use crate::host::ImageStore;
+use crate::host::{Failure, ImageStore};
 use crate::prelude::*;
 
 /// What a source gives.
@@ -24,6 +25,9 @@ pub enum Found {
     /// It would be made, with this layer, but the engine fails at it, which ends the
     /// build.
     Fails(Error, Option<String>),
+    /// It would be made, but the engine with the containerd image store cannot store it,
+    /// which ends the build.
+    Aborts(Finding),
 }
 
 /// Why a source gives nothing.
@@ -66,31 +70,43 @@ pub fn judge<H: ImageStore>(
     request: &Request,
     base: Option<&Base>,
 ) -> Result<Found, Rejection> {
-    if let Some(finding) = refused(source, request) {
-        return Err(Rejection::Refused(finding));
+    let Some(refusal) = refused(source, request) else {
+        return made(store, source, request, base);
+    };
+    // An engine with the containerd image store fails with a source even where it is not
+    // used here.
+    let aborts = match store.kind() {
+        StoreKind::GraphDriver => None,
+        StoreKind::Containerd => made(store, source, request, base).ok(),
+    };
+    match aborts {
+        Some(found @ Found::Aborts(_)) => Ok(found),
+        _ => Err(Rejection::Refused(refusal)),
     }
+}
+
+/// What a source gives that is not refused.
+fn made<H: ImageStore>(
+    store: &Store<H>,
+    source: &Source,
+    request: &Request,
+    base: Option<&Base>,
+) -> Result<Found, Rejection> {
     let (index, requested) = step_of(source, request, base)?;
-    if index + 1 == source.history.len() {
-        return Ok(Found::Exact);
-    }
     let guarded = request.mode.guarded;
+    let place = Difference::fact("index", index);
+    if index + 1 == source.history.len() {
+        return match guarded.then(|| store.is_index(&source.id)).transpose() {
+            Ok(Some(true)) => {
+                let finding = Finding::new(Reason::WholeIndex, &source.id).with([place]);
+                Err(Rejection::Unusable(finding))
+            }
+            Ok(_) => Ok(Found::Exact),
+            Err(failure) => Ok(fails(source, &failure, None)),
+        };
+    }
     let below = base.map_or(0, |base| base.layers);
     let layer = layer(source, index, below, request.mode).map_err(Rejection::Unusable)?;
-    let place = Difference::fact("index", index);
-    if store.opaque_ids() && layer.is_none() {
-        if guarded {
-            let finding = Finding::new(Reason::RestoreAborts, &source.id).with([place]);
-            return Err(Rejection::Unusable(finding));
-        }
-        let problem = Problem::new(
-            Reason::RestoreFailed,
-            "restore",
-            &source.id,
-            "the containerd image store cannot restore a step without a layer, so the build \
-             ends here; leave --cache-from out",
-        );
-        return Ok(Found::Fails(Error::Unsupported(problem), layer));
-    }
     // The guarded reading keeps no image that would run a build step.
     if let Some(finding) = restored_command(source, requested)
         && guarded
@@ -107,8 +123,24 @@ pub fn judge<H: ImageStore>(
         }
     };
     let (config, rules) = (&requested.config, &store.rules);
-    match restore(source, index, layer.clone(), on, config, rules) {
-        Some(restored) => Ok(Found::Restored(Box::new(restored))),
+    match restore(
+        source,
+        index,
+        layer.clone(),
+        on,
+        config,
+        rules,
+        store.kind(),
+    ) {
+        Some(restored) => match store.complete(restored, request.parent.as_deref()) {
+            Ok(Ok(restored)) => Ok(Found::Restored(Box::new(restored))),
+            Ok(Err(reason)) => {
+                let layer = layer.map(|layer| Difference::fact("layer", layer));
+                let finding = Finding::new(reason, &source.id).with([place]);
+                Ok(Found::Aborts(finding.with(layer)))
+            }
+            Err(failure) => Ok(fails(source, &failure, layer)),
+        },
         None if guarded => {
             let finding = Finding::new(Reason::TimeNotEncodable, &source.id).with([place]);
             Err(Rejection::Unusable(finding))
@@ -123,6 +155,13 @@ pub fn judge<H: ImageStore>(
             Ok(Found::Fails(Error::Corrupt(problem), layer))
         }
     }
+}
+
+/// That the host cannot tell what a restore needs to know.
+fn fails(source: &Source, failure: &Failure, layer: Option<String>) -> Found {
+    let message = failure.message.clone();
+    let problem = Problem::new(Reason::RestoreFailed, "restore", &source.id, message);
+    Found::Fails(problem.from_failure(failure), layer)
 }
 
 /// Which of its entries is the step, and the config that was asked.

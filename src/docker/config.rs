@@ -108,6 +108,24 @@ container_config! {
     shell: Option<Words> = "Shell", SinceFix, Filled;
 }
 
+/// The members of the config of an OCI image, and what Docker adds to them, in the order
+/// in which they are written (Docker spec, section 14.4).
+const OCI: &[&str] = &[
+    "User",
+    "ExposedPorts",
+    "Env",
+    "Entrypoint",
+    "Cmd",
+    "Volumes",
+    "WorkingDir",
+    "Labels",
+    "StopSignal",
+    "ArgsEscaped",
+    "Healthcheck",
+    "OnBuild",
+    "Shell",
+];
+
 /// How a container is probed; durations are in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Healthcheck {
@@ -209,6 +227,20 @@ impl ContainerConfig {
                 };
                 if written {
                     value.encode(w.member(field.name));
+                }
+            }
+        });
+    }
+
+    /// Writes the members that the config of an OCI image has in the containerd image
+    /// store, unless they are empty.
+    pub fn encode_oci(&self, w: &mut Writer) {
+        w.object(|w| {
+            for name in OCI {
+                let field = FIELDS.iter().find(|field| field.name == *name);
+                let value = field.map(|field| (field.value)(self));
+                if let Some(value) = value.filter(|value| !value.is_empty()) {
+                    value.encode(w.member(name));
                 }
             }
         });

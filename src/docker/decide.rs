@@ -32,6 +32,8 @@ pub enum Verdict {
     Exact(usize),
     /// An image made out of this source.
     Restored(usize, Box<Restored>),
+    /// This source does the step, and the engine fails to restore it.
+    Aborts(usize, Finding),
     /// No cached image matches.
     Miss,
     /// The lookup itself fails, which ends the build.
@@ -100,6 +102,12 @@ fn find<H: ImageStore>(
                 return Ok(match found {
                     Found::Exact => Verdict::Exact(place),
                     Found::Fails(error, _) => Verdict::Failed(error),
+                    // No later source is reached, so none is announced.
+                    Found::Aborts(finding) if request.mode.guarded => {
+                        notes.push(finding);
+                        Verdict::Miss
+                    }
+                    Found::Aborts(finding) => Verdict::Aborts(place, finding),
                     Found::Restored(restored) => {
                         notes.extend(lost(source));
                         let requested = request.config.as_ref();

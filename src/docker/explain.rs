@@ -116,13 +116,10 @@ fn summary<H: ImageStore>(
             Finding::new(Reason::HitSourceExact, source_at(*place)).with([by_history])
         }
         Verdict::Restored(place, restored) => {
-            // Where only the store can tell the id, it is about the source.
-            let source = source_at(*place);
-            let made = store.id_of(&restored.document);
-            let subject = made.unwrap_or_else(|| source.to_owned());
-            Finding::new(Reason::HitSourceRestored, subject)
-                .with([Difference::fact("source", source), by_history])
+            Finding::new(Reason::HitSourceRestored, restored.id())
+                .with([Difference::fact("source", source_at(*place)), by_history])
         }
+        Verdict::Aborts(_, finding) => finding.clone(),
         Verdict::Failed(error) => match error.problem() {
             None => Finding::new(Reason::Failed, ""),
             Some(problem) => Finding::new(Reason::Failed, &problem.subject).with([

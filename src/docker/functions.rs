@@ -19,6 +19,36 @@ pub fn normalize_platform(platform: &Platform, host_os: &str) -> Platform {
     normalize(platform, host_os)
 }
 
+/// The platform that a builder asks for in the steps of a stage (Docker spec, section
+/// 14.8): that of the image the stage starts from, `None` for scratch, before that of
+/// the build, before the machine's. Before 29.9 only the operating system is the image's.
+///
+/// # Errors
+/// `unsupported` for an unknown version.
+pub fn step_platform(
+    base: Option<&Platform>,
+    build: Option<&Platform>,
+    machine: &Platform,
+    semantics: &Semantics,
+) -> Result<Platform, Error> {
+    let rules = Rules::of(semantics)?;
+    let named = base.filter(|base| !base.architecture.is_empty());
+    let mut platform = match (named, build) {
+        (Some(base), _) if rules.base_platform => base.clone(),
+        (_, Some(build)) => build.clone(),
+        // The builder is not told the variant of amd64.
+        (_, None) if machine.architecture == "amd64" => Platform {
+            variant: String::new(),
+            ..machine.clone()
+        },
+        (_, None) => machine.clone(),
+    };
+    if let Some(base) = base.filter(|base| !base.os.is_empty()) {
+        platform.os.clone_from(&base.os);
+    }
+    Ok(platform)
+}
+
 /// What speaks first against an image continuing a parent (Docker spec, section
 /// 5.3).
 ///

@@ -2,6 +2,7 @@
 
 use super::child::Listing;
 use super::key::Key;
+use super::options::StoreKind;
 use super::reason::{Finding, Reason};
 use super::request::{Mode, Request, Requested};
 use super::store::Store;
@@ -21,6 +22,8 @@ pub struct Local {
     pub matches: Vec<Match>,
     /// The one that is kept.
     pub winner: Option<Match>,
+    /// Another match is as new, and the store lists children in any order.
+    pub tied: bool,
 }
 
 /// A child that cannot be read.
@@ -62,9 +65,17 @@ impl Local {
         } else {
             matching(store, &listing, request, requested)
         };
+        // In the containerd image store the order is that of names: nothing is random.
+        let unordered = store.kind() == StoreKind::GraphDriver;
+        let winner = newest(&matches, request.mode.guarded && unordered).cloned();
         Ok(Self {
             unreadable,
-            winner: newest(&matches, request.mode.guarded).cloned(),
+            tied: unordered
+                && winner.as_ref().is_some_and(|winner| {
+                    let as_new = |other: &&Match| other.created == winner.created;
+                    matches.iter().filter(as_new).count() > 1
+                }),
+            winner,
             matches,
         })
     }
@@ -88,8 +99,7 @@ impl Local {
             })
             .collect();
         if let Some(winner) = &self.winner {
-            let as_new = |other: &&Match| other.created == winner.created;
-            if self.matches.iter().filter(as_new).count() > 1 {
+            if self.tied {
                 notes.push(Finding::new(Reason::Tie, &winner.id));
             }
             if winner.overlooked {

@@ -36,8 +36,16 @@ pub struct Policy {
     pub skip_unreadable: bool,
     /// Refuse a source for another platform instead of noting it.
     pub same_platform: bool,
-    /// Ids are not digests of config documents.
-    pub opaque_ids: bool,
+}
+
+/// Which image store the engine has; its rules differ (Docker spec, section 14).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreKind {
+    /// A storage driver's: ids are digests of config documents.
+    #[default]
+    GraphDriver,
+    /// Containerd's, the default of engine 29: ids are digests of manifests and indexes.
+    Containerd,
 }
 
 /// How to open a session.
@@ -50,6 +58,11 @@ pub struct Options {
     pub cache_from: Vec<CacheFrom>,
     /// Choices.
     pub policy: Policy,
+    /// The engine's image store.
+    pub store: StoreKind,
+    /// The engine's machine, with its variant such as `v4`; the containerd image store
+    /// takes the manifest of an index that fits it best.
+    pub machine: Platform,
     /// The builder's operating system in Go's spelling; empty means `linux`.
     pub host_os: String,
     /// What versions that write `docker_version` write; empty means their own.

@@ -72,6 +72,34 @@ impl Matcher {
         None
     }
 
+    /// How far an image is from what the builder would like best; `u64::MAX` for one
+    /// that it does not accept.
+    pub fn distance(&self, image: &Platform) -> u64 {
+        /// All variants of one architecture are nearer than any of the next.
+        const ARCHITECTURE: u64 = 1 << 32;
+        if self.mismatch(image).is_some() {
+            return u64::MAX;
+        }
+        let normal = normalize(image, &self.host_os);
+        let level = |architecture: &str, variant: &str| -> u64 {
+            let level = match (architecture, variant) {
+                ("amd64", "") => Some(1),
+                ("arm64", _) => {
+                    rung(variant).map(|(major, minor)| i64::from(major) * 100 + i64::from(minor))
+                }
+                _ => number(variant),
+            };
+            u64::try_from(level.unwrap_or_default()).unwrap_or_default()
+        };
+        let own = level(&normal.architecture, &normal.variant).min(ARCHITECTURE - 1);
+        if normal.architecture == self.normal.architecture {
+            let top = level(&self.normal.architecture, &self.normal.variant);
+            top.saturating_sub(own).min(ARCHITECTURE - 1)
+        } else {
+            (2 * ARCHITECTURE).saturating_sub(own)
+        }
+    }
+
     /// The evidence for a mismatch: both sides, raw and normalised.
     pub fn evidence(&self, image: &Platform) -> Vec<Difference> {
         let normal = normalize(image, &self.host_os);
@@ -372,5 +400,39 @@ mod tests {
             Some(Part::Architecture)
         );
         assert!(huge.accepted().len() < 500);
+    }
+
+    /// As a real engine on `linux/amd64/v4` chose.
+    #[test]
+    fn the_nearest_level_is_best() {
+        let rules = Rules::newest();
+        for (machine, nearer) in [
+            (
+                "amd64/v4",
+                &[
+                    "amd64/v4", "amd64/v3", "amd64/v2", "amd64", "386", "arm64/v8",
+                ][..],
+            ),
+            ("amd64", &["amd64", "386", "amd64/v2"]),
+            (
+                "arm64/v8",
+                &["arm64", "arm/v8", "arm/v7", "arm/v6", "amd64"],
+            ),
+            (
+                "arm64/v9",
+                &["arm64/v9", "arm64/v8.5", "arm64", "arm/v7", "arm64/v9.1"],
+            ),
+        ] {
+            let matcher = Matcher::new(&platform(machine), "linux", &rules);
+            let distances = nearer
+                .iter()
+                .map(|image| matcher.distance(&platform(image)));
+            let distances: Vec<u64> = distances.collect();
+            assert!(
+                distances.is_sorted_by(|a, b| a < b),
+                "{machine}: {distances:?}"
+            );
+            assert_eq!(distances.last(), Some(&u64::MAX), "{machine}");
+        }
     }
 }

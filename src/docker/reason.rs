@@ -218,10 +218,22 @@ catalogue! {
             "the command of the restored image is that of the build step, and its entrypoint is lost (moby#37273)",
             "Cmd [\"/bin/sh\", \"-c\", \"rm -f /tmp/x\"]; as the last step of a build, the image would run that",
             "as long as a step follows nothing is wrong; as the last one, leave --cache-from out or end the Dockerfile as the source ends";
-        RestoreAborts = "restore-aborts", "2",
-            "an engine with the containerd image store cannot restore a step without a layer: it ends the build there",
+        WholeIndex = "whole-index", "14.5",
+            "this source is an index: an exact hit would hand over all its images, those for other platforms too",
+            "a multi-platform image as --cache-from, whose last instruction is the step",
+            "name the image of one platform by its digest, or build the last step anew";
+        RestoreMetadataStep = "restore-metadata-step", "14.5",
+            "an engine with the containerd image store cannot restore a step without a layer: the build ends there",
             "ENV in the middle of the image named with --cache-from",
-            "leave --cache-from out, or use the storage driver's image store";
+            "leave --cache-from out, or use a storage driver's image store";
+        RestoreNameTaken = "restore-name-taken", "14.5",
+            "an engine with the containerd image store cannot restore a step that it restored before: the build ends there",
+            "the second build with the same --cache-from; moby-dangling@sha256:\u{2026} is left of the first",
+            "remove the restored image with docker rmi, or leave --cache-from out";
+        RestoreLayerUnknown = "restore-layer-unknown", "14.5",
+            "an engine with the containerd image store has no content that is known to be this layer: the build ends there",
+            "an image for another platform as --cache-from, which is not unpacked",
+            "name a source for the machine's platform, or leave --cache-from out";
         NoMarks = "no-marks", "12",
             "the engine that made these images writes no built-here marks (before 23.0.10, 24.0.9 and 25.0.2)",
             "docker_version 20.10.24 in the documents, and no mark anywhere",
@@ -277,7 +289,7 @@ catalogue! {
         UnknownVersion = "unknown-version", "12",
             "the rules of this version are not known",
             "--compatible=17.03",
-            "name 29, 26.0 or 20.10";
+            "name 29.9, 29, 26.0 or 20.10";
         OpenCancelled = "open-cancelled", "3",
             "the host cancelled while names were resolved",
             "an interrupted build",

@@ -1,15 +1,16 @@
 //! The lookups of one build stage.
 
 use super::answer::{Answer, Creation, Effect, Link, Outcome};
+use super::containerd::Containerd;
 use super::decide::{Decision, Verdict, decide};
 use super::key::Key;
-use super::options::{CacheFrom, LIMITS, Options, Step};
+use super::options::{CacheFrom, LIMITS, Options, Step, StoreKind};
 use super::platform::Matcher;
 use super::read::read_asked;
 use super::reason::{Finding, Reason};
 use super::request::{Mode, Request, Requested, Sources};
 use super::source::Source;
-use super::store::Store;
+use super::store::{Lent, Store};
 use super::version::Rules;
 use crate::error::{Error, Problem};
 use crate::explain::{Difference, Explanation};
@@ -48,6 +49,8 @@ impl<H: ImageStore> Session<H> {
             semantics,
             cache_from,
             policy,
+            store,
+            machine,
             host_os,
             docker_version,
             limits,
@@ -59,12 +62,28 @@ impl<H: ImageStore> Session<H> {
         let limits = LIMITS.with(&limits)?;
         let names = u64::try_from(cache_from.len()).unwrap_or(u64::MAX);
         limits.check(Limit::Sources, names, "open", "cache-from")?;
+        let guarded = semantics.is_guarded();
+        let lent = match store {
+            StoreKind::GraphDriver => Lent::GraphDriver(host),
+            StoreKind::Containerd => {
+                let longest = limits.get(Limit::DocumentBytes);
+                Lent::Containerd(Containerd::new(
+                    host,
+                    &machine,
+                    &rules,
+                    longest,
+                    limits.depth(),
+                ))
+            }
+        };
         let mut session = Self {
-            store: Store::new(host, rules, limits, policy.opaque_ids, policy.dry_run),
+            store: Store::new(lent, rules, limits, policy.dry_run),
             mode: Mode {
-                guarded: semantics.is_guarded(),
+                guarded,
                 skip_unreadable: policy.skip_unreadable,
-                same_platform: policy.same_platform,
+                // Images for another platform are not unpacked in that store: the step
+                // after one fails.
+                same_platform: policy.same_platform || guarded && store == StoreKind::Containerd,
             },
             host_os,
             sources: Sources::LocalOnly,
@@ -152,11 +171,13 @@ impl<H: ImageStore> Session<H> {
         let decision = decide(&mut self.store, &self.sources, &request, &mut ())?;
         let mut answer = self.announce(&request, &decision)?;
         if let Verdict::Restored(_, restored) = decision.verdict {
-            answer.image = self.store.id_of(&restored.document);
+            let id = restored.id();
+            answer.image = Some(id.clone());
             answer.effects = vec![Effect::Create(Creation {
-                id: answer.image.clone(),
+                id,
                 parent: request.parent,
                 document: Some(restored.document),
+                manifest: restored.manifest,
                 layer: restored.layer,
             })];
         }
@@ -299,6 +320,11 @@ impl<H: ImageStore> Session<H> {
                 answer.outcome = Outcome::HitRestored;
                 answer.source = self.source(*place);
             }
+            Verdict::Aborts(place, finding) => {
+                answer.outcome = Outcome::RestoreFailed;
+                answer.source = self.source(*place);
+                answer.notes.push(finding.clone().text());
+            }
         }
         Ok(answer)
     }
@@ -318,20 +344,14 @@ impl<H: ImageStore> Session<H> {
                 })?;
         }
         if let Verdict::Restored(place, restored) = decision.verdict {
-            let layer = restored.layer.clone();
             let source = answer.source.as_deref().unwrap_or_default();
-            let (id, document) = self
+            let creation = self
                 .store
                 .create(request.parent.as_deref(), *restored)
                 .map_err(|failure| failed(Reason::RestoreFailed, "restore", source, &failure))?;
             self.stick_to(place);
-            answer.image = Some(id.clone());
-            answer.effects = vec![Effect::Create(Creation {
-                id: Some(id),
-                parent: request.parent.clone(),
-                document,
-                layer,
-            })];
+            answer.image = Some(creation.id.clone());
+            answer.effects = vec![Effect::Create(creation)];
         }
         Ok(answer)
     }

@@ -1,11 +1,14 @@
 //! What a session knows of the host's images: documents read once, links and
 //! provenance asked for when they matter.
 
+use super::answer::Creation;
 use super::base::Base;
 use super::child::{Child, Listing, Platforms};
+use super::containerd::{Containerd, Layer, Stacked};
 use super::dry_run::DryRun;
 use super::image::ImageDocument;
 use super::lineage::Lineage;
+use super::options::StoreKind;
 use super::reason::Reason;
 use super::restore::Restored;
 use super::version::Rules;
@@ -37,21 +40,31 @@ const BUILT: Facts = Facts {
     built: true,
 };
 
+/// The host's images, by the kind of its store.
+#[derive(Debug)]
+pub enum Lent<H> {
+    /// As the host tells them.
+    GraphDriver(H),
+    /// Out of the records and content that the host has.
+    Containerd(Containerd<H>),
+}
+
 /// The host's images as a session sees them.
 #[derive(Debug)]
 pub struct Store<H> {
-    host: H,
+    lent: Lent<H>,
     /// The rules documents are read by.
     pub rules: Rules,
     /// The opener's caps.
     pub limits: Limits<8>,
-    opaque_ids: bool,
     facts: Vec<Child>,
     pub(super) index: BTreeMap<String, usize>,
     pub(super) listings: BTreeMap<Option<String>, Rc<Listing>>,
     pub(super) platforms: Platforms,
     bases: BTreeMap<String, Rc<Base>>,
     built: BTreeSet<String>,
+    /// The manifests of images that a dry run made.
+    manifests: BTreeMap<String, String>,
     /// Bytes of the documents whose facts are kept.
     held: u64,
     /// Bytes that are kept of children, and of those of them that the guarded reading
@@ -68,24 +81,18 @@ pub struct Store<H> {
 
 impl<H: ImageStore> Store<H> {
     /// Nothing known yet.
-    pub const fn new(
-        host: H,
-        rules: Rules,
-        limits: Limits<8>,
-        opaque_ids: bool,
-        dry_run: bool,
-    ) -> Self {
+    pub const fn new(lent: Lent<H>, rules: Rules, limits: Limits<8>, dry_run: bool) -> Self {
         Self {
-            host,
+            lent,
             rules,
             limits,
-            opaque_ids,
             facts: Vec::new(),
             index: BTreeMap::new(),
             listings: BTreeMap::new(),
             platforms: Platforms::new(),
             bases: BTreeMap::new(),
             built: BTreeSet::new(),
+            manifests: BTreeMap::new(),
             held: 0,
             held_children: 0,
             held_foreign: 0,
@@ -95,9 +102,12 @@ impl<H: ImageStore> Store<H> {
         }
     }
 
-    /// Ids are not digests of config documents.
-    pub const fn opaque_ids(&self) -> bool {
-        self.opaque_ids
+    /// The kind of the image store.
+    pub const fn kind(&self) -> StoreKind {
+        match &self.lent {
+            Lent::GraphDriver(_) => StoreKind::GraphDriver,
+            Lent::Containerd(_) => StoreKind::Containerd,
+        }
     }
 
     /// The platforms that [`Child::platform`] names.
@@ -113,7 +123,11 @@ impl<H: ImageStore> Store<H> {
     /// Resolves the names given when the session is opened.
     pub fn resolve(&self, references: &[String]) -> Vec<Result<Image, Failure>> {
         let limit = self.limits.get(Limit::DocumentBytes);
-        complete(self.host.resolve(references, limit), references.len())
+        let found = match &self.lent {
+            Lent::GraphDriver(host) => host.resolve(references, limit),
+            Lent::Containerd(images) => images.resolve(references, limit),
+        };
+        complete(found, references.len())
     }
 
     /// Reads a document that a host answered: its size, its digest where ids are
@@ -128,7 +142,8 @@ impl<H: ImageStore> Store<H> {
                 format!("document of {} bytes, limit document-bytes", text.len()),
             ));
         }
-        if !self.opaque_ids && sha256(text.as_bytes()).as_str() != id {
+        let digest = matches!(self.lent, Lent::GraphDriver(_));
+        if digest && sha256(text.as_bytes()).as_str() != id {
             return Err(Failure::new(
                 FailureCode::Corrupt,
                 "the document does not have the digest that is its id",
@@ -183,7 +198,11 @@ impl<H: ImageStore> Store<H> {
     /// When the host cannot list them, or they are too many.
     pub fn children(&self, parent: Option<&str>) -> Result<Vec<String>, Error> {
         let subject = parent.unwrap_or("scratch");
-        let mut ids = self.host.children(parent).map_err(|failure| {
+        let listed = match &self.lent {
+            Lent::GraphDriver(host) => host.children(parent),
+            Lent::Containerd(images) => images.children(parent),
+        };
+        let mut ids = listed.map_err(|failure| {
             Problem::new(
                 Reason::ChildrenUnreadable,
                 "list children",
@@ -192,6 +211,11 @@ impl<H: ImageStore> Store<H> {
             )
             .from_failure(&failure)
         })?;
+        if self.kind() == StoreKind::Containerd {
+            // An image is listed once for each of its names.
+            let mut seen = BTreeSet::new();
+            ids.retain(|id| seen.insert(id.clone()));
+        }
         if let Some(run) = &self.dry_run {
             run.apply(parent, &mut ids);
         }
@@ -210,9 +234,7 @@ impl<H: ImageStore> Store<H> {
         let mut rest = ids;
         while !rest.is_empty() {
             let (batch, _) = rest.split_at(rest.len().min(BATCH));
-            let mut answers = self
-                .host
-                .get(batch, DOCUMENT, self.limits.get(Limit::AnswerBytes));
+            let mut answers = self.get(batch, DOCUMENT, self.limits.get(Limit::AnswerBytes));
             // A host that answers nothing at all must not stop us for ever.
             answers.truncate(batch.len());
             if answers.is_empty() {
@@ -289,8 +311,15 @@ impl<H: ImageStore> Store<H> {
     /// Facts other than documents, in batches.
     fn facts_of(&self, ids: &[String], want: Facts) -> Vec<Result<Image, Failure>> {
         ids.chunks(BATCH)
-            .flat_map(|batch| complete(self.host.get(batch, want, 0), batch.len()))
+            .flat_map(|batch| complete(self.get(batch, want, 0), batch.len()))
             .collect()
+    }
+
+    fn get(&self, ids: &[String], want: Facts, limit: u64) -> Vec<Result<Image, Failure>> {
+        match &self.lent {
+            Lent::GraphDriver(host) => host.get(ids, want, limit),
+            Lent::Containerd(images) => images.get(ids, want, limit),
+        }
     }
 
     /// The facts of a parent, read once.
@@ -326,11 +355,54 @@ impl<H: ImageStore> Store<H> {
             run.adopt(target, parent);
             return Ok(());
         }
-        self.host.set_parent(target, parent)
+        match &self.lent {
+            Lent::GraphDriver(host) => host.set_parent(target, parent),
+            Lent::Containerd(images) => images.set_parent(target, parent),
+        }
     }
 
-    /// Stores a restored image and keeps its facts for the next step; returns
-    /// its id, and the document when it was not handed to the host.
+    /// Gives a restored image the manifest that its store writes for it; or the reason
+    /// for which the engine fails to make the image, which ends the build.
+    ///
+    /// # Errors
+    /// What the host returns.
+    pub fn complete(
+        &self,
+        restored: Restored,
+        parent: Option<&str>,
+    ) -> Result<Result<Restored, Reason>, Failure> {
+        let Lent::Containerd(images) = &self.lent else {
+            return Ok(Ok(restored));
+        };
+        let parent = parent.map(|id| match self.manifests.get(id) {
+            Some(manifest) => Stacked::Made(manifest),
+            None => Stacked::Stored(id),
+        });
+        let layers: Vec<Layer> = match images.stack(parent, restored.layer.as_deref())? {
+            Ok(layers) => layers,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let restored = restored.stacked(&layers);
+        let id = restored.id();
+        if self.dry_run.as_ref().is_some_and(|run| run.made(&id)) || images.has_taken(&id)? {
+            return Ok(Err(Reason::RestoreNameTaken));
+        }
+        Ok(Ok(restored))
+    }
+
+    /// Whether an id is that of an index, which has images for several platforms.
+    ///
+    /// # Errors
+    /// What the host returns.
+    pub fn is_index(&self, id: &str) -> Result<bool, Failure> {
+        match &self.lent {
+            Lent::GraphDriver(_) => Ok(false),
+            Lent::Containerd(images) => images.is_index(id),
+        }
+    }
+
+    /// Stores a restored image and keeps its facts for the next step; returns what was
+    /// created, with the texts that were not handed to the host.
     ///
     /// # Errors
     /// What the host returns.
@@ -338,32 +410,44 @@ impl<H: ImageStore> Store<H> {
         &mut self,
         parent: Option<&str>,
         restored: Restored,
-    ) -> Result<(String, Option<String>), Failure> {
+    ) -> Result<Creation, Failure> {
+        self.lineage = None;
+        let stored = self.dry_run.is_none();
+        let id = match (&mut self.dry_run, &self.lent) {
+            (Some(run), _) => {
+                let id = restored.id();
+                run.make(&id, parent);
+                if let Some(manifest) = &restored.manifest {
+                    self.manifests.insert(id.clone(), manifest.clone());
+                }
+                id
+            }
+            (None, Lent::GraphDriver(host)) => {
+                host.create(parent, &restored.document, restored.layer.as_deref())?
+            }
+            (None, Lent::Containerd(images)) => {
+                images.create(parent, &restored)?;
+                restored.id()
+            }
+        };
         let Restored {
             document,
+            manifest,
             layer,
             base,
             platform,
             created,
         } = restored;
-        self.lineage = None;
-        let (id, kept) = if let Some(run) = &mut self.dry_run {
-            let id = sha256(document.as_bytes()).to_string();
-            run.make(&id, parent);
-            (id, Some(document))
-        } else {
-            let id = self.host.create(parent, &document, layer.as_deref())?;
-            (id, None)
-        };
         let child = Child::restored(platform, created, &self.rules, &mut self.platforms);
         self.remember(&id, child);
         self.bases.insert(id.clone(), Rc::new(base));
-        Ok((id, kept))
-    }
-
-    /// The id a document would get; `None` where only the store can tell.
-    pub fn id_of(&self, document: &str) -> Option<String> {
-        (!self.opaque_ids).then(|| sha256(document.as_bytes()).to_string())
+        Ok(Creation {
+            id,
+            parent: parent.map(ToOwned::to_owned),
+            document: Some(document).filter(|_| !stored),
+            manifest: manifest.filter(|_| !stored),
+            layer,
+        })
     }
 }
 

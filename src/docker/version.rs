@@ -62,6 +62,8 @@ pub struct Rules {
     pub arm64_ladder: bool,
     /// An image's os.features must be among the builder's.
     pub os_features: bool,
+    /// The platform of a stage's base image goes before that of the build.
+    pub base_platform: bool,
     /// Windows versions are compared on every host, not on Windows only.
     pub windows_everywhere: bool,
 }
@@ -74,7 +76,8 @@ impl Rules {
     /// `unsupported` for a version without rules here.
     pub fn of(semantics: &Semantics) -> Result<Self, Error> {
         let rules = match semantics.version.as_deref() {
-            None | Some("29") => Self::newest(),
+            None | Some("29.9") => Self::newest(),
+            Some("29") => Self::v29(),
             Some("26.0") => Self::v26_0(),
             Some("20.10") => Self::v20_10(),
             Some(other) => {
@@ -82,7 +85,7 @@ impl Rules {
                     Reason::UnknownVersion,
                     "open",
                     other,
-                    "no rules for this version of docker; known are 29, 26.0 and 20.10",
+                    "no rules for this version of docker; known are 29.9, 29, 26.0 and 20.10",
                 )));
             }
         };
@@ -96,7 +99,7 @@ impl Rules {
         })
     }
 
-    fn newest() -> Self {
+    pub fn newest() -> Self {
         Self {
             order: Order::Declared,
             docker_version: None,
@@ -109,7 +112,16 @@ impl Rules {
             checked: true,
             arm64_ladder: true,
             os_features: true,
+            base_platform: true,
             windows_everywhere: true,
+        }
+    }
+
+    /// Before moby PR 53503.
+    fn v29() -> Self {
+        Self {
+            base_platform: false,
+            ..Self::newest()
         }
     }
 
@@ -123,7 +135,7 @@ impl Rules {
             arm64_ladder: false,
             os_features: false,
             windows_everywhere: false,
-            ..Self::newest()
+            ..Self::v29()
         }
     }
 

@@ -33,6 +33,8 @@ pub struct FsFacts {
     pub target: bool,
     /// Extended attributes of files and directories.
     pub attributes: bool,
+    /// Which names are names of one file.
+    pub identity: bool,
     /// SHA-256 of regular files.
     pub content: bool,
 }
@@ -65,6 +67,9 @@ pub struct Entry {
     pub target: Option<String>,
     /// Extended attributes in the system's order, when asked for.
     pub attributes: Vec<Attribute>,
+    /// The same text for every name of one file, when asked for; `None` for a file
+    /// with one name, and for a directory.
+    pub identity: Option<String>,
     /// SHA-256 of a regular file, when asked for.
     pub content: Option<String>,
 }
@@ -106,9 +111,11 @@ pub struct Change {
     pub precondition: Precondition,
 }
 
-/// A file to be hashed: its bytes followed by those of `suffix`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A file to be hashed: its bytes between those of `prefix` and of `suffix`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hashing {
+    /// What to hash before its bytes, in the encoding of paths.
+    pub prefix: String,
     /// Which file; links are followed.
     pub path: String,
     /// What to hash after its bytes.

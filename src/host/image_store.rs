@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use serde::Serialize;
 
 use super::failure::Failure;
+use crate::oci::Descriptor;
 use crate::prelude::*;
 
 /// What a call wants to know of an image, so that a store reads no more.
@@ -67,6 +68,61 @@ pub trait ImageStore {
         document: &str,
         layer: Option<&str>,
     ) -> Result<String, Failure>;
+
+    /// The records and the content behind the images, of a store that keeps them as
+    /// containerd does.
+    fn contents(&self) -> Option<&dyn ContentStore> {
+        None
+    }
+}
+
+/// A record of an image, as containerd keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Its name, which no other record has.
+    pub name: String,
+    /// The manifest or index that it leads to.
+    pub target: Descriptor,
+    /// Its labels, by key.
+    pub labels: Vec<(String, String)>,
+}
+
+/// Which records are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selector {
+    /// The one with this name.
+    Name(String),
+    /// Those that lead to this digest.
+    Target(String),
+    /// Those with this label, key and value.
+    Label(String, String),
+}
+
+/// A document among the content, with its labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Document {
+    /// Its exact text.
+    pub text: String,
+    /// Its labels, by key.
+    pub labels: Vec<(String, String)>,
+}
+
+/// Records and content as containerd keeps them; the contract is in
+/// `wit/image-store.wit`.
+pub trait ContentStore {
+    /// The records that each selector wants, in ascending order of their names.
+    fn records(&self, wanted: &[Selector]) -> Vec<Result<Vec<Record>, Failure>>;
+
+    /// Reads documents by their digests, in order, at most `limit` bytes but at least
+    /// one.
+    fn documents(&self, digests: &[String], limit: u64) -> Vec<Result<Document, Failure>>;
+
+    /// The first content by digest that has a label, key and value; `None` if there is
+    /// none.
+    fn labelled(&self, labels: &[(String, String)]) -> Vec<Result<Option<Descriptor>, Failure>>;
+
+    /// Stores documents and records, together or not at all.
+    fn put(&self, documents: &[Document], records: &[Record]) -> Result<(), Failure>;
 }
 
 impl<T: ImageStore + ?Sized> ImageStore for &T {
@@ -94,6 +150,10 @@ impl<T: ImageStore + ?Sized> ImageStore for &T {
     ) -> Result<String, Failure> {
         (**self).create(parent, document, layer)
     }
+
+    fn contents(&self) -> Option<&dyn ContentStore> {
+        (**self).contents()
+    }
 }
 
 impl<T: ImageStore + ?Sized> ImageStore for Arc<T> {
@@ -120,5 +180,9 @@ impl<T: ImageStore + ?Sized> ImageStore for Arc<T> {
         layer: Option<&str>,
     ) -> Result<String, Failure> {
         (**self).create(parent, document, layer)
+    }
+
+    fn contents(&self) -> Option<&dyn ContentStore> {
+        (**self).contents()
     }
 }

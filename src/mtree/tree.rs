@@ -235,6 +235,7 @@ mod tests {
             size: 0,
             target: None,
             attributes: Vec::new(),
+            identity: None,
             content: (kind == Kind::File).then(|| crate::oci::sha256(b"").to_string()),
         }
     }

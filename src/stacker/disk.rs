@@ -14,6 +14,7 @@ use super::options::Limits;
 
 /// What a walk must tell for a tree text.
 const TREE_FACTS: FsFacts = FsFacts {
+    identity: false,
     target: true,
     attributes: true,
     content: true,
@@ -60,6 +61,7 @@ pub(crate) fn hash_all<F: Filesystem>(
     let wanted: Vec<_> = files
         .iter()
         .map(|(path, entry)| Hashing {
+            prefix: String::new(),
             path: (*path).to_owned(),
             suffix: mode_text(entry.kind, entry.mode),
         })

@@ -154,6 +154,7 @@ impl<F: Filesystem, O: Observer> Session<F, O> {
         let asked: Vec<_> = wanted
             .iter()
             .map(|(path, _)| Hashing {
+                prefix: String::new(),
                 path: path.clone(),
                 suffix: String::new(),
             })

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -36,6 +37,17 @@ func outside(name string, info fs.FileInfo) layerwise.FileEntry {
 	return entry
 }
 
+// identity is the same text for every name of one file; nil for a file with one name,
+// and for a directory.
+func identity(info fs.FileInfo) *string {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || info.IsDir() || stat.Nlink <= 1 {
+		return nil
+	}
+	text := fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
+	return &text
+}
+
 func kind(mode fs.FileMode) layerwise.FileKind {
 	switch mode.Type() {
 	case 0:
@@ -59,6 +71,9 @@ func kind(mode fs.FileMode) layerwise.FileKind {
 // inside fills in what is known from opening a thing. Mode, owner and size
 // become those of the file that was opened, so that all are of one file.
 func (p *place) inside(entry *layerwise.FileEntry, info fs.FileInfo, want layerwise.FileFacts) error {
+	if want.Identity {
+		entry.Identity = identity(info)
+	}
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0 && want.Target:
 		target, err := p.in.root.Readlink(p.path())
@@ -76,12 +91,14 @@ func (p *place) inside(entry *layerwise.FileEntry, info fs.FileInfo, want layerw
 			return err
 		}
 		defer file.Close()
+		identity := entry.Identity
 		*entry = outside(entry.Path, info)
+		entry.Identity = identity
 		if want.Attributes {
 			entry.Attributes = attributes(file)
 		}
 		if want.Content {
-			digest, err := digestOf(file, info, "")
+			digest, err := digestOf(file, info, "", "")
 			if err != nil {
 				return err
 			}

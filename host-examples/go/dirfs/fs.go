@@ -186,7 +186,11 @@ func (f *FS) Hash(ctx context.Context, files []layerwise.FileHashing) []layerwis
 		if err != nil {
 			return "", failure("hash", asked.Path, err)
 		}
-		digest, err := place.digest(asked.Suffix)
+		prefix, err := decode(asked.Prefix)
+		if err != nil {
+			return "", failure("hash", asked.Path, err)
+		}
+		digest, err := place.digest(prefix, asked.Suffix)
 		if err != nil {
 			err = failure("hash", asked.Path, err)
 		}
@@ -321,18 +325,20 @@ func (p *place) read(limit uint64) (layerwise.FileContent, error) {
 	return layerwise.FileContent{Text: text, Lossy: lossy, Digest: "sha256:" + hex.EncodeToString(sum[:])}, nil
 }
 
-func (p *place) digest(suffix string) (string, error) {
+func (p *place) digest(prefix, suffix string) (string, error) {
 	file, info, err := p.openFile()
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
-	return digestOf(file, info, suffix)
+	return digestOf(file, info, prefix, suffix)
 }
 
-// digestOf hashes an open file, which must stay what it was when it was opened.
-func digestOf(file *os.File, before fs.FileInfo, suffix string) (string, error) {
+// digestOf hashes an open file between two texts; it must stay what it was when it was
+// opened.
+func digestOf(file *os.File, before fs.FileInfo, prefix, suffix string) (string, error) {
 	hash := sha256.New()
+	io.WriteString(hash, prefix)
 	size, err := io.Copy(hash, file)
 	if err != nil {
 		return "", err

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/internal/digests"
 )
 
 // tree is a directory with a file outside of what is opened, and files inside.
@@ -113,6 +114,25 @@ func TestOthersSwapWhileItIsRead(t *testing.T) {
 	swapper.Wait()
 }
 
+// Names of one file have one identity, and no other file has it.
+func TestNamesOfOneFile(t *testing.T) {
+	f, inside := open(t, true)
+	one, other := filepath.Join(inside, "one"), filepath.Join(inside, "other")
+	if err := errors.Join(os.WriteFile(one, nil, 0o600), os.Link(one, other), os.WriteFile(filepath.Join(inside, "single"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []layerwise.FileFacts{{Identity: true}, {Identity: true, Content: true}} {
+		entries := f.Stat(t.Context(), []string{"/r/one", "/r/other", "/r/single", "/r/d"}, false, want)
+		first, second := entries[0].Value.Identity, entries[1].Value.Identity
+		if first == nil || second == nil || *first != *second || entries[2].Value.Identity != nil || entries[3].Value.Identity != nil {
+			t.Errorf("%+v", entries)
+		}
+	}
+	if e := f.Stat(t.Context(), []string{"/r/one"}, false, layerwise.FileFacts{})[0].Value; e.Identity != nil {
+		t.Errorf("%+v", e)
+	}
+}
+
 func TestLooking(t *testing.T) {
 	f, _ := open(t, false)
 	facts := layerwise.FileFacts{Target: true, Content: true}
@@ -144,6 +164,10 @@ func TestLooking(t *testing.T) {
 	hashes := f.Hash(t.Context(), []layerwise.FileHashing{{Path: "/r/ok"}, {Path: "/r/d/e/", Suffix: "x"}})
 	if hashes[0].Value != digest || codeOf(hashes[1].Err) != layerwise.FailureCodeOther {
 		t.Errorf("%+v", hashes)
+	}
+	around := f.Hash(t.Context(), []layerwise.FileHashing{{Path: "/r/d/a", Prefix: "%25%FF", Suffix: "x"}, {Path: "/r/d/a", Prefix: "%2e"}})
+	if whole := digests.Of([]byte("%\xffabcx")); around[0].Value != whole || codeOf(around[1].Err) != layerwise.FailureCodeInvalid {
+		t.Errorf("%+v", around)
 	}
 	walked, err := f.Walk(t.Context(), "/r/d", facts, 4)
 	var paths []string

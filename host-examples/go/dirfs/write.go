@@ -222,7 +222,7 @@ func (p *place) check(condition layerwise.Precondition) (fs.FileInfo, error) {
 		if old == nil || !old.Mode().IsRegular() {
 			return nil, refuse(layerwise.FailureCodeConflict, "the file is not there any more")
 		}
-		found, err := p.digest("")
+		found, err := p.digest("", "")
 		if err != nil {
 			return nil, err
 		}

@@ -4,7 +4,7 @@
 //
 // The image cache of Docker's classic builder: is there an image that is the result of this step?
 //
-// `semantics.version` is absent or `29` (the newest rules), `26.0` or `20.10`.
+// `semantics.version` is absent or `29.9` (the newest rules), `29`, `26.0` or `20.10`.
 //
 // Limits and their defaults: `document-bytes` (4 MiB, one document), `answer-bytes` (16 MiB, the
 // documents of one import call), `session-bytes` (64 MiB: documents of sources and parents whose
@@ -36,21 +36,34 @@ type Policy struct {
 	DryRun bool `wit:"dry-run"`
 	// Skip a child whose document cannot be read instead of failing.
 	SkipUnreadable bool `wit:"skip-unreadable"`
-	// Refuse a source for another platform instead of noting it.
+	// Refuse a source for another platform instead of noting it. The guarded reading always does
+	// so for the containerd image store.
 	SamePlatform bool `wit:"same-platform"`
-	// Ids are not digests of config documents (the containerd image store), so documents cannot be
-	// checked against them. A restore that such an engine aborts is not predicted: that of a step
-	// without a layer.
-	OpaqueIDs bool `wit:"opaque-ids"`
 }
+
+// StoreKind: the image store of the engine.
+type StoreKind string
+
+// The cases of [StoreKind].
+const (
+	// A storage driver's: ids are digests of config documents.
+	StoreKindGraphDriver StoreKind = "graph-driver"
+	// Containerd's, the default of engine 29: ids are digests of manifests and indexes.
+	StoreKindContainerd StoreKind = "containerd"
+)
 
 // Options: how to open a session.
 type Options struct {
 	Semantics layerwise.Semantics `wit:"semantics"`
 	// With at least one source, only images that lead to a source or come from one can hit. With
 	// none, only children of the parent can.
-	CacheFrom []Source `wit:"cache-from"`
-	Policy    Policy   `wit:"policy"`
+	CacheFrom []Source  `wit:"cache-from"`
+	Policy    Policy    `wit:"policy"`
+	Store     StoreKind `wit:"store"`
+	// The engine's machine, with the variant such as `v4`: of an index in the containerd image
+	// store, the manifest that fits it best counts, whatever the build is for. No other store asks
+	// for it.
+	Machine layerwise.Platform `wit:"machine"`
 	// The operating system the builder runs on, in Go's spelling; empty means `linux`.
 	HostOS string `wit:"host-os"`
 	// The `docker_version` of restored images, in the versions that write it; empty means the
@@ -92,6 +105,11 @@ const (
 	OutcomeHitRestored Outcome = "hit-restored"
 	// No cached image matches.
 	OutcomeMiss Outcome = "miss"
+	// A source does the step, but the engine fails to restore it: the build ends here. Only the
+	// containerd image store does this, and only the compatible reading says it; the last note is
+	// why: `docker/restore-metadata-step`, `docker/restore-name-taken` or
+	// `docker/restore-layer-unknown`.
+	OutcomeRestoreFailed Outcome = "restore-failed"
 )
 
 // Link: records `parent` as the parent of `target`.
@@ -102,11 +120,14 @@ type Link struct {
 
 // Creation: stores a document as an image.
 type Creation struct {
-	// The id it gets; absent if ids are opaque and nothing was stored.
-	ID     *string `wit:"id"`
+	// The id it gets.
+	ID     string  `wit:"id"`
 	Parent *string `wit:"parent"`
 	// The exact text of the config document; absent if the store has it already.
 	Document *string `wit:"document"`
+	// The exact text of its manifest, in the containerd image store; absent elsewhere, and if the
+	// store has it already.
+	Manifest *string `wit:"manifest"`
 	// The diff id of the layer it has beyond its parent's.
 	Layer *string `wit:"layer"`
 }
@@ -132,10 +153,9 @@ const (
 // Answer: the decision about one step.
 type Answer struct {
 	Outcome Outcome `wit:"outcome"`
-	// The image that is the result; absent on a miss, and for a planned creation if ids are
-	// opaque.
+	// The image that is the result; absent on a miss, and if a restore fails.
 	Image *string `wit:"image"`
-	// The source that supplied it.
+	// The source that supplied it, or that the restore fails with.
 	Source *string `wit:"source"`
 	// What was done to the store, or what a plan or dry run would do.
 	Effects []Effect `wit:"effects"`
@@ -287,6 +307,16 @@ func CompareConfigs(ctx context.Context, in *layerwise.Instance, have *string, w
 func MatchPlatforms(ctx context.Context, in *layerwise.Instance, builders []layerwise.Platform, images []layerwise.Platform, hostOS string, semantics layerwise.Semantics) ([][]bool, error) {
 	var out [][]bool
 	err := in.Call(ctx, "docker#match-platforms", &out, builders, images, hostOS, semantics)
+	return out, err
+}
+
+// StepPlatform: the platform that a builder asks for in the steps of a stage. `base` is that of the image the
+// stage starts from, absent for scratch; `build` that of `--platform`; `machine` the engine's.
+// From 29.9 on the base goes first if it names an architecture, before that only its operating
+// system counts.
+func StepPlatform(ctx context.Context, in *layerwise.Instance, base *layerwise.Platform, build *layerwise.Platform, machine layerwise.Platform, semantics layerwise.Semantics) (layerwise.Platform, error) {
+	var out layerwise.Platform
+	err := in.Call(ctx, "docker#step-platform", &out, base, build, machine, semantics)
 	return out, err
 }
 

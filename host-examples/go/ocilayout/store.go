@@ -46,6 +46,7 @@ const (
 // Store is the images of a layout directory. It may be used from several
 // goroutines.
 type Store struct {
+	layerwise.WithoutRecords
 	layout *layout.Layout
 	marks  marks.Marks
 }

@@ -122,11 +122,23 @@ def test_files_are_read_within_a_limit(inside: Path, files: Files) -> None:
     assert code(pipe) is FailureCode.UNSUPPORTED
 
 
-def test_hashes_are_of_the_bytes_and_the_suffix(inside: Path, files: Files) -> None:
+def test_hashes_are_of_the_bytes_between_prefix_and_suffix(inside: Path, files: Files) -> None:
     for number in range(40):
         (inside / str(number)).write_bytes(b"x" * number)
-    asked = [Hashing(f"/w/{number}", "-rw") for number in range(40)]
-    assert files.hash(asked) == [sha256(b"x" * number + b"-rw") for number in range(40)]
+    asked = [Hashing(f"/w/{number}", prefix="%25", suffix="-rw") for number in range(40)]
+    assert files.hash(asked) == [sha256(b"%" + b"x" * number + b"-rw") for number in range(40)]
+
+
+def test_names_of_one_file_have_one_identity(inside: Path, files: Files) -> None:
+    (inside / "a").write_text("x")
+    (inside / "b").hardlink_to(inside / "a")
+    (inside / "c").write_text("x")
+    found = {entry.path: entry.identity for entry in files.walk("/w", Facts.IDENTITY, 100)}
+    assert found["a"] is not None
+    assert found["a"] == found["b"]
+    assert found["c"] is None
+    assert found["."] is None
+    assert files.walk("/w", Facts(0), 100)[1].identity is None
 
 
 def test_a_walk_is_in_the_order_of_bytes(inside: Path, files: Files) -> None:

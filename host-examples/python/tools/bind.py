@@ -49,6 +49,7 @@ DEFAULTS = {
     "stacker.options.epoch": "EpochUnstated()",
     "filesystem.change.precondition": "PreconditionAny()",
     "filesystem.change.parents": "False",
+    "filesystem.hashing.prefix": '""',
     "filesystem.hashing.suffix": '""',
     "image-store.image.built": "Provenance.UNKNOWN",
 }

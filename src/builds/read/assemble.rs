@@ -64,17 +64,25 @@ pub fn parts(document: Document<'_>, given: &[(String, u64)]) -> Result<Vec<part
     }
 }
 
-/// Reads a build. `target` chooses from a file of several.
+/// How documents are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Which target of a file of several.
+    pub target: Option<String>,
+    /// The version of BuildKit, where it is known.
+    pub engine: Option<String>,
+    /// Limits by name.
+    pub limits: Vec<(String, u64)>,
+}
+
+/// Reads a build.
 ///
 /// # Errors
 /// `corrupt`, `invalid` for documents of no build or of several, `unsupported` for what
 /// keeps no record, `limit-exceeded`.
-pub fn read(
-    documents: &[Document<'_>],
-    target: Option<&str>,
-    given: &[(String, u64)],
-) -> Result<Read, Error> {
-    let reading = Reading::new("read", given)?;
+pub fn read(documents: &[Document<'_>], options: &Options) -> Result<Read, Error> {
+    let reading = Reading::new("read", &options.limits)?;
+    let target = options.target.as_deref();
     let mut read = Read::default();
     let mut logged = false;
     for document in documents {
@@ -100,6 +108,7 @@ pub fn read(
             "no document of a build was given",
         )));
     }
+    read.build.engine.clone_from(&options.engine);
     Ok(read)
 }
 

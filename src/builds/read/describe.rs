@@ -76,11 +76,15 @@ fn platform(definition: &Definition) -> String {
     let named = steps
         .filter(|step| step.op.kind != OpKind::Result)
         .find_map(|step| step.op.platform.as_ref());
-    text(named.unwrap_or(&definition.platform))
+    platform_text(named.unwrap_or(&definition.platform))
 }
 
-fn text(platform: &Platform) -> String {
+/// A platform such as `linux/arm/v7`.
+pub fn platform_text(platform: &Platform) -> String {
     let parts = [&platform.os, &platform.architecture, &platform.variant];
-    let given: Vec<&str> = parts.map(String::as_str).into_iter().collect();
-    given.join("/").trim_end_matches('/').to_owned()
+    parts
+        .map(String::as_str)
+        .join("/")
+        .trim_end_matches('/')
+        .to_owned()
 }

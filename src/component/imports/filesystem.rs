@@ -1,7 +1,6 @@
 //! The import `filesystem`.
 
-use super::registry::answers;
-use super::{Host, wit};
+use super::{Host, answers, wit};
 use crate::component::types::convert;
 use crate::host::{
     Attribute, Change, Content, Entry, Failure, Filesystem, FsFacts, Hashing, Kind, Precondition,
@@ -50,6 +49,7 @@ fn facts(want: FsFacts) -> files::Facts {
     facts.set(files::Facts::TARGET, want.target);
     facts.set(files::Facts::ATTRIBUTES, want.attributes);
     facts.set(files::Facts::CONTENT, want.content);
+    facts.set(files::Facts::IDENTITY, want.identity);
     facts
 }
 
@@ -80,6 +80,7 @@ impl From<files::Entry> for Entry {
                 })
                 .collect(),
             content: entry.content,
+            identity: entry.identity,
         }
     }
 }
@@ -95,8 +96,12 @@ impl From<files::Content> for Content {
 }
 
 impl From<Hashing> for files::Hashing {
-    fn from(Hashing { path, suffix }: Hashing) -> Self {
-        Self { path, suffix }
+    fn from(hashing: Hashing) -> Self {
+        Self {
+            prefix: hashing.prefix,
+            path: hashing.path,
+            suffix: hashing.suffix,
+        }
     }
 }
 

@@ -1,7 +1,11 @@
 //! The import `image-store`.
 
 use super::{Host, wit};
-use crate::host::{Facts, Failure, Image, ImageStore, Provenance};
+use crate::component::types::convert;
+use crate::host::{
+    ContentStore, Document, Facts, Failure, Image, ImageStore, Provenance, Record, Selector,
+};
+use crate::oci::Descriptor;
 use crate::prelude::*;
 use wit::image_store as store;
 
@@ -34,6 +38,94 @@ impl ImageStore for Host {
     ) -> Result<String, Failure> {
         Ok(store::create(parent, document, layer)?)
     }
+
+    fn contents(&self) -> Option<&dyn ContentStore> {
+        Some(self)
+    }
+}
+
+impl ContentStore for Host {
+    fn records(&self, wanted: &[Selector]) -> Vec<Result<Vec<Record>, Failure>> {
+        let wanted: Vec<store::Selector> = convert(wanted.to_vec());
+        let answers = store::records(&wanted).into_iter();
+        answers.map(|records| Ok(convert(records?))).collect()
+    }
+
+    fn documents(&self, digests: &[String], limit: u64) -> Vec<Result<Document, Failure>> {
+        let answers = store::documents(digests, limit).into_iter();
+        answers.map(|document| Ok(document?.into())).collect()
+    }
+
+    fn labelled(&self, labels: &[(String, String)]) -> Vec<Result<Option<Descriptor>, Failure>> {
+        let answers = store::labelled(&annotations(labels.to_vec())).into_iter();
+        answers.map(|found| Ok(found?.map(Into::into))).collect()
+    }
+
+    fn put(&self, documents: &[Document], records: &[Record]) -> Result<(), Failure> {
+        let documents: Vec<store::Document> = convert(documents.to_vec());
+        let records: Vec<store::ImageRecord> = convert(records.to_vec());
+        Ok(store::put(&documents, &records)?)
+    }
+}
+
+impl From<Selector> for store::Selector {
+    fn from(selector: Selector) -> Self {
+        match selector {
+            Selector::Name(name) => Self::Name(name),
+            Selector::Target(digest) => Self::Target(digest),
+            Selector::Label(key, value) => Self::Label(wit::types::Annotation { key, value }),
+        }
+    }
+}
+
+impl From<store::ImageRecord> for Record {
+    fn from(record: store::ImageRecord) -> Self {
+        Self {
+            name: record.name,
+            target: record.target.into(),
+            labels: labels(record.labels),
+        }
+    }
+}
+
+impl From<Record> for store::ImageRecord {
+    fn from(record: Record) -> Self {
+        Self {
+            name: record.name,
+            target: record.target.into(),
+            labels: annotations(record.labels),
+        }
+    }
+}
+
+impl From<store::Document> for Document {
+    fn from(document: store::Document) -> Self {
+        Self {
+            text: document.text,
+            labels: labels(document.labels),
+        }
+    }
+}
+
+impl From<Document> for store::Document {
+    fn from(document: Document) -> Self {
+        Self {
+            text: document.text,
+            labels: annotations(document.labels),
+        }
+    }
+}
+
+fn labels(annotations: Vec<wit::types::Annotation>) -> Vec<(String, String)> {
+    let pairs = annotations.into_iter();
+    pairs.map(|pair| (pair.key, pair.value)).collect()
+}
+
+fn annotations(labels: Vec<(String, String)>) -> Vec<wit::types::Annotation> {
+    let pairs = labels.into_iter();
+    pairs
+        .map(|(key, value)| wit::types::Annotation { key, value })
+        .collect()
 }
 
 fn images(answers: Vec<Result<store::Image, wit::types::Failure>>) -> Vec<Result<Image, Failure>> {

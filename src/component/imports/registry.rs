@@ -1,6 +1,6 @@
 //! The import `registry`.
 
-use super::{Host, wit};
+use super::{Host, answers, wit};
 use crate::component::types::convert;
 use crate::host::{
     Destination, Failure, Presence, Registry, Retrieval, Retrieved, Shelf, Source, Stored, Transfer,
@@ -119,13 +119,4 @@ impl From<registry::Retrieved> for Retrieved {
             size: retrieved.size,
         }
     }
-}
-
-/// Answers in the vocabulary of the host traits.
-pub(super) fn answers<A, B: From<A>>(
-    list: Vec<Result<A, wit::types::Failure>>,
-) -> Vec<Result<B, Failure>> {
-    list.into_iter()
-        .map(|answer| Ok(B::from(answer?)))
-        .collect()
 }

@@ -59,6 +59,9 @@ impl Verdicts {
         let layer = match judged {
             Ok(Found::Restored(restored)) => &restored.layer,
             Ok(Found::Fails(_, layer)) => layer,
+            Ok(Found::Aborts(finding)) => {
+                return self.reject_whole(finding.clone(), Rank::cause());
+            }
             Ok(Found::Exact) => {
                 let place = Difference::fact("index", index);
                 return self.add(Finding::new(Reason::Exact, &source.id).with([place]));

@@ -12,6 +12,7 @@ fn entry(path: &str, kind: Kind, mode: u32, content: &str) -> Entry {
         size: 0,
         target: (kind == Kind::Link).then(|| content.into()),
         attributes: Vec::new(),
+        identity: None,
         content: (kind == Kind::File).then(|| content.into()),
     }
 }

@@ -20,7 +20,7 @@ use layerwise::semantics::Semantics;
 
 pub use moby::run as run_moby;
 pub use native::Native;
-pub use probes::run as run_probes;
+pub use probes::{Records, run as run_probes};
 pub use real::run as run_real;
 
 /// A store that an implementation can hold on to.
@@ -62,6 +62,13 @@ pub trait Functions {
         semantics: &Semantics,
     ) -> Result<Vec<Vec<bool>>, Error>;
     fn normalize_platform(&self, platform: &Platform, host_os: &str) -> Result<Platform, Error>;
+    fn step_platform(
+        &self,
+        base: Option<&Platform>,
+        build: Option<&Platform>,
+        machine: &Platform,
+        semantics: &Semantics,
+    ) -> Result<Platform, Error>;
     fn compare_parent(
         &self,
         document: &str,

@@ -6,16 +6,22 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::{Report, buildkit, buildpacks, builds, docker, stacker};
+use crate::{Report, buildkit, buildpacks, builds, docker, dockerfile, stacker};
 
 /// An implementation of everything that vector files ask for.
 pub trait Subject:
-    docker::Subject + buildpacks::Subject + buildkit::Subject + builds::Subject + stacker::Subject
+    docker::Subject
+    + dockerfile::Subject
+    + buildpacks::Subject
+    + buildkit::Subject
+    + builds::Subject
+    + stacker::Subject
 {
 }
 
 impl<T> Subject for T where
     T: docker::Subject
+        + dockerfile::Subject
         + buildpacks::Subject
         + buildkit::Subject
         + builds::Subject
@@ -79,6 +85,7 @@ pub fn run_text(text: &str, subject: &dyn Subject) -> Result<Report, FileError> 
         "buildkit-remote-cache-vectors/1" => buildkit::run(text, subject),
         "docker-real/1" => docker::run_real(text, subject),
         "docker-real/2" => docker::run_probes(text, subject),
+        "docker-plan/1" => dockerfile::run(text, subject),
         "buildpacks-lifecycle-vectors/1" => buildpacks::run_both(text, subject),
         "stacker-conformance/1" => stacker::run(text, subject),
         builds::OPS => builds::run_ops(text, None, subject),

@@ -9,6 +9,7 @@ pub mod buildkit;
 pub mod buildpacks;
 pub mod builds;
 pub mod docker;
+pub mod dockerfile;
 mod file;
 pub mod memory_fs;
 pub mod memory_registry;

@@ -41,6 +41,8 @@ pub struct Object {
     pub gid: u32,
     /// Extended attributes in the order in which they are listed.
     pub attributes: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The same for every name of one file; `None` for a file with one name.
+    pub identity: Option<String>,
 }
 
 impl Object {
@@ -52,6 +54,7 @@ impl Object {
             uid: 0,
             gid: 0,
             attributes: Vec::new(),
+            identity: None,
         }
     }
 
@@ -478,7 +481,8 @@ impl Filesystem for MemoryFs {
         state.calls.hashed += files.len() as u64;
         let hash = |file: &Hashing| {
             let bytes = state.file(&paths::decode(&file.path))?;
-            Ok(sha256(&[bytes, file.suffix.as_bytes()].concat()).to_string())
+            let prefix = paths::decode(&file.prefix);
+            Ok(sha256(&[&prefix, bytes, file.suffix.as_bytes()].concat()).to_string())
         };
         files.iter().map(hash).collect()
     }
@@ -555,6 +559,7 @@ fn entry(path: String, object: &Object, want: FsFacts) -> Entry {
             Body::File(bytes) if want.content => Some(sha256(bytes).to_string()),
             _ => None,
         },
+        identity: object.identity.clone().filter(|_| want.identity),
     }
 }
 

@@ -42,3 +42,9 @@ fn docker_29_by_storage_driver() {
     let report = run_probes(&vectors("docker-29/graph.json.gz"), &Native).expect("format");
     assert_all_pass(&report, 586 + 1_532);
 }
+
+#[test]
+fn docker_29_by_containerd() {
+    let report = run_probes(&vectors("docker-29/containerd.json.gz"), &Native).expect("format");
+    assert_all_pass(&report, 500 + 1_380);
+}

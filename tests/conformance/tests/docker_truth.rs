@@ -83,63 +83,6 @@ fn a_restored_last_step_is_refused_by_the_guarded_reading_only() {
     }
 }
 
-/// The containerd image store ends the build where it would have to restore a step
-/// without a layer.
-#[test]
-fn a_restore_that_the_engine_aborts_is_never_predicted() {
-    for (opaque_ids, command, semantics, want) in [
-        (false, "b", Semantics::guarded(), Ok(Outcome::HitRestored)),
-        (true, "b", Semantics::guarded(), Ok(Outcome::Miss)),
-        (
-            true,
-            "b",
-            Semantics::compatible(None),
-            Err("docker/restore-failed"),
-        ),
-        (true, "a", Semantics::guarded(), Ok(Outcome::HitRestored)),
-        (
-            true,
-            "a",
-            Semantics::compatible(None),
-            Ok(Outcome::HitRestored),
-        ),
-    ] {
-        let (store, id) = source();
-        let options = Options {
-            semantics: semantics.clone(),
-            cache_from: trusted(&id),
-            policy: Policy {
-                opaque_ids,
-                dry_run: true,
-                ..Policy::default()
-            },
-            ..Options::default()
-        };
-        let mut session = Session::open(&store, options).unwrap();
-        let mut on = None;
-        if command == "b" {
-            let first = step(r#"{"Cmd":["a"]}"#);
-            on = session.lookup(&first).unwrap().image;
-        }
-        let next = Step {
-            parent: on,
-            ..step(&format!(r#"{{"Cmd":["{command}"]}}"#))
-        };
-        let explained = session.explain(&next).unwrap();
-        let answer = session.lookup(&next);
-        let have = answer.as_ref().map(|answer| answer.outcome);
-        let have = have.map_err(|error| &*error.problem().unwrap().code);
-        assert_eq!(have, want, "{opaque_ids} {command} {semantics:?}");
-        if want == Ok(Outcome::Miss) {
-            assert_eq!(codes(&answer.unwrap()), ["restore-aborts"]);
-            assert_eq!(explained.nearest.unwrap().code, "docker/restore-aborts");
-        }
-        if want.is_err() {
-            assert_eq!(explained.summary.code, "docker/failed");
-        }
-    }
-}
-
 /// Nobody is a child of a name, so that a name would be a silent miss.
 #[test]
 fn a_name_as_parent_is_an_error() {

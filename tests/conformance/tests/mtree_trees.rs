@@ -197,6 +197,7 @@ fn hostile_texts_are_bounded() {
         target: true,
         attributes: true,
         content: true,
+        identity: false,
     };
     let tree = Tree::new(&fs.walk("/t", facts, 10).unwrap()).unwrap();
     let deep = "d type=dir\n".repeat(100_000);

@@ -9,9 +9,9 @@ use std::fmt::Debug;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use layerwise::host::{
-    Attribute, Change, Content, Entry, Facts, Failure, FailureCode, Filesystem, FsFacts, Hashing,
-    Image, ImageStore, Kind, Level, Observer, Presence, Provenance, Registry, Retrieval, Retrieved,
-    Shelf, Stored, Transfer,
+    Attribute, Change, Content, ContentStore, Document, Entry, Facts, Failure, FailureCode,
+    Filesystem, FsFacts, Hashing, Image, ImageStore, Kind, Level, Observer, Presence, Provenance,
+    Record, Registry, Retrieval, Retrieved, Selector, Shelf, Stored, Transfer,
 };
 use layerwise::oci::{Descriptor, sha256};
 
@@ -230,6 +230,77 @@ impl ImageStore for Improvised {
                 }
             })
         })
+    }
+
+    fn contents(&self) -> Option<&dyn ContentStore> {
+        Some(self)
+    }
+}
+
+impl Improvised {
+    fn labels(&self, draw: &mut Draw) -> Vec<(String, String)> {
+        draw.several(3, |draw| {
+            let key = draw.text(&[
+                "org.mobyproject.image.parent",
+                "org.mobyproject.image.containerconfig",
+                "org.mobyproject.image.fromscratch",
+                "containerd.io/gc.ref.content.moby/container.config",
+            ]);
+            (key, self.id(draw))
+        })
+    }
+}
+
+impl ContentStore for Improvised {
+    fn records(&self, wanted: &[Selector]) -> Vec<Result<Vec<Record>, Failure>> {
+        self.say("records", wanted, |draw| {
+            draw.batch(wanted.len(), |draw, at| {
+                let target = wanted.get(at).and_then(|selector| match selector {
+                    Selector::Target(digest) => Some(digest),
+                    Selector::Name(_) | Selector::Label(..) => None,
+                });
+                draw.answer(|draw| {
+                    draw.several(4, |draw| Record {
+                        name: draw.text(&["docker.io/library/app:1", "moby-dangling@x"]),
+                        target: Descriptor {
+                            digest: target.cloned().unwrap_or_else(|| self.id(draw)),
+                            ..Descriptor::default()
+                        },
+                        labels: self.labels(draw),
+                    })
+                })
+            })
+        })
+    }
+
+    fn documents(&self, digests: &[String], limit: u64) -> Vec<Result<Document, Failure>> {
+        self.say("documents", (digests, limit), |draw| {
+            draw.batch(digests.len(), |draw, at| {
+                let known = digests.get(at).and_then(|id| self.material.content.get(id));
+                draw.answer(|draw| Document {
+                    text: draw.perhaps_spoiled(known.cloned().unwrap_or_default()),
+                    labels: self.labels(draw),
+                })
+            })
+        })
+    }
+
+    fn labelled(&self, labels: &[(String, String)]) -> Vec<Result<Option<Descriptor>, Failure>> {
+        self.say("labelled", labels, |draw| {
+            draw.batch(labels.len(), |draw, _| {
+                draw.answer(|draw| {
+                    draw.perhaps(|draw| Descriptor {
+                        digest: self.digest(draw),
+                        size: *draw.one(&[7, 0, u64::MAX]),
+                        ..Descriptor::default()
+                    })
+                })
+            })
+        })
+    }
+
+    fn put(&self, documents: &[Document], records: &[Record]) -> Result<(), Failure> {
+        self.say("put", (documents, records), |draw| draw.answer(|_| ()))
     }
 }
 

@@ -9,6 +9,7 @@
     reason = "a broken law is a panic"
 )]
 
+mod builds;
 mod cost;
 mod draw;
 mod engine;

@@ -6,6 +6,8 @@ use layerwise::oci::Digest;
 use layerwise::semantics::Semantics;
 use layerwise::{buildkit, mtree, paths, stacker};
 
+use crate::builds;
+
 /// The first byte chooses the parser, the rest is the text.
 pub fn parsers(bytes: &[u8]) {
     let Some((which, rest)) = bytes.split_first() else {
@@ -37,6 +39,8 @@ pub fn parsers(bytes: &[u8]) {
             let _ = layerwise::base64::decode(&text);
         }
         10 => digest(&text),
+        12 => builds::messages(rest),
+        13 => builds::texts(&text),
         _ => pair(&text, &semantics),
     }
 }

@@ -184,7 +184,7 @@ fn effects(told: &Told) -> Vec<[String; 5]> {
             creation.parent.clone().unwrap_or_default(),
             creation.document.clone().unwrap_or_default(),
             creation.layer.clone().unwrap_or_default(),
-            creation.id.clone().unwrap_or_default(),
+            creation.id.clone(),
         ],
     };
     found.map(show).collect()

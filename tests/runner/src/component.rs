@@ -5,6 +5,7 @@ mod buildkit;
 mod buildpacks;
 mod builds;
 mod docker;
+mod dockerfile;
 mod stacker;
 
 use std::cell::RefCell;

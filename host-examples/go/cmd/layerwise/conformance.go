@@ -41,7 +41,7 @@ func replay(ctx context.Context, paths []string, out io.Writer) error {
 			return err
 		}
 	}
-	engine, err := component.NewEngine(wasm, component.Config{})
+	engine, err := component.NewEngine(wasm, component.Config{Code: options.Code})
 	if err != nil {
 		return err
 	}

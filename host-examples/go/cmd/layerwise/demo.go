@@ -10,9 +10,12 @@ import (
 	"layerwise.dev/layerwise/internal/sample"
 )
 
+// options are those of every engine: tests keep its code.
+var options layerwise.EngineOptions
+
 // demo makes three decisions on sample data.
 func demo(ctx context.Context, out io.Writer) error {
-	engine, err := layerwise.NewEngine(layerwise.EngineOptions{})
+	engine, err := layerwise.NewEngine(options)
 	if err != nil {
 		return err
 	}
@@ -43,8 +46,8 @@ func demo(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-func decide(ctx context.Context, in *layerwise.Instance, options docker.Options, step docker.Step, out io.Writer) error {
-	session, err := docker.Open(ctx, in, options)
+func decide(ctx context.Context, in *layerwise.Instance, how docker.Options, step docker.Step, out io.Writer) error {
+	session, err := docker.Open(ctx, in, how)
 	if err != nil {
 		return err
 	}

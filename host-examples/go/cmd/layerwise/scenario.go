@@ -16,7 +16,7 @@ import (
 const around = 200
 
 func scenarios(ctx context.Context, paths []string, check bool, out io.Writer) error {
-	engine, err := layerwise.NewEngine(layerwise.EngineOptions{})
+	engine, err := layerwise.NewEngine(options)
 	if err != nil {
 		return err
 	}

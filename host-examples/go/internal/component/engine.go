@@ -104,7 +104,7 @@ func (e *Engine) link(ctx context.Context) error {
 		return fmt.Errorf("it exports no memory")
 	}
 	e.least = uint64(memory.Min()) * pageSize
-	if allocator := e.module.ExportedFunctions()[allocate]; !has || !fits(allocator, "iiii", "i") {
+	if allocator := e.module.ExportedFunctions()[allocate]; !fits(allocator, "iiii", "i") {
 		return fmt.Errorf("it exports no %s", allocate)
 	}
 	for name, definition := range e.module.ExportedFunctions() {

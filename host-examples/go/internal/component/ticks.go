@@ -3,7 +3,6 @@ package component
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 )
 
@@ -40,15 +39,15 @@ func ticking(core []byte) ([]byte, error) {
 		return nil, errors.New("the core module has another version")
 	}
 	sections := map[byte][]byte{}
-	for r := (&rewriter{in: core[len(version):]}); len(r.in) > 0; {
-		id := r.take(1)
-		content := r.take(r.number())
+	for r := (&rewriter{in: core, at: len(version)}); r.at < len(core); {
+		id := r.byte()
+		content := r.take(r.count())
 		if r.err != nil {
 			return nil, r.err
 		}
 		// Sections without a meaning are left out.
-		if id[0] != 0 {
-			sections[id[0]] = content
+		if id != 0 {
+			sections[id] = content
 		}
 	}
 	r := &rewriter{}
@@ -57,12 +56,13 @@ func ticking(core []byte) ([]byte, error) {
 		if !there && added == nil {
 			return
 		}
-		r.in, r.out = content, nil
+		r.read(content)
 		items := uint64(0)
 		if there {
 			items = r.number()
 		}
 		r.times(items, each)
+		r.flush()
 		if added != nil {
 			items++
 		}
@@ -78,7 +78,7 @@ func ticking(core []byte) ([]byte, error) {
 	r.counter = r.globals
 	rewrite(globalSection, slices.Concat([]byte{0x7f, 1, 0x41}, varint(tickEvery), []byte{0x0b}), func() {
 		r.counter++
-		r.copy(2)
+		r.take(2)
 		r.expression()
 	})
 	r.check = slices.Concat(
@@ -90,7 +90,7 @@ func ticking(core []byte) ([]byte, error) {
 	rewrite(elementSection, nil, r.element)
 	rewrite(codeSection, nil, r.body)
 	if content, there := sections[startSection]; there {
-		r.in, r.out = content, nil
+		r.read(content)
 		r.function()
 		sections[startSection] = r.out
 	}
@@ -107,11 +107,13 @@ func ticking(core []byte) ([]byte, error) {
 	return out, nil
 }
 
-// rewriter copies a module, part by part, and moves the numbers of functions, since
-// there is one import more. After an error it only has an end to come to.
+// rewriter copies a module, and moves the numbers of functions, since there is one
+// import more. After an error it only has an end to come to.
 type rewriter struct {
-	in, out []byte
-	err     error
+	// in is copied to out: all before copied was, and all before at was read.
+	in, out    []byte
+	at, copied int
+	err        error
 	// functions and globals are how many are imported; counter is the number of the
 	// added global.
 	functions, globals, counter uint64
@@ -120,30 +122,29 @@ type rewriter struct {
 }
 
 func (r *rewriter) funcType() {
-	r.copy(1)
-	r.copy(r.count())
-	r.copy(r.count())
+	r.byte()
+	r.take(r.count())
+	r.take(r.count())
 }
 
 func (r *rewriter) imported() {
-	r.copy(r.count())
-	r.copy(r.count())
-	switch kind := r.copy(1); {
-	case r.err != nil:
-	case kind[0] == 0:
+	r.take(r.count())
+	r.take(r.count())
+	switch r.byte() {
+	case 0:
 		r.functions++
 		r.leb()
-	case kind[0] == 3:
+	case 3:
 		r.globals++
-		r.copy(2)
+		r.take(2)
 	default:
-		r.err = errors.New("the core module imports a table or memory")
+		r.fail("the core module imports a table or a memory")
 	}
 }
 
 func (r *rewriter) exported() {
-	r.copy(r.count())
-	if kind := r.copy(1); r.err == nil && kind[0] == 0 {
+	r.take(r.count())
+	if r.byte() == 0 {
 		r.function()
 	} else {
 		r.leb()
@@ -151,8 +152,8 @@ func (r *rewriter) exported() {
 }
 
 func (r *rewriter) element() {
-	if kind := r.copy(1); r.err == nil && kind[0] != 0 {
-		r.err = fmt.Errorf("the core module has elements of kind %d", kind[0])
+	if r.byte() != 0 {
+		r.fail("the core module has elements of a kind that is not known")
 	}
 	r.expression()
 	r.times(r.count(), r.function)
@@ -160,34 +161,38 @@ func (r *rewriter) element() {
 
 // body copies the code of a function, which is longer then.
 func (r *rewriter) body() {
-	whole, rest := r.out, []byte(nil)
-	code := r.take(r.number())
-	r.in, rest, r.out = code, r.in, nil
+	size := r.number()
+	start := len(r.out)
+	all, end := r.in, r.at+int(min(size, uint64(len(r.in))))
+	if end > len(all) {
+		r.fail("the core module ends early")
+		return
+	}
+	r.in = all[:end]
 	r.times(r.count(), func() {
 		r.leb()
-		r.copy(1)
+		r.byte()
 	})
 	r.expression()
-	if len(r.in) > 0 && r.err == nil {
-		r.err = errors.New("a function has code after its end")
+	if r.at != end {
+		r.fail("a function has code after its end")
 	}
-	r.in, r.out = rest, append(binary.AppendUvarint(whole, uint64(len(r.out))), r.out...)
+	r.flush()
+	r.in = all
+	r.out = slices.Insert(r.out, start, uvarint(uint64(len(r.out)-start))...)
 }
 
 // expression copies instructions up to the end of the block that they are in.
 func (r *rewriter) expression() {
-	for depth := 1; depth > 0; {
-		code := r.copy(1)
-		if r.err != nil {
-			return
-		}
-		switch op := code[0]; {
+	for depth := 1; depth > 0 && r.err == nil; {
+		switch op := r.byte(); {
 		case op == 0x0b: // end
 			depth--
 		case op >= 0x02 && op <= 0x04: // block, loop, if
 			depth++
 			r.leb()
 			if op == 0x03 {
+				r.flush()
 				r.out = append(r.out, r.check...)
 			}
 		case op == 0x0e: // br_table
@@ -196,17 +201,17 @@ func (r *rewriter) expression() {
 		case op == 0x10, op == 0xd2: // call, ref.func
 			r.function()
 		case op == 0x1c: // select
-			r.copy(r.count())
+			r.take(r.count())
 		case op == 0x43: // f32.const
-			r.copy(4)
+			r.take(4)
 		case op == 0x44: // f64.const
-			r.copy(8)
+			r.take(8)
 		case op == 0xfc:
-			r.immediates(extended(r.count()), 0xfc)
+			r.immediates(extended(r.count()))
 		case op == 0xfd:
 			r.vector()
 		default:
-			r.immediates(plain(op), op)
+			r.immediates(plain(op))
 		}
 	}
 }
@@ -241,22 +246,22 @@ func extended(op uint64) int {
 func (r *rewriter) vector() {
 	switch op := r.count(); {
 	case op <= 11, op == 92, op == 93: // load, store
-		r.immediates(2, 0xfd)
+		r.immediates(2)
 	case op == 12, op == 13: // const, shuffle
-		r.copy(16)
+		r.take(16)
 	case op >= 21 && op <= 34: // lanes
-		r.copy(1)
+		r.byte()
 	case op >= 84 && op <= 91: // load, store of lanes
-		r.immediates(2, 0xfd)
-		r.copy(1)
+		r.immediates(2)
+		r.byte()
 	case op > 275:
-		r.immediates(-1, 0xfd)
+		r.immediates(-1)
 	}
 }
 
-func (r *rewriter) immediates(count int, op byte) {
-	if count < 0 && r.err == nil {
-		r.err = fmt.Errorf("the core module has the instruction %#x, which is not known", op)
+func (r *rewriter) immediates(count int) {
+	if count < 0 {
+		r.fail("the core module has an instruction that is not known")
 	}
 	for range count {
 		r.leb()
@@ -272,6 +277,22 @@ func (r *rewriter) function() {
 	r.out = binary.AppendUvarint(r.out, n)
 }
 
+// read begins with the content of a section.
+func (r *rewriter) read(content []byte) { r.in, r.out, r.at, r.copied = content, nil, 0, 0 }
+
+// flush copies what was read.
+func (r *rewriter) flush() {
+	r.out = append(r.out, r.in[r.copied:r.at]...)
+	r.copied = r.at
+}
+
+// fail ends the reading.
+func (r *rewriter) fail(why string) {
+	if r.err == nil {
+		r.err = errors.New(why)
+	}
+}
+
 // times does something some times, or until it fails.
 func (r *rewriter) times(count uint64, each func()) {
 	for ; count > 0 && r.err == nil; count-- {
@@ -279,52 +300,49 @@ func (r *rewriter) times(count uint64, each func()) {
 	}
 }
 
-// take takes some bytes of what is read.
+// take reads some bytes.
 func (r *rewriter) take(count uint64) []byte {
-	if r.err == nil && count > uint64(len(r.in)) {
-		r.err = errors.New("the core module ends early")
-	}
-	if r.err != nil {
-		r.in = nil
+	if count > uint64(len(r.in)-r.at) {
+		r.fail("the core module ends early")
 		return nil
 	}
-	taken := r.in[:count]
-	r.in = r.in[count:]
-	return taken
+	from := r.at
+	r.at += int(count)
+	return r.in[from:r.at]
 }
 
-// copy copies some bytes.
-func (r *rewriter) copy(count uint64) []byte {
-	taken := r.take(count)
-	r.out = append(r.out, taken...)
-	return taken
-}
-
-// number reads a number.
-func (r *rewriter) number() uint64 {
-	n, read := binary.Uvarint(r.in)
-	if read <= 0 {
-		read = len(r.in) + 1
-	}
-	if r.take(uint64(read)); r.err != nil {
+// byte reads a byte.
+func (r *rewriter) byte() byte {
+	if r.at >= len(r.in) {
+		r.fail("the core module ends early")
 		return 0
 	}
-	return n
+	r.at++
+	return r.in[r.at-1]
 }
 
-// count copies a number.
+// count reads a number.
 func (r *rewriter) count() uint64 {
-	n := r.number()
-	r.out = binary.AppendUvarint(r.out, n)
+	n, read := binary.Uvarint(r.in[r.at:])
+	if read <= 0 {
+		r.fail("the core module ends early")
+		return 0
+	}
+	r.at += read
 	return n
 }
 
-// leb copies a number of any size and sign.
+// number reads a number that is not copied.
+func (r *rewriter) number() uint64 {
+	r.flush()
+	n := r.count()
+	r.copied = r.at
+	return n
+}
+
+// leb reads a number of any size and sign.
 func (r *rewriter) leb() {
-	for {
-		if one := r.copy(1); r.err != nil || one[0] < 0x80 {
-			return
-		}
+	for r.byte() >= 0x80 {
 	}
 }
 

@@ -66,6 +66,7 @@ func init() {
 		wit.FuncOf("docker#open", wit.ResultOf(wit.OwnOf("docker#session"), typesError), wit.Named("options", dockerOptions)),
 		wit.FuncOf("docker#compare-configs", wit.ResultOf(dockerComparison, typesError), wit.Named("have", wit.OptionOf(wit.StringType)), wit.Named("want", wit.OptionOf(wit.StringType)), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#match-platforms", wit.ResultOf(wit.ListOf(wit.ListOf(wit.BoolType)), typesError), wit.Named("builders", wit.ListOf(typesPlatform)), wit.Named("images", wit.ListOf(typesPlatform)), wit.Named("host-os", wit.StringType), wit.Named("semantics", typesSemantics)),
+		wit.FuncOf("docker#step-platform", wit.ResultOf(typesPlatform, typesError), wit.Named("base", wit.OptionOf(typesPlatform)), wit.Named("build", wit.OptionOf(typesPlatform)), wit.Named("machine", typesPlatform), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#normalize-platform", typesPlatform, wit.Named("platform", typesPlatform), wit.Named("host-os", wit.StringType)),
 		wit.FuncOf("docker#compare-parent", wit.ResultOf(wit.OptionOf(typesFinding), typesError), wit.Named("document", wit.StringType), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#compare-command", wit.ResultOf(wit.OptionOf(typesFinding), typesError), wit.Named("entry", wit.StringType), wit.Named("config", wit.StringType), wit.Named("semantics", typesSemantics)),
@@ -73,6 +74,11 @@ func init() {
 		wit.FuncOf("docker#compare-images", wit.ResultOf(dockerImageComparison, typesError), wit.Named("old", wit.StringType), wit.Named("new", wit.StringType), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#recorded-steps", wit.ResultOf(dockerRecording, typesError), wit.Named("document", wit.StringType), wit.Named("first", wit.U32Type), wit.Named("made", wit.ListOf(wit.OptionOf(wit.StringType))), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#encode-image", wit.ResultOf(wit.StringType, typesError), wit.Named("text", wit.StringType), wit.Named("order", dockerMemberOrder), wit.Named("semantics", typesSemantics)),
+		wit.FuncOf("dockerfile#[method]session.advance", wit.ResultOf(dockerfileEvent, typesError), wit.Named("self", wit.BorrowOf("dockerfile#session"))),
+		wit.FuncOf("dockerfile#[method]session.report", wit.ResultOf(nil, typesError), wit.Named("self", wit.BorrowOf("dockerfile#session")), wit.Named("outcome", dockerfileOutcome)),
+		wit.FuncOf("dockerfile#[method]session.lend", wit.ResultOf(nil, typesError), wit.Named("self", wit.BorrowOf("dockerfile#session")), wit.Named("path", wit.OptionOf(wit.StringType)), wit.Named("name", wit.OptionOf(wit.StringType))),
+		wit.FuncOf("dockerfile#[method]session.copied", wit.ListOf(dockerfileCopied), wit.Named("self", wit.BorrowOf("dockerfile#session"))),
+		wit.FuncOf("dockerfile#open", wit.ResultOf(wit.OwnOf("dockerfile#session"), typesError), wit.Named("dockerfile", wit.StringType), wit.Named("options", dockerfileOptions)),
 		wit.FuncOf("filesystem#stat", wit.ListOf(wit.ResultOf(filesystemEntry, typesFailure)), wit.Named("paths", wit.ListOf(filesystemPath)), wit.Named("follow", wit.BoolType), wit.Named("want", filesystemFacts)),
 		wit.FuncOf("filesystem#list-names", wit.ResultOf(wit.ListOf(wit.StringType), typesFailure), wit.Named("directory", filesystemPath)),
 		wit.FuncOf("filesystem#read", wit.ListOf(wit.ResultOf(filesystemContent, typesFailure)), wit.Named("paths", wit.ListOf(filesystemPath)), wit.Named("limit", wit.U64Type)),
@@ -86,6 +92,10 @@ func init() {
 		wit.FuncOf("image-store#children", wit.ResultOf(wit.ListOf(wit.StringType), typesFailure), wit.Named("parent", wit.OptionOf(wit.StringType))),
 		wit.FuncOf("image-store#set-parent", wit.ResultOf(nil, typesFailure), wit.Named("target", wit.StringType), wit.Named("parent", wit.StringType)),
 		wit.FuncOf("image-store#create", wit.ResultOf(wit.StringType, typesFailure), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("document", wit.StringType), wit.Named("layer", wit.OptionOf(wit.StringType))),
+		wit.FuncOf("image-store#records", wit.ListOf(wit.ResultOf(wit.ListOf(imageStoreImageRecord), typesFailure)), wit.Named("wanted", wit.ListOf(imageStoreSelector))),
+		wit.FuncOf("image-store#documents", wit.ListOf(wit.ResultOf(imageStoreDocument, typesFailure)), wit.Named("digests", wit.ListOf(typesDigest)), wit.Named("limit", wit.U64Type)),
+		wit.FuncOf("image-store#labelled", wit.ListOf(wit.ResultOf(wit.OptionOf(typesDescriptor), typesFailure)), wit.Named("labels", wit.ListOf(typesAnnotation))),
+		wit.FuncOf("image-store#put", wit.ResultOf(nil, typesFailure), wit.Named("documents", wit.ListOf(imageStoreDocument)), wit.Named("records", wit.ListOf(imageStoreImageRecord))),
 		wit.FuncOf("observer#log", nil, wit.Named("level", observerLevel), wit.Named("message", wit.StringType), wit.Named("fields", wit.ListOf(typesAnnotation))),
 		wit.FuncOf("observer#progress", nil, wit.Named("operation", wit.StringType), wit.Named("item", wit.StringType), wit.Named("done", wit.U64Type), wit.Named("total", wit.U64Type)),
 		wit.FuncOf("registry#locate", wit.ResultOf(wit.StringType, typesFailure), wit.Named("reference", wit.StringType)),
@@ -203,13 +213,14 @@ var (
 	buildsDescription        = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("created", wit.OptionOf(wit.S64Type)), wit.Named("completed", wit.OptionOf(wit.S64Type)), wit.Named("error", wit.StringType), wit.Named("total", wit.U32Type), wit.Named("cached", wit.U32Type), wit.Named("frontend", wit.StringType), wit.Named("attributes", wit.ListOf(typesAnnotation)), wit.Named("images", wit.ListOf(wit.StringType)), wit.Named("context", wit.StringType), wit.Named("platforms", wit.ListOf(wit.StringType)), wit.Named("dockerfile", wit.OptionOf(buildsDockerfile)))
 	buildsDockerfile         = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("text", wit.StringType))
 	dockerSource             = wit.RecordOf(wit.Named("reference", wit.StringType), wit.Named("trusted", wit.BoolType))
-	dockerPolicy             = wit.FlagsOf("dry-run", "skip-unreadable", "same-platform", "opaque-ids")
-	dockerOptions            = wit.RecordOf(wit.Named("semantics", typesSemantics), wit.Named("cache-from", wit.ListOf(dockerSource)), wit.Named("policy", dockerPolicy), wit.Named("host-os", wit.StringType), wit.Named("docker-version", wit.StringType), wit.Named("limits", wit.ListOf(typesLimit)))
+	dockerPolicy             = wit.FlagsOf("dry-run", "skip-unreadable", "same-platform")
+	dockerStoreKind          = wit.EnumOf("graph-driver", "containerd")
+	dockerOptions            = wit.RecordOf(wit.Named("semantics", typesSemantics), wit.Named("cache-from", wit.ListOf(dockerSource)), wit.Named("policy", dockerPolicy), wit.Named("store", dockerStoreKind), wit.Named("machine", typesPlatform), wit.Named("host-os", wit.StringType), wit.Named("docker-version", wit.StringType), wit.Named("limits", wit.ListOf(typesLimit)))
 	dockerStepPlace          = wit.FlagsOf("last")
 	dockerStep               = wit.RecordOf(wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("config", wit.OptionOf(wit.StringType)), wit.Named("platform", typesPlatform), wit.Named("place", dockerStepPlace))
-	dockerOutcome            = wit.EnumOf("hit-local", "hit-source", "hit-restored", "miss")
+	dockerOutcome            = wit.EnumOf("hit-local", "hit-source", "hit-restored", "miss", "restore-failed")
 	dockerLink               = wit.RecordOf(wit.Named("target", wit.StringType), wit.Named("parent", wit.StringType))
-	dockerCreation           = wit.RecordOf(wit.Named("id", wit.OptionOf(wit.StringType)), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("document", wit.OptionOf(wit.StringType)), wit.Named("layer", wit.OptionOf(wit.StringType)))
+	dockerCreation           = wit.RecordOf(wit.Named("id", wit.StringType), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("document", wit.OptionOf(wit.StringType)), wit.Named("manifest", wit.OptionOf(wit.StringType)), wit.Named("layer", wit.OptionOf(wit.StringType)))
 	dockerEffect             = wit.VariantOf(wit.Named("set-parent", dockerLink), wit.Named("create", dockerCreation))
 	dockerAnswer             = wit.RecordOf(wit.Named("outcome", dockerOutcome), wit.Named("image", wit.OptionOf(wit.StringType)), wit.Named("source", wit.OptionOf(wit.StringType)), wit.Named("effects", wit.ListOf(dockerEffect)), wit.Named("notes", wit.ListOf(typesFinding)))
 	dockerDescription        = wit.RecordOf(wit.Named("sources", wit.ListOf(wit.StringType)), wit.Named("skipped", wit.ListOf(typesFinding)))
@@ -220,18 +231,36 @@ var (
 	dockerRecordedStep       = wit.RecordOf(wit.Named("config", wit.StringType), wit.Named("approximate", wit.OptionOf(typesFinding)), wit.Named("executed", wit.OptionOf(wit.StringType)))
 	dockerRecording          = wit.RecordOf(wit.Named("steps", wit.ListOf(dockerRecordedStep)), wit.Named("findings", wit.ListOf(typesFinding)))
 	dockerMemberOrder        = wit.EnumOf("declared", "sorted")
+	dockerfileArgument       = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("value", wit.OptionOf(wit.StringType)))
+	dockerfileLabel          = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("value", wit.StringType))
+	dockerfilePacker         = wit.EnumOf("client", "client20-dot10", "api")
+	dockerfileOptions        = wit.RecordOf(wit.Named("semantics", typesSemantics), wit.Named("arguments", wit.ListOf(dockerfileArgument)), wit.Named("labels", wit.ListOf(dockerfileLabel)), wit.Named("target", wit.OptionOf(wit.StringType)), wit.Named("platform", wit.OptionOf(wit.StringType)), wit.Named("host", typesPlatform), wit.Named("context", wit.OptionOf(wit.StringType)), wit.Named("file", wit.OptionOf(wit.StringType)), wit.Named("packer", dockerfilePacker), wit.Named("limits", wit.ListOf(typesLimit)))
+	dockerfileInstruction    = wit.RecordOf(wit.Named("number", wit.U32Type), wit.Named("line", wit.U32Type), wit.Named("text", wit.StringType))
+	dockerfileStage          = wit.RecordOf(wit.Named("instruction", dockerfileInstruction), wit.Named("index", wit.U32Type), wit.Named("name", wit.OptionOf(wit.StringType)), wit.Named("base", wit.StringType), wit.Named("image", wit.OptionOf(wit.StringType)), wit.Named("from-stage", wit.OptionOf(wit.U32Type)), wit.Named("platform", wit.OptionOf(typesPlatform)))
+	dockerfileSource         = wit.RecordOf(wit.Named("path", wit.StringType), wit.Named("sum", wit.StringType))
+	dockerfileCopy           = wit.RecordOf(wit.Named("sources", wit.ListOf(dockerfileSource)), wit.Named("sum", wit.StringType), wit.Named("from", wit.OptionOf(wit.StringType)), wit.Named("to", wit.StringType))
+	dockerfileStep           = wit.RecordOf(wit.Named("instruction", dockerfileInstruction), wit.Named("stage", wit.U32Type), wit.Named("trigger", wit.OptionOf(wit.StringType)), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("config", wit.OptionOf(wit.StringType)), wit.Named("created-by", wit.StringType), wit.Named("platform", typesPlatform), wit.Named("last", wit.BoolType), wit.Named("copy", wit.OptionOf(dockerfileCopy)), wit.Named("notes", wit.ListOf(typesFinding)))
+	dockerfileWanted         = wit.RecordOf(wit.Named("instruction", dockerfileInstruction), wit.Named("image", wit.OptionOf(wit.StringType)), wit.Named("stage", wit.OptionOf(wit.U32Type)), wit.Named("url", wit.OptionOf(wit.StringType)))
+	dockerfilePhase          = wit.EnumOf("before-steps", "at-step")
+	dockerfileRefusal        = wit.RecordOf(wit.Named("phase", dockerfilePhase), wit.Named("instruction", wit.OptionOf(dockerfileInstruction)), wit.Named("line", wit.OptionOf(wit.U32Type)), wit.Named("reason", typesFinding))
+	dockerfileEvent          = wit.VariantOf(wit.Named("argument", dockerfileInstruction), wit.Named("stage", dockerfileStage), wit.Named("wanted", dockerfileWanted), wit.Named("step", dockerfileStep), wit.Named("refused", dockerfileRefusal), wit.Named("done", nil))
+	dockerfileOutcome        = wit.RecordOf(wit.Named("hit", wit.BoolType), wit.Named("image", wit.OptionOf(wit.StringType)))
+	dockerfileCopied         = wit.RecordOf(wit.Named("path", wit.StringType), wit.Named("sum", wit.StringType))
 	filesystemPath           = wit.StringType
 	filesystemKind           = wit.EnumOf("file", "directory", "link", "fifo", "socket", "character-device", "block-device", "other")
-	filesystemFacts          = wit.FlagsOf("target", "attributes", "content")
+	filesystemFacts          = wit.FlagsOf("target", "attributes", "content", "identity")
 	filesystemAttribute      = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("value", wit.StringType))
-	filesystemEntry          = wit.RecordOf(wit.Named("path", filesystemPath), wit.Named("kind", filesystemKind), wit.Named("mode", wit.U32Type), wit.Named("uid", wit.U32Type), wit.Named("gid", wit.U32Type), wit.Named("size", wit.U64Type), wit.Named("target", wit.OptionOf(filesystemPath)), wit.Named("attributes", wit.ListOf(filesystemAttribute)), wit.Named("content", wit.OptionOf(typesDigest)))
+	filesystemEntry          = wit.RecordOf(wit.Named("path", filesystemPath), wit.Named("kind", filesystemKind), wit.Named("mode", wit.U32Type), wit.Named("uid", wit.U32Type), wit.Named("gid", wit.U32Type), wit.Named("size", wit.U64Type), wit.Named("target", wit.OptionOf(filesystemPath)), wit.Named("attributes", wit.ListOf(filesystemAttribute)), wit.Named("content", wit.OptionOf(typesDigest)), wit.Named("identity", wit.OptionOf(wit.StringType)))
 	filesystemContent        = wit.RecordOf(wit.Named("text", wit.StringType), wit.Named("lossy", wit.BoolType), wit.Named("digest", typesDigest))
 	filesystemPrecondition   = wit.VariantOf(wit.Named("any", nil), wit.Named("absent", nil), wit.Named("unchanged", typesDigest))
 	filesystemChange         = wit.RecordOf(wit.Named("path", filesystemPath), wit.Named("text", wit.StringType), wit.Named("mode", wit.U32Type), wit.Named("parents", wit.BoolType), wit.Named("precondition", filesystemPrecondition))
-	filesystemHashing        = wit.RecordOf(wit.Named("path", filesystemPath), wit.Named("suffix", wit.StringType))
+	filesystemHashing        = wit.RecordOf(wit.Named("prefix", wit.StringType), wit.Named("path", filesystemPath), wit.Named("suffix", wit.StringType))
 	imageStoreFacts          = wit.FlagsOf("document", "parent", "built")
 	imageStoreProvenance     = wit.EnumOf("unknown", "built-here", "elsewhere")
 	imageStoreImage          = wit.RecordOf(wit.Named("id", wit.StringType), wit.Named("document", wit.OptionOf(wit.StringType)), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("built", imageStoreProvenance))
+	imageStoreImageRecord    = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("target", typesDescriptor), wit.Named("labels", wit.ListOf(typesAnnotation)))
+	imageStoreSelector       = wit.VariantOf(wit.Named("name", wit.StringType), wit.Named("target", wit.StringType), wit.Named("label", typesAnnotation))
+	imageStoreDocument       = wit.RecordOf(wit.Named("text", wit.StringType), wit.Named("labels", wit.ListOf(typesAnnotation)))
 	observerLevel            = wit.EnumOf("debug", "info", "warn", "error")
 	registryShelf            = wit.EnumOf("manifest", "blob")
 	registryPresence         = wit.EnumOf("present", "absent", "unknown")

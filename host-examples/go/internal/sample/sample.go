@@ -40,6 +40,7 @@ var Platform = layerwise.Platform{OS: "linux", Architecture: "amd64"}
 
 // Images is an image store in memory.
 type Images struct {
+	layerwise.WithoutRecords
 	mutex  sync.Mutex
 	images map[string]layerwise.Image
 	names  map[string]string

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { Failure, failureOf } from '../errors.js';
 import type { Each, Filesystem, Filesystems } from '../lent.js';
-import { encode, lossy, quoted, sha256 } from './bytes.js';
+import { decode, encode, lossy, quoted, sha256 } from './bytes.js';
 import { changed, codeOf, Directory, errno, type Place, type Root, Roots, type Wanted } from './places.js';
 import { isOurs, locked, replace } from './write.js';
 
@@ -58,7 +58,7 @@ export class Directories implements Filesystem {
       const walk: Walk = { want, limit: limit < walkEntries ? limit : BigInt(walkEntries), limits: this.#limits, entries: [], pathBytes: 0 };
       inside(place, (open) => {
         const stat = fs.fstatSync(open.fd, { bigint: true });
-        add(walk, told('.', stat));
+        add(walk, told('.', stat, want));
         below(open, Buffer.alloc(0), walk, 1);
       });
       return walk.entries;
@@ -66,7 +66,9 @@ export class Directories implements Filesystem {
   }
 
   hash(files: Filesystems.Hashing[]): Each<string> {
-    return files.map(({ path, suffix }) => this.#try('hash', path, LOOK, (place) => content(place.directory, named(place), suffix)));
+    return files.map(({ prefix, path, suffix }) =>
+      this.#try('hash', path, LOOK, (place) => content(place.directory, named(place), decode(prefix), suffix)),
+    );
   }
 
   write(changes: Filesystems.Change[]): Each<void> {
@@ -184,19 +186,21 @@ function opened<T>(directory: Directory, name: Buffer, work: (fd: number, stat: 
 }
 
 function entry(path: string, place: Place, want: Filesystems.Facts): Filesystems.Entry {
-  const found = told(path, statOf(place));
+  const found = told(path, statOf(place), want);
   return place.name ? withFacts(found, place.directory, place.name, want) : found;
 }
 
 function withFacts(found: Filesystems.Entry, directory: Directory, name: Buffer, want: Filesystems.Facts): Filesystems.Entry {
   if (found.kind === 'link' && want.target) found.target = encode(fs.readlinkSync(directory.child(name), { encoding: 'buffer' }));
-  if (found.kind === 'file' && want.content) found.content = content(directory, name, '');
+  if (found.kind === 'file' && want.content) found.content = content(directory, name);
   return found;
 }
 
 /** What is known without opening anything. */
-function told(path: string, stat: fs.BigIntStats): Filesystems.Entry {
-  return { path, kind: kindOf(stat), mode: Number(stat.mode & 0o7777n), uid: Number(stat.uid), gid: Number(stat.gid), size: stat.size, attributes: [] };
+function told(path: string, stat: fs.BigIntStats, want: Filesystems.Facts): Filesystems.Entry {
+  const several = want.identity && stat.nlink > 1n && !stat.isDirectory();
+  const identity = several ? `${stat.dev}:${stat.ino}` : undefined;
+  return { path, kind: kindOf(stat), mode: Number(stat.mode & 0o7777n), uid: Number(stat.uid), gid: Number(stat.gid), size: stat.size, attributes: [], identity };
 }
 
 function kindOf(stat: fs.BigIntStats): Filesystems.Kind {
@@ -209,10 +213,10 @@ function kindOf(stat: fs.BigIntStats): Filesystems.Kind {
   return stat.isBlockDevice() ? 'block-device' : 'other';
 }
 
-/** SHA-256 of a file followed by a suffix. A file that is written to meanwhile has none. */
-function content(directory: Directory, name: Buffer, suffix: string): string {
+/** SHA-256 of a file between a prefix and a suffix. A file that is written to meanwhile has none. */
+function content(directory: Directory, name: Buffer, prefix = Buffer.alloc(0), suffix = ''): string {
   return opened(directory, name, (fd, stat) => {
-    const hash = createHash('sha256');
+    const hash = createHash('sha256').update(prefix);
     const buffer = Buffer.allocUnsafe(CHUNK);
     let read = 0n;
     for (let count = fs.readSync(fd, buffer); count > 0; count = fs.readSync(fd, buffer)) {
@@ -237,7 +241,7 @@ interface Walk {
 function below(open: Directory, path: Buffer, walk: Walk, depth: number): void {
   for (const name of open.names()) {
     const full = path.length === 0 ? name : Buffer.concat([path, Buffer.from('/'), name]);
-    const found = told(encode(full), fs.lstatSync(open.child(name), { bigint: true }));
+    const found = told(encode(full), fs.lstatSync(open.child(name), { bigint: true }), walk.want);
     walk.pathBytes += full.length;
     if (walk.pathBytes > walk.limits.walkPathBytes) throw over('its paths', 'walk-path-bytes', walk.limits.walkPathBytes);
     add(walk, withFacts(found, open, name, walk.want));

@@ -194,6 +194,38 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """What a step made."""
+
+    #: The command, as the history tells it.
+    command: str
+    #: The place of its layer in `rootfs.diff_ids`; absent if it made none.
+    layer: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepComparison:
+    """One step of two images."""
+
+    #: The step of each image; absent if that image has fewer.
+    old: Made | None = None
+    new: Made | None = None
+    #: The members of the history entry that differ, and `layer`.
+    differences: Sequence[Difference] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageComparison:
+    """Two images compared. In every difference `have` is the old side and `want` the new one."""
+
+    #: One for each history entry of the longer history.
+    steps: Sequence[StepComparison] = ()
+    #: What differs beside the history: members of the documents, and layers that belong to no
+    #: history entry.
+    differences: Sequence[Difference] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedStep:
     """What a builder asks for a step that made an image."""
 
@@ -298,6 +330,11 @@ class Docker(Exports):
         result: list[Difference] = self._call("docker#compare-history", a, b)
         return result
 
+    def compare_images(self, old: str, new: str, semantics: Semantics = Semantics()) -> ImageComparison:
+        """Compares two images by their documents."""
+        result: ImageComparison = self._call("docker#compare-images", old, new, semantics)
+        return result
+
     def recorded_steps(self, document: str, first: int, made: Sequence[str | None] = (), semantics: Semantics = Semantics()) -> Recording:
         """What a builder asks for each history entry of `document` from `first` on. For each of them,
         `made` holds the document of the image that the step made, if that image still exists.
@@ -324,6 +361,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "docker#compare-parent": Docker.compare_parent,
     "docker#compare-command": Docker.compare_command,
     "docker#compare-history": Docker.compare_history,
+    "docker#compare-images": Docker.compare_images,
     "docker#recorded-steps": Docker.recorded_steps,
     "docker#encode-image": Docker.encode_image,
 }

@@ -11,7 +11,7 @@ Written by `tools/bind.py` from `wit/filesystem.wit`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Flag, StrEnum, auto
 from typing import Any, ClassVar, Protocol
 
@@ -40,6 +40,8 @@ class Facts(Flag):
     ATTRIBUTES = auto()
     #: SHA-256 of regular files.
     CONTENT = auto()
+    #: Which names are names of one file.
+    IDENTITY = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,9 @@ class Entry:
     #: In the order in which the system lists them; also empty if any cannot be read.
     attributes: Sequence[Attribute] = ()
     content: str | None = None
+    #: The same text for every name of one file; absent for a file that has one name, and for a
+    #: directory.
+    identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,7 @@ class Change:
 class Hashing:
     """A file to be hashed."""
 
+    prefix: str = field(default="", kw_only=True)
     path: str
     suffix: str = ""
 
@@ -159,8 +165,8 @@ class Filesystem(Protocol):
         ...
 
     def hash(self, files: Sequence[Hashing]) -> Sequence[str | Failure]:
-        """SHA-256 of the bytes of each file followed by the bytes of `suffix`, which may be empty; links
-        are followed.
+        """SHA-256 of the bytes of each file, between those of `prefix`, which is in the encoding of
+        paths, and those of `suffix`; both may be empty. Links are followed.
         """
         ...
 

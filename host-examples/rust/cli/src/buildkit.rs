@@ -1,8 +1,9 @@
-//! `layerwise buildkit`: BuildKit's remote caches, in registries, layout directories,
-//! tar files and configs.
+//! `layerwise buildkit`: builds by BuildKit; and its remote caches, in registries, layout
+//! directories, tar files and configs.
 
 mod archive;
 mod args;
+mod builds;
 mod diff;
 mod explain;
 mod export;
@@ -12,10 +13,12 @@ mod inspect;
 mod layers;
 mod opened;
 mod orphans;
+mod predict;
 mod records;
 mod reference;
 mod report;
 mod show;
+mod why;
 
 use clap::Subcommand;
 
@@ -23,7 +26,7 @@ use crate::args::Global;
 use crate::failed::Failed;
 use crate::reply::{Reply, Style};
 
-/// What can be done with BuildKit's remote caches.
+/// What can be done with BuildKit's builds and remote caches.
 #[derive(Subcommand)]
 pub enum BuildkitCommand {
     /// Merge, heal or convert caches: write one anew from others, from a file of records, or both.
@@ -44,6 +47,15 @@ pub enum BuildkitCommand {
     /// Draw the chains of a cache: Graphviz DOT, or a picture that needs nothing else.
     #[command(after_long_help = graph::HELP)]
     Graph(args::GraphArgs),
+    /// List the builds that a daemon remembers, or that a file holds.
+    #[command(after_long_help = builds::HELP)]
+    Builds(builds::BuildsArgs),
+    /// Say why the steps of a build ran again: the cause first, with its line, old and new.
+    #[command(after_long_help = why::HELP)]
+    Why(why::WhyArgs),
+    /// Say before a build which of its steps some caches have.
+    #[command(after_long_help = predict::HELP)]
+    Predict(predict::PredictArgs),
 }
 
 /// Does what a command asks.
@@ -55,5 +67,8 @@ pub fn run(global: &Global, command: &BuildkitCommand, style: Style) -> Result<R
         BuildkitCommand::Diff(args) => diff::run(global, args, style),
         BuildkitCommand::Explain(args) => explain::run(global, args, style),
         BuildkitCommand::Graph(args) => graph::run(global, args, style),
+        BuildkitCommand::Builds(args) => builds::run(global, args, style),
+        BuildkitCommand::Why(args) => why::run(global, args, style),
+        BuildkitCommand::Predict(args) => predict::run(global, args, style),
     }
 }

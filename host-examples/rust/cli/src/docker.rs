@@ -13,6 +13,7 @@ mod show;
 mod step;
 mod steps;
 mod trust;
+mod why;
 
 use clap::Subcommand;
 
@@ -25,6 +26,9 @@ pub use show::answer as show_answer;
 /// What can be asked of Docker's cache.
 #[derive(Subcommand)]
 pub enum DockerCommand {
+    /// Show what every step of a Dockerfile would hit, and why not.
+    #[command(after_long_help = why::HELP)]
+    Why(why::WhyArgs),
     /// Decide about a step, and make the changes that go with it.
     #[command(after_long_help = step::HELP)]
     Lookup(step::LookupArgs),
@@ -48,6 +52,7 @@ pub enum DockerCommand {
 /// Runs a command.
 pub fn run(global: &Global, command: &DockerCommand, style: Style) -> Result<Reply, Failed> {
     match command {
+        DockerCommand::Why(args) => why::run(global, args, style),
         DockerCommand::Lookup(args) => step::lookup(global, args, style),
         DockerCommand::Plan(args) => step::plan(global, args, style),
         DockerCommand::Explain(args) => step::explain(global, args, style),

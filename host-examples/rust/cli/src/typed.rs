@@ -12,7 +12,7 @@ use crate::cli::Cli;
 const COMPATIBLE: &str = "--compatible";
 
 /// Names from other tools, and what has that place here.
-const ELSEWHERE: [(&str, &str); 15] = [
+const ELSEWHERE: [(&str, &str); 14] = [
     ("cache", "buildpacks cache"),
     ("check", "buildkit verify"),
     ("compare", "buildkit diff"),
@@ -27,7 +27,6 @@ const ELSEWHERE: [(&str, &str); 15] = [
     ("show", "buildpacks cache show"),
     ("show", "buildkit inspect"),
     ("test", "conformance"),
-    ("why", "docker explain"),
 ];
 
 /// The most commands that are suggested.

@@ -10,6 +10,7 @@ mod cli {
     mod buildpacks;
     mod buildpacks_commit;
     mod buildpacks_errors;
+    mod builds;
     mod caches;
     mod confined;
     mod conformance;
@@ -29,5 +30,6 @@ mod cli {
     mod support;
     mod trust;
     mod unpacking;
+    mod why;
     mod words;
 }

@@ -20,4 +20,5 @@ mod live_docker {
     mod mutations;
     mod poison;
     mod sources;
+    mod why;
 }

@@ -13,19 +13,19 @@ use crate::progress::Meter;
 /// How much is read at once.
 const CHUNK: u64 = 256 << 10;
 
-/// SHA-256 of the bytes of an open file followed by those of `suffix`. A file
+/// SHA-256 of the bytes of an open file between `prefix` and `suffix`. A file
 /// that does not end where it ended when it was opened, or was written to, has
 /// no digest: it would be one of bytes that never were there together.
 pub fn digest(
     file: &mut File,
     opened: &Stat,
-    suffix: &[u8],
+    (prefix, suffix): (&[u8], &[u8]),
     meter: &Meter<'_>,
 ) -> Result<String, Cause> {
     let size = size(opened);
     let chunk = usize::try_from(size.saturating_add(1).min(CHUNK)).unwrap_or(1);
     let mut buffer = vec![0; chunk];
-    let mut hash = Sha256::new();
+    let mut hash = Sha256::new_with_prefix(prefix);
     let mut read: u64 = 0;
     loop {
         let bytes = match file.read(&mut buffer) {

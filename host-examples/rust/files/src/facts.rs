@@ -28,6 +28,7 @@ pub struct Inside {
 pub fn entry(path: &str, place: &Place, want: FsFacts, meter: &Meter<'_>) -> Result<Entry, Cause> {
     let stat = place.stat()?;
     let mut entry = outside(path.to_owned(), &stat);
+    entry.identity = names_of(&stat).filter(|_| want.identity);
     match (kind(&stat), &place.name) {
         (FileType::Symlink, Some(name)) if want.target => {
             entry.target = Some(encode(&read_link(&place.dir, name)?));
@@ -65,7 +66,15 @@ pub fn outside(path: String, stat: &Stat) -> Entry {
         target: None,
         attributes: Vec::new(),
         content: None,
+        identity: None,
     }
+}
+
+/// The same text for every name of one file; `None` for a file with one name, and for
+/// a directory.
+pub fn names_of(stat: &Stat) -> Option<String> {
+    let several = kind(stat) != FileType::Directory && stat.st_nlink > 1;
+    several.then(|| format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
 /// Whether a regular file must be opened to know what is wanted.
@@ -97,7 +106,7 @@ pub fn inside(
         Vec::new()
     };
     let content = if want.content {
-        Some(digest(&mut file, &stat, b"", meter)?)
+        Some(digest(&mut file, &stat, (b"", b""), meter)?)
     } else {
         None
     };
@@ -113,8 +122,9 @@ impl Inside {
     /// opened, so that all are of one file even when it was just replaced.
     pub fn tell(self, entry: &mut Entry) {
         if let Some(stat) = self.stat {
-            let opened = outside(std::mem::take(&mut entry.path), &stat);
-            *entry = opened;
+            let identity = entry.identity.take();
+            *entry = outside(std::mem::take(&mut entry.path), &stat);
+            entry.identity = identity;
         }
         entry.attributes = self.attributes;
         entry.content = self.content;

@@ -5,11 +5,11 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use layerwise::host::{Change, Content, Entry, Failure, Filesystem, FsFacts, Hashing};
+use layerwise::host::{Change, Content, Entry, Failure, FailureCode, Filesystem, FsFacts, Hashing};
 
 use crate::cause::Cause;
 use crate::digest::{digest, size};
-use crate::encoding::encode;
+use crate::encoding::{decode, encode};
 use crate::facts::{entry, opens};
 use crate::parallel::{default_threads, map};
 use crate::place::{kind, list};
@@ -111,7 +111,9 @@ impl Files {
     fn hash_one(&self, file: &Hashing, meter: &Meter<'_>) -> Result<String, Cause> {
         let place = self.roots.look(&file.path, Last::Followed)?;
         let (mut open, stat) = place.open_file()?;
-        digest(&mut open, &stat, file.suffix.as_bytes(), meter)
+        let prefix = decode(&file.prefix)
+            .map_err(|error| Cause::new(FailureCode::Invalid, error.to_string()))?;
+        digest(&mut open, &stat, (&prefix, file.suffix.as_bytes()), meter)
     }
 
     /// The size of a file to be hashed, for those who hear of progress.

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use crate::cause::Cause;
 use crate::digest::size;
 use crate::encoding::encode;
-use crate::facts::{Inside, attributes, inside, opens, outside};
+use crate::facts::{Inside, attributes, inside, names_of, opens, outside};
 use crate::parallel::{held, start};
 use crate::place::{Identity, Place, identity, kind, list, open_dir, read_link, stat_at};
 use crate::progress::Meter;
@@ -202,6 +202,7 @@ impl Walk<'_> {
         self.check(entries.len())?;
         let at = entries.len();
         let mut entry = outside(path.to_owned(), &stat);
+        entry.identity = names_of(&stat).filter(|_| self.want.identity);
         let mut below = None;
         match kind(&stat) {
             FileType::Directory => below = Some(open_dir(dir, &name)?),

@@ -117,7 +117,7 @@ impl Target<'_> {
 
     fn digest(&self) -> Result<String, Cause> {
         let (mut file, stat) = open_file(self.dir, self.name)?;
-        digest(&mut file, &stat, b"", &Meter::new(None))
+        digest(&mut file, &stat, (b"", b""), &Meter::new(None))
     }
 
     fn replace(

@@ -324,6 +324,7 @@ mod tests {
             .iter()
             .filter(|entry| entry.kind == Kind::File)
             .map(|entry| Hashing {
+                prefix: String::new(),
                 path: dir.text(&format!("t/{}", entry.path)),
                 suffix: entry.path.clone(),
             })
@@ -483,6 +484,7 @@ mod tests {
         check(false);
         let wanted: Vec<Hashing> = (0..40)
             .map(|n| Hashing {
+                prefix: String::new(),
                 path: dir.text(&format!("d/{n}")),
                 suffix: "not counted".to_owned(),
             })

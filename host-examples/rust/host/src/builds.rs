@@ -2,14 +2,18 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use layerwise::builds::Dockerfile;
-use layerwise::builds::read::assemble::Form;
+use layerwise::builds::answer::{Cause, Outcome, Prediction, Reasons, Step, Verdict};
+use layerwise::builds::read::assemble::{Form, Options};
 use layerwise::builds::read::describe::Description;
 use layerwise::builds::read::parts::{Part, Role};
+use layerwise::builds::redact::Values;
+use layerwise::builds::{Asked, Bytes, Dockerfile, Files, Lines, State};
+use layerwise::oci::Descriptor;
 use wasmtime::component::ResourceAny;
 
+use crate::bindings::exports::layerwise::cache::buildkit::{ConfigInput, Input, ManifestInput};
 use crate::bindings::exports::layerwise::cache::builds as wit;
-use crate::bindings::layerwise::cache::types::{Annotation, Error as Refusal};
+use crate::bindings::layerwise::cache::types::{Annotation, Error as Refusal, Platform};
 use crate::bindings::{convert, limits};
 use crate::engine::Engine;
 use crate::error::Error;
@@ -35,6 +39,15 @@ pub struct Document {
     pub form: Form,
     /// The text, or base64.
     pub content: String,
+}
+
+/// A cache that is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// A manifest in a repository.
+    Manifest(String, Descriptor),
+    /// A config, and what its manifest lists; `None` if no manifest goes with it.
+    Config(String, Option<String>),
 }
 
 impl Engine {
@@ -77,20 +90,20 @@ macro_rules! method {
 )]
 impl Session {
     pub fn parts(&self, document: &Document, caps: &[(String, u64)]) -> Result<Vec<Part>, Error> {
-        let (document, caps) = (document.into(), limits(caps.to_vec()));
+        let document: wit::Document = document.into();
+        let caps = limits(caps.to_vec());
         let parts = function!(self, call_parts, &document, &caps)?;
         Ok(convert(parts.map_err(refused)?))
     }
 
-    pub fn read(
-        &self,
-        documents: &[Document],
-        target: Option<&str>,
-        caps: &[(String, u64)],
-    ) -> Result<Build, Error> {
-        let documents: Vec<_> = documents.iter().map(Into::into).collect();
-        let caps = limits(caps.to_vec());
-        let handle = function!(self, call_read, &documents, target, &caps)?;
+    pub fn read(&self, documents: &[Document], options: &Options) -> Result<Build, Error> {
+        let documents: Vec<wit::Document> = documents.iter().map(Into::into).collect();
+        let options = wit::ReadOptions {
+            target: options.target.clone(),
+            engine: options.engine.clone(),
+            limits: limits(options.limits.clone()),
+        };
+        let handle = function!(self, call_read, &documents, &options)?;
         Ok(Build {
             shared: Arc::clone(&self.shared),
             handle: handle.map_err(refused)?,
@@ -98,8 +111,8 @@ impl Session {
     }
 
     pub fn before(&self, of: &Description, among: &[Description]) -> Result<Option<usize>, Error> {
-        let of = of.clone().into();
-        let among: Vec<_> = among.iter().cloned().map(Into::into).collect();
+        let of: wit::Description = of.clone().into();
+        let among: Vec<wit::Description> = among.iter().cloned().map(Into::into).collect();
         let place = function!(self, call_before, &of, &among)?;
         Ok(place.and_then(|place| usize::try_from(place).ok()))
     }
@@ -113,6 +126,40 @@ impl Session {
 impl Build {
     pub fn describe(&self) -> Result<Description, Error> {
         Ok(method!(self, call_describe)?.into())
+    }
+
+    pub fn steps(&self) -> Result<Vec<Step>, Error> {
+        Ok(convert(method!(self, call_steps)?))
+    }
+
+    /// Compares with a build of the same instance; another one is refused with
+    /// [`Error::Engine`].
+    pub fn why(&self, against: &Self, asked: &Asked, values: Values) -> Result<Reasons, Error> {
+        if !Arc::ptr_eq(&self.shared, &against.shared) {
+            let message = "the build is in another instance; read it in the same session";
+            return Err(Error::Engine(message.to_owned()));
+        }
+        let evidence: wit::Evidence = asked.into();
+        let values: wit::Values = values.into();
+        let reasons = method!(self, call_why, against.handle, &evidence, values)?;
+        let reasons = reasons.map_err(refused)?;
+        Ok(Reasons {
+            verdicts: convert(reasons.verdicts),
+            causes: convert(reasons.causes),
+        })
+    }
+
+    pub fn predict(
+        &self,
+        caches: &[Cache],
+        asked: &Asked,
+        values: Values,
+    ) -> Result<Vec<Prediction>, Error> {
+        let caches: Vec<Input> = caches.iter().cloned().map(Into::into).collect();
+        let evidence: wit::Evidence = asked.into();
+        let values: wit::Values = values.into();
+        let predictions = method!(self, call_predict, &caches, &evidence, values)?;
+        Ok(convert(predictions.map_err(refused)?))
     }
 }
 
@@ -203,6 +250,155 @@ impl From<wit::Description> for Description {
                 name: file.name,
                 text: file.text,
             }),
+        }
+    }
+}
+
+impl From<Cache> for Input {
+    fn from(cache: Cache) -> Self {
+        match cache {
+            Cache::Manifest(repository, descriptor) => Self::Manifest(ManifestInput {
+                repository,
+                descriptor: descriptor.into(),
+            }),
+            Cache::Config(text, descriptors) => Self::Config(ConfigInput { text, descriptors }),
+        }
+    }
+}
+
+impl From<Values> for wit::Values {
+    fn from(values: Values) -> Self {
+        match values {
+            Values::All => Self::All,
+            Values::NotSecret => Self::NotSecret,
+            Values::None => Self::None,
+        }
+    }
+}
+
+impl From<&Asked> for wit::Evidence {
+    fn from(asked: &Asked) -> Self {
+        let folders = |folders: &[(String, Files)]| {
+            let files = |files: &Files| match files {
+                Files::Directory(root) => wit::Files::Directory(root.clone()),
+                Files::Digests(text) => wit::Files::Digests(text.clone()),
+            };
+            let folders = folders.iter();
+            folders
+                .map(|(name, place)| wit::Folder {
+                    name: name.clone(),
+                    files: files(place),
+                })
+                .collect()
+        };
+        let chains = asked.chains.iter();
+        let changed = asked.changed.iter();
+        Self {
+            before: folders(&asked.before),
+            after: folders(&asked.after),
+            chains: chains
+                .map(|(image, platform, id)| wit::Chain {
+                    image: image.clone(),
+                    platform: Platform {
+                        os: platform.os.clone(),
+                        architecture: platform.architecture.clone(),
+                        variant: platform.variant.clone(),
+                        os_version: platform.os_version.clone(),
+                        os_features: platform.os_features.clone(),
+                    },
+                    id: id.clone(),
+                })
+                .collect(),
+            changed: changed
+                .map(|(step, input)| wit::Changed {
+                    step: step.clone(),
+                    input: input.clone(),
+                })
+                .collect(),
+            fresh: asked.fresh,
+        }
+    }
+}
+
+impl From<wit::Step> for Step {
+    fn from(step: wit::Step) -> Self {
+        let lines = step.lines.into_iter();
+        Self {
+            vertex: step.vertex,
+            name: step.name,
+            kind: step.kind,
+            platform: step.platform,
+            lines: lines
+                .map(|lines| Lines {
+                    first: lines.first,
+                    last: lines.last,
+                })
+                .collect(),
+            inputs: step.inputs,
+            source: step.source,
+            cache_map: step.cache_map,
+            state: match step.state {
+                wit::State::Failed => State::Failed,
+                wit::State::Cached => State::Cached,
+                wit::State::Ran => State::Ran,
+                wit::State::Resolved => State::Resolved,
+                wit::State::Unneeded => State::Unneeded,
+            },
+            spent: step.spent,
+        }
+    }
+}
+
+impl From<wit::Verdict> for Verdict {
+    fn from(verdict: wit::Verdict) -> Self {
+        let follows = verdict.follows.into_iter();
+        Self {
+            step: verdict.step.into(),
+            findings: convert(verdict.findings),
+            root: verdict.root,
+            follows: follows
+                .map(|follow| {
+                    let bytes = match follow.bytes {
+                        wit::Bytes::NoKey => Bytes::NoKey,
+                        wit::Bytes::Changed => Bytes::Changed,
+                        wit::Bytes::Unknown => Bytes::NotKnown,
+                    };
+                    (follow.step, bytes)
+                })
+                .collect(),
+            again: verdict.again,
+            stopped: verdict.stopped,
+            equal_bytes: verdict.equal_bytes,
+            unseen: verdict.unseen,
+            same_layers: verdict.same_layers.map(Into::into),
+            must: verdict.must,
+            may: verdict.may,
+        }
+    }
+}
+
+impl From<wit::Cause> for Cause {
+    fn from(cause: wit::Cause) -> Self {
+        Self {
+            finding: cause.finding.into(),
+            steps: cause.steps,
+            follow: cause.follow,
+            lost: cause.lost,
+        }
+    }
+}
+
+impl From<wit::Prediction> for Prediction {
+    fn from(prediction: wit::Prediction) -> Self {
+        Self {
+            step: prediction.step.into(),
+            outcome: match prediction.outcome {
+                wit::Outcome::Hit => Outcome::Hit,
+                wit::Outcome::Miss => Outcome::Miss,
+                wit::Outcome::Undecidable => Outcome::Undecidable,
+                wit::Outcome::Source => Outcome::Source,
+            },
+            findings: convert(prediction.findings),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use layerwise::docker::{
     Answer, Comparison, Creation, Effect, ImageComparison, Link, Made, Options, Order, Outcome,
-    Recorded, Recording, Step, StepComparison,
+    Recorded, Recording, Step, StepComparison, StoreKind,
 };
 use layerwise::explain::{Difference, Explanation, Finding};
 use layerwise::oci::Platform;
@@ -187,6 +187,26 @@ impl Predicates {
         .map_err(refused)
     }
 
+    pub fn step_platform(
+        &mut self,
+        base: Option<&Platform>,
+        build: Option<&Platform>,
+        machine: &Platform,
+        semantics: &Semantics,
+    ) -> Result<Platform, Error> {
+        let (base, build) = (base.map(Into::into), build.map(Into::into));
+        let (machine, semantics) = (machine.into(), semantics.into());
+        let platform = function!(
+            self,
+            call_step_platform,
+            base.as_ref(),
+            build.as_ref(),
+            &machine,
+            &semantics
+        )?;
+        Ok(platform.map_err(refused)?.into())
+    }
+
     pub fn normalize_platform(
         &mut self,
         platform: &Platform,
@@ -290,7 +310,6 @@ impl From<Options> for wit::Options {
             (wit::Policy::DRY_RUN, options.policy.dry_run),
             (wit::Policy::SKIP_UNREADABLE, options.policy.skip_unreadable),
             (wit::Policy::SAME_PLATFORM, options.policy.same_platform),
-            (wit::Policy::OPAQUE_IDS, options.policy.opaque_ids),
         ] {
             if set {
                 policy |= flag;
@@ -307,6 +326,11 @@ impl From<Options> for wit::Options {
                 })
                 .collect(),
             policy,
+            store: match options.store {
+                StoreKind::GraphDriver => wit::StoreKind::GraphDriver,
+                StoreKind::Containerd => wit::StoreKind::Containerd,
+            },
+            machine: (&options.machine).into(),
             host_os: options.host_os,
             docker_version: options.docker_version,
             limits: limits(options.limits),
@@ -336,6 +360,7 @@ impl From<wit::Answer> for Answer {
                 wit::Outcome::HitSource => Outcome::HitSource,
                 wit::Outcome::HitRestored => Outcome::HitRestored,
                 wit::Outcome::Miss => Outcome::Miss,
+                wit::Outcome::RestoreFailed => Outcome::RestoreFailed,
             },
             image: answer.image,
             source: answer.source,
@@ -356,6 +381,7 @@ impl From<wit::Effect> for Effect {
                 id: creation.id,
                 parent: creation.parent,
                 document: creation.document,
+                manifest: creation.manifest,
                 layer: creation.layer,
             }),
         }

@@ -80,6 +80,7 @@ macro_rules! exports {
 
 exports! {
     docker, layerwise_cache_docker, "docker";
+    dockerfile, layerwise_cache_dockerfile, "dockerfile";
     buildpacks, layerwise_cache_buildpacks, "buildpacks";
     buildkit, layerwise_cache_buildkit, "buildkit";
     builds, layerwise_cache_builds, "builds";

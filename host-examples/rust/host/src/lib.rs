@@ -30,6 +30,7 @@ pub mod builds;
 mod cache;
 mod code;
 pub mod docker;
+pub mod dockerfile;
 pub mod dynamic;
 mod engine;
 mod error;

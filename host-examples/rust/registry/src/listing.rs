@@ -11,6 +11,7 @@ mod split;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
+use crc::{CRC_64_GO_ISO, Crc};
 use layerwise::host::{Failure, FailureCode};
 use layerwise_files::encode;
 use layerwise_stores::{Blob, Stored};
@@ -83,6 +84,22 @@ enum Change {
     Removed,
     /// It removes what is in this directory.
     Emptied,
+}
+
+/// The checksum of a content as it is in a layer of which no contents are kept.
+///
+/// # Errors
+/// When reading fails.
+pub fn crc64(mut content: impl Read) -> io::Result<String> {
+    let crc = Crc::<u64>::new(&CRC_64_GO_ISO);
+    let mut digest = crc.digest();
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match content.read(&mut buffer)? {
+            0 => return Ok(format!("crc64:{:016x}", digest.finalize())),
+            count => digest.update(buffer.get(..count).unwrap_or_default()),
+        }
+    }
 }
 
 /// Reads what a layer does, in the order of its archive.

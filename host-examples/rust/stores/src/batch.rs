@@ -1,18 +1,18 @@
-//! The byte limit of one `get`: how many images an answer holds.
+//! The byte limit of one call: how many images or documents an answer holds.
 
-use layerwise::host::{Failure, Image};
+use layerwise::host::Failure;
 use layerwise_files::too_large;
 
 /// Returns as many of `ids` as fit into `limit` bytes of documents, at least
 /// one. `size` tells the bytes of a document before it is read, or nothing when
 /// it cannot be told (reading then says why) or no document is wanted; `read`
-/// reads one image.
-pub fn answer(
+/// reads one.
+pub fn answer<T>(
     ids: &[String],
     limit: u64,
     size: impl Fn(&str) -> Option<u64>,
-    read: impl Fn(&str) -> Result<Image, Failure>,
-) -> Vec<Result<Image, Failure>> {
+    read: impl Fn(&str) -> Result<T, Failure>,
+) -> Vec<Result<T, Failure>> {
     let mut room = limit;
     let mut answers = Vec::with_capacity(ids.len());
     for id in ids {
@@ -36,7 +36,7 @@ pub fn answer(
 
 #[cfg(test)]
 mod tests {
-    use layerwise::host::FailureCode;
+    use layerwise::host::{FailureCode, Image};
 
     use super::*;
 

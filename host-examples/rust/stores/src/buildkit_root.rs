@@ -13,12 +13,14 @@
 //!
 //! What the messages mean is the component's affair.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::Digest;
 use layerwise_bolt::Bucket;
 use layerwise_files::Tree;
+use serde::Deserialize;
 
 use crate::{database, digests};
 
@@ -48,17 +50,6 @@ pub struct BuildRecord {
     /// Its name.
     pub name: String,
     /// Its message.
-    pub message: Vec<u8>,
-}
-
-/// What is known of the files of a cached snapshot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contents {
-    /// The name of the snapshot.
-    pub reference: String,
-    /// What it was made for, such as `local source for context`, as JSON.
-    pub description: String,
-    /// The message with the digests.
     pub message: Vec<u8>,
 }
 
@@ -154,12 +145,14 @@ impl BuildkitRoot {
         Err(Failure::new(FailureCode::NotFound, message))
     }
 
-    /// What is known of the files of every cached snapshot.
+    /// What is known of the files of the last contexts: a message with their digests, by
+    /// the name of the local source, such as `context`. Several of one name are one
+    /// message, which is how protobuf joins lists.
     ///
     /// # Errors
     /// As [`Self::records`].
-    pub fn contents(&self) -> Result<Vec<Contents>, Failure> {
-        let mut contents = Vec::new();
+    pub fn contexts(&self) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+        let mut contexts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         for worker in &self.workers {
             if worker.kind(METADATA)?.is_none() {
                 continue;
@@ -167,22 +160,29 @@ impl BuildkitRoot {
             database::read(worker, METADATA, |snapshot, _| {
                 let external = snapshot.bucket(&[b"_external"]);
                 for (reference, known) in external.iter().flat_map(Bucket::buckets) {
-                    let Some(message) = known.get(b"buildkit.contenthash.v0") else {
-                        continue;
-                    };
                     let facts = snapshot.bucket(&[b"_main", reference]);
                     let description = facts.and_then(|facts| facts.get(b"cache.description"));
-                    contents.push(Contents {
-                        reference: lossy(reference),
-                        description: lossy(description.unwrap_or_default()),
-                        message: message.to_vec(),
-                    });
+                    let digests = known.get(b"buildkit.contenthash.v0");
+                    if let (Some(name), Some(digests)) = (description.and_then(local), digests) {
+                        contexts.entry(name).or_default().extend(digests);
+                    }
                 }
                 Ok(())
             })?;
         }
-        Ok(contents)
+        Ok(contexts)
     }
+}
+
+/// The name of the local source that a description is about.
+fn local(description: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Member {
+        value: String,
+    }
+    let member: Member = serde_json::from_slice(description).ok()?;
+    let name = member.value.strip_prefix("local source for ")?;
+    Some(name.to_owned())
 }
 
 fn has_history(directory: &Tree) -> Result<bool, Failure> {

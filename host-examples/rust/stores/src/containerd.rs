@@ -16,40 +16,42 @@
 //!   document leads to the container config that the image was built with.
 //! * `io.containerd.content.v1.content/blobs/ALGORITHM/HEX` is the content itself.
 //!
-//! The config document of an image has no container config here. The engine puts the two
-//! together when it reads an image, and so does this store: [`ImageStore::get`] returns
-//! the config document with the container config as its `container_config`, and none
-//! where it is missing or cannot be read. Ids are not the digests of these documents, so
-//! sessions on this store are opened with opaque ids.
+//! Here all of this is only read and found. What the labels and manifests mean is decided
+//! by the rules of `layerwise::docker`, which get records and content from
+//! [`ContentStore`]; [`ImageStore::get`] is these rules on this machine, for whoever has
+//! no session.
 
 mod content;
-mod document;
 mod platform;
 mod records;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance};
-use layerwise::oci::{Digest, Platform};
+use layerwise::host::{
+    ContentStore, Document, Facts, Failure, FailureCode, Image, ImageStore, Record, Selector,
+};
+use layerwise::oci::{Descriptor, Digest, Platform};
 use layerwise_files::Tree;
 
+use crate::batch;
 use crate::database;
 use crate::digests::{self, Completed};
 use crate::images::Images;
 use crate::passed::Passed;
 use crate::reference::{Named, Reference};
 
-use content::Content;
-use records::{Agreed, Records};
+pub use platform::machine;
+use records::Records;
 
 /// The namespace of Docker's images.
 pub const NAMESPACE: &str = "moby";
 
 /// The directories of containerd's parts, below its root.
 const METADATA: &str = "io.containerd.metadata.v1.bolt";
-const CONTENT: &str = "io.containerd.content.v1.content";
 const DATABASE: &str = "meta.db";
+/// What names begin with that the builder gives to its steps.
+const DANGLING: &str = "moby-dangling@";
 /// Where an engine that started containerd itself keeps its root, below the data root.
 const DAEMON: [&str; 2] = ["containerd", "daemon"];
 
@@ -83,7 +85,7 @@ impl Containerd {
         Ok(Self {
             root: locate(path)?,
             namespace: namespace.to_owned(),
-            host: platform::host(),
+            host: machine(),
             records: Mutex::new(None),
         })
     }
@@ -102,7 +104,7 @@ impl Containerd {
     /// When the records cannot be read.
     pub fn names(&self) -> Result<Vec<String>, Failure> {
         let records = self.records()?;
-        let named = records.names().filter(|name| !records::dangling(name));
+        let named = records.names().filter(|name| !name.starts_with(DANGLING));
         let familiar = named.map(|name| match name.parse() {
             Ok(Reference::Named(named)) => named.familiar(),
             _ => name.to_owned(),
@@ -161,36 +163,23 @@ impl Containerd {
         })
     }
 
-    fn content<'a>(&'a self, records: &'a Records) -> Content<'a> {
-        Content::of(&self.root, CONTENT, records, &self.host)
+    /// The images, as the rules read them on this machine.
+    fn images(&self) -> layerwise::docker::Containerd<&Self> {
+        layerwise::docker::Containerd::of(self, &self.host)
     }
 
-    fn read(&self, id: &str, want: Facts, limit: u64) -> Result<Image, Failure> {
+    fn document(&self, digest: &str, limit: u64) -> Result<Document, Failure> {
         let records = self.records()?;
-        let digest: Digest = id.parse().map_err(|_| {
-            Failure::new(FailureCode::Invalid, format!("{id:?} is not an image id"))
+        let stored = records.stored(digest).ok_or_else(|| {
+            let message = format!("no content {digest:?} in {:?}", self.root.path());
+            Failure::new(FailureCode::NotFound, message)
         })?;
-        let image = records.image(digest.as_str()).ok_or_else(|| unknown(id))?;
-        let document = if want.document {
-            Some(self.content(&records).document(&digest, limit)?)
-        } else {
-            None
-        };
-        let parent = match (want.parent, &image.parent) {
-            (true, Agreed::Different) => return Err(different(id)),
-            (true, Agreed::One(parent)) => Some(checked_parent(id, parent)?),
-            _ => None,
-        };
-        let built = match (want.built, &image.container_config) {
-            (false, _) | (true, Agreed::Different) => Provenance::Unknown,
-            (true, Agreed::None) => Provenance::Elsewhere,
-            (true, Agreed::One(_)) => Provenance::BuiltHere,
-        };
-        Ok(Image {
-            id: id.to_owned(),
-            document,
-            parent,
-            built,
+        let digest: Digest = digest.parse().map_err(|_| {
+            Failure::new(FailureCode::Invalid, format!("{digest:?} is not a digest"))
+        })?;
+        Ok(Document {
+            text: content::read(&self.root, &digest, limit)?,
+            labels: stored.labels.clone(),
         })
     }
 
@@ -223,10 +212,7 @@ impl Containerd {
         reference: &str,
     ) -> Result<Result<String, Failure>, Failure> {
         let found = match reference.parse() {
-            Ok(Reference::Id(id)) => {
-                let known = records.image(id.as_str()).is_some();
-                known.then(|| id.as_str().to_owned())
-            }
+            Ok(Reference::Id(id)) => records.has(id.as_str()).then(|| id.as_str().to_owned()),
             Ok(Reference::Named(name)) => with_name(records, &name),
             Err(error) => return Err(Failure::new(FailureCode::Invalid, error.to_string())),
         };
@@ -244,22 +230,7 @@ impl Containerd {
 
 impl ImageStore for Containerd {
     fn get(&self, ids: &[String], want: Facts, limit: u64) -> Vec<Result<Image, Failure>> {
-        let mut room = limit;
-        let mut answers = Vec::with_capacity(ids.len());
-        for id in ids {
-            let answer = self.read(id, want, limit);
-            let document = answer
-                .as_ref()
-                .ok()
-                .and_then(|image| image.document.as_ref());
-            let size = document.map_or(0, |text| u64::try_from(text.len()).unwrap_or(u64::MAX));
-            match room.checked_sub(size) {
-                Some(left) => room = left,
-                None => break,
-            }
-            answers.push(answer);
-        }
-        answers
+        self.images().get(ids, want, limit)
     }
 
     fn resolve(&self, references: &[String], limit: u64) -> Vec<Result<Image, Failure>> {
@@ -269,7 +240,8 @@ impl ImageStore for Containerd {
         };
         let found = references.iter().map(|reference| {
             let id = self.find(reference)?;
-            self.read(&id, want, limit)
+            let read = self.get(std::slice::from_ref(&id), want, limit).pop();
+            read.unwrap_or_else(|| Err(unknown(&id)))
         });
         found.collect()
     }
@@ -277,7 +249,7 @@ impl ImageStore for Containerd {
     /// In ascending order of the records' names, as the engine goes through them; an
     /// image with several names is there several times.
     fn children(&self, parent: Option<&str>) -> Result<Vec<String>, Failure> {
-        Ok(self.records()?.children(parent))
+        self.images().children(parent)
     }
 
     fn set_parent(&self, _target: &str, _parent: &str) -> Result<(), Failure> {
@@ -291,6 +263,41 @@ impl ImageStore for Containerd {
         _layer: Option<&str>,
     ) -> Result<String, Failure> {
         Err(self.read_only("create an image"))
+    }
+
+    fn contents(&self) -> Option<&dyn ContentStore> {
+        Some(self)
+    }
+}
+
+impl ContentStore for Containerd {
+    fn records(&self, wanted: &[Selector]) -> Vec<Result<Vec<Record>, Failure>> {
+        let records = self.records();
+        let each = wanted.iter();
+        each.map(|selector| match &records {
+            Ok(records) => Ok(records.wanted(selector)),
+            Err(failure) => Err(failure.clone()),
+        })
+        .collect()
+    }
+
+    fn documents(&self, digests: &[String], limit: u64) -> Vec<Result<Document, Failure>> {
+        let size = |digest: &str| Some(self.records().ok()?.stored(digest)?.size);
+        batch::answer(digests, limit, size, |digest| self.document(digest, limit))
+    }
+
+    fn labelled(&self, labels: &[(String, String)]) -> Vec<Result<Option<Descriptor>, Failure>> {
+        let records = self.records();
+        let each = labels.iter();
+        each.map(|label| match &records {
+            Ok(records) => Ok(records.first(label)),
+            Err(failure) => Err(failure.clone()),
+        })
+        .collect()
+    }
+
+    fn put(&self, _documents: &[Document], _records: &[Record]) -> Result<(), Failure> {
+        Err(self.read_only("store an image"))
     }
 }
 
@@ -322,19 +329,6 @@ fn with_name(records: &Records, name: &Named) -> Option<String> {
         Some(digest) => records.in_repository(name, digest.as_str()),
         None => records.named(&name.full()),
     }
-}
-
-fn checked_parent(id: &str, parent: &str) -> Result<String, Failure> {
-    let digest = parent.parse::<Digest>().map_err(|_| {
-        let message = format!("the parent of image {id:?} is {parent:?}, which is not an image id");
-        Failure::new(FailureCode::Corrupt, message)
-    })?;
-    Ok(digest.as_str().to_owned())
-}
-
-fn different(id: &str) -> Failure {
-    let message = format!("the records of image {id:?} name different parents");
-    Failure::new(FailureCode::Corrupt, message)
 }
 
 fn unknown(reference: &str) -> Failure {

@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use layerwise::docker::StoreKind;
 use layerwise::host::{Failure, FailureCode};
 
 use crate::containerd::Containerd;
@@ -68,7 +69,7 @@ pub fn containerd(store: Containerd) -> Result<Opened, Failure> {
         passed: store.passed()?,
         unproved: Vec::new(),
         names: store.names()?,
-        opaque_ids: true,
+        kind: StoreKind::Containerd,
         images: Box::new(store),
     })
 }
@@ -78,7 +79,7 @@ fn by_driver(root: DockerRoot) -> Opened {
         passed: root.passed().unwrap_or_default(),
         unproved: Vec::new(),
         names: root.names().unwrap_or_default(),
-        opaque_ids: false,
+        kind: StoreKind::GraphDriver,
         images: Box::new(root),
     }
 }

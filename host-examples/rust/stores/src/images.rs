@@ -1,5 +1,8 @@
 //! A store that was opened, whatever its kind.
 
+use std::path::PathBuf;
+
+use layerwise::docker::StoreKind;
 use layerwise::host::{Failure, FailureCode, ImageStore};
 
 use crate::layers::Layer;
@@ -23,6 +26,17 @@ pub trait Images: ImageStore {
         let message = format!("the layers of image {id:?} are not kept in this store");
         Err(Failure::new(FailureCode::Unsupported, message))
     }
+
+    /// The directory that holds the root directories of images as containers see them;
+    /// `None` if this store keeps no such directories.
+    fn roots(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// The path of an image's root directory below [`Images::roots`].
+    fn root(&self, _id: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Any image store that can be moved to another thread.
@@ -40,6 +54,6 @@ pub struct Opened {
     /// Every name in it, of images or of something else; empty where they cannot be
     /// read.
     pub names: Vec<String>,
-    /// Ids are not the digests of the documents that are read.
-    pub opaque_ids: bool,
+    /// Which kind of store an engine with these images has.
+    pub kind: StoreKind,
 }

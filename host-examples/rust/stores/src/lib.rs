@@ -5,6 +5,7 @@
 //! | [`OciLayout`] | `oci:PATH` | an OCI image layout directory | yes |
 //! | [`DockerRoot`] | `docker:PATH` | the data root of a Docker engine that uses storage drivers | no |
 //! | [`Containerd`] | `containerd:PATH` | the images of containerd, such as Docker's | no |
+//! | [`Archive`] | `archive:FILE` | what `docker save` writes, or a packed image layout | no |
 //! | [`Memory`] | `memory:` | maps, for tests and demonstrations | yes |
 //!
 //! Beside these, [`BuildkitRoot`] reads what a BuildKit daemon keeps of its builds.
@@ -13,6 +14,7 @@
 //! it is about. No text from an image becomes part of a path: only digests that
 //! were parsed do.
 
+mod archive;
 mod batch;
 mod buildkit_root;
 mod containerd;
@@ -33,8 +35,9 @@ pub mod place;
 mod reference;
 mod signature;
 
-pub use buildkit_root::{BuildRecord, BuildkitRoot, Contents};
-pub use containerd::{Containerd, NAMESPACE};
+pub use archive::Archive;
+pub use buildkit_root::{BuildRecord, BuildkitRoot};
+pub use containerd::{Containerd, NAMESPACE, machine};
 pub use docker_root::DockerRoot;
 pub use engine::DATA_ROOT;
 pub use images::{Images, Opened, Store};

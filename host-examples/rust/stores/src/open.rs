@@ -3,8 +3,10 @@
 use std::fmt;
 use std::path::Path;
 
+use layerwise::docker::StoreKind;
 use layerwise::host::Failure;
 
+use crate::archive::Archive;
 use crate::containerd::{Containerd, NAMESPACE};
 use crate::engine;
 use crate::images::Opened;
@@ -13,7 +15,7 @@ use crate::memory::{Memory, Order};
 use crate::oci_layout::OciLayout;
 
 /// What is accepted, for messages.
-const ACCEPTED: &str = "oci:PATH, docker:PATH, containerd:PATH or memory:";
+const ACCEPTED: &str = "oci:PATH, docker:PATH, containerd:PATH, archive:FILE or memory:";
 
 /// Why a store was not opened; prints as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +32,8 @@ pub enum OpenError {
 /// `docker:PATH` a Docker data root, or one driver's part of it, read-only, and
 /// `docker:` that of an engine nobody told otherwise; `containerd:PATH` or
 /// `containerd:PATH#NAMESPACE` the images of containerd below a data root or its own
-/// root, read-only; `memory:` an empty one in memory. The marks of a layout are those of the user
+/// root, read-only; `archive:FILE` a tar that `docker save` wrote, or a packed image
+/// layout, read-only; `memory:` an empty one in memory. The marks of a layout are those of the user
 /// who runs the program, [`Marks::of_user`].
 ///
 /// # Errors
@@ -57,9 +60,11 @@ pub fn open_with(
             passed: Vec::new(),
             unproved: Vec::new(),
             names: Vec::new(),
-            opaque_ids: false,
+            kind: StoreKind::GraphDriver,
         }),
-        ("memory", _) | ("oci" | "containerd", "") => Err(OpenError::Path(spec.to_owned())),
+        ("memory", _) | ("oci" | "containerd" | "archive", "") => {
+            Err(OpenError::Path(spec.to_owned()))
+        }
         ("oci", path) => {
             let layout = OciLayout::open(Path::new(path)).map_err(failed)?;
             let layout = layout.with_marks(marks().map_err(failed)?);
@@ -67,7 +72,7 @@ pub fn open_with(
                 passed: layout.passed().unwrap_or_default(),
                 unproved: layout.unproved().unwrap_or_default(),
                 names: layout.names().unwrap_or_default(),
-                opaque_ids: false,
+                kind: StoreKind::GraphDriver,
                 images: Box::new(layout),
             })
         }
@@ -77,6 +82,16 @@ pub fn open_with(
             let (path, namespace) = path.rsplit_once('#').unwrap_or((path, NAMESPACE));
             let store = Containerd::open_namespace(Path::new(path), namespace);
             engine::containerd(store.map_err(failed)?).map_err(failed)
+        }
+        ("archive", path) => {
+            let archive = Archive::open(Path::new(path)).map_err(failed)?;
+            Ok(Opened {
+                passed: Vec::new(),
+                unproved: Vec::new(),
+                names: archive.names(),
+                kind: StoreKind::GraphDriver,
+                images: Box::new(archive),
+            })
         }
         _ => Err(OpenError::Kind(spec.to_owned())),
     }

@@ -13,7 +13,7 @@ mod tests {
     use layerwise::builds::read::status;
     use layerwise::host::FailureCode;
     use layerwise::limits::{Limit, Limits};
-    use layerwise_stores::{BuildkitRoot, Contents};
+    use layerwise_stores::BuildkitRoot;
     use tempfile::TempDir;
 
     const LIMITS: Limits<1> = Limits::new([(Limit::Entries, 100_000)]);
@@ -30,16 +30,6 @@ mod tests {
             .unpack(directory.path())
             .unwrap();
         directory
-    }
-
-    fn context(all: &[Contents]) -> Vec<contents::Entry> {
-        let mut found = Vec::new();
-        for one in all {
-            if one.description.contains("local source for context") {
-                found.extend(contents::entries(&one.message, &LIMITS).unwrap());
-            }
-        }
-        found
     }
 
     #[test]
@@ -79,7 +69,7 @@ mod tests {
         let roots = roots("multi-css");
         let digests = |root: &str| {
             let root = BuildkitRoot::open(&roots.path().join(root)).unwrap();
-            context(&root.contents().unwrap())
+            contents::entries(&root.contexts().unwrap()["context"], &LIMITS).unwrap()
         };
         let (before, after) = (digests("before"), digests("after"));
         let changed: Vec<&str> = after
@@ -113,7 +103,7 @@ mod tests {
         let record = Record::of_message(&records[0].message).unwrap();
         let log = record.log.unwrap().digest.parse().unwrap();
         assert!(root.blob(&log, 1 << 20).is_ok());
-        assert_eq!(root.contents().unwrap(), []);
+        assert!(root.contexts().unwrap().is_empty());
     }
 
     #[test]

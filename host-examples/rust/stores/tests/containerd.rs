@@ -12,6 +12,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use flate2::read::GzDecoder;
+    use layerwise::docker::StoreKind;
     use layerwise::host::{FailureCode, ImageStore as _, Provenance};
     use layerwise::oci::{Platform, sha256};
     use layerwise_stores::{Containerd, Images as _, open};
@@ -274,7 +275,7 @@ mod tests {
         let (dir, _) = root("r4-mixed");
         let path = dir.path().display();
         let opened = open(&format!("containerd:{path}#moby")).unwrap();
-        assert!(opened.opaque_ids);
+        assert_eq!(opened.kind, StoreKind::Containerd);
         assert_eq!(opened.names.len(), 7);
         assert_eq!(
             open(&format!("containerd:{path}#other")).unwrap().names,
@@ -289,10 +290,14 @@ mod tests {
     fn an_engine_uses_one_of_two_stores() {
         let (dir, _) = root("r4-mixed");
         let spec = format!("docker:{}", dir.path().display());
-        assert!(open(&spec).unwrap().opaque_ids);
+        assert_eq!(open(&spec).unwrap().kind, StoreKind::Containerd);
         let old = dir.path().join("image/overlay2/imagedb/content/sha256");
         fs::create_dir_all(&old).unwrap();
-        assert!(open(&spec).unwrap().opaque_ids, "no image is there");
+        assert_eq!(
+            open(&spec).unwrap().kind,
+            StoreKind::Containerd,
+            "no image is there"
+        );
         let document = r#"{"os":"linux","architecture":"amd64"}"#;
         fs::write(old.join(sha256(document.as_bytes()).hex()), document).unwrap();
         let path = dir.path();
@@ -304,19 +309,16 @@ mod tests {
         );
         assert!(error.ends_with(&both), "{error}");
         let graph = open(&format!("{spec}/image/overlay2")).unwrap();
-        assert!(!graph.opaque_ids);
-        assert!(
-            open(&format!("containerd:{}", path.display()))
-                .unwrap()
-                .opaque_ids
-        );
+        assert_eq!(graph.kind, StoreKind::GraphDriver);
+        let named = open(&format!("containerd:{}", path.display())).unwrap();
+        assert_eq!(named.kind, StoreKind::Containerd);
         // With the other one empty or away there is no doubt.
         let (empty, _) = root("r1-empty");
         fs::create_dir_all(empty.path().join("image/overlay2/imagedb/content/sha256")).unwrap();
         let spec = format!("docker:{}", empty.path().display());
-        assert!(!open(&spec).unwrap().opaque_ids);
+        assert_eq!(open(&spec).unwrap().kind, StoreKind::GraphDriver);
         fs::remove_dir_all(empty.path().join("containerd")).unwrap();
-        assert!(!open(&spec).unwrap().opaque_ids);
+        assert_eq!(open(&spec).unwrap().kind, StoreKind::GraphDriver);
         fs::remove_dir_all(empty.path().join("image")).unwrap();
         assert!(open(&spec).is_err());
     }

@@ -414,28 +414,28 @@ mod tests {
         for (spec, says) in [
             (
                 "",
-                "\"\" is not a store: expected oci:PATH, docker:PATH, containerd:PATH or memory:",
+                "\"\" is not a store: expected oci:PATH, docker:PATH, containerd:PATH, archive:FILE or memory:",
             ),
             (
                 "/var/lib/docker",
-                "\"/var/lib/docker\" is not a store: expected oci:PATH, docker:PATH, containerd:PATH or memory:",
+                "\"/var/lib/docker\" is not a store: expected oci:PATH, docker:PATH, containerd:PATH, archive:FILE or memory:",
             ),
             (
                 "tar:x\n",
-                "\"tar:x\\n\" is not a store: expected oci:PATH, docker:PATH, containerd:PATH or memory:",
+                "\"tar:x\\n\" is not a store: expected oci:PATH, docker:PATH, containerd:PATH, archive:FILE or memory:",
             ),
             (
                 "oci:",
-                "\"oci:\" has no path: expected oci:PATH, docker:PATH, containerd:PATH or memory:",
+                "\"oci:\" has no path: expected oci:PATH, docker:PATH, containerd:PATH, archive:FILE or memory:",
             ),
             (
                 "containerd:",
-                "\"containerd:\" has no path: expected oci:PATH, docker:PATH, containerd:PATH or memory:",
+                "\"containerd:\" has no path: expected oci:PATH, docker:PATH, containerd:PATH, archive:FILE or memory:",
             ),
             (
                 "memory:x",
                 "\"memory:x\" has a path, and a store in memory has none: \
-                 expected oci:PATH, docker:PATH, containerd:PATH or memory:",
+                 expected oci:PATH, docker:PATH, containerd:PATH, archive:FILE or memory:",
             ),
             (
                 "docker:/no/such",

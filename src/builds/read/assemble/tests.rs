@@ -12,7 +12,7 @@ fn text(content: &str) -> Document<'_> {
 }
 
 fn of(documents: &[Document<'_>]) -> Result<Read, Error> {
-    read(documents, None, &[])
+    read(documents, &Options::default())
 }
 
 fn code(refused: &Error) -> &str {
@@ -44,9 +44,16 @@ fn of_bake_a_target_is_chosen() {
             "test": {{"buildx.build.provenance": {PREDICATE}, "x": 1}}, "y": {{}}}}"#
     );
     let all = [text(&bake)];
-    assert!(read(&all, Some("test"), &[]).is_ok());
+    let of = |target: Option<&str>| {
+        let options = Options {
+            target: target.map(ToOwned::to_owned),
+            ..Options::default()
+        };
+        read(&all, &options)
+    };
+    assert!(of(Some("test")).is_ok());
     for target in [None, Some("no")] {
-        let refused = read(&all, target, &[]).unwrap_err();
+        let refused = of(target).unwrap_err();
         assert_eq!(code(&refused), "builds/several-builds");
         assert!(refused.to_string().contains("app, test"), "{refused}");
     }
@@ -109,8 +116,11 @@ fn anything_else_is_refused() {
         let document = Document { form, content: "*" };
         assert_eq!(code(&of(&[document]).unwrap_err()), "builds/unreadable");
     }
-    let few = [("document-bytes".to_owned(), 5)];
-    let refused = read(&[text(PREDICATE)], None, &few).unwrap_err();
+    let few = Options {
+        limits: vec![("document-bytes".to_owned(), 5)],
+        ..Options::default()
+    };
+    let refused = read(&[text(PREDICATE)], &few).unwrap_err();
     assert!(matches!(refused, Error::LimitExceeded(_)));
     assert!(parts(text("{}"), &[]).is_err());
 }

@@ -47,6 +47,16 @@ impl Functions for Native {
         Ok(docker::normalize_platform(platform, host_os))
     }
 
+    fn step_platform(
+        &self,
+        base: Option<&Platform>,
+        build: Option<&Platform>,
+        machine: &Platform,
+        semantics: &Semantics,
+    ) -> Result<Platform, Error> {
+        docker::step_platform(base, build, machine, semantics)
+    }
+
     fn compare_parent(
         &self,
         document: &str,

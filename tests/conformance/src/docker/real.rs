@@ -303,7 +303,7 @@ impl Timeline<'_> {
     fn compare_restored(&self, planned: &Answer, check: &mut Case<'_>) {
         for effect in &planned.effects {
             if let Effect::Create(creation) = effect {
-                let id = creation.id.clone().unwrap_or_default();
+                let id = creation.id.clone();
                 let have = creation.document.as_deref();
                 let want = self
                     .scenario
@@ -327,6 +327,6 @@ const fn via(answer: &Answer) -> Option<&'static str> {
         Outcome::HitLocal => Some("local"),
         Outcome::HitSource => Some("target"),
         Outcome::HitRestored => Some("restore"),
-        Outcome::Miss => None,
+        Outcome::Miss | Outcome::RestoreFailed => None,
     }
 }

@@ -65,6 +65,7 @@ pub(super) fn write_tree(fs: &MemoryFs, entries: Vec<TreeEntry>) -> Result<(), S
             uid: entry.uid,
             gid: entry.gid,
             attributes: attributes?,
+            identity: None,
         };
         fs.put(&path, object).map_err(|failure| failure.message)?;
     }

@@ -170,7 +170,6 @@ fn options(draw: &mut Draw) -> Options {
         host_os: "linux".to_owned(),
         policy: Policy {
             skip_unreadable: true,
-            opaque_ids: true,
             dry_run: draw.below(2) == 0,
             ..Policy::default()
         },

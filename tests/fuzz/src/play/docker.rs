@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use layerwise::docker::{CacheFrom, Options, Policy, Session, Step};
+use layerwise::docker::{CacheFrom, Options, Policy, Session, Step, StoreKind};
 use layerwise::oci::{Platform, sha256};
 use serde_json::json;
 
@@ -109,6 +109,13 @@ fn script(draw: &mut Draw) -> Script {
         let id = sha256(text.as_bytes()).to_string();
         material.images.push((id, text));
     }
+    let kind = match draw.rarely(2) {
+        true => StoreKind::Containerd,
+        false => StoreKind::GraphDriver,
+    };
+    if kind == StoreKind::Containerd {
+        manifests(draw, &mut material);
+    }
     let options = Options {
         semantics: semantics(draw, &["20.10", "26.0", "29"]),
         cache_from: draw.several(3, |draw| CacheFrom {
@@ -119,8 +126,9 @@ fn script(draw: &mut Draw) -> Script {
             dry_run: draw.rarely(3),
             skip_unreadable: draw.rarely(2),
             same_platform: draw.rarely(3),
-            opaque_ids: draw.rarely(4),
         },
+        store: kind,
+        machine: platform(draw),
         host_os: draw.text(&["linux", "windows"]),
         docker_version: draw.text(&["", "20.10.24"]),
         limits: caps(draw, &LIMITS),
@@ -140,6 +148,33 @@ fn script(draw: &mut Draw) -> Script {
         options,
         calls,
         material,
+    }
+}
+
+/// Puts the images behind manifests, and some of these behind an index.
+fn manifests(draw: &mut Draw, material: &mut Material) {
+    let configs = std::mem::take(&mut material.images);
+    let mut listed = Vec::new();
+    for (_, config) in configs {
+        let config = material.document("", config);
+        let manifest = json!({
+            "config": { "digest": config.digest, "size": config.size },
+            "layers": draw.several(2, |draw| json!({ "digest": draw.text(&["a", ""]) })),
+        });
+        let manifest = material.document("", manifest.to_string());
+        let platform = platform(draw);
+        listed.push(json!({
+            "digest": manifest.digest,
+            "platform": draw.perhaps(|_| json!({
+                "os": platform.os, "architecture": platform.architecture,
+            })),
+        }));
+        material.images.push((manifest.digest, String::new()));
+        if draw.rarely(3) {
+            let index = json!({ "manifests": listed }).to_string();
+            let index = material.document("", index);
+            material.images.push((index.digest, String::new()));
+        }
     }
 }
 

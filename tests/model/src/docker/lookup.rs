@@ -180,9 +180,10 @@ impl Cache {
         let id = id_of(&document);
         let mut found = from_source(Outcome::HitRestored, &id, source);
         found.effects.push(Effect::Create(Creation {
-            id: Some(id),
+            id,
             parent: parent_id,
             document: Some(document),
+            manifest: None,
             layer: Some(layer).filter(|layer| !layer.is_empty()),
         }));
         Ok(Some(found))

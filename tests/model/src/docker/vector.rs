@@ -131,7 +131,7 @@ fn effect(effect: &Effect) -> Value {
             json!({"create": {
                 "parent": text(&creation.parent), "raw": raw, "layer": text(&creation.layer),
                 "image": serde_json::from_str::<Value>(&raw).unwrap_or_default(),
-                "id": text(&creation.id),
+                "id": creation.id,
             }})
         }
     }

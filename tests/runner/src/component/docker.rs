@@ -63,6 +63,16 @@ impl Functions for Component {
         self.predicates(|p| p.normalize_platform(platform, host_os))
     }
 
+    fn step_platform(
+        &self,
+        base: Option<&Platform>,
+        build: Option<&Platform>,
+        machine: &Platform,
+        semantics: &Semantics,
+    ) -> Result<Platform, Error> {
+        self.predicates(|p| p.step_platform(base, build, machine, semantics))
+    }
+
     fn compare_parent(
         &self,
         document: &str,

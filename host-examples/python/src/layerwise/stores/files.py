@@ -20,7 +20,7 @@ from ..filesystem import Attribute, Change, Content, Entry, Facts, Hashing, Kind
 from ..types import FailureCode
 from .causes import Cause, cause_of, changed
 from .hashing import digest_of, sha256
-from .paths import encode, lossy
+from .paths import decode, encode, lossy
 from .places import (
     Place,
     Root,
@@ -133,7 +133,7 @@ class Files:
             with failing("hash", file.path), self._roots.place(file.path) as place:
                 descriptor = place.open_file()
                 try:
-                    return digest_of(descriptor, file.suffix.encode())
+                    return digest_of(descriptor, decode(file.prefix), file.suffix.encode())
                 finally:
                     os.close(descriptor)
 
@@ -187,28 +187,29 @@ def _entry(path: str, place: Place, want: Facts) -> Entry:
     attributes: Sequence[Attribute] = ()
     if Facts.ATTRIBUTES in want:
         attributes = _attributes_of_directory(place)
-    return _outside(path, found, attributes=attributes)
+    return _outside(path, found, want, attributes=attributes)
 
 
 def _named_entry(path: str, fd: int, name: bytes, found: os.stat_result, want: Facts) -> Entry:
     """What is at a name and is no directory."""
     if stat.S_ISLNK(found.st_mode) and Facts.TARGET in want:
-        return _outside(path, found, target=encode(os.readlink(name, dir_fd=fd)))
+        return _outside(path, found, want, target=encode(os.readlink(name, dir_fd=fd)))
     opens = Facts.CONTENT in want or Facts.ATTRIBUTES in want
     if not stat.S_ISREG(found.st_mode) or not opens:
-        return _outside(path, found)
+        return _outside(path, found, want)
     try:
         file = open_file(fd, name)
     except OSError as error:
         # Attributes are none when it cannot be opened; content is a failure then.
         if Facts.CONTENT in want or cause_of(error).code != FailureCode.DENIED:
             raise
-        return _outside(path, found)
+        return _outside(path, found, want)
     try:
         # All facts are of the file that was opened, even when it was just replaced.
         return _outside(
             path,
             os.fstat(file),
+            want,
             attributes=_attributes(file) if Facts.ATTRIBUTES in want else (),
             content=digest_of(file) if Facts.CONTENT in want else None,
         )
@@ -219,11 +220,15 @@ def _named_entry(path: str, fd: int, name: bytes, found: os.stat_result, want: F
 def _outside(
     path: str,
     found: os.stat_result,
+    want: Facts,
     *,
     target: str | None = None,
     attributes: Sequence[Attribute] = (),
     content: str | None = None,
 ) -> Entry:
+    identity = None
+    if Facts.IDENTITY in want and found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
+        identity = f"{found.st_dev}:{found.st_ino}"
     return Entry(
         path=path,
         kind=_KINDS.get(stat.S_IFMT(found.st_mode), Kind.OTHER),
@@ -234,6 +239,7 @@ def _outside(
         target=target,
         attributes=attributes,
         content=content,
+        identity=identity,
     )
 
 
@@ -350,7 +356,7 @@ class _Walk:
         """Begins with a directory."""
         try:
             attributes = _attributes(fd) if Facts.ATTRIBUTES in self._want else ()
-            self._entries.append(_outside(text, os.fstat(fd), attributes=attributes))
+            self._entries.append(_outside(text, os.fstat(fd), self._want, attributes=attributes))
             names = names_in(fd, max(0, self._limit - len(self._entries)))
             if names is None:
                 raise self._too_many()

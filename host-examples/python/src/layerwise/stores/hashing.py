@@ -41,14 +41,14 @@ def verifies(digest: str, content: bytes) -> bool:
     return hashlib.new(algorithm(digest), content).hexdigest() == digest.partition(":")[2]
 
 
-def digest_of(file: int, suffix: bytes = b"") -> str:
-    """SHA-256 of the bytes of an open file followed by those of `suffix`.
+def digest_of(file: int, prefix: bytes = b"", suffix: bytes = b"") -> str:
+    """SHA-256 of the bytes of an open file between those of `prefix` and `suffix`.
 
     A file that does not end where it ended when it was opened, or was written to,
     has no digest: it would be one of bytes that never were there together.
     """
     before = os.fstat(file)
-    found = hashlib.sha256()
+    found = hashlib.sha256(prefix)
     read = 0
     while chunk := os.read(file, _CHUNK):
         read += len(chunk)

@@ -11,9 +11,9 @@ use crate::args::{LimitArgs, ReadingArgs};
 pub struct SessionArgs {
     /// The image store: `oci:DIRECTORY` an OCI image layout, `docker:DIRECTORY` a Docker data
     /// root (read only; without a directory /var/lib/docker), `containerd:DIRECTORY` or
-    /// `containerd:DIRECTORY#NAMESPACE` the images of containerd (read only), `memory:` an empty
-    /// one.
-    #[arg(long, value_name = "KIND:PATH")]
+    /// `containerd:DIRECTORY#NAMESPACE` the images of containerd (read only), `archive:FILE` a tar
+    /// of `docker save` or of a layout (read only), `memory:` an empty one.
+    #[arg(long, value_name = "KIND:PATH", default_value = "docker:")]
     pub store: String,
     /// A source: an image whose history may stand for steps. With at least one source, only
     /// images that a source descends from, or that come from one, are used.
@@ -38,10 +38,6 @@ pub struct SessionArgs {
     /// Refuse sources for another platform instead of noting it.
     #[arg(long)]
     pub same_platform: bool,
-    /// Image ids are not digests of config documents. Needed only for stores where that cannot be
-    /// told; with containerd's images it is known.
-    #[arg(long)]
-    pub opaque_ids: bool,
     /// The operating system the builder runs on, in Go's spelling.
     #[arg(long, value_name = "OS", default_value = "linux")]
     pub host_os: String,

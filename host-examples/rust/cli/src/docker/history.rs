@@ -1,7 +1,7 @@
 //! `docker history`: what each step of an image would hit today.
 
 use clap::Args;
-use layerwise::docker::{Outcome, Reason};
+use layerwise::docker::Reason;
 use layerwise::explain::Finding;
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
@@ -188,7 +188,7 @@ fn exit(verdict: &Verdict) -> Exit {
         Verdict {
             answer: Some(answer),
             ..
-        } if answer.outcome == Outcome::Miss => Exit::Miss,
+        } if answer.image.is_none() => Exit::Miss,
         _ => Exit::Done,
     }
 }

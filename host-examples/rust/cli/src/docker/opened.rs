@@ -3,8 +3,9 @@
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
-use layerwise::docker::{Options, Policy};
+use layerwise::docker::{Options, Policy, StoreKind};
 use layerwise::host::{Image, ImageStore};
+use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 use layerwise_host::docker::Session;
 use layerwise_host::{Engine, Imports};
@@ -23,8 +24,9 @@ pub struct Opened<'a> {
     pub store: Arc<dyn Images + Send + Sync>,
     /// Every name in the store.
     pub names: Vec<String>,
-    /// The images are those of containerd, whose ids are not the digests of documents.
-    containerd: bool,
+    /// The kind of the store, and the machine whose engine has it.
+    kind: StoreKind,
+    machine: Platform,
     pub semantics: Semantics,
 }
 
@@ -57,7 +59,8 @@ impl<'a> Opened<'a> {
             args,
             store: Arc::from(opened.images),
             names: opened.names,
-            containerd: opened.opaque_ids,
+            kind: opened.kind,
+            machine: layerwise_stores::machine(),
             engine: crate::io::engine(global)?,
             semantics: args.reading.semantics(),
         })
@@ -72,14 +75,17 @@ impl<'a> Opened<'a> {
     }
 
     pub fn session(&self, dry_run: bool) -> Result<Session, Failed> {
+        self.session_over(self.store.clone(), dry_run)
+    }
+
+    /// A session over other images than those of the store.
+    pub fn session_over(
+        &self,
+        images: Arc<dyn ImageStore + Send + Sync>,
+        dry_run: bool,
+    ) -> Result<Session, Failed> {
         let args = self.args;
         let cache_from = trust::sources(args, &*self.store)?;
-        if self.containerd && !cache_from.is_empty() {
-            return Err(Failed::usage(
-                "sources are not decided yet for images of containerd, where restoring a step can \
-                 end the build: leave out --cache-from and --trust",
-            ));
-        }
         let options = Options {
             semantics: self.semantics.clone(),
             cache_from,
@@ -87,13 +93,13 @@ impl<'a> Opened<'a> {
                 dry_run,
                 skip_unreadable: args.skip_unreadable,
                 same_platform: args.same_platform,
-                opaque_ids: args.opaque_ids || self.containerd,
             },
+            store: self.kind,
+            machine: self.machine.clone(),
             host_os: args.host_os.clone(),
             docker_version: args.docker_version.clone(),
             limits: args.limits.named.clone(),
         };
-        let images: Arc<dyn ImageStore + Send + Sync> = self.store.clone();
         let lent = Imports {
             images,
             ..Imports::default()

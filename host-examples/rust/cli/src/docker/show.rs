@@ -49,6 +49,7 @@ pub const fn outcome(outcome: Outcome) -> &'static str {
         Outcome::HitSource => "hit-source",
         Outcome::HitRestored => "hit-restored",
         Outcome::Miss => "miss",
+        Outcome::RestoreFailed => "restore-failed",
     }
 }
 
@@ -56,7 +57,7 @@ fn effect(effect: &Effect) -> String {
     match effect {
         Effect::SetParent(link) => format!("set parent of {} to {}", link.target, link.parent),
         Effect::Create(creation) => {
-            let id = creation.id.as_deref().unwrap_or("an image");
+            let id = &creation.id;
             let parent = creation.parent.as_deref().unwrap_or("scratch");
             match &creation.layer {
                 Some(layer) => format!("create {id} on {parent} with the layer {layer}"),

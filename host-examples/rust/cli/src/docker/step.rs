@@ -20,7 +20,7 @@ use crate::reply::{Exit, Reply, Style};
 use crate::why;
 
 /// What `--help` says about the JSON document; [`Document`] is its type.
-pub const HELP: &str = r#"Exit codes: 0 hit, 1 miss, 2 usage, 3 error; `explain` of a step whose lookup would fail is 3.
+pub const HELP: &str = r#"Exit codes: 0 hit, 1 miss or a restore that fails, 2 usage, 3 error; `explain` of a step whose lookup would fail is 3.
 
 --json prints one document, absent members as null:
   schema       "layerwise/docker-step/1"
@@ -31,9 +31,9 @@ pub const HELP: &str = r#"Exit codes: 0 hit, 1 miss, 2 usage, 3 error; `explain`
   platform     {"os", "architecture", "variant", "os_version", "os_features"}
   sources      ids of the sources in use afterwards, in order
   skipped      findings: the names that were passed over
-  answer       null for `explain`; else {"outcome": "hit-local", "hit-source", "hit-restored" or
-               "miss", "image": id, "source": id, "effects": [{"set-parent": {"target", "parent"}}
-               or {"create": {"id", "parent", "document", "layer"}}], "notes": [finding]}
+  answer       null for `explain`; else {"outcome": "hit-local", "hit-source", "hit-restored",
+               "miss" or "restore-failed", "image": id, "source": id, "effects": [{"set-parent": {"target", "parent"}}
+               or {"create": {"id", "parent", "document", "manifest", "layer"}}], "notes": [finding]}
   explanation  null unless asked for; else {"summary": finding, "findings": [finding],
                "nearest": finding, "considered": number}
 A finding is {"code", "subject", "differences": [{"path", "have", "want"}], "hint", "cascade"};
@@ -224,7 +224,7 @@ fn run(
         all: why == Why::All,
     };
     let exit = match (&document.answer, &document.explanation) {
-        (Some(answer), _) if answer.outcome == Outcome::Miss => Exit::Miss,
+        (Some(answer), _) if answer.image.is_none() => Exit::Miss,
         (None, Some(explanation)) => exit(&explanation.summary),
         _ => Exit::Done,
     };

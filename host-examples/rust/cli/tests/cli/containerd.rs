@@ -63,24 +63,29 @@ fn steps_of_a_real_build_hit() {
     }
 }
 
-/// What is not decided for this store is refused.
+/// A source whose next step has no layer ends the build of a real engine.
 #[test]
-fn sources_are_refused() {
+fn a_restore_that_fails_is_said() {
     let dir = root();
     let store = format!("containerd:{}", dir.text());
+    let config = r##"{"Cmd":["/bin/sh","-c","#(nop) ","ENV A=1"]}"##;
+    let source = "localhost:5056/r/late:1";
     let arguments = [
         "docker", "plan", "--store", &store, "--parent", BASE, "--config", "-",
     ];
-    let run = with_input(
-        &[&arguments[..], &["--trust", "src:1"], &AMD64].concat(),
-        MAKE,
-    );
-    assert_eq!(run.exit, 2, "{run:?}");
-    assert!(
-        run.stderr.contains("sources are not decided yet"),
-        "{}",
-        run.stderr
-    );
+    for (more, outcome) in [
+        (
+            &["--compatible", "--cache-from", source][..],
+            "restore-failed",
+        ),
+        (&["--trust", source], "miss"),
+    ] {
+        let run = with_input(&[&arguments[..], more, &AMD64].concat(), config);
+        assert_eq!((run.exit, &*run.stderr), (1, ""), "{}", run.stdout);
+        assert!(run.stdout.starts_with(outcome), "{}", run.stdout);
+        let code = "docker/restore-metadata-step";
+        assert!(run.stdout.contains(code), "{}", run.stdout);
+    }
 }
 
 /// Both stores have images: both are named, and none is read.

@@ -190,7 +190,7 @@ fn arguments_that_mean_nothing() {
         ),
         (
             &["docker", "history", "x", "--store", "zip:x"],
-            "error: \"zip:x\" is not a store: expected oci:PATH, docker:PATH, containerd:PATH or memory:",
+            "error: \"zip:x\" is not a store: expected oci:PATH, docker:PATH, containerd:PATH, archive:FILE or memory:",
         ),
         (
             &["docker", "history", "x", "--store", "oci:"],
@@ -256,7 +256,7 @@ fn versions_and_limits_that_are_not_there() {
     assert_eq!(
         run.stderr,
         "error: open \"17.03\": no rules for this version of docker; \
-         known are 29, 26.0 and 20.10\n"
+         known are 29.9, 29, 26.0 and 20.10\n"
     );
     let run = with_input(&[&lookup[..], &["--limit", "x=1"]].concat(), MAKE);
     assert_eq!(

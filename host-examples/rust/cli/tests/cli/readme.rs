@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::json;
+
 use super::support::*;
 
 const README: &str = "README.md";
@@ -66,7 +68,10 @@ fn things() -> (Dir, DataRoot) {
     let root = DataRoot::new();
     let base_id = root.add(&base(), None, false);
     let app_id = root.add(&made(), Some(&base_id), true);
-    root.name("app", "1", &app_id);
+    let names = json!({"Repositories": {"app": {"app:1": app_id, "app:2": base_id}}});
+    let path = "image/overlay2/repositories.json";
+    root.dir().file(path, names.to_string());
+    dir.file("Dockerfile", "FROM app:1\nRUN make\n");
     let volume = "volumes/pack-cache-library_app_latest-0123456789ab.build/_data";
     fs::create_dir_all(root.dir().path().join(volume)).unwrap();
     (dir, root)

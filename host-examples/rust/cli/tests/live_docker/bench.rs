@@ -175,6 +175,7 @@ fn agree(answer: &Answer, why: &Explanation) {
         Outcome::HitSource => "docker/hit-source-exact",
         Outcome::HitRestored => "docker/hit-source-restored",
         Outcome::Miss => "docker/miss-",
+        Outcome::RestoreFailed => "docker/restore-",
     };
     assert!(why.summary.code.starts_with(summary), "{answer:?}: {why:?}");
 }
@@ -246,6 +247,7 @@ pub fn build(engine: &Engine, build: &Build) -> String {
             Some(Outcome::HitSource) => 's',
             Some(Outcome::HitRestored) => 'r',
             Some(Outcome::Miss) => 'm',
+            Some(Outcome::RestoreFailed) => 'f',
             None => '-',
         });
     }
@@ -261,7 +263,7 @@ fn happened(engine: &Engine, effect: &Effect, place: &str) {
             assert_eq!(target.parent.as_ref(), Some(&link.parent), "{place}");
         }
         Effect::Create(creation) => {
-            let image = engine.image(creation.id.as_ref().unwrap());
+            let image = engine.image(&creation.id);
             assert_eq!(image.parent, creation.parent, "{place}");
             assert_eq!(image.document, creation.document, "{place}");
         }

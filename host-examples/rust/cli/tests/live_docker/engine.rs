@@ -97,6 +97,11 @@ impl Engine {
         self.must(arguments, self.run(arguments, Some(path)))
     }
 
+    /// Its images, for `--store`.
+    pub fn store(&self) -> String {
+        format!("docker:{}", self.place.path().join("data").display())
+    }
+
     /// Its images as they are now.
     pub fn images(&self) -> DockerRoot {
         DockerRoot::open(&self.place.path().join("data")).unwrap()

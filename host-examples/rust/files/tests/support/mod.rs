@@ -17,11 +17,13 @@ pub const NOTHING: FsFacts = FsFacts {
     target: false,
     attributes: false,
     content: false,
+    identity: false,
 };
 pub const ALL: FsFacts = FsFacts {
     target: true,
     attributes: true,
     content: true,
+    identity: true,
 };
 
 /// A directory of its own for one test, removed at the end.
@@ -125,6 +127,7 @@ pub fn read(files: &Files, path: &str) -> Answer<Content> {
 
 pub fn hash(files: &Files, path: &str, suffix: &str) -> Answer<String> {
     let mut answers = files.hash(&[Hashing {
+        prefix: String::new(),
         path: path.to_owned(),
         suffix: suffix.to_owned(),
     }]);

@@ -68,6 +68,7 @@ fn facts(want: wit::filesystem::Facts) -> FsFacts {
         target: want.contains(wit::filesystem::Facts::TARGET),
         attributes: want.contains(wit::filesystem::Facts::ATTRIBUTES),
         content: want.contains(wit::filesystem::Facts::CONTENT),
+        identity: want.contains(wit::filesystem::Facts::IDENTITY),
     }
 }
 
@@ -98,6 +99,7 @@ impl From<Entry> for wit::filesystem::Entry {
                 })
                 .collect(),
             content: entry.content,
+            identity: entry.identity,
         }
     }
 }
@@ -115,6 +117,7 @@ impl From<Content> for wit::filesystem::Content {
 impl From<wit::filesystem::Hashing> for Hashing {
     fn from(hashing: wit::filesystem::Hashing) -> Self {
         Self {
+            prefix: hashing.prefix,
             path: hashing.path,
             suffix: hashing.suffix,
         }

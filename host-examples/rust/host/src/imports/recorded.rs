@@ -68,6 +68,12 @@ recorded!(image_store {
     fn set_parent(target: String, parent: String) -> Result<(), Failure>;
     fn create(parent: Option<String>, document: String, layer: Option<String>)
         -> Result<String, Failure>;
+    fn records(wanted: Vec<wit::image_store::Selector>)
+        -> Answers<Vec<wit::image_store::ImageRecord>>;
+    fn documents(digests: Vec<String>, limit: u64) -> Answers<wit::image_store::Document>;
+    fn labelled(labels: Vec<Annotation>) -> Answers<Option<Descriptor>>;
+    fn put(documents: Vec<wit::image_store::Document>, records: Vec<wit::image_store::ImageRecord>)
+        -> Result<(), Failure>;
 });
 
 recorded!(registry {

@@ -75,7 +75,7 @@ flags! {
     }
     exports::docker::Policy {
         DRY_RUN = "dry-run", SKIP_UNREADABLE = "skip-unreadable",
-        SAME_PLATFORM = "same-platform", OPAQUE_IDS = "opaque-ids"
+        SAME_PLATFORM = "same-platform"
     }
     exports::docker::StepPlace { LAST = "last" }
     exports::stacker::Policy { DRY_RUN = "dry-run" }

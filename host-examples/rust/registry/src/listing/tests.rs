@@ -18,6 +18,9 @@ fn layer(files: &[(&str, &str)]) -> Vec<u8> {
             header.set_entry_type(EntryType::Directory);
         }
         header.set_mode(0o755);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
         header.set_size(content.len() as u64);
         archive
             .append_data(&mut header, name, content.as_bytes())
@@ -213,4 +216,10 @@ fn what_is_damaged_or_too_large_is_refused() {
     assert!(
         refused(stored(&layer(&[(".wh.", "")])), Limits::default()).contains("removes nothing")
     );
+}
+
+/// The checksum that Docker 20.10 kept of `made\n`.
+#[test]
+fn contents_have_the_checksum_of_the_engine() {
+    assert_eq!(crc64(&b"made\n"[..]).unwrap(), "crc64:6142d3641f600000");
 }

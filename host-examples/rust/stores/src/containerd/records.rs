@@ -1,10 +1,10 @@
 //! The records of images and the labels of what is stored, from one reading of the
 //! database.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use layerwise::host::{Failure, FailureCode};
-use layerwise::oci::Digest;
+use layerwise::host::{Failure, FailureCode, Record, Selector};
+use layerwise::oci::{Descriptor, Digest};
 use layerwise_bolt::{Bucket, Snapshot};
 
 use crate::passed::Passed;
@@ -12,58 +12,32 @@ use crate::reference::{Named, Reference};
 
 /// The bucket that all namespaces are in.
 const VERSION: &[u8] = b"v1";
-/// Labels of records.
-const PARENT: &str = "org.mobyproject.image.parent";
-const CONTAINER_CONFIG: &str = "org.mobyproject.image.containerconfig";
-const FROM_SCRATCH: &str = "org.mobyproject.image.fromscratch";
-/// The label on a config document that leads to a container config.
-const CONFIG_REFERENCE: &[u8] = b"containerd.io/gc.ref.content.moby/container.config";
-/// What names begin with that the builder gives to its steps.
-const DANGLING: &str = "moby-dangling@";
 
-/// What the records of one image say about something.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Agreed {
-    /// None says anything.
-    #[default]
-    None,
-    /// All that say something say this.
-    One(String),
-    /// They say different things.
-    Different,
+/// A label: its key and its value.
+type Label = (String, String);
+
+/// What is stored under a digest.
+#[derive(Debug)]
+pub struct Stored {
+    pub size: u64,
+    pub labels: Vec<Label>,
 }
 
-/// What all records of one image say together.
-#[derive(Clone, Debug, Default)]
-pub struct ImageRecord {
-    pub parent: Agreed,
-    pub container_config: Agreed,
-}
-
-/// The images of one namespace.
+/// The images and the content of one namespace.
 #[derive(Debug, Default)]
 pub struct Records {
-    /// The id of each name.
-    names: BTreeMap<String, String>,
-    images: BTreeMap<String, ImageRecord>,
-    /// Parents to children, once for each record, in the order of the records' names.
-    children: BTreeMap<String, Vec<String>>,
-    /// The images that were built without a parent.
-    scratch: Vec<String>,
-    /// What is stored.
-    blobs: BTreeSet<String>,
-    /// Config documents, and the container configs that images were built with.
-    container_configs: BTreeMap<String, String>,
+    /// By name.
+    records: BTreeMap<String, Record>,
+    /// The names of the records that lead to a digest.
+    targets: BTreeMap<String, Vec<String>>,
+    /// The names of the records with a label.
+    labelled: BTreeMap<Label, Vec<String>>,
+    /// What is stored, by digest.
+    content: BTreeMap<String, Stored>,
+    /// The first digest whose content has a label.
+    first: BTreeMap<Label, String>,
     /// Records that are not used.
     pub passed: Vec<Passed>,
-}
-
-/// One record.
-struct Record {
-    id: String,
-    parent: Option<String>,
-    container_config: Option<String>,
-    scratch: bool,
 }
 
 impl Records {
@@ -74,146 +48,167 @@ impl Records {
             let top = [VERSION, namespace.as_bytes()];
             snapshot.bucket(&[&top, names].concat())
         };
-        for (name, record) in bucket(&[b"images"]).iter().flat_map(Bucket::buckets) {
-            match Record::read(name, record) {
-                Ok((name, record)) => records.add(name, record),
+        for (name, bucket) in bucket(&[b"images"]).iter().flat_map(Bucket::buckets) {
+            match record(name, bucket) {
+                Ok(record) => records.add(record),
                 Err(passed) => records.passed.push(passed),
             }
         }
-        for (digest, blob) in bucket(&[b"content", b"blob"])
-            .iter()
-            .flat_map(Bucket::buckets)
-        {
+        let content = bucket(&[b"content", b"blob"]);
+        for (digest, blob) in content.iter().flat_map(Bucket::buckets) {
             let Ok(digest) = text(digest) else {
                 continue;
             };
-            let labels = blob.bucket(b"labels");
-            let label = labels.and_then(|labels| labels.get(CONFIG_REFERENCE));
-            if let Some(config) = label.and_then(|label| text(label).ok()) {
-                records.container_configs.insert(digest.clone(), config);
+            let labels = labels(blob);
+            for label in &labels {
+                let first = records.first.entry(label.clone());
+                first.or_insert_with(|| digest.clone());
             }
-            records.blobs.insert(digest);
+            let size = blob.get(b"size").and_then(varint).unwrap_or_default();
+            records.content.insert(digest, Stored { size, labels });
         }
         records
     }
 
-    fn add(&mut self, name: String, record: Record) {
-        let image = self.images.entry(record.id.clone()).or_default();
-        image.parent.hear(record.parent.clone());
-        image.container_config.hear(record.container_config);
-        if let Some(parent) = record.parent {
-            let siblings = self.children.entry(parent).or_default();
-            siblings.push(record.id.clone());
+    /// Adds a record; they come in ascending order of their names.
+    fn add(&mut self, record: Record) {
+        let named = |names: &mut Vec<String>| names.push(record.name.clone());
+        named(
+            self.targets
+                .entry(record.target.digest.clone())
+                .or_default(),
+        );
+        for label in &record.labels {
+            named(self.labelled.entry(label.clone()).or_default());
         }
-        if record.scratch {
-            self.scratch.push(record.id.clone());
-        }
-        self.names.insert(name, record.id);
+        self.records.insert(record.name.clone(), record);
     }
 
     /// Whether there is no image.
     pub fn is_empty(&self) -> bool {
-        self.images.is_empty()
+        self.records.is_empty()
     }
 
-    /// What the records of an image say.
-    pub fn image(&self, id: &str) -> Option<&ImageRecord> {
-        self.images.get(id)
+    /// The records that a selector wants, in ascending order of their names.
+    pub fn wanted(&self, selector: &Selector) -> Vec<Record> {
+        let names = match selector {
+            Selector::Name(name) => return self.records.get(name).cloned().into_iter().collect(),
+            Selector::Target(digest) => self.targets.get(digest),
+            Selector::Label(key, value) => self.labelled.get(&(key.clone(), value.clone())),
+        };
+        let names = names.into_iter().flatten();
+        names
+            .filter_map(|name| self.records.get(name).cloned())
+            .collect()
+    }
+
+    /// Whether there is an image with this id.
+    pub fn has(&self, id: &str) -> bool {
+        self.targets.contains_key(id)
     }
 
     /// The ids of all images, in ascending order.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.images.keys().map(String::as_str)
+        self.targets.keys().map(String::as_str)
     }
 
     /// The names of all records, in ascending order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.keys().map(String::as_str)
+        self.records.keys().map(String::as_str)
     }
 
     /// The image with this full name.
     pub fn named(&self, name: &str) -> Option<String> {
-        self.names.get(name).cloned()
+        let record = self.records.get(name)?;
+        Some(record.target.digest.clone())
     }
 
     /// The image with this id, if it has a name in the same repository.
     pub fn in_repository(&self, name: &Named, id: &str) -> Option<String> {
-        let inside = self.names.iter().any(|(known, image)| {
-            image == id
-                && matches!(known.parse(), Ok(Reference::Named(known))
-                    if known.domain() == name.domain() && known.path() == name.path())
+        let inside = self.targets.get(id)?.iter().any(|known| {
+            matches!(known.parse(), Ok(Reference::Named(known))
+                if known.domain() == name.domain() && known.path() == name.path())
         });
         inside.then(|| id.to_owned())
     }
 
-    /// The images with this parent, or those built without one: one for each record, in
-    /// ascending order of the records' names.
-    pub fn children(&self, parent: Option<&str>) -> Vec<String> {
-        match parent {
-            None => self.scratch.clone(),
-            Some(parent) => self.children.get(parent).cloned().unwrap_or_default(),
-        }
+    /// What is stored under a digest.
+    pub fn stored(&self, digest: &str) -> Option<&Stored> {
+        self.content.get(digest)
     }
 
-    /// Whether the content with this digest is stored.
-    pub fn stored(&self, digest: &str) -> bool {
-        self.blobs.contains(digest)
-    }
-
-    /// The container config that belongs to a config document.
-    pub fn container_config(&self, config: &str) -> Option<&str> {
-        self.container_configs.get(config).map(String::as_str)
+    /// The first content by digest that has a label.
+    pub fn first(&self, label: &Label) -> Option<Descriptor> {
+        let digest = self.first.get(label)?;
+        let stored = self.content.get(digest)?;
+        Some(Descriptor {
+            digest: digest.clone(),
+            size: stored.size,
+            ..Descriptor::default()
+        })
     }
 }
 
-impl Record {
-    fn read(name: &[u8], record: Bucket<'_>) -> Result<(String, Self), Passed> {
-        let failed = |why: &str| Passed {
-            digest: String::new(),
-            failure: Failure::new(
-                FailureCode::Corrupt,
-                format!("the record of image \"{}\" {why}", name.escape_ascii()),
-            ),
-        };
-        let known = text(name).map_err(|()| failed("has a name that is not utf-8"))?;
-        let target = record.bucket(b"target");
-        let digest = target.and_then(|target| target.get(b"digest"));
-        let digest = digest.and_then(|digest| text(digest).ok()?.parse::<Digest>().ok());
-        let digest = digest.ok_or_else(|| failed("does not lead to a digest"))?;
-        let labels = record.bucket(b"labels");
-        let label = |label: &str| {
-            let value = labels.and_then(|labels| labels.get(label.as_bytes()))?;
-            (!value.is_empty()).then(|| String::from_utf8_lossy(value).into_owned())
-        };
-        let record = Self {
-            id: digest.as_str().to_owned(),
-            parent: label(PARENT),
-            container_config: label(CONTAINER_CONFIG),
-            scratch: label(FROM_SCRATCH).as_deref() == Some("1"),
-        };
-        Ok((known, record))
-    }
+fn record(name: &[u8], record: Bucket<'_>) -> Result<Record, Passed> {
+    let failed = |why: &str| Passed {
+        digest: String::new(),
+        failure: Failure::new(
+            FailureCode::Corrupt,
+            format!("the record of image \"{}\" {why}", name.escape_ascii()),
+        ),
+    };
+    let known = text(name).map_err(|()| failed("has a name that is not utf-8"))?;
+    let target = record.bucket(b"target");
+    let part = |key: &[u8]| target.and_then(|target| target.get(key));
+    let digest = part(b"digest").and_then(|digest| text(digest).ok()?.parse::<Digest>().ok());
+    let digest = digest.ok_or_else(|| failed("does not lead to a digest"))?;
+    let media_type = part(b"mediatype").and_then(|media_type| text(media_type).ok());
+    Ok(Record {
+        name: known,
+        target: Descriptor {
+            media_type: media_type.unwrap_or_default(),
+            digest: digest.as_str().to_owned(),
+            size: part(b"size").and_then(varint).unwrap_or_default(),
+            annotations: Vec::new(),
+        },
+        labels: labels(record),
+    })
 }
 
-impl Agreed {
-    /// Adds what one more record says.
-    fn hear(&mut self, value: Option<String>) {
-        let Some(value) = value else {
-            return;
-        };
-        *self = match std::mem::take(self) {
-            Self::None => Self::One(value),
-            Self::One(known) if known == value => Self::One(known),
-            Self::One(_) | Self::Different => Self::Different,
-        };
-    }
+/// The labels in a bucket, in ascending order of their keys.
+fn labels(bucket: Bucket<'_>) -> Vec<Label> {
+    let labels = bucket.bucket(b"labels");
+    let pairs = labels.iter().flat_map(Bucket::values);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    pairs.map(|(key, value)| (text(key), text(value))).collect()
 }
 
-/// Whether a name is one that the builder gave to a step.
-pub fn dangling(name: &str) -> bool {
-    name.starts_with(DANGLING)
+/// A signed number as containerd writes it: zig-zag, seven bits in each byte, lowest
+/// first. `None` for one below zero, which no size is.
+fn varint(bytes: &[u8]) -> Option<u64> {
+    let mut number = 0_u64;
+    for (place, byte) in (0_u32..).zip(bytes) {
+        let bits = u64::from(byte & 0x7f);
+        let bits = bits.checked_shl(place.checked_mul(7)?)?;
+        number = number.checked_add(bits)?;
+    }
+    (number & 1 == 0).then_some(number >> 1)
 }
 
 fn text(bytes: &[u8]) -> Result<String, ()> {
     String::from_utf8(bytes.to_vec()).map_err(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_zig_zag_numbers() {
+        assert_eq!(varint(&[0x08]), Some(4));
+        assert_eq!(varint(&[0xdc, 0x0b]), Some(750));
+        assert_eq!(varint(&[0x01]), None, "below zero");
+        assert_eq!(varint(&[0xff; 11]), None, "too long");
+        assert_eq!(varint(&[]), Some(0));
+    }
 }

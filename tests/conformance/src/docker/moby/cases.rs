@@ -357,7 +357,7 @@ fn show_effect(effect: &Effect) -> String {
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
             format!(
                 "create {} on {:?} layer {:?} {}",
-                text(&creation.id),
+                creation.id.clone(),
                 text(&creation.parent),
                 text(&creation.layer),
                 text(&creation.document)

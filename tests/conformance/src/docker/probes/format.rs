@@ -13,12 +13,24 @@ use serde_json::value::RawValue;
 pub struct File<'a> {
     #[serde(rename = "format")]
     pub _format: IgnoredAny,
-    #[serde(rename = "engine")]
-    pub _engine: IgnoredAny,
-    pub store: String,
+    pub engine: Engine,
+    pub store: StoreKind,
     /// Read one by one, so that one of an unknown form fails alone.
     #[serde(borrow)]
     pub scenarios: Vec<&'a RawValue>,
+}
+
+/// The engine, of which the machine matters.
+#[derive(Deserialize)]
+pub struct Engine {
+    pub host: Target,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    Graph,
+    Containerd,
 }
 
 #[derive(Deserialize)]
@@ -102,12 +114,11 @@ pub struct Stage {
     pub _as: IgnoredAny,
     #[serde(rename = "platform", default)]
     pub _platform: IgnoredAny,
-    #[serde(rename = "build_platform", default)]
-    pub _build_platform: IgnoredAny,
-    #[serde(rename = "image")]
-    pub _image: IgnoredAny,
-    #[serde(rename = "image_platform", default)]
-    pub _image_platform: IgnoredAny,
+    /// That of `--platform`.
+    pub build_platform: Option<Target>,
+    /// Empty for scratch.
+    pub image: String,
+    pub image_platform: Option<Target>,
     #[serde(rename = "run_config", default)]
     pub _run_config: IgnoredAny,
     /// The sources that were found.
@@ -143,8 +154,7 @@ pub struct Probe<'a> {
     pub consulted: bool,
     #[serde(rename = "no_cache", default)]
     pub _no_cache: IgnoredAny,
-    #[serde(rename = "children", default)]
-    pub _children: IgnoredAny,
+    pub children: Option<Vec<String>>,
     #[serde(default)]
     pub local: Option<String>,
     pub sources: Option<Vec<String>>,
@@ -152,8 +162,14 @@ pub struct Probe<'a> {
     #[serde(default)]
     pub hit: Option<String>,
     pub via: Option<String>,
-    #[serde(rename = "source", default)]
-    pub _source: IgnoredAny,
+    pub source: Option<String>,
+    #[serde(rename = "error", default)]
+    pub _error: IgnoredAny,
+    /// The search failed, which ended the build.
+    pub error_class: Option<String>,
+    /// The engine crashed in the search.
+    #[serde(default)]
+    pub panic: bool,
     #[serde(rename = "copy", default)]
     pub _copy: IgnoredAny,
     #[serde(default)]
@@ -184,6 +200,41 @@ pub enum Change {
     Parent { parent: (String, Option<String>) },
     Built { built: (String, bool) },
     Ref { r#ref: (String, Option<String>) },
+    Record { record: Record },
+    Unrecord { unrecord: String },
+    Blob { blob: Blob },
+    Unblob { unblob: String },
+}
+
+/// An image record of the containerd image store.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    pub name: String,
+    pub target: Leads,
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The descriptor that a record leads to.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Leads {
+    pub media_type: String,
+    pub digest: String,
+    pub size: u64,
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Content of the containerd image store.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Blob {
+    pub digest: String,
+    pub size: u64,
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 impl From<&Target> for Platform {

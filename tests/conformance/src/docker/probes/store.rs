@@ -59,6 +59,11 @@ impl Store {
             } => {
                 self.images.remove_reference(name);
             }
+            // Changes of the other store.
+            Change::Record { .. }
+            | Change::Unrecord { .. }
+            | Change::Blob { .. }
+            | Change::Unblob { .. } => {}
         }
     }
 

@@ -1,0 +1,15 @@
+package layerwise_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"layerwise.dev/layerwise"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(filepath.Dir(layerwise.CompiledCode()))
+	os.Exit(code)
+}

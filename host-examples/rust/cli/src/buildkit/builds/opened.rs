@@ -1,0 +1,364 @@
+//! Builds from wherever they are: the documents are fetched here, and read by the
+//! component.
+
+use std::cell::OnceCell;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use layerwise::base64;
+use layerwise::builds::Files;
+use layerwise::builds::read::assemble::{Form, Options};
+use layerwise::builds::read::describe::Description;
+use layerwise::builds::read::parts::{Part, Role};
+use layerwise::host::{Failure, FailureCode, Registry};
+use layerwise::oci::Descriptor;
+use layerwise_files::{Access, Root};
+use layerwise_host::Imports;
+use layerwise_host::builds::{Build, Document, Session};
+use layerwise_stores::BuildkitRoot;
+
+use super::envelope::{Envelope, Layout};
+use super::place::{Kind, Place};
+use crate::args::{Global, LimitArgs};
+use crate::failed::Failed;
+use crate::lend::{self, Bars, RegistryArgs};
+
+/// The largest blob of a build that is read.
+const LONGEST: u64 = 48 << 20;
+/// Manifests and indexes that lead to each other.
+const MOST_MANIFESTS: usize = 1_000;
+/// The name by which the component knows the context.
+pub const CONTEXT: &str = "/context";
+
+/// Where builds are read.
+pub struct Opened {
+    session: Session,
+    /// Where images and caches are.
+    pub registry: Arc<dyn Registry + Send + Sync>,
+    limits: Vec<(String, u64)>,
+}
+
+/// One of the builds that are in a place.
+pub struct Found {
+    /// What is known of it.
+    pub description: Description,
+    origin: Origin,
+    opened: OnceCell<Rc<Build>>,
+}
+
+/// Where its documents are.
+enum Origin {
+    Documents(Vec<Document>),
+    Root(Rc<BuildkitRoot>, Document),
+}
+
+/// What a manifest or record leads to, and where.
+trait Content {
+    fn read(&self, wanted: &Descriptor) -> Result<Vec<u8>, String>;
+}
+
+impl Opened {
+    /// With what commands lend: registries, and the directory of a context.
+    pub fn new(
+        global: &Global,
+        registry: &RegistryArgs,
+        limits: &LimitArgs,
+        context: Option<&Path>,
+    ) -> Result<Self, Failed> {
+        let bars = Bars::default();
+        let roots = context.map(|path| Root::new(path, Access::ReadOnly).named(CONTEXT));
+        let repositories: Arc<dyn Registry + Send + Sync> = lend::registry(registry, None, &bars)?;
+        let lent = Imports {
+            registry: Arc::clone(&repositories),
+            files: lend::walked(roots, &registry.limits, &bars)?,
+            observer: Arc::new(bars),
+            ..Imports::default()
+        };
+        Ok(Self {
+            session: crate::io::engine(global)?.builds(lent, limits.of_session())?,
+            registry: repositories,
+            limits: limits.named.clone(),
+        })
+    }
+
+    /// All builds of a place, the newest first.
+    pub fn all(&self, text: &str, place: &Place) -> Result<Vec<Found>, Failed> {
+        let failed = |why: String| {
+            let message = format!("cannot read the build {text:?}: {why}");
+            Failed::new("build", message).about(text)
+        };
+        let mut found = match &place.kind {
+            Kind::Root(path) => self.of_root(text, path, place.record.as_deref())?,
+            Kind::Image(reference) => {
+                let content = self.image(reference).map_err(failed)?;
+                vec![self.of_parts(&content.1, &content.0, text)?.remove(0)]
+            }
+            Kind::File(_) | Kind::Input => {
+                let bytes = bytes(&place.kind).map_err(|error| failed(error.to_string()))?;
+                match Envelope::open(bytes).map_err(|error| failed(error.to_string()))? {
+                    Envelope::Layout(layout) => {
+                        let index = text_of(layout.index.clone()).map_err(failed)?;
+                        self.of_parts(&index, &layout, text)?
+                    }
+                    Envelope::Plain(bytes) => {
+                        let document = text_of(bytes).map_err(failed)?;
+                        let target = place.record.as_deref();
+                        vec![self.found(vec![document], target, text)?]
+                    }
+                }
+            }
+        };
+        found.sort_by_key(|build| std::cmp::Reverse(build.description.created));
+        Ok(found)
+    }
+
+    /// Which build comes before another one, as its place among `all`.
+    pub fn before(&self, of: &Found, all: &[Found]) -> Result<Option<usize>, Failed> {
+        let all: Vec<_> = all.iter().map(|build| build.description.clone()).collect();
+        Ok(self.session.before(&of.description, &all)?)
+    }
+
+    /// The build, with all of its documents.
+    pub fn open(&self, found: &Found) -> Result<Rc<Build>, Failed> {
+        if let Some(build) = found.opened.get() {
+            return Ok(Rc::clone(build));
+        }
+        let build = match &found.origin {
+            Origin::Documents(documents) => self.read(documents, None)?,
+            Origin::Root(root, record) => {
+                let parts = self.session.parts(record, &self.limits)?;
+                let mut documents = vec![record.clone()];
+                for part in parts {
+                    let bytes = root.read(&part.descriptor);
+                    let name = &found.description.name;
+                    let bytes = bytes.map_err(|why| {
+                        let message = format!("cannot read the build {name:?}: {why}");
+                        Failed::new("build", message).about(name)
+                    })?;
+                    documents.push(document(part.role, bytes)?);
+                }
+                self.read(&documents, None)?
+            }
+        };
+        Ok(Rc::clone(found.opened.get_or_init(|| Rc::new(build))))
+    }
+
+    /// What a daemon knows of the folders of a build: it keeps what the last one had.
+    pub fn contexts(&self, found: &Found, all: &[Found]) -> Result<Vec<(String, Files)>, Failed> {
+        let Origin::Root(root, _) = &found.origin else {
+            return Ok(Vec::new());
+        };
+        let is_newest = |newest: &Found| newest.description.name == found.description.name;
+        if !all.first().is_some_and(is_newest) {
+            return Ok(Vec::new());
+        }
+        let contexts = root.contexts().map_err(lend::failed)?.into_iter();
+        Ok(contexts
+            .map(|(name, digests)| (name, Files::Digests(base64::encode(&digests))))
+            .collect())
+    }
+
+    fn read(&self, documents: &[Document], target: Option<&str>) -> Result<Build, Failed> {
+        let options = Options {
+            target: target.map(ToOwned::to_owned),
+            engine: None,
+            limits: self.limits.clone(),
+        };
+        Ok(self.session.read(documents, &options)?)
+    }
+
+    fn found(
+        &self,
+        documents: Vec<Document>,
+        target: Option<&str>,
+        text: &str,
+    ) -> Result<Found, Failed> {
+        let build = self.read(&documents, target).map_err(|mut failed| {
+            failed.message = format!("cannot read the build {text:?}: {}", failed.message);
+            failed
+        })?;
+        Ok(Found {
+            description: build.describe()?,
+            origin: Origin::Documents(documents),
+            opened: OnceCell::from(Rc::new(build)),
+        })
+    }
+
+    /// The builds that a manifest or an index leads to.
+    fn of_parts(
+        &self,
+        first: &Document,
+        content: &dyn Content,
+        text: &str,
+    ) -> Result<Vec<Found>, Failed> {
+        let failed = |why: String| {
+            let message = format!("cannot read the build {text:?}: {why}");
+            Failed::new("build", message).about(text)
+        };
+        let mut builds: Vec<Vec<Document>> = Vec::new();
+        let mut rest = vec![(None, first.clone())];
+        let mut seen = 0;
+        while let Some((build, manifest)) = rest.pop() {
+            seen += 1;
+            if seen > MOST_MANIFESTS {
+                return Err(failed(format!("more than {MOST_MANIFESTS} manifests")));
+            }
+            for part in self.session.parts(&manifest, &self.limits)? {
+                let Part {
+                    role,
+                    descriptor,
+                    build: place,
+                } = part;
+                // Only the first index tells builds apart.
+                let build = build.unwrap_or(place);
+                let bytes = content.read(&descriptor).map_err(failed)?;
+                let document = document(role, bytes)?;
+                if role == Role::Manifest {
+                    rest.push((Some(build), document));
+                    continue;
+                }
+                let build = usize::try_from(build).unwrap_or(usize::MAX);
+                if build > MOST_MANIFESTS {
+                    return Err(failed(format!("more than {MOST_MANIFESTS} builds")));
+                }
+                if builds.len() <= build {
+                    builds.resize(build + 1, Vec::new());
+                }
+                if let Some(documents) = builds.get_mut(build) {
+                    documents.push(document);
+                }
+            }
+        }
+        if builds.is_empty() {
+            return Err(failed("nothing in it is the record of a build".to_owned()));
+        }
+        let builds = builds.into_iter();
+        builds
+            .map(|documents| self.found(documents, None, text))
+            .collect()
+    }
+
+    fn of_root(&self, text: &str, path: &Path, record: Option<&str>) -> Result<Vec<Found>, Failed> {
+        let root = BuildkitRoot::open(path).and_then(|root| Ok((root.records()?, root)));
+        let (records, root) = root.map_err(|failure| unreached(text, record, &failure))?;
+        let root = Rc::new(root);
+        let found = records.into_iter().map(|record| {
+            let document = Document {
+                form: Form::Record,
+                content: base64::encode(&record.message),
+            };
+            let build = self.read(std::slice::from_ref(&document), None)?;
+            Ok(Found {
+                description: build.describe()?,
+                origin: Origin::Root(Rc::clone(&root), document),
+                opened: OnceCell::new(),
+            })
+        });
+        found.collect()
+    }
+
+    /// The manifest of an image, and where it is.
+    fn image(&self, reference: &str) -> Result<(Stored<'_>, Document), String> {
+        let words = |failure: Failure| failure.message;
+        let registry = &*self.registry;
+        let repository = registry.locate(reference).map_err(words)?;
+        let mut resolved = registry.resolve(&[reference.to_owned()]);
+        let mut found = resolved.pop().unwrap_or(Ok(Vec::new())).map_err(words)?;
+        let manifest = found.pop().ok_or("it names nothing")?;
+        let stored = Stored {
+            registry,
+            repository,
+        };
+        let document = text_of(stored.read(&manifest)?)?;
+        Ok((stored, document))
+    }
+}
+
+/// Content of a repository.
+struct Stored<'a> {
+    registry: &'a (dyn Registry + Send + Sync),
+    repository: String,
+}
+
+impl Content for Stored<'_> {
+    fn read(&self, wanted: &Descriptor) -> Result<Vec<u8>, String> {
+        let wanted = std::slice::from_ref(wanted);
+        let mut read = self.registry.read(&self.repository, wanted, LONGEST);
+        match read.pop() {
+            Some(Ok(text)) => Ok(text.into_bytes()),
+            Some(Err(failure)) => Err(failure.message),
+            None => Err("the registry returned nothing".to_owned()),
+        }
+    }
+}
+
+impl Content for Layout {
+    fn read(&self, wanted: &Descriptor) -> Result<Vec<u8>, String> {
+        let bytes = self.blob(wanted).map_err(|error| error.to_string())?;
+        Ok(bytes.to_vec())
+    }
+}
+
+impl Content for BuildkitRoot {
+    fn read(&self, wanted: &Descriptor) -> Result<Vec<u8>, String> {
+        let digest = wanted.digest.parse();
+        let digest = digest.map_err(|error| format!("{:?}: {error}", wanted.digest))?;
+        self.blob(&digest, LONGEST)
+            .map_err(|failure| failure.message)
+    }
+}
+
+/// Why a daemon's root cannot be read, and how its builds are had all the same.
+fn unreached(text: &str, record: Option<&str>, failure: &Failure) -> Failed {
+    let mut message = format!("cannot read the builds of {text:?}: {}", failure.message);
+    if failure.code != FailureCode::Unsupported {
+        let record = record
+            .map(|record| format!("{record} "))
+            .unwrap_or_default();
+        message.push_str(&format!(
+            "; where a container or another machine runs the daemon, run \
+             `docker buildx history export {record}--output build.dockerbuild` and name the file"
+        ));
+    }
+    Failed::new("store", message).about(text)
+}
+
+fn bytes(kind: &Kind) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let limit = crate::io::LONGEST;
+    match kind {
+        Kind::File(path) => std::fs::File::open(path)?
+            .take(limit + 1)
+            .read_to_end(&mut bytes)?,
+        _ => io::stdin().lock().take(limit + 1).read_to_end(&mut bytes)?,
+    };
+    if bytes.len() as u64 > limit {
+        let message = format!("it has more than {limit} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    Ok(bytes)
+}
+
+/// A document in the form its role asks for.
+fn document(role: Role, bytes: Vec<u8>) -> Result<Document, Failed> {
+    if role == Role::Log {
+        return Ok(Document {
+            form: Form::Log,
+            content: base64::encode(&bytes),
+        });
+    }
+    text_of(bytes).map_err(|why| Failed::new("build", format!("cannot read the build: {why}")))
+}
+
+fn text_of(bytes: Vec<u8>) -> Result<Document, String> {
+    let content = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("it is neither a record nor text: it is not utf-8 at byte {at}")
+    })?;
+    Ok(Document {
+        form: Form::Text,
+        content,
+    })
+}

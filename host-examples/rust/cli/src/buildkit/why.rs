@@ -1,0 +1,206 @@
+//! `buildkit why`: why the steps of a build ran again.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use layerwise::builds::answer::{Outcome, Reasons, Verdict};
+use layerwise::builds::{Asked, Files, Reason, State};
+
+use super::builds::{CONTEXT, Found, Opened, Place, Shown, ValueArgs, chosen};
+use crate::args::{Global, LimitArgs};
+use crate::failed::Failed;
+use crate::lend::RegistryArgs;
+use crate::reply::{Exit, Reply, Style};
+use crate::report::{self, Level, Report, ReportArgs};
+
+/// What `--help` says after the options.
+pub const HELP: &str = r#"BUILD is FILE[#RECORD], a file that `docker buildx history export` or GitHub's build-push-action
+wrote, provenance with mode=max, a --metadata-file or a log of --progress=rawjson; root:DIR[#RECORD],
+the root of a buildkitd or a data root of Docker, which is read beside the daemon; image:REF, the
+attestations of an image; or - for standard input. It is compared with the newest earlier build of
+the same target and platforms in the same place, or with --against.
+
+Causes come first, the costliest at the top, each with its line, old and new; then what follows.
+Values whose names have a word such as TOKEN, SECRET, PASSWORD or KEY, and credentials in addresses
+are printed as ***.
+
+Exit codes: 0 nothing ran again, 1 a step did, 2 usage, 3 error."#;
+
+#[derive(Args)]
+pub struct WhyArgs {
+    /// The build, see below.
+    #[arg(value_name = "BUILD")]
+    pub build: String,
+    /// The earlier build to compare with, named in the same way.
+    #[arg(long, value_name = "BUILD")]
+    pub against: Option<String>,
+    /// A cache that the build imported, as `buildkit inspect` takes it: also say of each step
+    /// whether it is there.
+    #[arg(long, value_name = "REFERENCE")]
+    pub cache: Vec<String>,
+    /// The build context as it was at the build: to name the files that changed.
+    #[arg(long, value_name = "DIR")]
+    pub context: Option<PathBuf>,
+    /// The path of the Dockerfile in the project, for reports.
+    #[arg(long, value_name = "FILE")]
+    pub dockerfile: Option<String>,
+    #[command(flatten)]
+    pub values: ValueArgs,
+    #[command(flatten)]
+    pub report: ReportArgs,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// Explains a build.
+pub fn run(global: &Global, args: &WhyArgs, style: Style) -> Result<Reply, Failed> {
+    let opened = Opened::new(
+        global,
+        &args.registry,
+        &args.limits,
+        args.context.as_deref(),
+    )?;
+    let place = Place::of(&args.build)?;
+    let all = opened.all(&args.build, &place)?;
+    let new = chosen(&args.build, &place, &all)?;
+    let others = match &args.against {
+        None => Vec::new(),
+        Some(text) => opened.all(text, &Place::of(text)?)?,
+    };
+    let old = match &args.against {
+        Some(text) => chosen(text, &Place::of(text)?, &others)?,
+        None => earlier(&opened, &args.build, new, &all)?,
+    };
+    let mut asked = Asked {
+        before: opened.contexts(old, &others)?,
+        after: opened.contexts(new, &all)?,
+        fresh: !args.cache.is_empty(),
+        ..Asked::default()
+    };
+    if args.context.is_some() {
+        let files = Files::Directory(CONTEXT.to_owned());
+        asked.after.retain(|(name, _)| name != "context");
+        asked.after.push(("context".to_owned(), files));
+    }
+    let build = opened.open(new)?;
+    let reasons = build.why(&*opened.open(old)?, &asked, args.values.values())?;
+    let mut report = report(args, old, new, &reasons);
+    if !args.cache.is_empty() {
+        let caches = super::predict::caches(&opened, &args.cache)?;
+        let predicted = build.predict(&caches, &asked, args.values.values())?;
+        for (at, verdict) in reasons.verdicts.iter().enumerate() {
+            let name = Shown(&verdict.step).step("", Level::Fine, &[]).text;
+            let there = match predicted.get(at).map(|one| one.outcome) {
+                Some(Outcome::Hit) => "there",
+                Some(Outcome::Miss) => "not there",
+                _ => continue,
+            };
+            let mut steps = report.steps.iter_mut();
+            if let Some(step) = steps.find(|step| step.text == name) {
+                step.facts
+                    .push(["in the cache".to_owned(), there.to_owned()]);
+            }
+        }
+    }
+    let exit = match reasons.causes.is_empty() {
+        true => Exit::Done,
+        false => Exit::Miss,
+    };
+    report::reply(style, &args.report, exit, &report)
+}
+
+/// The build before, unless it was named.
+fn earlier<'a>(
+    opened: &Opened,
+    text: &str,
+    new: &Found,
+    all: &'a [Found],
+) -> Result<&'a Found, Failed> {
+    let found = opened.before(new, all)?.and_then(|place| all.get(place));
+    found.ok_or_else(|| {
+        Failed::usage(format!(
+            "{text:?} has no earlier build of the same target and platforms; name one with --against"
+        ))
+    })
+}
+
+fn report(args: &WhyArgs, old: &Found, new: &Found, reasons: &Reasons) -> Report {
+    let of = |found: &Found, typed: &str| match found.description.name.as_str() {
+        "" => typed.to_owned(),
+        name => name.to_owned(),
+    };
+    let typed = args.against.as_deref().unwrap_or(&args.build);
+    let mut facts = vec![
+        ["build".to_owned(), of(new, &args.build)],
+        ["against".to_owned(), of(old, typed)],
+    ];
+    if !new.description.error.is_empty() {
+        facts.push(["failed".to_owned(), new.description.error.clone()]);
+    }
+    let lost: i64 = reasons.causes.iter().map(|cause| cause.lost).sum();
+    if lost > 0 {
+        facts.push([
+            "lost".to_owned(),
+            format!("{:.1} s", super::builds::seconds(lost)),
+        ]);
+    }
+    let place = |at: &u32| usize::try_from(*at).ok();
+    let roots = reasons.causes.iter().flat_map(|cause| &cause.steps);
+    let mut order: Vec<usize> = Vec::new();
+    for at in roots.filter_map(place).chain(0..reasons.verdicts.len()) {
+        if !order.contains(&at) {
+            order.push(at);
+        }
+    }
+    let named = new.description.dockerfile.as_ref();
+    Report {
+        schema: "layerwise/buildkit-why/1",
+        title: format!("buildkit why {}", args.build),
+        verdict: verdict(reasons),
+        facts,
+        file: args
+            .dockerfile
+            .clone()
+            .or_else(|| named.map(|file| file.name.clone())),
+        sides: ["old", "new"],
+        steps: order
+            .into_iter()
+            .filter_map(|at| reasons.verdicts.get(at))
+            .map(step)
+            .collect(),
+        findings: Vec::new(),
+    }
+}
+
+fn verdict(reasons: &Reasons) -> String {
+    let with_inputs = |one: &&Verdict| !one.step.inputs.is_empty();
+    let all = reasons.verdicts.iter().filter(with_inputs);
+    let ran = all.clone().filter(|one| one.step.state == State::Ran);
+    let (ran, all) = (ran.count(), all.count());
+    match (reasons.causes.len(), ran) {
+        (0, 0) => format!("all {all} steps came from the cache"),
+        (1, _) => format!("{ran} of {all} steps ran: 1 cause"),
+        (causes, _) => format!("{ran} of {all} steps ran: {causes} causes"),
+    }
+}
+
+fn step(verdict: &Verdict) -> report::Step {
+    let (state, level) = match verdict.step.state {
+        State::Failed => ("failed", Level::Error),
+        State::Cached if verdict.unseen => ("cached, stale", Level::Warning),
+        State::Cached => ("cached", Level::Fine),
+        State::Ran if verdict.root => ("ran", Level::Warning),
+        State::Ran => ("ran", Level::Note),
+        State::Resolved if verdict.root => ("changed", Level::Warning),
+        State::Resolved => ("resolved", Level::Fine),
+        State::Unneeded => ("not needed", Level::Fine),
+    };
+    let mut shown = Shown(&verdict.step).step(state, level, &verdict.findings);
+    let mut findings = verdict.findings.iter();
+    if findings.any(|one| one.code == Reason::SameBytes) {
+        shown.state.push_str(", cascade ends");
+    }
+    shown
+}

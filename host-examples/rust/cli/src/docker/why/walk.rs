@@ -1,0 +1,265 @@
+//! Going through a build: what each step asks, and what it gets.
+
+use std::sync::Arc;
+
+use layerwise::docker::{Outcome as Cached, Step as Asked};
+use layerwise::dockerfile::{Announced, Event, Options, Outcome, Refusal, Stage, Step, Wanted};
+use layerwise::explain::{Explanation, Finding};
+use layerwise_files::{Access, Files, Root};
+use layerwise_host::{Error, Imports, docker, dockerfile};
+
+use super::WhyArgs;
+use super::changed::Changed;
+use super::context::{self, CONTEXT, Context};
+use super::earlier::{Earlier, Found};
+use super::made::Made;
+use crate::docker::named;
+use crate::docker::opened::Opened;
+use crate::docker::platform;
+use crate::failed::Failed;
+use crate::limits::HostLimitArgs;
+use crate::report::FileChange;
+
+/// What paths into the root directories of images begin with.
+const IMAGES: &str = "/images";
+
+/// One line of the report.
+pub struct Row {
+    /// The stage: its name, else its number.
+    pub stage: String,
+    /// The instruction.
+    pub instruction: Announced,
+    /// The trigger of a base image that is executed.
+    pub trigger: Option<String>,
+    /// What became of it.
+    pub state: State,
+    /// What the builder asks depends on this.
+    pub notes: Vec<Finding>,
+}
+
+/// What became of a step.
+pub enum State {
+    /// A stage begins with an image, or with none that is known.
+    Begins(Option<String>),
+    /// The image that is its result.
+    Hit(String),
+    /// No image is.
+    Miss(Box<Explanation>, Vec<FileChange>),
+    /// It comes after a miss; what an earlier build made of it, if that is known.
+    After(Found, Vec<FileChange>),
+    /// Nobody knows what it asks.
+    Unknown,
+    /// The builder refuses.
+    Fails(Finding),
+}
+
+/// A build that is gone through.
+pub struct Walk<'a> {
+    opened: &'a Opened<'a>,
+    files: Arc<Files>,
+    made: Arc<Made>,
+    build: dockerfile::Session,
+    /// The cache, for one stage.
+    cache: Option<docker::Session>,
+    earlier: Earlier<'a>,
+    /// What an earlier build ended each stage with, as far as that is known.
+    ends: Vec<Option<String>>,
+    /// The current stage has a step that did not hit.
+    missed: bool,
+    stage: String,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(
+        opened: &'a Opened<'a>,
+        context: &Context,
+        args: &'a WhyArgs,
+    ) -> Result<Self, Failed> {
+        let images = opened.store.roots();
+        let images = images.map(|path| Root::new(path, Access::ReadOnly).named(IMAGES));
+        let roots = context.root().into_iter().chain(images);
+        let files = Arc::new(Files::open(roots).map_err(crate::lend::failed)?);
+        let session = &args.session;
+        let options = Options {
+            semantics: opened.semantics.clone(),
+            arguments: context::arguments(&args.build_arg),
+            labels: args.label.clone(),
+            target: args.target.clone(),
+            platform: args.platform.clone(),
+            host: platform::default(opened, None)?,
+            context: context.directory.as_ref().map(|_| CONTEXT.to_owned()),
+            file: context.file.clone(),
+            packer: args.client.packer(),
+            limits: Vec::new(),
+        };
+        let made = Arc::new(Made::new(opened.store.clone()));
+        let lent = Imports {
+            images: Arc::<Made>::clone(&made),
+            files: Arc::<Files>::clone(&files),
+            ..Imports::default()
+        };
+        let limits = session.limits.of_session();
+        let build = opened
+            .engine
+            .dockerfile(lent, &context.text, options, limits)?;
+        Ok(Self {
+            opened,
+            files,
+            made,
+            build,
+            cache: None,
+            earlier: Earlier::new(opened, args.last.as_deref())?,
+            ends: Vec::new(),
+            missed: false,
+            stage: String::new(),
+        })
+    }
+
+    /// Everything up to the end of the build, or to where it fails.
+    pub fn rows(&mut self) -> Result<Vec<Row>, Failed> {
+        let mut rows = Vec::new();
+        loop {
+            match self.build.advance()? {
+                Event::Argument(_) => {}
+                Event::Stage(stage) => rows.push(self.begin(stage)?),
+                Event::Wanted(wanted) => self.lend(&wanted)?,
+                Event::Step(step) => rows.push(self.step(*step)?),
+                Event::Refused(refusal) => {
+                    rows.push(self.refused(refusal));
+                    return Ok(rows);
+                }
+                Event::Done => return Ok(rows),
+            }
+        }
+    }
+
+    fn begin(&mut self, stage: Stage) -> Result<Row, Failed> {
+        let images = Arc::<Made>::clone(&self.made);
+        self.cache = Some(self.opened.session_over(images, true)?);
+        self.missed = false;
+        self.stage = stage.name.unwrap_or_else(|| stage.index.to_string());
+        // The first stage ends nothing.
+        if stage.index > 0 {
+            self.ends.push(self.earlier.image());
+        }
+        let base = stage.from_stage.and_then(|at| usize::try_from(at).ok());
+        let before = base.and_then(|at| self.ends.get(at).cloned().flatten());
+        self.earlier.begin(stage.image.clone().or(before));
+        let known = stage.image.is_some() || stage.base == "scratch";
+        // Nothing can hit on an image that a stage before has not built yet.
+        self.missed |= !known;
+        Ok(self.row(stage.instruction, State::Begins(stage.image)))
+    }
+
+    /// Lends the root directory of an image, where the store has one.
+    fn lend(&mut self, wanted: &Wanted) -> Result<(), Failed> {
+        let root = wanted
+            .image
+            .as_ref()
+            .and_then(|id| self.opened.store.root(id));
+        let path = root.map(|name| format!("{IMAGES}/{name}"));
+        Ok(self.build.lend(path.as_deref(), None)?)
+    }
+
+    fn step(&mut self, step: Step) -> Result<Row, Failed> {
+        let state = self.state(&step)?;
+        let image = match &state {
+            State::Hit(image) => Some(image.clone()),
+            _ => None,
+        };
+        self.missed |= image.is_none();
+        let hit = image.is_some();
+        self.build.report(Outcome { hit, image })?;
+        let mut row = self.row(step.instruction, state);
+        row.trigger = step.trigger;
+        row.notes = step.notes;
+        Ok(row)
+    }
+
+    fn state(&mut self, step: &Step) -> Result<State, Failed> {
+        let Some(config) = &step.config else {
+            self.earlier.lose();
+            return Ok(State::Unknown);
+        };
+        if self.missed {
+            let found = self.earlier.next(config)?;
+            let files = match &found {
+                Found::Changed(image, _) => self.changed(step, &image.clone())?,
+                _ => Vec::new(),
+            };
+            return Ok(State::After(found, files));
+        }
+        let asked = Asked {
+            parent: step.parent.clone(),
+            config: Some(config.clone()),
+            platform: step.platform.clone(),
+            last: step.last,
+        };
+        let cache = self.cache.as_mut().ok_or_else(no_stage)?;
+        let answer = match cache.lookup(&asked) {
+            Ok(answer) => Some(answer),
+            Err(Error::Refused(_)) => None,
+            Err(stopped) => return Err(stopped.into()),
+        };
+        let outcome = answer.as_ref().map(|answer| answer.outcome);
+        let ended = outcome == Some(Cached::RestoreFailed);
+        let hit = answer.filter(|answer| answer.outcome != Cached::Miss && !ended);
+        if let Some(answer) = &hit {
+            self.made.keep(answer);
+        }
+        if let Some(image) = hit.and_then(|answer| answer.image) {
+            self.earlier.hit(&image);
+            return Ok(State::Hit(image));
+        }
+        let mut why = cache.explain(&asked)?;
+        if ended {
+            return Ok(State::Fails(why.summary));
+        }
+        named::put(self.opened, &mut why);
+        self.earlier.prefer(&mut why);
+        let nearest = why.nearest.as_ref().map(|nearest| nearest.subject.clone());
+        let files = match &nearest {
+            Some(image) => self.changed(step, image)?,
+            None => Vec::new(),
+        };
+        self.earlier.missed(why.nearest.as_ref());
+        Ok(State::Miss(Box::new(why), files))
+    }
+
+    /// The files in which a step that copies differs from the layer of an image.
+    fn changed(&mut self, step: &Step, image: &str) -> Result<Vec<FileChange>, Failed> {
+        let Some(copy) = step.copy.as_ref().filter(|copy| copy.from.is_none()) else {
+            return Ok(Vec::new());
+        };
+        let copied = self.build.copied()?;
+        let limits = HostLimitArgs::default();
+        let changed = Changed {
+            files: &self.files,
+            limits: &limits,
+            copy,
+            copied: &copied,
+        };
+        Ok(changed.since(&*self.opened.store, image))
+    }
+
+    fn refused(&self, refusal: Refusal) -> Row {
+        let at = refusal.instruction.unwrap_or_default();
+        let line = refusal.line.unwrap_or(at.line);
+        let instruction = Announced { line, ..at };
+        self.row(instruction, State::Fails(refusal.reason))
+    }
+
+    fn row(&self, instruction: Announced, state: State) -> Row {
+        Row {
+            stage: self.stage.clone(),
+            instruction,
+            trigger: None,
+            state,
+            notes: Vec::new(),
+        }
+    }
+}
+
+fn no_stage() -> Failed {
+    Failed::new("other", "a step came before the first stage")
+}

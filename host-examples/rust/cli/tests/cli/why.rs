@@ -1,0 +1,196 @@
+//! `docker why` on a project that a real engine built.
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use flate2::read::GzDecoder;
+use serde_json::{Value, json};
+
+use super::support::*;
+
+/// The data root of the engine and the context of `app:old`, as `FORMAT.md` in
+/// `tests/vectors/docker-diff` tells.
+struct Project {
+    root: Dir,
+    context: Dir,
+}
+
+impl Project {
+    fn new() -> Self {
+        let unpacked = |name: &str| {
+            let dir = Dir::new();
+            let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/vectors");
+            let file = File::open(vectors.join("docker-diff").join(name)).unwrap();
+            tar::Archive::new(GzDecoder::new(file))
+                .unpack(dir.path())
+                .unwrap();
+            dir
+        };
+        Self {
+            root: unpacked("root.tar.gz"),
+            context: unpacked("context.tar.gz"),
+        }
+    }
+
+    fn why(&self, more: &[&str]) -> Run {
+        let store = format!("docker:{}", self.root.text());
+        let arguments = ["docker", "why", self.context.text(), "--store", &store];
+        let engine = ["--compatible=20.10", "--client", "29"];
+        layerwise(&[&arguments, &engine[..], more].concat())
+    }
+
+    fn file(&self, name: &str) -> std::path::PathBuf {
+        self.context.path().join(name)
+    }
+
+    fn edit(&self, from: &str, to: &str) {
+        let path = self.file("Dockerfile");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(path, text.replace(from, to)).unwrap();
+    }
+}
+
+fn states(document: &Value) -> Vec<&str> {
+    let steps = document["steps"].as_array().unwrap().iter();
+    steps.map(|step| step["state"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_build_that_would_hit_in_full() {
+    let project = Project::new();
+    let before = project.root.snapshot();
+    let run = project.why(&["--json"]);
+    assert_eq!((run.exit, &*run.stderr), (0, ""), "{}", run.stdout);
+    let document = run.json();
+    assert_eq!(
+        states(&document),
+        ["base", "hit", "hit", "hit", "hit", "hit"]
+    );
+    let last = document["steps"][5]["result"].as_str().unwrap();
+    assert!(last.starts_with("sha256:f4f634cf7ed5"), "{last}");
+    assert_eq!(document["steps"][3]["lines"], json!([4, 4]));
+    assert_eq!(project.root.snapshot(), before);
+    let sarif = project.why(&["--format", "sarif"]);
+    assert_eq!(
+        (sarif.exit, &sarif.json()["runs"][0]["results"]),
+        (0, &json!([]))
+    );
+}
+
+#[test]
+fn a_changed_file_is_named() {
+    let project = Project::new();
+    fs::write(project.file("app/a"), "two\n").unwrap();
+    fs::write(project.file("app/more"), "").unwrap();
+    fs::set_permissions(project.file("app/b"), fs::Permissions::from_mode(0o640)).unwrap();
+    fs::remove_file(project.file("app/gone")).unwrap();
+    let run = project.why(&["--json"]);
+    assert_eq!((run.exit, &*run.stderr), (1, ""));
+    let document = run.json();
+    assert_eq!(
+        states(&document),
+        ["base", "hit", "hit", "miss", "runs", "runs"]
+    );
+    let files = document["steps"][3]["files"].as_array().unwrap().iter();
+    let told: Vec<(String, String)> = files
+        .map(|file| {
+            let what = file["differences"].as_array().unwrap().iter();
+            let what: Vec<&str> = what.map(|d| d["path"].as_str().unwrap()).collect();
+            let change = file["change"].as_str().unwrap();
+            (
+                file["path"].as_str().unwrap().to_owned(),
+                format!("{change} {}", what.join(" ")),
+            )
+        })
+        .collect();
+    let told: Vec<(&str, &str)> = told.iter().map(|(a, b)| (&**a, b.trim())).collect();
+    assert_eq!(
+        told,
+        [
+            ("app/a", "changed content"),
+            ("app/b", "changed mode"),
+            ("app/gone", "removed"),
+            ("app/more", "added"),
+        ]
+    );
+    let text = project.why(&[]).stdout;
+    assert!(
+        text.contains("2 of 5 steps hit, the first miss is at line 4"),
+        "{text}"
+    );
+    assert!(text.contains("changed  app/a"), "{text}");
+    let markdown = project.why(&["--format", "markdown"]).stdout;
+    assert!(
+        markdown.contains("- changed `app/a`: `content`"),
+        "{markdown}"
+    );
+    let annotations = project.why(&["--format", "github"]).stdout;
+    assert!(
+        annotations.starts_with("::warning file=Dockerfile,line=4"),
+        "{annotations}"
+    );
+    let sarif = project.why(&["--format", "sarif"]).json();
+    let region = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"];
+    assert_eq!(region["startLine"], 4, "{sarif}");
+}
+
+#[test]
+fn steps_after_a_miss_are_compared_too() {
+    let project = Project::new();
+    project.edit("ENV A=1", "ENV A=3");
+    project.edit("RUN x", "RUN y");
+    let document = project.why(&["--json"]).json();
+    assert_eq!(
+        states(&document),
+        ["base", "hit", "miss", "runs", "changed", "runs"]
+    );
+    let nearest = document["steps"][2]["causes"][1]["differences"].to_string();
+    assert!(
+        nearest.contains("A=1") && nearest.contains("A=3"),
+        "{nearest}"
+    );
+}
+
+#[test]
+fn what_the_builder_refuses_is_told_with_its_line() {
+    let project = Project::new();
+    project.edit("COPY app /app", "COPY nowhere /app");
+    let run = project.why(&["--json"]);
+    assert_eq!((run.exit, &*run.stderr), (1, ""));
+    let document = run.json();
+    assert_eq!(states(&document), ["base", "hit", "hit", "fails"]);
+    assert_eq!(document["steps"][3]["level"], "error");
+    assert_eq!(document["steps"][3]["lines"], json!([4, 4]));
+}
+
+#[test]
+fn what_cannot_be_read_is_one_line() {
+    let project = Project::new();
+    fails(
+        &project.why(&["--file", "gone"]),
+        &format!(
+            "cannot read the Dockerfile {:?}: it does not exist",
+            project.context.path().canonicalize().unwrap().join("gone")
+        ),
+    );
+    let both = project.why(&["--json", "--format", "text"]);
+    assert_eq!(both.exit, 2, "{both:?}");
+}
+
+/// Both builds are in the store; a miss is held against the one that is asked for.
+#[test]
+fn the_last_build_goes_first() {
+    let project = Project::new();
+    project.edit("ENV A=1", "ENV A=3");
+    for (last, value) in [("app:old", "A=1"), ("app:new", "A=2")] {
+        let document = project.why(&["--json", "--last", last]).json();
+        let nearest = document["steps"][2]["causes"][1]["differences"].to_string();
+        assert!(nearest.contains(value), "{last}: {nearest}");
+    }
+    fails(
+        &project.why(&["--last", "gone:1"]),
+        "cannot resolve the image of the last build \"gone:1\": no image \"gone:1\"",
+    );
+}

@@ -1,0 +1,127 @@
+//! What a caller asks about builds: what became of each step, and what would.
+
+use super::answer::{Prediction, Reasons, Step};
+use super::cause::{Evidence, NoResult};
+use super::graph::Known;
+use super::model::{Build, Platform};
+use super::predict::predict;
+use super::read::assemble::{LIMITS, Read};
+use super::read::folder;
+use super::redact::Values;
+use super::step::WhyStep;
+use super::store::Store;
+use super::why::why;
+use crate::buildkit::{self, Input, ReadOptions};
+use crate::error::Error;
+use crate::host::Filesystem;
+use crate::prelude::*;
+
+/// The files of a local source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// A directory that has them all.
+    Directory(String),
+    /// Their digests, as base64 of what a daemon recorded.
+    Digests(String),
+}
+
+/// What is known besides the documents, see `wit/builds.wit`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Folders as they were at the earlier build.
+    pub before: Vec<(String, Files)>,
+    /// Folders as they were at this one.
+    pub after: Vec<(String, Files)>,
+    /// Chain ids of images.
+    pub chains: Vec<(String, Platform, String)>,
+    /// Inputs whose bytes are others, by the vertices of step and input.
+    pub changed: Vec<(String, String)>,
+    /// Whether there were only imported caches.
+    pub fresh: bool,
+}
+
+/// The steps of a build.
+pub fn steps(build: &Read) -> Vec<Step> {
+    let steps = steps_of(build);
+    let steps = steps.iter();
+    steps.map(|step| Step::of(step, Values::All)).collect()
+}
+
+/// What became of each step of a build against an earlier one.
+///
+/// # Errors
+/// If a folder cannot be read.
+pub fn explain(
+    files: &impl Filesystem,
+    (old, new): (&Read, &Read),
+    asked: &Asked,
+    values: Values,
+) -> Result<Reasons, Error> {
+    let before = asked.known(files, &asked.before)?;
+    let after = asked.known(files, &asked.after)?;
+    let evidence = Evidence {
+        no_result: if asked.fresh {
+            NoResult::NotImported
+        } else {
+            NoResult::Lost
+        },
+        changed: asked.changed.iter().cloned().collect(),
+    };
+    let (old, new) = ((&old.build, &before), (&new.build, &after));
+    Ok(Reasons::of(&why(old, new, &evidence), values))
+}
+
+/// What would become of each step of a build with some caches.
+///
+/// # Errors
+/// If a folder or a cache cannot be read.
+pub fn foretell(
+    files: &impl Filesystem,
+    build: &Read,
+    caches: &[Input<'_>],
+    asked: &Asked,
+    values: Values,
+) -> Result<Vec<Prediction>, Error> {
+    let known = asked.known(files, &asked.after)?;
+    let mut stores = Vec::new();
+    for cache in caches {
+        let options = ReadOptions {
+            any_size: matches!(cache, Input::Manifest { .. }),
+            ..ReadOptions::default()
+        };
+        let cache = buildkit::read(*cache, &options)?;
+        stores.push(Store::of(&cache.contents()?));
+    }
+    let steps = steps_of(build);
+    let predictions = predict(&build.build, &known, &stores);
+    let each = predictions.iter().zip(&steps);
+    Ok(each
+        .map(|(prediction, step)| Prediction::of(prediction, step, &steps, values))
+        .collect())
+}
+
+/// The steps with what the log says of each.
+fn steps_of(build: &Read) -> Vec<WhyStep> {
+    let nothing = (&Build::default(), &Known::default());
+    let this = (&build.build, &Known::default());
+    why(nothing, this, &Evidence::default()).steps
+}
+
+impl Asked {
+    fn known(&self, files: &impl Filesystem, folders: &[(String, Files)]) -> Result<Known, Error> {
+        let mut known = Known::default();
+        for (name, place) in folders {
+            let tree = match place {
+                Files::Directory(root) => folder::directory(files, root)?,
+                Files::Digests(text) => folder::digests(text, &LIMITS)?,
+            };
+            known.folders.insert(name.clone(), tree);
+        }
+        for (image, platform, id) in &self.chains {
+            known
+                .chains
+                .insert((image.clone(), platform.clone()), id.clone());
+        }
+        Ok(known)
+    }
+}

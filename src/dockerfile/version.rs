@@ -1,0 +1,81 @@
+//! The rules that changed between versions of the engine, as data (Dockerfile spec,
+//! section 10).
+
+use super::reason::Reason;
+use crate::docker;
+use crate::error::{Error, Problem};
+use crate::semantics::Semantics;
+
+/// The rules of one version.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// How documents are read and configs are written.
+    pub config: docker::version::Rules,
+    /// COPY, ADD and RUN may be followed by heredocs.
+    pub heredocs: bool,
+    /// `${x-y}`, `${x#y}` and `${x/y/z}` exist, not only `${x:-y}`.
+    pub all_modifiers: bool,
+    /// Text after a JSON array makes it the shell form; otherwise it is dropped.
+    pub strict_json: bool,
+    /// Options that came later: of HEALTHCHECK, ADD and COPY.
+    pub late_options: bool,
+    /// The fewest `--retries` of a HEALTHCHECK.
+    pub fewest_retries: i64,
+    /// A HEALTHCHECK is told as `&{Test:[CMD a] …}`, otherwise as `&{["CMD" "a"] …}`.
+    pub named_health: bool,
+    /// HEALTHCHECK has a start interval.
+    pub start_interval: bool,
+    /// An absolute WORKDIR is cleaned.
+    pub clean_workdir: bool,
+    /// A step is for the platform of the base image.
+    pub base_platform: bool,
+}
+
+impl Rules {
+    /// The rules of a version, the newest if none is named.
+    ///
+    /// # Errors
+    /// `unsupported` for a version without rules here.
+    pub fn of(semantics: &Semantics) -> Result<Self, Error> {
+        let config = docker::version::Rules::of(semantics)?;
+        let newest = Self {
+            config,
+            heredocs: true,
+            all_modifiers: true,
+            strict_json: true,
+            late_options: true,
+            fewest_retries: 0,
+            named_health: true,
+            start_interval: true,
+            clean_workdir: true,
+            base_platform: true,
+        };
+        match semantics.version.as_deref() {
+            None | Some("29") => Ok(newest),
+            Some("26.0") => Ok(Self {
+                named_health: false,
+                base_platform: false,
+                strict_json: false,
+                ..newest
+            }),
+            Some("20.10") => Ok(Self {
+                heredocs: false,
+                all_modifiers: false,
+                strict_json: false,
+                late_options: false,
+                fewest_retries: 1,
+                named_health: false,
+                start_interval: false,
+                clean_workdir: false,
+                base_platform: false,
+                ..newest
+            }),
+            Some(other) => Err(Error::Unsupported(Problem::new(
+                Reason::UnknownVersion,
+                "open",
+                other,
+                "no rules for this version of docker; known are 29, 26.0 and 20.10",
+            ))),
+        }
+    }
+}
