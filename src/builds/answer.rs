@@ -1,7 +1,7 @@
 //! What is told of a build as it crosses the boundary, see `wit/builds.wit`: with texts
 //! in place of codes, and without values that are not to be shown.
 
-use super::causes::Bytes;
+use super::cause::Bytes;
 use super::graph::State;
 use super::model::Lines;
 use super::predict;

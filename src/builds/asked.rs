@@ -1,7 +1,7 @@
 //! What a caller asks about builds: what became of each step, and what would.
 
 use super::answer::{Prediction, Reasons, Step};
-use super::causes::{Evidence, NoResult};
+use super::cause::{Evidence, NoResult};
 use super::graph::Known;
 use super::model::{Build, Platform};
 use super::predict::predict;
