@@ -19,6 +19,7 @@
 pub mod answer;
 mod asked;
 mod cache_map;
+mod cause;
 mod causes;
 mod changes;
 mod content;
@@ -33,6 +34,7 @@ mod lines;
 mod lookup;
 mod message;
 mod model;
+mod names;
 mod partner;
 mod patterns;
 mod predict;
@@ -43,6 +45,9 @@ pub mod redact;
 mod source;
 mod step;
 mod store;
+pub mod testing;
+#[cfg(test)]
+mod tests;
 mod transfer;
 mod tree;
 mod unknown;
@@ -52,7 +57,7 @@ mod wildcard;
 
 pub use asked::{Asked, Files, explain, foretell, steps};
 pub use cache_map::{CacheMap, cache_map};
-pub use causes::{Bytes, Cause, Evidence, Follow, NoResult, SameLayers, Verdict};
+pub use cause::{Bytes, Cause, Evidence, Follow, NoResult, SameLayers, Verdict};
 pub use changes::{Change, ChangeKind};
 pub use content::Hashed;
 pub use difference::Field;

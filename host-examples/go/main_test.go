@@ -10,6 +10,8 @@ import (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	_ = os.RemoveAll(filepath.Dir(layerwise.CompiledCode()))
+	if os.Getenv("LAYERWISE_CODE") == "" {
+		_ = os.RemoveAll(filepath.Dir(layerwise.CompiledCode()))
+	}
 	os.Exit(code)
 }

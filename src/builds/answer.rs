@@ -1,7 +1,7 @@
 //! What is told of a build as it crosses the boundary, see `wit/builds.wit`: with texts
 //! in place of codes, and without values that are not to be shown.
 
-use super::causes::Bytes;
+use super::cause::Bytes;
 use super::graph::State;
 use super::model::Lines;
 use super::predict;
@@ -135,16 +135,17 @@ impl Step {
 }
 
 impl Reasons {
-    pub(super) fn of(why: &Why, values: Values) -> Self {
+    /// `lent` are the names of the folders whose files are known on both sides.
+    pub(super) fn of(why: &Why, lent: &BTreeSet<&str>, values: Values) -> Self {
         let verdicts = why.steps.iter();
         let causes = why.causes.iter();
         Self {
             verdicts: verdicts
-                .map(|step| Verdict::of(step, why, values))
+                .map(|step| Verdict::of(step, why, lent, values))
                 .collect(),
             causes: causes
                 .map(|cause| Cause {
-                    finding: shown(finding(cause, why), values),
+                    finding: shown(finding(cause, why, lent), values),
                     steps: places(&cause.steps),
                     follow: places(&cause.follow),
                     lost: cause.lost,
@@ -155,11 +156,11 @@ impl Reasons {
 }
 
 impl Verdict {
-    fn of(step: &WhyStep, why: &Why, values: Values) -> Self {
+    fn of(step: &WhyStep, why: &Why, lent: &BTreeSet<&str>, values: Values) -> Self {
         let verdict = &step.verdict;
         let follows = verdict.follows.iter();
         let layers = verdict.same_layers.as_ref();
-        let findings = step.findings(why).into_iter();
+        let findings = findings(step, why, lent).into_iter();
         Self {
             step: Step::of(step, values),
             findings: findings.map(|finding| shown(finding, values)).collect(),
@@ -200,17 +201,36 @@ impl Prediction {
     }
 }
 
-/// A cause as the first of its steps has it.
-fn finding(cause: &RootCause, why: &Why) -> Finding {
-    let steps = cause.steps.iter();
-    let mut steps = steps.filter_map(|at| why.steps.get(*at));
-    let same = |finding: &Finding| finding.differences == cause.cause.differences();
-    let of_step = |step: &WhyStep| {
-        let mut findings = step.findings(why).into_iter();
-        findings.find(|finding| !finding.cascade && same(finding))
+/// What is said of a step. That its result is gone is not known if its files are not.
+fn findings(step: &WhyStep, why: &Why, lent: &BTreeSet<&str>) -> Vec<Finding> {
+    let inputs = step.inputs.iter();
+    let mut sources = inputs.filter_map(|at| why.steps.get(*at));
+    let unknown = sources.find(|input| {
+        let name = input.source.strip_prefix("local://");
+        name.is_some_and(|name| !lent.contains(name))
+    });
+    let told = |finding: Finding| match (finding.code, unknown) {
+        (Reason::ResultLost | Reason::ResultNotImported, Some(input)) => {
+            let source = Difference::fact("source", &input.source);
+            Finding::new(Reason::FilesUnknown, finding.subject).with([source])
+        }
+        _ => finding,
     };
-    let found = steps.find_map(of_step);
-    found.unwrap_or_else(|| Finding::new(cause.cause.code(), "").with(cause.cause.differences()))
+    step.findings(why).into_iter().map(told).collect()
+}
+
+/// A cause as the first of its steps has it.
+fn finding(cause: &RootCause, why: &Why, lent: &BTreeSet<&str>) -> Finding {
+    let first = cause.steps.first().and_then(|at| why.steps.get(*at));
+    let Some(step) = first else {
+        return Finding::new(cause.cause.code(), "").with(cause.cause.differences());
+    };
+    // A step's own causes come first, in the same order.
+    let mut causes = step.verdict.causes.iter();
+    let place = causes.position(|one| *one == cause.cause).unwrap_or(0);
+    let mut all = findings(step, why, lent).into_iter();
+    all.nth(place)
+        .unwrap_or_else(|| Finding::new(cause.cause.code(), step.name.clone()))
 }
 
 /// Why a step would be no hit.

@@ -1,7 +1,7 @@
 //! What a caller asks about builds: what became of each step, and what would.
 
 use super::answer::{Prediction, Reasons, Step};
-use super::causes::{Evidence, NoResult};
+use super::cause::{Evidence, NoResult};
 use super::graph::Known;
 use super::model::{Build, Platform};
 use super::predict::predict;
@@ -68,7 +68,10 @@ pub fn explain(
         changed: asked.changed.iter().cloned().collect(),
     };
     let (old, new) = ((&old.build, &before), (&new.build, &after));
-    Ok(Reasons::of(&why(old, new, &evidence), values))
+    let lent = before.folders.keys();
+    let lent = lent.filter(|name| after.folders.contains_key(*name));
+    let lent: BTreeSet<&str> = lent.map(String::as_str).collect();
+    Ok(Reasons::of(&why(old, new, &evidence), &lent, values))
 }
 
 /// What would become of each step of a build with some caches.

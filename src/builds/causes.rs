@@ -1,150 +1,22 @@
 //! Why each step of a build did what it did, against an earlier build (Builds spec,
 //! section 6).
 
+use super::cause::{Bytes, Cause, Evidence, Follow, SameLayers, Verdict};
 use super::changes::{Change, changes};
-use super::difference::{Field, fields};
+use super::difference::fields;
 use super::graph::{Graph, Key, Known, Node, State};
 use super::index::Index;
 use super::lines;
+use super::names::asked;
 use super::partner::Partners;
 use super::source::{Scheme, scheme};
 use super::tree::Tree;
 use crate::prelude::*;
 
-/// One cause of a step having run again.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Cause {
-    /// Its definition is another one.
-    Definition {
-        /// The fields that differ.
-        fields: Vec<Field>,
-        /// The vertex it was compared with.
-        old_vertex: String,
-    },
-    /// The files of a local source are others.
-    Content {
-        /// Which input.
-        input: usize,
-        /// Its address, such as `local://context`.
-        source: String,
-        /// The content key before, if it is known.
-        old: Option<String>,
-        /// The content key after.
-        new: String,
-        /// The files.
-        paths: Vec<Change>,
-    },
-    /// The source was resolved to something else: digest or commit.
-    SourceChanged {
-        /// Before.
-        old: String,
-        /// After.
-        new: String,
-    },
-    /// Another source is named: both addresses.
-    SourceOther {
-        /// Before.
-        old: String,
-        /// After.
-        new: String,
-    },
-    /// The source is new.
-    SourceNew {
-        /// Its address.
-        new: String,
-    },
-    /// No step of the earlier build is like it.
-    NewStep,
-    /// The same definition stands on another step: both names.
-    ParentChanged {
-        /// Which input.
-        input: usize,
-        /// Before.
-        old: String,
-        /// After.
-        new: String,
-    },
-    /// The caller asked for no cache.
-    NoCache,
-    /// All keys are known, and no result is there.
-    NoResult(NoResult),
-    /// The key has another form in the version that made the earlier build.
-    EngineVersion,
-}
-
-/// Where results of an earlier build went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum NoResult {
-    /// The cache that had them lost them: pruned, or evicted.
-    #[default]
-    Lost,
-    /// The cache that was used never had them.
-    NotImported,
-}
-
-/// An input whose key is new.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Follow {
-    /// The step, by its place in [`super::Why::steps`].
-    pub step: usize,
-    /// Whether the bytes of the input are a key, too, and what is known of them.
-    pub bytes: Bytes,
-}
-
-/// What is known of the bytes of an input whose key is new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bytes {
-    /// The input has no content key.
-    NoKey,
-    /// They are other bytes.
-    Changed,
-    /// They may be equal.
-    NotKnown,
-}
-
-/// The same layers under another digest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SameLayers {
-    /// The digest before.
-    pub old: String,
-    /// The digest after.
-    pub new: String,
-}
-
-/// What became of a step, and why.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
-    /// What happened.
-    pub state: State,
-    /// Its own causes; a step that has any is a root.
-    pub causes: Vec<Cause>,
-    /// The inputs whose key is new.
-    pub follows: Vec<Follow>,
-    /// It runs once more because an input was asked to run again.
-    pub again: bool,
-    /// It was cached although these inputs are new: they have equal bytes.
-    pub stopped: Vec<usize>,
-    /// It was cached although its own definition changed: another path, equal bytes.
-    pub equal_bytes: bool,
-    /// Its files changed, and the daemon did not see it.
-    pub unseen: bool,
-    /// Its image has another digest and the same layers.
-    pub same_layers: Option<SameLayers>,
-    /// The roots that it comes from for sure.
-    pub roots_must: BTreeSet<usize>,
-    /// The roots that it may come from.
-    pub roots_may: BTreeSet<usize>,
-}
-
-/// What is known besides the two builds.
-#[derive(Clone, Debug, Default)]
-pub struct Evidence {
-    /// Where results went that are not there.
-    pub no_result: NoResult,
-    /// Inputs, by the vertices of step and input, whose bytes are others: a daemon's
-    /// database has another content key for them.
-    pub changed: BTreeSet<(String, String)>,
-}
+/// Of no step more roots are told, nor of all steps together: a chain of steps that all
+/// changed would have a root for each pair of them.
+const MOST_ROOTS: usize = 1_000;
+const ALL_ROOTS: usize = 1_000_000;
 
 /// Says of every step of `new` what became of it against `old`, in the order of the
 /// graph.
@@ -169,6 +41,7 @@ pub(super) fn verdicts(
         identities: Vec::with_capacity(new.nodes.len()),
         is_new: Vec::with_capacity(new.nodes.len()),
         verdicts: Vec::with_capacity(new.nodes.len()),
+        roots_left: ALL_ROOTS,
     };
     for at in 0..new.nodes.len() {
         comparison.add(at);
@@ -193,6 +66,7 @@ struct Comparison<'a, 'b> {
     /// Steps whose key the old build did not have.
     is_new: Vec<bool>,
     verdicts: Vec<Verdict>,
+    roots_left: usize,
 }
 
 impl Comparison<'_, '_> {
@@ -274,15 +148,17 @@ impl Comparison<'_, '_> {
             return;
         }
         if node.state == State::Ran && asked(node) {
+            // It may have others, too, and would then run all the same.
             verdict.causes.push(Cause::NoCache);
-            return;
         }
         let partner = partner.and_then(|partner| self.old.nodes.get(partner));
         if !found && !self.partners.has_exact(at) {
             self.explain_definition(node, partner, verdict);
         }
+        let mut seen = BTreeSet::new();
         for (input, (source, _)) in node.inputs.iter().enumerate() {
-            self.explain_input(node, partner, input, *source, verdict);
+            let is_first = seen.insert(*source);
+            self.explain_input(node, partner, input, (*source, is_first), verdict);
         }
         if verdict.causes.is_empty() && verdict.follows.is_empty() && !node.inputs.is_empty() {
             self.explain_nothing(node, verdict);
@@ -315,7 +191,7 @@ impl Comparison<'_, '_> {
         node: &Node<'_>,
         partner: Option<&Node<'_>>,
         input: usize,
-        source: usize,
+        (source, is_first): (usize, bool),
         verdict: &mut Verdict,
     ) {
         let Some(source_node) = self.new.nodes.get(source) else {
@@ -347,7 +223,7 @@ impl Comparison<'_, '_> {
             } else {
                 Bytes::NotKnown
             };
-            if !verdict.follows.iter().any(|follow| follow.step == source) {
+            if is_first {
                 verdict.follows.push(Follow {
                     step: source,
                     bytes,
@@ -420,12 +296,11 @@ impl Comparison<'_, '_> {
 
     fn source_cause(&self, at: usize, node: &Node<'_>) -> Cause {
         let new = node.identifier().to_owned();
-        if let Some(old) = self
-            .partners
-            .same_source(at)
-            .and_then(|old| self.old.nodes.get(old))
-        {
+        let same = self.partners.same_source(at);
+        let same = same.and_then(|old| self.old.nodes.get(old));
+        if let (Some(old), Some((scheme, _))) = (same, scheme(&new)) {
             return Cause::SourceChanged {
+                scheme,
                 old: resolved(old),
                 new: resolved(node),
             };
@@ -455,7 +330,7 @@ impl Comparison<'_, '_> {
     }
 
     /// The roots of what a step follows.
-    fn add_roots(&self, verdict: &mut Verdict) {
+    fn add_roots(&mut self, verdict: &mut Verdict) {
         let certain = |follow: &Follow| follow.bytes != Bytes::NotKnown;
         let is_only = verdict.causes.is_empty() && verdict.follows.len() == 1;
         for follow in &verdict.follows {
@@ -463,32 +338,21 @@ impl Comparison<'_, '_> {
                 continue;
             };
             let own = (!above.causes.is_empty()).then_some(follow.step);
-            verdict
-                .roots_may
-                .extend(above.roots_may.iter().copied().chain(own));
+            let most = MOST_ROOTS.min(self.roots_left).max(1);
+            let add = |to: &mut BTreeSet<usize>, from: &BTreeSet<usize>| {
+                for root in own.iter().chain(from) {
+                    if to.len() < most {
+                        to.insert(*root);
+                    }
+                }
+            };
+            add(&mut verdict.roots_may, &above.roots_may);
             if is_only || certain(follow) {
-                verdict
-                    .roots_must
-                    .extend(above.roots_must.iter().copied().chain(own));
+                add(&mut verdict.roots_must, &above.roots_must);
             }
         }
-    }
-}
-
-impl Verdict {
-    const fn of(state: State) -> Self {
-        Self {
-            state,
-            causes: Vec::new(),
-            follows: Vec::new(),
-            again: false,
-            stopped: Vec::new(),
-            equal_bytes: false,
-            unseen: false,
-            same_layers: None,
-            roots_must: BTreeSet::new(),
-            roots_may: BTreeSet::new(),
-        }
+        let roots = verdict.roots_may.len() + verdict.roots_must.len();
+        self.roots_left = self.roots_left.saturating_sub(roots);
     }
 }
 
@@ -503,60 +367,5 @@ fn resolved(node: &Node<'_>) -> String {
     match &node.key {
         Key::Source { resolved, .. } => resolved.clone().unwrap_or_default(),
         _ => String::new(),
-    }
-}
-
-/// Whether the request asked that a step runs. It does not touch `WORKDIR`.
-pub(super) fn asked(node: &Node<'_>) -> bool {
-    let Some(stages) = node.definition.args.get("no-cache") else {
-        return false;
-    };
-    let name = StepName::of(node.name());
-    if name.text.starts_with("WORKDIR ") {
-        return false;
-    }
-    let Some(stage) = name.stage else {
-        return false;
-    };
-    let mut stages = stages.split(',').map(str::trim);
-    let all = stages.clone().all(str::is_empty);
-    all || stages.any(|asked| asked.eq_ignore_ascii_case(stage))
-}
-
-/// The name of a step, such as `[linux/arm64 build 2/3] RUN make`.
-pub(super) struct StepName<'a> {
-    /// The stage; `stage-0` if it is the only one and has no name, `None` if the step
-    /// is of none.
-    pub stage: Option<&'a str>,
-    /// The text after the brackets.
-    pub text: &'a str,
-}
-
-impl<'a> StepName<'a> {
-    pub fn of(name: &'a str) -> Self {
-        let none = Self {
-            stage: None,
-            text: name,
-        };
-        let Some((inside, text)) = name.strip_prefix('[').and_then(|rest| rest.split_once(']'))
-        else {
-            return none;
-        };
-        let words: Vec<&str> = inside.split(' ').collect();
-        let is_count = |word: &str| {
-            word.split_once('/').is_some_and(|(at, of)| {
-                let mut digits = at.bytes().chain(of.bytes());
-                digits.all(|digit| digit.is_ascii_digit())
-            })
-        };
-        let stage = match words.as_slice() {
-            [.., stage, count] if is_count(count) && !stage.contains('/') => Some(*stage),
-            [.., count] if is_count(count) => Some("stage-0"),
-            _ => return none,
-        };
-        Self {
-            stage,
-            text: text.trim_start(),
-        }
     }
 }

@@ -3,9 +3,10 @@
 
 use serde_json::Value;
 
-use super::causes::{Bytes, Cause, NoResult};
+use super::cause::{Bytes, Cause, NoResult};
 use super::difference::Field;
 use super::reason::{Finding, Reason};
+use super::source::Scheme;
 use super::step::WhyStep;
 use super::why::Why;
 use crate::explain::Difference;
@@ -20,8 +21,10 @@ impl Cause {
         match self {
             Self::Definition { .. } => Reason::DefinitionChanged,
             Self::Content { .. } => Reason::ContentChanged,
-            Self::SourceChanged { old, .. } if old.starts_with("sha256:") => Reason::BaseMoved,
-            Self::SourceChanged { .. } => Reason::SourceChanged,
+            Self::SourceChanged { scheme, .. } => match scheme {
+                Scheme::Image | Scheme::Layout => Reason::BaseMoved,
+                Scheme::Git | Scheme::Http | Scheme::Local => Reason::SourceChanged,
+            },
             Self::SourceOther { .. } => Reason::SourceOther,
             Self::SourceNew { .. } => Reason::SourceNew,
             Self::NewStep => Reason::NewStep,
@@ -43,7 +46,7 @@ impl Cause {
                 let source = Difference::fact("source", source);
                 core::iter::once(source).chain(files).collect()
             }
-            Self::SourceChanged { old, new } => vec![both("digest", old, new)],
+            Self::SourceChanged { old, new, .. } => vec![both("digest", old, new)],
             Self::SourceOther { old, new } => vec![both("source", old, new)],
             Self::SourceNew { new } => vec![Difference::new("source", None, new.clone())],
             Self::ParentChanged { old, new, .. } => vec![both("stands on", old, new)],
@@ -60,13 +63,7 @@ impl WhyStep {
         let finding = |code: Reason| Finding::new(code, self.name.clone());
         let causes = verdict.causes.iter();
         let mut findings: Vec<Finding> = causes
-            .map(|cause| {
-                let code = match cause.code() {
-                    Reason::BaseMoved if !self.is_image() => Reason::SourceChanged,
-                    code => code,
-                };
-                finding(code).with(cause.differences())
-            })
+            .map(|cause| finding(cause.code()).with(cause.differences()))
             .collect();
         if !verdict.follows.is_empty() {
             let code = if verdict.again {
@@ -99,10 +96,6 @@ impl WhyStep {
             findings.push(finding(Reason::SameLayers).with([digest]));
         }
         findings
-    }
-
-    fn is_image(&self) -> bool {
-        self.source.starts_with("docker-image:") || self.source.starts_with("oci-layout:")
     }
 }
 

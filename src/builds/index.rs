@@ -82,17 +82,22 @@ impl<'a, 'b> Index<'a, 'b> {
     }
 }
 
-/// What a step is kept under: its definition, with each key of its first input.
+/// What a step is kept under: its definition, with each key of its first input and each
+/// of its last.
 fn names(node: &Node<'_>, identities: &[Option<usize>]) -> Vec<(String, String)> {
     let Some(map) = node.map() else {
         return Vec::new();
     };
-    let Some((step, output)) = node.inputs.first() else {
+    let keys = |input: usize| {
+        let at = node.inputs.get(input);
+        let identity = at.and_then(|(step, _)| identities.get(*step).copied().flatten());
+        let by_step = identity.map(|step| format!("{step} {}", node.selector(input)));
+        let by_content = node.contents.get(input).cloned().flatten();
+        by_step.into_iter().chain(by_content)
+    };
+    let Some(last) = node.inputs.len().checked_sub(1) else {
         return vec![(map.to_owned(), String::new())];
     };
-    let identity = identities.get(*step).copied().flatten();
-    let by_step = identity.map(|step| format!("{step}:{output} {}", node.selector(0)));
-    let by_content = node.contents.first().cloned().flatten();
-    let names = by_step.into_iter().chain(by_content);
-    names.map(|name| (map.to_owned(), name)).collect()
+    let pairs = keys(0).flat_map(|first| keys(last).map(move |last| format!("{first} {last}")));
+    pairs.map(|name| (map.to_owned(), name)).collect()
 }

@@ -1,8 +1,8 @@
 //! Before a build: which steps a cache has (Builds spec, section 7).
 
-use super::causes::asked;
 use super::graph::{Graph, Key, Known, Node};
 use super::model::{Build, OpKind};
+use super::names::asked;
 use super::store::{Store, output_key};
 use super::unknown::Unknown;
 use crate::prelude::*;

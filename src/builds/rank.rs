@@ -1,6 +1,6 @@
 //! Which causes cost most (Builds spec, section 6.5).
 
-use super::causes::Cause;
+use super::cause::Cause;
 use super::graph::State;
 use super::step::WhyStep;
 use crate::prelude::*;

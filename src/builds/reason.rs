@@ -74,6 +74,10 @@ catalogue! {
             "the request asks that the step runs",
             "--no-cache, or --no-cache-filter with its stage",
             "leave the option out";
+        FilesUnknown = "files-unknown", "6.3",
+            "the step takes files of the client, and which of them changed is not known; nothing else of it did",
+            "two .dockerbuild files, which have no digests of files",
+            "name the context, --context DIR, and compare with the root of the daemon as it was before (root:DIR)";
         ResultLost = "result-lost", "6.3",
             "every key is known, and the result is gone",
             "a prune, or the daemon's garbage collection",

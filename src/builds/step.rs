@@ -1,6 +1,6 @@
 //! A step, as an explanation has it.
 
-use super::causes::Verdict;
+use super::cause::Verdict;
 use super::model::{Lines, OpKind, Platform};
 use crate::prelude::*;
 

@@ -6,7 +6,7 @@ use super::wildcard::{BadPattern, Wildcard, has_wildcards};
 use crate::paths;
 use crate::prelude::*;
 
-/// No more symlinks are followed for one list of paths.
+/// More symlinks are not followed for one list of paths.
 const MOST_STEPS: usize = 10_000;
 
 /// What a local source asks a client for.
@@ -103,7 +103,7 @@ fn followed(tree: &Tree, paths: &[String]) -> Result<Vec<String>, BadPattern> {
     while let Some(path) = rest.pop() {
         steps += 1;
         if steps > MOST_STEPS {
-            break;
+            return Err(BadPattern(path));
         }
         let path = paths::clean(&format!("./{path}"));
         let mut current = String::from(".");

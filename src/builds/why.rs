@@ -1,6 +1,7 @@
 //! Why the steps of a build ran again, in one value (Builds spec, section 6).
 
-use super::causes::{Evidence, verdicts};
+use super::cause::Evidence;
+use super::causes::verdicts;
 use super::graph::{Graph, Known};
 use super::model::Build;
 use super::rank::{RootCause, rank};

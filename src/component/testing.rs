@@ -5,9 +5,10 @@ use super::bindings::exports::layerwise::cache::testing as wit;
 use super::bindings::layerwise::cache::types as shared;
 use super::imports::Host;
 use super::types::convert;
+use crate::builds::testing::Question;
 use crate::go_json::Zone;
 use crate::prelude::*;
-use crate::{buildkit, docker, stacker};
+use crate::{buildkit, builds, docker, stacker};
 
 impl wit::Guest for Engine {
     fn layer_of(
@@ -107,6 +108,16 @@ impl wit::Guest for Engine {
         semantics: shared::Semantics,
     ) -> Result<wit::Equality, shared::Error> {
         Ok(stacker::testing::compare_layers(&have, &want, &semantics.into())?.into())
+    }
+
+    fn ask_build(question: wit::BuildQuestion, document: String) -> Result<String, shared::Error> {
+        let question = match question {
+            wit::BuildQuestion::Key => Question::Key,
+            wit::BuildQuestion::Content => Question::Content,
+            wit::BuildQuestion::Why => Question::Why,
+            wit::BuildQuestion::Prediction => Question::Prediction,
+        };
+        Ok(builds::testing::answer(question, &document)?)
     }
 }
 

@@ -67,13 +67,9 @@ impl<H: ImageStore> Session<H> {
             StoreKind::GraphDriver => Lent::GraphDriver(host),
             StoreKind::Containerd => {
                 let longest = limits.get(Limit::DocumentBytes);
-                Lent::Containerd(Containerd::new(
-                    host,
-                    &machine,
-                    &rules,
-                    longest,
-                    limits.depth(),
-                ))
+                let depth = limits.depth();
+                let images = Containerd::new(host, &machine, &rules, longest, depth);
+                Lent::Containerd(Box::new(images))
             }
         };
         let mut session = Self {

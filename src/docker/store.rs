@@ -46,7 +46,7 @@ pub enum Lent<H> {
     /// As the host tells them.
     GraphDriver(H),
     /// Out of the records and content that the host has.
-    Containerd(Containerd<H>),
+    Containerd(Box<Containerd<H>>),
 }
 
 /// The host's images as a session sees them.

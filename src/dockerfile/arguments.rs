@@ -21,8 +21,8 @@ const PREDEFINED: [&str; 10] = [
 /// The arguments in scope.
 #[derive(Clone, Debug, Default)]
 pub struct Arguments {
-    /// `--build-arg`.
-    given: Rc<BTreeMap<String, String>>,
+    /// `--build-arg`, the last of a name.
+    given: Rc<BTreeMap<String, Option<String>>>,
     /// ARG before the first FROM.
     global: BTreeMap<String, Option<String>>,
     /// ARG of this stage.
@@ -33,10 +33,8 @@ impl Arguments {
     /// Before the first FROM, with those of the command line; a name without value
     /// counts as not given.
     pub fn new(given: impl IntoIterator<Item = (String, Option<String>)>) -> Self {
-        let given = given.into_iter();
-        let given = given.filter_map(|(name, value)| Some((name, value?)));
         Self {
-            given: Rc::new(given.collect()),
+            given: Rc::new(given.into_iter().collect()),
             ..Self::default()
         }
     }
@@ -80,7 +78,8 @@ impl Arguments {
     fn of(&self, scope: &BTreeMap<String, Option<String>>) -> Variables {
         let names = scope.keys().map(String::as_str).chain(PREDEFINED);
         let pairs = names.filter_map(|name| {
-            let value = self.given.get(name).or_else(|| {
+            let given = self.given.get(name).and_then(Option::as_ref);
+            let value = given.or_else(|| {
                 let default = scope.get(name).and_then(Option::as_ref);
                 default.or_else(|| self.global.get(name).and_then(Option::as_ref))
             });

@@ -24,25 +24,54 @@ pub enum Matcher {
 /// One part of a regular expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// This character.
-    One(char),
-    /// `?`: any character but `/`.
-    Any,
-    /// `*`: any text without `/`.
-    Many,
-    /// `**`: nothing, or any text on one line that ends with `/`.
+    /// One character of a class.
+    One(Class),
+    /// Any number of them.
+    Many(Class),
+    /// `(.*/)?`: nothing, or any text on one line that ends with `/`.
     Folders,
-    /// `**` at the end: any text on one line.
-    Rest,
     /// `^`: the start of the path.
     Start,
-    /// A class.
-    Class {
-        /// The characters that are not in it.
-        not: bool,
-        /// Ranges of characters.
-        ranges: Vec<(char, char)>,
-    },
+    /// `\b`, or `\B` if `not`: where a word begins or ends.
+    Boundary { not: bool },
+}
+
+/// Characters between two of these, or, if `not`, between none of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Class {
+    not: bool,
+    ranges: Vec<(char, char)>,
+}
+
+impl Class {
+    fn of(c: char) -> Self {
+        Self {
+            not: false,
+            ranges: vec![(c, c)],
+        }
+    }
+
+    fn any() -> Self {
+        Self {
+            not: true,
+            ranges: Vec::new(),
+        }
+    }
+
+    fn all_but(c: char) -> Self {
+        Self {
+            not: true,
+            ranges: vec![(c, c)],
+        }
+    }
+
+    fn has(&self, c: char) -> bool {
+        let inside = self
+            .ranges
+            .iter()
+            .any(|(low, high)| (*low..=*high).contains(&c));
+        inside != self.not
+    }
 }
 
 impl Matcher {
@@ -51,67 +80,71 @@ impl Matcher {
     /// # Errors
     /// When the expression is malformed.
     pub fn new(pattern: &str) -> Result<Self, BadPattern> {
-        let mut alternatives = Vec::new();
-        let mut parts = Vec::new();
+        let mut expression = String::new();
         // What the pattern is as long as nothing needs an expression.
         let mut simple = Some(Self::Exact(pattern.to_owned()));
         let mut chars = pattern.chars().peekable();
         let mut first = true;
+        let mut open_end = false;
         while let Some(c) = chars.next() {
             match c {
                 '*' if chars.next_if_eq(&'*').is_some() => {
                     chars.next_if_eq(&'/');
-                    if chars.peek().is_none() {
-                        parts.push(Part::Rest);
-                        simple = match simple {
-                            Some(Self::Exact(_)) => pattern
-                                .strip_suffix("**")
-                                .map(|p| Self::Prefix(p.to_owned())),
-                            _ => None,
-                        };
-                    } else {
-                        parts.push(Part::Folders);
-                        simple = None;
-                    }
+                    let end = chars.peek().is_none();
+                    expression.push_str(if end { ".*" } else { "(.*/)?" });
+                    simple = match simple {
+                        Some(Self::Exact(_)) if end => {
+                            let prefix = pattern.strip_suffix("**");
+                            prefix.map(|prefix| Self::Prefix(prefix.to_owned()))
+                        }
+                        _ => None,
+                    };
                     if first {
-                        simple = pattern
-                            .strip_prefix("**")
-                            .map(|p| Self::Suffix(p.to_owned()));
+                        let suffix = pattern.strip_prefix("**");
+                        simple = suffix.map(|suffix| Self::Suffix(suffix.to_owned()));
                     }
                 }
-                '*' => {
-                    parts.push(Part::Many);
-                    simple = None;
-                }
-                '?' => {
-                    parts.push(Part::Any);
+                '*' | '?' | '[' | ']' => {
+                    expression.push_str(match c {
+                        '*' => "[^/]*",
+                        '?' => "[^/]",
+                        '[' => "[",
+                        _ => "]",
+                    });
                     simple = None;
                 }
                 '\\' => {
-                    if let Some(next) = chars.next() {
-                        parts.push(escaped(next)?);
-                        simple = None;
-                    } else {
-                        parts.push(Part::One('\\'));
+                    expression.push('\\');
+                    match chars.next() {
+                        Some(next) => {
+                            expression.push(next);
+                            simple = None;
+                        }
+                        // It escapes the `$` that the client puts at the end.
+                        None => open_end = true,
                     }
                 }
-                '[' => {
-                    parts.push(class(&mut chars)?);
-                    simple = None;
+                // The client means to escape `|`, `{` and `}`, too.
+                '.' | '+' | '(' | ')' | '$' => {
+                    expression.push('\\');
+                    expression.push(c);
                 }
-                ']' => {
-                    parts.push(Part::One(']'));
-                    simple = None;
-                }
-                // The client forgets to escape these.
-                '|' => alternatives.push(core::mem::take(&mut parts)),
-                '^' => parts.push(Part::Start),
-                c => parts.push(Part::One(c)),
+                c => expression.push(c),
             }
             first = false;
         }
-        alternatives.push(parts);
-        Ok(simple.unwrap_or(Self::Parts(alternatives)))
+        match simple {
+            Some(simple) => Ok(simple),
+            None if open_end => {
+                expression.push('$');
+                let mut alternatives = parse(&expression)?;
+                if let Some(last) = alternatives.last_mut() {
+                    last.push(Part::Many(Class::any()));
+                }
+                Ok(Self::Parts(alternatives))
+            }
+            None => Ok(Self::Parts(parse(&expression)?)),
+        }
     }
 
     /// Whether a path matches.
@@ -138,31 +171,27 @@ fn run(parts: &[Part], text: &[char], at_start: bool, to_end: bool) -> bool {
     let mut reached: Vec<bool> = (0..=text.len()).map(|at| at == 0 || !at_start).collect();
     for part in parts {
         let mut next = vec![false; reached.len()];
-        // Whether a part that takes any text has begun before.
+        // Whether a part that takes any number of characters has begun before.
         let mut running = false;
         let mut from = false;
         for (place, &here) in reached.iter().enumerate() {
             let before = place.checked_sub(1).and_then(|at| text.get(at).copied());
-            let c = |fits: &dyn Fn(char) -> bool| from && before.is_some_and(fits);
             let fits = match part {
-                Part::One(want) => c(&|c| c == *want),
-                Part::Any => c(&|c| c != '/'),
-                Part::Many => {
-                    running = here || (running && before != Some('/'));
-                    running
-                }
-                Part::Rest => {
-                    running = here || (running && before != Some('\n'));
+                Part::One(class) => from && before.is_some_and(|c| class.has(c)),
+                Part::Many(class) => {
+                    running = here || (running && before.is_some_and(|c| class.has(c)));
                     running
                 }
                 Part::Folders => {
-                    // The `/` itself may be the first character taken.
-                    running = (running && before != Some('\n')) || (from && before != Some('\n'));
+                    running = (running || from) && before.is_some_and(|c| c != '\n');
                     here || (running && before == Some('/'))
                 }
                 Part::Start => here && place == 0,
-                Part::Class { not, ranges } => {
-                    c(&|c| ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *not)
+                Part::Boundary { not } => {
+                    let word =
+                        |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+                    let edge = word(before) != word(text.get(place).copied());
+                    here && edge != *not
                 }
             };
             if let Some(slot) = next.get_mut(place) {
@@ -179,15 +208,64 @@ fn run(parts: &[Part], text: &[char], at_start: bool, to_end: bool) -> bool {
     }
 }
 
-/// A character behind a backslash, as a regular expression reads it.
-fn escaped(c: char) -> Result<Part, BadPattern> {
+/// Reads an expression, of which a pattern can have only these parts.
+fn parse(expression: &str) -> Result<Vec<Vec<Part>>, BadPattern> {
+    let mut alternatives = Vec::new();
+    let mut parts = Vec::new();
+    let mut chars = expression.chars().peekable();
+    while let Some(c) = chars.next() {
+        let class = match c {
+            '|' => {
+                alternatives.push(core::mem::take(&mut parts));
+                continue;
+            }
+            '^' => {
+                parts.push(Part::Start);
+                continue;
+            }
+            '(' => {
+                // As it was written above.
+                let rest = ")?".len() + ".*/".len();
+                (0..rest).for_each(|_| {
+                    chars.next();
+                });
+                parts.push(Part::Folders);
+                continue;
+            }
+            '\\' => match chars.next().ok_or(BadPattern)? {
+                c @ ('b' | 'B') => {
+                    parts.push(Part::Boundary { not: c == 'B' });
+                    continue;
+                }
+                'A' => {
+                    parts.push(Part::Start);
+                    continue;
+                }
+                c => escaped(c)?,
+            },
+            '[' => class(&mut chars)?,
+            '.' => Class::all_but('\n'),
+            c => Class::of(c),
+        };
+        parts.push(if chars.next_if_eq(&'*').is_some() {
+            Part::Many(class)
+        } else {
+            Part::One(class)
+        });
+    }
+    alternatives.push(parts);
+    Ok(alternatives)
+}
+
+/// A character behind a backslash.
+fn escaped(c: char) -> Result<Class, BadPattern> {
     if let Some(ranges) = shorthand(c.to_ascii_lowercase()) {
-        return Ok(Part::Class {
+        return Ok(Class {
             not: c.is_ascii_uppercase(),
             ranges,
         });
     }
-    Ok(Part::One(escaped_char(c)?))
+    Ok(Class::of(escaped_char(c)?))
 }
 
 fn escaped_char(c: char) -> Result<char, BadPattern> {
@@ -198,7 +276,7 @@ fn escaped_char(c: char) -> Result<char, BadPattern> {
         'r' => '\r',
         't' => '\t',
         'v' => '\u{b}',
-        c if c.is_ascii_punctuation() && c != '_' => c,
+        c if c.is_ascii() && !c.is_ascii_alphanumeric() => c,
         _ => return Err(BadPattern),
     })
 }
@@ -214,14 +292,14 @@ fn shorthand(letter: char) -> Option<Vec<(char, char)>> {
 }
 
 /// A class, from behind its `[`.
-fn class(chars: &mut Peekable<Chars<'_>>) -> Result<Part, BadPattern> {
+fn class(chars: &mut Peekable<Chars<'_>>) -> Result<Class, BadPattern> {
     let not = chars.next_if_eq(&'^').is_some();
     let mut ranges: Vec<(char, char)> = Vec::new();
     let mut first = true;
     loop {
         let c = chars.next().ok_or(BadPattern)?;
         if c == ']' && !first {
-            return Ok(Part::Class { not, ranges });
+            return Ok(Class { not, ranges });
         }
         first = false;
         let low = match c {
@@ -280,9 +358,13 @@ mod tests {
             ("[a-c].t", "b.t", true),
             ("[a-c].t", "bxt", false),
             ("\\*", "*", true),
+            ("a\\ b", "a b", true),
             ("*.{a,b}", "x.{a,b}", true),
             ("*.a|b", "x.ab", true),
             ("*.a|b", "b", true),
+            // The star becomes a class of its own, which ends there.
+            ("[a*]", "aa]", true),
+            ("x*\\b", "xy", true),
         ] {
             let matcher = Matcher::new(pattern).unwrap();
             assert_eq!(matcher.matches(path), matches, "{pattern} {path}");

@@ -57,10 +57,6 @@ catalogue! {
             "the client adds a random name to .dockerignore, so this checksum differs in every build",
             "docker build -f - . with COPY . /app and a .dockerignore",
             "put the Dockerfile into the context, or list .dockerignore in .dockerignore";
-        Device = "device", "7",
-            "a device in the context cannot be told apart by what the host lends",
-            "a character device below the context",
-            "take the device out of the context";
         ParentUnread = "parent-unread", "6",
             "the document of the parent image could not be read, so an option that the engine takes from its HEALTHCHECK is not known",
             "an image that was removed while the build was explained",
@@ -82,6 +78,6 @@ catalogue! {
         UnknownVersion = "unknown-version", "10",
             "there are no rules for this version",
             "version 19.03",
-            "use 29, 26.0 or 20.10";
+            "use 29.9, 29, 26.0 or 20.10";
     }
 }

@@ -51,7 +51,11 @@ impl Rules {
             base_platform: true,
         };
         match semantics.version.as_deref() {
-            None | Some("29") => Ok(newest),
+            None | Some("29.9") => Ok(newest),
+            Some("29") => Ok(Self {
+                base_platform: false,
+                ..newest
+            }),
             Some("26.0") => Ok(Self {
                 named_health: false,
                 base_platform: false,
@@ -74,7 +78,7 @@ impl Rules {
                 Reason::UnknownVersion,
                 "open",
                 other,
-                "no rules for this version of docker; known are 29, 26.0 and 20.10",
+                "no rules for this version of docker; known are 29.9, 29, 26.0 and 20.10",
             ))),
         }
     }

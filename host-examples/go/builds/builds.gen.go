@@ -13,6 +13,7 @@ import (
 	"context"
 
 	"layerwise.dev/layerwise"
+	"layerwise.dev/layerwise/buildkit"
 )
 
 // Form: how a document crosses.
@@ -97,6 +98,212 @@ type Dockerfile struct {
 	Text string `wit:"text"`
 }
 
+// Lines: lines of the Dockerfile, counted from 1, both included.
+type Lines struct {
+	First uint32 `wit:"first"`
+	Last  uint32 `wit:"last"`
+}
+
+// State: what happened to a step.
+type State string
+
+// The cases of [State].
+const (
+	// It failed.
+	StateFailed State = "failed"
+	// Its result came from a cache.
+	StateCached State = "cached"
+	// It ran.
+	StateRan State = "ran"
+	// A step without inputs whose key was made: whether it ran is not told.
+	StateResolved State = "resolved"
+	// It was never needed.
+	StateUnneeded State = "unneeded"
+)
+
+// Step: a step of the definition of a build. One that several platforms have in common is there once.
+type Step struct {
+	// The digest of its vertex; empty if the record does not tell.
+	Vertex string `wit:"vertex"`
+	// What the log calls it, such as `[build 2/3] RUN make`.
+	Name string `wit:"name"`
+	// `exec`, `file`, `source`, `merge`, `diff`, `build` or `passthrough`.
+	Kind string `wit:"kind"`
+	// The platform it names, such as `linux/amd64`; empty if it names none.
+	Platform string `wit:"platform"`
+	// Its lines in the Dockerfile; empty where the frontend does not tell.
+	Lines []Lines `wit:"lines"`
+	// The steps it is made from, as places in the list of steps.
+	Inputs []uint32 `wit:"inputs"`
+	// The address of a source; empty for other steps.
+	Source string `wit:"source"`
+	// The digest of its definition by which caches know it; absent where it cannot be known.
+	CacheMap *string `wit:"cache-map"`
+	State    State   `wit:"state"`
+	// Nanoseconds from its beginning to its end, where the log tells.
+	Spent *int64 `wit:"spent"`
+}
+
+// Values: which values are shown in findings.
+type Values string
+
+// The cases of [Values].
+const (
+	// All.
+	ValuesAll Values = "all"
+	// All but those whose names say that they are secret, and credentials in addresses.
+	ValuesNotSecret Values = "not-secret"
+	// None.
+	ValuesNone Values = "none"
+)
+
+// Files: the files of a local source.
+//
+// Case says which it is; of the other fields only that of the case counts.
+type Files struct {
+	Case FilesCase
+	// A directory that has them all, by the path that the filesystem interface uses.
+	Directory string `wit:"directory"`
+	// Their digests, as base64: a value `buildkit.contenthash.v0` of `metadata_v2.db`.
+	Digests string `wit:"digests"`
+}
+
+// FilesCase is a case of [Files].
+type FilesCase string
+
+// The cases of [FilesCase].
+const (
+	// A directory that has them all, by the path that the filesystem interface uses.
+	FilesDirectory FilesCase = "directory"
+	// Their digests, as base64: a value `buildkit.contenthash.v0` of `metadata_v2.db`.
+	FilesDigests FilesCase = "digests"
+)
+
+// Folder: a folder of the client.
+type Folder struct {
+	// The name of the local source, such as `context`.
+	Name  string `wit:"name"`
+	Files Files  `wit:"files"`
+}
+
+// Chain: the layers of an image: what keeps a step cached when only other data of the image changed.
+type Chain struct {
+	// The digest of the image or of its index.
+	Image string `wit:"image"`
+	// Of an index, which of its images.
+	Platform layerwise.Platform `wit:"platform"`
+	// The chain id of its layers.
+	ID string `wit:"id"`
+}
+
+// Changed: an input of a step of which it is known that its bytes are others than before.
+type Changed struct {
+	// The vertex of the step.
+	Step string `wit:"step"`
+	// The vertex of the input.
+	Input string `wit:"input"`
+}
+
+// Evidence: what is known besides the documents of two builds; all of it may be left out.
+type Evidence struct {
+	// Folders as they were at the earlier build, and at this one.
+	Before  []Folder  `wit:"before"`
+	After   []Folder  `wit:"after"`
+	Chains  []Chain   `wit:"chains"`
+	Changed []Changed `wit:"changed"`
+	// Whether this build had nothing but imported caches: a result that is not there was then not
+	// imported, and not lost.
+	Fresh bool `wit:"fresh"`
+}
+
+// Bytes: what is known of the bytes of an input whose key is new.
+type Bytes string
+
+// The cases of [Bytes].
+const (
+	// The input has no content key.
+	BytesNoKey Bytes = "no-key"
+	// They are other bytes.
+	BytesChanged Bytes = "changed"
+	// They may be equal.
+	BytesUnknown Bytes = "unknown"
+)
+
+// Follow: an input whose key is new.
+type Follow struct {
+	// The step, as a place in the list of steps.
+	Step  uint32 `wit:"step"`
+	Bytes Bytes  `wit:"bytes"`
+}
+
+// Verdict: what became of a step, and why.
+type Verdict struct {
+	Step Step `wit:"step"`
+	// Why: its own causes, after which come those that only follow from other steps, marked as a
+	// cascade; and what is worth knowing of a step that was cached. In differences `have` is what
+	// was before, `want` what is now.
+	Findings []layerwise.Finding `wit:"findings"`
+	// Whether it has a cause of its own.
+	Root    bool     `wit:"root"`
+	Follows []Follow `wit:"follows"`
+	// It runs once more because an input was asked to run again.
+	Again bool `wit:"again"`
+	// It was cached although these inputs are new: they have equal bytes.
+	Stopped []uint32 `wit:"stopped"`
+	// It was cached although its own definition changed: other paths, equal bytes.
+	EqualBytes bool `wit:"equal-bytes"`
+	// Its files changed, and the daemon did not see it: what it used is stale.
+	Unseen bool `wit:"unseen"`
+	// The digests of an image that was replaced by one with the same layers.
+	SameLayers *layerwise.Difference `wit:"same-layers"`
+	// The steps with a cause of their own that it comes from for sure, and those it may come from.
+	Must []uint32 `wit:"must"`
+	May  []uint32 `wit:"may"`
+}
+
+// Cause: a cause, with all it led to.
+type Cause struct {
+	// What it is, as the first of its steps has it.
+	Finding layerwise.Finding `wit:"finding"`
+	// The steps that have it, as places in the list of steps.
+	Steps []uint32 `wit:"steps"`
+	// The steps that ran only because of these.
+	Follow []uint32 `wit:"follow"`
+	// Nanoseconds that all of them took, as far as the log tells; each step counts for one cause.
+	Lost int64 `wit:"lost"`
+}
+
+// Reasons: why the steps of a build ran.
+type Reasons struct {
+	// In the order of `steps`.
+	Verdicts []Verdict `wit:"verdicts"`
+	// Every cause once, the costliest first.
+	Causes []Cause `wit:"causes"`
+}
+
+// Outcome: what would become of a step.
+type Outcome string
+
+// The cases of [Outcome].
+const (
+	// A cache has it, or nothing needs it.
+	OutcomeHit Outcome = "hit"
+	// It would run.
+	OutcomeMiss Outcome = "miss"
+	// The bytes that a step makes, or something that is not recorded, decide it.
+	OutcomeUndecidable Outcome = "undecidable"
+	// It has no inputs: it always resolves.
+	OutcomeSource Outcome = "source"
+)
+
+// Prediction: what would become of a step with some caches, and why.
+type Prediction struct {
+	Step    Step    `wit:"step"`
+	Outcome Outcome `wit:"outcome"`
+	// Why it is no hit.
+	Findings []layerwise.Finding `wit:"findings"`
+}
+
 // Build: a build.
 //
 // It is part of the instance it was made in, and is for one goroutine at a time.
@@ -112,6 +319,40 @@ func (r *Build) Describe(ctx context.Context) (Description, error) {
 	var out Description
 	err := r.resource.Call(ctx, "builds#[method]build.describe", &out)
 	return out, err
+}
+
+// Steps: the steps of its definition, inputs before those that use them.
+func (r *Build) Steps(ctx context.Context) ([]Step, error) {
+	var out []Step
+	err := r.resource.Call(ctx, "builds#[method]build.steps", &out)
+	return out, err
+}
+
+// Why: what became of each step against an earlier build, and why. Folders that are lent as
+// directories are read through the filesystem interface.
+func (r *Build) Why(ctx context.Context, against *Build, evidence Evidence, values Values) (Reasons, error) {
+	var out Reasons
+	err := r.resource.Call(ctx, "builds#[method]build.why", &out, against.resource, evidence, values)
+	return out, err
+}
+
+// Predict: what would become of each step with these caches, in the order of `steps`, before it is
+// built. Of the evidence, `before` and `changed` do not count.
+func (r *Build) Predict(ctx context.Context, caches []buildkit.Input, evidence Evidence, values Values) ([]Prediction, error) {
+	var out []Prediction
+	err := r.resource.Call(ctx, "builds#[method]build.predict", &out, caches, evidence, values)
+	return out, err
+}
+
+// ReadOptions: how documents are read.
+type ReadOptions struct {
+	// Which target of a file of several (`bake`).
+	Target *string `wit:"target"`
+	// The version of BuildKit, such as `0.32.2`, where it is known: no document has it.
+	Engine *string `wit:"engine"`
+	// `document-bytes` (64 MiB, each) and `entries` (1,000,000: steps, events of a log, digests of
+	// files, files of a folder).
+	Limits []layerwise.Limit `wit:"limits"`
 }
 
 // Parts: the blobs that a manifest, an index, or a record of `history.db` leads to. `corrupt` if it is
@@ -131,13 +372,12 @@ func Before(ctx context.Context, in *layerwise.Instance, of Description, among [
 	return out, err
 }
 
-// Read: reads the documents of one build. A file of several targets (`bake`) needs the name of one.
-// Limits: `document-bytes` (64 MiB, each), `entries` (1,000,000: steps, events of a log, digests
-// of files). `corrupt`; `invalid` for documents of no build or of several; `unsupported` for
-// provenance without definitions (mode=min) and for images by kaniko, Buildah or Podman.
-func Read(ctx context.Context, in *layerwise.Instance, documents []Document, target *string, limits []layerwise.Limit) (*Build, error) {
+// Read: reads the documents of one build. `corrupt`; `invalid` for documents of no build or of several;
+// `unsupported` for provenance without definitions (mode=min) and for images by kaniko, Buildah
+// or Podman.
+func Read(ctx context.Context, in *layerwise.Instance, documents []Document, options ReadOptions) (*Build, error) {
 	var out *layerwise.Resource
-	if err := in.Call(ctx, "builds#read", &out, documents, target, limits); err != nil {
+	if err := in.Call(ctx, "builds#read", &out, documents, options); err != nil {
 		return nil, err
 	}
 	return &Build{resource: out}, nil

@@ -105,8 +105,8 @@ type Source struct {
 	Sum string `wit:"sum"`
 }
 
-// Copy: what a COPY or ADD copies.
-type Copy struct {
+// Copying: what a COPY or ADD copies.
+type Copying struct {
 	Sources []Source `wit:"sources"`
 	// The checksum of all, which stands in the command.
 	Sum string `wit:"sum"`
@@ -135,8 +135,8 @@ type Step struct {
 	// What the builder builds for.
 	Platform layerwise.Platform `wit:"platform"`
 	// No step of the stage follows.
-	Last bool  `wit:"last"`
-	Copy *Copy `wit:"copy"`
+	Last bool     `wit:"last"`
+	Copy *Copying `wit:"copy"`
 	// What the config depends on and is not known, or is known only as long as the caller's
 	// assumption holds.
 	Notes []layerwise.Finding `wit:"notes"`

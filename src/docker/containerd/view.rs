@@ -37,13 +37,15 @@ impl<H: ImageStore> Containerd<H> {
         limit: u64,
     ) -> Vec<Result<Option<String>, Failure>> {
         let mut ids = ids;
+        // Manifests and container configs are read, too.
+        let most = limit.max(self.longest).saturating_mul(4);
         loop {
-            let mut left = limit;
+            let mut left = most;
             let views = self.views(ids, &mut left);
             match views {
-                Some(documents) => return documents,
+                Some(documents) => return within(documents, limit),
                 None if ids.len() <= 1 => {
-                    let message = format!("more than {limit} bytes to read of it");
+                    let message = format!("more than {most} bytes to read of it");
                     let failure = Failure::new(FailureCode::TooLarge, message);
                     return ids.iter().map(|_| Err(failure.clone())).collect();
                 }
@@ -52,7 +54,7 @@ impl<H: ImageStore> Containerd<H> {
         }
     }
 
-    /// The same, `None` if they are more bytes than are left.
+    /// The same of any length, `None` if more bytes would be read than are left.
     fn views(
         &self,
         ids: &[String],
@@ -236,6 +238,32 @@ impl<T> Reading<T> {
             None => Err(no_result()),
         }
     }
+}
+
+/// As many documents as fit, one at least, and none above the limit.
+fn within(
+    documents: Vec<Result<Option<String>, Failure>>,
+    limit: u64,
+) -> Vec<Result<Option<String>, Failure>> {
+    let mut left = limit;
+    let mut kept = Vec::with_capacity(documents.len());
+    for document in documents {
+        let size = match &document {
+            Ok(Some(text)) => super::length(text),
+            _ => 0,
+        };
+        if size > limit {
+            let message = format!("document of {size} bytes, limit {limit}");
+            kept.push(Err(Failure::new(FailureCode::TooLarge, message)));
+            continue;
+        }
+        let Some(rest) = left.checked_sub(size) else {
+            break;
+        };
+        left = rest;
+        kept.push(document);
+    }
+    kept
 }
 
 fn as_it_is(_: &str, document: Document) -> Result<Document, Failure> {

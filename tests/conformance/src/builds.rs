@@ -8,70 +8,115 @@ mod record;
 mod scenario;
 mod trees;
 
+use std::path::Path;
+
+use layerwise::builds::testing::{Question, answer};
+use layerwise::error::Error;
 use serde::Deserialize;
 use serde::de::Error as _;
+use serde_json::Value;
 
-use crate::Report;
+use crate::{Report, load};
 
 /// The format of vectors of operations.
-const OPS: &str = "buildkit-ops/1";
+pub(crate) const OPS: &str = "buildkit-ops/1";
 /// The format of vectors of pairs of builds.
-const BUILDS: &str = "buildkit-builds/1";
+pub(crate) const BUILDS: &str = "buildkit-builds/1";
+
+/// An implementation of what vectors ask.
+pub trait Subject {
+    /// Answers a question with all it needs, as JSON.
+    ///
+    /// # Errors
+    /// What the implementation refuses.
+    fn answer(&self, question: Question, document: &str) -> Result<String, Error>;
+}
+
+/// The native library, without a component in between.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Native;
+
+impl Subject for Native {
+    fn answer(&self, question: Question, document: &str) -> Result<String, Error> {
+        answer(question, document)
+    }
+}
 
 #[derive(Deserialize)]
 struct OpsFile {
-    format: String,
     ops: Vec<ops::OpCase>,
     contenthash: Vec<trees::TreeCase>,
+}
+
+/// Runs a file of operations: cache digests and content of trees, and predictions if
+/// there is a file with the builds they are of.
+///
+/// # Errors
+/// When a file is not of its format.
+pub fn run_ops(
+    text: &str,
+    builds: Option<&str>,
+    subject: &dyn Subject,
+) -> Result<Report, serde_json::Error> {
+    check(text, OPS)?;
+    let file: OpsFile = serde_json::from_str(text)?;
+    let mut report = Report::default();
+    for case in &file.ops {
+        report.case(&format!("op {}", case.id), |report| {
+            ops::run(case, subject, report);
+        });
+    }
+    for (at, case) in file.contenthash.iter().enumerate() {
+        trees::run(at, case, subject, &mut report);
+    }
+    if let Some(builds) = builds {
+        check(builds, BUILDS)?;
+        let builds: scenario::File = serde_json::from_str(builds)?;
+        let file: predictions::File = serde_json::from_str(text)?;
+        for case in &file.predictions {
+            predictions::run(&file, &builds, case, subject, &mut report);
+        }
+    }
+    Ok(report)
 }
 
 /// Runs a file of pairs of builds: state and causes of every step.
 ///
 /// # Errors
 /// When the file is not of this format.
-pub fn run_builds(text: &str) -> Result<Report, serde_json::Error> {
+pub fn run_builds(text: &str, subject: &dyn Subject) -> Result<Report, serde_json::Error> {
+    check(text, BUILDS)?;
     let file: scenario::File = serde_json::from_str(text)?;
-    if file.format != BUILDS {
-        let message = format!("format {:?} is not {BUILDS:?}", file.format);
-        return Err(serde_json::Error::custom(message));
-    }
     let mut report = Report::default();
     for scenario in &file.scenarios {
-        scenario::run(&file, scenario, &mut report);
+        scenario::run(&file, scenario, subject, &mut report);
     }
     Ok(report)
 }
 
-/// Runs the predictions of a file of operations, with the builds of another file.
-///
-/// # Errors
-/// When one of the files is not of its format.
-pub fn run_predictions(ops: &str, builds: &str) -> Result<Report, serde_json::Error> {
-    let file: predictions::File = serde_json::from_str(ops)?;
-    let builds: scenario::File = serde_json::from_str(builds)?;
-    let mut report = Report::default();
-    for prediction in &file.predictions {
-        predictions::run(&file, &builds, prediction, &mut report);
-    }
-    Ok(report)
+/// The file with the builds that a file of operations predicts: the one in the same
+/// folder whose name has `builds` in place of `ops`.
+pub(crate) fn beside(ops: &Path) -> Option<String> {
+    let name = ops.file_name()?.to_str()?.replace("ops", "builds");
+    let path = ops.with_file_name(name);
+    (path != ops).then(|| load(&path).ok()).flatten()
 }
 
-/// Runs a file of operations: cache digests, content of trees, predictions.
-///
-/// # Errors
-/// When the file is not of this format.
-pub fn run_ops(text: &str) -> Result<Report, serde_json::Error> {
-    let file: OpsFile = serde_json::from_str(text)?;
-    if file.format != OPS {
-        let message = format!("format {:?} is not {OPS:?}", file.format);
+fn check(text: &str, format: &str) -> Result<(), serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Tag {
+        format: String,
+    }
+    let tag: Tag = serde_json::from_str(text)?;
+    if tag.format != format {
+        let message = format!("format {:?} is not {format:?}", tag.format);
         return Err(serde_json::Error::custom(message));
     }
-    let mut report = Report::default();
-    for case in &file.ops {
-        report.case(&format!("op {}", case.id), |report| ops::run(case, report));
-    }
-    for (at, case) in file.contenthash.iter().enumerate() {
-        trees::run(at, case, &mut report);
-    }
-    Ok(report)
+    Ok(())
+}
+
+fn ask(subject: &dyn Subject, question: Question, document: &Value) -> Result<Value, String> {
+    let answer = subject.answer(question, &document.to_string());
+    let answer = answer.map_err(|error| error.to_string())?;
+    serde_json::from_str(&answer).map_err(|error| error.to_string())
 }

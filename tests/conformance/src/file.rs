@@ -6,11 +6,16 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::{Report, buildkit, buildpacks, docker, dockerfile, stacker};
+use crate::{Report, buildkit, buildpacks, builds, docker, dockerfile, stacker};
 
 /// An implementation of everything that vector files ask for.
 pub trait Subject:
-    docker::Subject + dockerfile::Subject + buildpacks::Subject + buildkit::Subject + stacker::Subject
+    docker::Subject
+    + dockerfile::Subject
+    + buildpacks::Subject
+    + buildkit::Subject
+    + builds::Subject
+    + stacker::Subject
 {
 }
 
@@ -19,6 +24,7 @@ impl<T> Subject for T where
         + dockerfile::Subject
         + buildpacks::Subject
         + buildkit::Subject
+        + builds::Subject
         + stacker::Subject
 {
 }
@@ -52,7 +58,20 @@ impl std::error::Error for FileError {}
 /// When it cannot be read or is not of a known format. Cases that fail are in
 /// the report.
 pub fn run_file(path: &Path, subject: &dyn Subject) -> Result<Report, FileError> {
-    run_text(&load(path).map_err(FileError::Read)?, subject)
+    run_beside(&load(path).map_err(FileError::Read)?, path, subject)
+}
+
+/// Runs the text of a vector file that was read from `path`: some need another file of
+/// the same folder.
+///
+/// # Errors
+/// When it is not of a known format. Cases that fail are in the report.
+pub fn run_beside(text: &str, path: &Path, subject: &dyn Subject) -> Result<Report, FileError> {
+    if format(text)? == builds::OPS {
+        let pairs = builds::beside(path);
+        return builds::run_ops(text, pairs.as_deref(), subject).map_err(FileError::Form);
+    }
+    run_text(text, subject)
 }
 
 /// Runs the text of a vector file; its `format` member says what it is.
@@ -60,12 +79,8 @@ pub fn run_file(path: &Path, subject: &dyn Subject) -> Result<Report, FileError>
 /// # Errors
 /// When it is not of a known format. Cases that fail are in the report.
 pub fn run_text(text: &str, subject: &dyn Subject) -> Result<Report, FileError> {
-    #[derive(Deserialize)]
-    struct Tag {
-        format: String,
-    }
-    let tag: Tag = serde_json::from_str(text).map_err(FileError::Form)?;
-    match tag.format.as_str() {
+    let format = format(text)?;
+    match format.as_str() {
         "moby-image-cache-vectors/1" => docker::run_moby(text, subject),
         "buildkit-remote-cache-vectors/1" => buildkit::run(text, subject),
         "docker-real/1" => docker::run_real(text, subject),
@@ -73,9 +88,20 @@ pub fn run_text(text: &str, subject: &dyn Subject) -> Result<Report, FileError> 
         "docker-plan/1" => dockerfile::run(text, subject),
         "buildpacks-lifecycle-vectors/1" => buildpacks::run_both(text, subject),
         "stacker-conformance/1" => stacker::run(text, subject),
-        _ => return Err(FileError::Format(tag.format)),
+        builds::OPS => builds::run_ops(text, None, subject),
+        builds::BUILDS => builds::run_builds(text, subject),
+        _ => return Err(FileError::Format(format)),
     }
     .map_err(FileError::Form)
+}
+
+fn format(text: &str) -> Result<String, FileError> {
+    #[derive(Deserialize)]
+    struct Tag {
+        format: String,
+    }
+    let tag: Tag = serde_json::from_str(text).map_err(FileError::Form)?;
+    Ok(tag.format)
 }
 
 /// No vector file or transcript has more bytes, unpacked.

@@ -17,5 +17,5 @@ mod report;
 pub mod stacker;
 pub mod upstream;
 
-pub use file::{FileError, Subject, load, run_file, run_text};
+pub use file::{FileError, Subject, load, run_beside, run_file, run_text};
 pub use report::{Case, Mismatch, Report, current_case};

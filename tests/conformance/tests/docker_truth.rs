@@ -5,7 +5,7 @@
 
 mod support;
 
-use layerwise::docker::{Answer, CacheFrom, Options, Outcome, Policy, Session, Step};
+use layerwise::docker::{Answer, CacheFrom, Options, Outcome, Session, Step};
 use layerwise::error::Error;
 use layerwise::explain::Explanation;
 use layerwise::host::Provenance::{self, BuiltHere, Elsewhere};

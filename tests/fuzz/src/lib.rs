@@ -11,6 +11,7 @@
 
 mod builds;
 mod cost;
+mod dockerfile;
 mod draw;
 mod engine;
 mod hosts;

@@ -7,6 +7,7 @@ use layerwise::semantics::Semantics;
 use layerwise::{buildkit, mtree, paths, stacker};
 
 use crate::builds;
+use crate::dockerfile::dockerfile;
 
 /// The first byte chooses the parser, the rest is the text.
 pub fn parsers(bytes: &[u8]) {
@@ -39,6 +40,7 @@ pub fn parsers(bytes: &[u8]) {
             let _ = layerwise::base64::decode(&text);
         }
         10 => digest(&text),
+        11 => dockerfile(&text, &semantics),
         12 => builds::messages(rest),
         13 => builds::texts(&text),
         _ => pair(&text, &semantics),

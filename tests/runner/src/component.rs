@@ -3,6 +3,7 @@
 
 mod buildkit;
 mod buildpacks;
+mod builds;
 mod docker;
 mod dockerfile;
 mod stacker;
@@ -10,7 +11,7 @@ mod stacker;
 use std::cell::RefCell;
 use std::path::Path;
 
-use layerwise_conformance::{FileError, Report, current_case, load, run_text};
+use layerwise_conformance::{FileError, Report, current_case, load, run_beside};
 
 use layerwise_host::docker::Predicates;
 use layerwise_host::testing::Functions;
@@ -28,7 +29,7 @@ pub fn run(engine: &Engine, path: &Path) -> Result<Report, FileError> {
     if is_transcript(&text) {
         return replay(engine, &text).map_err(FileError::Form);
     }
-    run_text(&text, &Component::new(engine))
+    run_beside(&text, path, &Component::new(engine))
 }
 
 /// The component as an implementation that vectors can be run against: a fresh

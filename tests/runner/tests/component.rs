@@ -16,6 +16,7 @@ fn vectors_pass_through_the_component() {
         ("stacker-2.json.gz", 4),
         ("buildpacks.json.gz", 113 + 120),
         ("buildkit.json.gz", 1_000),
+        ("docker-29/dockerfile.json.gz", 316),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../vectors")

@@ -4,14 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"layerwise.dev/layerwise"
 	"layerwise.dev/layerwise/docker"
 	"layerwise.dev/layerwise/internal/sample"
 )
 
-// options are those of every engine: tests keep its code.
-var options layerwise.EngineOptions
+// options are those of every engine.
+var options = layerwise.EngineOptions{Code: os.Getenv("LAYERWISE_CODE")}
 
 // demo makes three decisions on sample data.
 func demo(ctx context.Context, out io.Writer) error {

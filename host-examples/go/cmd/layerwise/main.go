@@ -23,6 +23,8 @@ const usage = `usage: layerwise COMMAND [ARGUMENTS]
                                that is what the file says
   demo                         look steps up in an image store and say why not
 
+Compiled code is kept in the directory LAYERWISE_CODE, if that is set.
+
 Exit codes: 0 done, 1 something differs, 2 wrong command line, 3 error.
 `
 

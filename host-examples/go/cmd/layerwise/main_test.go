@@ -9,17 +9,6 @@ import (
 	"testing"
 )
 
-func TestMain(m *testing.M) {
-	directory, err := os.MkdirTemp("", "layerwise-test-")
-	if err != nil {
-		panic(err)
-	}
-	options.Code = filepath.Join(directory, "code")
-	code := m.Run()
-	_ = os.RemoveAll(directory)
-	os.Exit(code)
-}
-
 func command(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer

@@ -55,9 +55,12 @@ func init() {
 		wit.FuncOf("buildpacks#plan-sbom", wit.ResultOf(buildpacksSBOMPlan, typesError), wit.Named("request", buildpacksSBOMRequest)),
 		wit.FuncOf("buildpacks#plan-export", wit.ResultOf(buildpacksExportPlan, typesError), wit.Named("request", buildpacksExportRequest)),
 		wit.FuncOf("builds#[method]build.describe", buildsDescription, wit.Named("self", wit.BorrowOf("builds#build"))),
+		wit.FuncOf("builds#[method]build.steps", wit.ListOf(buildsStep), wit.Named("self", wit.BorrowOf("builds#build"))),
+		wit.FuncOf("builds#[method]build.why", wit.ResultOf(buildsReasons, typesError), wit.Named("self", wit.BorrowOf("builds#build")), wit.Named("against", wit.BorrowOf("builds#build")), wit.Named("evidence", buildsEvidence), wit.Named("values", buildsValues)),
+		wit.FuncOf("builds#[method]build.predict", wit.ResultOf(wit.ListOf(buildsPrediction), typesError), wit.Named("self", wit.BorrowOf("builds#build")), wit.Named("caches", wit.ListOf(buildkitInput)), wit.Named("evidence", buildsEvidence), wit.Named("values", buildsValues)),
 		wit.FuncOf("builds#parts", wit.ResultOf(wit.ListOf(buildsPart), typesError), wit.Named("document", buildsDocument), wit.Named("limits", wit.ListOf(typesLimit))),
 		wit.FuncOf("builds#before", wit.OptionOf(wit.U32Type), wit.Named("of", buildsDescription), wit.Named("among", wit.ListOf(buildsDescription))),
-		wit.FuncOf("builds#read", wit.ResultOf(wit.OwnOf("builds#build"), typesError), wit.Named("documents", wit.ListOf(buildsDocument)), wit.Named("target", wit.OptionOf(wit.StringType)), wit.Named("limits", wit.ListOf(typesLimit))),
+		wit.FuncOf("builds#read", wit.ResultOf(wit.OwnOf("builds#build"), typesError), wit.Named("documents", wit.ListOf(buildsDocument)), wit.Named("options", buildsReadOptions)),
 		wit.FuncOf("docker#[method]session.lookup", wit.ResultOf(dockerAnswer, typesError), wit.Named("self", wit.BorrowOf("docker#session")), wit.Named("step", dockerStep)),
 		wit.FuncOf("docker#[method]session.plan", wit.ResultOf(dockerAnswer, typesError), wit.Named("self", wit.BorrowOf("docker#session")), wit.Named("step", dockerStep)),
 		wit.FuncOf("docker#[method]session.replay", wit.ResultOf(wit.ListOf(dockerAnswer), typesError), wit.Named("self", wit.BorrowOf("docker#session")), wit.Named("steps", wit.ListOf(dockerStep))),
@@ -212,6 +215,23 @@ var (
 	buildsPart               = wit.RecordOf(wit.Named("role", buildsRole), wit.Named("descriptor", typesDescriptor), wit.Named("build", wit.U32Type))
 	buildsDescription        = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("created", wit.OptionOf(wit.S64Type)), wit.Named("completed", wit.OptionOf(wit.S64Type)), wit.Named("error", wit.StringType), wit.Named("total", wit.U32Type), wit.Named("cached", wit.U32Type), wit.Named("frontend", wit.StringType), wit.Named("attributes", wit.ListOf(typesAnnotation)), wit.Named("images", wit.ListOf(wit.StringType)), wit.Named("context", wit.StringType), wit.Named("platforms", wit.ListOf(wit.StringType)), wit.Named("dockerfile", wit.OptionOf(buildsDockerfile)))
 	buildsDockerfile         = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("text", wit.StringType))
+	buildsLines              = wit.RecordOf(wit.Named("first", wit.U32Type), wit.Named("last", wit.U32Type))
+	buildsState              = wit.EnumOf("failed", "cached", "ran", "resolved", "unneeded")
+	buildsStep               = wit.RecordOf(wit.Named("vertex", wit.StringType), wit.Named("name", wit.StringType), wit.Named("kind", wit.StringType), wit.Named("platform", wit.StringType), wit.Named("lines", wit.ListOf(buildsLines)), wit.Named("inputs", wit.ListOf(wit.U32Type)), wit.Named("source", wit.StringType), wit.Named("cache-map", wit.OptionOf(typesDigest)), wit.Named("state", buildsState), wit.Named("spent", wit.OptionOf(wit.S64Type)))
+	buildsValues             = wit.EnumOf("all", "not-secret", "none")
+	buildsFiles              = wit.VariantOf(wit.Named("directory", wit.StringType), wit.Named("digests", wit.StringType))
+	buildsFolder             = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("files", buildsFiles))
+	buildsChain              = wit.RecordOf(wit.Named("image", typesDigest), wit.Named("platform", typesPlatform), wit.Named("id", typesDigest))
+	buildsChanged            = wit.RecordOf(wit.Named("step", typesDigest), wit.Named("input", typesDigest))
+	buildsEvidence           = wit.RecordOf(wit.Named("before", wit.ListOf(buildsFolder)), wit.Named("after", wit.ListOf(buildsFolder)), wit.Named("chains", wit.ListOf(buildsChain)), wit.Named("changed", wit.ListOf(buildsChanged)), wit.Named("fresh", wit.BoolType))
+	buildsBytes              = wit.EnumOf("no-key", "changed", "unknown")
+	buildsFollow             = wit.RecordOf(wit.Named("step", wit.U32Type), wit.Named("bytes", buildsBytes))
+	buildsVerdict            = wit.RecordOf(wit.Named("step", buildsStep), wit.Named("findings", wit.ListOf(typesFinding)), wit.Named("root", wit.BoolType), wit.Named("follows", wit.ListOf(buildsFollow)), wit.Named("again", wit.BoolType), wit.Named("stopped", wit.ListOf(wit.U32Type)), wit.Named("equal-bytes", wit.BoolType), wit.Named("unseen", wit.BoolType), wit.Named("same-layers", wit.OptionOf(typesDifference)), wit.Named("must", wit.ListOf(wit.U32Type)), wit.Named("may", wit.ListOf(wit.U32Type)))
+	buildsCause              = wit.RecordOf(wit.Named("finding", typesFinding), wit.Named("steps", wit.ListOf(wit.U32Type)), wit.Named("follow", wit.ListOf(wit.U32Type)), wit.Named("lost", wit.S64Type))
+	buildsReasons            = wit.RecordOf(wit.Named("verdicts", wit.ListOf(buildsVerdict)), wit.Named("causes", wit.ListOf(buildsCause)))
+	buildsOutcome            = wit.EnumOf("hit", "miss", "undecidable", "source")
+	buildsPrediction         = wit.RecordOf(wit.Named("step", buildsStep), wit.Named("outcome", buildsOutcome), wit.Named("findings", wit.ListOf(typesFinding)))
+	buildsReadOptions        = wit.RecordOf(wit.Named("target", wit.OptionOf(wit.StringType)), wit.Named("engine", wit.OptionOf(wit.StringType)), wit.Named("limits", wit.ListOf(typesLimit)))
 	dockerSource             = wit.RecordOf(wit.Named("reference", wit.StringType), wit.Named("trusted", wit.BoolType))
 	dockerPolicy             = wit.FlagsOf("dry-run", "skip-unreadable", "same-platform")
 	dockerStoreKind          = wit.EnumOf("graph-driver", "containerd")
@@ -238,8 +258,8 @@ var (
 	dockerfileInstruction    = wit.RecordOf(wit.Named("number", wit.U32Type), wit.Named("line", wit.U32Type), wit.Named("text", wit.StringType))
 	dockerfileStage          = wit.RecordOf(wit.Named("instruction", dockerfileInstruction), wit.Named("index", wit.U32Type), wit.Named("name", wit.OptionOf(wit.StringType)), wit.Named("base", wit.StringType), wit.Named("image", wit.OptionOf(wit.StringType)), wit.Named("from-stage", wit.OptionOf(wit.U32Type)), wit.Named("platform", wit.OptionOf(typesPlatform)))
 	dockerfileSource         = wit.RecordOf(wit.Named("path", wit.StringType), wit.Named("sum", wit.StringType))
-	dockerfileCopy           = wit.RecordOf(wit.Named("sources", wit.ListOf(dockerfileSource)), wit.Named("sum", wit.StringType), wit.Named("from", wit.OptionOf(wit.StringType)), wit.Named("to", wit.StringType))
-	dockerfileStep           = wit.RecordOf(wit.Named("instruction", dockerfileInstruction), wit.Named("stage", wit.U32Type), wit.Named("trigger", wit.OptionOf(wit.StringType)), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("config", wit.OptionOf(wit.StringType)), wit.Named("created-by", wit.StringType), wit.Named("platform", typesPlatform), wit.Named("last", wit.BoolType), wit.Named("copy", wit.OptionOf(dockerfileCopy)), wit.Named("notes", wit.ListOf(typesFinding)))
+	dockerfileCopying        = wit.RecordOf(wit.Named("sources", wit.ListOf(dockerfileSource)), wit.Named("sum", wit.StringType), wit.Named("from", wit.OptionOf(wit.StringType)), wit.Named("to", wit.StringType))
+	dockerfileStep           = wit.RecordOf(wit.Named("instruction", dockerfileInstruction), wit.Named("stage", wit.U32Type), wit.Named("trigger", wit.OptionOf(wit.StringType)), wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("config", wit.OptionOf(wit.StringType)), wit.Named("created-by", wit.StringType), wit.Named("platform", typesPlatform), wit.Named("last", wit.BoolType), wit.Named("copy", wit.OptionOf(dockerfileCopying)), wit.Named("notes", wit.ListOf(typesFinding)))
 	dockerfileWanted         = wit.RecordOf(wit.Named("instruction", dockerfileInstruction), wit.Named("image", wit.OptionOf(wit.StringType)), wit.Named("stage", wit.OptionOf(wit.U32Type)), wit.Named("url", wit.OptionOf(wit.StringType)))
 	dockerfilePhase          = wit.EnumOf("before-steps", "at-step")
 	dockerfileRefusal        = wit.RecordOf(wit.Named("phase", dockerfilePhase), wit.Named("instruction", wit.OptionOf(dockerfileInstruction)), wit.Named("line", wit.OptionOf(wit.U32Type)), wit.Named("reason", typesFinding))

@@ -15,7 +15,7 @@ import (
 
 // Scenarios of strangers that would write through a link, or look outside.
 func TestAStrangersScenarioStaysInItsDirectory(t *testing.T) {
-	engine, err := layerwise.NewEngine(layerwise.EngineOptions{})
+	engine, err := layerwise.NewEngine(layerwise.EngineOptions{Code: os.Getenv("LAYERWISE_CODE")})
 	if err != nil {
 		t.Fatal(err)
 	}

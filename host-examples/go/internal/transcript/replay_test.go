@@ -21,7 +21,7 @@ var engine = sync.OnceValues(func() (*component.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return component.NewEngine(wasm, component.Config{})
+	return component.NewEngine(wasm, component.Config{Code: os.Getenv("LAYERWISE_CODE")})
 })
 
 func replay(t *testing.T, file *File) (int, []Difference) {

@@ -1,11 +1,13 @@
 //! The functions that only tests call; see `wit/testing.wit` for what each does.
 
+use layerwise::builds::testing::Question;
 use layerwise::go_json::{Timestamp, Zone};
 use layerwise::semantics::Semantics;
 use layerwise::stacker::testing::{BaseTag, Equality, FileHash, LayerText};
 use layerwise::stacker::{Change, HostFacts, LayerType};
 
 use crate::bindings::convert;
+use crate::bindings::exports::layerwise::cache::testing::BuildQuestion;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::imports::Imports;
@@ -174,5 +176,15 @@ impl Functions {
             equal: found.equal,
             differences: convert(found.differences),
         })
+    }
+
+    pub fn ask_build(&mut self, question: Question, document: &str) -> Result<String, Error> {
+        let question = match question {
+            Question::Key => BuildQuestion::Key,
+            Question::Content => BuildQuestion::Content,
+            Question::Why => BuildQuestion::Why,
+            Question::Prediction => BuildQuestion::Prediction,
+        };
+        function!(self, call_ask_build, question, document)?.map_err(refused)
     }
 }

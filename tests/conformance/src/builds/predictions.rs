@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use layerwise::buildkit::{self, Input, ReadOptions};
-use layerwise::builds::{Outcome, Prediction, Store, predict};
+use layerwise::builds::testing::Question;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::scenario;
+use super::{Subject, ask, scenario};
 use crate::Report;
 
 #[derive(Deserialize)]
@@ -28,12 +27,9 @@ pub(super) struct Case {
 #[derive(Deserialize)]
 #[serde(tag = "kind", deny_unknown_fields)]
 enum Cache {
-    /// A daemon's database: links from key to key, keys with results.
+    /// A daemon's database.
     #[serde(rename = "cache.db")]
-    Database {
-        links: Vec<(String, Link, String)>,
-        results: Vec<String>,
-    },
+    Database { links: Value, results: Value },
     /// An exported cache.
     #[serde(rename = "config")]
     Config { config: String },
@@ -42,34 +38,27 @@ enum Cache {
     Inline { config: String },
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "PascalCase")]
-struct Link {
-    #[serde(default)]
-    input: u32,
-    #[serde(default)]
-    output: i64,
-    digest: String,
-    #[serde(default)]
-    selector: String,
-}
-
-pub(super) fn run(file: &File, builds: &scenario::File, case: &Case, report: &mut Report) {
-    let predictions = match decide(file, builds, case) {
-        Ok(predictions) => predictions,
+pub(super) fn run(
+    file: &File,
+    builds: &scenario::File,
+    case: &Case,
+    subject: &dyn Subject,
+    report: &mut Report,
+) {
+    let name = format!("{} {}", case.scenario, case.cache);
+    report.about(&name);
+    let document = question(file, builds, case);
+    let answer = document.and_then(|document| ask(subject, Question::Prediction, &document));
+    let answer = match answer {
+        Ok(answer) => answer,
         Err(error) => {
-            return report.case(&case.scenario, |report| {
-                report.fail("cache", "read", error);
-            });
+            return report.case(&name, |report| report.fail("cache", "read", error));
         }
     };
-    let named = predictions.iter();
-    let named: BTreeMap<&str, &Prediction> = named.map(|one| (one.vertex.as_str(), one)).collect();
     for (vertex, predicted) in &case.predicted {
-        let have = named.get(vertex.as_str());
-        let have = have.and_then(|one| one.outcome.as_ref()).map(word);
+        let have = answer.get(vertex).and_then(Value::as_str);
         let happened = case.happened.get(vertex).map(String::as_str);
-        report.case(&format!("{} {vertex}", case.scenario), |report| {
+        report.case(&format!("{name} {vertex}"), |report| {
             // More may be decided than the vector decides, as it happened then.
             let also = match happened {
                 Some("cached") => "hit",
@@ -84,34 +73,19 @@ pub(super) fn run(file: &File, builds: &scenario::File, case: &Case, report: &mu
     }
 }
 
-const fn word(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Hit => "hit",
-        Outcome::Miss(_) => "miss",
-        Outcome::Undecidable(_) => "undecidable",
-    }
-}
-
-fn decide(file: &File, builds: &scenario::File, case: &Case) -> Result<Vec<Prediction>, String> {
+fn question(file: &File, builds: &scenario::File, case: &Case) -> Result<Value, String> {
     let scenario = builds.scenario(&case.scenario).ok_or("no such scenario")?;
-    let pair = scenario::pair(builds, scenario)?;
     let cache = file.caches.get(&case.cache).ok_or("no such cache")?;
-    Ok(predict(&pair.new.0, &pair.new.1, &[store(cache)?]))
+    Ok(json!({
+        "build": scenario::second(builds, scenario)?,
+        "images": builds.images(),
+        "cache": document(cache)?,
+    }))
 }
 
-fn store(cache: &Cache) -> Result<Store, String> {
+fn document(cache: &Cache) -> Result<Value, String> {
     match cache {
-        Cache::Database { links, results } => {
-            let mut store = Store::default();
-            for (from, link, to) in links {
-                let operation = (link.digest.as_str(), link.output, link.input);
-                store.add_link(from, operation, &link.selector, to);
-            }
-            for result in results {
-                store.add_result(result);
-            }
-            Ok(store)
-        }
+        Cache::Database { links, results } => Ok(json!({"links": links, "results": results})),
         Cache::Config { config } => exported(config),
         Cache::Inline { config } => {
             let records: Value = serde_json::from_str(config).map_err(|error| error.to_string())?;
@@ -126,7 +100,8 @@ fn store(cache: &Cache) -> Result<Store, String> {
     }
 }
 
-fn exported(config: &str) -> Result<Store, String> {
+/// A config, with descriptors for its layers.
+fn exported(config: &str) -> Result<Value, String> {
     #[derive(Deserialize)]
     struct Layers {
         layers: Vec<Layer>,
@@ -145,13 +120,5 @@ fn exported(config: &str) -> Result<Store, String> {
         })
     });
     let descriptors: Vec<Value> = descriptors.collect();
-    let descriptors = Value::from(descriptors).to_string();
-    let input = Input::Config {
-        text: config,
-        descriptors: Some(&descriptors),
-    };
-    let cache =
-        buildkit::read(input, &ReadOptions::default()).map_err(|error| error.to_string())?;
-    let contents = cache.contents().map_err(|error| error.to_string())?;
-    Ok(Store::of(&contents))
+    Ok(json!({"config": config, "descriptors": descriptors}))
 }

@@ -75,6 +75,8 @@ fn a_file_against_another() {
         (&first["name"], &first["text"]),
         (&"5/6".into(), &"COPY . .".into())
     );
+    // Without the files nobody knows which of them changed.
+    assert_eq!(first["causes"][0]["code"], "builds/files-unknown");
     let text = why(&[&file("simple-label"), "--against", &file("base-simple")]);
     assert!(
         text.stdout.contains("2 of 5 steps ran: 1 cause"),
