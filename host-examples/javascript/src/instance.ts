@@ -3,7 +3,9 @@
 import { instantiate, type ImportObject } from '../gen/layerwise.js';
 import type * as Buildkit from '../gen/interfaces/layerwise-cache-buildkit.js';
 import type * as Buildpacks from '../gen/interfaces/layerwise-cache-buildpacks.js';
+import type * as Builds from '../gen/interfaces/layerwise-cache-builds.js';
 import type * as Docker from '../gen/interfaces/layerwise-cache-docker.js';
+import type * as Dockerfile from '../gen/interfaces/layerwise-cache-dockerfile.js';
 import type * as Rules from '../gen/interfaces/layerwise-cache-rules.js';
 import type * as Stacker from '../gen/interfaces/layerwise-cache-stacker.js';
 import type * as Types from '../gen/interfaces/layerwise-cache-types.js';
@@ -11,7 +13,7 @@ import { Closed, errorOf, LayerwiseError, Stopped } from './errors.js';
 import type { Import } from './imports.js';
 import { camel, type Func, type Type, type Values } from './values.js';
 
-export type { Buildkit, Buildpacks, Docker, Rules, Stacker };
+export type { Buildkit, Buildpacks, Builds, Docker, Dockerfile, Rules, Stacker };
 
 /**
  * An argument as callers may write it: members that have an empty value can be
@@ -59,6 +61,10 @@ export class Instance {
   declare readonly buildpacks: Functions<typeof Buildpacks>;
   /** The remote cache of BuildKit. */
   declare readonly buildkit: Functions<typeof Buildkit>;
+  /** What the classic builder asks at each step of a Dockerfile. */
+  declare readonly dockerfile: Functions<typeof Dockerfile>;
+  /** Builds by BuildKit. */
+  declare readonly builds: Functions<typeof Builds>;
   /** The build cache of stacker. */
   declare readonly stacker: Functions<typeof Stacker>;
   /** The catalogue of codes. */

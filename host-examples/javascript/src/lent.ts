@@ -21,6 +21,11 @@ export interface ImageStore {
   children(parent: string | undefined): readonly string[];
   setParent(target: string, parent: string): void;
   create(parent: string | undefined, document: string, layer: string | undefined): string;
+  /** What only sessions over containerd's image store call, here and below. */
+  records?(wanted: Images.Selector[]): Each<Images.ImageRecord[]>;
+  documents?(digests: string[], limit: bigint): Each<Images.Document>;
+  labelled?(labels: Types.Annotation[]): Each<Types.Descriptor | undefined>;
+  put?(documents: Images.Document[], records: Images.ImageRecord[]): void;
 }
 
 /** Content under digests, in registries and layouts (`wit/registry.wit`). */

@@ -73,7 +73,9 @@ def test_json_is_as_transcripts_have_it(engine: Engine) -> None:
 OPTIONS = {
     "semantics": {"reading": "guarded", "version": None},
     "cache-from": [],
-    "policy": ["dry-run", "opaque-ids"],
+    "policy": ["dry-run", "same-platform"],
+    "store": "containerd",
+    "machine": {"os": "linux", "architecture": "amd64", "variant": "v4", "os-version": "", "os-features": []},
     "host-os": "",
     "docker-version": "",
     "limits": [{"name": "depth", "value": "18446744073709551615"}],

@@ -23,7 +23,18 @@ WIT = HERE.parent.parent / "wit"
 TO = HERE / "src" / "layerwise"
 
 IMPORTS = ("image-store", "registry", "filesystem", "observer")
-EXPORTS = ("docker", "buildpacks", "buildkit", "stacker", "rules", "testing")
+EXPORTS = (
+    "docker",
+    "dockerfile",
+    "buildpacks",
+    "buildkit",
+    "builds",
+    "stacker",
+    "rules",
+    "testing",
+)
+# Imported functions that only some objects have, as a protocol of their own.
+APART = {"image-store": ("ContentStore", ("records", "documents", "labelled", "put"))}
 BY_HAND = {"error": "Refused", "failure": "Failure"}
 
 NUMBERS = {"u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64"}
@@ -35,6 +46,8 @@ DEFAULTS = {
     "types.semantics.reading": "Reading.GUARDED",
     "types.platform.variant": '""',
     "types.platform.os-version": '""',
+    "docker.options.store": "StoreKind.GRAPH_DRIVER",
+    "docker.options.machine": 'Platform("", "")',
     "docker.options.host-os": '""',
     "docker.options.docker-version": '""',
     "docker.source.trusted": "False",
@@ -352,14 +365,26 @@ class Writer:
 
     def protocol(self) -> str:
         self.needs.add("Protocol")
-        lines = [f"class {pascal(self.interface.name)}(Protocol):\n"]
-        lines.append(doc(self.interface.docs, "    "))
+        name = pascal(self.interface.name)
+        further, apart = APART.get(self.interface.name, ("", ()))
         functions = [item for item in self.interface.items if item.kind == "func"]
+        main = [item for item in functions if item.name not in apart]
+        lines = [f"class {name}(Protocol):\n", doc(self.interface.docs, "    ")]
+        lines += self.stubs(main)
+        if apart:
+            lines.append(f"\n\nclass {further}({name}, Protocol):\n")
+            words = f"A `{name}` with the functions that most objects can leave out."
+            lines.append(doc(words, "    "))
+            lines += self.stubs([item for item in functions if item.name in apart])
+        return "".join(lines)
+
+    def stubs(self, functions: list[Item]) -> list[str]:
+        lines = []
         for item in functions:
             params, answer = self.signature(item)
             lines.append(f"\n    def {snake(item.name)}({params}) -> {answer}:\n")
             lines.append(doc(item.docs, "        ") + "        ...\n")
-        return "".join(lines)
+        return lines
 
     def methods(self, functions: list[Item], owner: str | None) -> str:
         lines = []
@@ -402,7 +427,8 @@ class Writer:
         rows = []
         for item in self.interface.items:
             if item.kind == "func":
-                cls = pascal(self.interface.name)
+                further, apart = APART.get(self.interface.name, ("", ()))
+                cls = further if item.name in apart else pascal(self.interface.name)
                 rows.append(f'    "{self.interface.name}#{item.name}": {cls}.{snake(item.name)},\n')
             for inner in item.functions:
                 name = f"{self.interface.name}#[method]{item.name}.{inner.name}"

@@ -116,16 +116,16 @@ class Source:
 class Options:
     """How to open a session."""
 
-    semantics: Semantics = field(default=Semantics(), kw_only=True)
+    semantics: Semantics = Semantics()
     #: With at least one source, only images that lead to a source or come from one can hit. With
     #: none, only children of the parent can.
-    cache_from: Sequence[Source] = field(default=(), kw_only=True)
-    policy: Policy = field(default=Policy(0), kw_only=True)
-    store: StoreKind
+    cache_from: Sequence[Source] = ()
+    policy: Policy = Policy(0)
+    store: StoreKind = StoreKind.GRAPH_DRIVER
     #: The engine's machine, with the variant such as `v4`: of an index in the containerd image
     #: store, the manifest that fits it best counts, whatever the build is for. No other store asks
     #: for it.
-    machine: Platform
+    machine: Platform = Platform("", "")
     #: The operating system the builder runs on, in Go's spelling; empty means `linux`.
     host_os: str = ""
     #: The `docker_version` of restored images, in the versions that write it; empty means the

@@ -18,7 +18,17 @@ import wasmtime
 from wasmtime import Config, WasmtimeError
 from wasmtime import component as wasm
 
-from . import buildkit, buildpacks, cache, docker, rules, stacker, testing
+from . import (
+    buildkit,
+    buildpacks,
+    builds,
+    cache,
+    docker,
+    dockerfile,
+    rules,
+    stacker,
+    testing,
+)
 from .errors import EngineError, Refused
 from .filesystem import Filesystem
 from .image_store import ImageStore
@@ -38,8 +48,10 @@ PACKAGE = "layerwise:cache@0.1.0"
 
 TABLE: dict[str, Callable[..., Any]] = {
     **docker.FUNCTIONS,
+    **dockerfile.FUNCTIONS,
     **buildpacks.FUNCTIONS,
     **buildkit.FUNCTIONS,
+    **builds.FUNCTIONS,
     **stacker.FUNCTIONS,
     **rules.FUNCTIONS,
     **testing.FUNCTIONS,
@@ -150,6 +162,20 @@ class Engine:
         """Opens stacker's build cache."""
         lent = Lent(filesystem=filesystem, observer=observer)
         return self._only(lent, limits, lambda instance: instance.stacker.open(options))
+
+    def dockerfile(
+        self,
+        text: str,
+        options: dockerfile.Options,
+        *,
+        images: ImageStore,
+        filesystem: Filesystem | None = None,
+        observer: Observer | None = None,
+        limits: Limits = Limits(),
+    ) -> dockerfile.Session:
+        """Opens a Dockerfile, to learn what the classic builder asks at each step."""
+        lent = Lent(images=images, filesystem=filesystem, observer=observer)
+        return self._only(lent, limits, lambda instance: instance.dockerfile.open(text, options))
 
     def instance(self, lent: Backend = Lent(), limits: Limits = Limits()) -> Instance:
         """A fresh instance, for the functions that are not of one session."""

@@ -146,6 +146,10 @@ class ImageStore(Protocol):
         """
         ...
 
+
+class ContentStore(ImageStore, Protocol):
+    """A `ImageStore` with the functions that most objects can leave out."""
+
     def records(self, wanted: Sequence[Selector]) -> Sequence[Sequence[ImageRecord] | Failure]:
         """The records that each selector wants, in ascending order of their names' bytes; none is not a
         failure.
@@ -178,8 +182,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "image-store#children": ImageStore.children,
     "image-store#set-parent": ImageStore.set_parent,
     "image-store#create": ImageStore.create,
-    "image-store#records": ImageStore.records,
-    "image-store#documents": ImageStore.documents,
-    "image-store#labelled": ImageStore.labelled,
-    "image-store#put": ImageStore.put,
+    "image-store#records": ContentStore.records,
+    "image-store#documents": ContentStore.documents,
+    "image-store#labelled": ContentStore.labelled,
+    "image-store#put": ContentStore.put,
 }

@@ -117,7 +117,11 @@ class Lent:
         try:
             if lent is None:
                 raise Failure(FailureCode.UNSUPPORTED, "the opener lent no such thing")
-            answer = getattr(lent, how.method)(*given)
+            method = getattr(lent, how.method, None)
+            if method is None:
+                words = f"what was lent has no method {how.method}"
+                raise Failure(FailureCode.UNSUPPORTED, words)
+            answer = method(*given)
             if how.kind == "list" and not how.single:
                 _check_length(function, given, answer)
             return how.answer.lower(answer)

@@ -16,7 +16,9 @@ from wasmtime import component as wasm
 from . import errors
 from .buildkit import Buildkit
 from .buildpacks import Buildpacks
+from .builds import Builds
 from .docker import Docker
+from .dockerfile import Dockerfile
 from .imports import Backend, Import, panic_words
 from .rules import Rules
 from .runtime import Function
@@ -97,6 +99,16 @@ class Instance:
     def buildkit(self) -> Buildkit:
         """The functions of BuildKit's remote cache."""
         return Buildkit(self)
+
+    @property
+    def builds(self) -> Builds:
+        """The functions of BuildKit's builds."""
+        return Builds(self)
+
+    @property
+    def dockerfile(self) -> Dockerfile:
+        """The functions of the classic builder's Dockerfiles."""
+        return Dockerfile(self)
 
     @property
     def stacker(self) -> Stacker:

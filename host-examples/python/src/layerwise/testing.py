@@ -8,12 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from .errors import Refused
 from .resource import Exports
 from .stacker import Change, Host
 from .types import Difference, Semantics
+
+
+class BuildQuestion(StrEnum):
+    """What is asked about a build."""
+
+    #: The key of an operation, or those of a source.
+    KEY = "key"
+    #: Digests of the content of a tree.
+    CONTENT = "content"
+    #: Why the steps of a build ran, against an earlier one.
+    WHY = "why"
+    #: What would become of the steps of a build with a cache.
+    PREDICTION = "prediction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +190,11 @@ class Testing(Exports):
         result: Equality = self._call("testing#compare-layers", have, want, semantics)
         return result
 
+    def ask_build(self, question: BuildQuestion, document: str) -> str:
+        """Answers a question about a build with all it needs, as JSON, in JSON: what vectors compare."""
+        result: str = self._call("testing#ask-build", question, document)
+        return result
+
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "testing#layer-of": Testing.layer_of,
@@ -193,4 +212,5 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "testing#parse-tag": Testing.parse_tag,
     "testing#encode-layer": Testing.encode_layer,
     "testing#compare-layers": Testing.compare_layers,
+    "testing#ask-build": Testing.ask_build,
 }
