@@ -32,7 +32,8 @@ its line and what it hits:
              ADD the files that changed
   changed    it runs after a miss, and would miss by itself, too
   runs       it only runs because a step before it missed
-  unknown    what it asks cannot be known here, such as the content behind an address
+  unknown    what it asks cannot be known here, such as the content behind an address or of a
+             stage that has to be built first, and what comes after such a step
   fails      the builder ends here with an error
 
 Other clients than the newest pack the context otherwise, so that their COPY steps ask for other

@@ -66,6 +66,10 @@ pub struct Walk<'a> {
     ends: Vec<Option<String>>,
     /// The current stage has a step that did not hit.
     missed: bool,
+    /// The first of them may hit: nobody knows what it asks.
+    unsure: bool,
+    /// Which stages ended so.
+    doubts: Vec<bool>,
     stage: String,
 }
 
@@ -111,6 +115,8 @@ impl<'a> Walk<'a> {
             earlier: Earlier::new(opened, args.last.as_deref())?,
             ends: Vec::new(),
             missed: false,
+            unsure: false,
+            doubts: Vec::new(),
             stage: String::new(),
         })
     }
@@ -141,6 +147,7 @@ impl<'a> Walk<'a> {
         // The first stage ends nothing.
         if stage.index > 0 {
             self.ends.push(self.earlier.image());
+            self.doubts.push(self.unsure);
         }
         let base = stage.from_stage.and_then(|at| usize::try_from(at).ok());
         let before = base.and_then(|at| self.ends.get(at).cloned().flatten());
@@ -148,6 +155,8 @@ impl<'a> Walk<'a> {
         let known = stage.image.is_some() || stage.base == "scratch";
         // Nothing can hit on an image that a stage before has not built yet.
         self.missed |= !known;
+        let doubt = base.and_then(|at| self.doubts.get(at).copied());
+        self.unsure = !known && doubt.unwrap_or(true);
         Ok(self.row(stage.instruction, State::Begins(stage.image)))
     }
 
@@ -178,9 +187,13 @@ impl<'a> Walk<'a> {
 
     fn state(&mut self, step: &Step) -> Result<State, Failed> {
         let Some(config) = &step.config else {
+            self.unsure |= !self.missed;
             self.earlier.lose();
             return Ok(State::Unknown);
         };
+        if self.unsure {
+            return Ok(State::Unknown);
+        }
         if self.missed {
             let found = self.earlier.next(config)?;
             let files = match &found {

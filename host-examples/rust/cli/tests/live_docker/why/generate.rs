@@ -139,7 +139,7 @@ impl Project {
                 18 => format!("HEALTHCHECK CMD {word}"),
                 19 => "STOPSIGNAL SIGUSR1".to_owned(),
                 20 => format!("ONBUILD ENV LATER={word}"),
-                21 => format!("COPY $NAME{number}notes.txt /expanded"),
+                21 => format!("COPY ${{UNSET:-notes}}.txt /expanded{number}"),
                 _ => continue,
             };
         }
