@@ -1,5 +1,5 @@
 //! Platforms as they are typed: `linux`, `arm64`, `linux/arm/v7`,
-//! `windows(10.0.17763)/amd64` (Dockerfile spec, section 5.2).
+//! `windows(10.0.1+win32k)/amd64` (Dockerfile spec, section 5.2).
 
 use super::reason::Reason;
 use super::refusal::{Stop, refused};
