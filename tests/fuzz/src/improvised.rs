@@ -135,6 +135,7 @@ impl Improvised {
                 let text = self.file(draw);
                 sha256(text.as_bytes()).to_string()
             }),
+            identity: draw.perhaps(|draw| draw.text(&["1:2", "1:3", ""])),
         }
     }
 

@@ -81,7 +81,7 @@ pub fn run(
             }
             Event::Wanted(wanted) => lend(case, &wanted, next, &mut *session).map_err(text)?,
             Event::Step(step) => {
-                let Some(format::Step::Step(probe)) = expected.next() else {
+                let Some(format::Step::Probe(probe)) = expected.next() else {
                     check.fail("event", "no step", step.instruction.text);
                     return Ok(());
                 };
@@ -172,7 +172,7 @@ fn lend(
         return session.lend(path.as_deref(), name);
     }
     let of_steps = match next {
-        Some(format::Step::Step(probe)) => probe.copy.as_ref().is_some_and(|copy| {
+        Some(format::Step::Probe(probe)) => probe.copy.as_ref().is_some_and(|copy| {
             let mut sources = copy.sources.iter();
             sources.any(|(path, _)| !path.starts_with("etc/"))
         }),

@@ -148,8 +148,8 @@ pub struct Announced {
 /// What the engine did next.
 pub enum Step {
     Argument(Argument),
-    Stage(From),
-    Step(Box<Probe>),
+    Stage(Box<From>),
+    Probe(Box<Probe>),
 }
 
 impl<'de> Deserialize<'de> for Step {
@@ -180,9 +180,9 @@ impl<'de> Deserialize<'de> for Step {
                     Self::Argument(serde_json::from_str::<Before>(raw.get())?.arg)
                 }
                 Kind { from: Some(_), .. } => {
-                    Self::Stage(serde_json::from_str::<Begin>(raw.get())?.from)
+                    Self::Stage(Box::new(serde_json::from_str::<Begin>(raw.get())?.from))
                 }
-                _ => Self::Step(serde_json::from_str(raw.get())?),
+                _ => Self::Probe(serde_json::from_str(raw.get())?),
             })
         };
         read().map_err(D::Error::custom)

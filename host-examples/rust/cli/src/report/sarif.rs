@@ -56,9 +56,13 @@ fn index<'a>(codes: &mut Vec<&'a str>, code: &'a str) -> usize {
 fn rule(code: &str, style: Style) -> Value {
     let mut rule = json!({"id": code});
     if let Some(known) = style.catalogue.and_then(|all| all.find(code)) {
-        rule["shortDescription"] = json!({"text": known.meaning});
+        set(
+            &mut rule,
+            "shortDescription",
+            json!({"text": known.meaning}),
+        );
         if !known.advice.is_empty() {
-            rule["help"] = json!({"text": known.advice});
+            set(&mut rule, "help", json!({"text": known.advice}));
         }
     }
     rule
@@ -85,11 +89,20 @@ fn result(
     if let Some(file) = &report.file {
         let mut location = json!({"artifactLocation": {"uri": uri(file)}});
         if let Some([first, last]) = step.and_then(|step| step.lines) {
-            location["region"] = json!({"startLine": first, "endLine": last});
+            let region = json!({"startLine": first, "endLine": last});
+            set(&mut location, "region", region);
         }
-        result["locations"] = json!([{"physicalLocation": location}]);
+        let locations = json!([{"physicalLocation": location}]);
+        set(&mut result, "locations", locations);
     }
     result
+}
+
+/// Adds a member to an object.
+fn set(object: &mut Value, name: &str, value: Value) {
+    if let Value::Object(members) = object {
+        members.insert(name.to_owned(), value);
+    }
 }
 
 /// What is said of one cause, a thing a line.

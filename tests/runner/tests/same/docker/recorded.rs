@@ -97,6 +97,21 @@ impl Functions for Recorded<'_> {
         self.transcript.note("normalize-platform", asked, answer)
     }
 
+    fn step_platform(
+        &self,
+        base: Option<&Platform>,
+        build: Option<&Platform>,
+        machine: &Platform,
+        semantics: &Semantics,
+    ) -> Result<Platform, Error> {
+        let answer = self
+            .subject
+            .functions()
+            .step_platform(base, build, machine, semantics);
+        let asked = (base, build, machine, semantics);
+        self.transcript.note("step-platform", asked, answer)
+    }
+
     fn compare_parent(
         &self,
         document: &str,

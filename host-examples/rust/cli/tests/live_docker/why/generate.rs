@@ -123,7 +123,7 @@ impl Project {
                 6 => format!("COPY notes.txt src/main /d{number}/"),
                 7 => format!("ADD notes.md /added{number}"),
                 8 => "COPY src/link /link".to_owned(),
-                9 | 10 | 11 if *runs > 0 => {
+                9..=11 if *runs > 0 => {
                     *runs -= 1;
                     match number {
                         0 => format!("RUN [\"/bin/sh\", \"{word}\"]"),
