@@ -68,9 +68,7 @@ fn escape(c: char, quote: char, to: &mut String) {
 /// Whether it is shown as it is: letters, marks, numbers, punctuation, symbols, and
 /// the blank. Behind another character, a mark needs no escape here either.
 fn is_printable(c: char) -> bool {
-    let mut shown = String::new();
-    let _ = write!(shown, "{:?}", format!("a{c}"));
-    c == '\'' || c == '"' || shown.chars().nth(2) == Some(c)
+    c == '\'' || c == '"' || format!("a{c}").escape_debug().nth(1) == Some(c)
 }
 
 /// Nanoseconds as Go writes a duration: `1m30s`, `1.5s`, `20ms`, `0s`.

@@ -268,10 +268,10 @@ fn versions_and_limits_that_are_not_there() {
 
 #[test]
 fn a_usage_error_lists_what_is_missing() {
-    let run = layerwise(&["docker", "history", "x", "--json"]);
+    let run = layerwise(&["docker", "lookup", "--parent", "scratch", "--json"]);
     assert_eq!(
         run.json()["error"]["message"],
-        "the following required arguments were not provided: --store <KIND:PATH>"
+        "the following required arguments were not provided: --config <FILE|->"
     );
 }
 

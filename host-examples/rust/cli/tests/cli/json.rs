@@ -92,7 +92,10 @@ fn a_step() {
         "--cache-from first"
     );
     let created = &document["answer"]["effects"][0]["create"];
-    assert_eq!(members(created), ["document", "id", "layer", "parent"]);
+    assert_eq!(
+        members(created),
+        ["document", "id", "layer", "manifest", "parent"]
+    );
     assert!(created["document"].as_str().unwrap().contains("make test"));
 }
 

@@ -5,8 +5,16 @@ use layerwise::explain::Rule;
 use super::support::*;
 
 /// The catalogue of each system.
-fn systems() -> [(&'static str, Vec<Rule>); 4] {
-    ["docker", "buildpacks", "buildkit", "stacker"].map(|system| {
+fn systems() -> [(&'static str, Vec<Rule>); 6] {
+    [
+        "docker",
+        "dockerfile",
+        "buildpacks",
+        "buildkit",
+        "builds",
+        "stacker",
+    ]
+    .map(|system| {
         let own = |rule: &&Rule| rule.code.split('/').next() == Some(system);
         (system, layerwise::rules().filter(own).copied().collect())
     })

@@ -141,7 +141,7 @@ fn steps_after_a_miss_are_compared_too() {
     let project = Project::new();
     project.edit("ENV A=1", "ENV A=3");
     project.edit("RUN x", "RUN y");
-    let document = project.why(&["--json"]).json();
+    let document = project.why(&["--json", "--last", "app:old"]).json();
     assert_eq!(
         states(&document),
         ["base", "hit", "miss", "runs", "changed", "runs"]
