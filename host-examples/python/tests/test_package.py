@@ -39,7 +39,9 @@ def test_the_component_has_no_other_imports(engine: Engine) -> None:
         return sorted(f"layerwise:cache/{name}@0.1.0" for name in interfaces)
 
     assert sorted(imports) == names("types", "image-store", "registry", "filesystem", "observer")
-    assert sorted(exports) == names("docker", "buildpacks", "buildkit", "stacker", "rules")
+    assert sorted(exports) == names(
+        "docker", "dockerfile", "buildpacks", "buildkit", "builds", "stacker", "rules"
+    )
 
 
 def test_every_function_has_its_python(engine: Engine) -> None:
