@@ -65,10 +65,11 @@ const INTEGERS: Readonly<Record<string, Integer>> = Object.fromEntries(
 
 /**
  * What is taken where the caller said nothing. All of these are the careful
- * choice, and stated as the default by the contract.
+ * choice, or the usual one.
  */
 const UNSAID: Readonly<Record<string, unknown>> = {
   'types/reading': 'guarded',
+  'docker/store-kind': 'graph-driver',
   'stacker/epoch': { tag: 'unstated' },
 };
 

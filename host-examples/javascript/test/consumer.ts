@@ -5,7 +5,7 @@ declare const images: ImageStore;
 const engine = await Engine.load({ memory: 1 << 26 });
 using session = engine.docker({ images }, { cacheFrom: [{ reference: 'a', trusted: true }], policy: { dryRun: true }, limits: [{ name: 'depth', value: 3 }] });
 const answer = session.lookup({ config: '{}', platform: { os: 'linux' } });
-export const outcome: 'hit-local' | 'hit-source' | 'hit-restored' | 'miss' = answer.outcome;
+export const outcome: 'hit-local' | 'hit-source' | 'hit-restored' | 'restore-failed' | 'miss' = answer.outcome;
 export const image: string | undefined = answer.image;
 // @ts-expect-error there is no such member
 session.lookup({ confg: '{}' });

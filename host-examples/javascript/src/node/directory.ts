@@ -214,7 +214,7 @@ function kindOf(stat: fs.BigIntStats): Filesystems.Kind {
 }
 
 /** SHA-256 of a file between a prefix and a suffix. A file that is written to meanwhile has none. */
-function content(directory: Directory, name: Buffer, prefix = Buffer.alloc(0), suffix = ''): string {
+function content(directory: Directory, name: Buffer, prefix: Buffer = Buffer.alloc(0), suffix = ''): string {
   return opened(directory, name, (fd, stat) => {
     const hash = createHash('sha256').update(prefix);
     const buffer = Buffer.allocUnsafe(CHUNK);

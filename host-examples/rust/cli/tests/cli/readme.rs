@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use flate2::read::GzDecoder;
 use serde_json::json;
 
 use super::support::*;
@@ -78,6 +79,9 @@ fn things() -> (Dir, DataRoot) {
         let from = builds.join(format!("{from}.dockerbuild"));
         fs::copy(from, dir.path().join(format!("{to}.dockerbuild"))).unwrap();
     }
+    let roots = builds.join("../roots/simple-label.tar.gz");
+    let roots = GzDecoder::new(fs::File::open(roots).unwrap());
+    tar::Archive::new(roots).unpack(dir.path()).unwrap();
     let volume = "volumes/pack-cache-library_app_latest-0123456789ab.build/_data";
     fs::create_dir_all(root.dir().path().join(volume)).unwrap();
     (dir, root)
@@ -96,6 +100,8 @@ fn every_command_is_understood_and_run() {
         let arguments = arguments
             .replace("docker explain ...", "demo")
             .replace("tests/vectors/*.json.gz", vectors.to_str().unwrap())
+            .replace("root:/var/lib/buildkit", "root:after")
+            .replace("root:/var/lib/docker", "root:after")
             .replace("docker:/var/lib/docker", &root.spec())
             .replace("docker:app ", &format!("{}#app:1 ", root.spec()))
             .replace(
