@@ -102,6 +102,8 @@ pub struct Download {
     pub size: u64,
     /// The mode that the engine gives it.
     pub mode: u32,
+    /// The name of its owner, root, counts.
+    pub owner_names: bool,
     /// The name that the server gave.
     pub name: Option<String>,
 }
@@ -117,6 +119,7 @@ impl Download {
             size: self.size,
             typeflag: '0',
             link: "",
+            owner_names: self.owner_names,
         };
         Packed {
             header: header.text(),

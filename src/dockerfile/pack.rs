@@ -16,6 +16,8 @@ pub struct Form {
     pub owners: bool,
     /// Modes have the bits of the file type.
     pub type_bits: bool,
+    /// The names of owners count. Only that of root is known here; others count as none.
+    pub owner_names: bool,
     /// A second name of a file is told as a link to the first.
     pub hard_links: bool,
 }
@@ -26,6 +28,7 @@ impl Form {
         Self {
             owners: matches!(packer, Packer::Api),
             type_bits: matches!(packer, Packer::Client20Dot10),
+            owner_names: false,
             hard_links: true,
         }
     }
@@ -136,6 +139,7 @@ fn packed(root: &str, entry: &Entry, first: Option<&str>, form: Form) -> Packed 
         size: if regular { entry.size } else { 0 },
         typeflag: if first.is_some() { '1' } else { typeflag },
         link: first.or(entry.target.as_deref()).unwrap_or_default(),
+        owner_names: form.owner_names,
     };
     let mut header = header.text();
     header.push_str(&capability(entry).unwrap_or_default());
@@ -162,6 +166,7 @@ pub struct Header<'a> {
     pub size: u64,
     pub typeflag: char,
     pub link: &'a str,
+    pub owner_names: bool,
 }
 
 impl Header<'_> {
@@ -175,10 +180,13 @@ impl Header<'_> {
             size,
             typeflag,
             link,
+            owner_names,
         } = self;
+        let owner = |id: u32| if *owner_names && id == 0 { "root" } else { "" };
+        let (user, group) = (owner(*uid), owner(*gid));
         format!(
             "name{name}mode{mode}uid{uid}gid{gid}size{size}typeflag{typeflag}linkname{link}\
-             unamegnamedevmajor0devminor0"
+             uname{user}gname{group}devmajor0devminor0"
         )
     }
 }

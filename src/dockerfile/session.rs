@@ -702,7 +702,8 @@ impl<S: ImageStore, F: Filesystem> Session<S, F> {
             return Err(out_of_turn("lend", "nothing is wanted"));
         };
         let (key, download) = (key.clone(), *download);
-        let type_bits = !self.rules.late_options;
+        // The engine's own walk tells more there.
+        let old = !self.rules.late_options;
         let failed = |stop: Stop| match stop {
             Stop::Failed(error) => error,
             Stop::Refused(refused) => Error::Other(refused.message),
@@ -718,7 +719,8 @@ impl<S: ImageStore, F: Filesystem> Session<S, F> {
                 Ok::<_, Error>(Download {
                     path: path.to_owned(),
                     size: entry.size,
-                    mode: 0o600 | if type_bits { 0o100_000 } else { 0 },
+                    mode: 0o600 | if old { 0o100_000 } else { 0 },
+                    owner_names: old,
                     name: name.map(str::to_owned),
                 })
             });
@@ -728,7 +730,8 @@ impl<S: ImageStore, F: Filesystem> Session<S, F> {
                 let entries = self.walk(root)?;
                 let form = Form {
                     owners: true,
-                    type_bits,
+                    type_bits: old,
+                    owner_names: old,
                     hard_links: false,
                 };
                 let everything = Selection {

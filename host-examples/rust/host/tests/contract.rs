@@ -10,7 +10,7 @@ const VERSION: &str = "0.1.0";
 
 /// What it has now, and a little, so that growth is noticed. Design asks for
 /// 600,000.
-const MOST_BYTES: usize = 1_800_000;
+const MOST_BYTES: usize = 2_600_000;
 
 #[test]
 fn imports_and_exports_are_exactly_these() {
@@ -24,7 +24,15 @@ fn imports_and_exports_are_exactly_these() {
     assert_eq!(imports, names(&imported));
     assert_eq!(
         exports,
-        names(&["docker", "buildpacks", "buildkit", "stacker", "rules"])
+        names(&[
+            "docker",
+            "dockerfile",
+            "buildpacks",
+            "buildkit",
+            "builds",
+            "stacker",
+            "rules"
+        ])
     );
 }
 

@@ -90,6 +90,16 @@ impl Engine {
         self.must(arguments, self.run(arguments, None))
     }
 
+    /// Runs a command against it; `None` if the engine lost a layer that it was making,
+    /// as 20.10 now and then does when one that is the same is removed meanwhile.
+    pub fn docker_unless_lost(&self, arguments: &[&str]) -> Option<String> {
+        let output = self.run(arguments, None);
+        let lost = [&output.stdout, &output.stderr]
+            .iter()
+            .any(|text| text.contains("layer does not exist"));
+        (output.success || !lost).then(|| self.must(arguments, output))
+    }
+
     /// Runs a command against it that reads `input`.
     pub fn docker_with(&self, arguments: &[&str], input: &[u8]) -> String {
         let path = self.place.path().join("input");

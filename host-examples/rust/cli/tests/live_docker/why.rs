@@ -53,12 +53,18 @@ fn compare(engine: &Engine, project: &Project, what: &str) -> Vec<(u64, String)>
     let place = Place::new();
     project.write(place.path());
     let context = place.path().to_str().unwrap();
-    let (exit, told) = ask(engine, project, context);
     let mut arguments = vec!["build", "--network=none"];
     let options = project.options();
     arguments.extend(options.iter().map(String::as_str));
     arguments.push(context);
-    let output = engine.docker(&arguments);
+    // Asked again before each try: a build that fails leaves images of its first steps.
+    let (exit, told, output) = (0..5)
+        .find_map(|_| {
+            let (exit, told) = ask(engine, project, context);
+            let output = engine.docker_unless_lost(&arguments)?;
+            Some((exit, told, output))
+        })
+        .unwrap_or_else(|| panic!("{what}: the engine loses layers"));
     let done = read(&output);
     let place = || format!("{what}: {}\n{told:?}\n{output}", project.describe());
     let numbers = |steps: &[(u64, String)]| -> Vec<u64> { steps.iter().map(|(n, _)| *n).collect() };
