@@ -137,6 +137,7 @@ func init() {
 		wit.FuncOf("testing#parse-tag", wit.ResultOf(testingBaseTag, typesError), wit.Named("source", wit.StringType), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("testing#encode-layer", wit.ResultOf(testingLayerText, typesError), wit.Named("definition", wit.StringType), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("testing#compare-layers", wit.ResultOf(testingEquality, typesError), wit.Named("have", wit.StringType), wit.Named("want", wit.StringType), wit.Named("semantics", typesSemantics)),
+		wit.FuncOf("testing#ask-build", wit.ResultOf(wit.StringType, typesError), wit.Named("question", testingBuildQuestion), wit.Named("document", wit.StringType)),
 	} {
 		Functions[one.Name] = one
 	}
@@ -317,6 +318,7 @@ var (
 	testingBaseTag           = wit.RecordOf(wit.Named("tag", wit.StringType), wit.Named("valid", wit.BoolType))
 	testingLayerText         = wit.RecordOf(wit.Named("text", wit.StringType), wit.Named("stable", wit.BoolType))
 	testingEquality          = wit.RecordOf(wit.Named("equal", wit.BoolType), wit.Named("differences", wit.ListOf(typesDifference)))
+	testingBuildQuestion     = wit.EnumOf("key", "content", "why", "prediction")
 	typesDigest              = wit.StringType
 	typesDescriptor          = wit.RecordOf(wit.Named("media-type", wit.StringType), wit.Named("digest", typesDigest), wit.Named("size", wit.U64Type), wit.Named("annotations", wit.ListOf(typesAnnotation)))
 	typesAnnotation          = wit.RecordOf(wit.Named("key", wit.StringType), wit.Named("value", wit.StringType))
