@@ -46,6 +46,9 @@ mod source;
 mod step;
 mod store;
 pub mod testing;
+#[doc = include_str!("builds/SPEC.md")]
+pub mod spec {}
+
 #[cfg(test)]
 mod tests;
 mod transfer;
