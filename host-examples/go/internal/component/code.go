@@ -61,7 +61,12 @@ func openCode(directory string) (cache wazero.CompilationCache, keep func()) {
 	}
 }
 
-func note(directory, file string) string { return filepath.Join(directory, sums, filepath.Base(file)) }
+// note is where the sum of a file is. Versions of wazero give the same names to files
+// of their own.
+func note(directory, file string) string {
+	folder, name := filepath.Split(file)
+	return filepath.Join(directory, sums, filepath.Base(folder)+"-"+name)
+}
 
 // each calls do with every file that wazero has in the directory, below one for its
 // version and the processor, and the SHA-256 of it: "" for what is no file of ours.
