@@ -21,9 +21,6 @@ pub fn run(
     subject: &dyn Subject,
     check: &mut report::Case<'_>,
 ) -> Result<(), String> {
-    if not_ours(case) {
-        return Ok(());
-    }
     let text = |error: layerwise::error::Error| error.to_string();
     let images = Arc::new(Images::of(file, case));
     let files = files(file, case)?;
@@ -31,6 +28,13 @@ pub fn run(
     let mut session = subject
         .open(&case.dockerfile, options, images, files)
         .map_err(text)?;
+    if not_ours(case) {
+        // The Dockerfile itself is accepted.
+        if let Event::Refused(refusal) = session.advance().map_err(text)? {
+            check.fail("event", "a step", format!("{refusal:?}"));
+        }
+        return Ok(());
+    }
     let mut expected = case.steps.iter().peekable();
     loop {
         let next = expected.peek().copied();
