@@ -9,7 +9,7 @@
 //!   kinds that have rules of their own, `message` for their JSON, `source` for the
 //!   keys of sources, and `version` for what changed between versions.
 //! * `content` makes digests of the content of a [`Tree`], with `lookup` for links,
-//!   `patterns` and `wildcard` for patterns, and `transfer` for what a client sends.
+//!   `crate::patterns` for patterns, and `transfer` for what a client sends.
 //! * `why` says why steps ran: `graph` puts the steps of a build together with their
 //!   keys and states, `index` finds a step by its key, `partner` and `lines` by where
 //!   it stands, `causes` decides, with `difference` for definitions and `changes` for
@@ -36,7 +36,6 @@ mod message;
 mod model;
 mod names;
 mod partner;
-mod patterns;
 mod predict;
 mod rank;
 pub mod read;
@@ -56,8 +55,8 @@ mod tree;
 mod unknown;
 mod version;
 mod why;
-mod wildcard;
 
+pub use crate::patterns::BadPattern;
 pub use asked::{Asked, Files, explain, foretell, steps};
 pub use cache_map::{CacheMap, cache_map};
 pub use cause::{Bytes, Cause, Evidence, Follow, NoResult, SameLayers, Verdict};
@@ -81,4 +80,3 @@ pub use tree::{Entry, EntryKind, MOST_ENTRIES, Stat, Tree, TreeError, header};
 pub use unknown::Unknown;
 pub use version::Rules;
 pub use why::{Why, why};
-pub use wildcard::BadPattern;

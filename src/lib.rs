@@ -51,6 +51,7 @@ extern crate alloc;
 #[cfg(feature = "component")]
 mod component;
 mod ordered;
+mod patterns;
 mod prelude;
 
 pub mod base64;
@@ -72,6 +73,7 @@ pub mod paths;
 pub mod semantics;
 pub mod spec;
 pub mod stacker;
+mod tarsum;
 
 /// What every code of every system means.
 pub fn rules() -> impl Iterator<Item = &'static explain::Rule> {

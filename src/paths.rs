@@ -77,6 +77,12 @@ pub fn components(path: &[u8]) -> Vec<&[u8]> {
     parts
 }
 
+/// Whether a path is below a folder, which is not cleaned.
+pub fn is_below(path: &str, folder: &str) -> bool {
+    let rest = path.strip_prefix(folder);
+    rest.is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// Cleans a path lexically, as Go's `path.Clean` does.
 pub fn clean(path: &str) -> String {
     let rooted = path.starts_with('/');

@@ -2,10 +2,9 @@
 
 use super::key::{Selection, digest};
 use super::lookup::ContentError;
-use super::patterns::{Matched, Patterns};
 use super::tree::{Entry, EntryKind, Tree, key_of, path_of};
-use super::wildcard::{Wildcard, has_wildcards};
 use crate::paths;
+use crate::patterns::{Glob, Matched, Patterns, has_wildcards};
 use crate::prelude::*;
 
 /// A tree whose folders have been hashed, to be asked for many digests.
@@ -169,7 +168,7 @@ impl Hashed {
     ) -> Result<(String, Vec<Included>), ContentError> {
         let include = patterns(&selection.include)?;
         let exclude = patterns(&selection.exclude)?;
-        let wildcard = selection.wildcard.then(|| Wildcard::new(path));
+        let wildcard = selection.wildcard.then(|| Glob::strict(path));
         let wildcard = wildcard.transpose()?;
         let mut included = Vec::new();
         let Some((prefix, start)) = self.start(path, selection.wildcard)? else {
@@ -187,22 +186,22 @@ impl Hashed {
             };
             while passed
                 .last()
-                .is_some_and(|folder| !is_below(&name, &folder.path))
+                .is_some_and(|folder| !paths::is_below(&name, &folder.path))
             {
                 passed.pop();
             }
             let is_folder = entry.kind == EntryKind::Folder;
             let base = match &wildcard {
                 Some(wildcard) => {
-                    if !path.is_empty() && (top.is_empty() || !is_below(&name, &top)) {
-                        if !wildcard.matches(&name) {
+                    if !path.is_empty() && (top.is_empty() || !paths::is_below(&name, &top)) {
+                        if wildcard.matches(&name) != Ok(true) {
                             continue;
                         }
                         top.clone_from(&name);
                     }
                     top.as_str()
                 }
-                None if name != path && !is_below(&name, path) => break,
+                None if name != path && !paths::is_below(&name, path) => break,
                 None => path,
             };
             if is_folder && name == path && selection.path.ends_with('/') {
@@ -302,10 +301,4 @@ fn verdict(
         Some(patterns) => patterns.matches(candidate, parent),
         None => (without, Matched::new()),
     }
-}
-
-/// Whether a path is below a folder.
-fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder)
-        .is_some_and(|rest| rest.starts_with('/'))
 }

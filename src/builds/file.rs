@@ -7,10 +7,10 @@ use super::key::{InputKey, Selection, digest, flag, items, number, refused, text
 use super::message::{self, Message};
 use super::unknown::Unknown;
 use super::version::Rules;
-use super::wildcard::has_wildcards;
 use crate::base64;
 use crate::go_json::{Escapes, Writer};
 use crate::paths;
+use crate::patterns::has_wildcards;
 use crate::prelude::*;
 
 /// No input, no output.

@@ -3,8 +3,8 @@
 use core::fmt;
 
 use super::tree::{Entry, EntryKind, Tree, key_of};
-use super::wildcard::BadPattern;
 use crate::paths;
+use crate::patterns::BadPattern;
 use crate::prelude::*;
 
 /// More symlinks are not followed for one path.
@@ -17,7 +17,7 @@ pub enum ContentError {
     NotFound(String),
     /// The symlinks lead in a circle.
     TooManyLinks,
-    /// A pattern is not well formed.
+    /// A pattern is malformed.
     Pattern(BadPattern),
 }
 

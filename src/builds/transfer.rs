@@ -1,9 +1,9 @@
 //! Which files of a folder a client sends (Builds spec, section 4.4).
 
-use super::patterns::{Matched, Patterns};
+use super::lookup::ContentError;
 use super::tree::{EntryKind, Tree, key_of, path_of};
-use super::wildcard::{BadPattern, Wildcard, has_wildcards};
 use crate::paths;
+use crate::patterns::{Glob, Matched, Patterns, has_wildcards};
 use crate::prelude::*;
 
 /// More symlinks are not followed for one list of paths.
@@ -40,8 +40,8 @@ impl Tree {
     /// The tree of what a client sends of this folder.
     ///
     /// # Errors
-    /// A pattern that is not well formed.
-    pub fn sent(&self, filters: &Filters) -> Result<Self, BadPattern> {
+    /// That a pattern is malformed, or that there are too many links.
+    pub fn sent(&self, filters: &Filters) -> Result<Self, ContentError> {
         let mut include = filters.include.clone();
         if !filters.follow.is_empty()
             && let Some(targets) = without_nested(followed(self, &filters.follow)?)
@@ -95,7 +95,7 @@ impl Tree {
 }
 
 /// The paths, sorted, with all that symlinks on the way lead to.
-fn followed(tree: &Tree, paths: &[String]) -> Result<Vec<String>, BadPattern> {
+fn followed(tree: &Tree, paths: &[String]) -> Result<Vec<String>, ContentError> {
     let mut resolved = BTreeSet::new();
     // What is still to do, the next one last.
     let mut rest: Vec<String> = paths.iter().rev().cloned().collect();
@@ -103,7 +103,7 @@ fn followed(tree: &Tree, paths: &[String]) -> Result<Vec<String>, BadPattern> {
     while let Some(path) = rest.pop() {
         steps += 1;
         if steps > MOST_STEPS {
-            return Err(BadPattern(path));
+            return Err(ContentError::TooManyLinks);
         }
         let path = paths::clean(&format!("./{path}"));
         let mut current = String::from(".");
@@ -131,17 +131,17 @@ fn followed(tree: &Tree, paths: &[String]) -> Result<Vec<String>, BadPattern> {
 }
 
 /// Where a symlink leads, or the symlinks among what matches a pattern.
-fn targets(tree: &Tree, path: &str) -> Result<Vec<String>, BadPattern> {
+fn targets(tree: &Tree, path: &str) -> Result<Vec<String>, ContentError> {
     let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
     if !has_wildcards(name) {
         return Ok(target(tree, path).into_iter().collect());
     }
-    let wildcard = Wildcard::new(name)?;
+    let wildcard = Glob::strict(name)?;
     let folder_key = key_of(folder.trim_start_matches('.'));
     let start = format!("{folder_key}\0");
     let below = tree.entries.range(start.clone()..);
     let below = below.map_while(|(key, _)| key.strip_prefix(start.as_str()));
-    let names = below.filter(|rest| !rest.contains('\0') && wildcard.matches(rest));
+    let names = below.filter(|rest| !rest.contains('\0') && wildcard.matches(rest) == Ok(true));
     let paths = names.map(|name| paths::join(&[folder, name]));
     Ok(paths.filter_map(|path| target(tree, &path)).collect())
 }
@@ -166,10 +166,7 @@ fn without_nested(paths: Vec<String>) -> Option<Vec<String>> {
             return None;
         }
         let last = kept.last().map_or("", String::as_str);
-        let nested = path
-            .strip_prefix(last)
-            .is_some_and(|rest| rest.starts_with('/'));
-        if !nested {
+        if !paths::is_below(&path, last) {
             kept.push(path);
         }
     }

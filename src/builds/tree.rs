@@ -5,6 +5,7 @@ use core::fmt;
 
 use super::key::digest;
 use crate::prelude::*;
+use crate::tarsum::Header;
 
 /// No tree has more entries.
 pub const MOST_ENTRIES: usize = 1 << 20;
@@ -231,10 +232,17 @@ pub fn header(stat: &Stat, kind: &EntryKind, size: usize) -> Vec<u8> {
         EntryKind::Folder => (*mode, 0, '5', ""),
         EntryKind::Symlink(target) => (0o777, 0, '2', target.as_str()),
     };
-    let mut header = format!(
-        "namemode{mode}uid{uid}gid{gid}size{size}typeflag{typeflag}linkname{target}unamegnamedevmajor0devminor0"
-    )
-    .into_bytes();
+    let header = Header {
+        name: "",
+        mode,
+        uid: *uid,
+        gid: *gid,
+        size: u64::try_from(size).unwrap_or(u64::MAX),
+        typeflag,
+        link: target,
+        owner_names: false,
+    };
+    let mut header = header.text().into_bytes();
     for (name, value) in xattrs {
         let counts = name == "security.capability"
             || !name.starts_with("security.") && !name.starts_with("system.");

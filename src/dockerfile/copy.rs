@@ -4,7 +4,6 @@
 use super::event::Copying;
 use super::expand::{Lexer, Variables};
 use super::instruction::Copy;
-use super::pack::Header;
 use super::reason::{Finding, Reason};
 use super::refusal::{Stop, refused};
 use super::sources::{Copied, Files, Source, copy_source, download, together};
@@ -12,6 +11,7 @@ use super::tree::Packed;
 use crate::host::Filesystem;
 use crate::paths;
 use crate::prelude::*;
+use crate::tarsum::Header;
 
 /// A COPY or ADD with its variables replaced.
 #[derive(Clone, Debug)]

@@ -1,39 +1,18 @@
 //! `.dockerignore` (Dockerfile spec, section 8).
 
-use super::glob::{BadPattern, Glob};
-use super::ignore_pattern::Matcher;
 use super::reason::Reason;
 use super::refusal::{Stop, refused};
 use crate::paths;
+use crate::patterns::{BadPattern, Matched, Pattern, Patterns};
 use crate::prelude::*;
 
 /// What a context leaves out.
 #[derive(Clone, Debug, Default)]
 pub struct Ignore {
-    rules: Vec<Rule>,
+    rules: Patterns,
     /// How many of them are lines of the file; the client adds others.
     lines: usize,
 }
-
-/// One line of the file.
-#[derive(Clone, Debug)]
-struct Rule {
-    /// `!`: takes back in.
-    exception: bool,
-    pattern: String,
-    /// A malformed one is found out when it is asked.
-    matcher: Result<Matcher, BadPattern>,
-}
-
-impl Rule {
-    fn matches(&self, path: &str) -> Result<bool, BadPattern> {
-        let matcher = self.matcher.as_ref().map_err(|bad| *bad)?;
-        Ok(matcher.matches(path))
-    }
-}
-
-/// Which rules matched a folder, so that they match what is in it.
-pub type Matched = Vec<bool>;
 
 impl Ignore {
     /// Reads the file; `keep` are files that the client sends in any case.
@@ -48,7 +27,7 @@ impl Ignore {
                 ignore.add(&line)?;
             }
         }
-        ignore.lines = ignore.rules.len();
+        ignore.lines = ignore.rules.all().len();
         for file in keep {
             if ignore.leaves_out_one_parent(file) {
                 ignore.add(&format!("!{file}"))?;
@@ -58,53 +37,26 @@ impl Ignore {
     }
 
     fn add(&mut self, line: &str) -> Result<(), Stop> {
-        let line = line.trim();
-        if line.is_empty() {
-            return Ok(());
-        }
-        let line = paths::clean(line);
-        let (exception, pattern) = match line.strip_prefix('!') {
-            Some("") => return Err(bad("illegal exclusion pattern: \"!\"")),
-            Some(pattern) => (true, pattern),
-            None => (false, line.as_str()),
-        };
-        let checked = Glob::new(pattern).matches(".");
-        checked.map_err(|BadPattern| bad("syntax error in pattern"))?;
-        let matcher = Matcher::new(pattern);
-        self.rules.push(Rule {
-            exception,
-            pattern: pattern.to_owned(),
-            matcher,
-        });
-        Ok(())
+        self.rules.add(line).map_err(|error| {
+            bad(match error {
+                BadPattern::Malformed => "syntax error in pattern",
+                BadPattern::NoException => "illegal exclusion pattern: \"!\"",
+            })
+        })
     }
 
-    /// Whether a path is left out, given which rules matched the folder that it is
-    /// in; `None` in the context itself.
-    pub fn leaves_out(&self, path: &str, folder: Option<&Matched>) -> (bool, Matched) {
-        let mut out = false;
-        let mut matched = Vec::with_capacity(self.rules.len());
-        for (place, rule) in self.rules.iter().enumerate() {
-            let inherited = folder
-                .and_then(|folder| folder.get(place).copied())
-                .unwrap_or_default();
-            // A rule that would change nothing is not looked at, and so does not
-            // match what is below.
-            let fits = inherited || (rule.exception == out && rule.matches(path) == Ok(true));
-            matched.push(fits);
-            if fits {
-                out = !rule.exception;
-            }
-        }
-        (out, matched)
+    /// Whether a path is left out, given which rules matched the folder that it is in;
+    /// of the context itself nothing is known.
+    pub fn leaves_out(&self, path: &str, folder: &Matched) -> (bool, Matched) {
+        self.rules.matches(path, folder)
     }
 
     /// Whether the client looks into a folder that is left out: if an exception, as
     /// text, begins with its path.
     pub fn looks_into(&self, folder: &str) -> bool {
-        let mut exceptions = self.rules.iter().filter(|rule| rule.exception);
+        let mut exceptions = self.rules.all().iter().filter(|rule| rule.exception);
         exceptions.any(|rule| {
-            let below = rule.pattern.strip_prefix(folder);
+            let below = rule.text.strip_prefix(folder);
             below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
     }
@@ -113,8 +65,8 @@ impl Ignore {
     /// send: of the folders above it only one is looked at, as many parts deep as the
     /// pattern.
     pub fn leaves_out_one_parent(&self, path: &str) -> bool {
-        let out = last_match(&self.rules, path, |rule, parents| {
-            let depth = rule.pattern.split('/').count();
+        let out = last_match(self.rules.all(), path, |rule, parents| {
+            let depth = rule.text.split('/').count();
             let parent = parents.get(..depth).map(|parts| parts.join("/"));
             parent.is_some_and(|parent| rule.matches(&parent) == Ok(true))
         });
@@ -126,8 +78,8 @@ impl Ignore {
     /// # Errors
     /// `dockerfile/ignore-file`, in the client's words.
     pub fn check(&self) -> Result<(), Stop> {
-        let mut rules = self.rules.iter().filter(|rule| !rule.exception);
-        match rules.find(|rule| rule.matcher.is_err()) {
+        let mut rules = self.rules.all().iter().filter(|rule| !rule.exception);
+        match rules.find(|rule| !rule.is_readable()) {
             Some(_) => Err(bad("error checking context: syntax error in pattern")),
             None => Ok(()),
         }
@@ -139,7 +91,7 @@ impl Ignore {
     /// # Errors
     /// When a pattern that was asked is malformed; nothing is taken away then.
     pub fn removes(&self, path: &str) -> Result<bool, BadPattern> {
-        let lines = self.rules.get(..self.lines).unwrap_or_default();
+        let lines = self.rules.all().get(..self.lines).unwrap_or_default();
         last_match(lines, path, |rule, parents| {
             let mut depths = 1..=parents.len();
             depths.any(|depth| {
@@ -153,9 +105,9 @@ impl Ignore {
 /// Whether the rules leave a path out, `parent` saying whether a rule matches one of
 /// the folders above it.
 fn last_match(
-    rules: &[Rule],
+    rules: &[Pattern],
     path: &str,
-    parent: impl Fn(&Rule, &[&str]) -> bool,
+    parent: impl Fn(&Pattern, &[&str]) -> bool,
 ) -> Result<bool, BadPattern> {
     let path = paths::clean(path);
     if path == "." {

@@ -1,13 +1,15 @@
 //! What the client sends of a context, and as which tar entries (Dockerfile spec,
 //! sections 7.1 and 8).
 
-use super::ignore::{Ignore, Matched};
+use super::ignore::Ignore;
 use super::options::Packer;
 use super::tree::{Kind, Node, Packed, Tree, key, kind};
 use crate::base64;
 use crate::host::{self, Entry};
 use crate::paths;
+use crate::patterns::Matched;
 use crate::prelude::*;
+use crate::tarsum::Header;
 
 /// How the files of a tree become tar entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,19 +56,20 @@ pub fn pack(root: &str, entries: &[Entry], form: Form, selection: &Selection<'_>
     let mut first_names: BTreeMap<&str, &str> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.path != ".") {
         let path = entry.path.as_str();
-        if skipped.is_some_and(|folder| is_below(path, folder)) {
+        if skipped.is_some_and(|folder| paths::is_below(path, folder)) {
             continue;
         }
         while folders
             .last()
-            .is_some_and(|(folder, _)| !is_below(path, folder))
+            .is_some_and(|(folder, _)| !paths::is_below(path, folder))
         {
             folders.pop();
         }
         let directory = entry.kind == host::Kind::Directory;
         if let Some(ignore) = selection.ignore {
             let text = paths::lossy(&paths::decode(path));
-            let above = folders.last().map(|(_, matched)| matched);
+            let nothing = Matched::new();
+            let above = folders.last().map_or(&nothing, |(_, matched)| matched);
             let (mut out, matched) = ignore.leaves_out(&text, above);
             if selection.one_parent {
                 out = ignore.leaves_out_one_parent(&text);
@@ -103,11 +106,6 @@ pub fn pack(root: &str, entries: &[Entry], form: Form, selection: &Selection<'_>
         });
     }
     Tree::new(nodes)
-}
-
-fn is_below(path: &str, folder: &str) -> bool {
-    let rest = path.strip_prefix(folder);
-    rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// The tar entry of a file; `first` is its name that was packed before.
@@ -154,40 +152,6 @@ pub fn below(root: &str, path: &str) -> String {
     match root {
         "" | "." => path.to_owned(),
         root => format!("{}/{path}", root.trim_end_matches('/')),
-    }
-}
-
-/// The members of a tar header that count.
-pub struct Header<'a> {
-    pub name: &'a str,
-    pub mode: u32,
-    pub uid: u32,
-    pub gid: u32,
-    pub size: u64,
-    pub typeflag: char,
-    pub link: &'a str,
-    pub owner_names: bool,
-}
-
-impl Header<'_> {
-    /// What is hashed before the content.
-    pub fn text(&self) -> String {
-        let Self {
-            name,
-            mode,
-            uid,
-            gid,
-            size,
-            typeflag,
-            link,
-            owner_names,
-        } = self;
-        let owner = |id: u32| if *owner_names && id == 0 { "root" } else { "" };
-        let (user, group) = (owner(*uid), owner(*gid));
-        format!(
-            "name{name}mode{mode}uid{uid}gid{gid}size{size}typeflag{typeflag}linkname{link}\
-             uname{user}gname{group}devmajor0devminor0"
-        )
     }
 }
 

@@ -2,13 +2,13 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::glob::{Glob, has_wildcards};
 use super::reason::Reason;
 use super::refusal::{Stop, refused};
 use super::tree::{Key, Kind, Packed, Tree, path_bytes, shown};
 use crate::error::Problem;
 use crate::host::{Filesystem, Hashing, complete};
 use crate::paths;
+use crate::patterns::{Glob, has_wildcards};
 use crate::prelude::*;
 
 /// A source, its checksum, and everything in it.

@@ -1,15 +1,15 @@
-//! One pattern of `.dockerignore`, which the client turns into a regular expression
-//! with all that comes with it (Dockerfile spec, section 8.2).
+//! One pattern of a list, which upstream turns into a regular expression with all that
+//! comes with it (Dockerfile spec, section 8.2).
 
 use core::iter::Peekable;
 use core::str::Chars;
 
-use super::glob::BadPattern;
+use super::BadPattern;
 use crate::prelude::*;
 
-/// How a pattern is matched.
+/// How a pattern of a list is matched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Matcher {
+pub enum Expression {
     /// The path is this text.
     Exact(String),
     /// `text**`: the path begins with the text.
@@ -74,7 +74,7 @@ impl Class {
     }
 }
 
-impl Matcher {
+impl Expression {
     /// Reads a pattern.
     ///
     /// # Errors
@@ -232,7 +232,7 @@ fn parse(expression: &str) -> Result<Vec<Vec<Part>>, BadPattern> {
                 parts.push(Part::Folders);
                 continue;
             }
-            '\\' => match chars.next().ok_or(BadPattern)? {
+            '\\' => match chars.next().ok_or(BadPattern::Malformed)? {
                 c @ ('b' | 'B') => {
                     parts.push(Part::Boundary { not: c == 'B' });
                     continue;
@@ -277,7 +277,7 @@ fn escaped_char(c: char) -> Result<char, BadPattern> {
         't' => '\t',
         'v' => '\u{b}',
         c if c.is_ascii() && !c.is_ascii_alphanumeric() => c,
-        _ => return Err(BadPattern),
+        _ => return Err(BadPattern::Malformed),
     })
 }
 
@@ -297,14 +297,14 @@ fn class(chars: &mut Peekable<Chars<'_>>) -> Result<Class, BadPattern> {
     let mut ranges: Vec<(char, char)> = Vec::new();
     let mut first = true;
     loop {
-        let c = chars.next().ok_or(BadPattern)?;
+        let c = chars.next().ok_or(BadPattern::Malformed)?;
         if c == ']' && !first {
             return Ok(Class { not, ranges });
         }
         first = false;
         let low = match c {
             '\\' => {
-                let next = chars.next().ok_or(BadPattern)?;
+                let next = chars.next().ok_or(BadPattern::Malformed)?;
                 if let Some(more) = shorthand(next) {
                     ranges.extend(more);
                     continue;
@@ -318,12 +318,12 @@ fn class(chars: &mut Peekable<Chars<'_>>) -> Result<Class, BadPattern> {
         let mut high = low;
         if range {
             *chars = ahead;
-            high = match chars.next().ok_or(BadPattern)? {
-                '\\' => escaped_char(chars.next().ok_or(BadPattern)?)?,
+            high = match chars.next().ok_or(BadPattern::Malformed)? {
+                '\\' => escaped_char(chars.next().ok_or(BadPattern::Malformed)?)?,
                 c => c,
             };
             if high < low {
-                return Err(BadPattern);
+                return Err(BadPattern::Malformed);
             }
         }
         ranges.push((low, high));
@@ -364,11 +364,15 @@ mod tests {
             ("*.a|b", "b", true),
             // The star becomes a class of its own, which ends there.
             ("[a*]", "aa]", true),
+            ("a**/b", "ax/y/b", true),
+            ("a/*/c", "a/b/d/c", false),
+            ("*.md", "d/a.md", false),
+            ("a.c", "abc", false),
             ("x*\\b", "xy", true),
         ] {
-            let matcher = Matcher::new(pattern).unwrap();
-            assert_eq!(matcher.matches(path), matches, "{pattern} {path}");
+            let expression = Expression::new(pattern).unwrap();
+            assert_eq!(expression.matches(path), matches, "{pattern} {path}");
         }
-        assert!(Matcher::new("*\\q").is_err());
+        assert!(Expression::new("*\\q").is_err());
     }
 }

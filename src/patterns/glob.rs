@@ -1,14 +1,11 @@
-//! Go's `path/filepath.Match`: wildcards of COPY and ADD, and the check of the
-//! patterns of `.dockerignore` (Dockerfile spec, section 7.2).
+//! Wildcards as Go's `path/filepath.Match` and `path.Match` read them (Dockerfile spec,
+//! section 7.2; Builds spec, section 4.3).
 
 use core::iter::Peekable;
 use core::str::Chars;
 
+use super::BadPattern;
 use crate::prelude::*;
-
-/// A pattern that is malformed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadPattern;
 
 /// One character of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +35,7 @@ struct Chunk {
 pub struct Glob(Vec<Chunk>);
 
 impl Glob {
-    /// Reads a pattern.
+    /// Reads a pattern as `filepath.Match` does: a fault shows when it is reached.
     pub fn new(pattern: &str) -> Self {
         let mut chunks = Vec::new();
         let mut chars = pattern.chars().peekable();
@@ -54,6 +51,18 @@ impl Glob {
             });
         }
         Self(chunks)
+    }
+
+    /// Reads a pattern as `path.Match` does, which finds every fault.
+    ///
+    /// # Errors
+    /// When it is malformed.
+    pub fn strict(pattern: &str) -> Result<Self, BadPattern> {
+        let glob = Self::new(pattern);
+        match glob.0.iter().all(|chunk| chunk.parts.is_ok()) {
+            true => Ok(glob),
+            false => Err(BadPattern::Malformed),
+        }
     }
 
     /// Whether it matches the whole text.
@@ -109,7 +118,7 @@ fn parts(text: &str) -> Result<Vec<Part>, BadPattern> {
     while let Some(c) = chars.next() {
         parts.push(match c {
             '?' => Part::Any,
-            '\\' => Part::One(chars.next().ok_or(BadPattern)?),
+            '\\' => Part::One(chars.next().ok_or(BadPattern::Malformed)?),
             '[' => {
                 let not = chars.next_if_eq(&'^').is_some();
                 let mut ranges = Vec::new();
@@ -152,12 +161,12 @@ fn take<'a>(parts: &[Part], text: &'a [char]) -> Option<&'a [char]> {
 /// A character of a class.
 fn class_char(chars: &mut Peekable<Chars<'_>>) -> Result<char, BadPattern> {
     let c = match chars.next() {
-        None | Some('-' | ']') => return Err(BadPattern),
-        Some('\\') => chars.next().ok_or(BadPattern)?,
+        None | Some('-' | ']') => return Err(BadPattern::Malformed),
+        Some('\\') => chars.next().ok_or(BadPattern::Malformed)?,
         Some(c) => c,
     };
     // Something has to follow.
-    chars.peek().map(|_| c).ok_or(BadPattern)
+    chars.peek().map(|_| c).ok_or(BadPattern::Malformed)
 }
 
 /// Whether a path of COPY or ADD is a pattern.
@@ -202,8 +211,14 @@ mod tests {
         }
         for pattern in ["[", "[]", "[a", "[-]", "a\\", "[a-]", "[^]"] {
             let glob = Glob::new(pattern);
-            assert_eq!(glob.matches("a"), Err(BadPattern), "{pattern}");
+            assert_eq!(glob.matches("a"), Err(BadPattern::Malformed), "{pattern}");
+            assert_eq!(
+                Glob::strict(pattern),
+                Err(BadPattern::Malformed),
+                "{pattern}"
+            );
         }
+        assert_eq!(Glob::strict("b*["), Err(BadPattern::Malformed));
         assert!(has_wildcards("a*") && !has_wildcards("a\\*"));
     }
 }
