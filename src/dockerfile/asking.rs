@@ -6,6 +6,7 @@ use super::event::{Copying, Event, Outcome, Step};
 use super::reason::{Finding, Reason};
 use super::refusal::{Stop, unparsed};
 use super::state::Asked;
+use crate::docker;
 use crate::docker::config::list;
 use crate::docker::history::joined;
 use crate::error::Error;
@@ -39,15 +40,12 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
         };
         self.caps
             .output(config.as_ref().map_or(0, String::len), "container config")?;
-        let base = &current.state.base;
-        let mut platform = match (&self.platform, self.rules.base_platform) {
-            (_, true) if !base.architecture.is_empty() => base.clone(),
-            (Some(platform), _) => platform.clone(),
-            (None, _) => host,
-        };
-        if !base.os.is_empty() {
-            platform.os.clone_from(&base.os);
-        }
+        let platform = docker::step_platform(
+            Some(&current.state.base),
+            self.platform.as_ref(),
+            &host,
+            &self.options.semantics,
+        )?;
         Ok(Event::Step(Box::new(Step {
             instruction: self.announced.clone().unwrap_or_default(),
             stage: current.index,
