@@ -3,18 +3,25 @@
 //!
 //! `line` takes the text apart into logical lines, each a `node` of name, options and
 //! words, which `instruction` makes a typed instruction of. `session` goes through
-//! them: `state` is a stage with its config and says what an instruction asks,
-//! `expand` replaces variables and quotes in its words. `copy` finds the sources of
-//! COPY and ADD: `pack` and `ignore` tell what of the context arrives at the engine,
-//! `tree` holds it, `sources` has it hashed. `version` holds what changed between
-//! engine versions, as data. A builder's refusal is a `refusal`, an event like others.
+//! them, and `build` holds how far it is: `stage` begins and ends a stage, `step` does
+//! an instruction, which for COPY and ADD is a `copy_step`, and `asking` tells the step
+//! and takes its outcome. `state` is a stage with its config and says what an
+//! instruction asks, `expand` replaces variables and quotes in its words. `copy` finds
+//! the sources of COPY and ADD in what `gather` has: `pack` and `ignore` tell what of
+//! the context arrives at the engine, `tree` holds it, `sources` has it hashed.
+//! `version` holds what changed between engine versions, as data. A builder's refusal
+//! is a `refusal`, an event like others.
 
 mod arguments;
+mod asking;
 mod base;
+mod build;
 mod copy;
+mod copy_step;
 mod event;
 mod expand;
 mod flags;
+mod gather;
 mod go_text;
 mod heredoc;
 mod ignore;
@@ -35,7 +42,9 @@ mod session;
 mod shell_pattern;
 mod signal;
 mod sources;
+mod stage;
 mod state;
+mod step;
 pub mod testing;
 mod tree;
 mod version;

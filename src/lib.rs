@@ -4,7 +4,7 @@
 //! `component` (the WIT glue) → a system (`docker`, …) → the vocabulary
 //! (`oci`, `go_json`, `explain`) → the traits a host implements (`host`).
 //! No system uses another, except that `dockerfile`, the other half of Docker's
-//! builder, writes the configs that `docker` reads.
+//! builder, writes the configs that `docker` reads, for the platform that it names.
 //!
 //! This library needs no `std` and compiles for any target. With the feature
 //! `component` it is also the WebAssembly component that `wit/` describes.

@@ -27,8 +27,6 @@ pub struct Rules {
     pub start_interval: bool,
     /// An absolute WORKDIR is cleaned.
     pub clean_workdir: bool,
-    /// A step is for the platform of the base image.
-    pub base_platform: bool,
 }
 
 impl Rules {
@@ -48,17 +46,11 @@ impl Rules {
             named_health: true,
             start_interval: true,
             clean_workdir: true,
-            base_platform: true,
         };
         match semantics.version.as_deref() {
-            None | Some("29.9") => Ok(newest),
-            Some("29") => Ok(Self {
-                base_platform: false,
-                ..newest
-            }),
+            None | Some("29.9" | "29") => Ok(newest),
             Some("26.0") => Ok(Self {
                 named_health: false,
-                base_platform: false,
                 strict_json: false,
                 ..newest
             }),
@@ -71,7 +63,6 @@ impl Rules {
                 named_health: false,
                 start_interval: false,
                 clean_workdir: false,
-                base_platform: false,
                 ..newest
             }),
             Some(other) => Err(Error::Unsupported(Problem::new(
