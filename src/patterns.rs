@@ -2,37 +2,17 @@
 //! that Docker's client and BuildKit share (Dockerfile spec, section 8.2; Builds spec,
 //! section 4.3), and wildcards as Go's `path` packages match them.
 
+mod bad;
 mod expression;
 mod glob;
-
-use core::fmt;
 
 use expression::Expression;
 
 use crate::paths;
 use crate::prelude::*;
 
+pub use bad::BadPattern;
 pub use glob::{Glob, has_wildcards};
-
-/// Why a pattern cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadPattern {
-    /// It is malformed.
-    Malformed,
-    /// It is `!` alone.
-    NoException,
-}
-
-impl fmt::Display for BadPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "a pattern is malformed",
-            Self::NoException => "the pattern \"!\" names no exception",
-        })
-    }
-}
-
-impl core::error::Error for BadPattern {}
 
 /// One pattern of a list.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 use core::iter::Peekable;
 use core::str::Chars;
 
-use super::BadPattern;
+use super::bad::BadPattern;
 use crate::prelude::*;
 
 /// How a pattern of a list is matched.

@@ -4,7 +4,7 @@
 use core::iter::Peekable;
 use core::str::Chars;
 
-use super::BadPattern;
+use super::bad::BadPattern;
 use crate::prelude::*;
 
 /// One character of a pattern.
