@@ -1,7 +1,8 @@
 //! A report as the workflow commands of GitHub Actions: an annotation for each cause.
 
+use super::model::{Level, Report, Step};
 use super::sarif::message;
-use super::{Level, Report, Step, sentence};
+use super::words::sentence;
 use crate::reply::Style;
 use crate::text;
 

@@ -3,7 +3,8 @@
 
 use layerwise::explain::Finding;
 
-use super::{Report, Step, advice, properties, sentence};
+use super::model::{Report, Step};
+use super::words::{advice, properties, sentence};
 use crate::reply::Style;
 use crate::text;
 

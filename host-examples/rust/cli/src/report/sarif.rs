@@ -4,7 +4,8 @@
 use layerwise::explain::Finding;
 use serde_json::{Value, json};
 
-use super::{Level, Report, Step, advice, properties, sentence};
+use super::model::{Level, Report, Step};
+use super::words::{advice, properties, sentence};
 use crate::reply::Style;
 
 /// The log with its one run.

@@ -3,7 +3,8 @@
 
 use layerwise::explain::Finding;
 
-use super::{Report, Step, advice, files, sentence};
+use super::model::{Report, Step};
+use super::words::{advice, files, sentence};
 use crate::page::{Page, quoted};
 
 /// Puts a report on a page.

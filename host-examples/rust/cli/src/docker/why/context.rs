@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use layerwise_files::{Access, Root, encode};
 
-use super::WhyArgs;
+use super::args::WhyArgs;
 use crate::failed::Failed;
 use crate::io;
 

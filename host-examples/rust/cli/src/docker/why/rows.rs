@@ -3,7 +3,7 @@
 use layerwise::dockerfile::Announced;
 use layerwise::explain::{Explanation, Finding};
 
-use super::WhyArgs;
+use super::args::WhyArgs;
 use super::context::Context;
 use super::earlier::Found;
 use super::walk::{Row, State};

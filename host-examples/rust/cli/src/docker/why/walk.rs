@@ -8,7 +8,7 @@ use layerwise::explain::{Explanation, Finding};
 use layerwise_files::{Access, Files, Root};
 use layerwise_host::{Error, Imports, docker, dockerfile};
 
-use super::WhyArgs;
+use super::args::WhyArgs;
 use super::changed::Changed;
 use super::context::{self, CONTEXT, Context};
 use super::earlier::{Earlier, Found};
