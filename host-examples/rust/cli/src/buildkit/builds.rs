@@ -18,6 +18,7 @@ use crate::failed::Failed;
 use crate::lend::RegistryArgs;
 use crate::page::Page;
 use crate::reply::{Exit, Reply, Style};
+use crate::report::ReportArgs;
 
 use place::Kind;
 
@@ -48,6 +49,26 @@ pub struct BuildsArgs {
     pub registry: RegistryArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
+}
+
+/// What all commands take that read a build and report of it.
+#[derive(Args)]
+pub struct BuildArgs {
+    #[command(flatten)]
+    pub values: ValueArgs,
+    #[command(flatten)]
+    pub report: ReportArgs,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+impl BuildArgs {
+    /// Where builds are read, and the context if one is lent.
+    pub fn open(&self, global: &Global, context: Option<&Path>) -> Result<Opened, Failed> {
+        Opened::new(global, &self.registry, &self.limits, context)
+    }
 }
 
 #[derive(Serialize)]

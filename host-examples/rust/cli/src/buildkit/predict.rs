@@ -7,13 +7,12 @@ use layerwise::builds::answer::{Outcome, Prediction};
 use layerwise::builds::{Asked, Files};
 use layerwise_host::builds::Cache;
 
-use super::builds::{CONTEXT, Opened, Place, Shown, ValueArgs, chosen};
+use super::builds::{BuildArgs, CONTEXT, Opened, Place, Shown, chosen};
 use super::reference::{self, Wanted};
-use crate::args::{Global, LimitArgs};
+use crate::args::Global;
 use crate::failed::Failed;
-use crate::lend::RegistryArgs;
 use crate::reply::{Exit, Reply, Style};
-use crate::report::{self, Level, Report, ReportArgs};
+use crate::report::{self, Level, Report};
 
 /// What `--help` says after the options.
 pub const HELP: &str = r#"BUILD is the record or the provenance of a build with the same definition, as `buildkit why` takes
@@ -38,23 +37,12 @@ pub struct PredictArgs {
     #[arg(long, value_name = "NAME|LINE")]
     pub require: Vec<String>,
     #[command(flatten)]
-    pub values: ValueArgs,
-    #[command(flatten)]
-    pub report: ReportArgs,
-    #[command(flatten)]
-    pub registry: RegistryArgs,
-    #[command(flatten)]
-    pub limits: LimitArgs,
+    pub with: BuildArgs,
 }
 
 /// Predicts.
 pub fn run(global: &Global, args: &PredictArgs, style: Style) -> Result<Reply, Failed> {
-    let opened = Opened::new(
-        global,
-        &args.registry,
-        &args.limits,
-        args.context.as_deref(),
-    )?;
+    let opened = args.with.open(global, args.context.as_deref())?;
     let place = Place::of(&args.build)?;
     let all = opened.all(&args.build, &place)?;
     let found = chosen(&args.build, &place, &all)?;
@@ -66,7 +54,7 @@ pub fn run(global: &Global, args: &PredictArgs, style: Style) -> Result<Reply, F
     };
     let caches = caches(&opened, &args.cache)?;
     let build = opened.open(found)?;
-    let predictions = build.predict(&caches, &asked, args.values.values())?;
+    let predictions = build.predict(&caches, &asked, args.with.values.values())?;
     let unmet = required(&predictions, &args.require)?;
     let named = found.description.dockerfile.as_ref();
     let report = Report {
@@ -80,7 +68,7 @@ pub fn run(global: &Global, args: &PredictArgs, style: Style) -> Result<Reply, F
         findings: Vec::new(),
     };
     let exit = if unmet == 0 { Exit::Done } else { Exit::Miss };
-    report::reply(style, &args.report, exit, &report)
+    report::reply(style, &args.with.report, exit, &report)
 }
 
 /// Caches as they were typed.

@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use layerwise::builds::answer::{Outcome, Reasons, Verdict};
+use layerwise::builds::answer::{Outcome, Prediction, Reasons, Verdict};
 use layerwise::builds::{Asked, Files, Reason, State};
 
-use super::builds::{CONTEXT, Found, Opened, Place, Shown, ValueArgs, chosen};
-use crate::args::{Global, LimitArgs};
+use super::builds::{BuildArgs, CONTEXT, Found, Opened, Place, Shown, chosen};
+use crate::args::Global;
 use crate::failed::Failed;
-use crate::lend::RegistryArgs;
 use crate::reply::{Exit, Reply, Style};
-use crate::report::{self, Level, Report, ReportArgs};
+use crate::report::{self, Level, Report};
 
 /// What `--help` says after the options.
 pub const HELP: &str = r#"BUILD is FILE[#RECORD], a file that `docker buildx history export` or GitHub's build-push-action
@@ -24,7 +23,8 @@ Causes come first, the costliest at the top, each with its line, old and new; th
 Values whose names have a word such as TOKEN, SECRET, PASSWORD or KEY, and credentials in addresses
 are printed as ***.
 
-Exit codes: 0 nothing ran again, 1 a step did, 2 usage, 3 error."#;
+Exit codes: 0 every step came from the cache, 1 a step ran or failed, or hit although
+its files changed, 2 usage, 3 error."#;
 
 #[derive(Args)]
 pub struct WhyArgs {
@@ -45,23 +45,12 @@ pub struct WhyArgs {
     #[arg(long, value_name = "FILE")]
     pub dockerfile: Option<String>,
     #[command(flatten)]
-    pub values: ValueArgs,
-    #[command(flatten)]
-    pub report: ReportArgs,
-    #[command(flatten)]
-    pub registry: RegistryArgs,
-    #[command(flatten)]
-    pub limits: LimitArgs,
+    pub with: BuildArgs,
 }
 
 /// Explains a build.
 pub fn run(global: &Global, args: &WhyArgs, style: Style) -> Result<Reply, Failed> {
-    let opened = Opened::new(
-        global,
-        &args.registry,
-        &args.limits,
-        args.context.as_deref(),
-    )?;
+    let opened = args.with.open(global, args.context.as_deref())?;
     let place = Place::of(&args.build)?;
     let all = opened.all(&args.build, &place)?;
     let new = chosen(&args.build, &place, &all)?;
@@ -85,30 +74,29 @@ pub fn run(global: &Global, args: &WhyArgs, style: Style) -> Result<Reply, Faile
         asked.after.push(("context".to_owned(), files));
     }
     let build = opened.open(new)?;
-    let reasons = build.why(&*opened.open(old)?, &asked, args.values.values())?;
-    let mut report = report(args, old, new, &reasons);
-    if !args.cache.is_empty() {
-        let caches = super::predict::caches(&opened, &args.cache)?;
-        let predicted = build.predict(&caches, &asked, args.values.values())?;
-        for (at, verdict) in reasons.verdicts.iter().enumerate() {
-            let name = Shown(&verdict.step).step("", Level::Fine, &[]).text;
-            let there = match predicted.get(at).map(|one| one.outcome) {
-                Some(Outcome::Hit) => "there",
-                Some(Outcome::Miss) => "not there",
-                _ => continue,
-            };
-            let mut steps = report.steps.iter_mut();
-            if let Some(step) = steps.find(|step| step.text == name) {
-                step.facts
-                    .push(["in the cache".to_owned(), there.to_owned()]);
-            }
-        }
-    }
-    let exit = match reasons.causes.is_empty() {
+    let values = args.with.values.values();
+    let reasons = build.why(&*opened.open(old)?, &asked, values)?;
+    let predicted = match args.cache.as_slice() {
+        [] => Vec::new(),
+        caches => build.predict(&super::predict::caches(&opened, caches)?, &asked, values)?,
+    };
+    let report = report(args, old, new, &reasons, &predicted);
+    let fine = reasons.verdicts.iter().all(is_fine) && new.description.error.is_empty();
+    let exit = match reasons.causes.is_empty() && fine {
         true => Exit::Done,
         false => Exit::Miss,
     };
-    report::reply(style, &args.report, exit, &report)
+    report::reply(style, &args.with.report, exit, &report)
+}
+
+/// Whether a step came from the cache, rightly. Sources are resolved in every build.
+fn is_fine(verdict: &Verdict) -> bool {
+    match verdict.step.state {
+        State::Cached => !verdict.unseen,
+        State::Ran => verdict.step.inputs.is_empty(),
+        State::Failed => false,
+        State::Resolved | State::Unneeded => true,
+    }
 }
 
 /// The build before, unless it was named.
@@ -126,7 +114,13 @@ fn earlier<'a>(
     })
 }
 
-fn report(args: &WhyArgs, old: &Found, new: &Found, reasons: &Reasons) -> Report {
+fn report(
+    args: &WhyArgs,
+    old: &Found,
+    new: &Found,
+    reasons: &Reasons,
+    predicted: &[Prediction],
+) -> Report {
     let of = |found: &Found, typed: &str| match found.description.name.as_str() {
         "" => typed.to_owned(),
         name => name.to_owned(),
@@ -167,8 +161,7 @@ fn report(args: &WhyArgs, old: &Found, new: &Found, reasons: &Reasons) -> Report
         sides: ["old", "new"],
         steps: order
             .into_iter()
-            .filter_map(|at| reasons.verdicts.get(at))
-            .map(step)
+            .filter_map(|at| Some(step(reasons.verdicts.get(at)?, predicted.get(at))))
             .collect(),
         findings: Vec::new(),
     }
@@ -186,7 +179,7 @@ fn verdict(reasons: &Reasons) -> String {
     }
 }
 
-fn step(verdict: &Verdict) -> report::Step {
+fn step(verdict: &Verdict, predicted: Option<&Prediction>) -> report::Step {
     let (state, level) = match verdict.step.state {
         State::Failed => ("failed", Level::Error),
         State::Cached if verdict.unseen => ("cached, stale", Level::Warning),
@@ -202,5 +195,14 @@ fn step(verdict: &Verdict) -> report::Step {
     if findings.any(|one| one.code == Reason::SameBytes) {
         shown.state.push_str(", cascade ends");
     }
+    let there = match predicted.map(|one| one.outcome) {
+        Some(Outcome::Hit) => Some("there"),
+        Some(Outcome::Miss) => Some("not there"),
+        _ => None,
+    };
+    let label = "in the cache".to_owned();
+    shown
+        .facts
+        .extend(there.map(|there| [label, there.to_owned()]));
     shown
 }

@@ -129,6 +129,7 @@ fn the_root_of_a_daemon_names_the_files() {
 #[test]
 fn standard_input_and_failed_builds() {
     let failed = why(&[&file("rmax-lostinner"), "--against", &file("base-simple")]);
+    assert_eq!(failed.exit, 1);
     assert!(
         failed.stdout.contains("failed to compute cache key"),
         "{}",
