@@ -6,41 +6,22 @@ mod ops;
 mod predictions;
 mod record;
 mod scenario;
+mod subject;
 mod trees;
 
 use std::path::Path;
 
-use layerwise::builds::testing::{Question, answer};
-use layerwise::error::Error;
 use serde::Deserialize;
 use serde::de::Error as _;
-use serde_json::Value;
 
 use crate::{Report, load};
+
+pub use subject::{Native, Subject};
 
 /// The format of vectors of operations.
 pub(crate) const OPS: &str = "buildkit-ops/1";
 /// The format of vectors of pairs of builds.
 pub(crate) const BUILDS: &str = "buildkit-builds/1";
-
-/// An implementation of what vectors ask.
-pub trait Subject {
-    /// Answers a question with all it needs, as JSON.
-    ///
-    /// # Errors
-    /// What the implementation refuses.
-    fn answer(&self, question: Question, document: &str) -> Result<String, Error>;
-}
-
-/// The native library, without a component in between.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Native;
-
-impl Subject for Native {
-    fn answer(&self, question: Question, document: &str) -> Result<String, Error> {
-        answer(question, document)
-    }
-}
 
 #[derive(Deserialize)]
 struct OpsFile {
@@ -48,8 +29,8 @@ struct OpsFile {
     contenthash: Vec<trees::TreeCase>,
 }
 
-/// Runs a file of operations: cache digests and content of trees, and predictions if
-/// there is a file with the builds they are of.
+/// Runs a file of operations: cache digests, content of trees, and predictions, which
+/// need the file with the builds that they are of.
 ///
 /// # Errors
 /// When a file is not of its format.
@@ -69,13 +50,20 @@ pub fn run_ops(
     for (at, case) in file.contenthash.iter().enumerate() {
         trees::run(at, case, subject, &mut report);
     }
-    if let Some(builds) = builds {
-        check(builds, BUILDS)?;
-        let builds: scenario::File = serde_json::from_str(builds)?;
-        let file: predictions::File = serde_json::from_str(text)?;
-        for case in &file.predictions {
-            predictions::run(&file, &builds, case, subject, &mut report);
+    let file: predictions::File = serde_json::from_str(text)?;
+    match builds {
+        Some(builds) => {
+            check(builds, BUILDS)?;
+            let builds: scenario::File = serde_json::from_str(builds)?;
+            for case in &file.predictions {
+                predictions::run(&file, &builds, case, subject, &mut report);
+            }
         }
+        None if file.predictions.is_empty() => {}
+        None => report.case("predictions", |report| {
+            let wanted = "the file with their builds, named as this one with `builds` for `ops`";
+            report.fail("file", wanted, "it is not there");
+        }),
     }
     Ok(report)
 }
@@ -113,10 +101,4 @@ fn check(text: &str, format: &str) -> Result<(), serde_json::Error> {
         return Err(serde_json::Error::custom(message));
     }
     Ok(())
-}
-
-fn ask(subject: &dyn Subject, question: Question, document: &Value) -> Result<Value, String> {
-    let answer = subject.answer(question, &document.to_string());
-    let answer = answer.map_err(|error| error.to_string())?;
-    serde_json::from_str(&answer).map_err(|error| error.to_string())
 }

@@ -6,7 +6,8 @@ use layerwise::builds::testing::Question;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Subject, ask, scenario};
+use super::scenario;
+use super::subject::{Subject, ask};
 use crate::Report;
 
 #[derive(Deserialize)]

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::expected::{self, Expected};
-use super::{Subject, ask, record};
+use super::record;
+use super::subject::{Subject, ask};
 use crate::Report;
 
 #[derive(Deserialize)]

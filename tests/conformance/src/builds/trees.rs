@@ -4,7 +4,7 @@ use layerwise::builds::testing::Question;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Subject, ask};
+use super::subject::{Subject, ask};
 use crate::Report;
 
 #[derive(Deserialize)]
