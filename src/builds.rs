@@ -67,7 +67,7 @@ pub use graph::{Known, State};
 pub use key::{InputKey, Selection};
 pub use lookup::ContentError;
 pub use model::{
-    Build, Definition, Dependency, Dockerfile, Input, Lines, Op, OpKind, Platform, Step, Vertex,
+    Build, Definition, Dependency, Dockerfile, Input, Lines, Op, OpKind, Step, Vertex,
 };
 pub use predict::{Missing, Outcome, Prediction, Undecided, predict};
 pub use rank::RootCause;

@@ -3,7 +3,7 @@
 use super::answer::{Prediction, Reasons, Step};
 use super::cause::{Evidence, NoResult};
 use super::graph::Known;
-use super::model::{Build, Platform};
+use super::model::Build;
 use super::predict::predict;
 use super::read::assemble::{LIMITS, Read};
 use super::read::folder;
@@ -14,6 +14,7 @@ use super::why::why;
 use crate::buildkit::{self, Input, ReadOptions};
 use crate::error::Error;
 use crate::host::Filesystem;
+use crate::oci::Platform;
 use crate::prelude::*;
 
 /// The files of a local source.

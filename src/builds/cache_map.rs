@@ -7,10 +7,11 @@ use super::exec;
 use super::file;
 use super::key::{InputKey, digest, items, refused, text};
 use super::message::{self, Message};
-use super::model::{Op, OpKind, Platform};
+use super::model::{Op, OpKind};
 use super::unknown::Unknown;
 use super::version::Rules;
 use crate::go_json::{Escapes, Writer};
+use crate::oci::Platform;
 use crate::prelude::*;
 
 /// What a cache knows an operation by, without its inputs.

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::exec;
 use super::message::is_zero;
-use super::model::{Op, OpKind, Platform};
+use super::model::{Op, OpKind};
+use crate::oci::Platform;
 use crate::prelude::*;
 
 /// A field that differs.

@@ -4,10 +4,11 @@ use serde_json::Value;
 
 use super::key::{InputKey, Selection, digest, flag, items, number, refused, text};
 use super::message::{self, is_zero};
-use super::model::Platform;
+
 use super::unknown::Unknown;
 use super::version::Rules;
 use crate::go_json::{Escapes, Writer};
+use crate::oci::Platform;
 use crate::paths;
 use crate::prelude::*;
 

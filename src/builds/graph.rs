@@ -6,12 +6,13 @@ use serde_json::Value;
 use super::cache_map::{CacheMap, cache_map};
 use super::content::Hashed;
 use super::key::{digest, text};
-use super::model::{Build, Definition, Dependency, OpKind, Platform, Step, Vertex};
+use super::model::{Build, Definition, Dependency, OpKind, Step, Vertex};
 use super::source::{Resolved, Scheme, scheme, source_keys};
 use super::transfer::Filters;
 use super::tree::Tree;
 use super::unknown::Unknown;
 use super::version::Rules;
+use crate::oci::Platform;
 use crate::prelude::*;
 
 /// What a caller knows about a build besides its record.

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::oci::Platform;
 use crate::prelude::*;
 
 /// One build.
@@ -93,21 +94,6 @@ pub enum OpKind {
     Passthrough,
     /// The end of a definition: its only input is the result.
     Result,
-}
-
-/// A platform.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Platform {
-    /// Such as `linux`.
-    pub os: String,
-    /// Such as `amd64`.
-    pub architecture: String,
-    /// Such as `v7`.
-    pub variant: String,
-    /// Of Windows.
-    pub os_version: String,
-    /// Of Windows.
-    pub os_features: Vec<String>,
 }
 
 /// Something that the daemon resolved.

@@ -4,9 +4,10 @@ use serde_json::Value;
 
 use super::exec::platform_members;
 use super::key::{digest, text};
-use super::model::{Op, Platform};
+use super::model::Op;
 use super::unknown::Unknown;
 use crate::go_json::{Escapes, Writer};
+use crate::oci::Platform;
 use crate::paths;
 use crate::prelude::*;
 

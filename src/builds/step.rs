@@ -1,7 +1,8 @@
 //! A step, as an explanation has it.
 
 use super::cause::Verdict;
-use super::model::{Lines, OpKind, Platform};
+use super::model::{Lines, OpKind};
+use crate::oci::Platform;
 use crate::prelude::*;
 
 /// A step with what became of it.

@@ -1,6 +1,7 @@
 //! Single rules as functions, which only vector runners call: a question with all it
 //! needs as JSON, the answer as JSON.
 
+mod given;
 mod pair;
 mod told;
 mod tree;
@@ -11,16 +12,16 @@ use serde_json::{Value, json};
 use super::cache_map::cache_map;
 use super::content::Hashed;
 use super::key::Selection;
-use super::model::{Definition, Op, OpKind, Platform};
-use super::read::predicate;
-use super::reason::Reason;
+use super::model::{Op, OpKind};
 use super::source::{Resolved, source_keys};
 use super::transfer::Filters;
 use super::unknown::Unknown;
 use super::version::Rules;
-use crate::error::{Error, Problem};
-use crate::limits::{Limit, Limits};
+use crate::error::Error;
+use crate::oci::Platform;
 use crate::prelude::*;
+
+use given::{definition, invalid, read};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +35,6 @@ pub enum Question {
     /// What would become of the steps of a build with a cache.
     Prediction,
 }
-
-const LIMITS: Limits<1> = Limits::new([(Limit::Entries, 1_000_000)]);
 
 /// Answers a question.
 ///
@@ -71,9 +70,8 @@ struct ResolvedCase {
 }
 
 fn key(case: &KeyCase) -> Result<Value, Error> {
-    let definition = json!({"llbDefinition": [{"id": "step0", "op": case.op}]});
-    let predicate = json!({"buildConfig": definition}).to_string();
-    let definition = predicate::of_text(&predicate, &LIMITS).map_err(|bad| invalid(&bad))?;
+    let config = json!({"llbDefinition": [{"id": "step0", "op": case.op}]});
+    let definition = definition(&json!({"buildConfig": config}).to_string())?;
     let Some(step) = definition.steps.first() else {
         return Err(invalid(&"no operation"));
     };
@@ -170,21 +168,4 @@ fn content(case: &ContentCase) -> Result<Value, Error> {
         }
     });
     Ok(answers.collect())
-}
-
-fn read<'a, T: Deserialize<'a>>(document: &'a str) -> Result<T, Error> {
-    serde_json::from_str(document).map_err(|error| invalid(&error))
-}
-
-fn definition(predicate: &str) -> Result<Definition, Error> {
-    predicate::of_text(predicate, &LIMITS).map_err(|bad| invalid(&bad))
-}
-
-fn invalid(message: &dyn core::fmt::Display) -> Error {
-    Error::Invalid(Problem::new(
-        Reason::Unreadable,
-        "testing",
-        "document",
-        message.to_string(),
-    ))
 }

@@ -13,7 +13,7 @@ use crate::builds::read::before;
 use crate::builds::read::describe::{self, Description};
 use crate::builds::read::parts::{Part, Role};
 use crate::builds::redact::Values;
-use crate::builds::{self, Asked, Bytes, Dockerfile, Files, Platform, State};
+use crate::builds::{self, Asked, Bytes, Dockerfile, Files, State};
 use crate::prelude::*;
 
 /// A build that was read.
@@ -198,16 +198,7 @@ impl From<wit::Evidence> for Asked {
             before: folders(given.before),
             after: folders(given.after),
             chains: chains
-                .map(|chain| {
-                    let platform = Platform {
-                        os: chain.platform.os,
-                        architecture: chain.platform.architecture,
-                        variant: chain.platform.variant,
-                        os_version: chain.platform.os_version,
-                        os_features: chain.platform.os_features,
-                    };
-                    (chain.image, platform, chain.id)
-                })
+                .map(|chain| (chain.image, chain.platform.into(), chain.id))
                 .collect(),
             changed: changed.map(|one| (one.step, one.input)).collect(),
             fresh: given.fresh,

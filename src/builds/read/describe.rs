@@ -2,7 +2,8 @@
 
 use super::assemble::Read;
 use super::status::Nanoseconds;
-use crate::builds::model::{Definition, Dockerfile, OpKind, Platform};
+use crate::builds::model::{Definition, Dockerfile, OpKind};
+use crate::oci::Platform;
 use crate::prelude::*;
 
 /// What is known of a build as a whole, see `wit/builds.wit`.

@@ -9,10 +9,9 @@ use serde_json::Value;
 
 use super::bad::Bad;
 use crate::base64;
-use crate::builds::model::{
-    Definition, Dependency, Dockerfile, Input, Lines, Op, OpKind, Platform, Step,
-};
+use crate::builds::model::{Definition, Dependency, Dockerfile, Input, Lines, Op, OpKind, Step};
 use crate::limits::{Limit, Limits};
+use crate::oci::Platform;
 use crate::prelude::*;
 
 /// A statement, or a predicate of either version.

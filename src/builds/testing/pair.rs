@@ -3,19 +3,20 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::given::{LIMITS, definition, invalid};
 use super::told;
 use super::tree::{Files, of_files};
-use super::{LIMITS, definition, invalid};
 use crate::base64;
 use crate::buildkit;
 use crate::builds::cause::{Evidence, NoResult};
 use crate::builds::graph::Known;
-use crate::builds::model::{Build, Platform};
+use crate::builds::model::Build;
 use crate::builds::predict::predict;
 use crate::builds::read::status;
 use crate::builds::store::Store;
 use crate::builds::why::why as explain;
 use crate::error::Error;
+use crate::oci::Platform;
 use crate::prelude::*;
 
 #[derive(Deserialize)]

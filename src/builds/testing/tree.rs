@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::invalid;
+use super::given::invalid;
 use crate::base64;
 use crate::builds::tree::{self, Stat, Tree};
 use crate::error::Error;

@@ -13,7 +13,7 @@ use wasmtime::component::ResourceAny;
 
 use crate::bindings::exports::layerwise::cache::buildkit::{ConfigInput, Input, ManifestInput};
 use crate::bindings::exports::layerwise::cache::builds as wit;
-use crate::bindings::layerwise::cache::types::{Annotation, Error as Refusal, Platform};
+use crate::bindings::layerwise::cache::types::{Annotation, Error as Refusal};
 use crate::bindings::{convert, limits};
 use crate::engine::Engine;
 use crate::error::Error;
@@ -299,13 +299,7 @@ impl From<&Asked> for wit::Evidence {
             chains: chains
                 .map(|(image, platform, id)| wit::Chain {
                     image: image.clone(),
-                    platform: Platform {
-                        os: platform.os.clone(),
-                        architecture: platform.architecture.clone(),
-                        variant: platform.variant.clone(),
-                        os_version: platform.os_version.clone(),
-                        os_features: platform.os_features.clone(),
-                    },
+                    platform: platform.into(),
                     id: id.clone(),
                 })
                 .collect(),
