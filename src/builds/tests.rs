@@ -35,6 +35,7 @@ fn chain(length: usize, command: &str) -> Build {
                 .into_iter()
                 .collect(),
             lines: Vec::new(),
+            ignore_cache: false,
         });
         build.vertices.push(Vertex {
             digest,

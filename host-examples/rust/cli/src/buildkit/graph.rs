@@ -11,6 +11,7 @@ use super::args::{Format, GraphArgs};
 use super::found::pinned;
 use super::opened::Opened;
 use super::report;
+use super::words::Words;
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::page::Page;
@@ -75,7 +76,13 @@ pub fn run(global: &Global, args: &GraphArgs, style: Style) -> Result<Reply, Fai
         boxes: args.boxes.max(1),
         collapse: !args.no_collapse,
     };
-    let model = Model::new(&report, wanted);
+    let mut model = Model::new(&report, wanted);
+    let words = Words::of(global, &args.words, &args.registry, &args.limits)?;
+    for one in &mut model.boxes {
+        if let Some(word) = words.word(&one.digest) {
+            one.digest = word;
+        }
+    }
     let text = match format {
         Format::Dot => layerwise_picture::dot(&model),
         Format::Svg => layerwise_picture::svg(&model),

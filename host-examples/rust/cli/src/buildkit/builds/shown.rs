@@ -64,6 +64,11 @@ impl Shown<'_> {
         }
     }
 
+    /// What it does, such as `RUN make`.
+    pub fn text(&self) -> &str {
+        split(&self.0.name).1
+    }
+
     /// Whether a person means this step: by a line, or by a part of its name.
     pub fn is_meant(&self, by: &str) -> bool {
         let Self(step) = self;
