@@ -1,5 +1,8 @@
 //! Laws of explanations, on builds that no vector has.
 
+mod absent;
+mod files;
+
 use serde_json::json;
 
 use super::*;

@@ -177,8 +177,6 @@ pub struct GraphArgs {
     #[arg(long)]
     pub no_collapse: bool,
     #[command(flatten)]
-    pub words: WordArgs,
-    #[command(flatten)]
     pub registry: RegistryArgs,
     #[command(flatten)]
     pub limits: LimitArgs,

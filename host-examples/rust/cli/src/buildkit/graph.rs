@@ -11,7 +11,6 @@ use super::args::{Format, GraphArgs};
 use super::found::pinned;
 use super::opened::Opened;
 use super::report;
-use super::words::Words;
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::page::Page;
@@ -76,13 +75,7 @@ pub fn run(global: &Global, args: &GraphArgs, style: Style) -> Result<Reply, Fai
         boxes: args.boxes.max(1),
         collapse: !args.no_collapse,
     };
-    let mut model = Model::new(&report, wanted);
-    let words = Words::of(global, &args.words, &args.registry, &args.limits)?;
-    for one in &mut model.boxes {
-        if let Some(word) = words.word(&one.digest) {
-            one.digest = word;
-        }
-    }
+    let model = Model::new(&report, wanted);
     let text = match format {
         Format::Dot => layerwise_picture::dot(&model),
         Format::Svg => layerwise_picture::svg(&model),

@@ -5,7 +5,7 @@ use layerwise::explain::Finding;
 use serde_json::{Value, json};
 
 use super::model::{Level, Report, Step};
-use super::words::{advice, properties, sentence};
+use super::words::{advice, is_fact, properties, sentence};
 use crate::reply::Style;
 
 /// The log with its runs.
@@ -123,7 +123,7 @@ pub fn message(report: &Report, step: Option<&Step>, finding: &Finding, style: S
         let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "absent".to_owned());
         let have = side(&difference.have);
         lines.push(match &difference.want {
-            None => format!("{}: {have}", difference.path),
+            None if is_fact(finding, difference) => format!("{}: {have}", difference.path),
             want => format!("{}: {old} {have}, {new} {}", difference.path, side(want)),
         });
     }

@@ -4,7 +4,7 @@
 use layerwise::explain::Finding;
 
 use super::model::{Report, Step};
-use super::words::{advice, files, sentence};
+use super::words::{advice, files, is_fact, sentence};
 use crate::page::{Page, quoted};
 
 /// Puts a report on a page.
@@ -62,7 +62,7 @@ fn cause(page: &mut Page, report: &Report, finding: &Finding, indent: usize) {
         .differences
         .iter()
         .map(|difference| match &difference.want {
-            None => {
+            None if is_fact(finding, difference) => {
                 let fact = difference.have.clone().unwrap_or_default();
                 [difference.path.clone(), fact, String::new()]
             }

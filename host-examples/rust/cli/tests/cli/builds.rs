@@ -295,6 +295,20 @@ fn a_cache_predicts_a_build() {
     let all = predict(&["--require", "all"]);
     assert_eq!(all.exit, 1, "{}", all.stdout);
     assert_eq!(predict(&["--require", "no such step"]).exit, 2);
+    // The same definition before it was built: marshalled from the provenance of this build.
+    let llb = vectors().join("llb/r-scratch.pb");
+    let llb = llb.to_str().unwrap();
+    let unbuilt = layerwise(&[
+        "buildkit", "predict", "--llb", llb, "--cache", &cache, "--json",
+    ]);
+    assert_eq!((unbuilt.exit, unbuilt.stderr.as_str()), (0, ""));
+    assert_eq!(states(&unbuilt.json()), hits);
+    let bytes = std::fs::read(llb).unwrap();
+    let cut = dir.file("cut.pb", &bytes[..bytes.len() / 2]);
+    assert_eq!(
+        layerwise(&["buildkit", "predict", "--llb", &cut, "--cache", &cache]).exit,
+        3
+    );
     // The tar itself, and its records in words.
     let packed = vectors().join("cache-r-scratch.oci.tar");
     let packed = packed.to_str().unwrap();
