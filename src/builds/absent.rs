@@ -64,11 +64,15 @@ pub(super) fn absences_of(
     absences
 }
 
-/// A key that is there: its result was never exported, or its layers are gone.
+/// A key that is there: its result was never exported, its layers are gone, or a daemon
+/// pruned it.
 fn without_result(stores: &[Store], found: &Found) -> NoResult {
     let pairs = stores.iter().zip(&found.keys);
+    let mut with_key = pairs.clone().filter(|(_, keys)| !keys.sure.is_empty());
+    let pruned = with_key.any(|(store, _)| store.had_results());
     let mut lost = pairs.flat_map(|(store, keys)| keys.sure.iter().flat_map(|key| store.lost(key)));
     match lost.next() {
+        None if pruned => NoResult::Lost,
         None => NoResult::KeyOnly,
         Some(first) => NoResult::LayerLost(core::iter::once(first).chain(lost).cloned().collect()),
     }

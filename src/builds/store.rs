@@ -14,6 +14,8 @@ pub struct Store {
     results: BTreeSet<String>,
     /// Keys whose results are not whole, with the layers that are gone.
     lost: BTreeMap<String, Vec<String>>,
+    /// Whether it is what a daemon keeps of its own builds: every step had a result there.
+    of_daemon: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -24,6 +26,19 @@ pub(super) struct Link {
 }
 
 impl Store {
+    /// What a daemon keeps of its own builds, with nothing in it yet.
+    pub(super) fn of_daemon() -> Self {
+        Self {
+            of_daemon: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether a key without a result had one: it was pruned, or evicted.
+    pub(super) const fn had_results(&self) -> bool {
+        self.of_daemon
+    }
+
     /// Adds a link of a daemon's `cache.db`: its digest is the operation's alone.
     pub fn add_link(
         &mut self,

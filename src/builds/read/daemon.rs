@@ -58,7 +58,7 @@ pub fn store(text: &str) -> Result<Store, Error> {
         serde_json::from_str(text).map_err(|error| corrupt(&Bad::json(&error)))?;
     let entries = document.links.len().saturating_add(document.results.len());
     LIMITS.check(Limit::Entries, entries as u64, OPERATION, SUBJECT)?;
-    let mut store = Store::default();
+    let mut store = Store::of_daemon();
     for (from, key) in &document.links {
         let parts = key.rsplit_once('@');
         let (link, to) = parts.ok_or_else(|| corrupt(&Bad::Form("a link leads nowhere")))?;

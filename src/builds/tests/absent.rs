@@ -100,6 +100,22 @@ fn caches_of_other_platforms_versions_and_builds() {
 }
 
 #[test]
+fn a_daemon_that_has_the_key_lost_the_result() {
+    let build = build("amd64", "make");
+    let graph = graph::Graph::new(&build, &Known::default());
+    let (image, first) = (&graph.nodes[0], &graph.nodes[1]);
+    let graph::Key::Source { keys, .. } = &image.key else {
+        panic!("an image");
+    };
+    let mut store = Store::of_daemon();
+    let operation = (first.map().unwrap(), 0, 0);
+    store.add_link(&output_key(&keys[0], 0), operation, first.selector(0), "t");
+    let told = predict(&build, &Known::default(), &[store]);
+    assert_eq!(told[1].absence, Some(NoResult::Lost));
+    assert_eq!(told[2].absence, None);
+}
+
+#[test]
 fn a_layer_that_is_gone_is_no_hit() {
     let build = build("amd64", "make");
     let whole = cache(&build, true, true);
