@@ -51,7 +51,7 @@ pub fn run(
     };
     let file = build.describe()?.dockerfile;
     let report = Report {
-        schema: "layerwise/buildkit-explain-step/1",
+        schema: "layerwise/buildkit-predict/1",
         title: format!("buildkit explain --step {wanted}"),
         verdict: format!("{hits} of {} hit", meant.len()),
         facts: vec![["caches".to_owned(), args.caches.join(", ")]],

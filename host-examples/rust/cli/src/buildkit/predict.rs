@@ -19,8 +19,8 @@ use crate::report::{self, Level, Report};
 /// What `--help` says after the options.
 pub const HELP: &str = r#"BUILD is the record or the provenance of a build with the same definition, as `buildkit why` takes
 it; --llb names a definition that was never built, as frontends marshal it and `buildctl debug
-dump-llb` reads it. A cache may be a daemon's own: root:DIR. A step is a hit, a miss, or not decided: then what another step makes decides, or something
-that records do not tell.
+dump-llb` reads it. A cache may be a daemon's own: root:DIR. A step is a hit, a miss, or not decided:
+then what another step makes decides, or something that records do not tell.
 
 Exit codes: 0 every required step is a hit, 1 one is not, 2 usage, 3 error."#;
 

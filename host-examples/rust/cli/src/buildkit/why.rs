@@ -89,14 +89,14 @@ fn explained(
 ) -> Result<(bool, Report), Failed> {
     let (imported, mut daemons) = super::predict::caches(opened, &args.cache)?;
     for build in [old, new] {
-        daemons.extend(opened.daemons(build)?);
+        daemons.extend(opened.daemons(build));
     }
     daemons.dedup();
     let among = if args.against.is_some() { others } else { all };
     let mut asked = Asked {
         before: opened.contexts(old, among)?,
         after: opened.contexts(new, all)?,
-        fresh: !args.cache.is_empty(),
+        fresh: !imported.is_empty(),
         daemons,
         ..Asked::default()
     };

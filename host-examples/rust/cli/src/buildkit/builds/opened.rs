@@ -117,12 +117,13 @@ impl Opened {
         self.found(vec![document], None, text)
     }
 
-    /// What a daemon keeps of its own builds, where they are in its root.
-    pub fn daemons(&self, found: &Found) -> Result<Vec<String>, Failed> {
-        let Origin::Root(root, _) = &found.origin else {
-            return Ok(Vec::new());
-        };
-        Ok(root.keys().map_err(lend::failed)?.into_iter().collect())
+    /// What a daemon keeps of its own builds, if they are in its root, and it can be read:
+    /// without it less is proven, and nothing said that is wrong.
+    pub fn daemons(&self, found: &Found) -> Option<String> {
+        match &found.origin {
+            Origin::Root(root, _) => root.keys().ok().flatten(),
+            Origin::Documents(_) => None,
+        }
     }
 
     /// All builds of a place, the newest first.
