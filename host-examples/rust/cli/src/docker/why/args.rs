@@ -58,9 +58,13 @@ pub struct WhyArgs {
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<String>,
     /// The image of the last build: what misses is compared with what that build made of the
-    /// step. Default: whichever image came nearest.
-    #[arg(long, value_name = "REF")]
+    /// step. Without REF the named image whose history fits best, and of these the newest. Default:
+    /// whichever image came nearest.
+    #[arg(long, value_name = "REF", num_args = 0..=1, default_missing_value = "")]
     pub last: Option<String>,
+    /// The name that the build gives its image. If an image has it now, that is the last build.
+    #[arg(long, short, value_name = "NAME", conflicts_with = "last")]
+    pub tag: Option<String>,
     /// What packs the context.
     #[arg(long, value_name = "CLIENT", default_value = "29")]
     pub client: Client,
