@@ -26,6 +26,8 @@ pub enum Input {
 pub struct Gzip {
     decoder: MultiGzDecoder<Counting>,
     size: u64,
+    /// So many bytes may come out of few compressed ones.
+    free: u64,
 }
 
 /// The compressed bytes that were taken.
@@ -46,7 +48,11 @@ impl Input {
             return Ok(Self::Plain(file));
         }
         let decoder = MultiGzDecoder::new(Counting { file, taken: 0 });
-        Ok(Self::Gzip(Box::new(Gzip { decoder, size: 0 })))
+        Ok(Self::Gzip(Box::new(Gzip {
+            decoder,
+            size: 0,
+            free: FREE,
+        })))
     }
 }
 
@@ -85,7 +91,7 @@ fn open(path: &Path) -> Result<(File, bool), Failure> {
     }
     let mut file = File::open(path).map_err(failed)?;
     let mut start = Vec::new();
-    let beginning = file.by_ref().take(2).read_to_end(&mut start);
+    let beginning = (&file).take(2).read_to_end(&mut start);
     beginning.map_err(failed)?;
     file.rewind().map_err(failed)?;
     Ok((file, start == GZIP))
@@ -105,7 +111,7 @@ impl Read for Gzip {
         let count = self.decoder.read(buffer)?;
         self.size = self.size.saturating_add(count as u64);
         let taken = self.decoder.get_ref().taken;
-        let most = taken.saturating_mul(RATIO).saturating_add(FREE).min(MOST);
+        let most = taken.saturating_mul(RATIO).saturating_add(self.free).min(MOST);
         if self.size > most {
             let message = format!(
                 "the archive has more than {most} bytes for {taken} compressed ones: uncompress it \
@@ -122,5 +128,32 @@ impl Read for Counting {
         let count = self.file.read(buffer)?;
         self.taken = self.taken.saturating_add(count as u64);
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    #[test]
+    fn much_out_of_little_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bomb.gz");
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        gzip.write_all(&vec![0; 8 << 20]).unwrap();
+        std::fs::write(&path, gzip.finish().unwrap()).unwrap();
+        let read = |free: u64| {
+            let mut input = Input::open(&path).unwrap();
+            let Input::Gzip(gzip) = &mut input else {
+                panic!("it is compressed")
+            };
+            gzip.free = free;
+            io::copy(&mut input, &mut io::sink())
+        };
+        assert_eq!(read(FREE).unwrap(), 8 << 20);
+        let error = read(0).unwrap_err();
+        assert_eq!(carried(&error).unwrap().code, FailureCode::TooLarge);
     }
 }

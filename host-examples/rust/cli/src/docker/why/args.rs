@@ -21,7 +21,10 @@ its line and what it hits:
   fails      the builder ends here with an error
 
 Other clients than the newest pack the context otherwise, so that their COPY steps ask for other
-checksums: say so with --client.
+checksums: say so with --client. A COPY of the same files by another client is told as such.
+
+COPY --from looks into the image or the finished stage wherever the store keeps its layers: in the
+directories of vfs, btrfs and overlay2, as blobs of containerd or of a layout, in an archive.
 
 Exit codes: 0 every step hits, 1 a step misses or fails or is not known, 2 usage, 3 error.
 
