@@ -33,7 +33,9 @@ impl Last {
                 break;
             }
             let count = u64::try_from(self.images.len()).unwrap_or(u64::MAX);
-            store.limits.check(Limit::Ancestors, count, "explain", &id)?;
+            store
+                .limits
+                .check(Limit::Ancestors, count, "explain", &id)?;
             let parent = store.parents(&[id]).pop();
             self.image = parent.and_then(|parent| parent.ok().flatten());
         }

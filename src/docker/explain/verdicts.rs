@@ -82,9 +82,7 @@ impl<'a> Verdicts<'a> {
     /// Keeps a finding as the nearest, if none before is as near.
     pub fn propose(&mut self, finding: &Finding, rank: Rank, all: Vec<Difference>) {
         let other = !self.last.contains(&finding.subject);
-        let nearer = |(others, least, _): &(bool, Rank, Finding)| {
-            (other, &rank) < (*others, least)
-        };
+        let nearer = |(others, least, _): &(bool, Rank, Finding)| (other, &rank) < (*others, least);
         if self.nearest.as_ref().is_none_or(nearer) {
             let mut nearest = finding.clone();
             nearest.differences = all;

@@ -163,8 +163,7 @@ fn archive(
                 && entry.size > 0
             {
                 let checksum = content(&path, &mut tar);
-                file.content =
-                    checksum.map_err(|error| failures::of(entry.quoted(), &error))?;
+                file.content = checksum.map_err(|error| failures::of(entry.quoted(), &error))?;
             }
             found(path, change)?;
         }

@@ -78,7 +78,9 @@ mod tests {
                 Regular(path, text, mode) => {
                     header.set_mode(*mode);
                     header.set_size(text.len() as u64);
-                    builder.append_data(&mut header, path, text.as_bytes()).unwrap();
+                    builder
+                        .append_data(&mut header, path, text.as_bytes())
+                        .unwrap();
                 }
                 Link(path, target) | Second(path, target) => {
                     header.set_entry_type(match does {
@@ -154,7 +156,10 @@ mod tests {
         let text = document(&diff_ids);
         let image = sha256(text.as_bytes());
         let images = at.join("image/overlay2");
-        write(&images.join("imagedb/content/sha256").join(image.hex()), text);
+        write(
+            &images.join("imagedb/content/sha256").join(image.hex()),
+            text,
+        );
         let mut chain: Option<Digest> = None;
         for (number, (layer, diff_id)) in layers.iter().zip(&diff_ids).enumerate() {
             let id = match &chain {
@@ -162,7 +167,13 @@ mod tests {
                 Some(below) => sha256(format!("{below} {diff_id}").as_bytes()),
             };
             let name = format!("{number}abc");
-            write(&images.join("layerdb/sha256").join(id.hex()).join("cache-id"), &name);
+            write(
+                &images
+                    .join("layerdb/sha256")
+                    .join(id.hex())
+                    .join("cache-id"),
+                &name,
+            );
             let diff = at.join("overlay2").join(name).join("diff");
             fs::create_dir_all(&diff).unwrap();
             directory(&diff, layer);
@@ -251,8 +262,16 @@ mod tests {
     fn told(entries: &[Entry]) -> Vec<String> {
         let told = entries.iter().filter(|entry| entry.path != ".");
         told.map(|entry| {
-            let mode = if entry.kind == Kind::Link { 0 } else { entry.mode };
-            let size = if entry.kind == Kind::File { entry.size } else { 0 };
+            let mode = if entry.kind == Kind::Link {
+                0
+            } else {
+                entry.mode
+            };
+            let size = if entry.kind == Kind::File {
+                entry.size
+            } else {
+                0
+            };
             format!(
                 "{} {:?} {mode:o} {}:{} {size} {:?}",
                 entry.path, entry.kind, entry.uid, entry.gid, entry.target
@@ -287,7 +306,15 @@ mod tests {
         assert_eq!(
             paths,
             [
-                ".", "etc", "etc/passwd", "opt", "opt/new", "usr", "usr/link", "usr/tool2", "was"
+                ".",
+                "etc",
+                "etc/passwd",
+                "opt",
+                "opt/new",
+                "usr",
+                "usr/link",
+                "usr/tool2",
+                "was"
             ]
         );
         let content = |path: &str, text: &str| sha256(format!("\0{path}{text}").as_bytes());
@@ -322,21 +349,36 @@ mod tests {
     fn what_no_engine_would_unpack_is_refused() {
         let dir = TempDir::new().unwrap();
         let below_a_link = [BASE, &[Regular("usr/link/x", "x", 0o644)][..]];
-        let (code, why) = refused(&saved(dir.path(), &below_a_link, false), &below_a_link, Limits::default());
+        let (code, why) = refused(
+            &saved(dir.path(), &below_a_link, false),
+            &below_a_link,
+            Limits::default(),
+        );
         assert_eq!(code, FailureCode::Corrupt);
         assert!(why.contains("below what is no directory"), "{why}");
         let second = [&[Second("a", "b")][..]];
-        let (code, why) = refused(&saved(dir.path(), &second, false), &second, Limits::default());
+        let (code, why) = refused(
+            &saved(dir.path(), &second, false),
+            &second,
+            Limits::default(),
+        );
         assert_eq!(code, FailureCode::Corrupt);
         assert!(why.contains("which is not there"), "{why}");
         let deep = [&[Regular("a/b/c/d", "x", 0o644)][..]];
         let spec = saved(dir.path(), &deep, false);
         let root = read(&spec, &deep);
-        assert_eq!(root.walk(9).unwrap().len(), 5, "directories that nothing tells of");
+        assert_eq!(
+            root.walk(9).unwrap().len(),
+            5,
+            "directories that nothing tells of"
+        );
         let few = Limits::default().with(Limit::LayerDirectories, 2);
         assert_eq!(refused(&spec, &deep, few).0, FailureCode::TooLarge);
         let few = Limits::default().with(Limit::LayerEntries, 3);
-        assert_eq!(refused(&saved(dir.path(), &[BASE], true), &[BASE], few).0, FailureCode::TooLarge);
+        assert_eq!(
+            refused(&saved(dir.path(), &[BASE], true), &[BASE], few).0,
+            FailureCode::TooLarge
+        );
     }
 
     #[test]

@@ -84,7 +84,10 @@ fn write(root: &Path, build: usize) -> Vec<String> {
         });
         let text = document.to_string();
         let id = sha256(text.as_bytes());
-        put(&images.join("content/sha256").join(id.hex()), text.as_bytes());
+        put(
+            &images.join("content/sha256").join(id.hex()),
+            text.as_bytes(),
+        );
         let facts = images.join("metadata/sha256").join(id.hex());
         put(&facts.join("builtLocally"), &[1]);
         if let Some(parent) = ids.last() {

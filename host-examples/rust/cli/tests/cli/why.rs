@@ -210,7 +210,11 @@ fn the_last_build_is_found() {
         assert!(nearest.contains(value), "{last:?}: {nearest}");
     }
     let run = project.why(&["--json", "--tag", "never-built:1"]);
-    assert_eq!((run.exit, &*run.stderr), (1, ""), "the first build of a name");
+    assert_eq!(
+        (run.exit, &*run.stderr),
+        (1, ""),
+        "the first build of a name"
+    );
 }
 
 #[test]

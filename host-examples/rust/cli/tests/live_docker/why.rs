@@ -26,7 +26,8 @@ const CASES: u64 = 30;
 fn every_step_is_foretold() {
     let Some(engine) = needs::met()
         .then(|| Engine::start_kind(Kind::asked()))
-        .flatten() else {
+        .flatten()
+    else {
         return;
     };
     let number = |name: &str, other: u64| -> u64 {

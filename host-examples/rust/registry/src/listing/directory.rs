@@ -73,18 +73,24 @@ pub fn read(
 }
 
 fn overlay(attribute: &str) -> Option<&str> {
-    PREFIXES.iter().find_map(|prefix| attribute.strip_prefix(prefix))
+    PREFIXES
+        .iter()
+        .find_map(|prefix| attribute.strip_prefix(prefix))
 }
 
 /// Whether a character device stands for a removed file.
 fn is_whiteout(directory: &Path, path: &str) -> Result<bool, Failure> {
     let invalid = |_| failures::new(FailureCode::Invalid, format!("{path:?} is not a path"));
     let bytes = decode(path).map_err(invalid)?;
-    let mut names: Vec<&OsStr> = bytes.split(|byte| *byte == b'/').map(OsStr::from_bytes).collect();
+    let mut names: Vec<&OsStr> = bytes
+        .split(|byte| *byte == b'/')
+        .map(OsStr::from_bytes)
+        .collect();
     let name = names.pop().unwrap_or_default();
     let above = Tree::open(directory)?.descend(&names)?;
     let found = above.dir().symlink_metadata(Path::new(name));
-    let found = found.map_err(|error| failures::of(format!("{path:?} in {directory:?}"), &error))?;
+    let found =
+        found.map_err(|error| failures::of(format!("{path:?} in {directory:?}"), &error))?;
     Ok(found.rdev() == 0)
 }
 
@@ -113,7 +119,11 @@ fn file(entry: Entry, kind: FileKind) -> LayerFile {
         uid: entry.uid,
         gid: entry.gid,
         modified: (0, 0),
-        size: if kind == FileKind::File { entry.size } else { 0 },
+        size: if kind == FileKind::File {
+            entry.size
+        } else {
+            0
+        },
         target: entry.target,
         content: None,
         attributes,

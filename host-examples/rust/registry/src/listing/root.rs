@@ -349,7 +349,10 @@ fn order(path: &str) -> Vec<u8> {
         return Vec::new();
     }
     let mut bytes = decode(path).unwrap_or_default();
-    bytes.iter_mut().filter(|byte| **byte == b'/').for_each(|byte| *byte = 0);
+    bytes
+        .iter_mut()
+        .filter(|byte| **byte == b'/')
+        .for_each(|byte| *byte = 0);
     bytes
 }
 

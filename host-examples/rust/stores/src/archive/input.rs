@@ -111,13 +111,19 @@ impl Read for Gzip {
         let count = self.decoder.read(buffer)?;
         self.size = self.size.saturating_add(count as u64);
         let taken = self.decoder.get_ref().taken;
-        let most = taken.saturating_mul(RATIO).saturating_add(self.free).min(MOST);
+        let most = taken
+            .saturating_mul(RATIO)
+            .saturating_add(self.free)
+            .min(MOST);
         if self.size > most {
             let message = format!(
                 "the archive has more than {most} bytes for {taken} compressed ones: uncompress it \
                  if you trust it"
             );
-            return Err(io::Error::other(Failure::new(FailureCode::TooLarge, message)));
+            return Err(io::Error::other(Failure::new(
+                FailureCode::TooLarge,
+                message,
+            )));
         }
         Ok(count)
     }

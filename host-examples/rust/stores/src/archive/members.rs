@@ -177,8 +177,7 @@ fn damaged(path: &Path, error: &io::Error) -> Failure {
     if let Some(failure) = input::carried(error) {
         return failure.clone();
     }
-    let message = format!(
-        "cannot read {path:?} as a tar file: {error}; only gzip is uncompressed here"
-    );
+    let message =
+        format!("cannot read {path:?} as a tar file: {error}; only gzip is uncompressed here");
     Failure::new(FailureCode::Corrupt, message)
 }

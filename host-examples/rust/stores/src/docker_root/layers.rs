@@ -81,6 +81,9 @@ fn cache_id(layer: &Tree) -> Result<String, Failure> {
     // Only such a name becomes part of a path.
     plain.then_some(name).ok_or_else(|| {
         let path = layer.path().join(CACHE_ID);
-        Failure::new(FailureCode::Corrupt, format!("{path:?} holds no name of a layer"))
+        Failure::new(
+            FailureCode::Corrupt,
+            format!("{path:?} holds no name of a layer"),
+        )
     })
 }

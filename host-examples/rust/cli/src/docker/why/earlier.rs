@@ -98,7 +98,9 @@ impl Earlier {
         };
         self.at = Some(nearest.subject.clone());
         let told = std::mem::take(&mut self.told);
-        nearest.differences.retain(|difference| !told.contains(difference));
+        nearest
+            .differences
+            .retain(|difference| !told.contains(difference));
         self.told = told;
         if nearest.differences.is_empty() && nearest.code == Reason::ConfigMismatch {
             return Ok(Found::Same);

@@ -1,6 +1,6 @@
 //! Which image the last build made.
 
-use layerwise::host::{Facts, FailureCode, Image};
+use layerwise::host::{FailureCode, Image, ImageStore as _};
 
 use super::args::WhyArgs;
 use crate::docker::opened::Opened;
@@ -20,7 +20,9 @@ pub fn image(
     if let Some(tag) = &args.tag {
         return match opened.store.resolve(&[tag.clone()], LONGEST).pop() {
             Some(Ok(image)) => Ok(Some(image.id)),
-            Some(Err(failure)) if failure.code != FailureCode::NotFound => Err(crate::lend::failed(failure)),
+            Some(Err(failure)) if failure.code != FailureCode::NotFound => {
+                Err(crate::lend::failed(failure))
+            }
             _ => Ok(None),
         };
     }
@@ -42,7 +44,10 @@ fn fitting(opened: &Opened<'_>, commands: &[String]) -> Result<Option<String>, F
     for names in opened.names.chunks(BATCH) {
         let images = opened.store.resolve(names, LONGEST).into_iter().flatten();
         let images: Vec<Image> = best.take().into_iter().chain(images).collect();
-        let documents: Vec<String> = images.iter().filter_map(|image| image.document.clone()).collect();
+        let documents: Vec<String> = images
+            .iter()
+            .filter_map(|image| image.document.clone())
+            .collect();
         let place = predicates.closest_history(&documents, commands, &opened.semantics)?;
         best = place.and_then(|place| images.into_iter().nth(place));
     }

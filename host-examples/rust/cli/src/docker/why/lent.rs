@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use layerwise::host::{
-    Change, Content, Entry, Failure, FailureCode, Filesystem, FsFacts, Hashing,
-};
+use layerwise::host::{Change, Content, Entry, Failure, FailureCode, Filesystem, FsFacts, Hashing};
 use layerwise_files::Files;
 use layerwise_registry::{ImageRoot, Limits};
 use layerwise_stores::Images;

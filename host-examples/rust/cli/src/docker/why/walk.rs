@@ -164,7 +164,9 @@ impl<'a> Walk<'a> {
     fn begin(&mut self, stage: Stage) -> Result<Row, Failed> {
         let images = Arc::<Made>::clone(&self.made);
         let last = self.last.as_deref();
-        let cache = self.opened.session_over(images, true, Sources::Given, last)?;
+        let cache = self
+            .opened
+            .session_over(images, true, Sources::Given, last)?;
         self.cache = Some(cache);
         self.commands.clear();
         self.missed = false;
@@ -298,7 +300,9 @@ impl<'a> Walk<'a> {
                 why.nearest = Some(found);
                 files.clear();
             }
-            other => *other = State::After(Found::Changed(found.subject.clone(), found), Vec::new()),
+            other => {
+                *other = State::After(Found::Changed(found.subject.clone(), found), Vec::new())
+            }
         }
         Ok(())
     }
