@@ -163,10 +163,10 @@ impl Asked {
         let mut known = Known::default();
         for (name, place) in folders {
             let tree = match place {
-                Files::Directory(root) => folder::directory(files, root)?,
+                Files::Directory(root) => Some(folder::directory(files, root)?),
                 Files::Digests(text) => folder::digests(text, &LIMITS)?,
             };
-            known.folders.insert(name.clone(), tree);
+            known.folders.extend(tree.map(|tree| (name.clone(), tree)));
         }
         for (image, platform, id) in &self.chains {
             known

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -23,6 +25,9 @@ use project::Project;
 
 /// So many fit into an ordinary run.
 const CASES: u64 = 8;
+
+/// A daemon writes what it knows of a context some time after the build.
+const SETTLED: Duration = Duration::from_millis(700);
 
 /// What a daemon keeps of its builds, below its root.
 const KEPT: [&str; 4] = [
@@ -49,6 +54,7 @@ fn what_is_named_and_put_back_hits() {
         let project = Project::new(seed);
         let dir = Dir::new();
         build(&engine, &project, &tool, dir.path());
+        thread::sleep(SETTLED);
         // As a person would keep it to compare with.
         let kept = Dir::new();
         for name in KEPT {
@@ -57,6 +63,7 @@ fn what_is_named_and_put_back_hits() {
         let mut changed = project.clone();
         let mutations = changed.mutate(seed);
         build(&engine, &changed, &tool, dir.path());
+        thread::sleep(SETTLED);
 
         let what = format!("seed {seed}: {}", mutations.join(", "));
         let told = why(&engine, &kept, &what);
