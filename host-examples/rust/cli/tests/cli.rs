@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod cli {
+    mod audit;
     mod buildkit;
     mod buildkit_caches;
     mod buildpacks;
