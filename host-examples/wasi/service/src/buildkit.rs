@@ -16,9 +16,9 @@ use layerwise::oci::Descriptor;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::error::Refusal;
+use crate::error::{Refusal, parse};
 use crate::files::Files;
-use crate::front::{Response, parse};
+use crate::http::Response;
 use crate::registry::Remote;
 
 #[derive(Deserialize)]

@@ -12,9 +12,9 @@ use layerwise::host::Silent;
 use layerwise::semantics::Semantics;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Refusal;
+use crate::error::{Refusal, parse};
 use crate::files::Files;
-use crate::front::{Response, parse};
+use crate::http::Response;
 use crate::registry::Remote;
 use crate::semantics::Asked;
 

@@ -9,8 +9,8 @@ use layerwise::semantics::Semantics;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::error::Refusal;
-use crate::front::{Response, parse};
+use crate::error::{Refusal, parse};
+use crate::http::Response;
 use crate::images::{Given, Images};
 use crate::registry::Remote;
 use crate::semantics::Asked;

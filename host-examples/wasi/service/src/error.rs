@@ -2,8 +2,9 @@
 
 use layerwise::error::Error;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::front::Response;
+use crate::http::Response;
 
 /// A refusal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -75,6 +76,12 @@ impl Refusal {
             },
         )
     }
+}
+
+/// Reads the body of a request; members that nobody knows are refused.
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::usage(format!("the request is not what it should be: {error}")))
 }
 
 impl From<Error> for Refusal {

@@ -3,41 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use crate::error::Refusal;
+use crate::http::{JSON, Request, Response};
 use crate::registry::{Fetch, Remote};
 use crate::settings::Settings;
 use crate::{buildkit, buildpacks, docker};
 
-const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; version=0.0.4";
 
 /// The requests that this instance answered, by path and status.
 static COUNTS: Mutex<BTreeMap<(&'static str, u16), u64>> = Mutex::new(BTreeMap::new());
-
-/// What came.
-#[derive(Clone, Debug, Default)]
-pub struct Request {
-    /// Such as `POST`.
-    pub method: String,
-    /// The path, without a query.
-    pub path: String,
-    /// All of the body.
-    pub body: Vec<u8>,
-}
-
-/// What goes back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Response {
-    /// The status.
-    pub status: u16,
-    /// The media type of the body.
-    pub content_type: &'static str,
-    /// The body.
-    pub body: String,
-}
 
 /// A decision: from the text of a request to a response.
 type Decide = fn(&[u8], &Arc<Remote<'_>>) -> Result<Response, Refusal>;
@@ -67,7 +42,7 @@ fn routed(settings: &Settings, fetch: &dyn Fetch, request: &Request) -> (&'stati
         _ => {}
     }
     let found = DECISIONS.iter().find(|(path, _)| *path == request.path);
-    let Some((path, decide)) = found else {
+    let Some(&(path, decide)) = found else {
         let refusal = match asked.1 {
             "/health" | "/metrics" => Refusal::new(405, "usage", "this path is for GET"),
             other => Refusal::new(404, "usage", format!("there is no path {other:?}")),
@@ -87,12 +62,6 @@ fn routed(settings: &Settings, fetch: &dyn Fetch, request: &Request) -> (&'stati
     (path, decided.unwrap_or_else(|refusal| refusal.response()))
 }
 
-/// Reads the body of a request; members that nobody knows are refused.
-pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body)
-        .map_err(|error| Refusal::usage(format!("the request is not what it should be: {error}")))
-}
-
 /// What this instance knows of itself. A server may run many; see the README.
 fn metrics(settings: &Settings) -> Response {
     let mut text = format!(
@@ -109,32 +78,4 @@ fn metrics(settings: &Settings) -> Response {
         ));
     }
     Response::text(TEXT, &text)
-}
-
-impl Response {
-    fn text(content_type: &'static str, text: &str) -> Self {
-        Self {
-            status: 200,
-            content_type,
-            body: text.to_owned(),
-        }
-    }
-
-    /// A document.
-    pub fn json<T: Serialize>(status: u16, document: &T) -> Self {
-        match serde_json::to_string(document) {
-            Ok(body) => Self {
-                status,
-                content_type: JSON,
-                body: body + "\n",
-            },
-            Err(_) => Self {
-                status: 500,
-                content_type: JSON,
-                body: "{\"schema\":\"layerwise/error/1\",\"error\":{\"kind\":\"other\",\
-                       \"message\":\"cannot write json\"}}\n"
-                    .to_owned(),
-            },
-        }
-    }
 }

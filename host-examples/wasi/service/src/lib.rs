@@ -17,6 +17,7 @@ mod docker;
 mod error;
 mod files;
 mod front;
+mod http;
 mod images;
 mod registry;
 mod semantics;
@@ -25,6 +26,7 @@ mod settings;
 mod wasi;
 
 pub use error::Refusal;
-pub use front::{Request, Response, answer};
+pub use front::answer;
+pub use http::{Request, Response};
 pub use registry::{Answer, Fetch, Question};
 pub use settings::Settings;

@@ -21,6 +21,8 @@ const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, \
 /// No manifest is larger.
 const LONGEST: u64 = 4 << 20;
 const REDIRECTS: usize = 3;
+/// What a registry may say in place of something small.
+const SLACK: u64 = 64 << 10;
 
 /// Something that is asked over HTTP.
 #[derive(Clone, Debug)]
@@ -51,7 +53,7 @@ pub struct Answer {
 }
 
 /// Asks over HTTP, within the time that the settings give.
-pub trait Fetch {
+pub trait Fetch: Send + Sync {
     /// Asks once.
     ///
     /// # Errors
@@ -129,7 +131,7 @@ impl<'a> Remote<'a> {
         let mut answer = Answer::default();
         for shelf in first {
             let path = format!("/v2/{}/{shelf}/{digest}", at.path);
-            answer = self.ask(at, "GET", path, Some(MANIFESTS), wanted.size)?;
+            answer = self.ask(at, "GET", path, Some(MANIFESTS), wanted.size.max(SLACK))?;
             if answer.status != 404 {
                 break;
             }

@@ -17,7 +17,8 @@ use wasip2::io::poll::{Pollable, poll};
 use wasip2::io::streams::StreamError;
 
 use crate::error::Refusal;
-use crate::front::{Request, Response, answer};
+use crate::front::answer;
+use crate::http::{Request, Response};
 use crate::registry::{Answer, Fetch, Question};
 use crate::settings::Settings;
 

@@ -38,11 +38,11 @@ mod tests {
                 let known = sent.get("authorization") == Some(&&*format!("Basic {SECRET}"));
                 return Ok(Answer {
                     status: if known { 200 } else { 401 },
-                    body: br#"{"token":"abc"}"#.to_vec(),
+                    body: br#"{"token":"tok-en-123"}"#.to_vec(),
                     ..Answer::default()
                 });
             }
-            if self.guarded && sent.get("authorization") != Some(&"Bearer abc") {
+            if self.guarded && sent.get("authorization") != Some(&"Bearer tok-en-123") {
                 let realm = format!("Bearer realm=\"https://{HOST}/token\",service=\"s\"");
                 return Ok(Answer {
                     status: 401,
@@ -117,7 +117,7 @@ mod tests {
             body: body.as_bytes().to_vec(),
         };
         let response = answer(&settings(), table, &request);
-        assert!(!response.body.contains(SECRET) && !response.body.contains("abc"));
+        assert!(!response.body.contains(SECRET) && !response.body.contains("tok-en-123"));
         response
     }
 

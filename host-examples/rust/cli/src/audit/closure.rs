@@ -121,7 +121,11 @@ fn found(document: &Value) -> Vec<Found> {
                     member: member.to_ascii_lowercase(),
                 }));
                 for (name, value) in members.iter().rev() {
-                    let member = if member.is_empty() { name } else { member };
+                    let member = if member.is_empty() {
+                        name.as_str()
+                    } else {
+                        member
+                    };
                     open.push((member, value));
                 }
             }

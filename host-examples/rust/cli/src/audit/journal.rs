@@ -106,8 +106,10 @@ impl Journal {
         let mut line = Vec::new();
         let mut reader = BufReader::new(std::io::Read::take(file, LONGEST));
         reader.read_until(b'\n', &mut line).map_err(failed)?;
-        let facts = serde_json::from_slice(&line);
-        let bad = |error| Failed::unreadable("the journal", &self.path, &format!("{error}"));
+        let facts: Result<Facts, serde_json::Error> = serde_json::from_slice(&line);
+        let bad = |error: serde_json::Error| {
+            Failed::unreadable("the journal", &self.path, &format!("{error}"))
+        };
         facts.map(Some).map_err(bad)
     }
 

@@ -141,7 +141,7 @@ impl Looking {
             .buildpacks_image(imports, options, self.session)?;
         let summary = image.metadata()?.finding;
         let layers = image.explain()?.findings;
-        let count = |reason| layers.iter().filter(|layer| layer.code == reason).count();
+        let count = |reason: Buildpacks| layers.iter().filter(|layer| layer.code == reason).count();
         let records = Records {
             hit: number(count(Buildpacks::LayerHit)),
             broken: number(count(Buildpacks::LayerNotFound)),

@@ -131,7 +131,7 @@ impl Output<'_> {
         self.totals.records = self.totals.records.plus(facts.records);
         if facts.is_bad() {
             let name = match facts.names.first() {
-                Some(name) if facts.repository.contains(name) => facts.repository.clone(),
+                Some(name) if name.contains(':') => format!("{}@{name}", facts.repository),
                 Some(name) => format!("{}:{name}", facts.repository),
                 None => format!("{}@{}", facts.repository, facts.digest),
             };

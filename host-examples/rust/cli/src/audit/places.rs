@@ -1,7 +1,7 @@
 //! What is audited: registries, repositories, references, layout directories, and
 //! lists of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use layerwise::host::{Failure, Registry as _};
@@ -26,6 +26,9 @@ pub enum Store {
     Layout(String),
 }
 
+/// References by their repositories; all of a repository if there are none.
+type Asked = BTreeMap<String, Option<Vec<String>>>;
+
 /// A repository, or some references into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -44,9 +47,8 @@ pub fn parse(arguments: &[String]) -> Result<Vec<Store>, Failed> {
             None => words.push(argument.clone()),
         }
     }
-    let mut layouts: BTreeMap<String, ()> = BTreeMap::new();
-    let mut registries: BTreeMap<String, Option<BTreeMap<String, Option<Vec<String>>>>> =
-        BTreeMap::new();
+    let mut layouts: BTreeSet<String> = BTreeSet::new();
+    let mut registries: BTreeMap<String, Option<Asked>> = BTreeMap::new();
     for word in &words {
         if is_host(word) {
             registries.insert(word.clone(), None);
@@ -55,7 +57,7 @@ pub fn parse(arguments: &[String]) -> Result<Vec<Store>, Failed> {
         let (place, target) = parse_one(word)?;
         match &place {
             Place::Layout(_) => {
-                layouts.insert(place.to_string(), ());
+                layouts.insert(place.to_string());
             }
             Place::Volume(_) => {
                 return Err(Failed::usage(format!(
@@ -69,15 +71,17 @@ pub fn parse(arguments: &[String]) -> Result<Vec<Store>, Failed> {
                 };
                 let some = wanted.entry(place.to_string());
                 let some = some.or_insert_with(|| Some(Vec::new()));
-                match (target, some.as_mut()) {
-                    (Target::Default, _) => *some = None,
-                    (_, Some(some)) if !some.contains(word) => some.push(word.clone()),
-                    _ => {}
+                if target == Target::Default {
+                    *some = None;
+                } else if let Some(some) = some
+                    && !some.contains(word)
+                {
+                    some.push(word.clone());
                 }
             }
         }
     }
-    let layouts = layouts.into_keys().map(Store::Layout);
+    let layouts = layouts.into_iter().map(Store::Layout);
     let registries = registries.into_iter().map(|(host, wanted)| {
         let wanted = wanted.map(|wanted| wanted.into_iter());
         let repositories = wanted.map(|wanted| {

@@ -41,7 +41,7 @@ pub fn put(page: &mut Page, totals: &Totals, bad: &[Shown], applied: bool) {
             records.hit, records.broken, records.key, records.dead
         ),
     ]);
-    let size = |count| text::bytes(count);
+    let size = text::bytes;
     let bytes = &totals.bytes;
     rows.push([
         "bytes".to_owned(),

@@ -291,7 +291,7 @@ impl Auditor<'_> {
             if manifest.worth != Worth::Hits || !manifest.whole {
                 continue;
             }
-            let other = *first.entry((*repository, &manifest.needs)).or_insert(at);
+            let other = *first.entry((*repository, &*manifest.needs)).or_insert(at);
             if other != at {
                 found.push((at, other));
             }
