@@ -202,6 +202,7 @@ enum GivenForm {
     Text,
     Log,
     Record,
+    Definition,
 }
 
 /// The answer of `why` of `wit/builds.wit`, as JSON.
@@ -240,7 +241,13 @@ pub fn why(body: &[u8], _: &Arc<Remote<'_>>) -> Result<Response, Refusal> {
     let pair: Pair = parse(body)?;
     let (new, old) = (read(&pair.build)?, read(&pair.against)?);
     let asked = Asked::default();
-    let reasons = builds::explain(&Files::default(), (&old, &new), &asked, Values::NotSecret)?;
+    let reasons = builds::explain(
+        &Files::default(),
+        (&old, &new),
+        &[],
+        &asked,
+        Values::NotSecret,
+    )?;
     Ok(explained(&reasons))
 }
 
@@ -250,6 +257,7 @@ fn read(build: &Build) -> Result<Read, Refusal> {
             GivenForm::Text => Form::Text,
             GivenForm::Log => Form::Log,
             GivenForm::Record => Form::Record,
+            GivenForm::Definition => Form::Definition,
         },
         content: &given.content,
     });
