@@ -121,8 +121,10 @@ pub fn run(global: &Global, args: &AuditArgs, style: Style) -> Result<Reply, Fai
         apply: args.apply,
     };
     let places = &args.places;
-    let schema = "layerwise/audit/1";
-    auditor.output.line(&Line::Audit { schema, places })?;
+    auditor.output.line(&Line::Audit {
+        schema: "layerwise/audit/1",
+        places,
+    })?;
     for store in &stores {
         auditor.store(store)?;
     }

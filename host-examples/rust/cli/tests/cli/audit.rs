@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use layerwise::oci::sha256;
 use serde_json::{Value, json};
 
-use super::caches;
 use super::support::{Dir, Run, layerwise, program};
+use super::{caches, schemas};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CACHE: &str = "application/vnd.buildkit.cacheconfig.v0";
@@ -138,9 +138,12 @@ impl Layout {
 /// The documents that a run printed.
 fn lines(run: &Run) -> Vec<Value> {
     let lines = run.stdout.lines();
-    lines
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{run:?}")))
-        .collect()
+    let parsed = lines.map(|line| {
+        let line = serde_json::from_str(line).unwrap_or_else(|_| panic!("{run:?}"));
+        schemas::check_as(&line, "audit");
+        line
+    });
+    parsed.collect()
 }
 
 fn of<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
