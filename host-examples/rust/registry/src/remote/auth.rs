@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use layerwise::host::{Failure, FailureCode};
 use serde::Deserialize;
-use ureq::http::{Method, Uri, header};
+use ::http::{Method, Uri, header};
 
 use super::challenge::{self, Challenge};
 use super::http::{self, Payload, Request, Sent};

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::time::Instant;
 
 use layerwise::host::{Failure, FailureCode};
-use ureq::http::{StatusCode, header};
+use ::http::{StatusCode, header};
 
 use super::auth::Scope;
 use super::http::{self, Request};

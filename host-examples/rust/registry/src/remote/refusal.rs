@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use layerwise::host::{Failure, FailureCode};
 use serde::Deserialize;
-use ureq::http::StatusCode;
+use ::http::StatusCode;
 
 use super::http::{self, Response, Sent};
 use crate::failures;

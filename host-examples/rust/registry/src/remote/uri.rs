@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use layerwise::host::{Failure, FailureCode};
-use ureq::http::Uri;
+use ::http::Uri;
 
 use crate::failures;
 
