@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 PACKAGE = HERE / "src" / "layerwise"
 # The name of each in the package, the variable that names it, and how it is built.
-COMPONENTS = (
+COMPONENTS: tuple[tuple[str, str, list[str], list[str]], ...] = (
     ("component.wasm", "LAYERWISE_COMPONENT", [], []),
     ("wasi.wasm", "LAYERWISE_WASI_COMPONENT", ["--features", "wasi"], ["--wasi"]),
 )

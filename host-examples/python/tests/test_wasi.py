@@ -20,10 +20,11 @@ from layerwise import (
     Platform,
     Refused,
     Trap,
+    Unsupported,
     Wasi,
     buildkit,
     docker,
-    stacker,
+    dockerfile,
     stores,
 )
 from layerwise.registry import Shelf, SourceRepository
@@ -31,8 +32,8 @@ from layerwise.stores.hashing import sha256
 
 BASE = '{"rootfs":{"type":"layers"},"os":"linux","architecture":"amd64"}'
 CHILD = (
-    '{"rootfs":{"type":"layers"},"os":"linux","architecture":"amd64",'
-    '"container_config":{"Cmd":["make"]},"history":[{"created_by":"make"}]}'
+    '{"architecture":"amd64","os":"linux","created":"2026-01-01T00:00:00Z",'
+    '"container_config":{"Cmd":["make"]},"rootfs":{"type":"layers"}}'
 )
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 NONE = Descriptor("application/vnd.oci.image.manifest.v1+json", "sha256:" + "0" * 64, 2)
@@ -133,9 +134,13 @@ def inspected(exports: buildkit.Buildkit, repository: str, manifest: Descriptor)
 def test_what_wasi_cannot_do_is_unsupported(tmp_path: Path) -> None:
     layout(tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    wasi = Wasi("oci:/w", {"/w": tmp_path})
-    with Engine(wasi=wasi).instance() as instance, pytest.raises(Refused, match="WASI"):
-        instance.stacker.open(stacker.Options(stacker.Places("/w", "/w", "/w")))
+    host = Platform("linux", "amd64")
+    options = dockerfile.Options(host, dockerfile.Packer.CLIENT, context="/w")
+    with Engine(wasi=Wasi("oci:/w", {"/w": tmp_path})).instance() as instance:
+        steps = instance.dockerfile.open("FROM scratch\nCOPY index.json /\n", options)
+        steps.advance()
+        with pytest.raises(Unsupported, match="not under WASI, which tells no owners and modes"):
+            steps.advance()
     assert sorted(tmp_path.rglob("*")) == before
     with Engine(wasi=Wasi()).instance() as instance:
         session = instance.docker.open(docker.Options())

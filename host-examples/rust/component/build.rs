@@ -75,7 +75,13 @@ fn compile(root: &Path, built: &Path, world: &str) -> Result<PathBuf, String> {
     }
     let package = if world == STORES { STORES } else { "layerwise" };
     if package == STORES {
-        for input in ["wasi", "rust/bolt", "rust/files", "rust/registry", "rust/stores"] {
+        for input in [
+            "wasi",
+            "rust/bolt",
+            "rust/files",
+            "rust/registry",
+            "rust/stores",
+        ] {
             let input = root.join("host-examples").join(input);
             println!("cargo::rerun-if-changed={}", input.display());
         }
@@ -92,7 +98,12 @@ fn compile(root: &Path, built: &Path, world: &str) -> Result<PathBuf, String> {
         .env("RUSTC_WORKSPACE_WRAPPER", "")
         .args(["rustc", "--locked", "--package", package, "--lib"])
         .args(["--crate-type", "cdylib"])
-        .args((package != STORES).then_some(["--features", world]).iter().flatten())
+        .args(
+            (package != STORES)
+                .then_some(["--features", world])
+                .iter()
+                .flatten(),
+        )
         .args(["--profile", "component", "--target", TARGET])
         .arg("--config")
         .arg(flags(&remapped(&root, built)?, package == STORES))

@@ -38,7 +38,7 @@ class Wasi:
         environment = dict(self.environment)
         if self.store is not None:
             environment["LAYERWISE_STORE"] = self.store
-        config.env(environment.items())
+        config.env = list(environment.items())
         config.inherit_stderr()
         for guest, host in self.directories.items():
             path = Path(host)

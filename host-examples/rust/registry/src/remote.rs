@@ -14,11 +14,11 @@ mod wire;
 
 use std::io::Read as _;
 
+use ::http::{Method, StatusCode, Uri, header};
 use layerwise::host::{Failure, FailureCode, Presence};
 use layerwise::oci::{Descriptor, Digest, sha256};
 use layerwise_stores::place::Target;
 use serde::Deserialize;
-use ::http::{Method, StatusCode, Uri, header};
 
 use crate::content::Content;
 use crate::digests::verifies;

@@ -11,6 +11,9 @@ use hmac::{Hmac, Mac as _};
 use layerwise::host::{Failure, FailureCode};
 use sha2::Sha256;
 
+#[cfg(not(target_family = "wasm"))]
+use make::make;
+
 /// What a mark begins with.
 const SCHEME: &str = "hmac-sha256:";
 /// What is hashed begins with this; another rule gets another number.
@@ -106,9 +109,6 @@ impl Marks {
         Ok(format!("{SCHEME}{}", file::hex(&tag)))
     }
 }
-
-#[cfg(not(target_family = "wasm"))]
-use make::make;
 
 /// WASI cannot make a file for its owner only.
 #[cfg(target_family = "wasm")]

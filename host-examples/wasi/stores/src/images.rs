@@ -8,7 +8,9 @@ use layerwise::host::{
 use layerwise_stores::{Opened, Store};
 
 use crate::bindings::exports::layerwise::cache::image_store as wit;
-use crate::bindings::exports::layerwise::cache::types::{Annotation, Descriptor, Failure as Failed};
+use crate::bindings::exports::layerwise::cache::types::{
+    Annotation, Descriptor, Failure as Failed,
+};
 use crate::types::{annotations, convert, failed, pairs, results};
 use crate::{Stores, settings};
 

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use layerwise::host::{Failure, FailureCode};
 use ::http::Uri;
+use layerwise::host::{Failure, FailureCode};
 
 use crate::failures;
 

@@ -105,8 +105,8 @@ impl Http {
             Some(Ok(Err(error))) => return Err(trouble(&request.method, to, &error)),
             _ => return Err(failed("the runtime has no answer").into()),
         };
-        let mut response = read(response)
-            .ok_or_else(|| failed("the answer of the registry cannot be read"))?;
+        let mut response =
+            read(response).ok_or_else(|| failed("the answer of the registry cannot be read"))?;
         response.extensions_mut().insert(self.limits);
         if let Some(authorization) = authorization {
             let sent = Sent(authorization.to_owned());

@@ -6,8 +6,8 @@ use std::fs::Metadata;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use layerwise::host::{Failure, FailureCode};
 use hmac::KeyInit as _;
+use layerwise::host::{Failure, FailureCode};
 use layerwise_files::{Tree, failure};
 
 use super::Key;
