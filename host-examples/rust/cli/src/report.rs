@@ -15,7 +15,7 @@ use crate::failed::Failed;
 use crate::reply::{Exit, Reply, Style};
 
 pub use model::{Change, FileChange, Level, Report, Step};
-pub use words::{files, properties};
+pub use words::files;
 
 /// How reports are printed.
 #[derive(Args)]

@@ -2,6 +2,7 @@ use layerwise::explain::{Difference, Finding};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::page::Page;
 
 fn report() -> Report {
     let cause = Finding::new("docker/miss-local", "sha256:1")
