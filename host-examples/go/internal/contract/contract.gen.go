@@ -58,6 +58,7 @@ func init() {
 		wit.FuncOf("builds#[method]build.steps", wit.ListOf(buildsStep), wit.Named("self", wit.BorrowOf("builds#build"))),
 		wit.FuncOf("builds#[method]build.why", wit.ResultOf(buildsReasons, typesError), wit.Named("self", wit.BorrowOf("builds#build")), wit.Named("against", wit.BorrowOf("builds#build")), wit.Named("evidence", buildsEvidence), wit.Named("values", buildsValues)),
 		wit.FuncOf("builds#[method]build.predict", wit.ResultOf(wit.ListOf(buildsPrediction), typesError), wit.Named("self", wit.BorrowOf("builds#build")), wit.Named("caches", wit.ListOf(buildkitInput)), wit.Named("evidence", buildsEvidence), wit.Named("values", buildsValues)),
+		wit.FuncOf("builds#[method]build.names", wit.ResultOf(wit.ListOf(buildsName), typesError), wit.Named("self", wit.BorrowOf("builds#build")), wit.Named("evidence", buildsEvidence)),
 		wit.FuncOf("builds#parts", wit.ResultOf(wit.ListOf(buildsPart), typesError), wit.Named("document", buildsDocument), wit.Named("limits", wit.ListOf(typesLimit))),
 		wit.FuncOf("builds#before", wit.OptionOf(wit.U32Type), wit.Named("of", buildsDescription), wit.Named("among", wit.ListOf(buildsDescription))),
 		wit.FuncOf("builds#read", wit.ResultOf(wit.OwnOf("builds#build"), typesError), wit.Named("documents", wit.ListOf(buildsDocument)), wit.Named("options", buildsReadOptions)),
@@ -210,7 +211,7 @@ var (
 	buildpacksTreatment      = wit.EnumOf("reuse", "add", "leave-out")
 	buildpacksExportStep     = wit.RecordOf(wit.Named("buildpack", wit.StringType), wit.Named("layer", wit.StringType), wit.Named("treatment", buildpacksTreatment), wit.Named("diff", wit.StringType), wit.Named("finding", typesFinding))
 	buildpacksExportPlan     = wit.RecordOf(wit.Named("steps", wit.ListOf(buildpacksExportStep)), wit.Named("document", wit.StringType))
-	buildsForm               = wit.EnumOf("text", "log", "record")
+	buildsForm               = wit.EnumOf("text", "log", "record", "definition")
 	buildsDocument           = wit.RecordOf(wit.Named("form", buildsForm), wit.Named("content", wit.StringType))
 	buildsRole               = wit.EnumOf("manifest", "record", "log", "provenance", "config")
 	buildsPart               = wit.RecordOf(wit.Named("role", buildsRole), wit.Named("descriptor", typesDescriptor), wit.Named("build", wit.U32Type))
@@ -224,7 +225,7 @@ var (
 	buildsFolder             = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("files", buildsFiles))
 	buildsChain              = wit.RecordOf(wit.Named("image", typesDigest), wit.Named("platform", typesPlatform), wit.Named("id", typesDigest))
 	buildsChanged            = wit.RecordOf(wit.Named("step", typesDigest), wit.Named("input", typesDigest))
-	buildsEvidence           = wit.RecordOf(wit.Named("before", wit.ListOf(buildsFolder)), wit.Named("after", wit.ListOf(buildsFolder)), wit.Named("chains", wit.ListOf(buildsChain)), wit.Named("changed", wit.ListOf(buildsChanged)), wit.Named("fresh", wit.BoolType))
+	buildsEvidence           = wit.RecordOf(wit.Named("before", wit.ListOf(buildsFolder)), wit.Named("after", wit.ListOf(buildsFolder)), wit.Named("chains", wit.ListOf(buildsChain)), wit.Named("changed", wit.ListOf(buildsChanged)), wit.Named("fresh", wit.BoolType), wit.Named("imported", wit.ListOf(buildkitInput)), wit.Named("daemons", wit.ListOf(wit.StringType)))
 	buildsBytes              = wit.EnumOf("no-key", "changed", "unknown")
 	buildsFollow             = wit.RecordOf(wit.Named("step", wit.U32Type), wit.Named("bytes", buildsBytes))
 	buildsVerdict            = wit.RecordOf(wit.Named("step", buildsStep), wit.Named("findings", wit.ListOf(typesFinding)), wit.Named("root", wit.BoolType), wit.Named("follows", wit.ListOf(buildsFollow)), wit.Named("again", wit.BoolType), wit.Named("stopped", wit.ListOf(wit.U32Type)), wit.Named("equal-bytes", wit.BoolType), wit.Named("unseen", wit.BoolType), wit.Named("same-layers", wit.OptionOf(typesDifference)), wit.Named("must", wit.ListOf(wit.U32Type)), wit.Named("may", wit.ListOf(wit.U32Type)))
@@ -232,6 +233,8 @@ var (
 	buildsReasons            = wit.RecordOf(wit.Named("verdicts", wit.ListOf(buildsVerdict)), wit.Named("causes", wit.ListOf(buildsCause)))
 	buildsOutcome            = wit.EnumOf("hit", "miss", "undecidable", "source")
 	buildsPrediction         = wit.RecordOf(wit.Named("step", buildsStep), wit.Named("outcome", buildsOutcome), wit.Named("findings", wit.ListOf(typesFinding)))
+	buildsKind               = wit.EnumOf("vertex", "definition", "record", "content")
+	buildsName               = wit.RecordOf(wit.Named("digest", typesDigest), wit.Named("step", wit.U32Type), wit.Named("kind", buildsKind))
 	buildsReadOptions        = wit.RecordOf(wit.Named("target", wit.OptionOf(wit.StringType)), wit.Named("engine", wit.OptionOf(wit.StringType)), wit.Named("limits", wit.ListOf(typesLimit)))
 	dockerSource             = wit.RecordOf(wit.Named("reference", wit.StringType), wit.Named("trusted", wit.BoolType))
 	dockerPolicy             = wit.FlagsOf("dry-run", "skip-unreadable", "same-platform")
