@@ -76,12 +76,14 @@ func init() {
 		wit.FuncOf("docker#compare-command", wit.ResultOf(wit.OptionOf(typesFinding), typesError), wit.Named("entry", wit.StringType), wit.Named("config", wit.StringType), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#compare-history", wit.ResultOf(wit.ListOf(typesDifference), typesError), wit.Named("a", wit.StringType), wit.Named("b", wit.StringType)),
 		wit.FuncOf("docker#compare-images", wit.ResultOf(dockerImageComparison, typesError), wit.Named("old", wit.StringType), wit.Named("new", wit.StringType), wit.Named("semantics", typesSemantics)),
+		wit.FuncOf("docker#closest-history", wit.ResultOf(wit.OptionOf(wit.U32Type), typesError), wit.Named("documents", wit.ListOf(wit.StringType)), wit.Named("commands", wit.ListOf(wit.StringType)), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#recorded-steps", wit.ResultOf(dockerRecording, typesError), wit.Named("document", wit.StringType), wit.Named("first", wit.U32Type), wit.Named("made", wit.ListOf(wit.OptionOf(wit.StringType))), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#encode-image", wit.ResultOf(wit.StringType, typesError), wit.Named("text", wit.StringType), wit.Named("order", dockerMemberOrder), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("dockerfile#[method]session.advance", wit.ResultOf(dockerfileEvent, typesError), wit.Named("self", wit.BorrowOf("dockerfile#session"))),
 		wit.FuncOf("dockerfile#[method]session.report", wit.ResultOf(nil, typesError), wit.Named("self", wit.BorrowOf("dockerfile#session")), wit.Named("outcome", dockerfileOutcome)),
 		wit.FuncOf("dockerfile#[method]session.lend", wit.ResultOf(nil, typesError), wit.Named("self", wit.BorrowOf("dockerfile#session")), wit.Named("path", wit.OptionOf(wit.StringType)), wit.Named("name", wit.OptionOf(wit.StringType))),
 		wit.FuncOf("dockerfile#[method]session.copied", wit.ListOf(dockerfileCopied), wit.Named("self", wit.BorrowOf("dockerfile#session"))),
+		wit.FuncOf("dockerfile#[method]session.other-client", wit.ResultOf(wit.OptionOf(typesFinding), typesError), wit.Named("self", wit.BorrowOf("dockerfile#session")), wit.Named("parent", wit.OptionOf(wit.StringType))),
 		wit.FuncOf("dockerfile#open", wit.ResultOf(wit.OwnOf("dockerfile#session"), typesError), wit.Named("dockerfile", wit.StringType), wit.Named("options", dockerfileOptions)),
 		wit.FuncOf("filesystem#stat", wit.ListOf(wit.ResultOf(filesystemEntry, typesFailure)), wit.Named("paths", wit.ListOf(filesystemPath)), wit.Named("follow", wit.BoolType), wit.Named("want", filesystemFacts)),
 		wit.FuncOf("filesystem#list-names", wit.ResultOf(wit.ListOf(wit.StringType), typesFailure), wit.Named("directory", filesystemPath)),
@@ -239,7 +241,7 @@ var (
 	dockerSource             = wit.RecordOf(wit.Named("reference", wit.StringType), wit.Named("trusted", wit.BoolType))
 	dockerPolicy             = wit.FlagsOf("dry-run", "skip-unreadable", "same-platform")
 	dockerStoreKind          = wit.EnumOf("graph-driver", "containerd")
-	dockerOptions            = wit.RecordOf(wit.Named("semantics", typesSemantics), wit.Named("cache-from", wit.ListOf(dockerSource)), wit.Named("policy", dockerPolicy), wit.Named("store", dockerStoreKind), wit.Named("machine", typesPlatform), wit.Named("host-os", wit.StringType), wit.Named("docker-version", wit.StringType), wit.Named("limits", wit.ListOf(typesLimit)))
+	dockerOptions            = wit.RecordOf(wit.Named("semantics", typesSemantics), wit.Named("cache-from", wit.ListOf(dockerSource)), wit.Named("policy", dockerPolicy), wit.Named("store", dockerStoreKind), wit.Named("machine", typesPlatform), wit.Named("host-os", wit.StringType), wit.Named("docker-version", wit.StringType), wit.Named("last", wit.OptionOf(wit.StringType)), wit.Named("limits", wit.ListOf(typesLimit)))
 	dockerStepPlace          = wit.FlagsOf("last")
 	dockerStep               = wit.RecordOf(wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("config", wit.OptionOf(wit.StringType)), wit.Named("platform", typesPlatform), wit.Named("place", dockerStepPlace))
 	dockerOutcome            = wit.EnumOf("hit-local", "hit-source", "hit-restored", "miss", "restore-failed")

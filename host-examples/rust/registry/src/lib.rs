@@ -53,7 +53,7 @@ pub use keychain::{Credentials, Keychain};
 pub use layerwise_stores::place::{Place, Target};
 pub use limits::{Limit, Limits, NoSuchLimit};
 #[cfg(not(target_family = "wasm"))]
-pub use listing::{Changed, FileKind, Files, LayerFile, Placed, crc64};
+pub use listing::{Changed, FileKind, Files, ImageRoot, LayerFile, Placed, crc64};
 pub use measure::{Measured, measure};
 pub use options::{Options, Owners, Progress, Provider, Retry, SetId, Timeouts};
 #[cfg(unix)]

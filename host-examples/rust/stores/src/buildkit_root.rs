@@ -214,7 +214,9 @@ impl BuildkitRoot {
                     let facts = snapshot.bucket(&[b"_main", reference]);
                     let fact = |name: &[u8]| facts.as_ref().and_then(|facts| facts.get(name));
                     let name = fact(b"cache.description").and_then(local);
+                    // A snapshot and the one it is committed as: one of them has the digests.
                     let digests = known.get(b"buildkit.contenthash.v0");
+                    let digests = digests.filter(|digests| !digests.is_empty());
                     let (Some(name), Some(digests)) = (name, digests) else {
                         continue;
                     };
