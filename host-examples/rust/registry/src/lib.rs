@@ -25,6 +25,7 @@
 
 mod compress;
 mod content;
+mod contents;
 mod decompress;
 mod digests;
 mod failures;
@@ -50,7 +51,8 @@ mod unpack;
 mod volume;
 
 pub use keychain::{Credentials, Keychain};
-pub use layerwise_stores::place::{Place, Target};
+pub use layerwise_stores::place::{Place, Target, parse};
+pub use layout::Entry;
 pub use limits::{Limit, Limits, NoSuchLimit};
 #[cfg(not(target_family = "wasm"))]
 pub use listing::{Changed, FileKind, Files, ImageRoot, LayerFile, Placed, crc64};
