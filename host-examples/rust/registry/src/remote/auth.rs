@@ -5,11 +5,11 @@ use std::io::Read as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use ::http::{Method, Uri, header};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use layerwise::host::{Failure, FailureCode};
 use serde::Deserialize;
-use ureq::http::{Method, Uri, header};
 
 use super::challenge::{self, Challenge};
 use super::http::{self, Payload, Request, Sent};

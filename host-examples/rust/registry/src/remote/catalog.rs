@@ -3,7 +3,7 @@
 use layerwise::host::{Failure, FailureCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use ureq::http::{Method, Uri, header};
+use ::http::{Method, Uri, header};
 
 use super::auth::Scope;
 use super::http::{self, Request};
