@@ -7,6 +7,7 @@
 mod cli {
     mod buildkit;
     mod buildkit_caches;
+    mod buildkit_graph;
     mod buildpacks;
     mod buildpacks_commit;
     mod buildpacks_errors;
