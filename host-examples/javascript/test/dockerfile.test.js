@@ -1,6 +1,6 @@
 // Sessions over Dockerfiles: what Docker's own engine asked at each step, with a context on disk and images in memory.
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -96,10 +96,11 @@ function optionsOf({ build_args = [], labels = [], target, platform, file, conte
  */
 function write(root, entries) {
   mkdirSync(root, { recursive: true });
-  for (const { path, type, mode, text, base64, target } of entries) {
+  for (const { path, type, mode, text, base64, target, hardlink } of entries) {
     const at = join(root, path);
     mkdirSync(join(at, '..'), { recursive: true });
     if (type === 'symlink') symlinkSync(target, at);
+    else if (hardlink !== undefined) linkSync(join(root, hardlink), at);
     else if (type === 'dir') mkdirSync(at, { recursive: true });
     else writeFileSync(at, base64 === undefined ? (text ?? '') : Buffer.from(base64, 'base64'));
     if (type !== 'symlink') chmodSync(at, Number.parseInt(mode, 8));

@@ -73,6 +73,12 @@ function text(name, content) {
 }
 
 /**
+ * Waits for the answer to what was asked last.
+ * @param {import('playwright-core').Page} page
+ */
+const answered = (page) => page.locator('#answer[aria-busy="false"] .verdict').waitFor();
+
+/**
  * Drops files.
  * @param {import('playwright-core').Page} page
  * @param {string} where
@@ -156,16 +162,18 @@ test('one build alone, a log, and two files that are a build and its log', async
   const page = await open(context);
   if (!page) return;
   await page.locator('#want-file').setInputFiles(record('args-env'));
-  await page.getByText(/^\d+ of 5 steps ran$/).waitFor();
+  await page.getByText(/^\d+ of \d+ steps ran$/).waitFor();
   assert.match(await page.locator('.verdict p').innerText(), /Give an earlier build/);
   const { base } = vector('args-env');
   const { provenance, status } = vector('args-env').scenario;
   await drop(page, 'body', text('provenance.json', provenance[0]), text('log.rawjson', status));
-  await page.getByText(/^\d+ of 5 steps ran$/).waitFor();
+  await page.waitForFunction(() => document.getElementById('want-kind')?.textContent === 'a build' && document.getElementById('have-kind')?.textContent === 'a build');
+  await answered(page);
+  assert.match(await page.locator('.verdict h3').innerText(), /^\d+ of \d+ steps ran$/);
   assert.ok((await page.locator('.line.ran').count()) > 0);
   // Provenance alone says what was built, and not what became of it.
   await drop(page, 'body', text('before.json', base.provenance[0]), text('after.json', provenance[0]));
-  await page.locator('.verdict').waitFor();
+  await answered(page);
   assert.equal(await page.locator('#want-kind').innerText(), 'a build');
 });
 
@@ -243,9 +251,9 @@ test('a link opens the same, and holds what it opens', async (context) => {
   await page.locator('.causes').waitFor();
   assert.match(page.url(), /#example=two-builds$/);
   const told = await page.locator('#told').innerText();
-  await drop(page, 'body', record('base-multi'), record('multi-css'));
+  await drop(page, 'body', record('base-big'), record('big-s10'));
   await page.waitForFunction(() => !location.hash.includes('example'));
-  await page.locator('.causes').waitFor();
+  await answered(page);
   await page.getByRole('button', { name: 'Make a link to this' }).click();
   await page.getByText('It holds the files themselves').waitFor();
   const address = page.url();
@@ -267,8 +275,9 @@ test('caches in a file, and what a build would find in them', async (context) =>
   await page.locator('#want-file').setInputFiles(fileURLToPath(new URL('cache-r-scratch.oci.tar', BUILDS)));
   await page.getByText('This cache can be used').waitFor();
   await page.getByRole('button', { name: 'A build and a cache' }).click();
-  await page.getByText(/^\d+ hit, \d+ miss, \d+ not decided$/).waitFor();
-  assert.ok((await page.locator('.box.hit').count()) > 0);
+  await page.getByText('3 hit, 3 miss, 0 not decided').waitFor();
+  assert.deepEqual([await page.locator('.box.hit').count(), await page.locator('.box.miss').count()], [3, 3]);
+  assert.ok((await page.locator('.line.miss').count()) > 0);
   assert.equal(await page.locator('#have-kind').innerText(), 'a BuildKit cache');
 });
 
@@ -288,8 +297,8 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
       await check('start');
       for (const name of await page.locator('#examples button').allInnerTexts()) {
         await page.getByRole('button', { name, exact: true }).click();
-        await page.locator('.verdict').waitFor();
-        for (const summary of await page.locator('summary').all()) await summary.click();
+        await answered(page);
+        for (const details of await page.locator('details').all()) await details.evaluate((element) => element.setAttribute('open', ''));
         await check(name);
       }
     });

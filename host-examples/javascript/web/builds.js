@@ -188,7 +188,7 @@ function distinct(predictions) {
   const found = new Map();
   for (const { step, findings } of predictions) {
     for (const finding of findings) {
-      const known = found.get(finding.code) ?? { ...finding, subject: '', differences: [] };
+      const known = found.get(finding.code) ?? { ...finding, subject: '', differences: [], compared: false };
       found.set(finding.code, { ...known, subject: known.subject ? `${known.subject}, ${step.name}` : step.name, differences: [...known.differences, ...finding.differences] });
     }
   }

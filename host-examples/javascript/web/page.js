@@ -144,6 +144,7 @@ function ask(order) {
   clearTimeout(patience);
   number++;
   byId('link-status').textContent = '';
+  byId('answer').setAttribute('aria-busy', 'true');
   const nothing = have.isEmpty() && want.isEmpty();
   byId('share').hidden = nothing;
   document.body.classList.toggle('blank', nothing);
@@ -191,4 +192,5 @@ function bytesOf(base64) {
 /** @param {Answer} answer */
 function show(answer) {
   byId('told').replaceChildren(...shown(answer, !have.isEmpty() && !want.isEmpty()));
+  byId('answer').setAttribute('aria-busy', 'false');
 }

@@ -99,7 +99,13 @@ function dockerfile(build) {
     return made('li', { class: step ? `line ${step.role}` : 'line' }, made('span', { class: 'number' }, String(index + 1)), made('code', {}, line), made('span', { class: 'said' }, ...said));
   });
   if (lines.length > LINES) rows.push(made('li', { class: 'line' }, `${lines.length - LINES} more lines are not shown.`));
-  return made('section', { class: 'panel', 'aria-labelledby': 'file-title' }, made('h3', { id: 'file-title' }, file || 'Dockerfile'), made('ol', { class: 'lines', tabindex: '0', 'aria-labelledby': 'file-title' }, ...rows));
+  const list = made('ol', { class: 'lines', tabindex: '0', 'aria-labelledby': 'file-title' }, ...rows);
+  // A long file begins at what is to blame.
+  requestAnimationFrame(() => {
+    const blamed = /** @type {HTMLElement | null} */ (list.querySelector('.cause, .failed, .miss'));
+    if (blamed) list.scrollTop = blamed.offsetTop - list.offsetTop - list.clientHeight / 3;
+  });
+  return made('section', { class: 'panel', 'aria-labelledby': 'file-title' }, made('h3', { id: 'file-title' }, file || 'Dockerfile'), list);
 }
 
 /** @param {Build} build */

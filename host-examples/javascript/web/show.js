@@ -31,7 +31,7 @@ export function shown({ verdict, title, text, facts, findings, build }, both) {
   const roots = findings.filter(({ cascade, other, good }) => !cascade && !other && !(good && verdict !== 'hit'));
   const others = findings.filter((finding) => !roots.includes(finding));
   if (build) parts.push(...built(build, (finding, before, after) => item(finding, sides, both, before, after)));
-  if (roots.length > 0) parts.push(list(roots, sides, both));
+  if (roots.length > 0) parts.push(list(roots, sides, both, verdict === 'note'));
   if (others.length > 0) parts.push(made('details', {}, made('summary', {}, `${others.length} more: consequences, other candidates, and what need not worry you`), list(others, sides, both)));
   return parts;
 }
@@ -40,9 +40,10 @@ export function shown({ verdict, title, text, facts, findings, build }, both) {
  * @param {Told[]} findings
  * @param {[string, string]} sides
  * @param {boolean} both
+ * @param {boolean} quiet whether they are no misses
  */
-function list(findings, sides, both) {
-  const items = findings.slice(0, SHOWN).map((finding) => item(finding, sides, both));
+function list(findings, sides, both, quiet = false) {
+  const items = findings.slice(0, SHOWN).map((finding) => item(quiet ? { ...finding, other: true } : finding, sides, both));
   if (findings.length > SHOWN) items.push(made('li', { class: 'finding quiet' }, `${findings.length - SHOWN} more are not shown.`));
   return made('ol', { class: 'findings' }, ...items);
 }
