@@ -117,7 +117,7 @@ test('a store may leave out what it does not support', () => {
   const session = engine.docker({ images: readOnly });
   const step = { parent: base, config: MAKE, platform: PLATFORM };
   assert.equal(session.lookup(step).image, built);
-  assert.throws(() => engine.docker({ images: { get: images.get.bind(images) } }).lookup(step), (/** @type {HostFailed} */ error) => error instanceof HostFailed && /has no method children/.test(error.message));
+  assert.throws(() => engine.docker({ images: { get: images.get.bind(images) } }).lookup(step), (/** @type {LayerwiseError} */ error) => error instanceof Unsupported && /has no method children/.test(error.message));
 });
 
 test('arguments are checked before they cross', () => {

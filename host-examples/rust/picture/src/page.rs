@@ -7,13 +7,13 @@ use layerwise::buildkit::{Severity, Standing, severity};
 use layerwise::explain::Finding;
 use layerwise::{base64, oci};
 
-use crate::{BuildSubject, Subject};
 use crate::label::{id, short, xml};
 use crate::model::Model;
 use crate::order::record_of;
 use crate::place::place;
 use crate::svg::{self, Use};
 use crate::text;
+use crate::{BuildSubject, Subject};
 
 /// Findings that are listed.
 const LISTED: usize = 200;
@@ -182,7 +182,11 @@ pub fn of_build(subject: &BuildSubject<'_>, model: &Model) -> String {
             for line in &cause.evidence {
                 let _ = writeln!(html, "<p><code>{}</code></p>", xml(line));
             }
-            let _ = writeln!(html, "<p class=\"soft\">{}</p>\n</div>", xml(&cause.meaning.advice));
+            let _ = writeln!(
+                html,
+                "<p class=\"soft\">{}</p>\n</div>",
+                xml(&cause.meaning.advice)
+            );
         }
         html.push_str("</section>\n");
     }
@@ -193,7 +197,9 @@ pub fn of_build(subject: &BuildSubject<'_>, model: &Model) -> String {
 fn begin(title: &str) -> String {
     let hex = oci::sha256(SCRIPT.as_bytes());
     let digits = (0..32).filter_map(|at| hex.hex().get(2 * at..2 * at + 2));
-    let hash: Vec<u8> = digits.filter_map(|two| u8::from_str_radix(two, 16).ok()).collect();
+    let hash: Vec<u8> = digits
+        .filter_map(|two| u8::from_str_radix(two, 16).ok())
+        .collect();
     let policy = format!(
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{}'",
         base64::encode(&hash)

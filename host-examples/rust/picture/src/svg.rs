@@ -7,8 +7,8 @@ use layerwise::buildkit::Severity;
 
 use crate::label::{body, class, corner, foot, head, id, stands_on, summary, title, xml};
 use crate::model::{Box, Model, Source};
-use crate::step::Look;
 use crate::place::{HEIGHT, Kind, Line, Placed, WIDTH};
+use crate::step::Look;
 use crate::text;
 
 /// Where the picture stands.
@@ -82,7 +82,12 @@ fn legend(svg: &mut String, model: &Model) {
     ];
     let entries: Vec<(&str, String)> = if model.of_build {
         looks(model)
-            .map(|look| (look.style().0, format!("{}: {}", look.word(), look.meaning())))
+            .map(|look| {
+                (
+                    look.style().0,
+                    format!("{}: {}", look.word(), look.meaning()),
+                )
+            })
             .collect()
     } else {
         cache.map(|(class, words)| (class, words.to_owned())).into()
@@ -175,7 +180,11 @@ fn boxed(svg: &mut String, model: &Model, one: &Box, (x, y): (f64, f64)) {
         xml(&text::cut(&head(one), 16)),
         xml(&corner(one))
     );
-    let _ = writeln!(svg, r#"<text x="10" y="39">{}</text>"#, xml(&text::cut(&body(one), 30)));
+    let _ = writeln!(
+        svg,
+        r#"<text x="10" y="39">{}</text>"#,
+        xml(&text::cut(&body(one), 30))
+    );
     let _ = writeln!(
         svg,
         r#"<text x="10" y="57" class="soft">{}</text><text x="{right}" y="57" text-anchor="end" class="mark">{}</text>"#,

@@ -159,7 +159,12 @@ pub struct GraphArgs {
     #[arg(long, value_name = "BUILD")]
     pub build: Option<String>,
     /// The earlier build to compare with. Default: the newest earlier one of the same place.
-    #[arg(long, value_name = "BUILD", requires = "build", conflicts_with = "cache")]
+    #[arg(
+        long,
+        value_name = "BUILD",
+        requires = "build",
+        conflicts_with = "cache"
+    )]
     pub against: Option<String>,
     /// Write to this file, whose extension tells the format; standard output otherwise.
     #[arg(long, short, value_name = "FILE")]

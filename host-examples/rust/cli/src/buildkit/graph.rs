@@ -186,7 +186,10 @@ fn show(page: &mut Page, document: &Document<'_>) {
     };
     page.line(&format!("drawn  {}", output.file));
     let count = |standing| {
-        let same = document.boxes.iter().filter(|one| one.standing == Some(standing));
+        let same = document
+            .boxes
+            .iter()
+            .filter(|one| one.standing == Some(standing));
         same.map(|one| one.records.len()).sum::<usize>()
     };
     if document.build.is_some() {

@@ -34,16 +34,28 @@ fn of_two_builds_causes_and_what_follows_are_told_apart() {
     let two = ["--build", &new, "--against", &old];
     let document = graph(&[&two[..], &["--json"]].concat()).json();
     assert_eq!(document["cache"], Value::Null);
-    assert_eq!((looks(&document, "cause"), looks(&document, "follows")), (1, 3));
+    assert_eq!(
+        (looks(&document, "cause"), looks(&document, "follows")),
+        (1, 3)
+    );
     let boxes = document["boxes"].as_array().unwrap().iter();
     let cause = boxes.clone().find(|one| one["step"]["look"] == "cause");
     let cause = cause.unwrap();
     assert_eq!(cause["step"]["text"], "RUN echo ten > /f10");
-    assert!(cause["step"]["label"].as_str().unwrap().starts_with("Dockerfile:"));
+    assert!(
+        cause["step"]["label"]
+            .as_str()
+            .unwrap()
+            .starts_with("Dockerfile:")
+    );
     assert_eq!(cause["standing"], Value::Null);
 
     let svg = graph(&[&two[..], &["--format", "svg"]].concat()).stdout;
-    assert_eq!(svg.matches("class=\"box cause\"").count(), 2, "one in the legend");
+    assert_eq!(
+        svg.matches("class=\"box cause\"").count(),
+        2,
+        "one in the legend"
+    );
     assert!(svg.contains(">RUN echo ten &gt; /f10</text>"));
     let html = graph(&[&two[..], &["--format", "html"]].concat()).stdout;
     assert!(html.contains("exec.meta.args[2]: echo 10 &gt; /f10 \u{2192} echo ten &gt; /f10"));
@@ -59,7 +71,10 @@ fn of_a_cache_and_a_build_hits_are_told_from_misses() {
     assert_eq!(document["cache"], cache.as_str());
     // Every step of it depends on files of the client.
     assert_eq!(looks(&document, "not decided"), 5);
-    assert_eq!((looks(&document, "source"), looks(&document, "ran")), (2, 0));
+    assert_eq!(
+        (looks(&document, "source"), looks(&document, "ran")),
+        (2, 0)
+    );
 }
 
 #[test]

@@ -73,7 +73,10 @@ fn compared(
     let Some(old) = old else {
         let steps = build.steps()?;
         return Ok(Drawn {
-            steps: steps.iter().map(|one| step(one, &file, plain(one), &[])).collect(),
+            steps: steps
+                .iter()
+                .map(|one| step(one, &file, plain(one), &[]))
+                .collect(),
             causes: Vec::new(),
             verdict: "There is no earlier build to compare with: --against names one.".to_owned(),
         });
@@ -81,11 +84,15 @@ fn compared(
     let values = ValueArgs::default().values();
     let reasons = build.why(&*opened.open(old)?, &Asked::default(), values)?;
     let verdicts = reasons.verdicts.iter();
-    let ran = verdicts.clone().filter(|one| {
-        one.step.state == State::Ran && !one.step.inputs.is_empty()
-    });
+    let ran = verdicts
+        .clone()
+        .filter(|one| one.step.state == State::Ran && !one.step.inputs.is_empty());
     Ok(Drawn {
-        verdict: format!("{} steps ran; causes: {}.", ran.count(), reasons.causes.len()),
+        verdict: format!(
+            "{} steps ran; causes: {}.",
+            ran.count(),
+            reasons.causes.len()
+        ),
         steps: verdicts
             .map(|one| step(&one.step, &file, look(one), &one.findings))
             .collect(),
@@ -100,7 +107,12 @@ fn predicted(opened: &Opened, new: &Found, cache: &str) -> Result<Drawn, Failed>
     let values = ValueArgs::default().values();
     let caches = caches(opened, &[cache.to_owned()])?;
     let predictions = build.predict(&caches, &Asked::default(), values)?;
-    let count = |outcome| predictions.iter().filter(|one| one.outcome == outcome).count();
+    let count = |outcome| {
+        predictions
+            .iter()
+            .filter(|one| one.outcome == outcome)
+            .count()
+    };
     let drawn = |one: &Prediction| {
         let look = match one.outcome {
             Outcome::Hit => Look::Hit,
@@ -129,7 +141,9 @@ fn causes(reasons: &Reasons, file: &str, style: Style) -> Vec<Cause> {
             let one = &reasons.verdicts.get(at)?.step;
             Some((at, format!("{} {}", label(one, file), text(one))))
         });
-        let rule = style.catalogue.and_then(|all| all.find(&cause.finding.code));
+        let rule = style
+            .catalogue
+            .and_then(|all| all.find(&cause.finding.code));
         let known = |text: fn(&layerwise_host::Rule) -> &String| {
             rule.map_or_else(String::new, |rule| text(rule).clone())
         };
@@ -138,7 +152,11 @@ fn causes(reasons: &Reasons, file: &str, style: Style) -> Vec<Cause> {
             code: cause.finding.code.to_string(),
             meaning: Meaning {
                 meaning: known(|rule| &rule.meaning),
-                advice: cause.finding.hint.clone().unwrap_or_else(|| known(|rule| &rule.advice)),
+                advice: cause
+                    .finding
+                    .hint
+                    .clone()
+                    .unwrap_or_else(|| known(|rule| &rule.advice)),
             },
             evidence: cause.finding.differences.iter().map(evidence).collect(),
         }
@@ -186,7 +204,10 @@ fn step(of: &answer::Step, file: &str, look: Look, findings: &[Finding]) -> Step
             _ => String::new(),
         },
         inputs: inputs.collect(),
-        findings: findings.iter().map(|finding| finding.code.to_string()).collect(),
+        findings: findings
+            .iter()
+            .map(|finding| finding.code.to_string())
+            .collect(),
     }
 }
 
@@ -194,7 +215,11 @@ fn step(of: &answer::Step, file: &str, look: Look, findings: &[Finding]) -> Step
 fn label(step: &answer::Step, file: &str) -> String {
     match step.lines.first() {
         Some(lines) => format!("{file}:{}", lines.first),
-        None => match step.name.strip_prefix('[').and_then(|name| name.split_once("] ")) {
+        None => match step
+            .name
+            .strip_prefix('[')
+            .and_then(|name| name.split_once("] "))
+        {
             Some((label, _)) => label.to_owned(),
             None => String::new(),
         },
