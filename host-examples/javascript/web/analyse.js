@@ -59,9 +59,10 @@ function asked(instance, have, want, order) {
   if (only?.kind === 'buildkit') return cache(instance, only);
   if (only?.kind === 'build') return alone(instance, only.documents);
   if (have?.kind === 'build' || want?.kind === 'build') return withBuild(instance, have, want, order);
+  if (!have && !want) return note('Nothing is there yet', 'Drop files, paste text, or choose an example above.');
   if (!have || !want) {
-    const other = only ? `${KINDS[only.kind]} is there` : 'nothing is there yet';
-    return note('Give both sides', `${other}: give ${have ? 'what the build wants' : 'what the cache has'}, too.`);
+    const { kind } = /** @type {Document} */ (only);
+    return note('Give both sides', `${KINDS[kind]} is there: give ${have ? 'what the build wants' : 'what the cache has'}, too.`);
   }
   if (have.kind === 'buildkit' || want.kind === 'buildkit') {
     return note('These two cannot be compared', `A BuildKit cache is compared with another BuildKit cache, and not with ${KINDS[have.kind === 'buildkit' ? want.kind : have.kind]}.`);
