@@ -5,6 +5,8 @@
 //! (`oci`, `go_json`, `explain`) → the traits a host implements (`host`).
 //! No system uses another, except that `dockerfile`, the other half of Docker's
 //! builder, writes the configs that `docker` reads, for the platform that it names.
+//! What several systems have in common stands beside them: `patterns` (`.dockerignore`
+//! and wildcards), `tarsum` (the tar headers that checksums are made of), `mtree`.
 //!
 //! This library needs no `std` and compiles for any target. With the feature
 //! `component` it is also the WebAssembly component that `wit/` describes.

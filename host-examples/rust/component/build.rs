@@ -49,10 +49,47 @@ fn provide(here: &Path, out: &Path, world: &str, name: &str, key: &str) -> Resul
         false => compile(&here.join("../../.."), &out.join("component"), world)?,
     };
     let copy = out.join(name);
-    fs::copy(&component, &copy)
-        .map_err(|error| format!("copy {}: {error}", component.display()))?;
+    let mut bytes =
+        fs::read(&component).map_err(|error| format!("read {}: {error}", component.display()))?;
+    if component != here.join(name) {
+        for (section, text) in about()? {
+            append(&mut bytes, section, &text)?;
+        }
+    }
+    fs::write(&copy, bytes).map_err(|error| format!("write {}: {error}", copy.display()))?;
     println!("cargo::metadata={key}={}", copy.display());
     Ok(())
+}
+
+/// What the component says of itself, in the custom sections where `wkg` and registries
+/// look for it.
+fn about() -> Result<[(&'static str, String); 6], String> {
+    Ok([
+        // One subsection of kind 0 with 10 bytes: a name of 9.
+        ("component-name", "\u{0}\u{a}\u{9}layerwise".to_owned()),
+        ("version", variable("CARGO_PKG_VERSION")?),
+        (
+            "description",
+            "Decides what a container build may reuse, and says why".to_owned(),
+        ),
+        ("licenses", variable("CARGO_PKG_LICENSE")?),
+        ("source", variable("CARGO_PKG_REPOSITORY")?),
+        ("homepage", variable("CARGO_PKG_HOMEPAGE")?),
+    ])
+}
+
+/// Appends a custom section: its kind, its length, and a name before the text.
+fn append(component: &mut Vec<u8>, name: &str, text: &str) -> Result<(), String> {
+    let body: Vec<u8> = [&[length(name.len())?], name.as_bytes(), text.as_bytes()].concat();
+    component.extend([0, length(body.len())?]);
+    component.extend(body);
+    Ok(())
+}
+
+/// A length below 128 is one byte of LEB128.
+fn length(of: usize) -> Result<u8, String> {
+    let byte = u8::try_from(of).ok().filter(|byte| *byte < 0x80);
+    byte.ok_or_else(|| format!("a section of {of} bytes is too long"))
 }
 
 /// Builds the component of a world from the repository below a directory.

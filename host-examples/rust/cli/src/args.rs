@@ -9,6 +9,7 @@ use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 use layerwise_host::{Engine, Recorder, SessionLimits};
 
+use crate::color::Color;
 use crate::failed::BadArgument;
 
 const GLOBAL: &str = "Options of every command";
@@ -22,6 +23,9 @@ pub struct Global {
     /// Print whole ids and whole values.
     #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
+    /// When to colour text.
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
     /// Run this build of the component instead of the one inside; for programs that were built
     /// with the cargo feature `compiler`.
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "PATH")]

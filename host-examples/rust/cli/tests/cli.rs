@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod cli {
+    mod action;
     mod buildkit;
     mod buildkit_caches;
     mod buildkit_graph;
@@ -22,10 +23,13 @@ mod cli {
     mod errors;
     mod history;
     mod json;
+    mod mistakes;
     mod output;
     mod readme;
     mod record;
     mod rule;
+    mod schemas;
+    mod screen;
     mod stacker;
     mod step;
     mod support;

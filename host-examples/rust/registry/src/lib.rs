@@ -47,7 +47,7 @@ mod volume;
 pub use keychain::{Credentials, Keychain};
 pub use layerwise_stores::place::{Place, Target};
 pub use limits::{Limit, Limits, NoSuchLimit};
-pub use listing::{Changed, FileKind, Files, LayerFile, Placed, crc64};
+pub use listing::{Changed, FileKind, Files, ImageRoot, LayerFile, Placed, crc64};
 pub use measure::{Measured, measure};
 pub use options::{Options, Owners, Progress, Provider, Retry, SetId, Timeouts};
 #[cfg(unix)]

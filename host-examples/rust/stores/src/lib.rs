@@ -41,7 +41,7 @@ pub use containerd::{Containerd, NAMESPACE, machine};
 pub use docker_root::DockerRoot;
 pub use engine::DATA_ROOT;
 pub use images::{Images, Opened, Store};
-pub use layers::{Blob, Layer, Stored};
+pub use layers::{Blob, Bytes, Layer, Stored, Unpacked};
 pub use marks::Marks;
 pub use memory::{Faults, Memory, Order};
 pub use oci_layout::{OciLayout, Unsigned};

@@ -340,7 +340,7 @@ impl OciLayout {
             digest,
             size: blob.size,
             media_type: blob.media_type.clone(),
-            file,
+            bytes: file.into(),
         }))
     }
 

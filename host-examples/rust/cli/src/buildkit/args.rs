@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::builds::ValueArgs;
+use super::words::WordArgs;
 use crate::args::{LimitArgs, ReadingArgs};
 use crate::lend::RegistryArgs;
 
@@ -87,6 +89,8 @@ pub struct InspectArgs {
     #[arg(long)]
     pub read_layers: bool,
     #[command(flatten)]
+    pub words: WordArgs,
+    #[command(flatten)]
     pub registry: RegistryArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -104,6 +108,8 @@ pub struct DiffArgs {
     #[arg(long)]
     pub cascades: bool,
     #[command(flatten)]
+    pub words: WordArgs,
+    #[command(flatten)]
     pub registry: RegistryArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -114,9 +120,17 @@ pub struct ExplainArgs {
     /// The caches, as builders take several --cache-from; each as `inspect` takes it.
     #[arg(value_name = "REFERENCE", required = true)]
     pub caches: Vec<String>,
-    /// The cache digest of the vertex that is about to run, or the digest of the files it takes.
-    #[arg(long, value_name = "DIGEST")]
-    pub vertex: String,
+    /// The cache digest of the vertex that is about to run, or the digest of the files it takes; with
+    /// --build also its digest in a log (--progress=rawjson).
+    #[arg(long, value_name = "DIGEST", required_unless_present = "step")]
+    pub vertex: Option<String>,
+    /// The step of --build that is about to run, by a line of the Dockerfile or a part of its name.
+    #[arg(long, value_name = "NAME|LINE", requires = "build", conflicts_with_all = ["vertex", "record", "selector", "input", "output"])]
+    pub step: Option<String>,
+    #[command(flatten)]
+    pub words: WordArgs,
+    #[command(flatten)]
+    pub values: ValueArgs,
     /// Which of its outputs; -1 for the digest of files.
     #[arg(
         long,

@@ -10,6 +10,8 @@ use layerwise::oci::sha256;
 use layerwise_stores::{Marks, OciLayout};
 use serde_json::{Value, json};
 
+use super::schemas;
+
 /// A directory of its own for one test, removed at the end.
 pub struct Dir(PathBuf);
 
@@ -75,7 +77,10 @@ pub struct Run {
 
 impl Run {
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        let document = serde_json::from_str(&self.stdout);
+        let document = document.unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        schemas::check(&document);
+        document
     }
 }
 

@@ -82,7 +82,7 @@ fn compared(
         });
     };
     let values = ValueArgs::default().values();
-    let reasons = build.why(&*opened.open(old)?, &Asked::default(), values)?;
+    let reasons = build.why(&*opened.open(old)?, &[], &Asked::default(), values)?;
     let verdicts = reasons.verdicts.iter();
     let ran = verdicts
         .clone()
@@ -105,8 +105,12 @@ fn predicted(opened: &Opened, new: &Found, cache: &str) -> Result<Drawn, Failed>
     let file = file(new);
     let build = opened.open(new)?;
     let values = ValueArgs::default().values();
-    let caches = caches(opened, &[cache.to_owned()])?;
-    let predictions = build.predict(&caches, &Asked::default(), values)?;
+    let (caches, daemons) = caches(opened, &[cache.to_owned()])?;
+    let asked = Asked {
+        daemons,
+        ..Asked::default()
+    };
+    let predictions = build.predict(&caches, &asked, values)?;
     let count = |outcome| {
         predictions
             .iter()
