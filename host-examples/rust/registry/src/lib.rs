@@ -22,6 +22,7 @@
 
 mod compress;
 mod content;
+mod contents;
 mod decompress;
 mod digests;
 mod failures;
@@ -45,7 +46,8 @@ mod unpack;
 mod volume;
 
 pub use keychain::{Credentials, Keychain};
-pub use layerwise_stores::place::{Place, Target};
+pub use layerwise_stores::place::{Place, Target, parse};
+pub use layout::Entry;
 pub use limits::{Limit, Limits, NoSuchLimit};
 pub use listing::{Changed, FileKind, Files, ImageRoot, LayerFile, Placed, crc64};
 pub use measure::{Measured, measure};

@@ -1,6 +1,7 @@
 //! Registries that speak OCI distribution (1.1) over HTTP and HTTPS.
 
 mod auth;
+mod catalog;
 mod challenge;
 mod http;
 mod pace;
