@@ -201,7 +201,7 @@ pub const ALL: &[Examples] = &[
         "buildkit graph",
         [
             "layerwise buildkit graph oci:./cache -o chains.html",
-            "layerwise buildkit graph --build now.dockerbuild --against old.dockerbuild -o why.html",
+            "layerwise buildkit graph registry.example/app:cache --format dot",
             "layerwise buildkit graph oci:./cache -o chains.svg --boxes 200",
         ],
     ),

@@ -9,7 +9,6 @@ mod cli {
     mod audit;
     mod buildkit;
     mod buildkit_caches;
-    mod buildkit_graph;
     mod buildpacks;
     mod buildpacks_commit;
     mod buildpacks_errors;

@@ -15,28 +15,22 @@ pub fn write(model: &Model) -> String {
         label::summary(model)
     );
     for one in &model.boxes {
-        let (fill, edge) = match (one.standing, &one.step) {
-            (Some(Standing::Hit), _) => ("#dafbe1", "#1a7f37"),
-            (Some(Standing::Broken), _) => ("#ffebe9", "#cf222e"),
-            (Some(Standing::Dead), _) => ("#f0e4e4", "#82605f"),
-            (None, Some(step)) => {
-                let (_, fill, edge) = step.look.style();
-                (fill, edge)
-            }
-            (Some(Standing::Key), _) | (None, None) => ("#ddf4ff", "#0969da"),
+        let (fill, edge) = match one.standing {
+            Standing::Hit => ("#dafbe1", "#1a7f37"),
+            Standing::Broken => ("#ffebe9", "#cf222e"),
+            Standing::Key => ("#ddf4ff", "#0969da"),
+            Standing::Dead => ("#f0e4e4", "#82605f"),
         };
         let (edge, width) = match one.worst {
             Some(Severity::Error) => ("#cf222e", 3),
             Some(Severity::Warning) => ("#9a6700", 3),
             _ => (edge, 1),
         };
-        let mut lines = vec![format!("{} {}", label::head(one), label::corner(one))];
-        lines.push(label::body(one));
-        lines.push(match one.standing {
-            Some(standing) => standing.as_str().to_owned(),
-            None => label::foot(one),
-        });
-        lines.retain(|line| !line.is_empty());
+        let mut lines = vec![
+            format!("{} {}", label::short(&one.digest), label::position(one)),
+            label::result(one),
+            one.standing.as_str().to_owned(),
+        ];
         lines.extend(one.findings.iter().take(3).cloned());
         let _ = writeln!(
             dot,

@@ -3,7 +3,6 @@
 use layerwise::buildkit::Standing;
 
 use crate::model::{Box, Model, Source};
-use crate::step::Look;
 use crate::text;
 
 /// The whole picture in a sentence.
@@ -13,65 +12,7 @@ pub fn summary(model: &Model) -> String {
         n => format!("; {n} records are left out"),
     };
     let (boxes, records) = (model.boxes.len(), model.records);
-    if model.of_build {
-        let count = |look: Look| {
-            let looks = model.boxes.iter().filter_map(|one| one.step.as_ref());
-            match looks.filter(|step| step.look == look).count() {
-                0 => None,
-                count => Some(format!("{count} {}", look.word())),
-            }
-        };
-        let counts: Vec<String> = Look::ALL.into_iter().filter_map(count).collect();
-        let left = left.replace("records", "steps");
-        return format!("{records} steps: {}{left}", counts.join(", "));
-    }
     format!("{records} records in {boxes} boxes{left}")
-}
-
-/// What a box is called.
-pub fn head(one: &Box) -> String {
-    match &one.step {
-        Some(step) if !step.label.is_empty() => step.label.clone(),
-        Some(step) if !step.text.is_empty() => step.text.clone(),
-        _ => short(&one.digest),
-    }
-}
-
-/// What stands beside the name.
-pub fn corner(one: &Box) -> String {
-    match (&one.step, one.standing) {
-        (Some(step), None) => step.look.word().to_owned(),
-        _ => position(one),
-    }
-}
-
-/// The second line.
-pub fn body(one: &Box) -> String {
-    match &one.step {
-        Some(step) if !step.label.is_empty() => step.text.clone(),
-        Some(_) if one.standing.is_none() => String::new(),
-        _ => result(one),
-    }
-}
-
-/// The last line.
-pub fn foot(one: &Box) -> String {
-    match (&one.step, one.standing) {
-        (Some(step), None) => step.took.clone(),
-        (Some(_), Some(standing)) if one.layers > 0 => {
-            format!("{}, {}", standing.as_str(), result(one))
-        }
-        _ => state(one),
-    }
-}
-
-/// The class of a box in the styles.
-pub fn class(one: &Box) -> &'static str {
-    match (&one.step, one.standing) {
-        (_, Some(standing)) => standing.as_str(),
-        (Some(step), None) => step.look.style().0,
-        (None, None) => "key",
-    }
 }
 
 /// The name of a box in the document.
@@ -101,11 +42,10 @@ pub fn result(one: &Box) -> String {
 /// What a box is good for, and since when.
 pub fn state(one: &Box) -> String {
     let standing = match one.standing {
-        Some(Standing::Hit) => "hit",
-        Some(Standing::Broken) => "broken",
-        Some(Standing::Key) => "key only",
-        Some(Standing::Dead) => "dead",
-        None => "",
+        Standing::Hit => "hit",
+        Standing::Broken => "broken",
+        Standing::Key => "key only",
+        Standing::Dead => "dead",
     };
     match &one.created {
         // Findings need the room.
@@ -120,17 +60,20 @@ pub fn state(one: &Box) -> String {
 
 /// Everything about a box, for hovering over it and for screen readers.
 pub fn title(model: &Model, one: &Box) -> String {
-    let mut lines = Vec::new();
-    if let Some(step) = &one.step {
-        lines.push(format!("{} {}", step.label, step.text).trim().to_owned());
+    let mut lines = vec![one.digest.clone()];
+    lines.push(match one.records.as_slice() {
+        [only] => format!("records[{only}]"),
+        many => {
+            let list: Vec<String> = many.iter().take(20).map(ToString::to_string).collect();
+            format!("a run of {} records: {}", many.len(), list.join(", "))
+        }
+    });
+    lines.push(format!("{}; {}", one.standing.as_str(), result(one)));
+    if let Some(created) = &one.created {
+        lines.push(format!("made {created}"));
     }
-    lines.push(one.digest.clone());
-    match one.standing {
-        Some(standing) => of_cache(&mut lines, one, standing),
-        None => lines.push(corner(one)),
-    }
-    if !foot(one).is_empty() && one.standing.is_none() {
-        lines.push(foot(one));
+    if let Some(top) = &one.top {
+        lines.push(format!("topmost layer {top}"));
     }
     for source in one.sources.iter().take(12) {
         lines.push(stands_on(model, source));
@@ -144,31 +87,14 @@ pub fn title(model: &Model, one: &Box) -> String {
     lines.join("\n")
 }
 
-fn of_cache(lines: &mut Vec<String>, one: &Box, standing: Standing) {
-    lines.push(match one.records.as_slice() {
-        [only] => format!("records[{only}]"),
-        many => {
-            let list: Vec<String> = many.iter().take(20).map(ToString::to_string).collect();
-            format!("a run of {} records: {}", many.len(), list.join(", "))
-        }
-    });
-    lines.push(format!("{}; {}", standing.as_str(), result(one)));
-    if let Some(created) = &one.created {
-        lines.push(format!("made {created}"));
-    }
-    if let Some(top) = &one.top {
-        lines.push(format!("topmost layer {top}"));
-    }
-}
-
 /// What a box stands on.
 pub fn stands_on(model: &Model, source: &Source) -> String {
-    let from = model.boxes.get(source.at).map_or_else(String::new, head);
+    let from = model.boxes.get(source.at).map_or("", |one| &one.digest);
     let part = match source.selector.as_str() {
         "" => String::new(),
         selector => format!(", of it {selector}"),
     };
-    format!("input {}: {from}{part}", source.input)
+    format!("input {}: {}{part}", source.input, short(from))
 }
 
 /// A digest as it is shown.

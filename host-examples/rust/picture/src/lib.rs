@@ -1,8 +1,7 @@
-//! Draws the chains of a BuildKit cache, and the steps of a build: what is known of them
-//! goes in, text comes out.
+//! Draws the chains of a BuildKit cache: what is known of it goes in, text comes out.
 //!
 //! A [`Model`] decides what is drawn: records as boxes, in rows, each below what it
-//! stands on; long runs become one box, or steps. [`dot`], [`svg`] and [`page`] write it. The
+//! stands on; long runs become one box. [`dot`], [`svg`] and [`page`] write it. The
 //! pictures are files of their own: they need no fonts, scripts or other files, and
 //! text from the cache is escaped in them.
 //!
@@ -26,14 +25,12 @@ mod model;
 mod order;
 mod page;
 mod place;
-mod step;
 mod svg;
 pub mod text;
 
 use layerwise::buildkit::Report;
 
 pub use model::{Box, Model, Source, Wanted};
-pub use step::{Look, Step};
 
 /// A cache that is drawn on a page.
 #[derive(Clone, Copy)]
@@ -46,30 +43,6 @@ pub struct Subject<'a> {
     pub report: &'a Report,
     /// What a code means; `None` for an unknown one.
     pub meaning: &'a dyn Fn(&str) -> Option<Meaning>,
-}
-
-/// A build that is drawn on a page.
-#[derive(Clone, Copy)]
-pub struct BuildSubject<'a> {
-    /// Its name.
-    pub title: &'a str,
-    /// What is known of it, in a sentence.
-    pub verdict: &'a str,
-    /// Why its steps ran.
-    pub causes: &'a [Cause],
-}
-
-/// Why steps ran.
-#[derive(Clone, Debug)]
-pub struct Cause {
-    /// The steps that have it: their places, and how they are called.
-    pub steps: Vec<(usize, String)>,
-    /// Its code.
-    pub code: String,
-    /// What that means.
-    pub meaning: Meaning,
-    /// What differs, a line each.
-    pub evidence: Vec<String>,
 }
 
 /// What a code means.
@@ -94,9 +67,4 @@ pub fn svg(model: &Model) -> String {
 /// The picture in an HTML page, with numbers, and findings that lead to their boxes.
 pub fn page(subject: &Subject<'_>, model: &Model) -> String {
     page::write(subject, model)
-}
-
-/// The steps of a build in an HTML page, with causes that lead to their boxes.
-pub fn build_page(subject: &BuildSubject<'_>, model: &Model) -> String {
-    page::of_build(subject, model)
 }

@@ -6,7 +6,6 @@ use layerwise::buildkit::{Report, Severity, Standing, Verdict};
 use serde::Serialize;
 
 use crate::order::{Item, items, keep, put, rows, runs, sources_first};
-use crate::step::Step;
 
 /// What is asked for.
 #[derive(Clone, Copy)]
@@ -37,8 +36,6 @@ pub struct Model {
     pub records: usize,
     /// Records that are in no box.
     pub left_out: usize,
-    /// The steps of a build are drawn, and not the records of a cache.
-    pub(crate) of_build: bool,
 }
 
 /// One record, or a run of them.
@@ -48,8 +45,8 @@ pub struct Box {
     pub records: Vec<usize>,
     /// The digest of the last.
     pub digest: String,
-    /// What it is good for; absent for the step of a build.
-    pub standing: Option<Standing>,
+    /// What it is good for.
+    pub standing: Standing,
     /// Its row, from 0 down.
     pub row: usize,
     /// When the result was made, as its text goes.
@@ -76,8 +73,6 @@ pub struct Box {
     /// Number of inputs.
     #[serde(skip)]
     pub inputs: u32,
-    /// The step that it is, as far as a build tells.
-    pub step: Option<Step>,
 }
 
 /// What a box stands on.
@@ -121,92 +116,7 @@ impl Model {
             records: items.len(),
             left_out: items.len() - shown,
             boxes,
-            of_build: false,
         }
-    }
-
-    /// The steps of a build; what matters is drawn when there are more than boxes.
-    pub fn of_build(steps: &[Step], wanted: Wanted) -> Self {
-        let mut order: Vec<usize> = (0..steps.len()).collect();
-        let of = |at: &usize| steps.get(*at);
-        order.sort_by_key(|at| of(at).map(|step| step.look));
-        order.truncate(wanted.boxes);
-        order.sort_unstable();
-        let mut home = vec![None; steps.len()];
-        for (place, at) in order.iter().enumerate() {
-            put(&mut home, *at, Some(place));
-        }
-        let mut users = vec![0_usize; steps.len()];
-        for from in steps.iter().flat_map(|step| &step.inputs) {
-            if let Some(count) = users.get_mut(*from) {
-                *count += 1;
-            }
-        }
-        let step = |at: &usize| Some(stepped(*at, steps.get(*at)?, &home));
-        let mut boxes: Vec<Box> = order.iter().filter_map(step).collect();
-        let drawn = boxes.iter().flat_map(|one| &one.sources);
-        let drawn: Vec<usize> = drawn.map(|source| source.at).collect();
-        for (at, from) in order.iter().enumerate() {
-            if let Some(one) = boxes.get_mut(at) {
-                one.more = users.get(*from).copied().unwrap_or_default();
-            }
-        }
-        for at in drawn {
-            if let Some(one) = boxes.get_mut(at) {
-                one.more = one.more.saturating_sub(1);
-            }
-        }
-        Self {
-            rows: settle(&mut boxes),
-            records: steps.len(),
-            left_out: steps.len() - boxes.len(),
-            boxes,
-            of_build: true,
-        }
-    }
-
-    /// Names the records of a cache: what each is, by its position in the config.
-    pub fn name(&mut self, names: &BTreeMap<usize, Step>) {
-        for one in &mut self.boxes {
-            let last = one.records.last();
-            one.step = last.and_then(|record| names.get(record)).cloned();
-        }
-    }
-}
-
-/// The box of a step.
-fn stepped(at: usize, step: &Step, home: &[Option<usize>]) -> Box {
-    let mut sources = BTreeSet::new();
-    let mut hidden = 0;
-    for (input, from) in (0_u32..).zip(&step.inputs) {
-        match home.get(*from).copied().flatten() {
-            Some(at) => {
-                let selector = String::new();
-                sources.insert(Source {
-                    at,
-                    input,
-                    selector,
-                });
-            }
-            None => hidden += 1,
-        }
-    }
-    Box {
-        records: vec![at],
-        digest: step.vertex.clone(),
-        standing: None,
-        row: 0,
-        created: None,
-        layers: 0,
-        bytes: 0,
-        top: None,
-        findings: step.findings.clone(),
-        worst: None,
-        sources: sources.into_iter().collect(),
-        more: 0,
-        hidden,
-        inputs: u32::try_from(step.inputs.len()).unwrap_or(u32::MAX),
-        step: Some(step.clone()),
     }
 }
 
@@ -243,7 +153,7 @@ fn make(report: &Report, items: &[Item], home: &[Option<usize>], run: &[usize]) 
     Box {
         records: run.to_vec(),
         digest: verdict.map_or(String::new(), |verdict| verdict.digest.clone()),
-        standing: Some(verdict.map_or(Standing::Dead, |verdict| verdict.standing)),
+        standing: verdict.map_or(Standing::Dead, |verdict| verdict.standing),
         row: 0,
         created: result.map(|result| result.created.clone()),
         layers: result.map_or(0, |result| result.layers),
@@ -255,7 +165,6 @@ fn make(report: &Report, items: &[Item], home: &[Option<usize>], run: &[usize]) 
         more: users.iter().filter(|user| box_of(**user).is_none()).count(),
         hidden,
         inputs: report.verdicts.get(first).map_or(0, inputs),
-        step: None,
     }
 }
 

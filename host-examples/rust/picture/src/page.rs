@@ -5,21 +5,20 @@ use std::fmt::Write as _;
 
 use layerwise::buildkit::{Severity, Standing, severity};
 use layerwise::explain::Finding;
-use layerwise::{base64, oci};
 
+use crate::Subject;
 use crate::label::{id, short, xml};
 use crate::model::Model;
 use crate::order::record_of;
 use crate::place::place;
 use crate::svg::{self, Use};
 use crate::text;
-use crate::{BuildSubject, Subject};
 
 /// Findings that are listed.
 const LISTED: usize = 200;
 
-/// What zooms and searches. Without it the whole picture is there all the same.
-const SCRIPT: &str = include_str!("page.js");
+/// Nothing is fetched and nothing runs.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--edge:#d0d7de;--ground:#fff;--panel:#f6f8fa;--link:#0969da;--warn:#9a6700;--bad:#cf222e}\
@@ -34,10 +33,6 @@ dl{display:flex;flex-wrap:wrap;gap:8px 28px;margin:12px 0 0}dt{color:var(--soft)
 .picture svg{display:block;margin:auto}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:5px 12px 5px 0;border-bottom:1px solid var(--edge)}\
 th{color:var(--soft);font-weight:500;font-size:12px}a{color:var(--link)}td.warning{color:var(--warn);font-weight:600}td.error{color:var(--bad);font-weight:600}\
-.tools{display:flex;flex-wrap:wrap;gap:6px;align-items:center;padding:8px 24px}.tools[hidden]{display:none}\
-button,input{font:inherit;color:inherit;background:var(--panel);border:1px solid var(--edge);border-radius:6px;padding:3px 10px}\
-.box.found rect{stroke:#8250df;stroke-width:3;stroke-dasharray:none}.box.current rect{stroke:#8250df;stroke-width:6}\
-.cause{border-left:4px solid var(--bad);padding:0 0 0 12px;margin:0 0 16px}.cause h3{font-size:14px;margin:0;overflow-wrap:anywhere}.cause p{margin:2px 0}\
 .note{background:var(--panel);border-left:4px solid var(--warn);padding:8px 12px;margin:12px 0 0}.bad{border-color:var(--bad)}";
 
 /// The page of a cache.
@@ -48,7 +43,13 @@ pub fn write(subject: &Subject<'_>, model: &Model) -> String {
         report,
         ..
     } = subject;
-    let mut html = begin(&format!("{}: cache chains", xml(cache)));
+    let mut html =
+        String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    let _ = writeln!(
+        html,
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{}: cache chains</title>\n<style>{STYLE}</style>\n</head>\n<body>",
+        xml(cache)
+    );
     let _ = writeln!(
         html,
         "<header>\n<h1>{}</h1>\n<div class=\"soft\">manifest <code>{}</code></div>",
@@ -127,97 +128,11 @@ pub fn write(subject: &Subject<'_>, model: &Model) -> String {
             model.left_out, model.records
         );
     }
-    html.push_str("<p class=\"soft\">Lines lead down from what a record stands on; sizes are of the whole chain. Hover over a box, or tab to it, for everything about it.</p>\n</header>\n");
-    picture(&mut html, model);
-    findings(&mut html, subject, model);
-    end(html)
-}
-
-/// The page of a build.
-pub fn of_build(subject: &BuildSubject<'_>, model: &Model) -> String {
-    let BuildSubject {
-        title,
-        verdict,
-        causes,
-    } = subject;
-    let mut html = begin(&format!("{}: steps", xml(title)));
-    let _ = writeln!(
-        html,
-        "<header>\n<h1>{}</h1>\n<div>{}</div>\n<ul class=\"legend\">",
-        xml(title),
-        xml(verdict)
-    );
-    for look in svg::looks(model) {
-        let (_, fill, edge) = look.style();
-        let _ = write!(
-            html,
-            "<li><i style=\"background:{fill};border-color:{edge}\"></i>{}: {}</li>",
-            look.word(),
-            look.meaning()
-        );
-    }
-    html.push_str("</ul>\n");
-    if model.left_out > 0 {
-        let _ = writeln!(
-            html,
-            "<p class=\"note\">{} of {} steps are not drawn: what ran for a cause of its own is. <code>--boxes</code> draws more.</p>",
-            model.left_out, model.records
-        );
-    }
-    html.push_str("<p class=\"soft\">Lines lead down from what a step is made from. Hover over a box, or tab to it, for everything about it.</p>\n</header>\n");
-    picture(&mut html, model);
-    if !causes.is_empty() {
-        html.push_str("<section>\n<h2>Causes</h2>\n");
-        for cause in *causes {
-            let _ = write!(html, "<div class=\"cause\">\n<h3>");
-            for (at, words) in &cause.steps {
-                let _ = write!(html, "<a href=\"#r{at}\">{}</a><br>", xml(words));
-            }
-            let _ = writeln!(
-                html,
-                "</h3>\n<p>{} <code>{}</code></p>",
-                xml(&cause.meaning.meaning),
-                xml(&cause.code)
-            );
-            for line in &cause.evidence {
-                let _ = writeln!(html, "<p><code>{}</code></p>", xml(line));
-            }
-            let _ = writeln!(
-                html,
-                "<p class=\"soft\">{}</p>\n</div>",
-                xml(&cause.meaning.advice)
-            );
-        }
-        html.push_str("</section>\n");
-    }
-    end(html)
-}
-
-/// Nothing is fetched, and only the script of this page runs.
-fn begin(title: &str) -> String {
-    let hex = oci::sha256(SCRIPT.as_bytes());
-    let digits = (0..32).filter_map(|at| hex.hex().get(2 * at..2 * at + 2));
-    let hash: Vec<u8> = digits
-        .filter_map(|two| u8::from_str_radix(two, 16).ok())
-        .collect();
-    let policy = format!(
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{}'",
-        base64::encode(&hash)
-    );
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-    )
-}
-
-fn picture(html: &mut String, model: &Model) {
-    html.push_str("<div class=\"tools\" hidden><button type=\"button\" id=\"smaller\" aria-label=\"Smaller\">\u{2212}</button> <button type=\"button\" id=\"larger\" aria-label=\"Larger\">+</button> <button type=\"button\" id=\"fit\">Fit</button> <button type=\"button\" id=\"natural\">1:1</button> <input id=\"find\" type=\"search\" placeholder=\"Find\" aria-label=\"Find a box\"> <span id=\"found\" role=\"status\" class=\"soft\"></span></div>\n");
-    html.push_str("<div class=\"picture\" tabindex=\"0\" role=\"region\" aria-label=\"chains\">\n");
+    html.push_str("<p class=\"soft\">Lines lead down from what a record stands on; sizes are of the whole chain. Hover over a box, or tab to it, for everything about it.</p>\n</header>\n<div class=\"picture\" tabindex=\"0\" role=\"region\" aria-label=\"chains\">\n");
     html.push_str(&svg::write(model, &place(model), Use::InPage));
     html.push_str("</div>\n");
-}
-
-fn end(mut html: String) -> String {
-    let _ = write!(html, "<script>{SCRIPT}</script>\n</body>\n</html>\n");
+    findings(&mut html, subject, model);
+    html.push_str("</body>\n</html>\n");
     html
 }
 

@@ -1,14 +1,12 @@
 //! The picture.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use layerwise::buildkit::Severity;
 
-use crate::label::{body, class, corner, foot, head, id, stands_on, summary, title, xml};
+use crate::label::{id, position, result, short, stands_on, state, summary, title, xml};
 use crate::model::{Box, Model, Source};
 use crate::place::{HEIGHT, Kind, Line, Placed, WIDTH};
-use crate::step::Look;
 use crate::text;
 
 /// Where the picture stands.
@@ -28,7 +26,6 @@ svg{font:12px system-ui,sans-serif;font-family:system-ui,'DejaVu Sans',sans-seri
 .id{font-weight:600;font-size:13px;font-family:ui-monospace,'DejaVu Sans Mono',monospace}\
 .box rect{stroke-width:1.5}.hit rect{fill:#dafbe1;stroke:#1a7f37}.broken rect{fill:#ffebe9;stroke:#cf222e}.key rect{fill:#ddf4ff;stroke:#0969da}\
 .dead rect{fill:#f0e4e4;stroke:#82605f;stroke-dasharray:5 3}\
-.cause rect{fill:#ffebe9;stroke:#cf222e;stroke-width:3}.open rect{fill:#fff8c5;stroke:#9a6700}.follows rect{fill:#eef0f3;stroke:#8c959f;stroke-dasharray:5 3}.follows text{fill:#57606a}\
 .warning rect{stroke:#9a6700;stroke-width:3}.error rect{stroke:#cf222e;stroke-width:3}\
 .mark{font-weight:700}.warning .mark{fill:#9a6700}.error .mark{fill:#cf222e}\
 .link{fill:none;stroke:#8c959f;stroke-width:1.4}.far{stroke-dasharray:2 4}\
@@ -36,7 +33,6 @@ svg{font:12px system-ui,sans-serif;font-family:system-ui,'DejaVu Sans',sans-seri
 .box:hover rect,.box:focus rect,.box:target rect{stroke:#8250df;stroke-width:4;stroke-dasharray:none}\
 @media (prefers-color-scheme:dark){.ground{fill:#0d1117}text{fill:#e6edf3}.soft{fill:#9198a1}\
 .hit rect{fill:#12261e;stroke:#3fb950}.broken rect{fill:#2d1214;stroke:#f85149}.key rect{fill:#121d2f;stroke:#4493f8}.dead rect{fill:#2a1e1f;stroke:#a08080}\
-.cause rect{fill:#2d1214;stroke:#f85149}.open rect{fill:#2e2411;stroke:#d29922}.follows rect{fill:#1c2128;stroke:#6e7681}.follows text{fill:#9198a1}\
 .warning rect{stroke:#d29922}.error rect{stroke:#f85149}.warning .mark{fill:#d29922}.error .mark{fill:#f85149}\
 .link{stroke:#6e7681}.link.end:hover,.link.far:hover,.box:hover rect,.box:focus rect,.box:target rect{stroke:#ab7df8}}";
 
@@ -75,48 +71,24 @@ pub fn write(model: &Model, placed: &Placed, whole: Use) -> String {
 }
 
 fn legend(svg: &mut String, model: &Model) {
-    let cache = [
+    let entries = [
         ("hit", "hit: a complete result is there"),
         ("key", "key: reached, no usable result"),
         ("dead", "dead: nothing reaches it"),
     ];
-    let entries: Vec<(&str, String)> = if model.of_build {
-        looks(model)
-            .map(|look| {
-                (
-                    look.style().0,
-                    format!("{}: {}", look.word(), look.meaning()),
-                )
-            })
-            .collect()
-    } else {
-        cache.map(|(class, words)| (class, words.to_owned())).into()
-    };
-    for (at, (class, words)) in entries.iter().take(4).enumerate() {
-        let x = 24 + at * if model.of_build { 250 } else { 220 };
+    for (at, (class, words)) in entries.iter().enumerate() {
+        let x = 24 + at * 220;
         let _ = writeln!(
             svg,
             r#"<g class="box {class}"><rect x="{x}" y="14" width="22" height="14" rx="3"/></g><text x="{}" y="25">{words}</text>"#,
             x + 30
         );
     }
-    let note = if model.of_build {
-        "Lines lead down from what a step is made from."
-    } else {
-        "Lines lead down from what a record stands on; sizes are of the whole chain."
-    };
     let _ = writeln!(
         svg,
-        r#"<text x="24" y="50" class="soft">{}. {note}</text>"#,
+        r#"<text x="24" y="50" class="soft">{}. Lines lead down from what a record stands on; sizes are of the whole chain.</text>"#,
         xml(&summary(model))
     );
-}
-
-/// What became of the steps that are drawn, what matters most first.
-pub fn looks(model: &Model) -> impl Iterator<Item = Look> {
-    let steps = model.boxes.iter().filter_map(|one| one.step.as_ref());
-    let known: BTreeSet<Look> = steps.map(|step| step.look).collect();
-    known.into_iter()
 }
 
 fn line(svg: &mut String, model: &Model, line: &Line) {
@@ -152,7 +124,7 @@ fn line(svg: &mut String, model: &Model, line: &Line) {
 }
 
 fn boxed(svg: &mut String, model: &Model, one: &Box, (x, y): (f64, f64)) {
-    let mut class = class(one).to_owned();
+    let mut class = one.standing.as_str().to_owned();
     let mark = match one.worst {
         Some(worst @ (Severity::Warning | Severity::Error)) => {
             class.push(' ');
@@ -177,20 +149,15 @@ fn boxed(svg: &mut String, model: &Model, one: &Box, (x, y): (f64, f64)) {
     let _ = writeln!(
         svg,
         r#"<text x="10" y="20" class="id">{}</text><text x="{right}" y="20" text-anchor="end" class="soft">{}</text>"#,
-        xml(&text::cut(&head(one), 16)),
-        xml(&corner(one))
+        xml(&text::cut(&short(&one.digest), 16)),
+        xml(&position(one))
     );
-    let _ = writeln!(
-        svg,
-        r#"<text x="10" y="39">{}</text>"#,
-        xml(&text::cut(&body(one), 30))
-    );
+    let _ = writeln!(svg, r#"<text x="10" y="39">{}</text>"#, xml(&result(one)));
     let _ = writeln!(
         svg,
         r#"<text x="10" y="57" class="soft">{}</text><text x="{right}" y="57" text-anchor="end" class="mark">{}</text>"#,
-        xml(&foot(one)),
+        xml(&state(one)),
         xml(&match one.findings.len() {
-            _ if one.standing.is_none() => String::new(),
             0 => mark.to_owned(),
             1 => "! 1 finding".to_owned(),
             n => format!("! {n} findings"),
@@ -239,6 +206,6 @@ fn boxed(svg: &mut String, model: &Model, one: &Box, (x, y): (f64, f64)) {
 }
 
 fn link_title(model: &Model, at: usize, source: &Source) -> String {
-    let to = model.boxes.get(at).map_or_else(String::new, head);
-    xml(&format!("{}\nof {to}", stands_on(model, source)))
+    let to = model.boxes.get(at).map_or("", |one| &one.digest);
+    xml(&format!("{}\nof {}", stands_on(model, source), short(to)))
 }

@@ -162,24 +162,8 @@ pub struct ExplainArgs {
 
 #[derive(Args)]
 pub struct GraphArgs {
-    /// The cache, as `inspect` takes it; with --build it may be left out.
-    #[arg(value_name = "REFERENCE", required_unless_present = "build")]
-    pub cache: Option<String>,
-    /// Refuse any other manifest than this one, whatever the reference stands for now.
-    #[arg(long, value_name = "DIGEST", requires = "cache")]
-    pub digest: Option<String>,
-    /// Draw the steps of this build, as `buildkit why` takes it, with what became of each. With a
-    /// cache: what the build would find in it.
-    #[arg(long, value_name = "BUILD")]
-    pub build: Option<String>,
-    /// The earlier build to compare with. Default: the newest earlier one of the same place.
-    #[arg(
-        long,
-        value_name = "BUILD",
-        requires = "build",
-        conflicts_with = "cache"
-    )]
-    pub against: Option<String>,
+    #[command(flatten)]
+    pub cache: CacheArgs,
     /// Write to this file, whose extension tells the format; standard output otherwise.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,

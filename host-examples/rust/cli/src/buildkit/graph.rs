@@ -1,6 +1,4 @@
-//! `buildkit graph`: the chains of a cache, or the steps of a build, as a picture.
-
-mod of_build;
+//! `buildkit graph`: the chains of a cache as a picture.
 
 use std::fs;
 use std::path::Path;
@@ -25,10 +23,6 @@ broken (a result has a layer that is not there), key (it can be reached and has 
 (no lookup reaches it). A mark tells that the record has findings, which hovering over or tabbing
 to the box shows. Lines lead from what a record stands on down to it. Runs of records without a branch, result or finding are one box.
 
-With --build every box is a step: where it stands, what it does, what became of it, how long it
-took. Of two builds the steps that ran for a cause of their own are red, and what ran only because
-of them is grey; of a cache and a build a step is a hit, a miss, or not decided.
-
 Colours say the same as the words. Pictures are files of their own: no fonts, scripts or other
 files are fetched. Text from the cache is escaped.
 
@@ -37,23 +31,20 @@ Exit codes: 0 done, 2 usage, 3 error. A cache that readers refuse is drawn as fa
 --json prints one document, absent members as null, in place of a picture on standard output:
   schema   "layerwise/buildkit-graph/1"
   cache    as given
-  build    as given
   output   {"file", "format", "bytes"}: the picture that was written
   records  number of records of the config
   drawn    number of boxes
   left_out number of records that are not drawn, because there would be more than --boxes
   boxes    [{"records": [index], "digest", "standing", "row", "created", "layers": number in the
            chain, "bytes": of the chain, "findings": [code], "sources": [{"box": position in this
-           list, "input", "selector"}], "more": users that are not drawn, "step": of a build
-           {"label", "text", "look", "took"}, whose box has no "standing"}]
+           list, "input", "selector"}], "more": users that are not drawn}]
 An error is {"schema": "layerwise/error/1", "error": {"kind", "message", "code", "operation",
 "subject", "limit", "value"}}."#;
 
 #[derive(Serialize)]
 struct Document<'a> {
     schema: &'static str,
-    cache: Option<&'a str>,
-    build: Option<&'a str>,
+    cache: &'a str,
     output: Option<Output>,
     records: usize,
     drawn: usize,
@@ -74,19 +65,16 @@ pub fn run(global: &Global, args: &GraphArgs, style: Style) -> Result<Reply, Fai
         .format
         .or_else(|| by_extension(args.output.as_deref()?))
         .unwrap_or(Format::Dot);
+    let opened = Opened::reading(global, &args.registry, &args.limits)?;
+    let cache = &args.cache.cache;
+    let found = opened.find(cache)?;
+    pinned(&found, args.cache.digest.as_deref(), cache)?;
+    let report = report::check(&opened, &found, cache, false)?;
+    drawable(&report, cache)?;
     let wanted = Wanted {
         boxes: args.boxes.max(1),
         collapse: !args.no_collapse,
     };
-    let Some(cache) = args.cache.as_deref().filter(|_| args.build.is_none()) else {
-        let (model, text) = of_build::draw(global, args, style, format, wanted)?;
-        return written(args, style, format, &model, text);
-    };
-    let opened = Opened::reading(global, &args.registry, &args.limits)?;
-    let found = opened.find(cache)?;
-    pinned(&found, args.digest.as_deref(), cache)?;
-    let report = report::check(&opened, &found, cache, false)?;
-    drawable(&report, cache)?;
     let model = Model::new(&report, wanted);
     let text = match format {
         Format::Dot => layerwise_picture::dot(&model),
@@ -108,21 +96,9 @@ pub fn run(global: &Global, args: &GraphArgs, style: Style) -> Result<Reply, Fai
             layerwise_picture::page(&subject, &model)
         }
     };
-    written(args, style, format, &model, text)
-}
-
-/// Puts the picture where it was asked for.
-fn written(
-    args: &GraphArgs,
-    style: Style,
-    format: Format,
-    model: &Model,
-    text: String,
-) -> Result<Reply, Failed> {
     let mut document = Document {
         schema: "layerwise/buildkit-graph/1",
-        cache: args.cache.as_deref(),
-        build: args.build.as_deref(),
+        cache,
         output: None,
         records: model.records,
         drawn: model.boxes.len(),
@@ -186,17 +162,9 @@ fn show(page: &mut Page, document: &Document<'_>) {
     };
     page.line(&format!("drawn  {}", output.file));
     let count = |standing| {
-        let same = document
-            .boxes
-            .iter()
-            .filter(|one| one.standing == Some(standing));
+        let same = document.boxes.iter().filter(|one| one.standing == standing);
         same.map(|one| one.records.len()).sum::<usize>()
     };
-    if document.build.is_some() {
-        let boxes = format!("{} for {} steps", document.drawn, document.records);
-        page.rows(2, &[["boxes", &boxes]]);
-        return;
-    }
     let boxes = format!("{} for {} records", document.drawn, document.records);
     let kinds = format!(
         "{} hit, {} broken, {} key, {} dead",

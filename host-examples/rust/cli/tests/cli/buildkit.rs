@@ -193,8 +193,7 @@ fn pictures_are_whole_documents() {
         "cannot write the picture \"/nowhere/x.svg\": its directory does not exist",
     );
     let html = std::fs::read_to_string(&file).unwrap();
-    assert!(html.contains("&lt;script&gt;"));
-    assert_eq!(html.matches("<script").count(), 1, "its own");
+    assert!(html.contains("&lt;script&gt;") && !html.contains("<script"));
     let json = ask("graph", &dir, &["--json"]);
     golden("buildkit-graph.json", &json.stdout, Some(&dir));
 }

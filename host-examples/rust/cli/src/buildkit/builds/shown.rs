@@ -9,7 +9,7 @@ use layerwise::explain::{Difference, Finding};
 use crate::report::{self, Change, FileChange, Level};
 
 /// Which values are printed.
-#[derive(Args, Default)]
+#[derive(Args)]
 pub struct ValueArgs {
     /// Print no values of variables and options at all, only that they differ.
     #[arg(long, conflicts_with = "show_secrets")]
