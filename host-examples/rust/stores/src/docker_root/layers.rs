@@ -58,7 +58,7 @@ pub fn unpacked(images: &Tree, driver: &str, document: &str) -> Result<Option<Un
             Ok(Some(Unpacked::Whole(directory.path().to_owned())))
         }
         (None, Some(_)) => {
-            let directory = |chain_id| Ok(own.enter(name(chain_id)?)?.enter("diff")?);
+            let directory = |chain_id| own.enter(name(chain_id)?)?.enter("diff");
             let directories = chain_ids.iter().map(directory);
             let paths = directories.map(|directory: Result<Tree, Failure>| {
                 directory.map(|directory| directory.path().to_owned())
