@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Registry
+from conftest import REPOSITORY, Registry
 
 from layerwise import (
     Annotation,
@@ -18,7 +20,9 @@ from layerwise import (
     Failure,
     Lent,
     Platform,
+    Reading,
     Refused,
+    Semantics,
     Trap,
     Unsupported,
     Wasi,
@@ -86,6 +90,55 @@ def test_without_the_key_nothing_counts_as_built_here(engine: Engine, tmp_path: 
     with engine.docker(images=stores.OciLayout(tmp_path, marks=marks)) as session:
         expected = ask(session, base)
     assert ask_of(Wasi("oci:/w", {"/w": tmp_path}), base) == expected
+
+
+def test_an_engine_with_containerd(tmp_path: Path) -> None:
+    """Its images under the ids that the engine itself listed."""
+    roots = REPOSITORY / "tests" / "vectors" / "roots-29-containerd"
+    expected = json.loads((roots / "r4-mixed.expected.json").read_text())
+    unpack(roots / "r4-mixed.tar.gz", tmp_path)
+    manifests = {
+        record["name"]: record["target"]["digest"]
+        for record in expected["records"]
+        if record["target"]["mediaType"].endswith("manifest.v1+json")
+        and record["name"].startswith("docker.io/library/")
+    }
+    assert len(manifests) > 3
+    options = docker.Options(
+        cache_from=[docker.Source(name) for name in manifests],
+        store=docker.StoreKind.CONTAINERD,
+        machine=Platform("linux", "amd64"),
+        semantics=Semantics(Reading.COMPATIBLE),
+    )
+    wasi = Wasi("containerd:/root", {"/root": tmp_path}, {"LAYERWISE_PLATFORM": "linux/amd64"})
+    with Engine(wasi=wasi).instance() as instance, instance.docker.open(options) as session:
+        found = session.describe()
+    assert not found.skipped
+    assert list(found.sources) == list(manifests.values())
+    untold = dataclasses.replace(wasi, environment={})
+    with Engine(wasi=untold).instance() as instance, instance.docker.open(options) as session:
+        assert "LAYERWISE_PLATFORM" in str(session.describe().skipped)
+
+
+def test_an_engine_with_storage_drivers(tmp_path: Path) -> None:
+    """Its images under the ids and names of its own files."""
+    unpack(REPOSITORY / "tests" / "vectors" / "docker-diff" / "root.tar.gz", tmp_path)
+    (names,) = tmp_path.rglob("repositories.json")
+    image = json.loads(names.read_text())["Repositories"]["app"]["app:old"]
+    options = docker.Options(cache_from=[docker.Source("app:old", trusted=True)])
+    step = docker.Step(Platform("linux", "amd64"), config='{"Cmd":["other"]}')
+    with (
+        Engine(wasi=Wasi("docker:/w", {"/w": tmp_path})).instance() as instance,
+        instance.docker.open(options) as session,
+    ):
+        assert list(session.describe().sources) == [image]
+        explained = session.explain(step)
+    assert explained.nearest is not None and explained.considered > 0
+
+
+def unpack(archive: Path, directory: Path) -> None:
+    with tarfile.open(archive) as opened:
+        opened.extractall(directory, filter="data")
 
 
 def test_a_cache_gives_the_same_answers(engine: Engine, tmp_path: Path, registry: Registry) -> None:
