@@ -47,23 +47,37 @@ class Verifier:
             return {"cache": reference, "problem": str(error)}
         standings = Counter(verdict.standing.value for verdict in report.verdicts)
         codes = Counter(finding.code for finding in report.findings)
-        return {"cache": reference, "records": dict(sorted(standings.items())), "codes": dict(sorted(codes.items()))}
+        return {
+            "cache": reference,
+            "records": dict(sorted(standings.items())),
+            "codes": dict(sorted(codes.items())),
+        }
 
 
 def verify(references: list[str], workers: int, batch: int = 32) -> list[dict[str, object]]:
     """The verdicts on all caches, in their order."""
     pool = ray.util.ActorPool([Verifier.remote() for _ in range(workers)])
     parts = [references[at : at + batch] for at in range(0, len(references), batch)]
-    return [one for part in pool.map(lambda actor, part: actor.verify.remote(part), parts) for one in part]
+    return [
+        one
+        for part in pool.map(lambda actor, part: actor.verify.remote(part), parts)
+        for one in part
+    ]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("references", nargs="+")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--address", help="a running cluster; otherwise one on this machine")
     options = parser.parse_args()
-    ray.init(address=options.address, num_cpus=None if options.address else options.workers, log_to_driver=False)
+    ray.init(
+        address=options.address,
+        num_cpus=None if options.address else options.workers,
+        log_to_driver=False,
+    )
     bad = False
     for verdict in verify(options.references, options.workers):
         bad |= "problem" in verdict or "broken" in verdict["records"]

@@ -212,6 +212,12 @@ def test_nothing_is_reached_that_was_not_lent(tmp_path: Path) -> None:
         Engine(wasi=Wasi(None, {"/x": tmp_path / "none"})).instance()
 
 
+def test_nothing_else_can_be_lent() -> None:
+    engine = Engine(wasi=Wasi("memory:"))
+    with pytest.raises(EngineError, match="nothing else can be lent"):
+        engine.docker(images=stores.Memory())
+
+
 def test_without_a_network_a_request_is_a_trap() -> None:
     with Engine(wasi=Wasi()).instance() as instance, pytest.raises(Trap):
         inspected(instance.buildkit, "127.0.0.1:1/cache", NONE)

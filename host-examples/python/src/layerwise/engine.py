@@ -184,6 +184,8 @@ class Engine:
 
     def instance(self, lent: Backend = Lent(), limits: Limits = Limits()) -> Instance:
         """A fresh instance, for the functions that are not of one session."""
+        if self.wasi is not None and lent != Lent():
+            raise EngineError("the stores are inside of this component: nothing else can be lent")
         return Instance(self, lent, limits)
 
     @property
