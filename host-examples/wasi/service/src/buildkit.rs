@@ -54,6 +54,8 @@ struct Document<'a> {
     orphans: Option<()>,
     statistics: &'a Statistics,
     standings: Standings,
+    /// Of steps, where a build was named.
+    names: Option<()>,
     severities: Severities,
     findings: Vec<Graded<'a>>,
     records: Option<&'a [Verdict]>,
@@ -163,6 +165,7 @@ fn verified(
                 key: of(Standing::Key),
                 dead: of(Standing::Dead),
             },
+            names: None,
             severities,
             findings,
             records: records.then_some(&*report.verdicts),

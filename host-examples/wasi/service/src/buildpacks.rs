@@ -7,7 +7,7 @@ use layerwise::buildpacks::{
     CacheImage, GroupElement, ImageOptions, ImagePolicy, RestoreOptions, RestorePlan,
     RestorePolicy, RestoreRequest, Restorer, Retrieval, ShaStore,
 };
-use layerwise::explain::Explanation;
+use layerwise::explain::{Explanation, Finding};
 use layerwise::host::Silent;
 use layerwise::semantics::Semantics;
 use serde::{Deserialize, Serialize};
@@ -69,53 +69,57 @@ enum Cache {
     },
 }
 
-/// The document of `layerwise buildpacks plan --json`, without what only a command
-/// line knows.
+/// The document of `layerwise buildpacks plan --json`.
 #[derive(Serialize)]
 struct Document {
     schema: &'static str,
     command: &'static str,
     semantics: Semantics,
     platform_api: String,
+    layers: String,
     directory: String,
     group: Vec<GroupElement>,
-    cache: Option<layerwise::explain::Finding>,
+    app: Option<App>,
+    cache: Option<Found>,
     plan: RestorePlan,
+    /// Content is moved by whoever has it.
+    data: Option<()>,
     explanation: Option<Explanation>,
+}
+
+/// The application's metadata.
+#[derive(Serialize)]
+struct App {
+    from: &'static str,
+    name: String,
+    found: bool,
+}
+
+/// The cache's metadata.
+#[derive(Serialize)]
+struct Found {
+    from: &'static str,
+    name: String,
+    digest: Option<String>,
+    finding: Option<Finding>,
 }
 
 /// Decides.
 pub fn plan(body: &[u8], remote: &Arc<Remote<'_>>) -> Result<Response, Refusal> {
     let wanted: Wanted = parse(body)?;
     let semantics = Semantics::from(wanted.semantics);
-    let found = match wanted.cache {
-        None => None,
-        Some(Cache::Label(text)) => Some((text, None)),
-        Some(Cache::Image {
-            reference,
-            scope,
-            accept_unscoped,
-        }) => {
-            let options = ImageOptions {
-                semantics: semantics.clone(),
-                reference,
-                scope,
-                os: String::new(),
-                policy: ImagePolicy {
-                    accept_unscoped,
-                    ..ImagePolicy::default()
-                },
-                limits: Vec::new(),
-            };
-            let Retrieval { document, finding } =
-                CacheImage::open(Arc::clone(remote), Silent, options)?.metadata();
-            Some((document, Some(finding)))
+    let (cache, found) = match wanted.cache {
+        None => (None, None),
+        Some(cache) => {
+            let (text, found) = metadata(cache, &semantics, remote)?;
+            (Some(text), Some(found))
         }
     };
-    let (cache, finding) = match found {
-        None => (None, None),
-        Some((text, finding)) => (Some(text), finding),
-    };
+    let app = wanted.app.as_ref().map(|_| App {
+        from: "request",
+        name: String::new(),
+        found: true,
+    });
     let request = RestoreRequest {
         group: wanted
             .group
@@ -128,8 +132,9 @@ pub fn plan(body: &[u8], remote: &Arc<Remote<'_>>) -> Result<Response, Refusal> 
             .collect(),
         app: wanted.app,
         cache,
-        retrieval: finding
+        retrieval: found
             .as_ref()
+            .and_then(|found| found.finding.as_ref())
             .map_or_else(String::new, |finding| finding.code.to_string()),
     };
     let options = RestoreOptions {
@@ -153,11 +158,58 @@ pub fn plan(body: &[u8], remote: &Arc<Remote<'_>>) -> Result<Response, Refusal> 
             command: "plan",
             semantics,
             platform_api: wanted.platform_api,
+            layers: wanted.directory.clone(),
             directory: wanted.directory,
             group: request.group,
-            cache: finding,
+            app,
+            cache: found,
             plan,
+            data: None,
             explanation,
         },
     ))
+}
+
+/// The metadata of a cache, and where it comes from.
+fn metadata(
+    cache: Cache,
+    semantics: &Semantics,
+    remote: &Arc<Remote<'_>>,
+) -> Result<(String, Found), Refusal> {
+    let (reference, scope, accept_unscoped) = match cache {
+        Cache::Label(text) => {
+            let found = Found {
+                from: "request",
+                name: String::new(),
+                digest: None,
+                finding: None,
+            };
+            return Ok((text, found));
+        }
+        Cache::Image {
+            reference,
+            scope,
+            accept_unscoped,
+        } => (reference, scope, accept_unscoped),
+    };
+    let options = ImageOptions {
+        semantics: semantics.clone(),
+        reference: reference.clone(),
+        scope,
+        os: String::new(),
+        policy: ImagePolicy {
+            accept_unscoped,
+            ..ImagePolicy::default()
+        },
+        limits: Vec::new(),
+    };
+    let image = CacheImage::open(Arc::clone(remote), Silent, options)?;
+    let Retrieval { document, finding } = image.metadata();
+    let found = Found {
+        from: "image",
+        name: reference,
+        digest: image.state().digest,
+        finding: Some(finding),
+    };
+    Ok((document, found))
 }

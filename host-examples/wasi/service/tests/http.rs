@@ -131,6 +131,17 @@ mod tests {
         (response.status, body)
     }
 
+    /// Everything that the document of the command line has is there.
+    fn complete(document: &Value, name: &str) {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../rust/cli/schemas");
+        let schema = std::fs::read_to_string(format!("{path}/{name}-1.json")).unwrap();
+        let schema: Value = serde_json::from_str(&schema).unwrap();
+        assert_eq!(document["schema"], schema["properties"]["schema"]["const"]);
+        for member in schema["required"].as_array().unwrap() {
+            assert!(document.get(member.as_str().unwrap()).is_some(), "{member}");
+        }
+    }
+
     fn refused(answer: &(u16, Value), status: u16, kind: &str, says: &str) {
         let (have, body) = answer;
         assert_eq!(*have, status, "{body}");
@@ -166,7 +177,7 @@ mod tests {
     fn a_step_hits_or_misses() {
         let (status, hit) = post("/v1/docker/plan", &step("fast"));
         assert_eq!(status, 200, "{hit}");
-        assert_eq!(hit["schema"], "layerwise/docker-step/1");
+        complete(&hit, "docker-step");
         assert_eq!(hit["answer"]["outcome"], "hit-local");
         let (_, miss) = post("/v1/docker/plan", &step("safe"));
         assert_eq!(miss["answer"]["outcome"], "miss");
@@ -205,7 +216,7 @@ mod tests {
             let request = json!({"cache": format!("{HOST}/app:cache"), "records": true});
             let (status, body) = on(&table, "/v1/buildkit/verify", &request);
             assert_eq!(status, 200, "{body}");
-            assert_eq!(body["schema"], "layerwise/buildkit-cache/1");
+            complete(&body, "buildkit-cache");
             let standing = if there { "hit" } else { "broken" };
             assert_eq!(body["records"][0]["standing"], standing, "{body}");
             assert_eq!(body["severities"]["error"], u64::from(!there));
@@ -282,6 +293,7 @@ mod tests {
         });
         let (status, body) = post("/v1/buildpacks/plan", &request);
         assert_eq!(status, 200, "{body}");
+        complete(&body, "buildpacks-restore");
         assert_eq!(
             body["plan"]["files"][0]["path"], "/layers/ex_bp/deps.toml",
             "{body}"
