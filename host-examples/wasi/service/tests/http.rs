@@ -3,8 +3,12 @@
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::fs::File;
+    use std::io::Read as _;
     use std::sync::Mutex;
 
+    use flate2::read::GzDecoder;
+    use layerwise::base64::encode;
     use layerwise::host::{Failure, FailureCode};
     use layerwise::oci::sha256;
     use layerwise_service::{Answer, Fetch, Question, Request, Response, Settings, answer};
@@ -104,7 +108,7 @@ mod tests {
         Settings::read(|name| match name {
             "LAYERWISE_REGISTRIES" => Some(HOST.to_owned()),
             "LAYERWISE_AUTHS" => Some(auths.clone()),
-            "LAYERWISE_BODY_BYTES" => Some("100000".to_owned()),
+            "LAYERWISE_BODY_BYTES" => Some("200000".to_owned()),
             _ => None,
         })
         .unwrap()
@@ -303,6 +307,53 @@ mod tests {
         refused(&post("/v1/buildpacks/plan", &bad), 422, "invalid", "new");
     }
 
+    /// The documents of a build, as `docker buildx history export` writes them.
+    fn build(name: &str) -> Value {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../../tests/vectors/buildkit-builds"
+        );
+        let file = File::open(format!("{path}/dockerbuild/{name}.dockerbuild")).unwrap();
+        let mut documents = Vec::new();
+        for entry in tar::Archive::new(GzDecoder::new(file)).entries().unwrap() {
+            let mut bytes = Vec::new();
+            let mut entry = entry.unwrap();
+            entry.read_to_end(&mut bytes).unwrap();
+            // Records begin with a length, which is no text.
+            match String::from_utf8(bytes) {
+                Ok(text) if text.contains("\"buildDefinition\"") || text.contains("\"Ref\"") => {
+                    documents.push(json!({"form": "text", "content": text}));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let text = encode(error.as_bytes());
+                    documents.insert(0, json!({"form": "log", "content": text}));
+                }
+            }
+        }
+        assert_eq!(documents.len(), 3);
+        json!({ "documents": documents })
+    }
+
+    #[test]
+    fn a_build_is_compared_with_an_earlier_one() {
+        let pair = json!({"build": build("simple-label"), "against": build("base-simple")});
+        let (status, body) = post("/v1/buildkit/why", &pair);
+        assert_eq!(status, 200, "{body}");
+        let causes = body["causes"].as_array().unwrap();
+        let steps = body["steps"].as_array().unwrap();
+        assert!(
+            !causes.is_empty() && steps.iter().any(|step| step["state"] == "ran"),
+            "{body}"
+        );
+        // The same once more: its files are not known, and the results were gone.
+        let same = json!({"build": build("base-simple"), "against": build("base-simple")});
+        let (_, body) = post("/v1/buildkit/why", &same);
+        let causes = body["causes"].as_array().unwrap().iter();
+        let codes: Vec<&Value> = causes.map(|cause| &cause["finding"]["code"]).collect();
+        assert_eq!(codes, ["builds/files-unknown", "builds/result-lost"]);
+    }
+
     #[test]
     fn why_wants_builds() {
         let nothing = json!({"build": {"documents": []}, "against": {"documents": []}});
@@ -328,7 +379,7 @@ mod tests {
         assert_eq!(get("/nothing").status, 404);
         assert_eq!(get("/v1/docker/plan").status, 405);
         assert_eq!(asked(&table, "POST", "/health", "").status, 405);
-        let large = " ".repeat(100_001);
+        let large = " ".repeat(200_001);
         let response = asked(&table, "POST", "/v1/docker/plan", &large);
         let body: Value = serde_json::from_str(&response.body).unwrap();
         refused(
