@@ -20,6 +20,7 @@ mod store;
 
 use std::io::{Write, stdout};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 
 use clap::Args;
@@ -104,6 +105,7 @@ pub fn run(global: &Global, args: &AuditArgs, style: Style) -> Result<Reply, Fai
             repositories: lend::repositories(options)?,
             session: args.limits.of_session(),
             limits: args.limits.named.clone(),
+            seen: Arc::default(),
         },
         jobs,
         journal: journal.transpose()?,

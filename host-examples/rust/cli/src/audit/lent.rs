@@ -1,8 +1,8 @@
 //! What the component is lent while one manifest is looked at: it may read, and what
 //! was read or asked once is not asked again.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use layerwise::host::{
     Failure, FailureCode, Presence, Registry, Retrieval, Retrieved, Shelf, Stored, Transfer,
@@ -12,12 +12,18 @@ use layerwise::oci::Descriptor;
 /// Documents beyond this are read again.
 const MOST_BYTES: usize = 8 << 20;
 
+/// The blobs that were found in a repository, for all of its manifests: many share
+/// their layers.
+#[derive(Default)]
+pub struct Seen(Mutex<(String, HashSet<String>)>);
+
 /// A registry that only answers questions about one manifest.
 pub struct Lent<R> {
     inner: R,
     /// The manifest by its digest: nobody has to look for it in an index again.
     reference: String,
     manifest: Descriptor,
+    seen: Arc<Seen>,
     known: Mutex<Known>,
 }
 
@@ -30,11 +36,12 @@ struct Known {
 
 impl<R: Registry> Lent<R> {
     /// A manifest in a repository.
-    pub fn new(inner: R, repository: &str, manifest: Descriptor) -> Self {
+    pub fn new(inner: R, repository: &str, manifest: Descriptor, seen: &Arc<Seen>) -> Self {
         Self {
             inner,
             reference: format!("{repository}@{}", manifest.digest),
             manifest,
+            seen: Arc::clone(seen),
             known: Mutex::default(),
         }
     }
@@ -102,7 +109,10 @@ impl<R: Registry> Registry for Lent<R> {
         {
             let known = self.known();
             for digest in digests {
-                if !known.presences.contains_key(digest) {
+                let is_known = known.presences.contains_key(digest)
+                    || known.documents.contains_key(digest)
+                    || self.seen.has(repository, digest);
+                if !is_known {
                     asked.push(digest.clone());
                 }
             }
@@ -112,11 +122,17 @@ impl<R: Registry> Registry for Lent<R> {
             false => self.inner.has(repository, &asked)?,
         };
         let mut known = self.known();
+        let found = asked.iter().zip(&answers);
+        let found = found.filter(|(_, answer)| **answer == Presence::Present);
+        self.seen.add(repository, found.map(|(digest, _)| digest));
+        // What a host does not answer, nobody knows.
+        let silent = std::iter::repeat(Presence::Unknown);
+        let answers = answers.into_iter().chain(silent);
         known.presences.extend(asked.into_iter().zip(answers));
         let of = |digest| known.presences.get(digest).copied();
         let all = digests.iter();
         Ok(all
-            .map(|digest| of(digest).unwrap_or(Presence::Unknown))
+            .map(|digest| of(digest).unwrap_or(Presence::Present))
             .collect())
     }
 
@@ -138,6 +154,21 @@ impl<R: Registry> Registry for Lent<R> {
 
     fn delete(&self, _: &str, _: &str) -> Result<(), Failure> {
         Err(no("writing"))
+    }
+}
+
+impl Seen {
+    fn has(&self, repository: &str, digest: &str) -> bool {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.0 == repository && seen.1.contains(digest)
+    }
+
+    fn add<'a>(&self, repository: &str, digests: impl Iterator<Item = &'a String>) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.0 != repository {
+            *seen = (repository.to_owned(), HashSet::new());
+        }
+        seen.1.extend(digests.cloned());
     }
 }
 

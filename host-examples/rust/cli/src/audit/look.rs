@@ -14,7 +14,7 @@ use layerwise_registry::Repositories;
 
 use super::closure::{self, Closure};
 use super::facts::{Facts, Kind, Records, State};
-use super::lent::Lent;
+use super::lent::{Lent, Seen};
 
 /// Whoever looks at manifests.
 pub struct Looking {
@@ -22,6 +22,7 @@ pub struct Looking {
     pub repositories: Arc<Repositories>,
     pub session: SessionLimits,
     pub limits: Vec<(String, u64)>,
+    pub seen: Arc<Seen>,
 }
 
 /// A manifest with its names.
@@ -46,7 +47,7 @@ impl Looking {
     pub fn at(&self, repository: &str, named: &Named) -> Facts {
         let manifest = &named.manifest;
         let inner = Arc::clone(&self.repositories);
-        let lent = Arc::new(Lent::new(inner, repository, manifest.clone()));
+        let lent = Arc::new(Lent::new(inner, repository, manifest.clone(), &self.seen));
         let closure = closure::of(&*lent, repository, manifest);
         let mut said = match &closure.unread {
             Some(failure) => Said {
