@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Refusal;
+use crate::fetch::Fetch;
 use crate::http::{JSON, Request, Response};
-use crate::registry::{Fetch, Remote};
+use crate::registry::Remote;
 use crate::settings::Settings;
 use crate::{buildkit, buildpacks, docker};
 

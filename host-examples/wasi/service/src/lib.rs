@@ -11,10 +11,12 @@
 //! | `POST /v1/buildpacks/plan` | `buildpacks` |
 //! | `GET /health`, `GET /metrics` | `front` |
 
+mod address;
 mod buildkit;
 mod buildpacks;
 mod docker;
 mod error;
+mod fetch;
 mod files;
 mod front;
 mod http;
@@ -26,7 +28,7 @@ mod settings;
 mod wasi;
 
 pub use error::Refusal;
+pub use fetch::{Answer, Fetch, Question};
 pub use front::answer;
 pub use http::{Request, Response};
-pub use registry::{Answer, Fetch, Question};
 pub use settings::Settings;

@@ -11,7 +11,9 @@ use layerwise::host::{
 use layerwise::oci::{Descriptor, Digest, sha256};
 use serde::Deserialize;
 
+use crate::address::{address, encoded, parameter, parts};
 use crate::error::Refusal;
+use crate::fetch::{Answer, Fetch, Question};
 use crate::settings::Settings;
 
 const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, \
@@ -23,43 +25,6 @@ const LONGEST: u64 = 4 << 20;
 const REDIRECTS: usize = 3;
 /// What a registry may say in place of something small.
 const SLACK: u64 = 64 << 10;
-
-/// Something that is asked over HTTP.
-#[derive(Clone, Debug)]
-pub struct Question {
-    /// `GET` or `HEAD`.
-    pub method: &'static str,
-    /// HTTPS or plain HTTP.
-    pub encrypted: bool,
-    /// `host` or `host:port`.
-    pub host: String,
-    /// With its query.
-    pub path: String,
-    /// Names and values.
-    pub headers: Vec<(&'static str, String)>,
-    /// No body may be larger.
-    pub limit: u64,
-}
-
-/// What came back.
-#[derive(Clone, Debug, Default)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// Names in lower case, and values.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-/// Asks over HTTP, within the time that the settings give.
-pub trait Fetch: Send + Sync {
-    /// Asks once.
-    ///
-    /// # Errors
-    /// `unavailable` when no response came, `too-large`.
-    fn fetch(&self, question: &Question) -> Result<Answer, Failure>;
-}
 
 /// The registries that may be asked.
 pub struct Remote<'a> {
@@ -342,65 +307,6 @@ impl From<Failure> for Refusal {
         };
         Self::new(status, kind, failure.message)
     }
-}
-
-/// The repository and what is named in it: a digest, a tag, or `latest`.
-fn parts(reference: &str) -> Result<(&str, &str), Failure> {
-    let (named, digest) = match reference.split_once('@') {
-        Some((named, digest)) => (named, Some(digest)),
-        None => (reference, None),
-    };
-    let slash = named.rfind('/').unwrap_or_default();
-    let (before, last) = named.split_at(slash);
-    let (repository, tag) = match last.split_once(':') {
-        Some((name, tag)) => (named.get(..before.len() + name.len()).unwrap_or(named), tag),
-        None => (named, "latest"),
-    };
-    let name = digest.unwrap_or(tag);
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:".contains(&byte);
-    if slash == 0 || name.is_empty() || !name.bytes().all(plain) {
-        let message = format!("{reference:?} is not a reference: expected HOST/NAME:TAG");
-        return Err(Failure::new(FailureCode::Invalid, message));
-    }
-    Ok((repository, name))
-}
-
-/// The host and path of an address, which may leave out the host.
-fn address(text: &str, host: &str) -> Result<(String, String), Failure> {
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
-    match rest {
-        Some(rest) if printable => {
-            let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-            Ok((host.to_owned(), format!("/{path}")))
-        }
-        None if printable && text.starts_with('/') => Ok((host.to_owned(), text.to_owned())),
-        _ => Err(Failure::new(
-            FailureCode::Other,
-            format!("{host:?} names something that is no address"),
-        )),
-    }
-}
-
-/// `name="value"` of a challenge.
-fn parameter<'a>(challenge: &'a str, name: &str) -> Option<&'a str> {
-    let start = challenge.find(&format!("{name}=\""))?;
-    let rest = challenge.get(start + name.len() + 2..)?;
-    rest.split('"').next()
-}
-
-fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {

@@ -17,9 +17,9 @@ use wasip2::io::poll::{Pollable, poll};
 use wasip2::io::streams::StreamError;
 
 use crate::error::Refusal;
+use crate::fetch::{Answer, Fetch, Question};
 use crate::front::answer;
 use crate::http::{Request, Response};
-use crate::registry::{Answer, Fetch, Question};
 use crate::settings::Settings;
 
 /// So many bytes are read at a time.

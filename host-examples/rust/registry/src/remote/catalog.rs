@@ -1,9 +1,9 @@
 //! What a registry has: its repositories, and the tags of each, page by page.
 
+use ::http::{Method, Uri, header};
 use layerwise::host::{Failure, FailureCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use ::http::{Method, Uri, header};
 
 use super::auth::Scope;
 use super::http::{self, Request};
