@@ -99,12 +99,10 @@ pub fn prove(place: &Place) -> Result<String, Failure> {
         .unwrap_or_default()
         .to_owned();
     let mut run = place.tool("chroot");
-    place.output(
-        run.arg(bundle.join("rootfs"))
-            .arg(&entry)
-            .arg("demo")
-            .env_clear(),
-    )?;
+    run.arg(bundle.join("rootfs")).arg(&entry).arg("demo");
+    // Nothing of the environment but where chroot is.
+    run.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    place.output(&mut run)?;
     Ok(format!(
         "{} machines; unpacked by umoci, {entry} demo runs in that root alone",
         program::machines(place).len()

@@ -17,8 +17,7 @@ const OTHERS: [(&str, &str); 4] = [
     ("windows", "amd64"),
 ];
 
-/// The files of the commit, and beside them those that it has not: the component and the
-/// licence.
+/// The files of the commit, and the component, which it has not.
 pub fn make(place: &Place) -> Result<(), Failure> {
     let version = format!("v{}", place.version);
     let versions = place.out.join("goproxy").join(MODULE).join("@v");
@@ -37,8 +36,7 @@ pub fn make(place: &Place) -> Result<(), Failure> {
         "--add-file={}",
         place.out.join(super::component::FILE).display()
     ));
-    git.arg(format!("--prefix={within}/"))
-        .arg("--add-file=LICENSE");
+    git.arg(format!("--prefix={within}/"));
     git.arg("--output")
         .arg(versions.join(format!("{version}.zip")));
     place.output(git.arg(format!("{}:{DIRECTORY}", place.commit)))?;
@@ -70,6 +68,7 @@ pub fn prove(place: &Place) -> Result<String, Failure> {
     write(&empty.join("main.go"), NEWCOMER)?;
     place.output(&mut go(&["mod", "init", "example.com/newcomer"]))?;
     place.output(&mut go(&["get", &format!("{MODULE}@v{}", place.version)]))?;
+    place.output(&mut go(&["mod", "tidy"]))?;
     place.output(&mut go(&["build", "-o", "newcomer", "."]))?;
     let program = empty.join("newcomer");
     let mut run = place.tool(&program.to_string_lossy());
