@@ -114,7 +114,7 @@ pub const ALL: &[Examples] = &[
         [
             "layerwise buildpacks cache show registry.example/app:cache --scope app",
             "layerwise buildpacks cache verify oci:./cache --scope app",
-            "layerwise buildpacks cache commit oci:./cache --scope app --layers layers --plan",
+            "layerwise buildpacks cache commit oci:./cache --scope app --layers l --group g.toml --plan",
         ],
     ),
     (
@@ -144,7 +144,7 @@ pub const ALL: &[Examples] = &[
     (
         "buildpacks cache commit",
         [
-            "layerwise buildpacks cache commit oci:./cache --scope app --layers layers --plan",
+            "layerwise buildpacks cache commit oci:./cache --scope app --layers l --group g.toml --plan",
             "layerwise buildpacks cache commit oci:./cache --scope app --layers layers --group group.toml",
             "layerwise buildpacks cache commit oci:./cache --scope app --metadata label.json --add ./layer",
         ],

@@ -20,8 +20,9 @@ pub const VARIABLES: [(&str, &str); 7] = [
 ];
 
 /// Options that few need: `-h` leaves them to `--help`.
-const RARE: [&str; 23] = [
+const RARE: [&str; 27] = [
     "accept_unscoped",
+    "app_platform",
     "buildpack_api",
     "color",
     "component",
@@ -37,10 +38,13 @@ const RARE: [&str; 23] = [
     "memory_mib",
     "named",
     "now",
+    "oci_dir",
     "push_too_large",
+    "roots_dir",
     "set",
     "shas",
     "skip_unreadable",
+    "stacker_dir",
     "strict_results",
     "uid",
     "user",
