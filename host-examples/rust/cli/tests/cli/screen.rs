@@ -76,14 +76,15 @@ fn long_text_is_shown_page_by_page() {
 fn bash_completes_commands_and_options() {
     let script = layerwise(&["completions", "bash"]);
     assert_eq!(script.exit, 0, "{script:?}");
+    let dir = Dir::new();
+    let file = dir.file("layerwise.bash", &script.stdout);
     let complete = |words: &[&str]| {
-        let last = words.len() - 1;
+        let (last, before) = (words[words.len() - 1], words[words.len() - 2]);
         let asked = format!(
-            "{}\nCOMP_WORDS=({}); COMP_CWORD={last}; _layerwise layerwise '{}' '{}'; echo \"${{COMPREPLY[@]}}\"",
-            script.stdout,
+            "source '{file}'; COMP_WORDS=({}); COMP_CWORD={}; \
+             _layerwise layerwise '{last}' '{before}'; echo \"${{COMPREPLY[@]}}\"",
             words.join(" "),
-            words[last],
-            words[last - 1],
+            words.len() - 1,
         );
         let output = Command::new("bash").args(["-c", &asked]).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
