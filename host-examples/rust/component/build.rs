@@ -11,6 +11,8 @@ use std::process::{Command, ExitCode};
 use std::{env, fs};
 
 const TARGET: &str = "wasm32-wasip2";
+/// The stores over WASI, which are built like the component of a world.
+const STORES: &str = "layerwise-wasi-stores";
 
 fn main() -> ExitCode {
     match build() {
@@ -25,6 +27,9 @@ fn main() -> ExitCode {
 fn build() -> Result<(), String> {
     let here = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(variable("OUT_DIR")?);
+    if env::var_os("CARGO_FEATURE_WASI").is_some() {
+        provide(&here, &out, STORES, "layerwise-stores.wasm", "stores")?;
+    }
     if env::var_os("CARGO_FEATURE_SHIPPED").is_some() {
         provide(&here, &out, "cache", "layerwise.wasm", "wasm")?;
     }
@@ -105,6 +110,19 @@ fn compile(root: &Path, built: &Path, world: &str) -> Result<PathBuf, String> {
     ] {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
+    let package = if world == STORES { STORES } else { "layerwise" };
+    if package == STORES {
+        for input in [
+            "wasi",
+            "rust/bolt",
+            "rust/files",
+            "rust/registry",
+            "rust/stores",
+        ] {
+            let input = root.join("host-examples").join(input);
+            println!("cargo::rerun-if-changed={}", input.display());
+        }
+    }
     println!("cargo::rerun-if-env-changed=CARGO_HOME");
     let mut cargo = Command::new(variable("CARGO")?);
     // What is set for the hosts must not reach the component, whose own flags are in
@@ -115,11 +133,17 @@ fn compile(root: &Path, built: &Path, world: &str) -> Result<PathBuf, String> {
     let status = cargo
         .env("RUSTC_WRAPPER", "")
         .env("RUSTC_WORKSPACE_WRAPPER", "")
-        .args(["rustc", "--locked", "--package", "layerwise", "--lib"])
-        .args(["--crate-type", "cdylib", "--features", world])
+        .args(["rustc", "--locked", "--package", package, "--lib"])
+        .args(["--crate-type", "cdylib"])
+        .args(
+            (package != STORES)
+                .then_some(["--features", world])
+                .iter()
+                .flatten(),
+        )
         .args(["--profile", "component", "--target", TARGET])
         .arg("--config")
-        .arg(flags(&remapped(&root, built)?))
+        .arg(flags(&remapped(&root, built)?, package == STORES))
         .arg("--target-dir")
         .arg(built)
         .current_dir(&root)
@@ -130,7 +154,8 @@ fn compile(root: &Path, built: &Path, world: &str) -> Result<PathBuf, String> {
             "the component was not built; if the target is missing, run: rustup target add {TARGET}"
         ));
     }
-    Ok(built.join(TARGET).join("component/layerwise.wasm"))
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    Ok(built.join(TARGET).join("component").join(file))
 }
 
 fn variable(name: &str) -> Result<String, String> {
@@ -198,8 +223,10 @@ fn compiler(arguments: &[&str]) -> Result<String, String> {
     String::from_utf8(output.stdout).map_err(|_| "the output of rustc is not utf-8".to_owned())
 }
 
-/// Cargo's setting of these flags; those of .cargo/config.toml stay.
-fn flags(remapped: &[(PathBuf, String)]) -> String {
+/// Cargo's setting of these flags; those of .cargo/config.toml stay. The libraries of the
+/// stores need the stack that other programs have.
+fn flags(remapped: &[(PathBuf, String)], stores: bool) -> String {
+    let stack = stores.then(|| "\"-Clink-arg=-zstack-size=1048576\"".to_owned());
     let flags: Vec<String> = remapped
         .iter()
         .map(|(from, to)| {
@@ -208,6 +235,7 @@ fn flags(remapped: &[(PathBuf, String)]) -> String {
                 format!("--remap-path-prefix={}={to}", from.display())
             )
         })
+        .chain(stack)
         .collect();
     format!("target.{TARGET}.rustflags=[{}]", flags.join(","))
 }

@@ -23,7 +23,7 @@ struct Document {
     /// The keys of the buckets in `_result`, in the same way.
     results: Vec<(String, String)>,
     /// The snapshots that there are; absent if they are not known.
-    snapshots: Option<BTreeSet<String>>,
+    snapshots: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -66,11 +66,16 @@ pub fn store(text: &str) -> Result<Store, Error> {
         let operation = (link.digest.as_str(), link.output, link.input);
         store.add_link(from, operation, &link.selector, to);
     }
+    let snapshots = document.snapshots.as_deref();
+    let snapshots: Option<BTreeSet<&str>> =
+        snapshots.map(|list| list.iter().map(String::as_str).collect());
     for (key, result) in &document.results {
         // A result is the name of a worker and of a snapshot of it.
         let snapshot = result.rsplit_once("::").map_or(&**result, |(_, name)| name);
-        let is_there = |snapshots: &BTreeSet<String>| snapshots.contains(snapshot);
-        if document.snapshots.as_ref().is_none_or(is_there) {
+        if snapshots
+            .as_ref()
+            .is_none_or(|there| there.contains(snapshot))
+        {
             store.add_result(key);
         }
     }

@@ -84,6 +84,17 @@ pub fn platform(text: &str) -> Result<Platform, BadArgument> {
     })
 }
 
+/// Such as `sha256:0123…`.
+pub fn digest(text: &str) -> Result<String, BadArgument> {
+    let whole = |(algorithm, hex): (&str, &str)| !algorithm.is_empty() && !hex.is_empty();
+    match text.split_once(':').is_some_and(whole) {
+        true => Ok(text.to_owned()),
+        false => Err(BadArgument(
+            "expected ALGORITHM:HEX, such as sha256: and 64 digits",
+        )),
+    }
+}
+
 fn limit(text: &str) -> Result<(String, u64), BadArgument> {
     text.split_once('=')
         .and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::args::Global;
+use crate::audit::{self, AuditArgs};
 use crate::buildkit::BuildkitCommand;
 use crate::buildpacks::BuildpacksCommand;
 use crate::completions::{self, CompletionsArgs};
@@ -46,6 +47,9 @@ pub enum Command {
     /// The build cache of stacker.
     #[command(subcommand)]
     Stacker(Box<StackerCommand>),
+    /// Look through whole registries and directories: verify every cache, and say what may go.
+    #[command(after_long_help = audit::HELP)]
+    Audit(AuditArgs),
     /// Run vector files (plain or gzip) through the component.
     #[command(after_long_help = conformance::HELP)]
     Conformance(ConformanceArgs),

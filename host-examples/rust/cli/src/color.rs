@@ -19,8 +19,7 @@ pub enum Color {
     Never,
 }
 
-/// How words look that say what came of something. Only a cell that is one of them and
-/// nothing else is coloured.
+/// How words look that say what came of something.
 const WORDS: &[(&str, Style)] = &[
     ("hit", GOOD),
     ("hit-local", GOOD),
@@ -51,11 +50,12 @@ const BAD: Style = AnsiColor::Red.on_default();
 const DIM: Style = Style::new().dimmed();
 const STRONG: Style = Style::new().bold();
 
-/// A cell, coloured if it is one of the words. The spaces that align it stay outside.
+/// A cell, coloured if it is one of the words, or begins with one and a gap. The spaces that
+/// align it stay outside.
 pub fn paint(cell: &str) -> String {
-    let word = cell.trim();
+    let word = cell.split("  ").next().unwrap_or(cell);
     match WORDS.iter().find(|(known, _)| *known == word) {
-        Some((_, style)) => cell.replace(word, &format!("{style}{word}{style:#}")),
+        Some((_, style)) => cell.replacen(word, &format!("{style}{word}{style:#}"), 1),
         None => cell.to_owned(),
     }
 }
@@ -101,6 +101,7 @@ mod tests {
     #[test]
     fn only_whole_words_are_coloured() {
         assert_eq!(paint("hit  "), "\u{1b}[32mhit\u{1b}[0m  ");
+        assert_eq!(paint("hit  abc"), "\u{1b}[32mhit\u{1b}[0m  abc");
         assert_eq!(paint("hit it"), "hit it");
         assert_eq!(paint_error("error: x"), "\u{1b}[31merror:\u{1b}[0m x");
     }

@@ -89,30 +89,24 @@ pub const ALL: &[Examples] = &[
         "buildpacks restore",
         [
             "layerwise buildpacks restore --layers layers --group group.toml --platform-api 0.14",
-            "layerwise buildpacks restore --layers layers --group group.toml --platform-api 0.14 \\
-    --cache-image registry.example/app:cache --scope app --data",
-            "layerwise buildpacks restore --layers layers --group group.toml --platform-api 0.14 \\
-    --app-image registry.example/app:1 --skip-layers",
+            "layerwise buildpacks restore --layers l --group g.toml --platform-api 0.14 --app-image app:1",
+            "layerwise buildpacks restore --layers l --group g.toml --platform-api 0.14 --cache-dir ./volume",
         ],
     ),
     (
         "buildpacks plan",
         [
             "layerwise buildpacks plan --layers layers --group group.toml --platform-api 0.14",
-            "layerwise buildpacks plan --layers layers --group group.toml --platform-api 0.14 \\
-    --cache-image registry.example/app:cache --scope app",
-            "layerwise buildpacks plan --layers layers --group group.toml --platform-api 0.14 \\
-    --analyzed analyzed.toml --json",
+            "layerwise buildpacks plan --layers l --group g.toml --platform-api 0.14 --app-image app:1",
+            "layerwise buildpacks plan --layers l --group g.toml --platform-api 0.14 --analyzed a.toml",
         ],
     ),
     (
         "buildpacks explain",
         [
             "layerwise buildpacks explain --layers layers --group group.toml --platform-api 0.14",
-            "layerwise buildpacks explain --layers layers --group group.toml --platform-api 0.14 \\
-    --app-image docker:app --cache-volume pack-cache-library_app_latest-0123456789ab.build",
-            "layerwise buildpacks explain --layers layers --group group.toml --platform-api 0.14 \\
-    --cache-image registry.example/app:cache --scope app",
+            "layerwise buildpacks explain --layers l --group g.toml --platform-api 0.14 --app-image app:1",
+            "layerwise buildpacks explain --layers l --group g.toml --platform-api 0.14 --cache-dir ./volume",
         ],
     ),
     (
@@ -120,7 +114,7 @@ pub const ALL: &[Examples] = &[
         [
             "layerwise buildpacks cache show registry.example/app:cache --scope app",
             "layerwise buildpacks cache verify oci:./cache --scope app",
-            "layerwise buildpacks cache commit oci:./cache --scope app --layers layers --plan",
+            "layerwise buildpacks cache commit oci:./cache --scope app --layers l --group g.toml --plan",
         ],
     ),
     (
@@ -150,9 +144,8 @@ pub const ALL: &[Examples] = &[
     (
         "buildpacks cache commit",
         [
-            "layerwise buildpacks cache commit oci:./cache --scope app --layers layers --plan",
-            "layerwise buildpacks cache commit registry.example/app:cache --scope app --layers layers \\
-    --group group.toml",
+            "layerwise buildpacks cache commit oci:./cache --scope app --layers l --group g.toml --plan",
+            "layerwise buildpacks cache commit oci:./cache --scope app --layers layers --group group.toml",
             "layerwise buildpacks cache commit oci:./cache --scope app --metadata label.json --add ./layer",
         ],
     ),
@@ -167,8 +160,7 @@ pub const ALL: &[Examples] = &[
     (
         "buildkit export",
         [
-            "layerwise buildkit export registry.example/app:cache --from registry.example/app:amd64 \\
-    --from registry.example/app:arm64",
+            "layerwise buildkit export registry.example/app:cache --from oci:./amd64 --from oci:./arm64",
             "layerwise buildkit export oci:./cache --records records.json",
             "layerwise buildkit export oci:./copy --from registry.example/app:cache --plan",
         ],
@@ -275,6 +267,14 @@ pub const ALL: &[Examples] = &[
             "layerwise stacker prune --plan",
             "layerwise stacker prune --work-dir ./project",
             "layerwise stacker prune --cache-version 12 --plan --json",
+        ],
+    ),
+    (
+        "audit",
+        [
+            "layerwise audit oci:./cache",
+            "layerwise audit registry.example --journal audit.jsonl --json",
+            "layerwise audit registry.example/app oci:./cache --apply",
         ],
     ),
     (

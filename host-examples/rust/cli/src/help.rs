@@ -20,8 +20,9 @@ pub const VARIABLES: [(&str, &str); 7] = [
 ];
 
 /// Options that few need: `-h` leaves them to `--help`.
-const RARE: [&str; 22] = [
+const RARE: [&str; 27] = [
     "accept_unscoped",
+    "app_platform",
     "buildpack_api",
     "color",
     "component",
@@ -37,13 +38,20 @@ const RARE: [&str; 22] = [
     "memory_mib",
     "named",
     "now",
+    "oci_dir",
     "push_too_large",
+    "roots_dir",
     "set",
+    "shas",
     "skip_unreadable",
+    "stacker_dir",
     "strict_results",
     "uid",
     "user",
 ];
+
+/// How long the short help of an option may be, so that it fits beside its name.
+const BRIEF: usize = 55;
 
 const MORE: &str = "All options, and the documents of --json: --help";
 
@@ -89,20 +97,21 @@ fn short(arg: Arg) -> Arg {
     arg.help(sentence(&help).to_owned()).long_help(long)
 }
 
-/// The first sentence, or what stands before its first colon or semicolon.
+/// The first sentence; of a long one what stands before its last comma, colon and so on.
 fn sentence(text: &str) -> &str {
-    let mut quoted = false;
-    for (at, letter) in text.char_indices() {
-        let next = text.get(at + letter.len_utf8()..).unwrap_or_default();
-        match letter {
-            '`' => quoted = !quoted,
-            ':' | ';' | '.' if !quoted && next.starts_with([' ', '\n']) => {
-                return text.get(..at).unwrap_or(text);
-            }
-            _ => {}
+    let first = text.split(". ").next().unwrap_or(text);
+    let mut short = first.trim_end_matches('.');
+    while short.chars().count() > BRIEF {
+        let end = [": ", "; ", ", ", " ("]
+            .iter()
+            .filter_map(|mark| short.rfind(mark))
+            .max();
+        match end.and_then(|end| short.get(..end)) {
+            Some(before) => short = before,
+            None => break,
         }
     }
-    text
+    short
 }
 
 /// A variable that is set to nothing is not set.
@@ -182,8 +191,12 @@ mod tests {
 
     #[test]
     fn a_sentence_ends_before_what_explains_it() {
-        assert_eq!(sentence("The store: `a: b` or c"), "The store");
-        assert_eq!(sentence("Such as `a: b` only. More"), "Such as `a: b` only");
+        assert_eq!(sentence("A source. With one, only"), "A source");
+        assert_eq!(sentence("A source: an image."), "A source: an image");
+        let long = "The store: `oci:DIRECTORY` is a layout, `docker:DIRECTORY` a data root, or";
+        assert_eq!(sentence(long), "The store: `oci:DIRECTORY` is a layout");
+        let long = "Decide exactly as upstream does, in its newest version that is known";
+        assert_eq!(sentence(long), "Decide exactly as upstream does");
         assert_eq!(sentence("Version 20.10 of it"), "Version 20.10 of it");
     }
 }

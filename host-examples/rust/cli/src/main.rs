@@ -4,6 +4,7 @@
 //! codes: 0 hit or done, 1 miss, 2 usage, 3 error.
 
 mod args;
+mod audit;
 mod buildkit;
 mod buildpacks;
 mod catalogue;
@@ -132,6 +133,7 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
         Command::Buildpacks(command) => buildpacks::run(global, command, style),
         Command::Stacker(command) => stacker::run(global, command, style),
         Command::Buildkit(command) => buildkit::run(global, command, style),
+        Command::Audit(args) => audit::run(global, args, style),
         Command::Conformance(args) => conformance::run(global, args, style),
         Command::Record(args) => recorded(global, args),
         Command::Replay(args) => replay::run(global, args, style),

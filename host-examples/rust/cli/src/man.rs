@@ -75,7 +75,9 @@ fn page(command: &Command, title: &str) -> Result<String, Failed> {
         .bin_name(title.replace('-', " "));
     let mut page = Vec::new();
     Man::new(named)
-        .title(title)
+        .title(title.to_uppercase())
+        .source(concat!("layerwise ", env!("CARGO_PKG_VERSION")))
+        .manual("Layerwise")
         .render(&mut page)
         .map_err(|error| Failed::unwritable(&format!("the page {title}"), &error))?;
     Ok(String::from_utf8_lossy(&page).into_owned())

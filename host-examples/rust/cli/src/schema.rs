@@ -24,7 +24,8 @@ macro_rules! schemas {
 }
 
 /// Every document by its name.
-const SCHEMAS: [(&str, &str); 26] = schemas! {
+const SCHEMAS: [(&str, &str); 27] = schemas! {
+    "audit"
     "buildkit-builds" "buildkit-cache" "buildkit-diff" "buildkit-explain" "buildkit-export"
     "buildkit-graph" "buildkit-predict" "buildkit-why" "buildkit-whys"
     "buildpacks-cache" "buildpacks-commit" "buildpacks-restore"

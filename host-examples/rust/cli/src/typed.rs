@@ -230,7 +230,7 @@ mod tests {
         let mut seen = |path: &[String], _: &Command| all.push(path.join(" "));
         collect(&help::command(), &mut Vec::new(), &mut seen);
         for (_, command) in COMMANDS {
-            assert!(all.contains(&command.to_owned()), "{command}");
+            assert!(all.contains(&(*command).to_owned()), "{command}");
         }
     }
 }

@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod cli {
     mod action;
+    mod audit;
     mod buildkit;
     mod buildkit_caches;
     mod buildpacks;

@@ -3,7 +3,7 @@
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
+    use std::fs;
     use std::io::Write as _;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::path::{Path, PathBuf};
@@ -282,7 +282,7 @@ mod tests {
 
     fn hashes(root: &ImageRoot) -> Vec<String> {
         let wanted = FILES.map(|path| Hashing {
-            prefix: format!("%00{path}"),
+            prefix: format!("%FF{path}"),
             path: path.to_owned(),
             suffix: String::new(),
         });
@@ -317,7 +317,8 @@ mod tests {
                 "was"
             ]
         );
-        let content = |path: &str, text: &str| sha256(format!("\0{path}{text}").as_bytes());
+        let content =
+            |path: &str, text: &str| sha256(&[b"\xff", path.as_bytes(), text.as_bytes()].concat());
         let wanted = [
             content("etc/passwd", "root:x:0:0\nuser:x:1:1\n").to_string(),
             content("opt/new", "new").to_string(),
@@ -403,8 +404,9 @@ mod tests {
         let root = read(&spec, &[BASE]);
         let blob = sha256(&gzip(&archive(BASE)));
         let path = dir.path().join("blobs/sha256").join(blob.hex());
-        let mut file = File::options().append(true).open(path).unwrap();
-        file.write_all(b"x").unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(path, bytes).unwrap();
         let hashing = Hashing {
             path: "etc/passwd".to_owned(),
             ..Hashing::default()

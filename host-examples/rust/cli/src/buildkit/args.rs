@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::builds::ValueArgs;
 use super::words::WordArgs;
-use crate::args::{LimitArgs, ReadingArgs};
+use crate::args::{LimitArgs, ReadingArgs, digest};
 use crate::lend::RegistryArgs;
 
 #[derive(Args)]
@@ -74,7 +74,7 @@ pub struct CacheArgs {
     pub cache: String,
     /// Refuse any other manifest than this one, whatever the reference stands for now: a cache can
     /// be replaced by an older one of the same name.
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
     pub digest: Option<String>,
 }
 
@@ -122,7 +122,7 @@ pub struct ExplainArgs {
     pub caches: Vec<String>,
     /// The cache digest of the vertex that is about to run, or the digest of the files it takes; with
     /// --build also its digest in a log (--progress=rawjson).
-    #[arg(long, value_name = "DIGEST", required_unless_present = "step")]
+    #[arg(long, value_name = "DIGEST", value_parser = digest, required_unless_present = "step")]
     pub vertex: Option<String>,
     /// The step of --build that is about to run, by a line of the Dockerfile or a part of its name.
     #[arg(long, value_name = "NAME|LINE", requires = "build", conflicts_with_all = ["vertex", "record", "selector", "input", "output"])]

@@ -148,7 +148,7 @@ const MISTAKES: &[Mistake] = &[
     (
         "docker history app:1 --store archive:images",
         3,
-        "is a directory",
+        "is not a regular file",
     ),
     (
         "docker history gone:1 --store oci:images",
@@ -160,7 +160,7 @@ const MISTAKES: &[Mistake] = &[
     (
         "docker why Dockerfile --store oci:images",
         3,
-        "it is no directory",
+        "it is not a directory",
     ),
     ("docker why empty --store oci:images", 3, "Dockerfile"),
     (
@@ -173,7 +173,11 @@ const MISTAKES: &[Mistake] = &[
         3,
         "\"empty\": it is a directory",
     ),
-    ("buildkit why nowhere.dockerbuild", 3, "it does not exist"),
+    (
+        "buildkit why nowhere.dockerbuild",
+        3,
+        "cannot read the build \"nowhere.dockerbuild\"",
+    ),
     ("buildkit why empty", 3, "empty"),
     ("buildkit why notes.txt", 3, "notes.txt"),
     ("replay nowhere.json.gz", 3, "it does not exist"),
@@ -183,15 +187,14 @@ const MISTAKES: &[Mistake] = &[
     (
         "buildkit verify https://registry.example/app:1",
         2,
-        "registry.example/app:1",
+        "write registry.example/app:1",
     ),
     (
-        "buildkit verify docker://registry.example/app:1",
+        "buildkit verify http://registry.example/app:1",
         2,
-        "registry.example/app:1",
+        "write registry.example/app:1",
     ),
     ("buildkit verify type=s3,bucket=x", 2, "type=s3"),
-    ("buildkit verify type=local,dest=cache", 2, "src="),
     (
         "buildkit explain oci:images:app:1 --vertex abc",
         2,

@@ -44,6 +44,12 @@ pub fn check(document: &Value) {
     else {
         panic!("the schema of a document is {name:?}");
     };
+    check_as(document, name);
+}
+
+/// Fails if a document is not what the schema of a name says.
+#[track_caller]
+pub fn check_as(document: &Value, name: &str) {
     let schema = schema(name);
     if let Err(why) = fits(document, &schema, &schema, "") {
         panic!("not as schemas/{name}-1.json says: {why}\n{document:#}");

@@ -1,55 +1,30 @@
 //! What depends on who reads: colours, pages, completions, the manual, variables.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::support::*;
 
 const GREEN_HIT: &str = "\u{1b}[32mhit-local\u{1b}[0m";
 
-/// Runs the program on a terminal of some lines, and returns what is seen.
-fn seen(command: &mut Command, rows: u16) -> String {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let size = Winsize {
-        ws_row: rows,
-        ws_col: 100,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
-    tcsetwinsize(&terminal, size).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let screen = File::options()
-        .read(true)
-        .write(true)
-        .open(name.to_str().unwrap())
-        .unwrap();
-    let (sender, all) = mpsc::channel();
-    thread::spawn(move || {
-        let mut terminal = File::from(terminal);
-        let mut bytes = [0; 4096];
-        // A terminal whose last user is gone ends with an error.
-        while let Ok(read @ 1..) = terminal.read(&mut bytes) {
-            sender.send(bytes[..read].to_vec()).unwrap();
-        }
-    });
-    let mut child = command
+/// Runs the demonstration on a terminal of some lines, with these variables, and returns what
+/// is seen. `script`, which every Debian has, makes the terminal.
+fn seen(rows: u16, variables: &[(&str, &str)]) -> String {
+    let demo = format!(
+        "stty rows {rows} cols 100; exec {} demo",
+        env!("CARGO_BIN_EXE_layerwise")
+    );
+    let output = Command::new("script")
+        .args(["--quiet", "--return", "--command", &demo, "/dev/null"])
+        .env_remove("NO_COLOR")
+        .env_remove("LAYERWISE_PAGER")
+        .env("PAGER", "")
+        .env("TERM", "xterm")
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
-        .stdout(screen)
-        .stderr(Stdio::null())
-        .spawn()
+        .output()
         .unwrap();
-    // The command holds the terminal as well; it is done with when its last holder is.
-    command.stdout(Stdio::null());
-    child.wait().unwrap();
-    String::from_utf8(all.iter().flatten().collect()).unwrap()
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
@@ -73,20 +48,9 @@ fn words_are_coloured_when_somebody_sees_them() {
             text.replace(style, "")
         });
     assert_eq!(stripped, plain, "colours change nothing else");
-    let mut command = program();
-    command
-        .arg("demo")
-        .env("TERM", "xterm")
-        .env("LAYERWISE_PAGER", "")
-        .env_remove("NO_COLOR");
-    assert!(seen(&mut command, 24).contains(GREEN_HIT));
-    let mut command = program();
-    command
-        .arg("demo")
-        .env("TERM", "xterm")
-        .env("LAYERWISE_PAGER", "")
-        .env("NO_COLOR", "1");
-    assert!(!seen(&mut command, 24).contains('\u{1b}'));
+    assert!(seen(24, &[]).contains(GREEN_HIT));
+    assert!(!seen(24, &[("NO_COLOR", "1")]).contains('\u{1b}'));
+    assert!(!seen(24, &[("TERM", "dumb")]).contains('\u{1b}'));
     let wrong = layerwise(&["dmo", "--color=always"]);
     assert!(wrong.stderr.contains("\u{1b}["), "{wrong:?}");
 }
@@ -95,18 +59,14 @@ fn words_are_coloured_when_somebody_sees_them() {
 #[test]
 fn long_text_is_shown_page_by_page() {
     let mark = "sed s/^/page:/";
-    let pages = |rows: u16, pager: &str| {
-        let mut command = program();
-        command
-            .arg("demo")
-            .env("PAGER", pager)
-            .env_remove("LAYERWISE_PAGER");
-        seen(&mut command, rows)
-    };
-    assert!(pages(24, mark).contains("page:1. a step that was built here"));
+    let first = "1. a step that was built here";
+    let pages = |rows: u16, pager: &str| seen(rows, &[("PAGER", pager)]);
+    assert!(pages(24, mark).contains(&format!("page:{first}")));
     assert!(!pages(2000, mark).contains("page:"), "it fits");
-    assert!(pages(24, "no-such-pager").contains("1. a step that was built here"));
-    assert!(pages(24, "").contains("1. a step that was built here"));
+    assert!(pages(24, "no-such-pager").contains(first));
+    assert!(pages(24, "").contains(first));
+    let ours = [("PAGER", "no-such-pager"), ("LAYERWISE_PAGER", mark)];
+    assert!(seen(24, &ours).contains("page:"));
     let piped = program().arg("demo").env("PAGER", mark).output().unwrap();
     assert!(!String::from_utf8(piped.stdout).unwrap().contains("page:"));
 }
@@ -116,14 +76,15 @@ fn long_text_is_shown_page_by_page() {
 fn bash_completes_commands_and_options() {
     let script = layerwise(&["completions", "bash"]);
     assert_eq!(script.exit, 0, "{script:?}");
+    let dir = Dir::new();
+    let file = dir.file("layerwise.bash", &script.stdout);
     let complete = |words: &[&str]| {
-        let last = words.len() - 1;
+        let (last, before) = (words[words.len() - 1], words[words.len() - 2]);
         let asked = format!(
-            "{}\nCOMP_WORDS=({}); COMP_CWORD={last}; _layerwise layerwise '{}' '{}'; echo \"${{COMPREPLY[@]}}\"",
-            script.stdout,
+            "source '{file}'; COMP_WORDS=({}); COMP_CWORD={}; \
+             _layerwise layerwise '{last}' '{before}'; echo \"${{COMPREPLY[@]}}\"",
             words.join(" "),
-            words[last],
-            words[last - 1],
+            words.len() - 1,
         );
         let output = Command::new("bash").args(["-c", &asked]).output().unwrap();
         String::from_utf8(output.stdout).unwrap()

@@ -71,10 +71,22 @@ pub fn plain(path: &Path) -> Result<File, Failure> {
     }
     drop(file);
     let mut input = Input::open(path)?;
-    let mut plain = tempfile::tempfile().map_err(failed)?;
+    let mut plain = temporary().map_err(failed)?;
     io::copy(&mut input, &mut plain).map_err(failed)?;
     plain.flush().map_err(failed)?;
     Ok(plain)
+}
+
+/// A file that nobody else sees.
+#[cfg(not(target_family = "wasm"))]
+fn temporary() -> io::Result<File> {
+    tempfile::tempfile()
+}
+
+/// WASI has no place for one.
+#[cfg(target_family = "wasm")]
+fn temporary() -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// The failure that reading ended with, if it is one of ours.

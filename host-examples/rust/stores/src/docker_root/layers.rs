@@ -45,27 +45,29 @@ pub fn unpacked(images: &Tree, driver: &str, document: &str) -> Result<Option<Un
         "overlay2" => None,
         _ => return Ok(None),
     };
+    let chain_ids = chain_ids(&diff_ids(document.as_bytes())?);
+    let Some(last) = chain_ids.last() else {
+        return Ok(Some(Unpacked::Layers(Vec::new())));
+    };
     let Some(data) = images.path().parent().and_then(Path::parent) else {
         return Ok(None);
     };
+    let data = match data.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => data,
+    };
     let own = Tree::open(data)?.enter(driver)?;
-    let chain_ids = chain_ids(&diff_ids(document.as_bytes())?);
     let name = |chain_id: &Digest| cache_id(&layer(images, chain_id)?);
-    match (whole, chain_ids.last()) {
-        (_, None) => Ok(Some(Unpacked::Layers(Vec::new()))),
-        (Some(below), Some(last)) => {
-            let directory = own.enter(below)?.enter(name(last)?)?;
-            Ok(Some(Unpacked::Whole(directory.path().to_owned())))
-        }
-        (None, Some(_)) => {
-            let directory = |chain_id| Ok(own.enter(name(chain_id)?)?.enter("diff")?);
-            let directories = chain_ids.iter().map(directory);
-            let paths = directories.map(|directory: Result<Tree, Failure>| {
-                directory.map(|directory| directory.path().to_owned())
-            });
-            Ok(Some(Unpacked::Layers(paths.collect::<Result<_, _>>()?)))
-        }
+    if let Some(below) = whole {
+        let directory = own.enter(below)?.enter(name(last)?)?;
+        return Ok(Some(Unpacked::Whole(directory.path().to_owned())));
     }
+    let diff = |chain_id: &Digest| {
+        let directory = own.enter(name(chain_id)?)?.enter("diff")?;
+        Ok(directory.path().to_owned())
+    };
+    let diffs: Result<_, Failure> = chain_ids.iter().map(diff).collect();
+    Ok(Some(Unpacked::Layers(diffs?)))
 }
 
 /// What describes the layer with a chain id.
