@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use layerwise::oci::sha256;
 use serde_json::{Value, json};
 
-use super::support::{Dir, Run, layerwise, program};
-use super::{caches, schemas};
+use super::caches;
+use super::support::{Dir, Run, layerwise, program, schema};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CACHE: &str = "application/vnd.buildkit.cacheconfig.v0";
@@ -140,7 +140,7 @@ fn lines(run: &Run) -> Vec<Value> {
     let lines = run.stdout.lines();
     let parsed = lines.map(|line| {
         let line = serde_json::from_str(line).unwrap_or_else(|_| panic!("{run:?}"));
-        schemas::check_as(&line, "audit");
+        schema::check_as(&line, "audit");
         line
     });
     parsed.collect()

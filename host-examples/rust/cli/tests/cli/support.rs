@@ -10,7 +10,8 @@ use layerwise::oci::sha256;
 use layerwise_stores::{Marks, OciLayout};
 use serde_json::{Value, json};
 
-use super::schemas;
+#[path = "schema.rs"]
+pub mod schema;
 
 /// A directory of its own for one test, removed at the end.
 pub struct Dir(PathBuf);
@@ -79,7 +80,7 @@ impl Run {
     pub fn json(&self) -> Value {
         let document = serde_json::from_str(&self.stdout);
         let document = document.unwrap_or_else(|error| panic!("{error}: {self:?}"));
-        schemas::check(&document);
+        schema::check(&document);
         document
     }
 }
