@@ -14,8 +14,8 @@ use crate::lend::RegistryArgs;
 use crate::reply::{Reply, Style};
 use crate::text;
 
-/// Digests in a text are followed by as many hex digits.
-const HEX: usize = 64;
+/// Pages show as many hex digits of a digest.
+const SHORT: usize = 12;
 const SHA256: &str = "sha256:";
 
 /// The build whose words are used.
@@ -101,29 +101,39 @@ impl Words {
         }
     }
 
-    /// A text with every digest that is known in words, as a terminal may have it.
+    /// A text with every digest that is known in words, as a terminal may have it: whole,
+    /// or shortened as pages do.
     pub fn put(&self, raw: &str) -> String {
         let mut put = String::with_capacity(raw.len());
         let mut rest = raw;
-        while let Some(at) = rest.find(SHA256) {
-            let end = at + SHA256.len() + HEX;
-            let found = rest.get(at..end).and_then(|digest| self.word(digest));
-            let next = match found {
-                Some(word) => {
-                    put.push_str(rest.get(..at).unwrap_or_default());
-                    put.push_str(&text::escape(&word));
-                    end
-                }
-                None => {
-                    let next = at + SHA256.len();
-                    put.push_str(rest.get(..next).unwrap_or_default());
-                    next
-                }
-            };
-            rest = rest.get(next..).unwrap_or_default();
+        while !rest.is_empty() {
+            let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == ':';
+            let end = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
+            let (token, after) = rest.split_at(end);
+            match self.token(token) {
+                Some(word) => put.push_str(&text::escape(&word)),
+                None => put.push_str(token),
+            }
+            let between = after.find(is_part).unwrap_or(after.len());
+            let (between, next) = after.split_at(between);
+            put.push_str(between);
+            rest = next;
         }
-        put.push_str(rest);
         put
+    }
+
+    /// A digest, or the beginning of one, in words.
+    fn token(&self, token: &str) -> Option<String> {
+        let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if token.len() == SHORT && is_hex(token) {
+            let from = format!("{SHA256}{token}");
+            let (digest, _) = self.names.range(from.clone()..).next()?;
+            return digest
+                .starts_with(&from)
+                .then(|| self.word(digest))
+                .flatten();
+        }
+        self.word(token)
     }
 
     /// A reply with every digest in words, unless it is for programs.
