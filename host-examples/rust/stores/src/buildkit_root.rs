@@ -220,6 +220,17 @@ impl BuildkitRoot {
                     let (Some(name), Some(digests)) = (name, digests) else {
                         continue;
                     };
+                    // The key by which the next build finds it stands with the snapshot
+                    // that is written to.
+                    let written = fact(b"cache.equalMutable").and_then(value::<String>);
+                    let written = written.and_then(|name| {
+                        let facts = snapshot.bucket(&[b"_main", name.as_bytes()])?;
+                        facts.get(b"local.sharedKey").and_then(value::<String>)
+                    });
+                    let key = fact(b"local.sharedKey").and_then(value::<String>);
+                    if key.or(written).is_some_and(|key| is_of_patterns(&key)) {
+                        continue;
+                    }
                     let used = fact(b"cache.lastUsedAt").or_else(|| fact(b"cache.createdAt"));
                     let used = used.and_then(value::<u64>).unwrap_or_default();
                     let known = contexts.entry(name).or_default();
@@ -243,6 +254,12 @@ struct Keys {
     links: Vec<(String, String)>,
     results: Vec<(String, String)>,
     snapshots: Option<BTreeSet<String>>,
+}
+
+/// Whether a source was only looked into for `.dockerignore`, before the files of the
+/// context: its key is `NAME:NAME-.dockerignore:CLIENT`.
+fn is_of_patterns(key: &str) -> bool {
+    key.contains("-.dockerignore:")
 }
 
 /// The name of the local source that a description is about.
