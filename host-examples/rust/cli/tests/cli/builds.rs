@@ -342,7 +342,8 @@ fn a_cache_predicts_a_build() {
     assert_eq!(explain(&["--step", "no such step"]).exit, 2);
     assert_eq!(explain(&[]).exit, 2);
     // A digest of a log is translated, or named as what it is.
-    let exits = vertices(&build).iter().map(|vertex| {
+    let vertices = vertices(&build);
+    let exits = vertices.iter().map(|vertex| {
         let run = explain(&["--vertex", vertex]);
         let refused = run.stderr.contains("is the digest that logs have for");
         assert_eq!(run.exit == 2, refused, "{}", run.stderr);
