@@ -11,6 +11,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
+use std::slice;
 use std::time::{Duration, Instant};
 
 use layerwise::dockerfile::{Event, Options, Outcome, Session};
@@ -29,7 +30,9 @@ const RUNS: usize = 5;
 fn main() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("data");
-    let chain = (0..BUILDS).map(|build| write(&root, build)).last().unwrap();
+    let chain = (0..BUILDS)
+        .fold(None, |_, build| Some(write(&root, build)))
+        .unwrap();
     let context = dir.path().join("context");
     fs::create_dir(&context).unwrap();
     fs::write(context.join("Dockerfile"), dockerfile(BUILDS - 1)).unwrap();
@@ -140,8 +143,16 @@ fn walk(root: &Path, chain: &[String]) {
     assert_eq!(store.children(None).unwrap().len(), BUILDS);
     for pair in chain.windows(2) {
         let [parent, child] = pair else { continue };
-        assert_eq!(store.children(Some(parent)).unwrap(), [child.clone()]);
-        assert!(store.get(&[child.clone()], want, 1 << 20).remove(0).is_ok());
+        assert_eq!(
+            store.children(Some(parent)).unwrap(),
+            slice::from_ref(child)
+        );
+        assert!(
+            store
+                .get(slice::from_ref(child), want, 1 << 20)
+                .remove(0)
+                .is_ok()
+        );
     }
 }
 

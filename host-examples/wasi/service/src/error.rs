@@ -15,15 +15,15 @@ pub struct Refusal {
     /// What kind of error it is, as the command line has it.
     pub kind: &'static str,
     /// For people: lower case, one line.
-    pub message: String,
+    pub message: Box<str>,
     /// A code that `layerwise rule` explains, if there is one.
-    pub code: Option<String>,
+    pub code: Option<Box<str>>,
     /// What was being done.
-    pub operation: Option<String>,
+    pub operation: Option<Box<str>>,
     /// The thing it was done to.
-    pub subject: Option<String>,
+    pub subject: Option<Box<str>>,
     /// The limit that something is above.
-    pub limit: Option<String>,
+    pub limit: Option<Box<str>>,
     /// Its value.
     pub value: Option<u64>,
 }
@@ -34,7 +34,7 @@ impl Refusal {
         Self {
             status,
             kind,
-            message: message.into(),
+            message: message.into().into(),
             code: None,
             operation: None,
             subject: None,
@@ -51,7 +51,7 @@ impl Refusal {
     /// Something above a limit of the service.
     pub fn too_large(limit: &str, value: u64) -> Self {
         Self {
-            limit: Some(limit.to_owned()),
+            limit: Some(limit.into()),
             value: Some(value),
             ..Self::new(
                 413,
@@ -100,14 +100,14 @@ impl From<Error> for Refusal {
         };
         let mut refusal = Self::new(status, kind, error.to_string());
         if let Some(problem) = error.problem() {
-            refusal.code = Some(problem.code.clone());
-            refusal.operation = Some(problem.operation.clone());
-            refusal.subject = Some(problem.subject.clone());
+            refusal.code = Some(problem.code.as_str().into());
+            refusal.operation = Some(problem.operation.as_str().into());
+            refusal.subject = Some(problem.subject.as_str().into());
         }
         if let Error::LimitExceeded(excess) = error {
-            refusal.operation = Some(excess.operation);
-            refusal.subject = Some(excess.subject);
-            refusal.limit = Some(excess.limit);
+            refusal.operation = Some(excess.operation.into());
+            refusal.subject = Some(excess.subject.into());
+            refusal.limit = Some(excess.limit.into());
             refusal.value = Some(excess.value);
         }
         refusal

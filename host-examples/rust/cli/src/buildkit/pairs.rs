@@ -87,7 +87,7 @@ fn newest<'a>(opened: &Opened, all: &'a [Found]) -> Result<Vec<&'a Found>, Faile
     let is_newest = |(place, _): &(usize, &Found)| {
         let own = earlier.get(*place).copied().flatten();
         let mut newer = earlier.iter().take(*place);
-        !earlier.contains(&Some(*place)) && !(own.is_some() && newer.any(|one| *one == own))
+        !(earlier.contains(&Some(*place)) || own.is_some() && newer.any(|one| *one == own))
     };
     let found = all.iter().enumerate().filter(is_newest);
     Ok(found.map(|(_, build)| build).collect())

@@ -18,7 +18,11 @@ pub fn image(
     commands: impl FnOnce() -> Result<Vec<String>, Failed>,
 ) -> Result<Option<String>, Failed> {
     if let Some(tag) = &args.tag {
-        return match opened.store.resolve(&[tag.clone()], LONGEST).pop() {
+        return match opened
+            .store
+            .resolve(std::slice::from_ref(tag), LONGEST)
+            .pop()
+        {
             Some(Ok(image)) => Ok(Some(image.id)),
             Some(Err(failure)) if failure.code != FailureCode::NotFound => {
                 Err(crate::lend::failed(failure))
