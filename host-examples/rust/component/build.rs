@@ -12,6 +12,16 @@ use std::{env, fs};
 
 const TARGET: &str = "wasm32-wasip2";
 
+/// The worlds of one system or two.
+const WORLDS: [&str; 6] = [
+    "docker",
+    "dockerfile",
+    "buildkit",
+    "builds",
+    "buildpacks",
+    "stacker",
+];
+
 fn main() -> ExitCode {
     match build() {
         Ok(()) => ExitCode::SUCCESS,
@@ -36,6 +46,12 @@ fn build() -> Result<(), String> {
             "layerwise-testing.wasm",
             "testing",
         )?;
+    }
+    if env::var_os("CARGO_FEATURE_WORLDS").is_some() {
+        for world in WORLDS {
+            let name = format!("layerwise-{world}.wasm");
+            provide(&here, &out, &format!("{world}-cache"), &name, world)?;
+        }
     }
     Ok(())
 }

@@ -10,3 +10,32 @@ pub static COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwis
 /// The same with the functions that only tests call.
 #[cfg(feature = "testing")]
 pub static TESTING: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-testing.wasm"));
+
+/// The component of each smaller world of `wit/world.wit`, by its name.
+#[cfg(feature = "worlds")]
+pub static WORLDS: [(&str, &[u8]); 6] = [
+    (
+        "docker",
+        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-docker.wasm")),
+    ),
+    (
+        "dockerfile",
+        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-dockerfile.wasm")),
+    ),
+    (
+        "buildkit",
+        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-buildkit.wasm")),
+    ),
+    (
+        "builds",
+        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-builds.wasm")),
+    ),
+    (
+        "buildpacks",
+        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-buildpacks.wasm")),
+    ),
+    (
+        "stacker",
+        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-stacker.wasm")),
+    ),
+];
