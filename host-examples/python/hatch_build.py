@@ -1,8 +1,7 @@
-"""Puts the component into the package, and the one with the stores over WASI inside.
+"""Puts the component into the package.
 
-They are the files that `LAYERWISE_COMPONENT` and `LAYERWISE_WASI_COMPONENT` name, or what
-`layerwise-component` makes of the repository this is in. A source distribution holds them
-already.
+It is the file that `LAYERWISE_COMPONENT` names, or what `layerwise-component` makes
+of the repository this is in. A source distribution holds it already.
 """
 
 from __future__ import annotations
@@ -17,12 +16,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
-PACKAGE = HERE / "src" / "layerwise"
-# The name of each in the package, the variable that names it, and how it is built.
-COMPONENTS: tuple[tuple[str, str, list[str], list[str]], ...] = (
-    ("component.wasm", "LAYERWISE_COMPONENT", [], []),
-    ("wasi.wasm", "LAYERWISE_WASI_COMPONENT", ["--features", "wasi"], ["--wasi"]),
-)
+PLACE = HERE / "src" / "layerwise" / "component.wasm"
 # The first bytes of every component.
 MAGIC = b"\0asm\x0d\0\x01\0"
 
@@ -31,33 +25,36 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc,type-arg,unused-
     """The hook that hatchling runs."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Copies the components to their places."""
+        """Copies the component to its place."""
         del version, build_data
-        for name, variable, features, options in COMPONENTS:
-            place = PACKAGE / name
-            source = component(place, variable, features, options)
-            if source != place:
-                shutil.copyfile(source, place)
-            with place.open("rb") as file:
-                if file.read(len(MAGIC)) != MAGIC:
-                    raise SystemExit(f"{source} is not a WebAssembly component")
+        source = component()
+        if source != PLACE:
+            shutil.copyfile(source, PLACE)
+        with PLACE.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                raise SystemExit(f"{source} is not a WebAssembly component")
 
 
-def component(place: Path, variable: str, features: list[str], options: list[str]) -> Path:
-    """Where a component is."""
-    named = os.environ.get(variable)
+def component() -> Path:
+    """Where the component is."""
+    named = os.environ.get("LAYERWISE_COMPONENT")
     if named:
         return Path(named)
     if not (REPOSITORY / "wit" / "world.wit").is_file():
-        if place.is_file():
-            return place
-        raise SystemExit(f"no component: set {variable} to the path of {place.name}")
-    command = ["cargo", "run", "--package", "layerwise-component", *features, "--", *options]
+        if PLACE.is_file():
+            return PLACE
+        raise SystemExit("no component: set LAYERWISE_COMPONENT to the path of layerwise.wasm")
+    return build()
+
+
+def build() -> Path:
+    """Builds it as it is released."""
+    command = ["cargo", "run", "--package", "layerwise-component", "--", str(PLACE)]
     try:
-        subprocess.run([*command, str(place)], cwd=REPOSITORY, check=True)
+        subprocess.run(command, cwd=REPOSITORY, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise SystemExit(
-            f"{place.name} cannot be built ({error}): install Rust with the target wasm32-wasip2, "
-            f"or set {variable} to its path"
+            f"the component cannot be built ({error}): install Rust with the target wasm32-wasip2, "
+            "or set LAYERWISE_COMPONENT to the path of layerwise.wasm"
         ) from error
-    return place
+    return PLACE

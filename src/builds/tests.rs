@@ -1,8 +1,5 @@
 //! Laws of explanations, on builds that no vector has.
 
-mod absent;
-mod files;
-
 use serde_json::json;
 
 use super::*;
@@ -38,7 +35,6 @@ fn chain(length: usize, command: &str) -> Build {
                 .into_iter()
                 .collect(),
             lines: Vec::new(),
-            ignore_cache: false,
         });
         build.vertices.push(Vertex {
             digest,

@@ -55,7 +55,6 @@ OPTIONS = {
     },
     "host-os": "",
     "docker-version": "",
-    "last": None,
     "limits": [],
 }
 

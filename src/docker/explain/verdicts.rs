@@ -8,7 +8,7 @@ use crate::prelude::*;
 
 /// What was found out so far.
 #[derive(Debug)]
-pub struct Verdicts<'a> {
+pub struct Verdicts {
     pub findings: Vec<Finding>,
     /// About how many bytes the findings are, and how many they may be.
     pub bytes: u64,
@@ -22,19 +22,16 @@ pub struct Verdicts<'a> {
     pub sources: usize,
     /// The history and layers of the parent, once they were needed.
     pub parent: Option<Parent>,
-    /// The images of the last build.
-    last: &'a BTreeSet<String>,
-    /// The rejected candidate that came nearest to a hit. Whether it is none of the last
-    /// build counts before its rank.
-    pub nearest: Option<(bool, Rank, Finding)>,
+    /// The rejected candidate that came nearest to a hit.
+    pub nearest: Option<(Rank, Finding)>,
     /// What made an image that may have been built by an engine without marks.
     pub unmarked: Option<String>,
     pub considered: u64,
 }
 
-impl<'a> Verdicts<'a> {
+impl Verdicts {
     /// Nothing yet; the findings may be `most` bytes.
-    pub const fn new(most: u64, last: &'a BTreeSet<String>) -> Self {
+    pub const fn new(most: u64) -> Self {
         Self {
             findings: Vec::new(),
             bytes: 0,
@@ -43,7 +40,6 @@ impl<'a> Verdicts<'a> {
             winner: None,
             sources: 0,
             parent: None,
-            last,
             nearest: None,
             unmarked: None,
             considered: 0,
@@ -81,12 +77,11 @@ impl<'a> Verdicts<'a> {
 
     /// Keeps a finding as the nearest, if none before is as near.
     pub fn propose(&mut self, finding: &Finding, rank: Rank, all: Vec<Difference>) {
-        let other = !self.last.contains(&finding.subject);
-        let nearer = |(others, least, _): &(bool, Rank, Finding)| (other, &rank) < (*others, least);
+        let nearer = |(least, _): &(Rank, Finding)| rank < *least;
         if self.nearest.as_ref().is_none_or(nearer) {
             let mut nearest = finding.clone();
             nearest.differences = all;
-            self.nearest = Some((other, rank, nearest));
+            self.nearest = Some((rank, nearest));
         }
     }
 

@@ -63,7 +63,6 @@ from .types import (
     Semantics,
 )
 from .values import Mismatch
-from .wasi import Wasi
 
 __version__ = "0.1.0"
 
@@ -109,7 +108,6 @@ __all__ = [
     "Stopped",
     "Trap",
     "Unsupported",
-    "Wasi",
     "__version__",
     "buildkit",
     "buildpacks",

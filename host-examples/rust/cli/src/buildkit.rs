@@ -6,7 +6,6 @@ mod args;
 mod builds;
 mod diff;
 mod explain;
-mod explain_step;
 mod export;
 mod found;
 mod graph;
@@ -14,14 +13,12 @@ mod inspect;
 mod layers;
 mod opened;
 mod orphans;
-mod pairs;
 mod predict;
 mod records;
 mod reference;
 mod report;
 mod show;
 mod why;
-mod words;
 
 use clap::Subcommand;
 

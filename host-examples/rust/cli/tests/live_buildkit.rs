@@ -24,5 +24,4 @@ mod live_buildkit {
 
     mod builds;
     mod tools;
-    mod why;
 }

@@ -3,15 +3,6 @@
 
 #![no_std]
 
-#[cfg(feature = "wasi")]
-extern crate std;
-
-#[cfg(feature = "wasi")]
-mod composed;
-
-#[cfg(feature = "wasi")]
-pub use composed::composed;
-
 /// The component as it is released.
 #[cfg(feature = "shipped")]
 pub static COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwise.wasm"));
@@ -19,7 +10,3 @@ pub static COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwis
 /// The same with the functions that only tests call.
 #[cfg(feature = "testing")]
 pub static TESTING: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-testing.wasm"));
-
-/// The stores over WASI, which export what the component imports.
-#[cfg(feature = "wasi")]
-pub static STORES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-stores.wasm"));

@@ -91,7 +91,7 @@ impl Archive {
             let message = format!("{path:?} is not a regular file");
             return Err(Failure::new(FailureCode::Invalid, message));
         }
-        let Places { blobs, index } = walk(&mut file).map_err(failed)?;
+        let (blobs, index) = walk(&mut file).map_err(failed)?;
         let Some((at, size)) = index.filter(|(_, size)| *size <= LONGEST_INDEX) else {
             let message = format!(
                 "{path:?} has no index.json: an image layout in a tar file has one, as \
@@ -251,17 +251,12 @@ impl Entry {
     }
 }
 
-/// Where things are in a tar file: where each begins, and how long it is.
-#[derive(Debug, Default)]
-pub struct Places {
-    /// Blobs by their digests.
-    pub blobs: BTreeMap<String, (u64, u64)>,
-    pub index: Option<(u64, u64)>,
-}
+type Found = (BTreeMap<String, (u64, u64)>, Option<(u64, u64)>);
 
 /// Finds the blobs and the index of a layout.
-pub fn walk(file: impl Read + Seek) -> io::Result<Places> {
-    let mut places = Places::default();
+fn walk(file: &mut File) -> io::Result<Found> {
+    let mut blobs = BTreeMap::new();
+    let mut index = None;
     let mut archive = tar::Archive::new(file);
     let entries = archive.entries_with_seek()?.raw(true);
     for (count, entry) in entries.enumerate() {
@@ -280,12 +275,12 @@ pub fn walk(file: impl Read + Seek) -> io::Result<Places> {
         };
         let name = name.strip_prefix("./").unwrap_or(name);
         if name == "index.json" {
-            places.index = Some(place);
+            index = Some(place);
         } else if let Some(digest) = name.strip_prefix("blobs/") {
-            places.blobs.insert(digest.replacen('/', ":", 1), place);
+            blobs.insert(digest.replacen('/', ":", 1), place);
         }
     }
-    Ok(places)
+    Ok((blobs, index))
 }
 
 fn section(mut file: File, at: u64, size: u64) -> io::Result<io::Take<File>> {

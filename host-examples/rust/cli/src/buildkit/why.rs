@@ -6,23 +6,18 @@ use clap::Args;
 use layerwise::builds::answer::{Outcome, Prediction, Reasons, Verdict};
 use layerwise::builds::{Asked, Files, Reason, State};
 
-use super::builds::{BuildArgs, CONTEXT, Found, Opened, Place, Shown};
-use super::pairs::pairs;
+use super::builds::{BuildArgs, CONTEXT, Found, Opened, Place, Shown, chosen};
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::reply::{Exit, Reply, Style};
 use crate::report::{self, Level, Report};
-
-const SCHEMA: &str = "layerwise/buildkit-why/1";
 
 /// What `--help` says after the options.
 pub const HELP: &str = r#"BUILD is FILE[#RECORD], a file that `docker buildx history export` or GitHub's build-push-action
 wrote, provenance with mode=max, a --metadata-file or a log of --progress=rawjson; root:DIR[#RECORD],
 the root of a buildkitd or a data root of Docker, which is read beside the daemon; image:REF, the
 attestations of an image; or - for standard input. It is compared with the newest earlier build of
-the same target and platforms in the same place, or with --against. Of a file of several builds
-(bake, `history export --all`) the newest of each target is explained, or the one that #RECORD names;
---json is {"schema": "layerwise/buildkit-whys/1", "builds": [one document for each]} then.
+the same target and platforms in the same place, or with --against.
 
 Causes come first, the costliest at the top, each with its line, old and new; then what follows.
 Values whose names have a word such as TOKEN, SECRET, PASSWORD or KEY, and credentials in addresses
@@ -53,51 +48,24 @@ pub struct WhyArgs {
     pub with: BuildArgs,
 }
 
-/// Explains a build, or each build of a file of several.
+/// Explains a build.
 pub fn run(global: &Global, args: &WhyArgs, style: Style) -> Result<Reply, Failed> {
     let opened = args.with.open(global, args.context.as_deref())?;
-    let all = opened.all(&args.build, &Place::of(&args.build)?)?;
+    let place = Place::of(&args.build)?;
+    let all = opened.all(&args.build, &place)?;
+    let new = chosen(&args.build, &place, &all)?;
     let others = match &args.against {
         None => Vec::new(),
         Some(text) => opened.all(text, &Place::of(text)?)?,
     };
-    let against = args.against.as_deref().map(|text| (text, &*others));
-    let pairs = pairs(&opened, (&args.build, &all), against)?;
-    let mut exit = Exit::Done;
-    let mut reports = Vec::with_capacity(pairs.len());
-    for pair in pairs {
-        let Some(old) = pair.old else {
-            exit = Exit::Miss;
-            reports.push(alone(args, pair.new));
-            continue;
-        };
-        let (fine, report) = explained(&opened, args, (old, &others, &all), pair.new)?;
-        if !fine {
-            exit = Exit::Miss;
-        }
-        reports.push(report);
-    }
-    report::replies(style, &args.with.report, exit, &reports)
-}
-
-/// What became of a build, and whether all of it came from the cache.
-fn explained(
-    opened: &Opened,
-    args: &WhyArgs,
-    (old, others, all): (&Found, &[Found], &[Found]),
-    new: &Found,
-) -> Result<(bool, Report), Failed> {
-    let (imported, mut daemons) = super::predict::caches(opened, &args.cache)?;
-    for build in [old, new] {
-        daemons.extend(opened.daemons(build));
-    }
-    daemons.dedup();
-    let among = if args.against.is_some() { others } else { all };
+    let old = match &args.against {
+        Some(text) => chosen(text, &Place::of(text)?, &others)?,
+        None => earlier(&opened, &args.build, new, &all)?,
+    };
     let mut asked = Asked {
-        before: opened.contexts(old, among)?,
-        after: opened.contexts(new, all)?,
-        fresh: !imported.is_empty(),
-        daemons,
+        before: opened.contexts(old, &others)?,
+        after: opened.contexts(new, &all)?,
+        fresh: !args.cache.is_empty(),
         ..Asked::default()
     };
     if args.context.is_some() {
@@ -107,34 +75,18 @@ fn explained(
     }
     let build = opened.open(new)?;
     let values = args.with.values.values();
-    let reasons = build.why(&*opened.open(old)?, &imported, &asked, values)?;
-    let predicted = match imported.as_slice() {
+    let reasons = build.why(&*opened.open(old)?, &asked, values)?;
+    let predicted = match args.cache.as_slice() {
         [] => Vec::new(),
-        caches => {
-            // What the daemon has by now is not what it found.
-            asked.daemons.clear();
-            build.predict(caches, &asked, values)?
-        }
+        caches => build.predict(&super::predict::caches(&opened, caches)?, &asked, values)?,
     };
-    let fine = reasons.verdicts.iter().all(is_fine)
-        && new.description.error.is_empty()
-        && reasons.causes.is_empty();
-    Ok((fine, report(args, old, new, &reasons, &predicted)))
-}
-
-/// A build of a file of several that has no earlier one.
-fn alone(args: &WhyArgs, new: &Found) -> Report {
-    Report {
-        schema: SCHEMA,
-        title: format!("buildkit why {}#{}", args.build, new.name()),
-        verdict: "no earlier build of the same target and platforms; name one with --against"
-            .to_owned(),
-        facts: vec![["build".to_owned(), new.name().to_owned()]],
-        file: None,
-        sides: ["old", "new"],
-        steps: Vec::new(),
-        findings: Vec::new(),
-    }
+    let report = report(args, old, new, &reasons, &predicted);
+    let fine = reasons.verdicts.iter().all(is_fine) && new.description.error.is_empty();
+    let exit = match reasons.causes.is_empty() && fine {
+        true => Exit::Done,
+        false => Exit::Miss,
+    };
+    report::reply(style, &args.with.report, exit, &report)
 }
 
 /// Whether a step came from the cache, rightly. Sources are resolved in every build.
@@ -145,6 +97,21 @@ fn is_fine(verdict: &Verdict) -> bool {
         State::Failed => false,
         State::Resolved | State::Unneeded => true,
     }
+}
+
+/// The build before, unless it was named.
+fn earlier<'a>(
+    opened: &Opened,
+    text: &str,
+    new: &Found,
+    all: &'a [Found],
+) -> Result<&'a Found, Failed> {
+    let found = opened.before(new, all)?.and_then(|place| all.get(place));
+    found.ok_or_else(|| {
+        Failed::usage(format!(
+            "{text:?} has no earlier build of the same target and platforms; name one with --against"
+        ))
+    })
 }
 
 fn report(
@@ -183,7 +150,7 @@ fn report(
     }
     let named = new.description.dockerfile.as_ref();
     Report {
-        schema: SCHEMA,
+        schema: "layerwise/buildkit-why/1",
         title: format!("buildkit why {}", args.build),
         verdict: verdict(reasons),
         facts,

@@ -64,9 +64,7 @@ fn word(kind: FileKind) -> String {
         FileKind::Directory => "directory",
         FileKind::Link => "link",
         FileKind::HardLink => "hard link",
-        FileKind::CharacterDevice => "character device",
-        FileKind::BlockDevice => "block device",
-        FileKind::Fifo => "pipe",
+        FileKind::Device => "device",
     };
     word.to_owned()
 }

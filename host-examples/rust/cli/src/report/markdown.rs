@@ -4,7 +4,7 @@
 use layerwise::explain::Finding;
 
 use super::model::{Report, Step};
-use super::words::{advice, is_fact, properties, sentence};
+use super::words::{advice, properties, sentence};
 use crate::reply::Style;
 use crate::text;
 
@@ -81,9 +81,7 @@ fn cause(out: &mut String, report: &Report, finding: &Finding, style: Style) {
         let have = value(difference.have.as_deref());
         let path = code(&difference.path);
         match &difference.want {
-            None if is_fact(finding, difference) => {
-                out.push_str(&format!("  - {path}: {have}\n"));
-            }
+            None => out.push_str(&format!("  - {path}: {have}\n")),
             want => {
                 let want = value(want.as_deref());
                 out.push_str(&format!("  - {path}: {old} {have}, {new} {want}\n"));

@@ -5,20 +5,11 @@ use layerwise::explain::Finding;
 use serde_json::{Value, json};
 
 use super::model::{Level, Report, Step};
-use super::words::{advice, is_fact, properties, sentence};
+use super::words::{advice, properties, sentence};
 use crate::reply::Style;
 
-/// The log with its runs.
-pub fn log(runs: Vec<Value>) -> Value {
-    json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": runs,
-    })
-}
-
-/// A run: what one report says.
-pub fn run(report: &Report, style: Style) -> Value {
+/// The log with its one run.
+pub fn log(report: &Report, style: Style) -> Value {
     let mut codes: Vec<&str> = Vec::new();
     let mut results = Vec::new();
     for finding in &report.findings {
@@ -38,13 +29,17 @@ pub fn run(report: &Report, style: Style) -> Value {
     }
     let rules: Vec<Value> = codes.iter().map(|code| rule(code, style)).collect();
     json!({
-        "tool": {"driver": {
-            "name": "layerwise",
-            "version": env!("CARGO_PKG_VERSION"),
-            "informationUri": env!("CARGO_PKG_HOMEPAGE"),
-            "rules": rules,
-        }},
-        "results": results,
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {
+                "name": "layerwise",
+                "version": env!("CARGO_PKG_VERSION"),
+                "informationUri": env!("CARGO_PKG_HOMEPAGE"),
+                "rules": rules,
+            }},
+            "results": results,
+        }],
     })
 }
 
@@ -123,7 +118,7 @@ pub fn message(report: &Report, step: Option<&Step>, finding: &Finding, style: S
         let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "absent".to_owned());
         let have = side(&difference.have);
         lines.push(match &difference.want {
-            None if is_fact(finding, difference) => format!("{}: {have}", difference.path),
+            None => format!("{}: {have}", difference.path),
             want => format!("{}: {old} {have}, {new} {}", difference.path, side(want)),
         });
     }

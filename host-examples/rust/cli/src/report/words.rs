@@ -1,6 +1,5 @@
 //! What all formats say alike.
 
-use layerwise::builds::Reason;
 use layerwise::explain::{Difference, Finding};
 
 use super::model::FileChange;
@@ -28,13 +27,6 @@ pub fn advice<'a>(style: Style<'a>, finding: &'a Finding) -> Option<&'a str> {
         .as_deref()
         .or_else(known)
         .filter(|advice| !advice.is_empty())
-}
-
-/// Whether evidence is one thing that is known, and not two sides: what a definition had
-/// and has no more has one side only, too.
-pub fn is_fact(finding: &Finding, difference: &Difference) -> bool {
-    let removed = finding.code == Reason::DefinitionChanged && difference.path != "variables";
-    difference.want.is_none() && !removed
 }
 
 /// The places in which a file differs, in words: `content, mode 0644 -> 0755`.

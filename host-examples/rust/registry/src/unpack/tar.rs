@@ -28,9 +28,7 @@ pub enum Kind {
     Directory,
     Symlink,
     Hardlink,
-    CharacterDevice,
-    BlockDevice,
-    Fifo,
+    Device,
 }
 
 /// One entry. Its bytes are read from the [`Tar`].
@@ -316,9 +314,7 @@ fn entry(header: &Header, kind: EntryType, size: u64, extra: Extra) -> Result<En
         EntryType::Directory => Kind::Directory,
         EntryType::Symlink => Kind::Symlink,
         EntryType::Link => Kind::Hardlink,
-        EntryType::Char => Kind::CharacterDevice,
-        EntryType::Block => Kind::BlockDevice,
-        EntryType::Fifo => Kind::Fifo,
+        EntryType::Char | EntryType::Block | EntryType::Fifo => Kind::Device,
         other => {
             let message = format!(
                 "the layer has an entry of the kind {:?}",

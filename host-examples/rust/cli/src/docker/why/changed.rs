@@ -109,12 +109,9 @@ impl Changed<'_> {
     /// What a checksum looks at: not times, and not owners, which COPY sets.
     fn differences(&self, was: &LayerFile, entry: &Entry, path: &str) -> Vec<Difference> {
         let kind = match entry.kind {
-            Kind::Directory => FileKind::Directory,
+            Kind::File => FileKind::File,
             Kind::Link => FileKind::Link,
-            Kind::Fifo => FileKind::Fifo,
-            Kind::CharacterDevice => FileKind::CharacterDevice,
-            Kind::BlockDevice => FileKind::BlockDevice,
-            _ => FileKind::File,
+            _ => FileKind::Device,
         };
         let is_file = kind == FileKind::File;
         let size = if is_file { entry.size } else { 0 };

@@ -1,22 +1,41 @@
 //! What an earlier build made of the steps after a miss: the children of the image that
-//! came nearest, and theirs. The component ranks them, as it ranks those of a miss.
+//! came nearest, and theirs.
 
-use std::sync::Arc;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
-use layerwise::docker::{Reason, Step as Asked};
-use layerwise::dockerfile::Step;
-use layerwise::explain::{Difference, Finding};
-use layerwise::host::ImageStore;
-use layerwise_host::{Error, docker};
+use layerwise::docker::Reason;
+use layerwise::explain::{Difference, Explanation, Finding};
+use layerwise::host::{Facts, Image};
+use layerwise_host::docker::Predicates;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use crate::docker::opened::{Opened, Sources};
+use crate::docker::opened::Opened;
 use crate::failed::Failed;
+use crate::io::LONGEST;
+
+/// So many children of one image are looked at.
+const MOST: usize = 1_000;
+const DOCUMENT: Facts = Facts {
+    document: true,
+    parent: false,
+    built: false,
+};
+const PARENT: Facts = Facts {
+    document: false,
+    parent: true,
+    built: false,
+};
 
 /// The images of an earlier build.
-pub struct Earlier {
-    session: docker::Session,
+pub struct Earlier<'a> {
+    opened: &'a Opened<'a>,
+    predicates: Predicates,
     /// The image of the step before; `None` if no earlier build is known.
     at: Option<String>,
+    /// The images of the build that steps are to be compared with.
+    last: BTreeSet<String>,
     /// What was told of steps before: a config has what earlier steps set.
     told: Vec<Difference>,
 }
@@ -31,15 +50,23 @@ pub enum Found {
     Nothing,
 }
 
-impl Earlier {
-    /// With the image of the build that steps are to be compared with.
-    pub fn new(
-        opened: &Opened<'_>,
-        images: Arc<dyn ImageStore + Send + Sync>,
-        last: Option<&str>,
-    ) -> Result<Self, Failed> {
+/// The members of a document that say how an image was made.
+#[derive(Deserialize)]
+struct Made<'a> {
+    #[serde(borrow)]
+    container_config: Option<&'a RawValue>,
+    #[serde(default)]
+    created: String,
+}
+
+impl<'a> Earlier<'a> {
+    /// With an image of the build that steps are to be compared with.
+    pub fn new(opened: &'a Opened<'a>, last: Option<&str>) -> Result<Self, Failed> {
+        let limits = opened.args.limits.of_session();
         Ok(Self {
-            session: opened.session_over(images, true, Sources::None, last)?,
+            last: lineage(opened, last)?,
+            opened,
+            predicates: opened.engine.docker_predicates(limits)?,
             at: None,
             told: Vec::new(),
         })
@@ -56,9 +83,19 @@ impl Earlier {
         self.at.clone()
     }
 
-    /// A step is this image.
-    pub fn becomes(&mut self, image: &str) {
+    /// A step hit.
+    pub fn hit(&mut self, image: &str) {
         self.at = Some(image.to_owned());
+    }
+
+    /// Puts the image of the last build in place of the one that came nearest, if it was
+    /// a candidate.
+    pub fn prefer(&self, why: &mut Explanation) {
+        let mut candidates = why.findings.iter();
+        let last = candidates.find(|finding| self.last.contains(&finding.subject));
+        if let Some(last) = last {
+            why.nearest = Some(last.clone());
+        }
     }
 
     /// A step missed, and this is the image that came nearest, with what differs.
@@ -74,38 +111,68 @@ impl Earlier {
     }
 
     /// What it made of the next step.
-    pub fn next(&mut self, step: &Step) -> Result<Found, Failed> {
+    pub fn next(&mut self, config: &str) -> Result<Found, Failed> {
         let Some(at) = self.at.take() else {
             return Ok(Found::Nothing);
         };
-        let asked = Asked {
-            parent: Some(at),
-            config: step.config.clone(),
-            platform: step.platform.clone(),
-            last: step.last,
-        };
-        let why = match self.session.explain(&asked) {
-            Ok(why) => why,
-            Err(Error::Refused(_)) => return Ok(Found::Nothing),
-            Err(stopped) => return Err(stopped.into()),
-        };
-        if why.summary.code == Reason::HitLocal {
-            self.at = Some(why.summary.subject);
-            return Ok(Found::Same);
+        let store = &self.opened.store;
+        let mut children = store.children(Some(&at)).unwrap_or_default();
+        children.truncate(MOST);
+        if let Some(last) = children.iter().find(|id| self.last.contains(*id)) {
+            children = vec![last.clone()];
         }
-        let Some(mut nearest) = why.nearest else {
+        let mut best: Option<(usize, Reverse<String>, String, Finding)> = None;
+        for answer in store.get(&children, DOCUMENT, LONGEST) {
+            let Ok(Image { id, document, .. }) = answer else {
+                continue;
+            };
+            let text = document.unwrap_or_default();
+            let Ok(made) = serde_json::from_str::<Made<'_>>(&text) else {
+                continue;
+            };
+            let have = made.container_config.map(RawValue::get);
+            let semantics = &self.opened.semantics;
+            let found = self
+                .predicates
+                .compare_configs(have, Some(config), semantics)?;
+            if found.equal {
+                self.at = Some(id);
+                return Ok(Found::Same);
+            }
+            let mut differences = found.differences;
+            differences.retain(|difference| !self.told.contains(difference));
+            let size = differences.len();
+            let finding = Finding::new(Reason::ConfigMismatch, &id).with(differences);
+            let key = (size, Reverse(made.created), id, finding);
+            if best
+                .as_ref()
+                .is_none_or(|best| (key.0, &key.1) < (best.0, &best.1))
+            {
+                best = Some(key);
+            }
+        }
+        let Some((.., id, finding)) = best else {
             return Ok(Found::Nothing);
         };
-        self.at = Some(nearest.subject.clone());
-        let told = std::mem::take(&mut self.told);
-        nearest
-            .differences
-            .retain(|difference| !told.contains(difference));
-        self.told = told;
-        if nearest.differences.is_empty() && nearest.code == Reason::ConfigMismatch {
+        self.at = Some(id.clone());
+        if finding.differences.is_empty() {
             return Ok(Found::Same);
         }
-        self.told.extend(nearest.differences.iter().cloned());
-        Ok(Found::Changed(nearest.subject.clone(), nearest))
+        self.told.extend(finding.differences.iter().cloned());
+        Ok(Found::Changed(id, finding))
     }
+}
+
+/// An image and what it was built on.
+fn lineage(opened: &Opened<'_>, last: Option<&str>) -> Result<BTreeSet<String>, Failed> {
+    let mut all = BTreeSet::new();
+    let Some(name) = last else { return Ok(all) };
+    let mut at = opened
+        .image("the image of the last build", name)?
+        .map(|image| image.id);
+    while let Some(id) = at.filter(|id| all.insert(id.clone())) {
+        let found = opened.store.get(&[id], PARENT, LONGEST).pop();
+        at = found.and_then(|found| found.ok()?.parent);
+    }
+    Ok(all)
 }
