@@ -87,8 +87,9 @@ impl<'a> Page<'a> {
     }
 
     /// Rows with aligned columns.
-    pub fn rows<const N: usize>(&mut self, indent: usize, rows: &[[&str; N]]) {
-        let cells: Vec<[String; N]> = rows.iter().map(|row| row.map(|c| self.cell(c))).collect();
+    pub fn rows<const N: usize, T: AsRef<str>>(&mut self, indent: usize, rows: &[[T; N]]) {
+        let cells = |row: &[T; N]| row.each_ref().map(|cell| self.cell(cell.as_ref()));
+        let cells: Vec<[String; N]> = rows.iter().map(cells).collect();
         let mut widths = [0; N];
         for row in &cells {
             for (width, cell) in widths.iter_mut().zip(row) {
@@ -103,15 +104,6 @@ impl<'a> Page<'a> {
             self.text.push_str(line.trim_end());
             self.text.push('\n');
         }
-    }
-
-    /// Rows of two columns.
-    pub fn pairs(&mut self, indent: usize, pairs: &[[String; 2]]) {
-        let rows: Vec<[&str; 2]> = pairs
-            .iter()
-            .map(|pair| pair.each_ref().map(String::as_str))
-            .collect();
-        self.rows(indent, &rows);
     }
 
     fn cell(&self, raw: &str) -> String {

@@ -1,6 +1,7 @@
 //! What all systems show alike: explanations, findings and readings.
 
-use layerwise::docker::Reason;
+use layerwise::builds::Reason as Builds;
+use layerwise::docker::Reason as Docker;
 use layerwise::explain::{Difference, Explanation, Finding};
 use layerwise::semantics::{Reading, Semantics};
 
@@ -127,37 +128,38 @@ fn fact(difference: &Difference) -> [String; 2] {
     [difference.path.clone(), value]
 }
 
-/// Both sides of each difference of a finding, or its facts.
+/// Both sides of each difference of a finding, or its facts, and its hint.
 pub fn evidence(page: &mut Page, finding: &Finding, indent: usize) {
-    let rows: Vec<[String; 3]> = finding
-        .differences
-        .iter()
-        .map(|difference| match &difference.want {
-            None if !is_comparison(finding) => {
-                let fact = difference.have.clone().unwrap_or_default();
-                [difference.path.clone(), fact, String::new()]
-            }
-            want => [
-                difference.path.clone(),
-                format!("have {}", quoted(difference.have.as_deref())),
-                format!("want {}", quoted(want.as_deref())),
-            ],
-        })
-        .collect();
-    let rows: Vec<[&str; 3]> = rows
-        .iter()
-        .map(|row| row.each_ref().map(String::as_str))
-        .collect();
-    page.rows(indent, &rows);
+    differences(page, finding, indent, ["have", "want"]);
     if let Some(hint) = &finding.hint {
         page.told(indent, "hint", hint);
     }
 }
 
-/// Whether evidence with one side only means that the other side lacks it;
-/// elsewhere it is a fact.
-fn is_comparison(finding: &Finding) -> bool {
-    finding.code == Reason::ConfigMismatch || finding.code == Reason::HistoryMismatch
+/// Both sides of each difference of a finding, under the words for them, or its facts.
+pub fn differences(page: &mut Page, finding: &Finding, indent: usize, [have, want]: [&str; 2]) {
+    let row = |difference: &Difference| match is_fact(finding, difference) {
+        true => {
+            let fact = difference.have.clone().unwrap_or_default();
+            [difference.path.clone(), fact, String::new()]
+        }
+        false => [
+            difference.path.clone(),
+            format!("{have} {}", quoted(difference.have.as_deref())),
+            format!("{want} {}", quoted(difference.want.as_deref())),
+        ],
+    };
+    let rows: Vec<[String; 3]> = finding.differences.iter().map(row).collect();
+    page.rows(indent, &rows);
+}
+
+/// Whether a difference is a fact: it has one side only, and its finding does not
+/// compare two things, of which the other may lack it.
+pub fn is_fact(finding: &Finding, difference: &Difference) -> bool {
+    let compares = finding.code == Docker::ConfigMismatch
+        || finding.code == Docker::HistoryMismatch
+        || finding.code == Builds::DefinitionChanged;
+    difference.want.is_none() && !compares
 }
 
 /// What to do about findings with this code.

@@ -420,10 +420,6 @@ fn show_document(page: &mut Page, document: &Document<'_>) {
         never_kept(page, random);
         if *plan || page.style().verbose {
             let rows: Vec<[String; 3]> = effects.iter().map(row).collect();
-            let rows: Vec<[&str; 3]> = rows
-                .iter()
-                .map(|r| r.each_ref().map(String::as_str))
-                .collect();
             page.gap();
             page.line(if *plan {
                 "in this order, unless it is there:"
@@ -436,10 +432,6 @@ fn show_document(page: &mut Page, document: &Document<'_>) {
                 .iter()
                 .filter(|effect| !matches!(effect, Effect::Layer(_)))
                 .map(row)
-                .collect();
-            let rows: Vec<[&str; 3]> = rows
-                .iter()
-                .map(|r| r.each_ref().map(String::as_str))
                 .collect();
             page.rows(2, &rows);
         }

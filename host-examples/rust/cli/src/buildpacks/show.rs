@@ -191,9 +191,5 @@ fn restored(plan: &RestorePlan) -> usize {
 }
 
 fn table(page: &mut Page, rows: &[[String; 4]]) {
-    let rows: Vec<[&str; 4]> = rows
-        .iter()
-        .map(|row| row.each_ref().map(String::as_str))
-        .collect();
     page.rows(2, &rows);
 }

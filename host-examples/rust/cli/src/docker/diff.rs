@@ -319,10 +319,6 @@ fn show_differences(page: &mut Page, indent: usize, differences: &[Difference]) 
             ]
         })
         .collect();
-    let rows: Vec<[&str; 3]> = rows
-        .iter()
-        .map(|row| row.each_ref().map(String::as_str))
-        .collect();
     page.rows(indent, &rows);
 }
 

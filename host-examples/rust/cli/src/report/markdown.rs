@@ -7,6 +7,7 @@ use super::model::{Report, Step};
 use super::words::{advice, properties, sentence};
 use crate::reply::Style;
 use crate::text;
+use crate::why::is_fact;
 
 /// The report.
 pub fn page(report: &Report, style: Style) -> String {
@@ -80,12 +81,11 @@ fn cause(out: &mut String, report: &Report, finding: &Finding, style: Style) {
     for difference in &finding.differences {
         let have = value(difference.have.as_deref());
         let path = code(&difference.path);
-        match &difference.want {
-            None => out.push_str(&format!("  - {path}: {have}\n")),
-            want => {
-                let want = value(want.as_deref());
-                out.push_str(&format!("  - {path}: {old} {have}, {new} {want}\n"));
-            }
+        if is_fact(finding, difference) {
+            out.push_str(&format!("  - {path}: {have}\n"));
+        } else {
+            let want = value(difference.want.as_deref());
+            out.push_str(&format!("  - {path}: {old} {have}, {new} {want}\n"));
         }
     }
     if let Some(advice) = advice(style, finding) {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::model::{Level, Report, Step};
 use super::words::{advice, properties, sentence};
 use crate::reply::Style;
+use crate::why::is_fact;
 
 /// The log with its one run.
 pub fn log(report: &Report, style: Style) -> Value {
@@ -117,9 +118,10 @@ pub fn message(report: &Report, step: Option<&Step>, finding: &Finding, style: S
     for difference in &finding.differences {
         let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "absent".to_owned());
         let have = side(&difference.have);
-        lines.push(match &difference.want {
-            None => format!("{}: {have}", difference.path),
-            want => format!("{}: {old} {have}, {new} {}", difference.path, side(want)),
+        let path = &difference.path;
+        lines.push(match is_fact(finding, difference) {
+            true => format!("{path}: {have}"),
+            false => format!("{path}: {old} {have}, {new} {}", side(&difference.want)),
         });
     }
     for file in step.into_iter().flat_map(|step| &step.files) {

@@ -75,6 +75,34 @@ fn text_has_the_table_and_then_what_missed() {
     );
 }
 
+/// One side of a comparison may lack what the other has; elsewhere one side is a fact.
+#[test]
+fn what_is_gone_is_no_fact() {
+    let of = |code: &'static str| {
+        let one = Difference {
+            path: "A".to_owned(),
+            have: Some("1".to_owned()),
+            want: None,
+        };
+        let mut report = report();
+        report.steps[0].causes = vec![Finding::new(code, "").with([one])];
+        let mut page = Page::new(Style::default());
+        text::show(&mut page, &report);
+        let log = sarif::log(&report, Style::default()).to_string();
+        [
+            page.finish(),
+            markdown::page(&report, Style::default()),
+            log,
+        ]
+    };
+    for text in of("builds/definition-changed") {
+        assert!(text.contains("absent"), "{text}");
+    }
+    for text in of("builds/content-changed") {
+        assert!(!text.contains("absent"), "{text}");
+    }
+}
+
 #[test]
 fn markdown_shows_text_from_elsewhere_as_it_is() {
     let page = markdown::page(&report(), Style::default());

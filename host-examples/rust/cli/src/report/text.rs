@@ -5,12 +5,13 @@ use layerwise::explain::Finding;
 
 use super::model::{Report, Step};
 use super::words::{advice, files, sentence};
-use crate::page::{Page, quoted};
+use crate::page::Page;
+use crate::why;
 
 /// Puts a report on a page.
 pub fn show(page: &mut Page, report: &Report) {
     page.line(&format!("{}: {}", report.title, report.verdict));
-    page.pairs(2, &report.facts);
+    page.rows(2, &report.facts);
     if !report.findings.is_empty() {
         page.gap();
     }
@@ -23,7 +24,7 @@ pub fn show(page: &mut Page, report: &Report) {
         if !step.causes.is_empty() || !step.files.is_empty() {
             page.gap();
             page.line(&format!("{}{}", place(step), step.text));
-            page.pairs(2, &step.facts);
+            page.rows(2, &step.facts);
             for finding in &step.causes {
                 cause(page, report, finding, 2);
             }
@@ -57,27 +58,7 @@ fn place(step: &Step) -> String {
 fn cause(page: &mut Page, report: &Report, finding: &Finding, indent: usize) {
     let style = page.style();
     page.rows(indent, &[[&*finding.code, &sentence(style, finding)]]);
-    let [old, new] = report.sides;
-    let rows: Vec<[String; 3]> = finding
-        .differences
-        .iter()
-        .map(|difference| match &difference.want {
-            None => {
-                let fact = difference.have.clone().unwrap_or_default();
-                [difference.path.clone(), fact, String::new()]
-            }
-            want => [
-                difference.path.clone(),
-                format!("{old} {}", quoted(difference.have.as_deref())),
-                format!("{new} {}", quoted(want.as_deref())),
-            ],
-        })
-        .collect();
-    let rows: Vec<[&str; 3]> = rows
-        .iter()
-        .map(|row| row.each_ref().map(String::as_str))
-        .collect();
-    page.rows(indent + 2, &rows);
+    why::differences(page, finding, indent + 2, report.sides);
     if let Some(advice) = advice(style, finding) {
         page.told(indent + 2, "advice", advice);
     }

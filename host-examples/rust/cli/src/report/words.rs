@@ -59,9 +59,5 @@ pub fn files<'a>(page: &mut Page, indent: usize, files: impl IntoIterator<Item =
             ]
         })
         .collect();
-    let rows: Vec<[&str; 3]> = rows
-        .iter()
-        .map(|row| row.each_ref().map(String::as_str))
-        .collect();
     page.rows(indent, &rows);
 }

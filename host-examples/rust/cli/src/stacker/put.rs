@@ -124,7 +124,7 @@ fn show(page: &mut Page, document: &Document<'_>) {
         );
         let effects = layer.effects.iter();
         rows.extend(effects.map(|effect| ["would".to_owned(), show::effect(effect)]));
-        page.pairs(6, &rows);
+        page.rows(6, &rows);
         show::findings(page, &layer.notes, 6);
     }
 }

@@ -73,7 +73,7 @@ impl<'a> About<'a> {
         let did = if done { "did" } else { "would" };
         let written = opened.effects.iter();
         rows.extend(written.map(|written| [did.to_owned(), effect(written)]));
-        page.pairs(2, &rows);
+        page.rows(2, &rows);
         for pruned in &opened.pruned {
             let verb = if done { "dropped" } else { "drops" };
             page.rows(2, &[[verb, &pruned.key, &pruned.reason.code]]);
@@ -239,10 +239,6 @@ fn evidence(page: &mut Page, finding: &Finding, indent: usize) {
             ]
         });
     }
-    let rows: Vec<[&str; 3]> = rows
-        .iter()
-        .map(|row| row.each_ref().map(String::as_str))
-        .collect();
     page.rows(indent, &rows);
     if let Some(hint) = &finding.hint {
         page.rows(indent, &[["hint", hint]]);
