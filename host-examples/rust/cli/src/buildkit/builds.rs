@@ -51,7 +51,7 @@ pub struct BuildsArgs {
     pub limits: LimitArgs,
 }
 
-/// What all commands take that read a build and report of it.
+/// Options of the commands that read a build and report on it.
 #[derive(Args)]
 pub struct BuildArgs {
     #[command(flatten)]
@@ -204,9 +204,5 @@ fn show(page: &mut Page, document: &Document) {
             of.join(" ").trim().to_owned(),
         ]);
     }
-    let rows: Vec<[&str; 6]> = rows
-        .iter()
-        .map(|row| row.each_ref().map(String::as_str))
-        .collect();
     page.rows(0, &rows);
 }

@@ -37,12 +37,12 @@ pub struct PredictArgs {
     #[arg(long, value_name = "NAME|LINE")]
     pub require: Vec<String>,
     #[command(flatten)]
-    pub with: BuildArgs,
+    pub common: BuildArgs,
 }
 
 /// Predicts.
 pub fn run(global: &Global, args: &PredictArgs, style: Style) -> Result<Reply, Failed> {
-    let opened = args.with.open(global, args.context.as_deref())?;
+    let opened = args.common.open(global, args.context.as_deref())?;
     let place = Place::of(&args.build)?;
     let all = opened.all(&args.build, &place)?;
     let found = chosen(&args.build, &place, &all)?;
@@ -54,7 +54,7 @@ pub fn run(global: &Global, args: &PredictArgs, style: Style) -> Result<Reply, F
     };
     let caches = caches(&opened, &args.cache)?;
     let build = opened.open(found)?;
-    let predictions = build.predict(&caches, &asked, args.with.values.values())?;
+    let predictions = build.predict(&caches, &asked, args.common.values.values())?;
     let unmet = required(&predictions, &args.require)?;
     let named = found.description.dockerfile.as_ref();
     let report = Report {
@@ -68,7 +68,7 @@ pub fn run(global: &Global, args: &PredictArgs, style: Style) -> Result<Reply, F
         findings: Vec::new(),
     };
     let exit = if unmet == 0 { Exit::Done } else { Exit::Miss };
-    report::reply(style, &args.with.report, exit, &report)
+    report::reply(style, &args.common.report, exit, &report)
 }
 
 /// Caches as they were typed.

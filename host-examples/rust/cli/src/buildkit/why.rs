@@ -45,12 +45,12 @@ pub struct WhyArgs {
     #[arg(long, value_name = "FILE")]
     pub dockerfile: Option<String>,
     #[command(flatten)]
-    pub with: BuildArgs,
+    pub common: BuildArgs,
 }
 
 /// Explains a build.
 pub fn run(global: &Global, args: &WhyArgs, style: Style) -> Result<Reply, Failed> {
-    let opened = args.with.open(global, args.context.as_deref())?;
+    let opened = args.common.open(global, args.context.as_deref())?;
     let place = Place::of(&args.build)?;
     let all = opened.all(&args.build, &place)?;
     let new = chosen(&args.build, &place, &all)?;
@@ -74,29 +74,19 @@ pub fn run(global: &Global, args: &WhyArgs, style: Style) -> Result<Reply, Faile
         asked.after.push(("context".to_owned(), files));
     }
     let build = opened.open(new)?;
-    let values = args.with.values.values();
+    let values = args.common.values.values();
     let reasons = build.why(&*opened.open(old)?, &asked, values)?;
     let predicted = match args.cache.as_slice() {
         [] => Vec::new(),
         caches => build.predict(&super::predict::caches(&opened, caches)?, &asked, values)?,
     };
     let report = report(args, old, new, &reasons, &predicted);
-    let fine = reasons.verdicts.iter().all(is_fine) && new.description.error.is_empty();
-    let exit = match reasons.causes.is_empty() && fine {
+    let fine = report.steps.iter().all(|step| step.level == Level::Fine);
+    let exit = match fine && new.description.error.is_empty() {
         true => Exit::Done,
         false => Exit::Miss,
     };
-    report::reply(style, &args.with.report, exit, &report)
-}
-
-/// Whether a step came from the cache, rightly. Sources are resolved in every build.
-fn is_fine(verdict: &Verdict) -> bool {
-    match verdict.step.state {
-        State::Cached => !verdict.unseen,
-        State::Ran => verdict.step.inputs.is_empty(),
-        State::Failed => false,
-        State::Resolved | State::Unneeded => true,
-    }
+    report::reply(style, &args.common.report, exit, &report)
 }
 
 /// The build before, unless it was named.
