@@ -1,4 +1,4 @@
-//! What is read of a question, and the error for what cannot be.
+//! Reads the documents of a question; what cannot be read is an error.
 
 use serde::Deserialize;
 

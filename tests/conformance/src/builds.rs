@@ -61,8 +61,8 @@ pub fn run_ops(
         }
         None if file.predictions.is_empty() => {}
         None => report.case("predictions", |report| {
-            let wanted = "the file with their builds, named as this one with `builds` for `ops`";
-            report.fail("file", wanted, "it is not there");
+            let wanted = "a file beside this one, with `builds` in place of `ops` in its name";
+            report.fail("the builds they are of", wanted, "there is none");
         }),
     }
     Ok(report)

@@ -14,6 +14,17 @@ mod builds {
     }
 
     #[test]
+    fn predictions_without_their_builds_fail() {
+        let report = builds::run_ops(&vectors("ops"), None, &builds::Native).unwrap();
+        assert_eq!(report.failed, 1);
+        assert!(
+            report.mismatches[0].name.starts_with("predictions"),
+            "{}",
+            report.mismatches[0].name
+        );
+    }
+
+    #[test]
     fn pairs_of_builds() {
         let report = builds::run_builds(&vectors("builds"), &builds::Native).unwrap();
         assert_all_pass(&report, 2 * 1_384);

@@ -1,4 +1,4 @@
-//! What answers the questions of vectors.
+//! The implementation that is asked what vectors ask, such as the native library.
 
 use layerwise::builds::testing::{Question, answer};
 use layerwise::error::Error;
