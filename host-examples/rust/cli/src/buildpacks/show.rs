@@ -191,5 +191,5 @@ fn restored(plan: &RestorePlan) -> usize {
 }
 
 fn table(page: &mut Page, rows: &[[String; 4]]) {
-    page.rows(2, &rows);
+    page.rows(2, rows);
 }
