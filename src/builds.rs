@@ -14,8 +14,11 @@
 //!   keys and states, `index` finds a step by its key, `partner` and `lines` by where
 //!   it stands, `causes` decides, with `difference` for definitions and `changes` for
 //!   files; `findings` and `rank` are how it is told.
-//! * `predict` looks the steps of a build up in the keys of a cache, `store`.
+//! * `predict` tells what a build would find: `search` looks its steps up in the keys of caches,
+//!   `store`; `absent`
+//!   says where a result is that no cache has, `digests` which digest is which step.
 
+mod absent;
 pub mod answer;
 mod asked;
 mod cache_map;
@@ -24,6 +27,7 @@ mod causes;
 mod changes;
 mod content;
 mod difference;
+mod digests;
 mod exec;
 mod file;
 mod findings;
@@ -41,6 +45,7 @@ mod rank;
 pub mod read;
 mod reason;
 pub mod redact;
+mod search;
 mod source;
 mod step;
 mod store;
@@ -57,21 +62,23 @@ mod version;
 mod why;
 
 pub use crate::patterns::BadPattern;
-pub use asked::{Asked, Files, explain, foretell, steps};
+pub use asked::{Asked, Files, explain, foretell, name, steps};
 pub use cache_map::{CacheMap, cache_map};
 pub use cause::{Bytes, Cause, Evidence, Follow, NoResult, SameLayers, Verdict};
 pub use changes::{Change, ChangeKind};
 pub use content::Hashed;
 pub use difference::Field;
+pub use digests::{Name, Role};
 pub use graph::{Known, State};
 pub use key::{InputKey, Selection};
 pub use lookup::ContentError;
 pub use model::{
     Build, Definition, Dependency, Dockerfile, Input, Lines, Op, OpKind, Step, Vertex,
 };
-pub use predict::{Missing, Outcome, Prediction, Undecided, predict};
+pub use predict::{Prediction, predict};
 pub use rank::RootCause;
 pub use reason::Reason;
+pub use search::{Missing, Outcome, Undecided};
 pub use source::{Resolved, Scheme, scheme, source_keys};
 pub use step::WhyStep;
 pub use store::Store;

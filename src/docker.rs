@@ -7,14 +7,15 @@
 //! images, with `listing` for children and `dry_run` for changes that are not made),
 //! on the predicates (`key`, `platform`, `history`, `lineage`), and on `restore`
 //! (making an image out of a source's history). `explain` is the trace that makes a
-//! finding of each verdict. `images` compares two images. `recorded` reads what a builder asked out of the images
-//! that it made. `config` is the table of a container config's fields, `version` holds
+//! finding of each verdict; `last` are the images that go first there. `images` compares
+//! two images, `closest` finds that of an earlier build. `recorded` reads what a builder asked out of the images that it made. `config` is the table of a container config's fields, `version` holds
 //! what changed between engine versions, as data.
 
 mod answer;
 mod base;
 mod candidate;
 mod child;
+mod closest;
 mod compare;
 pub(crate) mod config;
 mod containerd;
@@ -28,6 +29,7 @@ pub(crate) mod image;
 mod images;
 pub(crate) mod instruction;
 mod key;
+mod last;
 mod lineage;
 mod listing;
 mod local;
@@ -50,6 +52,7 @@ pub(crate) mod version;
 pub mod spec {}
 
 pub use answer::{Answer, Creation, Effect, Link, Outcome};
+pub use closest::closest_history;
 pub use compare::Comparison;
 pub use containerd::Containerd;
 pub use functions::{compare_parent, encode_image, normalize_platform, step_platform};

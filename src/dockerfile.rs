@@ -9,13 +9,15 @@
 //! instruction asks, `expand` replaces variables and quotes in its words. `copy` finds
 //! the sources of COPY and ADD in what `gather` has: `pack` and `ignore` tell what of
 //! the context arrives at the engine, `tree` holds it, `sources` has it hashed.
-//! `version` holds what changed between engine versions, as data. A builder's refusal
-//! is a `refusal`, an event like others.
+//! `client` compares a step with what other clients made of it. `version` holds what
+//! changed between engine versions, as data. A builder's refusal is a `refusal`, an event
+//! like others.
 
 mod arguments;
 mod asking;
 mod base;
 mod build;
+mod client;
 mod copy;
 mod copy_step;
 mod event;

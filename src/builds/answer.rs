@@ -9,6 +9,7 @@ use super::rank::RootCause;
 use super::read::describe::platform_text;
 use super::reason::{Finding, Reason};
 use super::redact::Values;
+use super::search;
 use super::step::WhyStep;
 use super::why::Why;
 use crate::explain::{self, Difference};
@@ -135,17 +136,16 @@ impl Step {
 }
 
 impl Reasons {
-    /// `lent` are the names of the folders whose files are known on both sides.
-    pub(super) fn of(why: &Why, lent: &BTreeSet<&str>, values: Values) -> Self {
+    pub(super) fn of(why: &Why, values: Values) -> Self {
         let verdicts = why.steps.iter();
         let causes = why.causes.iter();
         Self {
             verdicts: verdicts
-                .map(|step| Verdict::of(step, why, lent, values))
+                .map(|step| Verdict::of(step, why, values))
                 .collect(),
             causes: causes
                 .map(|cause| Cause {
-                    finding: shown(finding(cause, why, lent), values),
+                    finding: shown(finding(cause, why), values),
                     steps: places(&cause.steps),
                     follow: places(&cause.follow),
                     lost: cause.lost,
@@ -156,11 +156,11 @@ impl Reasons {
 }
 
 impl Verdict {
-    fn of(step: &WhyStep, why: &Why, lent: &BTreeSet<&str>, values: Values) -> Self {
+    fn of(step: &WhyStep, why: &Why, values: Values) -> Self {
         let verdict = &step.verdict;
         let follows = verdict.follows.iter();
         let layers = verdict.same_layers.as_ref();
-        let findings = findings(step, why, lent).into_iter();
+        let findings = step.findings(why).into_iter();
         Self {
             step: Step::of(step, values),
             findings: findings.map(|finding| shown(finding, values)).collect(),
@@ -192,50 +192,25 @@ impl Prediction {
             step: Step::of(step, values),
             outcome: match &prediction.outcome {
                 None => Outcome::Source,
-                Some(predict::Outcome::Hit) => Outcome::Hit,
-                Some(predict::Outcome::Miss(_)) => Outcome::Miss,
-                Some(predict::Outcome::Undecidable(_)) => Outcome::Undecidable,
+                Some(search::Outcome::Hit) => Outcome::Hit,
+                Some(search::Outcome::Miss(_)) => Outcome::Miss,
+                Some(search::Outcome::Undecidable(_)) => Outcome::Undecidable,
             },
             findings: finding.into_iter().map(|one| shown(one, values)).collect(),
         }
     }
 }
 
-/// What is said of a step. That its result is gone is not known if its files are not.
-fn findings(step: &WhyStep, why: &Why, lent: &BTreeSet<&str>) -> Vec<Finding> {
-    let inputs = step.inputs.iter();
-    let mut sources = inputs.filter_map(|at| why.steps.get(*at));
-    let unknown = sources.find(|input| {
-        let name = input.source.strip_prefix("local://");
-        name.is_some_and(|name| !lent.contains(name))
-    });
-    let told = |finding: Finding| match (finding.code, unknown) {
-        (Reason::ResultLost | Reason::ResultNotImported, Some(input)) => {
-            let source = Difference::fact("source", &input.source);
-            Finding::new(Reason::FilesUnknown, finding.subject).with([source])
-        }
-        _ => finding,
-    };
-    step.findings(why).into_iter().map(told).collect()
-}
-
 /// A cause as the first of its steps has it.
-fn finding(cause: &RootCause, why: &Why, lent: &BTreeSet<&str>) -> Finding {
+fn finding(cause: &RootCause, why: &Why) -> Finding {
     let first = cause.steps.first().and_then(|at| why.steps.get(*at));
-    let Some(step) = first else {
-        return Finding::new(cause.cause.code(), "").with(cause.cause.differences());
-    };
-    // A step's own causes come first, in the same order.
-    let mut causes = step.verdict.causes.iter();
-    let place = causes.position(|one| *one == cause.cause).unwrap_or(0);
-    let mut all = findings(step, why, lent).into_iter();
-    all.nth(place)
-        .unwrap_or_else(|| Finding::new(cause.cause.code(), step.name.clone()))
+    let name = first.map_or("", |step| step.name.as_str());
+    cause.cause.finding(name)
 }
 
 /// Why a step would be no hit.
 fn unmet(prediction: &predict::Prediction, step: &WhyStep, steps: &[WhyStep]) -> Option<Finding> {
-    use predict::{Missing, Outcome, Undecided};
+    use search::{Missing, Outcome, Undecided};
     let on = |places: &[usize]| -> Vec<Difference> {
         let places = places.iter();
         let names = places.filter_map(|at| steps.get(*at));
@@ -249,6 +224,10 @@ fn unmet(prediction: &predict::Prediction, step: &WhyStep, steps: &[WhyStep]) ->
             .filter_map(|number| step.inputs.get(*number).copied())
             .collect()
     };
+    if let Some(absence) = &prediction.absence {
+        let finding = Finding::new(absence.code(), step.name.clone());
+        return Some(finding.with(absence.differences()));
+    }
     let (code, evidence) = match prediction.outcome.as_ref()? {
         Outcome::Hit => return None,
         Outcome::Miss(Missing::Definition) => (Reason::UnknownDefinition, Vec::new()),

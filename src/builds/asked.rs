@@ -2,18 +2,19 @@
 
 use super::answer::{Prediction, Reasons, Step};
 use super::cause::{Evidence, NoResult};
-use super::graph::Known;
+use super::digests::{Name, digests};
+use super::graph::{Graph, Known};
 use super::model::Build;
 use super::predict::predict;
 use super::read::assemble::{LIMITS, Read};
-use super::read::folder;
+use super::read::{daemon, folder};
 use super::redact::Values;
 use super::step::WhyStep;
 use super::store::Store;
 use super::why::why;
 use crate::buildkit::{self, Input, ReadOptions};
 use crate::error::Error;
-use crate::host::Filesystem;
+use crate::host::{Filesystem, Presence};
 use crate::oci::Platform;
 use crate::prelude::*;
 
@@ -39,6 +40,8 @@ pub struct Asked {
     pub changed: Vec<(String, String)>,
     /// Whether there were only imported caches.
     pub fresh: bool,
+    /// What daemons keep of their own builds, see [`daemon::store`].
+    pub daemons: Vec<String>,
 }
 
 /// The steps of a build.
@@ -51,10 +54,11 @@ pub fn steps(build: &Read) -> Vec<Step> {
 /// What became of each step of a build against an earlier one.
 ///
 /// # Errors
-/// If a folder cannot be read.
+/// If a folder or a cache cannot be read.
 pub fn explain(
     files: &impl Filesystem,
     (old, new): (&Read, &Read),
+    imported: &[Input<'_>],
     asked: &Asked,
     values: Values,
 ) -> Result<Reasons, Error> {
@@ -67,12 +71,11 @@ pub fn explain(
             NoResult::Lost
         },
         changed: asked.changed.iter().cloned().collect(),
+        imported: stores(imported)?,
+        daemons: asked.stores()?,
     };
     let (old, new) = ((&old.build, &before), (&new.build, &after));
-    let lent = before.folders.keys();
-    let lent = lent.filter(|name| after.folders.contains_key(*name));
-    let lent: BTreeSet<&str> = lent.map(String::as_str).collect();
-    Ok(Reasons::of(&why(old, new, &evidence), &lent, values))
+    Ok(Reasons::of(&why(old, new, &evidence), values))
 }
 
 /// What would become of each step of a build with some caches.
@@ -87,21 +90,60 @@ pub fn foretell(
     values: Values,
 ) -> Result<Vec<Prediction>, Error> {
     let known = asked.known(files, &asked.after)?;
-    let mut stores = Vec::new();
-    for cache in caches {
-        let options = ReadOptions {
-            any_size: matches!(cache, Input::Manifest { .. }),
-            ..ReadOptions::default()
-        };
-        let cache = buildkit::read(*cache, &options)?;
-        stores.push(Store::of(&cache.contents()?));
-    }
+    let mut stores = stores(caches)?;
+    stores.extend(asked.stores()?);
     let steps = steps_of(build);
     let predictions = predict(&build.build, &known, &stores);
     let each = predictions.iter().zip(&steps);
     Ok(each
         .map(|(prediction, step)| Prediction::of(prediction, step, &steps, values))
         .collect())
+}
+
+/// Every digest that steps of a build are known by.
+///
+/// # Errors
+/// If a folder cannot be read.
+pub fn name(files: &impl Filesystem, build: &Read, asked: &Asked) -> Result<Vec<Name>, Error> {
+    let known = asked.known(files, &asked.after)?;
+    Ok(digests(&Graph::new(&build.build, &known)))
+}
+
+/// The keys of caches. What their repositories do not have any more is no result.
+fn stores(caches: &[Input<'_>]) -> Result<Vec<Store>, Error> {
+    let mut stores = Vec::with_capacity(caches.len());
+    for cache in caches {
+        let options = ReadOptions {
+            any_size: matches!(cache, Input::Manifest { .. }),
+            ..ReadOptions::default()
+        };
+        let contents = buildkit::read(*cache, &options)?.contents()?;
+        let layers = contents.offers.iter().flat_map(|offer| &offer.blobs);
+        let layers: BTreeSet<&String> = layers.collect();
+        let layers: Vec<String> = layers.into_iter().cloned().collect();
+        stores.push(Store::of(&contents, &gone(cache, layers)));
+    }
+    Ok(stores)
+}
+
+/// The layers that a repository says it does not have.
+fn gone(cache: &Input<'_>, layers: Vec<String>) -> BTreeSet<String> {
+    let Input::Manifest {
+        registry,
+        repository,
+        ..
+    } = cache
+    else {
+        return BTreeSet::new();
+    };
+    if layers.is_empty() {
+        return BTreeSet::new();
+    }
+    // One that cannot tell is taken at its word, as builders do.
+    let answers = registry.has(repository, &layers).unwrap_or_default();
+    let pairs = layers.into_iter().zip(answers);
+    let absent = pairs.filter(|(_, answer)| *answer == Presence::Absent);
+    absent.map(|(layer, _)| layer).collect()
 }
 
 /// The steps with what the log says of each.
@@ -112,14 +154,19 @@ fn steps_of(build: &Read) -> Vec<WhyStep> {
 }
 
 impl Asked {
+    fn stores(&self) -> Result<Vec<Store>, Error> {
+        let daemons = self.daemons.iter();
+        daemons.map(|text| daemon::store(text)).collect()
+    }
+
     fn known(&self, files: &impl Filesystem, folders: &[(String, Files)]) -> Result<Known, Error> {
         let mut known = Known::default();
         for (name, place) in folders {
             let tree = match place {
-                Files::Directory(root) => folder::directory(files, root)?,
+                Files::Directory(root) => Some(folder::directory(files, root)?),
                 Files::Digests(text) => folder::digests(text, &LIMITS)?,
             };
-            known.folders.insert(name.clone(), tree);
+            known.folders.extend(tree.map(|tree| (name.clone(), tree)));
         }
         for (image, platform, id) in &self.chains {
             known

@@ -4,6 +4,7 @@ use super::changes::Change;
 use super::difference::Field;
 use super::graph::State;
 use super::source::Scheme;
+use super::store::Store;
 use crate::prelude::*;
 
 /// One cause of a step having run again.
@@ -24,10 +25,22 @@ pub enum Cause {
         source: String,
         /// The content key before, if it is known.
         old: Option<String>,
-        /// The content key after.
-        new: String,
+        /// The content key after, if it is known.
+        new: Option<String>,
         /// The files.
         paths: Vec<Change>,
+        /// Whether these are all; others may have changed, too, where not all files are
+        /// known.
+        whole: bool,
+    },
+    /// The step takes files of a local source, and which they were is not known.
+    FilesUnknown {
+        /// Its address, such as `local://context`.
+        source: String,
+        /// The Dockerfile changed, and is among them if it lies where it usually does.
+        dockerfile: bool,
+        /// What `.dockerignore` leaves out, before and after, if that changed.
+        ignored: Option<(String, String)>,
     },
     /// The source was resolved to something else: digest or commit.
     SourceChanged {
@@ -70,13 +83,23 @@ pub enum Cause {
 }
 
 /// Where results of an earlier build went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum NoResult {
     /// The cache that had them lost them: pruned, or evicted.
     #[default]
     Lost,
     /// The cache that was used never had them.
     NotImported,
+    /// The cache that was used has the key and never had the result: `mode=min`.
+    KeyOnly,
+    /// The cache names layers that are gone.
+    LayerLost(Vec<String>),
+    /// The cache is of another platform.
+    OtherPlatform(String),
+    /// The cache was written by a version that makes other keys.
+    OtherVersion,
+    /// The cache is of another build altogether.
+    OtherBuild,
 }
 
 /// An input whose key is new.
@@ -141,6 +164,10 @@ pub struct Evidence {
     /// Inputs, by the vertices of step and input, whose bytes are others: a daemon's
     /// database has another content key for them.
     pub changed: BTreeSet<(String, String)>,
+    /// The caches that this build imported.
+    pub imported: Vec<Store>,
+    /// What daemons keep of their own builds.
+    pub daemons: Vec<Store>,
 }
 
 impl Verdict {

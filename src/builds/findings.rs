@@ -30,8 +30,11 @@ impl Cause {
             Self::NewStep => Reason::NewStep,
             Self::ParentChanged { .. } => Reason::ParentChanged,
             Self::NoCache => Reason::NoCache,
-            Self::NoResult(NoResult::Lost) => Reason::ResultLost,
-            Self::NoResult(NoResult::NotImported) => Reason::ResultNotImported,
+            Self::NoResult(absence) => absence.code(),
+            Self::FilesUnknown {
+                dockerfile: true, ..
+            } => Reason::DockerfileCopied,
+            Self::FilesUnknown { .. } => Reason::FilesUnknown,
             Self::EngineVersion => Reason::EngineVersion,
         }
     }
@@ -50,7 +53,61 @@ impl Cause {
             Self::SourceOther { old, new } => vec![both("source", old, new)],
             Self::SourceNew { new } => vec![Difference::new("source", None, new.clone())],
             Self::ParentChanged { old, new, .. } => vec![both("stands on", old, new)],
-            Self::NewStep | Self::NoCache | Self::NoResult(_) | Self::EngineVersion => Vec::new(),
+            Self::FilesUnknown {
+                source, ignored, ..
+            } => {
+                let ignored = ignored.as_ref();
+                let ignored = ignored.map(|(old, new)| both(".dockerignore", old, new));
+                let source = Difference::fact("source", source);
+                core::iter::once(source).chain(ignored).collect()
+            }
+            Self::NoResult(absence) => absence.differences(),
+            Self::NewStep | Self::NoCache | Self::EngineVersion => Vec::new(),
+        }
+    }
+
+    /// The cause as it is told of a step.
+    pub(super) fn finding(&self, step: &str) -> Finding {
+        let finding = Finding::new(self.code(), step).with(self.differences());
+        match self {
+            Self::Content { whole: false, .. } => finding.hint(
+                "leave the Dockerfile out with .dockerignore, or copy only what the step needs; \
+                 whether other files changed, too, is not known",
+            ),
+            _ => finding,
+        }
+    }
+}
+
+impl NoResult {
+    /// Its code.
+    pub(super) const fn code(&self) -> Reason {
+        match self {
+            Self::Lost => Reason::ResultLost,
+            Self::NotImported => Reason::ResultNotImported,
+            Self::KeyOnly => Reason::KeyOnly,
+            Self::LayerLost(_) => Reason::LayerLost,
+            Self::OtherPlatform(_) => Reason::OtherPlatform,
+            Self::OtherVersion => Reason::OtherVersion,
+            Self::OtherBuild => Reason::OtherBuild,
+        }
+    }
+
+    /// The evidence.
+    pub(super) fn differences(&self) -> Vec<Difference> {
+        match self {
+            Self::LayerLost(layers) => {
+                let layers = layers.iter();
+                layers
+                    .map(|layer| Difference::fact("layer", layer))
+                    .collect()
+            }
+            Self::OtherPlatform(platform) => vec![Difference::fact("platform", platform)],
+            Self::Lost
+            | Self::NotImported
+            | Self::KeyOnly
+            | Self::OtherVersion
+            | Self::OtherBuild => Vec::new(),
         }
     }
 }
@@ -62,9 +119,7 @@ impl WhyStep {
         let named = |at: usize| why.steps.get(at).map_or("", |step| step.name.as_str());
         let finding = |code: Reason| Finding::new(code, self.name.clone());
         let causes = verdict.causes.iter();
-        let mut findings: Vec<Finding> = causes
-            .map(|cause| finding(cause.code()).with(cause.differences()))
-            .collect();
+        let mut findings: Vec<Finding> = causes.map(|cause| cause.finding(&self.name)).collect();
         if !verdict.follows.is_empty() {
             let code = if verdict.again {
                 Reason::Again

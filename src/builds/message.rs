@@ -7,173 +7,188 @@ use super::unknown::Unknown;
 use crate::go_json::Writer;
 use crate::prelude::*;
 
-/// A message: its fields in the order in which Go writes them.
-pub(super) struct Message(pub &'static [(&'static str, Kind)]);
+/// A message: its fields in the order in which Go writes them, each with its number in
+/// protobuf. A field with the number 0 stands for the message itself.
+pub(super) struct Message(pub &'static [(u32, &'static str, Kind)]);
 
 /// What a field holds.
 pub(super) enum Kind {
-    /// Text, an integer, a bool; bytes are base64 text.
-    Scalar,
+    Text,
+    /// Base64 text in JSON.
+    Bytes,
+    Int,
+    Bool,
     Message(&'static Message),
     List(&'static Self),
     /// A map with text keys.
     Map(&'static Self),
     /// Not covered by the digest.
-    LeftOut,
+    LeftOut(&'static Self),
 }
 
-use Kind::{LeftOut, List, Map, Message as Msg, Scalar};
+use Kind::{Bool, Bytes, Int, LeftOut, List, Map, Message as Msg, Text};
 
-const TEXTS: Kind = List(&Scalar);
-const TEXT_MAP: Kind = Map(&Scalar);
+const TEXTS: Kind = List(&Text);
+const INTEGERS: Kind = List(&Int);
+const TEXT_MAP: Kind = Map(&Text);
 
 pub(super) static EXEC: Message = Message(&[
-    ("meta", Msg(&META)),
-    ("mounts", List(&Msg(&MOUNT))),
-    ("network", Scalar),
-    ("security", Scalar),
-    ("secretenv", List(&Msg(&SECRET_ENV))),
-    ("cdiDevices", List(&Msg(&CDI_DEVICE))),
+    (1, "meta", Msg(&META)),
+    (2, "mounts", List(&Msg(&MOUNT))),
+    (3, "network", Int),
+    (4, "security", Int),
+    (5, "secretenv", List(&Msg(&SECRET_ENV))),
+    (6, "cdiDevices", List(&Msg(&CDI_DEVICE))),
 ]);
 static META: Message = Message(&[
-    ("args", TEXTS),
-    ("env", TEXTS),
-    ("cwd", Scalar),
-    ("user", Scalar),
-    ("proxy_env", LeftOut),
-    ("extraHosts", List(&Msg(&HOST))),
-    ("hostname", Scalar),
-    ("ulimit", List(&Msg(&ULIMIT))),
-    ("cgroupParent", Scalar),
-    ("removeMountStubsRecursive", Scalar),
-    ("validExitCodes", List(&Scalar)),
+    (1, "args", TEXTS),
+    (2, "env", TEXTS),
+    (3, "cwd", Text),
+    (4, "user", Text),
+    (5, "proxy_env", LeftOut(&Msg(&PROXY))),
+    (6, "extraHosts", List(&Msg(&HOST))),
+    (7, "hostname", Text),
+    (9, "ulimit", List(&Msg(&ULIMIT))),
+    (10, "cgroupParent", Text),
+    (11, "removeMountStubsRecursive", Bool),
+    (12, "validExitCodes", INTEGERS),
 ]);
-static HOST: Message = Message(&[("Host", Scalar), ("IP", LeftOut)]);
-static ULIMIT: Message = Message(&[("Name", Scalar), ("Soft", Scalar), ("Hard", Scalar)]);
+static PROXY: Message = Message(&[
+    (1, "http_proxy", Text),
+    (2, "https_proxy", Text),
+    (3, "ftp_proxy", Text),
+    (4, "no_proxy", Text),
+    (5, "all_proxy", Text),
+]);
+static HOST: Message = Message(&[(1, "Host", Text), (2, "IP", LeftOut(&Text))]);
+static ULIMIT: Message = Message(&[(1, "Name", Text), (2, "Soft", Int), (3, "Hard", Int)]);
 static MOUNT: Message = Message(&[
-    ("input", Scalar),
+    (1, "input", Int),
     // Stands in the key's selector.
-    ("selector", LeftOut),
-    ("dest", Scalar),
-    ("output", Scalar),
-    ("readonly", Scalar),
-    ("mountType", Scalar),
-    ("TmpfsOpt", Msg(&TMPFS)),
-    ("cacheOpt", Msg(&CACHE)),
-    ("secretOpt", Msg(&SECRET)),
-    ("SSHOpt", Msg(&SECRET)),
-    ("resultID", Scalar),
-    ("contentCache", Scalar),
+    (2, "selector", LeftOut(&Text)),
+    (3, "dest", Text),
+    (4, "output", Int),
+    (5, "readonly", Bool),
+    (6, "mountType", Int),
+    (19, "TmpfsOpt", Msg(&TMPFS)),
+    (20, "cacheOpt", Msg(&CACHE)),
+    (21, "secretOpt", Msg(&SECRET)),
+    (22, "SSHOpt", Msg(&SECRET)),
+    (23, "resultID", Text),
+    (24, "contentCache", Int),
 ]);
-static TMPFS: Message = Message(&[("size", Scalar)]);
-static CACHE: Message = Message(&[("ID", Scalar), ("sharing", Scalar)]);
+static TMPFS: Message = Message(&[(1, "size", Int)]);
+static CACHE: Message = Message(&[(1, "ID", Text), (2, "sharing", Int)]);
 static SECRET: Message = Message(&[
-    ("ID", Scalar),
-    ("uid", Scalar),
-    ("gid", Scalar),
-    ("mode", Scalar),
-    ("optional", Scalar),
+    (1, "ID", Text),
+    (2, "uid", Int),
+    (3, "gid", Int),
+    (4, "mode", Int),
+    (5, "optional", Bool),
 ]);
-static SECRET_ENV: Message = Message(&[("ID", Scalar), ("name", Scalar), ("optional", Scalar)]);
-static CDI_DEVICE: Message = Message(&[("name", Scalar), ("optional", Scalar)]);
+static SECRET_ENV: Message = Message(&[(1, "ID", Text), (2, "name", Text), (3, "optional", Bool)]);
+static CDI_DEVICE: Message = Message(&[(1, "name", Text), (2, "optional", Bool)]);
 
 pub(super) static COPY: Message = Message(&[
-    ("src", Scalar),
-    ("dest", Scalar),
-    ("owner", Msg(&OWNER)),
-    ("mode", Scalar),
-    ("followSymlink", Scalar),
-    ("dirCopyContents", Scalar),
-    ("attemptUnpackDockerCompatibility", Scalar),
-    ("createDestPath", Scalar),
-    ("allowWildcard", Scalar),
-    ("allowEmptyWildcard", Scalar),
-    ("timestamp", Scalar),
-    ("include_patterns", TEXTS),
-    ("exclude_patterns", TEXTS),
-    ("alwaysReplaceExistingDestPaths", Scalar),
-    ("modeStr", Scalar),
-    ("required_paths", TEXTS),
+    (1, "src", Text),
+    (2, "dest", Text),
+    (3, "owner", Msg(&OWNER)),
+    (4, "mode", Int),
+    (5, "followSymlink", Bool),
+    (6, "dirCopyContents", Bool),
+    (7, "attemptUnpackDockerCompatibility", Bool),
+    (8, "createDestPath", Bool),
+    (9, "allowWildcard", Bool),
+    (10, "allowEmptyWildcard", Bool),
+    (11, "timestamp", Int),
+    (12, "include_patterns", TEXTS),
+    (13, "exclude_patterns", TEXTS),
+    (14, "alwaysReplaceExistingDestPaths", Bool),
+    (15, "modeStr", Text),
+    (16, "required_paths", TEXTS),
 ]);
 pub(super) static MKFILE: Message = Message(&[
-    ("path", Scalar),
-    ("mode", Scalar),
-    ("data", Scalar),
-    ("owner", Msg(&OWNER)),
-    ("timestamp", Scalar),
+    (1, "path", Text),
+    (2, "mode", Int),
+    (3, "data", Bytes),
+    (4, "owner", Msg(&OWNER)),
+    (5, "timestamp", Int),
 ]);
 pub(super) static MKDIR: Message = Message(&[
-    ("path", Scalar),
-    ("mode", Scalar),
-    ("makeParents", Scalar),
-    ("owner", Msg(&OWNER)),
-    ("timestamp", Scalar),
+    (1, "path", Text),
+    (2, "mode", Int),
+    (3, "makeParents", Bool),
+    (4, "owner", Msg(&OWNER)),
+    (5, "timestamp", Int),
 ]);
 pub(super) static RM: Message = Message(&[
-    ("path", Scalar),
-    ("allowNotFound", Scalar),
-    ("allowWildcard", Scalar),
+    (1, "path", Text),
+    (2, "allowNotFound", Bool),
+    (3, "allowWildcard", Bool),
 ]);
 pub(super) static SYMLINK: Message = Message(&[
-    ("oldpath", Scalar),
-    ("newpath", Scalar),
-    ("owner", Msg(&OWNER)),
-    ("timestamp", Scalar),
+    (1, "oldpath", Text),
+    (2, "newpath", Text),
+    (3, "owner", Msg(&OWNER)),
+    (4, "timestamp", Int),
 ]);
-static OWNER: Message = Message(&[("user", Msg(&USER)), ("group", Msg(&USER))]);
-static USER: Message = Message(&[("User", Msg(&NAME_OR_ID))]);
-static NAME_OR_ID: Message = Message(&[("byName", Msg(&NAMED)), ("byId", Scalar)]);
-static NAMED: Message = Message(&[("name", Scalar), ("input", Scalar)]);
+static OWNER: Message = Message(&[(1, "user", Msg(&USER)), (2, "group", Msg(&USER))]);
+static USER: Message = Message(&[(0, "User", Msg(&NAME_OR_ID))]);
+static NAME_OR_ID: Message = Message(&[(1, "byName", Msg(&NAMED)), (2, "byId", Int)]);
+static NAMED: Message = Message(&[(1, "name", Text), (2, "input", Int)]);
 
-pub(super) static MERGE: Message = Message(&[("inputs", List(&Msg(&INPUT)))]);
-pub(super) static DIFF: Message = Message(&[("lower", Msg(&INPUT)), ("upper", Msg(&INPUT))]);
-static INPUT: Message = Message(&[("input", Scalar)]);
+/// A source; its key is not made of its message.
+pub(super) static SOURCE_OP: Message = Message(&[(1, "identifier", Text), (2, "attrs", TEXT_MAP)]);
 
-pub(super) static PASSTHROUGH: Message = Message(&[("id", Scalar), ("outputs", List(&Scalar))]);
+pub(super) static MERGE: Message = Message(&[(1, "inputs", List(&Msg(&INPUT)))]);
+pub(super) static DIFF: Message = Message(&[(1, "lower", Msg(&INPUT)), (2, "upper", Msg(&INPUT))]);
+static INPUT: Message = Message(&[(1, "input", Int)]);
+
+pub(super) static PASSTHROUGH: Message = Message(&[(1, "id", Text), (2, "outputs", INTEGERS)]);
 
 pub(super) static BUILD: Message = Message(&[
-    ("builder", Scalar),
-    ("inputs", Map(&Msg(&INPUT))),
-    ("def", Msg(&DEFINITION)),
-    ("attrs", TEXT_MAP),
+    (1, "builder", Int),
+    (2, "inputs", Map(&Msg(&INPUT))),
+    (3, "def", Msg(&DEFINITION)),
+    (4, "attrs", TEXT_MAP),
 ]);
 static DEFINITION: Message = Message(&[
-    ("def", TEXTS),
-    ("metadata", Map(&Msg(&METADATA))),
-    ("Source", Msg(&SOURCE)),
+    (1, "def", List(&Bytes)),
+    (2, "metadata", Map(&Msg(&METADATA))),
+    (3, "Source", Msg(&SOURCE)),
 ]);
-static METADATA: Message = Message(&[
-    ("ignore_cache", Scalar),
-    ("description", TEXT_MAP),
-    ("export_cache", Msg(&EXPORT_CACHE)),
-    ("caps", TEXT_MAP),
-    ("progress_group", Msg(&PROGRESS_GROUP)),
-    ("linux_resources", Msg(&RESOURCES)),
+pub(super) static METADATA: Message = Message(&[
+    (1, "ignore_cache", Bool),
+    (2, "description", TEXT_MAP),
+    (4, "export_cache", Msg(&EXPORT_CACHE)),
+    (5, "caps", Map(&Bool)),
+    (6, "progress_group", Msg(&PROGRESS_GROUP)),
+    (7, "linux_resources", Msg(&RESOURCES)),
 ]);
-static EXPORT_CACHE: Message = Message(&[("Value", Scalar)]);
-static PROGRESS_GROUP: Message = Message(&[("id", Scalar), ("name", Scalar), ("weak", Scalar)]);
+static EXPORT_CACHE: Message = Message(&[(1, "Value", Bool)]);
+static PROGRESS_GROUP: Message = Message(&[(1, "id", Text), (2, "name", Text), (3, "weak", Bool)]);
 static RESOURCES: Message = Message(&[
-    ("memory", Scalar),
-    ("memorySwap", Scalar),
-    ("cpuShares", Scalar),
-    ("cpuPeriod", Scalar),
-    ("cpuQuota", Scalar),
-    ("cpusetCpus", Scalar),
-    ("cpusetMems", Scalar),
+    (1, "memory", Int),
+    (2, "memorySwap", Int),
+    (3, "cpuShares", Int),
+    (4, "cpuPeriod", Int),
+    (5, "cpuQuota", Int),
+    (6, "cpusetCpus", Text),
+    (7, "cpusetMems", Text),
 ]);
-static SOURCE: Message = Message(&[
-    ("locations", Map(&Msg(&LOCATIONS))),
-    ("infos", List(&Msg(&INFO))),
+pub(super) static SOURCE: Message = Message(&[
+    (1, "locations", Map(&Msg(&LOCATIONS))),
+    (2, "infos", List(&Msg(&INFO))),
 ]);
-static LOCATIONS: Message = Message(&[("locations", List(&Msg(&LOCATION)))]);
-static LOCATION: Message = Message(&[("sourceIndex", Scalar), ("ranges", List(&Msg(&RANGE)))]);
-static RANGE: Message = Message(&[("start", Msg(&POSITION)), ("end", Msg(&POSITION))]);
-static POSITION: Message = Message(&[("line", Scalar), ("character", Scalar)]);
+static LOCATIONS: Message = Message(&[(1, "locations", List(&Msg(&LOCATION)))]);
+static LOCATION: Message = Message(&[(1, "sourceIndex", Int), (2, "ranges", List(&Msg(&RANGE)))]);
+static RANGE: Message = Message(&[(1, "start", Msg(&POSITION)), (2, "end", Msg(&POSITION))]);
+static POSITION: Message = Message(&[(1, "line", Int), (2, "character", Int)]);
 static INFO: Message = Message(&[
-    ("filename", Scalar),
-    ("data", Scalar),
-    ("definition", Msg(&DEFINITION)),
-    ("language", Scalar),
+    (1, "filename", Text),
+    (2, "data", Bytes),
+    (3, "definition", Msg(&DEFINITION)),
+    (4, "language", Text),
 ]);
 
 impl Message {
@@ -181,8 +196,8 @@ impl Message {
     pub fn field(&self, name: &str) -> Option<&'static Kind> {
         self.0
             .iter()
-            .find(|(field, _)| *field == name)
-            .map(|(_, kind)| kind)
+            .find(|(_, field, _)| *field == name)
+            .map(|(_, _, kind)| kind)
     }
 }
 
@@ -210,13 +225,13 @@ pub(super) fn write(
     }
     let mut result = Ok(());
     writer.object(|writer| {
-        for (name, kind) in message.0 {
+        for (_, name, kind) in message.0 {
             let Some(member) = members.get(*name) else {
                 continue;
             };
             let empty_map =
                 matches!(kind, Map(_)) && member.as_object().is_some_and(|m| m.is_empty());
-            if matches!(kind, LeftOut) || is_zero(member) || empty_map {
+            if matches!(kind, LeftOut(_)) || is_zero(member) || empty_map {
                 continue;
             }
             writer.member(name);
@@ -243,8 +258,8 @@ pub(super) fn is_zero(value: &Value) -> bool {
 
 fn write_field(writer: &mut Writer, kind: &'static Kind, value: &Value) -> Result<(), Unknown> {
     match (kind, value) {
-        (LeftOut, _) => Ok(()),
-        (Scalar, _) => write_scalar(writer, value),
+        (LeftOut(_), _) => Ok(()),
+        (Text | Bytes | Int | Bool, _) => write_scalar(writer, value),
         (Msg(message), _) => write(writer, message, value),
         (List(kind), Value::Array(items)) => {
             let mut result = Ok(());

@@ -44,6 +44,8 @@ pub struct Step {
     pub inputs: Vec<Input>,
     /// Lines of the Dockerfile.
     pub lines: Vec<Lines>,
+    /// The request asks that it runs. In records this stands among the arguments.
+    pub ignore_cache: bool,
 }
 
 /// One input of a step: an output of an earlier one.

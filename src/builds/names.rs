@@ -6,6 +6,9 @@ use crate::prelude::*;
 
 /// Whether the request asked that a step runs. It does not touch `WORKDIR`.
 pub(super) fn asked(node: &Node<'_>) -> bool {
+    if node.step.ignore_cache {
+        return true;
+    }
     let Some(stages) = node.definition.args.get("no-cache") else {
         return false;
     };

@@ -71,7 +71,9 @@ fn sameness(step: usize, cause: &Cause) -> String {
     match cause {
         Cause::Definition { .. } => format!("definition {:?}", cause.differences()),
         Cause::Content { source, paths, .. } => format!("content {source} {paths:?}"),
-        Cause::NoCache | Cause::NoResult(_) | Cause::EngineVersion => format!("{cause:?}"),
+        Cause::NoCache | Cause::NoResult(_) | Cause::EngineVersion | Cause::FilesUnknown { .. } => {
+            format!("{cause:?}")
+        }
         Cause::SourceChanged { .. }
         | Cause::SourceOther { .. }
         | Cause::SourceNew { .. }

@@ -10,16 +10,20 @@
 //! | `status` | the log, and `--progress=rawjson` |
 //! | `predicate` | the definition of the steps, from provenance |
 //! | `contents` | the digests of the files of a context |
+//! | `daemon` | the keys of a daemon's own cache |
+//! | `llb` | the definition of a build that was not made yet |
 //! | `folder` | the files of a context |
-//! | `wire` | the protobuf that three of them are written in |
+//! | `wire` | the protobuf that four of them are written in |
 //! | `bad` | why one of them cannot be read |
 
 pub mod assemble;
 pub mod bad;
 pub mod before;
 pub mod contents;
+pub mod daemon;
 pub mod describe;
 pub mod folder;
+pub mod llb;
 pub mod parts;
 pub mod predicate;
 pub mod record;

@@ -78,6 +78,10 @@ catalogue! {
             "the step takes files of the client, and which of them changed is not known; nothing else of it did",
             "two .dockerbuild files, which have no digests of files",
             "name the context, --context DIR, and compare with the root of the daemon as it was before (root:DIR)";
+        DockerfileCopied = "dockerfile-copied", "6.6",
+            "the step copies the folder that the Dockerfile usually lies in, and the Dockerfile changed; which other files did is not known",
+            "COPY . . after an edit of any line of the Dockerfile, a comment too",
+            "leave the Dockerfile out with .dockerignore, or copy only what the step needs";
         ResultLost = "result-lost", "6.3",
             "every key is known, and the result is gone",
             "a prune, or the daemon's garbage collection",
@@ -86,6 +90,26 @@ catalogue! {
             "every key is known, and the cache that was used never had the result",
             "a cache exported with mode=min, or of another image or platform",
             "export the cache with mode=max, and name it with --cache-from";
+        KeyOnly = "key-only", "6.7",
+            "the cache has the key of the step and no result",
+            "a step of another stage than the last, in a cache exported with mode=min",
+            "export the cache with mode=max";
+        LayerLost = "layer-lost", "6.7",
+            "the cache names a layer that its registry or directory does not have any more",
+            "a clean-up of the registry: builders show the step as cached, and fail when they need the layer",
+            "write the cache anew without it: layerwise buildkit export NEW --from OLD";
+        OtherPlatform = "other-platform", "6.7",
+            "the cache is of a build for another platform",
+            "a cache of linux/arm64, imported for linux/amd64",
+            "export a cache for each platform, under names of their own";
+        OtherVersion = "other-version", "6.7",
+            "the cache was written by a version that makes other keys",
+            "every RUN of a cache by buildkitd 0.12",
+            "export the cache with the version that imports it";
+        OtherBuild = "other-build", "6.7",
+            "the cache has no step of this build",
+            "the cache of another image, or a name that was typed wrong",
+            "name the cache that this build exported";
         EngineVersion = "engine-version", "3.8",
             "the version that made the earlier build has another form of the key",
             "every RUN of a cache by buildkitd 0.12",

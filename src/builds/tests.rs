@@ -1,5 +1,8 @@
 //! Laws of explanations, on builds that no vector has.
 
+mod absent;
+mod files;
+
 use serde_json::json;
 
 use super::*;
@@ -35,6 +38,7 @@ fn chain(length: usize, command: &str) -> Build {
                 .into_iter()
                 .collect(),
             lines: Vec::new(),
+            ignore_cache: false,
         });
         build.vertices.push(Vertex {
             digest,

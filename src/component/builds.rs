@@ -13,7 +13,7 @@ use crate::builds::read::before;
 use crate::builds::read::describe::{self, Description};
 use crate::builds::read::parts::{Part, Role};
 use crate::builds::redact::Values;
-use crate::builds::{self, Asked, Bytes, Dockerfile, Files, State};
+use crate::builds::{self, Asked, Bytes, Dockerfile, Files, Name, State};
 use crate::prelude::*;
 
 /// A build that was read.
@@ -66,7 +66,9 @@ impl wit::GuestBuild for Build {
         values: wit::Values,
     ) -> Result<wit::Reasons, shared::Error> {
         let pair = (&against.get::<Self>().0, &self.0);
-        let reasons = builds::explain(&Host, pair, &evidence.into(), values.into())?;
+        let (imported, asked) = taken_apart(evidence);
+        let inputs: Vec<_> = imported.iter().map(Given::input).collect();
+        let reasons = builds::explain(&Host, pair, &inputs, &asked, values.into())?;
         Ok(wit::Reasons {
             verdicts: convert(reasons.verdicts),
             causes: convert(reasons.causes),
@@ -81,9 +83,29 @@ impl wit::GuestBuild for Build {
     ) -> Result<Vec<wit::Prediction>, shared::Error> {
         let given: Vec<Given> = caches.into_iter().map(Given::from).collect();
         let inputs: Vec<_> = given.iter().map(Given::input).collect();
-        let (evidence, values) = (evidence.into(), values.into());
-        let predictions = builds::foretell(&Host, &self.0, &inputs, &evidence, values)?;
+        let (_, asked) = taken_apart(evidence);
+        let predictions = builds::foretell(&Host, &self.0, &inputs, &asked, values.into())?;
         Ok(convert(predictions))
+    }
+
+    fn names(&self, evidence: wit::Evidence) -> Result<Vec<wit::Name>, shared::Error> {
+        let (_, asked) = taken_apart(evidence);
+        Ok(convert(builds::name(&Host, &self.0, &asked)?))
+    }
+}
+
+impl From<Name> for wit::Name {
+    fn from(name: Name) -> Self {
+        Self {
+            digest: name.digest,
+            step: u32::try_from(name.step).unwrap_or(u32::MAX),
+            kind: match name.role {
+                builds::Role::Vertex => wit::Kind::Vertex,
+                builds::Role::Definition => wit::Kind::Definition,
+                builds::Role::Record => wit::Kind::Record,
+                builds::Role::Content => wit::Kind::Content,
+            },
+        }
     }
 }
 
@@ -180,6 +202,12 @@ impl From<wit::Values> for Values {
     }
 }
 
+/// The caches that were imported, and what else is known.
+fn taken_apart(mut evidence: wit::Evidence) -> (Vec<Given>, Asked) {
+    let imported = core::mem::take(&mut evidence.imported).into_iter();
+    (imported.map(Given::from).collect(), evidence.into())
+}
+
 impl From<wit::Evidence> for Asked {
     fn from(given: wit::Evidence) -> Self {
         let folders = |folders: Vec<wit::Folder>| {
@@ -202,6 +230,7 @@ impl From<wit::Evidence> for Asked {
                 .collect(),
             changed: changed.map(|one| (one.step, one.input)).collect(),
             fresh: given.fresh,
+            daemons: given.daemons,
         }
     }
 }
@@ -212,6 +241,7 @@ fn borrowed(document: &wit::Document) -> Document<'_> {
             wit::Form::Text => Form::Text,
             wit::Form::Log => Form::Log,
             wit::Form::Record => Form::Record,
+            wit::Form::Definition => Form::Definition,
         },
         content: &document.content,
     }

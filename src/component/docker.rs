@@ -112,6 +112,15 @@ impl wit::Guest for Engine {
         })
     }
 
+    fn closest_history(
+        documents: Vec<String>,
+        commands: Vec<String>,
+        semantics: shared::Semantics,
+    ) -> Result<Option<u32>, shared::Error> {
+        let place = docker::closest_history(&documents, &commands, &semantics.into())?;
+        Ok(place.and_then(|place| u32::try_from(place).ok()))
+    }
+
     fn recorded_steps(
         document: String,
         first: u32,
@@ -195,6 +204,7 @@ impl From<wit::Options> for Options {
                 .collect(),
             host_os: options.host_os,
             docker_version: options.docker_version,
+            last: options.last,
             limits: limits(options.limits),
         }
     }

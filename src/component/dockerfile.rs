@@ -43,6 +43,14 @@ impl wit::GuestSession for Session {
         Ok(session.lend(path.as_deref(), name.as_deref())?)
     }
 
+    fn other_client(
+        &self,
+        parent: Option<String>,
+    ) -> Result<Option<shared::Finding>, shared::Error> {
+        let found = self.0.borrow_mut().other_client(parent.as_deref())?;
+        Ok(found.map(Into::into))
+    }
+
     fn copied(&self) -> Vec<wit::Copied> {
         convert(self.0.borrow().copied().to_vec())
     }

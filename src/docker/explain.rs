@@ -20,7 +20,8 @@ use crate::host::ImageStore;
 use crate::limits::Limit;
 use crate::prelude::*;
 
-/// Explains a step without changing anything.
+/// Explains a step without changing anything. The images of the `last` build come first
+/// among what came near.
 ///
 /// # Errors
 /// When the children cannot be listed, or a cap is met.
@@ -28,8 +29,9 @@ pub fn explain<H: ImageStore>(
     store: &mut Store<H>,
     sources: &Sources,
     request: &Request,
+    last: &BTreeSet<String>,
 ) -> Result<Explanation, Error> {
-    let mut verdicts = Verdicts::new(store.limits.get(Limit::SessionBytes));
+    let mut verdicts = Verdicts::new(store.limits.get(Limit::SessionBytes), last);
     let Decision { verdict, notes } = decide(store, sources, request, &mut verdicts)?;
     if !matches!(verdict, Verdict::Local(_)) {
         verdicts.discard_winner();
@@ -65,13 +67,13 @@ pub fn explain<H: ImageStore>(
     let nearest = verdicts.nearest.filter(|_| missed);
     Ok(Explanation {
         summary,
-        nearest: nearest.map(|(_, finding)| finding),
+        nearest: nearest.map(|(.., finding)| finding),
         considered: verdicts.considered,
         findings: verdicts.findings,
     })
 }
 
-impl<H: ImageStore> Trace<H> for Verdicts {
+impl<H: ImageStore> Trace<H> for Verdicts<'_> {
     fn tell(
         &mut self,
         store: &mut Store<H>,
@@ -96,7 +98,7 @@ fn summary<H: ImageStore>(
     verdict: &Verdict,
     sources: &Sources,
     request: &Request,
-    verdicts: &Verdicts,
+    verdicts: &Verdicts<'_>,
 ) -> Finding {
     let source_at = |place: usize| {
         let source = sources.list().get(place);
@@ -131,7 +133,7 @@ fn summary<H: ImageStore>(
     }
 }
 
-fn missed(sources: &Sources, request: &Request, verdicts: &Verdicts) -> Finding {
+fn missed(sources: &Sources, request: &Request, verdicts: &Verdicts<'_>) -> Finding {
     let parent = request.parent.as_deref().unwrap_or("scratch");
     let reason = match sources {
         _ if request.config.is_none() => return Finding::new(Reason::MissNoConfig, parent),

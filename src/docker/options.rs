@@ -67,6 +67,9 @@ pub struct Options {
     pub host_os: String,
     /// What versions that write `docker_version` write; empty means their own.
     pub docker_version: String,
+    /// The id of the image of the last build: what that was built through comes first when
+    /// an explanation ranks what came nearest.
+    pub last: Option<String>,
     /// Caps by name.
     pub limits: Vec<(String, u64)>,
 }

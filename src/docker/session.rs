@@ -4,6 +4,7 @@ use super::answer::{Answer, Creation, Effect, Link, Outcome};
 use super::containerd::Containerd;
 use super::decide::{Decision, Verdict, decide};
 use super::key::Key;
+use super::last::Last;
 use super::options::{CacheFrom, LIMITS, Options, Step, StoreKind};
 use super::platform::Matcher;
 use super::read::read_asked;
@@ -31,6 +32,7 @@ pub struct Session<H> {
     skipped: Vec<Finding>,
     /// Sources dropped by a restore from another one.
     dropped: Vec<Finding>,
+    last: Last,
     /// How many lookups were asked for.
     asked: u64,
     /// The platform of the last step, prepared.
@@ -53,6 +55,7 @@ impl<H: ImageStore> Session<H> {
             machine,
             host_os,
             docker_version,
+            last,
             limits,
         } = options;
         let mut rules = Rules::of(&semantics)?;
@@ -85,6 +88,7 @@ impl<H: ImageStore> Session<H> {
             sources: Sources::LocalOnly,
             skipped: Vec::new(),
             dropped: Vec::new(),
+            last: Last::of(last),
             asked: 0,
             matcher: None,
         };
@@ -218,7 +222,9 @@ impl<H: ImageStore> Session<H> {
     /// `invalid` for a config that is not one, `limit-exceeded`.
     pub fn explain(&mut self, step: &Step) -> Result<Explanation, Error> {
         let request = self.request(step)?;
-        let mut explanation = super::explain::explain(&mut self.store, &self.sources, &request)?;
+        let last = self.last.images(&self.store)?;
+        let mut explanation =
+            super::explain::explain(&mut self.store, &self.sources, &request, last)?;
         if explanation.summary.code == Reason::MissNoUsableSource {
             for skipped in &self.skipped {
                 let evidence = &mut explanation.summary.differences;

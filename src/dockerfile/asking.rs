@@ -24,6 +24,7 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
         mut notes: Vec<Finding>,
     ) -> Result<Event, Stop> {
         let host = self.host();
+        self.told = None;
         let Some(current) = self.current.as_mut() else {
             return Err(unparsed("no build stage in current context"));
         };

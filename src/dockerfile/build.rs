@@ -2,13 +2,13 @@
 //! files so far. Here is what the verbs of a session share, and no verb.
 
 use super::arguments::Arguments;
-use super::copy::Download;
+use super::copy::{Download, Told};
 use super::event::Announced;
 use super::expand::Lexer;
 use super::ignore::Ignore;
 use super::limits::Caps;
 use super::open::{Line, Lines, Plan};
-use super::options::Options;
+use super::options::{Options, Packer};
 use super::reason::{Finding, Reason};
 use super::sources::{Copied, Files};
 use super::state::State;
@@ -40,6 +40,10 @@ pub struct Build<S, F> {
     pub current: Option<Current>,
     pub waiting: Waiting,
     pub context: Option<Files>,
+    /// The same as other clients pack it, as far as that was asked for.
+    pub others: BTreeMap<Packer, Option<Files>>,
+    /// The COPY or ADD of the context that was told last.
+    pub told: Option<Told>,
     /// The files of images and stages, `None` if they were not lent.
     pub images: BTreeMap<String, Option<Files>>,
     pub downloads: BTreeMap<String, Option<Download>>,
@@ -116,6 +120,8 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
             current: None,
             waiting: Waiting::Nothing,
             context: None,
+            others: BTreeMap::new(),
+            told: None,
             images: BTreeMap::new(),
             downloads: BTreeMap::new(),
             copied: Vec::new(),

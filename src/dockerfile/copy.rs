@@ -93,6 +93,19 @@ impl Request {
     }
 }
 
+/// A COPY or ADD of the context that was told to the caller.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// What it copies.
+    pub request: Request,
+    /// Where from its destination is.
+    pub working_dir: String,
+    /// Its command, which has the checksum in it.
+    pub command: String,
+    /// The checksum of all that it copies.
+    pub sum: String,
+}
+
 /// A file that ADD downloaded.
 #[derive(Clone, Debug)]
 pub struct Download {

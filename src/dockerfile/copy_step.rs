@@ -3,7 +3,7 @@
 
 use super::base;
 use super::build::{Build, Waiting};
-use super::copy::{self, Request};
+use super::copy::{self, Request, Told};
 use super::event::{Event, Wanted};
 use super::options::Packer;
 use super::reason::{Finding, Reason};
@@ -112,6 +112,12 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
         };
         self.copied = copied;
         let random = request.from.is_empty() && self.has_random_name();
+        let told = (request.from.is_empty() && !random).then(|| Told {
+            request: request.clone(),
+            working_dir: working_dir.to_owned(),
+            command: String::new(),
+            sum: copying.sum.clone(),
+        });
         let asked = match &self.current {
             Some(current) if !random => Some(
                 current
@@ -125,7 +131,12 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
         } else {
             Vec::new()
         };
-        self.ask(asked, trigger, Some(copying), notes)
+        let event = self.ask(asked, trigger, Some(copying), notes)?;
+        if let Event::Step(step) = &event {
+            let command = step.created_by.clone();
+            self.told = told.map(|told| Told { command, ..told });
+        }
+        Ok(event)
     }
 
     /// Whether what is copied has a `.dockerignore` to which the client adds a random

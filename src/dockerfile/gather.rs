@@ -14,12 +14,17 @@ use crate::prelude::*;
 impl<S: ImageStore, F: Filesystem> Build<S, F> {
     /// Has the context walked, once.
     pub fn pack_context(&mut self) -> Result<(), Stop> {
-        let Some(root) = self.options.context.clone() else {
-            return Ok(());
-        };
-        if self.context.is_some() {
-            return Ok(());
+        if self.context.is_none() {
+            self.context = self.packed(self.options.packer)?;
         }
+        Ok(())
+    }
+
+    /// The context as `packer` packs it, if there is one.
+    pub fn packed(&self, packer: Packer) -> Result<Option<Files>, Stop> {
+        let Some(root) = self.options.context.clone() else {
+            return Ok(None);
+        };
         let entries = self.walk(&root)?;
         let removes = |path: &&str| {
             let ignore = self.ignore.as_ref();
@@ -28,15 +33,13 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
         let files = [Some(".dockerignore"), self.options.file.as_deref()];
         let removed = files.into_iter().flatten().filter(removes);
         let removed: Vec<String> = removed.map(str::to_owned).collect();
-        let packer = self.options.packer;
         let selection = Selection {
             ignore: self.ignore.as_ref().filter(|_| packer != Packer::Api),
             one_parent: packer == Packer::Client20Dot10,
             removed: &removed,
         };
         let tree = pack(&root, &entries, Form::of(packer), &selection);
-        self.context = Some(Files::new(tree, false));
-        Ok(())
+        Ok(Some(Files::new(tree, false)))
     }
 
     /// Lends what was wanted, as a path, with the name that a server gave.

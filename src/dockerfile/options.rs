@@ -16,7 +16,7 @@ pub const LIMITS: Limits<6> = Limits::new([
 ]);
 
 /// What packs the build context.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Packer {
     /// The command line client.
     #[default]

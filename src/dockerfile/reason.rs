@@ -62,6 +62,12 @@ catalogue! {
             "an image that was removed while the build was explained",
             "run it again";
 
+        // Why a step missed.
+        OtherClient = "other-client", "7.4",
+            "the same files were copied before, but another client had packed them, and their checksum depends on the client",
+            "built by the 20.10 client, then asked for as that of 29 packs the context",
+            "build with the same client again, or once more with this one";
+
         // Errors of the exports.
         InvalidArgument = "invalid-argument", "1",
             "an argument of the call is not acceptable",

@@ -6,12 +6,12 @@ use super::event::{Announced, Event, Outcome, Phase, Refusal};
 use super::limits::Caps;
 use super::open::plan;
 use super::options::Options;
-use super::reason::Reason;
+use super::reason::{self, Reason};
 use super::refusal::{Refused, Stop, refused};
 use super::sources::Copied;
 use super::version::Rules;
 use crate::error::Error;
-use crate::explain;
+use crate::explain::Finding;
 use crate::host::{Filesystem, ImageStore};
 use crate::prelude::*;
 
@@ -116,6 +116,14 @@ impl<S: ImageStore, F: Filesystem> Session<S, F> {
         self.build.lend(path, name)
     }
 
+    /// The image on `parent` that is the last step as another client packs the context.
+    ///
+    /// # Errors
+    /// What the host answers.
+    pub fn other_client(&mut self, parent: Option<&str>) -> Result<Option<Finding>, Error> {
+        Ok(self.build.other_client(parent)?.map(reason::Finding::text))
+    }
+
     /// Everything that the last step copies.
     pub fn copied(&self) -> &[Copied] {
         &self.build.copied
@@ -136,6 +144,6 @@ fn refusal(refused: Refused, phase: Phase, instruction: Option<Announced>) -> Re
         phase,
         instruction,
         line,
-        reason: explain::Finding::new(refused.reason, subject).hint(refused.message),
+        reason: Finding::new(refused.reason, subject).hint(refused.message),
     }
 }

@@ -29,6 +29,9 @@ const (
 	FormLog Form = "log"
 	// A value of the bucket `_records` of `history.db`, as base64.
 	FormRecord Form = "record"
+	// A definition of a build that has not been made, marshalled as frontends hand it to a daemon
+	// and `buildctl debug dump-llb` reads it, as base64.
+	FormDefinition Form = "definition"
 )
 
 // Document: a document.
@@ -214,6 +217,13 @@ type Evidence struct {
 	// Whether this build had nothing but imported caches: a result that is not there was then not
 	// imported, and not lost.
 	Fresh bool `wit:"fresh"`
+	// The caches that this build imported: `why` looks there for a result that is not there.
+	Imported []buildkit.Input `wit:"imported"`
+	// What daemons keep of their own builds, each a JSON document made from `cache.db`:
+	// `{"links": [[name of a bucket of _links, key in it]], "results": [[name of a bucket of
+	// _result, key in it]], "snapshots": [names of the buckets in _main of metadata_v2.db] or null}`.
+	// `predict` looks there, too; by them `why` proves which file changed.
+	Daemons []string `wit:"daemons"`
 }
 
 // Bytes: what is known of the bytes of an input whose key is new.
@@ -304,6 +314,29 @@ type Prediction struct {
 	Findings []layerwise.Finding `wit:"findings"`
 }
 
+// Kind: what a digest is to a step.
+type Kind string
+
+// The cases of [Kind].
+const (
+	// Its vertex, as logs have it.
+	KindVertex Kind = "vertex"
+	// Its definition, by which a solver asks caches.
+	KindDefinition Kind = "definition"
+	// A record of a cache config: its definition and an output.
+	KindRecord Kind = "record"
+	// The record of the files that it takes.
+	KindContent Kind = "content"
+)
+
+// Name: what a digest is.
+type Name struct {
+	Digest string `wit:"digest"`
+	// The step, as a place in the list of steps; the first of several.
+	Step uint32 `wit:"step"`
+	Kind Kind   `wit:"kind"`
+}
+
 // Build: a build.
 //
 // It is part of the instance it was made in, and is for one goroutine at a time.
@@ -337,10 +370,18 @@ func (r *Build) Why(ctx context.Context, against *Build, evidence Evidence, valu
 }
 
 // Predict: what would become of each step with these caches, in the order of `steps`, before it is
-// built. Of the evidence, `before` and `changed` do not count.
+// built. Of the evidence, `before`, `changed` and `imported` do not count.
 func (r *Build) Predict(ctx context.Context, caches []buildkit.Input, evidence Evidence, values Values) ([]Prediction, error) {
 	var out []Prediction
 	err := r.resource.Call(ctx, "builds#[method]build.predict", &out, caches, evidence, values)
+	return out, err
+}
+
+// Names: every digest that its steps are known by, sorted: what a digest of a log or of a cache is in
+// words. Of the evidence, `after` and `chains` count.
+func (r *Build) Names(ctx context.Context, evidence Evidence) ([]Name, error) {
+	var out []Name
+	err := r.resource.Call(ctx, "builds#[method]build.names", &out, evidence)
 	return out, err
 }
 

@@ -68,8 +68,11 @@ type Options struct {
 	HostOS string `wit:"host-os"`
 	// The `docker_version` of restored images, in the versions that write it; empty means the
 	// version's own.
-	DockerVersion string            `wit:"docker-version"`
-	Limits        []layerwise.Limit `wit:"limits"`
+	DockerVersion string `wit:"docker-version"`
+	// The id of the image of the last build. `explain` ranks what that was built through before
+	// all else for `nearest`.
+	Last   *string           `wit:"last"`
+	Limits []layerwise.Limit `wit:"limits"`
 }
 
 // StepPlace: where a step is in its stage, as far as that is known.
@@ -354,6 +357,15 @@ func CompareHistory(ctx context.Context, in *layerwise.Instance, a string, b str
 func CompareImages(ctx context.Context, in *layerwise.Instance, old string, newValue string, semantics layerwise.Semantics) (ImageComparison, error) {
 	var out ImageComparison
 	err := in.Call(ctx, "docker#compare-images", &out, old, newValue, semantics)
+	return out, err
+}
+
+// ClosestHistory: of the documents of some images, the place of the one whose history has most of these commands
+// (`created-by` of the steps of `dockerfile`), whatever files COPY and ADD copied; of several the
+// newest. Absent if none has any.
+func ClosestHistory(ctx context.Context, in *layerwise.Instance, documents []string, commands []string, semantics layerwise.Semantics) (*uint32, error) {
+	var out *uint32
+	err := in.Call(ctx, "docker#closest-history", &out, documents, commands, semantics)
 	return out, err
 }
 

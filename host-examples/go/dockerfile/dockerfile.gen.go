@@ -264,6 +264,15 @@ func (r *Session) Copied(ctx context.Context) ([]Copied, error) {
 	return out, err
 }
 
+// OtherClient: the image on `parent` that has the last step as another client packs the context, if there
+// is one: the same files have another checksum then, which alone makes a COPY or ADD miss. The
+// children of `parent` are read from `image-store`; nothing is found for other steps.
+func (r *Session) OtherClient(ctx context.Context, parent *string) (*layerwise.Finding, error) {
+	var out *layerwise.Finding
+	err := r.resource.Call(ctx, "dockerfile#[method]session.other-client", &out, parent)
+	return out, err
+}
+
 // Open: begins with the text of a Dockerfile. What the builder refuses is an event, not an error.
 func Open(ctx context.Context, in *layerwise.Instance, dockerfile string, options Options) (*Session, error) {
 	var out *layerwise.Resource

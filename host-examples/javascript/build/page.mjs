@@ -6,6 +6,7 @@ import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { SAMPLES } from '../web/samples.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const web = join(root, 'web');
@@ -14,7 +15,15 @@ const modules = {};
 for (const name of await readdir(join(root, 'gen'))) {
   if (name.endsWith('.wasm')) modules[name] = (await readFile(join(root, 'gen', name))).toString('base64');
 }
-const embedded = { worker: await bundled('worker.js'), modules };
+// The files of the examples, which real builds left.
+const vectors = join(root, '../../tests/vectors/buildkit-builds');
+const files = {};
+for (const { file } of SAMPLES.flatMap(({ have, want }) => [have, want])) {
+  if (!file) continue;
+  const folder = file.endsWith('.dockerbuild') ? join(vectors, 'dockerbuild') : vectors;
+  files[file] = (await readFile(join(folder, file))).toString('base64');
+}
+const embedded = { worker: await bundled('worker.js'), modules, files };
 const script = safe(`globalThis.layerwise=${JSON.stringify(embedded)};\n${await bundled('page.js')}`);
 const style = await readFile(join(web, 'style.css'), 'utf8');
 const page = (await readFile(join(web, 'index.html'), 'utf8'))

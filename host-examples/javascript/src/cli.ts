@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { demo } from './cli/demo.js';
 import { conformance, replay } from './cli/replay.js';
 import { scenario } from './cli/scenario.js';
-import { escape } from './cli/text.js';
+import { escape } from './text.js';
 import { Engine } from './engine.js';
 
 const HELP = `Decides what a container build may reuse, and says why.

@@ -1,7 +1,9 @@
 // The engine: the component compiled once, and instances and sessions made of it.
 import { wit as described } from '../gen/wit.js';
+import { openBuilds } from './builds.js';
+import { Catalogue } from './explain.js';
 import { lending, type Import } from './imports.js';
-import { type Buildkit, type Buildpacks, type Closing, type Docker, type Given, Instance, type Stacker } from './instance.js';
+import { type Buildkit, type Buildpacks, type Builds, type Closing, type Docker, type Dockerfile, type Given, Instance, type Stacker } from './instance.js';
 import type { Lent } from './lent.js';
 import { capped } from './memory.js';
 import { Values, type Wit } from './values.js';
@@ -24,6 +26,7 @@ export class Engine {
   readonly version = wit.package.split('@')[1] as string;
   readonly values = new Values(wit);
   readonly #modules: ReadonlyMap<string, WebAssembly.Module>;
+  #catalogue: Catalogue | undefined;
 
   private constructor(modules: ReadonlyMap<string, WebAssembly.Module>) {
     this.#modules = modules;
@@ -46,6 +49,12 @@ export class Engine {
     return this.answering(lending(this.values, lent));
   }
 
+  /** What codes mean, and what to do about them. */
+  get catalogue(): Catalogue {
+    this.#catalogue ??= new Catalogue(this.instance().rules.all());
+    return this.#catalogue;
+  }
+
   /** A fresh instance whose imports are answered one by one. */
   answering(answer: Import): Instance {
     return new Instance(this.values, (path) => this.#modules.get(path) as WebAssembly.Module, answer);
@@ -54,6 +63,19 @@ export class Engine {
   /** Opens a session over the images of a classic builder, in an instance of its own. */
   docker(lent: Lent, options: Given<Docker.Options> = {}): Closing<Docker.Session> {
     return this.instance(lent).docker.open(options);
+  }
+
+  /** Goes through a Dockerfile as the classic builder does. */
+  dockerfile(lent: Lent, dockerfile: string, options: Given<Dockerfile.Options> = {}): Closing<Dockerfile.Session> {
+    return this.instance(lent).dockerfile.open(dockerfile, options);
+  }
+
+  /** The builds by BuildKit in files as somebody has them, all in one instance, the newest of each file first. */
+  async builds(lent: Lent, files: readonly Uint8Array<ArrayBuffer>[], options: Given<Builds.ReadOptions> = {}): Promise<Closing<Builds.Build>[][]> {
+    const instance = this.instance(lent);
+    const opened: Closing<Builds.Build>[][] = [];
+    for (const file of files) opened.push(await openBuilds(instance, file, options));
+    return opened;
   }
 
   /** Opens the cache image behind a name. */

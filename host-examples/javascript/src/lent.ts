@@ -59,10 +59,10 @@ export interface Observer {
   progress?(operation: string, item: string, done: bigint, total: bigint): void;
 }
 
-/** All of it; what is not lent refuses every call with `unsupported`. */
+/** All of it; what is not lent, and every method that is left out, refuses calls with `unsupported`. */
 export interface Lent {
-  images?: ImageStore;
-  registry?: Registry;
-  files?: Filesystem;
+  images?: Partial<ImageStore>;
+  registry?: Partial<Registry>;
+  files?: Partial<Filesystem>;
   observer?: Observer;
 }

@@ -111,6 +111,15 @@ test('what is not lent refuses, and observers change nothing', () => {
   assert.equal(engine.docker({ images, observer }).lookup({ parent: base, config: MAKE, platform: PLATFORM }).image, built);
 });
 
+test('a store may leave out what it does not support', () => {
+  const { images, base, built } = sample();
+  const readOnly = { get: images.get.bind(images), children: images.children.bind(images) };
+  const session = engine.docker({ images: readOnly });
+  const step = { parent: base, config: MAKE, platform: PLATFORM };
+  assert.equal(session.lookup(step).image, built);
+  assert.throws(() => engine.docker({ images: { get: images.get.bind(images) } }).lookup(step), (/** @type {LayerwiseError} */ error) => error instanceof Unsupported && /has no method children/.test(error.message));
+});
+
 test('arguments are checked before they cross', () => {
   const { docker } = engine.instance();
   assert.throws(() => docker.recordedSteps('{}', -1, [], {}), RangeError);

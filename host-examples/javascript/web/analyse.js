@@ -1,15 +1,18 @@
 // From two documents to an answer that can be shown. All decisions are the
 // component's; here they are only asked for.
+import { count, hit, miss, note } from './answers.js';
+import { alone, pair, predicted } from './builds.js';
 import { KINDS } from './documents.js';
 
 /**
  * @typedef {import('./documents.js').Document} Document
  * @typedef {import('./documents.js').Entry} Entry
  * @typedef {import('../dist/index.js').Instance} Instance
- * @typedef {{ path: string, have?: string | undefined, want?: string | undefined }} Difference
- * @typedef {{ code: string, subject: string, differences: Difference[], cascade?: boolean, other?: boolean, hint?: string | undefined }} Finding
- * @typedef {Finding & { meaning: string, advice: string, good: boolean }} Told
- * @typedef {{ verdict: 'hit' | 'miss' | 'note', title: string, text: string, facts: [string, string][], findings: Told[] }} Answer
+ * @typedef {import('./answers.js').Difference} Difference
+ * @typedef {import('./answers.js').Finding} Finding
+ * @typedef {import('./answers.js').Answer} Answer
+ * @typedef {import('./answers.js').Answered} Answered
+ * @typedef {import('./documents.js').BuildkitDocument} BuildkitDocument
  */
 
 const GUARDED = { reading: /** @type {const} */ ('guarded') };
@@ -23,10 +26,11 @@ const HARMLESS = new Set(['nothing to do', 'nothing to do; with mode=min this is
  * @param {Instance} instance
  * @param {Document | undefined} have
  * @param {Document | undefined} want
+ * @param {boolean} order two builds may be the wrong way around
  * @returns {Answer}
  */
-export function analyse(instance, have, want) {
-  const answer = asked(instance, have, want);
+export function analyse(instance, have, want, order = false) {
+  const answer = asked(instance, have, want, order);
   const rules = new Map(instance.rules.all().map((rule) => [rule.code, rule]));
   const told = (/** @type {Finding} */ finding) => ({
     ...finding,
@@ -34,30 +38,58 @@ export function analyse(instance, have, want) {
     advice: finding.hint ?? rules.get(finding.code)?.advice ?? '',
     good: GOOD.has(finding.code) || HARMLESS.has(rules.get(finding.code)?.advice ?? ''),
   });
-  return { ...answer, findings: answer.findings.map(told) };
+  const { build, ...rest } = answer;
+  return {
+    ...rest,
+    findings: answer.findings.map(told),
+    ...(build && { build: { ...build, causes: build.causes.map((cause) => ({ ...cause, finding: told(cause.finding) })) } }),
+  };
 }
 
 /**
  * @param {Instance} instance
  * @param {Document | undefined} have
  * @param {Document | undefined} want
- * @returns {Omit<Answer, 'findings'> & { findings: Finding[] }}
+ * @param {boolean} order
+ * @returns {Answered}
  */
-function asked(instance, have, want) {
-  if (have?.kind === 'buildkit' && want?.kind === 'buildkit') return caches(instance, have.text, want.text);
-  const alone = have && want ? undefined : (have ?? want);
-  if (alone?.kind === 'buildkit') return cache(instance, alone.text);
+function asked(instance, have, want, order) {
+  if (have?.kind === 'buildkit' && want?.kind === 'buildkit') return caches(instance, have, want);
+  const only = have && want ? undefined : (have ?? want);
+  if (only?.kind === 'buildkit') return cache(instance, only);
+  if (only?.kind === 'build') return alone(instance, only.documents);
+  if (have?.kind === 'build' || want?.kind === 'build') return withBuild(instance, have, want, order);
+  if (!have && !want) return note('Nothing is there yet', 'Drop files, paste text, or choose an example above.');
   if (!have || !want) {
-    const other = alone ? `${KINDS[alone.kind]} is there` : 'nothing is there yet';
-    return note('Give both sides', `${other}: give ${have ? 'what the build wants' : 'what the cache has'}, too.`);
+    const { kind } = /** @type {Document} */ (only);
+    return note('Give both sides', `${KINDS[kind]} is there: give ${have ? 'what the build wants' : 'what the cache has'}, too.`);
   }
   if (have.kind === 'buildkit' || want.kind === 'buildkit') {
     return note('These two cannot be compared', `A BuildKit cache is compared with another BuildKit cache, and not with ${KINDS[have.kind === 'buildkit' ? want.kind : have.kind]}.`);
   }
   if (have.kind === 'step' && want.kind === 'step') return steps(instance, have.config, want.config);
-  if (have.kind === 'step') return asked(instance, want, have);
+  if (have.kind === 'step') return asked(instance, want, have, order);
   if (want.kind === 'step') return inHistory(instance, have, want.config);
   return images(instance, have, want);
+}
+
+/**
+ * Two builds, a build and its log, or a cache and a build.
+ * @param {Instance} instance
+ * @param {Document | undefined} have
+ * @param {Document | undefined} want
+ * @param {boolean} order
+ */
+function withBuild(instance, have, want, order) {
+  if (have?.kind === 'build' && want?.kind === 'build') {
+    const [log, build] = have.log ? [have, want] : [want, have];
+    if (log.log && !build.log) return alone(instance, build.documents.map((documents) => [...documents, ...log.documents.flat()]));
+    return pair(instance, have.documents, want.documents, order);
+  }
+  if (have?.kind === 'buildkit' && want?.kind === 'build') return predicted(instance, inputOf(have), want.documents);
+  if (have?.kind === 'build' && want?.kind === 'buildkit') return { ...predicted(instance, inputOf(want), have.documents), swapped: order };
+  const other = /** @type {Document} */ (have?.kind === 'build' ? want : have);
+  return note('These two cannot be compared', `A build is compared with an earlier build or with a BuildKit cache, and not with ${KINDS[other.kind]}.`);
 }
 
 /**
@@ -76,8 +108,8 @@ function steps(instance, have, want) {
 /**
  * Two images, or an image and a history: where they part.
  * @param {Instance} instance
- * @param {Exclude<Document, { kind: 'step' | 'buildkit' }>} have
- * @param {Exclude<Document, { kind: 'step' | 'buildkit' }>} want
+ * @param {Exclude<Document, { kind: 'step' | 'buildkit' | 'build' }>} have
+ * @param {Exclude<Document, { kind: 'step' | 'buildkit' | 'build' }>} want
  */
 function images(instance, have, want) {
   /** @type {Finding[]} */
@@ -159,10 +191,10 @@ function inHistory(instance, { history }, config) {
 
 /**
  * @param {Instance} instance
- * @param {string} text
+ * @param {BuildkitDocument} document
  */
-function cache(instance, text) {
-  const { findings, verdicts, statistics } = instance.buildkit.inspect(config(text), false, []);
+function cache(instance, document) {
+  const { findings, verdicts, statistics } = instance.buildkit.inspect(inputOf(document), false, []);
   const usable = verdicts.filter(({ standing }) => standing === 'hit').length;
   /** @type {[string, string][]} */
   const facts = [
@@ -171,22 +203,22 @@ function cache(instance, text) {
     ['without a result of their own', String(verdicts.filter(({ standing }) => standing === 'key').length)],
     ['that no lookup reaches', String(verdicts.filter(({ standing }) => standing === 'dead').length)],
   ];
-  const text_ = 'What the manifest lists is taken to be what the config names.';
+  const text = document.input ? '' : 'What the manifest lists is taken to be what the config names.';
   const refused = statistics.records === 0n && verdicts.length > 0;
   if (!refused) facts.push(['layers', String(statistics.blobs)]);
-  if (refused) return miss('Readers refuse this cache', `Nothing of it can be used. ${text_}`, findings, facts);
-  if (verdicts.some(({ standing }) => standing === 'dead')) return miss('Some records can never hit', text_, findings, facts);
-  return { ...hit('This cache can be used', `${count(usable, 'record offers', 'records offer')} a result. ${text_}`, facts), findings };
+  if (refused) return miss('Readers refuse this cache', `Nothing of it can be used. ${text}`, findings, facts);
+  if (verdicts.some(({ standing }) => standing === 'dead')) return miss('Some records can never hit', text, findings, facts);
+  return { ...hit('This cache can be used', `${count(usable, 'record offers', 'records offer')} a result. ${text}`, facts), findings };
 }
 
 /**
  * @param {Instance} instance
- * @param {string} have
- * @param {string} want
+ * @param {BuildkitDocument} have
+ * @param {BuildkitDocument} want
  */
 function caches(instance, have, want) {
-  const first = instance.buildkit.read(config(have), { semantics: GUARDED });
-  const second = instance.buildkit.read(config(want), { semantics: GUARDED });
+  const first = instance.buildkit.read(inputOf(have), { semantics: GUARDED });
+  const second = instance.buildkit.read(inputOf(want), { semantics: GUARDED });
   try {
     const { summary, findings } = first.compare(second);
     /** @type {[string, string][]} */
@@ -201,11 +233,12 @@ function caches(instance, have, want) {
 }
 
 /**
- * A cache config by itself.
- * @param {string} text
+ * A cache in a layout, or its config by itself.
+ * @param {BuildkitDocument} document
+ * @returns {import('../dist/index.js').Buildkit.Input}
  */
-function config(text) {
-  return /** @type {const} */ ({ tag: 'config', val: { text, descriptors: descriptors(text) } });
+function inputOf({ text, input }) {
+  return input ?? { tag: 'config', val: { text, descriptors: descriptors(text) } };
 }
 
 /**
@@ -260,41 +293,4 @@ function members(have, want) {
  */
 function order(findings) {
   return [...findings.filter(({ cascade }) => !cascade), ...findings.filter(({ cascade }) => cascade)];
-}
-
-/**
- * @param {number} number
- * @param {string} one
- * @param {string} many
- */
-function count(number, one, many) {
-  return `${number} ${number === 1 ? one : many}`;
-}
-
-/**
- * @param {string} title
- * @param {string} text
- * @param {[string, string][]} facts
- * @param {Finding[]} findings
- */
-function hit(title, text, facts = [], findings = []) {
-  return { verdict: /** @type {const} */ ('hit'), title, text, facts, findings };
-}
-
-/**
- * @param {string} title
- * @param {string} text
- * @param {Finding[]} findings
- * @param {[string, string][]} facts
- */
-function miss(title, text, findings, facts = []) {
-  return { verdict: /** @type {const} */ ('miss'), title, text, facts, findings };
-}
-
-/**
- * @param {string} title
- * @param {string} text
- */
-function note(title, text) {
-  return { verdict: /** @type {const} */ ('note'), title, text, facts: /** @type {[string, string][]} */ ([]), findings: [] };
 }

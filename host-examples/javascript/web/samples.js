@@ -45,10 +45,13 @@ function cache(source, more = []) {
   });
 }
 
-/** @type {{ name: string, have: string, want: string }[]} */
+/** @type {{ name: string, slug: string, have: { file?: string, text?: string }, want: { file?: string, text?: string } }[]} */
 export const SAMPLES = [
-  { name: 'Two images', have: image('fast', 'RUN /bin/sh -c make # buildkit', '2'), want: image('safe', 'RUN /bin/sh -c make -j4 # buildkit', '4') },
-  { name: 'A history and a step', have: HISTORY.map((line) => JSON.stringify(line)).join('\n'), want: 'RUN make -j8 test' },
-  { name: 'A broken BuildKit cache', have: cache('2', [{ digest: id('5'), inputs: [[{ link: 9 }]] }]), want: '' },
-  { name: 'Two BuildKit caches', have: cache('2'), want: cache('3') },
+  { name: 'Two builds', slug: 'two-builds', have: { file: 'base-big.dockerbuild' }, want: { file: 'big-s10.dockerbuild' } },
+  { name: 'A changed variable', slug: 'changed-variable', have: { file: 'base-args.dockerbuild' }, want: { file: 'args-env.dockerbuild' } },
+  { name: 'A build and a cache', slug: 'build-and-cache', have: { file: 'cache-args.json' }, want: { file: 'args-unused.dockerbuild' } },
+  { name: 'Two images', slug: 'two-images', have: { text: image('fast', 'RUN /bin/sh -c make # buildkit', '2') }, want: { text: image('safe', 'RUN /bin/sh -c make -j4 # buildkit', '4') } },
+  { name: 'A history and a step', slug: 'history-and-step', have: { text: HISTORY.map((line) => JSON.stringify(line)).join('\n') }, want: { text: 'RUN make -j8 test' } },
+  { name: 'A broken BuildKit cache', slug: 'broken-cache', have: { text: cache('2', [{ digest: id('5'), inputs: [[{ link: 9 }]] }]) }, want: { text: '' } },
+  { name: 'Two BuildKit caches', slug: 'two-caches', have: { text: cache('2') }, want: { text: cache('3') } },
 ];

@@ -26,7 +26,7 @@ from layerwise import (
 from layerwise.image_store import Facts, Image, Provenance
 from layerwise.observer import Level
 from layerwise.registry import Presence
-from layerwise.stores import Files, Memory, Root
+from layerwise.stores import Files, Memory, OciLayout, Repositories, Root
 
 STEP = docker.Step(Platform("linux", "amd64"), config='{"Cmd":["a"]}')
 DOCUMENT = json.dumps(
@@ -177,6 +177,41 @@ def test_a_missing_method_is_a_failure(engine: Engine) -> None:
     with engine.instance(lent) as instance, pytest.raises(Refused, match="no method read"):
         manifest = buildkit.InputManifest(buildkit.ManifestInput("oci:x", descriptor))
         instance.buildkit.inspect(manifest, read_layers=False)
+
+
+class ReadOnly:
+    """An image store that cannot be written to."""
+
+    def __init__(self, images: Memory) -> None:
+        self.get, self.resolve, self.children = images.get, images.resolve, images.children
+
+
+def test_a_store_leaves_out_what_it_does_not_support(engine: Engine) -> None:
+    """As far as types go, too: it is an `ImageStore` all the same."""
+    images = Memory()
+    base = images.add('{"rootfs":{"type":"layers"},"os":"linux","architecture":"amd64"}')
+    step = docker.Step(Platform("linux", "amd64"), config="{}", parent=base)
+    with engine.docker(images=images) as session:
+        expected = session.lookup(step)
+    with engine.docker(images=ReadOnly(images)) as session:
+        assert session.lookup(step) == expected
+
+
+@pytest.mark.parametrize(
+    ("opened", "words"),
+    [
+        (lambda at: OciLayout(at / "none"), "it does not exist"),
+        (lambda at: Files(Root(at / "none")), "it does not exist"),
+        (lambda at: Repositories(ca_file=str(at / "none")), "it does not exist"),
+        (lambda at: Repositories(ca_file=__file__), "no certificate"),
+        (lambda at: Repositories().locate("UPPER"), "not a reference"),
+    ],
+)
+def test_errors_of_stores_are_of_this_package(
+    opened: Callable[[Path], object], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(Failure, match=words):
+        opened(tmp_path)
 
 
 def _descriptor() -> Any:

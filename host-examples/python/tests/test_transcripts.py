@@ -55,6 +55,7 @@ OPTIONS = {
     },
     "host-os": "",
     "docker-version": "",
+    "last": None,
     "limits": [],
 }
 

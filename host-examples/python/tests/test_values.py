@@ -84,6 +84,7 @@ OPTIONS = {
     },
     "host-os": "",
     "docker-version": "",
+    "last": None,
     "limits": [{"name": "depth", "value": "18446744073709551615"}],
 }
 

@@ -34,7 +34,19 @@ EXPORTS = (
     "testing",
 )
 # Imported functions that only some objects have, as a protocol of their own.
-APART = {"image-store": ("ContentStore", ("records", "documents", "labelled", "put"))}
+APART: dict[str, dict[str, tuple[str, ...]]] = {
+    "image-store": {
+        "WritableImageStore": ("set-parent", "create"),
+        "ContentStore": ("records", "documents", "labelled", "put"),
+    },
+    "registry": {
+        "WritableRegistry": ("write", "tag", "delete"),
+        "LayerRegistry": ("store", "retrieve"),
+    },
+    "filesystem": {
+        "WritableFilesystem": ("write", "rename", "remove"),
+    },
+}
 BY_HAND = {"error": "Refused", "failure": "Failure"}
 
 NUMBERS = {"u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64"}
@@ -366,16 +378,17 @@ class Writer:
     def protocol(self) -> str:
         self.needs.add("Protocol")
         name = pascal(self.interface.name)
-        further, apart = APART.get(self.interface.name, ("", ()))
+        further = APART.get(self.interface.name, {})
+        apart = {name for names in further.values() for name in names}
         functions = [item for item in self.interface.items if item.kind == "func"]
         main = [item for item in functions if item.name not in apart]
         lines = [f"class {name}(Protocol):\n", doc(self.interface.docs, "    ")]
         lines += self.stubs(main)
-        if apart:
-            lines.append(f"\n\nclass {further}({name}, Protocol):\n")
-            words = f"A `{name}` with the functions that most objects can leave out."
+        for other, names in further.items():
+            lines.append(f"\n\nclass {other}({name}, Protocol):\n")
+            words = f"A `{name}` with functions that others leave out; they are `unsupported` then."
             lines.append(doc(words, "    "))
-            lines += self.stubs([item for item in functions if item.name in apart])
+            lines += self.stubs([item for item in functions if item.name in names])
         return "".join(lines)
 
     def stubs(self, functions: list[Item]) -> list[str]:
@@ -427,8 +440,9 @@ class Writer:
         rows = []
         for item in self.interface.items:
             if item.kind == "func":
-                further, apart = APART.get(self.interface.name, ("", ()))
-                cls = further if item.name in apart else pascal(self.interface.name)
+                further = APART.get(self.interface.name, {}).items()
+                found = [name for name, names in further if item.name in names]
+                cls = found[0] if found else pascal(self.interface.name)
                 rows.append(f'    "{self.interface.name}#{item.name}": {cls}.{snake(item.name)},\n')
             for inner in item.functions:
                 name = f"{self.interface.name}#[method]{item.name}.{inner.name}"

@@ -11,6 +11,8 @@ use std::process::{Command, ExitCode};
 use std::{env, fs};
 
 const TARGET: &str = "wasm32-wasip2";
+/// The stores over WASI, which are built like the component of a world.
+const STORES: &str = "layerwise-wasi-stores";
 
 fn main() -> ExitCode {
     match build() {
@@ -25,6 +27,9 @@ fn main() -> ExitCode {
 fn build() -> Result<(), String> {
     let here = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(variable("OUT_DIR")?);
+    if env::var_os("CARGO_FEATURE_WASI").is_some() {
+        provide(&here, &out, STORES, "layerwise-stores.wasm", "stores")?;
+    }
     if env::var_os("CARGO_FEATURE_SHIPPED").is_some() {
         provide(&here, &out, "cache", "layerwise.wasm", "wasm")?;
     }
@@ -49,10 +54,47 @@ fn provide(here: &Path, out: &Path, world: &str, name: &str, key: &str) -> Resul
         false => compile(&here.join("../../.."), &out.join("component"), world)?,
     };
     let copy = out.join(name);
-    fs::copy(&component, &copy)
-        .map_err(|error| format!("copy {}: {error}", component.display()))?;
+    let mut bytes =
+        fs::read(&component).map_err(|error| format!("read {}: {error}", component.display()))?;
+    if component != here.join(name) {
+        for (section, text) in about()? {
+            append(&mut bytes, section, &text)?;
+        }
+    }
+    fs::write(&copy, bytes).map_err(|error| format!("write {}: {error}", copy.display()))?;
     println!("cargo::metadata={key}={}", copy.display());
     Ok(())
+}
+
+/// What the component says of itself, in the custom sections where `wkg` and registries
+/// look for it.
+fn about() -> Result<[(&'static str, String); 6], String> {
+    Ok([
+        // One subsection of kind 0 with 10 bytes: a name of 9.
+        ("component-name", "\u{0}\u{a}\u{9}layerwise".to_owned()),
+        ("version", variable("CARGO_PKG_VERSION")?),
+        (
+            "description",
+            "Decides what a container build may reuse, and says why".to_owned(),
+        ),
+        ("licenses", variable("CARGO_PKG_LICENSE")?),
+        ("source", variable("CARGO_PKG_REPOSITORY")?),
+        ("homepage", variable("CARGO_PKG_HOMEPAGE")?),
+    ])
+}
+
+/// Appends a custom section: its kind, its length, and a name before the text.
+fn append(component: &mut Vec<u8>, name: &str, text: &str) -> Result<(), String> {
+    let body: Vec<u8> = [&[length(name.len())?], name.as_bytes(), text.as_bytes()].concat();
+    component.extend([0, length(body.len())?]);
+    component.extend(body);
+    Ok(())
+}
+
+/// A length below 128 is one byte of LEB128.
+fn length(of: usize) -> Result<u8, String> {
+    let byte = u8::try_from(of).ok().filter(|byte| *byte < 0x80);
+    byte.ok_or_else(|| format!("a section of {of} bytes is too long"))
 }
 
 /// Builds the component of a world from the repository below a directory.
@@ -68,6 +110,19 @@ fn compile(root: &Path, built: &Path, world: &str) -> Result<PathBuf, String> {
     ] {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
+    let package = if world == STORES { STORES } else { "layerwise" };
+    if package == STORES {
+        for input in [
+            "wasi",
+            "rust/bolt",
+            "rust/files",
+            "rust/registry",
+            "rust/stores",
+        ] {
+            let input = root.join("host-examples").join(input);
+            println!("cargo::rerun-if-changed={}", input.display());
+        }
+    }
     println!("cargo::rerun-if-env-changed=CARGO_HOME");
     let mut cargo = Command::new(variable("CARGO")?);
     // What is set for the hosts must not reach the component, whose own flags are in
@@ -78,11 +133,17 @@ fn compile(root: &Path, built: &Path, world: &str) -> Result<PathBuf, String> {
     let status = cargo
         .env("RUSTC_WRAPPER", "")
         .env("RUSTC_WORKSPACE_WRAPPER", "")
-        .args(["rustc", "--locked", "--package", "layerwise", "--lib"])
-        .args(["--crate-type", "cdylib", "--features", world])
+        .args(["rustc", "--locked", "--package", package, "--lib"])
+        .args(["--crate-type", "cdylib"])
+        .args(
+            (package != STORES)
+                .then_some(["--features", world])
+                .iter()
+                .flatten(),
+        )
         .args(["--profile", "component", "--target", TARGET])
         .arg("--config")
-        .arg(flags(&remapped(&root, built)?))
+        .arg(flags(&remapped(&root, built)?, package == STORES))
         .arg("--target-dir")
         .arg(built)
         .current_dir(&root)
@@ -93,7 +154,8 @@ fn compile(root: &Path, built: &Path, world: &str) -> Result<PathBuf, String> {
             "the component was not built; if the target is missing, run: rustup target add {TARGET}"
         ));
     }
-    Ok(built.join(TARGET).join("component/layerwise.wasm"))
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    Ok(built.join(TARGET).join("component").join(file))
 }
 
 fn variable(name: &str) -> Result<String, String> {
@@ -161,8 +223,10 @@ fn compiler(arguments: &[&str]) -> Result<String, String> {
     String::from_utf8(output.stdout).map_err(|_| "the output of rustc is not utf-8".to_owned())
 }
 
-/// Cargo's setting of these flags; those of .cargo/config.toml stay.
-fn flags(remapped: &[(PathBuf, String)]) -> String {
+/// Cargo's setting of these flags; those of .cargo/config.toml stay. The libraries of the
+/// stores need the stack that other programs have.
+fn flags(remapped: &[(PathBuf, String)], stores: bool) -> String {
+    let stack = stores.then(|| "\"-Clink-arg=-zstack-size=1048576\"".to_owned());
     let flags: Vec<String> = remapped
         .iter()
         .map(|(from, to)| {
@@ -171,6 +235,7 @@ fn flags(remapped: &[(PathBuf, String)]) -> String {
                 format!("--remap-path-prefix={}={to}", from.display())
             )
         })
+        .chain(stack)
         .collect();
     format!("target.{TARGET}.rustflags=[{}]", flags.join(","))
 }

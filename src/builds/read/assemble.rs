@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::bad::Bad;
 use super::record::Record;
-use super::{parts, predicate, status};
+use super::{llb, parts, predicate, status};
 use crate::base64;
 use crate::builds::model::{Build, Vertex};
 use crate::builds::reason::Reason;
@@ -29,6 +29,8 @@ pub enum Form {
     Log,
     /// A record of `history.db`, as base64.
     Record,
+    /// A definition that was not built yet, as base64.
+    Definition,
 }
 
 /// A document of a build.
@@ -57,7 +59,7 @@ pub fn parts(document: Document<'_>, given: &[(String, u64)]) -> Result<Vec<part
     let reading = Reading::new("parts", given)?;
     match document.form {
         Form::Record => Ok(parts::of_record(&reading.record(document.content)?)),
-        Form::Text | Form::Log => {
+        Form::Text | Form::Log | Form::Definition => {
             reading.size("manifest", document.content)?;
             parts::of_manifest(document.content).map_err(|bad| reading.refuse("manifest", &bad))
         }
@@ -97,6 +99,13 @@ pub fn read(documents: &[Document<'_>], options: &Options) -> Result<Read, Error
                     true,
                 );
                 logged = true;
+            }
+            Form::Definition => {
+                let message = reading.bytes("definition", document.content)?;
+                let build = llb::of_message(&message, &reading.limits);
+                let build = reading.done("definition", build)?;
+                read.build.definitions.extend(build.definitions);
+                add(&mut read.build.vertices, build.vertices, false);
             }
             Form::Text => reading.text(document.content, target, logged, &mut read)?,
         }

@@ -93,11 +93,12 @@ pub fn directory(files: &impl Filesystem, root: &str) -> Result<Tree, Error> {
     Ok(tree)
 }
 
-/// The digests that a daemon recorded, as base64.
+/// The digests that a daemon recorded, as base64. `None` if they are not those of all
+/// files: a daemon writes them some time after the build.
 ///
 /// # Errors
 /// `corrupt` if they are none, `limit-exceeded`.
-pub fn digests<const N: usize>(text: &str, limits: &Limits<N>) -> Result<Tree, Error> {
+pub fn digests<const N: usize>(text: &str, limits: &Limits<N>) -> Result<Option<Tree>, Error> {
     let refuse = |bad: &Bad| match bad {
         Bad::Above(limit) => limits.excess(*limit, OPERATION, "digests"),
         bad => Error::Corrupt(Problem::new(
@@ -117,8 +118,11 @@ pub fn digests<const N: usize>(text: &str, limits: &Limits<N>) -> Result<Tree, E
             contents::Kind::Link => EntryKind::Symlink(entry.target),
             contents::Kind::Directory => continue,
         };
-        if entry.path.is_empty() || entry.digest.is_empty() {
+        if entry.path.is_empty() {
             continue;
+        }
+        if entry.digest.is_empty() {
+            return Ok(None);
         }
         let known = Entry {
             kind,
@@ -128,7 +132,8 @@ pub fn digests<const N: usize>(text: &str, limits: &Limits<N>) -> Result<Tree, E
         };
         put(&mut tree, &entry.path, known)?;
     }
-    Ok(tree)
+    let has_any = tree.iter().next().is_some();
+    Ok(has_any.then_some(tree))
 }
 
 fn put(tree: &mut Tree, path: &str, entry: Entry) -> Result<(), Error> {

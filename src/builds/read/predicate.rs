@@ -222,6 +222,7 @@ pub fn of_text<const N: usize>(text: &str, limits: &Limits<N>) -> Result<Definit
             op: op(step.op)?,
             inputs,
             lines: locations.remove(&step.id).map(lines).unwrap_or_default(),
+            ignore_cache: false,
         });
     }
     Ok(Definition {

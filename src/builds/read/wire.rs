@@ -117,6 +117,21 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+/// The numbers of a list that is one value.
+pub fn numbers(packed: &[u8]) -> impl Iterator<Item = Result<u64, Malformed>> + '_ {
+    let mut fields = Fields::of(packed);
+    core::iter::from_fn(move || {
+        if fields.at >= packed.len() {
+            return None;
+        }
+        let number = fields.number();
+        if number.is_err() {
+            fields.at = packed.len();
+        }
+        Some(number)
+    })
+}
+
 impl<'a> Value<'a> {
     /// The number; an error for another type.
     pub fn number(self) -> Result<u64, Malformed> {

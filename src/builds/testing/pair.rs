@@ -98,6 +98,7 @@ pub(super) fn why(case: &WhyCase) -> Result<Value, Error> {
             NoResult::Lost
         },
         changed: case.changed.iter().cloned().collect(),
+        ..Evidence::default()
     };
     let why = explain((&old.0, &old.1), (&new.0, &new.1), &evidence);
     Ok(told::why(&why))
@@ -180,7 +181,7 @@ impl Cache {
                     descriptors: Some(&descriptors),
                 };
                 let cache = buildkit::read(input, &buildkit::ReadOptions::default())?;
-                Ok(Store::of(&cache.contents()?))
+                Ok(Store::of(&cache.contents()?, &BTreeSet::new()))
             }
         }
     }

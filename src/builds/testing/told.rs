@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::builds::cause::{Bytes, Cause, NoResult};
-use crate::builds::predict::{Outcome, Prediction};
+use crate::builds::predict::Prediction;
+use crate::builds::search::Outcome;
 use crate::builds::why::Why;
 use crate::prelude::*;
 
@@ -84,6 +85,7 @@ fn cause(cause: &Cause) -> Value {
             old,
             new,
             paths,
+            whole: _,
         } => {
             let paths = paths.iter();
             let paths = paths.map(|path| json!({"path": path.path, "change": path.kind.as_str()}));
@@ -102,9 +104,8 @@ fn cause(cause: &Cause) -> Value {
         }
         Cause::NoCache => json!({"kind": "no-cache"}),
         Cause::NoResult(NoResult::Lost) => json!({"kind": "no-result", "why": "lost"}),
-        Cause::NoResult(NoResult::NotImported) => {
-            json!({"kind": "no-result", "why": "not-imported"})
-        }
+        Cause::NoResult(_) => json!({"kind": "no-result", "why": "not-imported"}),
+        Cause::FilesUnknown { source, .. } => json!({"kind": "files-unknown", "source": source}),
         Cause::EngineVersion => json!({"kind": "engine-version"}),
     }
 }

@@ -100,6 +100,16 @@ impl Layer {
         }
     }
 
+    /// Where the layer's content is.
+    pub fn descriptor(self) -> Descriptor {
+        Descriptor {
+            media_type: self.media_type,
+            digest: self.digest,
+            size: u64::try_from(self.size).unwrap_or(0),
+            annotations: Vec::new(),
+        }
+    }
+
     fn encode(&self, w: &mut Writer) {
         let texts = |w: &mut Writer, name: &str, list: &[String]| {
             if !list.is_empty() {

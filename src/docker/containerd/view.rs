@@ -6,7 +6,7 @@ use super::manifest::{self, Layer, Manifest, Told};
 use super::{CONFIG_REFERENCE, Containerd};
 use crate::go_json::from_str;
 use crate::host::{Document, Failure, FailureCode, ImageStore, no_result};
-use crate::oci::{Digest, Platform};
+use crate::oci::{Descriptor, Digest, Platform};
 use crate::prelude::*;
 
 /// So many manifests and indexes are looked at for one image.
@@ -114,6 +114,15 @@ impl<H: ImageStore> Containerd<H> {
             .ok_or_else(large)?;
         let best = self.best(id, &present, &configs)?;
         Ok(best.manifest.clone().into_layers())
+    }
+
+    /// Where the layers of an image are, lowest first, for whoever reads their files.
+    ///
+    /// # Errors
+    /// What the host returns, and `corrupt`.
+    pub fn blobs(&self, id: &str) -> Result<Vec<Descriptor>, Failure> {
+        let layers = self.layers(id)?;
+        Ok(layers.into_iter().map(Layer::descriptor).collect())
     }
 
     /// The manifest that the engine takes: the best one for its machine; of those that

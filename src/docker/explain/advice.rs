@@ -24,7 +24,7 @@ pub fn advise<H: ImageStore>(
     store: &mut Store<H>,
     sources: &Sources,
     request: &Request,
-    verdicts: &mut Verdicts,
+    verdicts: &mut Verdicts<'_>,
 ) -> Vec<String> {
     let mut hints = Vec::new();
     if let Some(version) = verdicts.unmarked.take() {

@@ -18,7 +18,7 @@ use crate::go_json::{Timestamp, Zone};
 use crate::host::{ImageStore, Provenance};
 use crate::prelude::*;
 
-impl Verdicts {
+impl Verdicts<'_> {
     /// One verdict per child: the first rule of the Docker spec, section 4.1, that
     /// fires. Documents are read again, because explanations are rare and lookups
     /// keep digests only.

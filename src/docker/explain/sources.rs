@@ -16,7 +16,7 @@ use crate::explain::Difference;
 use crate::host::ImageStore;
 use crate::prelude::*;
 
-impl Verdicts {
+impl Verdicts<'_> {
     /// How the parent links of each source in use lead to the local match or not
     /// (Docker spec, section 4.2).
     pub(super) fn explain_ancestry<H: ImageStore>(

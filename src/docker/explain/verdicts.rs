@@ -8,7 +8,7 @@ use crate::prelude::*;
 
 /// What was found out so far.
 #[derive(Debug)]
-pub struct Verdicts {
+pub struct Verdicts<'a> {
     pub findings: Vec<Finding>,
     /// About how many bytes the findings are, and how many they may be.
     pub bytes: u64,
@@ -22,16 +22,19 @@ pub struct Verdicts {
     pub sources: usize,
     /// The history and layers of the parent, once they were needed.
     pub parent: Option<Parent>,
-    /// The rejected candidate that came nearest to a hit.
-    pub nearest: Option<(Rank, Finding)>,
+    /// The images of the last build.
+    last: &'a BTreeSet<String>,
+    /// The rejected candidate that came nearest to a hit. Whether it is none of the last
+    /// build counts before its rank.
+    pub nearest: Option<(bool, Rank, Finding)>,
     /// What made an image that may have been built by an engine without marks.
     pub unmarked: Option<String>,
     pub considered: u64,
 }
 
-impl Verdicts {
+impl<'a> Verdicts<'a> {
     /// Nothing yet; the findings may be `most` bytes.
-    pub const fn new(most: u64) -> Self {
+    pub const fn new(most: u64, last: &'a BTreeSet<String>) -> Self {
         Self {
             findings: Vec::new(),
             bytes: 0,
@@ -40,6 +43,7 @@ impl Verdicts {
             winner: None,
             sources: 0,
             parent: None,
+            last,
             nearest: None,
             unmarked: None,
             considered: 0,
@@ -77,11 +81,12 @@ impl Verdicts {
 
     /// Keeps a finding as the nearest, if none before is as near.
     pub fn propose(&mut self, finding: &Finding, rank: Rank, all: Vec<Difference>) {
-        let nearer = |(least, _): &(Rank, Finding)| rank < *least;
+        let other = !self.last.contains(&finding.subject);
+        let nearer = |(others, least, _): &(bool, Rank, Finding)| (other, &rank) < (*others, least);
         if self.nearest.as_ref().is_none_or(nearer) {
             let mut nearest = finding.clone();
             nearest.differences = all;
-            self.nearest = Some((rank, nearest));
+            self.nearest = Some((other, rank, nearest));
         }
     }
 

@@ -4,7 +4,7 @@ use layerwise::base64;
 use layerwise::builds::Vertex;
 use layerwise::builds::read::assemble::{self, Document, Form, Options};
 use layerwise::builds::read::record::Record;
-use layerwise::builds::read::{contents, folder, parts, status};
+use layerwise::builds::read::{contents, daemon, folder, parts, status};
 use layerwise::builds::redact::Values;
 use layerwise::go_json::{Timestamp, Zone};
 use layerwise::limits::{Limit, Limits};
@@ -31,7 +31,7 @@ pub fn messages(bytes: &[u8]) {
         entries.is_ok() || tree.is_err(),
         "what is no list is no tree"
     );
-    for form in [Form::Log, Form::Record] {
+    for form in [Form::Log, Form::Record, Form::Definition] {
         read(form, &text);
     }
 }
@@ -39,6 +39,7 @@ pub fn messages(bytes: &[u8]) {
 /// Documents as text: no panic; nothing is left of what looks secret.
 pub fn texts(text: &str) {
     read(Form::Text, text);
+    let _ = daemon::store(text);
     const SECRET: &str = "zq9w7x5v3";
     let shown = Values::NotSecret.text(&format!("{text} API_TOKEN={SECRET}"));
     assert!(

@@ -58,6 +58,7 @@ func init() {
 		wit.FuncOf("builds#[method]build.steps", wit.ListOf(buildsStep), wit.Named("self", wit.BorrowOf("builds#build"))),
 		wit.FuncOf("builds#[method]build.why", wit.ResultOf(buildsReasons, typesError), wit.Named("self", wit.BorrowOf("builds#build")), wit.Named("against", wit.BorrowOf("builds#build")), wit.Named("evidence", buildsEvidence), wit.Named("values", buildsValues)),
 		wit.FuncOf("builds#[method]build.predict", wit.ResultOf(wit.ListOf(buildsPrediction), typesError), wit.Named("self", wit.BorrowOf("builds#build")), wit.Named("caches", wit.ListOf(buildkitInput)), wit.Named("evidence", buildsEvidence), wit.Named("values", buildsValues)),
+		wit.FuncOf("builds#[method]build.names", wit.ResultOf(wit.ListOf(buildsName), typesError), wit.Named("self", wit.BorrowOf("builds#build")), wit.Named("evidence", buildsEvidence)),
 		wit.FuncOf("builds#parts", wit.ResultOf(wit.ListOf(buildsPart), typesError), wit.Named("document", buildsDocument), wit.Named("limits", wit.ListOf(typesLimit))),
 		wit.FuncOf("builds#before", wit.OptionOf(wit.U32Type), wit.Named("of", buildsDescription), wit.Named("among", wit.ListOf(buildsDescription))),
 		wit.FuncOf("builds#read", wit.ResultOf(wit.OwnOf("builds#build"), typesError), wit.Named("documents", wit.ListOf(buildsDocument)), wit.Named("options", buildsReadOptions)),
@@ -75,12 +76,14 @@ func init() {
 		wit.FuncOf("docker#compare-command", wit.ResultOf(wit.OptionOf(typesFinding), typesError), wit.Named("entry", wit.StringType), wit.Named("config", wit.StringType), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#compare-history", wit.ResultOf(wit.ListOf(typesDifference), typesError), wit.Named("a", wit.StringType), wit.Named("b", wit.StringType)),
 		wit.FuncOf("docker#compare-images", wit.ResultOf(dockerImageComparison, typesError), wit.Named("old", wit.StringType), wit.Named("new", wit.StringType), wit.Named("semantics", typesSemantics)),
+		wit.FuncOf("docker#closest-history", wit.ResultOf(wit.OptionOf(wit.U32Type), typesError), wit.Named("documents", wit.ListOf(wit.StringType)), wit.Named("commands", wit.ListOf(wit.StringType)), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#recorded-steps", wit.ResultOf(dockerRecording, typesError), wit.Named("document", wit.StringType), wit.Named("first", wit.U32Type), wit.Named("made", wit.ListOf(wit.OptionOf(wit.StringType))), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("docker#encode-image", wit.ResultOf(wit.StringType, typesError), wit.Named("text", wit.StringType), wit.Named("order", dockerMemberOrder), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("dockerfile#[method]session.advance", wit.ResultOf(dockerfileEvent, typesError), wit.Named("self", wit.BorrowOf("dockerfile#session"))),
 		wit.FuncOf("dockerfile#[method]session.report", wit.ResultOf(nil, typesError), wit.Named("self", wit.BorrowOf("dockerfile#session")), wit.Named("outcome", dockerfileOutcome)),
 		wit.FuncOf("dockerfile#[method]session.lend", wit.ResultOf(nil, typesError), wit.Named("self", wit.BorrowOf("dockerfile#session")), wit.Named("path", wit.OptionOf(wit.StringType)), wit.Named("name", wit.OptionOf(wit.StringType))),
 		wit.FuncOf("dockerfile#[method]session.copied", wit.ListOf(dockerfileCopied), wit.Named("self", wit.BorrowOf("dockerfile#session"))),
+		wit.FuncOf("dockerfile#[method]session.other-client", wit.ResultOf(wit.OptionOf(typesFinding), typesError), wit.Named("self", wit.BorrowOf("dockerfile#session")), wit.Named("parent", wit.OptionOf(wit.StringType))),
 		wit.FuncOf("dockerfile#open", wit.ResultOf(wit.OwnOf("dockerfile#session"), typesError), wit.Named("dockerfile", wit.StringType), wit.Named("options", dockerfileOptions)),
 		wit.FuncOf("filesystem#stat", wit.ListOf(wit.ResultOf(filesystemEntry, typesFailure)), wit.Named("paths", wit.ListOf(filesystemPath)), wit.Named("follow", wit.BoolType), wit.Named("want", filesystemFacts)),
 		wit.FuncOf("filesystem#list-names", wit.ResultOf(wit.ListOf(wit.StringType), typesFailure), wit.Named("directory", filesystemPath)),
@@ -210,7 +213,7 @@ var (
 	buildpacksTreatment      = wit.EnumOf("reuse", "add", "leave-out")
 	buildpacksExportStep     = wit.RecordOf(wit.Named("buildpack", wit.StringType), wit.Named("layer", wit.StringType), wit.Named("treatment", buildpacksTreatment), wit.Named("diff", wit.StringType), wit.Named("finding", typesFinding))
 	buildpacksExportPlan     = wit.RecordOf(wit.Named("steps", wit.ListOf(buildpacksExportStep)), wit.Named("document", wit.StringType))
-	buildsForm               = wit.EnumOf("text", "log", "record")
+	buildsForm               = wit.EnumOf("text", "log", "record", "definition")
 	buildsDocument           = wit.RecordOf(wit.Named("form", buildsForm), wit.Named("content", wit.StringType))
 	buildsRole               = wit.EnumOf("manifest", "record", "log", "provenance", "config")
 	buildsPart               = wit.RecordOf(wit.Named("role", buildsRole), wit.Named("descriptor", typesDescriptor), wit.Named("build", wit.U32Type))
@@ -224,7 +227,7 @@ var (
 	buildsFolder             = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("files", buildsFiles))
 	buildsChain              = wit.RecordOf(wit.Named("image", typesDigest), wit.Named("platform", typesPlatform), wit.Named("id", typesDigest))
 	buildsChanged            = wit.RecordOf(wit.Named("step", typesDigest), wit.Named("input", typesDigest))
-	buildsEvidence           = wit.RecordOf(wit.Named("before", wit.ListOf(buildsFolder)), wit.Named("after", wit.ListOf(buildsFolder)), wit.Named("chains", wit.ListOf(buildsChain)), wit.Named("changed", wit.ListOf(buildsChanged)), wit.Named("fresh", wit.BoolType))
+	buildsEvidence           = wit.RecordOf(wit.Named("before", wit.ListOf(buildsFolder)), wit.Named("after", wit.ListOf(buildsFolder)), wit.Named("chains", wit.ListOf(buildsChain)), wit.Named("changed", wit.ListOf(buildsChanged)), wit.Named("fresh", wit.BoolType), wit.Named("imported", wit.ListOf(buildkitInput)), wit.Named("daemons", wit.ListOf(wit.StringType)))
 	buildsBytes              = wit.EnumOf("no-key", "changed", "unknown")
 	buildsFollow             = wit.RecordOf(wit.Named("step", wit.U32Type), wit.Named("bytes", buildsBytes))
 	buildsVerdict            = wit.RecordOf(wit.Named("step", buildsStep), wit.Named("findings", wit.ListOf(typesFinding)), wit.Named("root", wit.BoolType), wit.Named("follows", wit.ListOf(buildsFollow)), wit.Named("again", wit.BoolType), wit.Named("stopped", wit.ListOf(wit.U32Type)), wit.Named("equal-bytes", wit.BoolType), wit.Named("unseen", wit.BoolType), wit.Named("same-layers", wit.OptionOf(typesDifference)), wit.Named("must", wit.ListOf(wit.U32Type)), wit.Named("may", wit.ListOf(wit.U32Type)))
@@ -232,11 +235,13 @@ var (
 	buildsReasons            = wit.RecordOf(wit.Named("verdicts", wit.ListOf(buildsVerdict)), wit.Named("causes", wit.ListOf(buildsCause)))
 	buildsOutcome            = wit.EnumOf("hit", "miss", "undecidable", "source")
 	buildsPrediction         = wit.RecordOf(wit.Named("step", buildsStep), wit.Named("outcome", buildsOutcome), wit.Named("findings", wit.ListOf(typesFinding)))
+	buildsKind               = wit.EnumOf("vertex", "definition", "record", "content")
+	buildsName               = wit.RecordOf(wit.Named("digest", typesDigest), wit.Named("step", wit.U32Type), wit.Named("kind", buildsKind))
 	buildsReadOptions        = wit.RecordOf(wit.Named("target", wit.OptionOf(wit.StringType)), wit.Named("engine", wit.OptionOf(wit.StringType)), wit.Named("limits", wit.ListOf(typesLimit)))
 	dockerSource             = wit.RecordOf(wit.Named("reference", wit.StringType), wit.Named("trusted", wit.BoolType))
 	dockerPolicy             = wit.FlagsOf("dry-run", "skip-unreadable", "same-platform")
 	dockerStoreKind          = wit.EnumOf("graph-driver", "containerd")
-	dockerOptions            = wit.RecordOf(wit.Named("semantics", typesSemantics), wit.Named("cache-from", wit.ListOf(dockerSource)), wit.Named("policy", dockerPolicy), wit.Named("store", dockerStoreKind), wit.Named("machine", typesPlatform), wit.Named("host-os", wit.StringType), wit.Named("docker-version", wit.StringType), wit.Named("limits", wit.ListOf(typesLimit)))
+	dockerOptions            = wit.RecordOf(wit.Named("semantics", typesSemantics), wit.Named("cache-from", wit.ListOf(dockerSource)), wit.Named("policy", dockerPolicy), wit.Named("store", dockerStoreKind), wit.Named("machine", typesPlatform), wit.Named("host-os", wit.StringType), wit.Named("docker-version", wit.StringType), wit.Named("last", wit.OptionOf(wit.StringType)), wit.Named("limits", wit.ListOf(typesLimit)))
 	dockerStepPlace          = wit.FlagsOf("last")
 	dockerStep               = wit.RecordOf(wit.Named("parent", wit.OptionOf(wit.StringType)), wit.Named("config", wit.OptionOf(wit.StringType)), wit.Named("platform", typesPlatform), wit.Named("place", dockerStepPlace))
 	dockerOutcome            = wit.EnumOf("hit-local", "hit-source", "hit-restored", "miss", "restore-failed")

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Engine } from '../engine.js';
 import { Memory } from '../store.js';
-import { escape } from './text.js';
+import { escape } from '../text.js';
 
 const MAKE = '{"Env":["PATH=/bin","MODE=fast"],"Cmd":["/bin/sh","-c","make"]}';
 const CHANGED = '{"Env":["PATH=/bin","MODE=safe"],"Cmd":["/bin/sh","-c","make"]}';

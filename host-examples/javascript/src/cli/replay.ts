@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { Engine } from '../engine.js';
 import { compare, transcriptOf } from '../transcript.js';
-import { escape } from './text.js';
+import { escape } from '../text.js';
 
 /** Plays the transcripts of vector files, or transcripts themselves. */
 export async function conformance(engine: Engine, files: readonly string[]): Promise<number> {

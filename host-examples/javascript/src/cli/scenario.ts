@@ -13,7 +13,7 @@ import type { Directory } from '../node/places.js';
 import { Repositories } from '../node/repositories.js';
 import { functionOf, same } from '../transcript.js';
 import { Handles } from '../values.js';
-import { escape } from './text.js';
+import { escape } from '../text.js';
 import { change, type Files, listed, Room } from './tree.js';
 
 /** What JSON leaves as it is and a terminal acts upon. */

@@ -63,6 +63,7 @@ from .types import (
     Semantics,
 )
 from .values import Mismatch
+from .wasi import Wasi
 
 __version__ = "0.1.0"
 
@@ -108,6 +109,7 @@ __all__ = [
     "Stopped",
     "Trap",
     "Unsupported",
+    "Wasi",
     "__version__",
     "buildkit",
     "buildpacks",

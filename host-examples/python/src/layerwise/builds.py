@@ -31,6 +31,9 @@ class Form(StrEnum):
     LOG = "log"
     #: A value of the bucket `_records` of `history.db`, as base64.
     RECORD = "record"
+    #: A definition of a build that has not been made, marshalled as frontends hand it to a daemon
+    #: and `buildctl debug dump-llb` reads it, as base64.
+    DEFINITION = "definition"
 
 
 class Role(StrEnum):
@@ -97,6 +100,19 @@ class Outcome(StrEnum):
     UNDECIDABLE = "undecidable"
     #: It has no inputs: it always resolves.
     SOURCE = "source"
+
+
+class Kind(StrEnum):
+    """What a digest is to a step."""
+
+    #: Its vertex, as logs have it.
+    VERTEX = "vertex"
+    #: Its definition, by which a solver asks caches.
+    DEFINITION = "definition"
+    #: A record of a cache config: its definition and an output.
+    RECORD = "record"
+    #: The record of the files that it takes.
+    CONTENT = "content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +268,13 @@ class Evidence:
     #: Whether this build had nothing but imported caches: a result that is not there was then not
     #: imported, and not lost.
     fresh: bool
+    #: The caches that this build imported: `why` looks there for a result that is not there.
+    imported: Sequence[Input] = ()
+    #: What daemons keep of their own builds, each a JSON document made from `cache.db`:
+    #: `{"links": [[name of a bucket of _links, key in it]], "results": [[name of a bucket of
+    #: _result, key in it]], "snapshots": [names of the buckets in _main of metadata_v2.db] or null}`.
+    #: `predict` looks there, too; by them `why` proves which file changed.
+    daemons: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +348,16 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class Name:
+    """What a digest is."""
+
+    digest: str
+    #: The step, as a place in the list of steps; the first of several.
+    step: int
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
 class ReadOptions:
     """How documents are read."""
 
@@ -361,9 +394,16 @@ class Build(Resource):
 
     def predict(self, caches: Sequence[Input], evidence: Evidence, values: Values) -> list[Prediction]:
         """What would become of each step with these caches, in the order of `steps`, before it is
-        built. Of the evidence, `before` and `changed` do not count.
+        built. Of the evidence, `before`, `changed` and `imported` do not count.
         """
         result: list[Prediction] = self._call("builds#[method]build.predict", self, caches, evidence, values)
+        return result
+
+    def names(self, evidence: Evidence) -> list[Name]:
+        """Every digest that its steps are known by, sorted: what a digest of a log or of a cache is in
+        words. Of the evidence, `after` and `chains` count.
+        """
+        result: list[Name] = self._call("builds#[method]build.names", self, evidence)
         return result
 
 
@@ -403,5 +443,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "builds#[method]build.steps": Build.steps,
     "builds#[method]build.why": Build.why,
     "builds#[method]build.predict": Build.predict,
+    "builds#[method]build.names": Build.names,
     "builds#read": Builds.read,
 }

@@ -131,6 +131,9 @@ class Options:
     #: The `docker_version` of restored images, in the versions that write it; empty means the
     #: version's own.
     docker_version: str = ""
+    #: The id of the image of the last build. `explain` ranks what that was built through before
+    #: all else for `nearest`.
+    last: str | None = None
     limits: Sequence[Limit] = ()
 
 
@@ -362,6 +365,14 @@ class Docker(Exports):
         result: ImageComparison = self._call("docker#compare-images", old, new, semantics)
         return result
 
+    def closest_history(self, documents: Sequence[str] = (), commands: Sequence[str] = (), semantics: Semantics = Semantics()) -> int | None:
+        """Of the documents of some images, the place of the one whose history has most of these commands
+        (`created-by` of the steps of `dockerfile`), whatever files COPY and ADD copied; of several the
+        newest. Absent if none has any.
+        """
+        result: int | None = self._call("docker#closest-history", documents, commands, semantics)
+        return result
+
     def recorded_steps(self, document: str, first: int, made: Sequence[str | None] = (), semantics: Semantics = Semantics()) -> Recording:
         """What a builder asks for each history entry of `document` from `first` on. For each of them,
         `made` holds the document of the image that the step made, if that image still exists.
@@ -390,6 +401,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "docker#compare-command": Docker.compare_command,
     "docker#compare-history": Docker.compare_history,
     "docker#compare-images": Docker.compare_images,
+    "docker#closest-history": Docker.closest_history,
     "docker#recorded-steps": Docker.recorded_steps,
     "docker#encode-image": Docker.encode_image,
 }

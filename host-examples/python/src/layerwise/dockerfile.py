@@ -294,6 +294,14 @@ class Session(Resource):
         result: list[Copied] = self._call("dockerfile#[method]session.copied", self)
         return result
 
+    def other_client(self, parent: str | None = None) -> Finding | None:
+        """The image on `parent` that has the last step as another client packs the context, if there
+        is one: the same files have another checksum then, which alone makes a COPY or ADD miss. The
+        children of `parent` are read from `image-store`; nothing is found for other steps.
+        """
+        result: Finding | None = self._call("dockerfile#[method]session.other-client", self, parent)
+        return result
+
 
 class Dockerfile(Exports):
     """The functions of the interface `dockerfile`."""
@@ -311,5 +319,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "dockerfile#[method]session.report": Session.report,
     "dockerfile#[method]session.lend": Session.lend,
     "dockerfile#[method]session.copied": Session.copied,
+    "dockerfile#[method]session.other-client": Session.other_client,
     "dockerfile#open": Dockerfile.open,
 }

@@ -40,6 +40,7 @@ from .resource import Resource
 from .runtime import Signature, prepare
 from .shapes import Json, Typed
 from .values import Codec, Mismatch, codec
+from .wasi import Wasi
 
 R = TypeVar("R", bound=Resource)
 
@@ -65,7 +66,8 @@ class Engine:
     bytes or the path of a file. Compiled code is kept in the directory
     `code_cache`; `"user"` is one below the user's cache directory, `None` keeps
     none. `net` is what stops a session that runs for too long: a `deadline`, or
-    `fuel`, which is exactly repeatable and up to a third slower.
+    `fuel`, which is exactly repeatable and up to a third slower. With `wasi` it is the
+    component that has the stores inside, too, and nothing is lent to its instances.
     """
 
     def __init__(
@@ -74,18 +76,21 @@ class Engine:
         *,
         net: Net = "deadline",
         code_cache: str | os.PathLike[str] | None = "user",
+        wasi: Wasi | None = None,
     ) -> None:
         if net not in typing.get_args(Net):
             raise ValueError(f"{net!r} is neither a deadline nor fuel")
         prepare()
         self.net: Net = net
+        self.wasi = wasi
         config = Config()
         if net == "deadline":
             config.epoch_interruption = True
         else:
             config.consume_fuel = True
         self.runtime = wasmtime.Engine(config)
-        code = component_bytes() if component is None else _bytes(component)
+        name = "component.wasm" if wasi is None else "wasi.wasm"
+        code = component_bytes(name) if component is None else _bytes(component)
         directory = None if code_cache is None else Path(code_cache)
         if code_cache == "user":
             directory = cache.user_directory()
@@ -179,6 +184,8 @@ class Engine:
 
     def instance(self, lent: Backend = Lent(), limits: Limits = Limits()) -> Instance:
         """A fresh instance, for the functions that are not of one session."""
+        if self.wasi is not None and lent != Lent():
+            raise EngineError("the stores are inside of this component: nothing else can be lent")
         return Instance(self, lent, limits)
 
     @property
@@ -217,6 +224,13 @@ class Engine:
         return resource
 
     def _link(self) -> None:
+        if self.wasi is not None:
+            self.linker.add_wasip2()
+            if self.wasi.network:
+                self.linker.add_wasi_http()
+            else:
+                self.linker.define_unknown_imports_as_traps(self.component)
+            return
         with self.linker.root() as root:
             for full, extern in self.component.type.imports(self.runtime).items():
                 interface = full.partition("/")[2].partition("@")[0]
@@ -348,10 +362,10 @@ def _tick(of: weakref.ref[wasmtime.Engine], busy: threading.Event) -> None:
         time.sleep(TICK)
 
 
-def component_bytes() -> bytes:
+def component_bytes(name: str = "component.wasm") -> bytes:
     """The component in this package."""
     try:
-        return resources.files(__package__).joinpath("component.wasm").read_bytes()
+        return resources.files(__package__).joinpath(name).read_bytes()
     except FileNotFoundError:
         raise EngineError(
             "this copy of the package holds no component: build it as its README says"

@@ -170,6 +170,10 @@ class Filesystem(Protocol):
         """
         ...
 
+
+class WritableFilesystem(Filesystem, Protocol):
+    """A `Filesystem` with functions that others leave out; they are `unsupported` then."""
+
     def write(self, changes: Sequence[Change]) -> Sequence[None | Failure]:
         """Writes files one after the other, each atomically: afterwards the old or the new bytes are
         there, whatever happens. Stops at the first failure; the result holds one item for each file
@@ -192,7 +196,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "filesystem#read": Filesystem.read,
     "filesystem#walk": Filesystem.walk,
     "filesystem#hash": Filesystem.hash,
-    "filesystem#write": Filesystem.write,
-    "filesystem#rename": Filesystem.rename,
-    "filesystem#remove": Filesystem.remove,
+    "filesystem#write": WritableFilesystem.write,
+    "filesystem#rename": WritableFilesystem.rename,
+    "filesystem#remove": WritableFilesystem.remove,
 }

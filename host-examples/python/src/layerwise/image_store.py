@@ -134,6 +134,10 @@ class ImageStore(Protocol):
         """
         ...
 
+
+class WritableImageStore(ImageStore, Protocol):
+    """A `ImageStore` with functions that others leave out; they are `unsupported` then."""
+
     def set_parent(self, target: str, parent: str) -> None:
         """Records `parent` as the parent of `target`, replacing an older link."""
         ...
@@ -148,7 +152,7 @@ class ImageStore(Protocol):
 
 
 class ContentStore(ImageStore, Protocol):
-    """A `ImageStore` with the functions that most objects can leave out."""
+    """A `ImageStore` with functions that others leave out; they are `unsupported` then."""
 
     def records(self, wanted: Sequence[Selector]) -> Sequence[Sequence[ImageRecord] | Failure]:
         """The records that each selector wants, in ascending order of their names' bytes; none is not a
@@ -180,8 +184,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "image-store#get": ImageStore.get,
     "image-store#resolve": ImageStore.resolve,
     "image-store#children": ImageStore.children,
-    "image-store#set-parent": ImageStore.set_parent,
-    "image-store#create": ImageStore.create,
+    "image-store#set-parent": WritableImageStore.set_parent,
+    "image-store#create": WritableImageStore.create,
     "image-store#records": ContentStore.records,
     "image-store#documents": ContentStore.documents,
     "image-store#labelled": ContentStore.labelled,

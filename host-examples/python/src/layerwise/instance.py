@@ -74,6 +74,8 @@ class Instance:
 
         store = Store(engine.runtime)
         store.set_limits(memory_size=limits.memory)
+        if engine.wasi is not None:
+            engine.wasi.lend(store)
         self._store = store
         try:
             with self._entered():

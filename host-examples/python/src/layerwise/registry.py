@@ -152,18 +152,12 @@ class Registry(Protocol):
         """Whether the repository has each of the blobs."""
         ...
 
+
+class WritableRegistry(Registry, Protocol):
+    """A `Registry` with functions that others leave out; they are `unsupported` then."""
+
     def write(self, repository: str, shelf: Shelf, media_type: str, document: str) -> Descriptor:
         """Stores a document under its digest and returns its descriptor."""
-        ...
-
-    def store(self, repository: str, layers: Sequence[Transfer]) -> Sequence[Stored | Failure]:
-        """Stores layers, in parallel where the host can. A layer that the repository already has is not
-        written again.
-        """
-        ...
-
-    def retrieve(self, repository: str, layers: Sequence[Retrieval]) -> Sequence[Retrieved | Failure]:
-        """Reads layers, in parallel where the host can, and unpacks those that have a destination."""
         ...
 
     def tag(self, reference: str, digest: str) -> None:
@@ -175,14 +169,28 @@ class Registry(Protocol):
         ...
 
 
+class LayerRegistry(Registry, Protocol):
+    """A `Registry` with functions that others leave out; they are `unsupported` then."""
+
+    def store(self, repository: str, layers: Sequence[Transfer]) -> Sequence[Stored | Failure]:
+        """Stores layers, in parallel where the host can. A layer that the repository already has is not
+        written again.
+        """
+        ...
+
+    def retrieve(self, repository: str, layers: Sequence[Retrieval]) -> Sequence[Retrieved | Failure]:
+        """Reads layers, in parallel where the host can, and unpacks those that have a destination."""
+        ...
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "registry#locate": Registry.locate,
     "registry#resolve": Registry.resolve,
     "registry#read": Registry.read,
     "registry#has": Registry.has,
-    "registry#write": Registry.write,
-    "registry#store": Registry.store,
-    "registry#retrieve": Registry.retrieve,
-    "registry#tag": Registry.tag,
-    "registry#delete": Registry.delete,
+    "registry#write": WritableRegistry.write,
+    "registry#store": LayerRegistry.store,
+    "registry#retrieve": LayerRegistry.retrieve,
+    "registry#tag": WritableRegistry.tag,
+    "registry#delete": WritableRegistry.delete,
 }

@@ -9,6 +9,7 @@ use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
 use layerwise_host::{Engine, Recorder, SessionLimits};
 
+use crate::color::Color;
 use crate::failed::BadArgument;
 
 const GLOBAL: &str = "Options of every command";
@@ -22,6 +23,9 @@ pub struct Global {
     /// Print whole ids and whole values.
     #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
+    /// When to colour text.
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
     /// Run this build of the component instead of the one inside; for programs that were built
     /// with the cargo feature `compiler`.
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "PATH")]
@@ -78,6 +82,17 @@ pub fn platform(text: &str) -> Result<Platform, BadArgument> {
         variant: variant.to_owned(),
         ..Platform::default()
     })
+}
+
+/// Such as `sha256:0123…`.
+pub fn digest(text: &str) -> Result<String, BadArgument> {
+    let whole = |(algorithm, hex): (&str, &str)| !algorithm.is_empty() && !hex.is_empty();
+    match text.split_once(':').is_some_and(whole) {
+        true => Ok(text.to_owned()),
+        false => Err(BadArgument(
+            "expected ALGORITHM:HEX, such as sha256: and 64 digits",
+        )),
+    }
 }
 
 fn limit(text: &str) -> Result<(String, u64), BadArgument> {

@@ -6,6 +6,7 @@ mod args;
 mod builds;
 mod diff;
 mod explain;
+mod explain_step;
 mod export;
 mod found;
 mod graph;
@@ -13,12 +14,14 @@ mod inspect;
 mod layers;
 mod opened;
 mod orphans;
+mod pairs;
 mod predict;
 mod records;
 mod reference;
 mod report;
 mod show;
 mod why;
+mod words;
 
 use clap::Subcommand;
 

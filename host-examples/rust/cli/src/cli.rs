@@ -3,15 +3,19 @@
 use clap::{Parser, Subcommand};
 
 use crate::args::Global;
+use crate::audit::{self, AuditArgs};
 use crate::buildkit::BuildkitCommand;
 use crate::buildpacks::BuildpacksCommand;
+use crate::completions::{self, CompletionsArgs};
 use crate::conformance::{self, ConformanceArgs};
 use crate::demo;
 use crate::docker::DockerCommand;
+use crate::man::{self, ManArgs};
 use crate::record::{self, RecordArgs};
 use crate::replay::{self, ReplayArgs};
 use crate::rule::{self, RuleArgs};
 use crate::scenario::{self, ScenarioArgs};
+use crate::schema::{self, SchemaArgs};
 use crate::stacker::StackerCommand;
 
 const EXIT_CODES: &str = "\
@@ -43,6 +47,9 @@ pub enum Command {
     /// The build cache of stacker.
     #[command(subcommand)]
     Stacker(Box<StackerCommand>),
+    /// Look through whole registries and directories: verify every cache, and say what may go.
+    #[command(after_long_help = audit::HELP)]
+    Audit(AuditArgs),
     /// Run vector files (plain or gzip) through the component.
     #[command(after_long_help = conformance::HELP)]
     Conformance(ConformanceArgs),
@@ -61,4 +68,13 @@ pub enum Command {
     /// Show hits and misses of each system on sample data.
     #[command(after_long_help = demo::HELP)]
     Demo,
+    /// Print the JSON Schema of a document that --json prints; without a name, list all.
+    #[command(after_long_help = schema::HELP)]
+    Schema(SchemaArgs),
+    /// Print the script that completes commands and options in a shell.
+    #[command(after_long_help = completions::HELP)]
+    Completions(CompletionsArgs),
+    /// Print the manual page of a command, or write all of them.
+    #[command(after_long_help = man::HELP)]
+    Man(ManArgs),
 }

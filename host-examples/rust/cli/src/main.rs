@@ -4,26 +4,35 @@
 //! codes: 0 hit or done, 1 miss, 2 usage, 3 error.
 
 mod args;
+mod audit;
 mod buildkit;
 mod buildpacks;
 mod catalogue;
 mod cli;
+mod color;
+mod completions;
 mod conformance;
 mod demo;
 mod docker;
+mod elsewhere;
+mod examples;
 mod exit;
 mod failed;
+mod help;
 mod interrupt;
 mod io;
 mod lend;
 mod limits;
+mod man;
 mod page;
+mod pager;
 mod record;
 mod replay;
 mod reply;
 mod report;
 mod rule;
 mod scenario;
+mod schema;
 mod stacker;
 mod text;
 mod typed;
@@ -37,7 +46,7 @@ use std::io::{
 use std::iter;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 use layerwise_host::{COMPONENT_SHA256, TARGET, TARGET_FEATURES};
 use serde_json::json;
@@ -45,26 +54,35 @@ use serde_json::json;
 use args::Global;
 use catalogue::Catalogue;
 use cli::{Cli, Command};
+use color::Color;
 use failed::Failed;
 use record::RecordArgs;
 use reply::{Exit, Reply, Style};
 
 fn main() -> ExitCode {
-    let json = env::args_os().any(|argument| argument == "--json");
-    let reply = match Cli::try_parse_from(typed::arguments(env::args_os())) {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let reply = match parse(arguments.clone()) {
         Ok(cli) => reply(&cli),
         Err(error) if error.kind() == ErrorKind::DisplayVersion => version(json),
-        Err(error) => usage(&typed::suggest(error, env::args_os()), json),
+        Err(error) => usage(&error, json, Color::typed(&arguments)),
     };
-    let exit = print(&reply, stdout().lock(), stderr().lock());
-    ExitCode::from(exit.code())
+    ExitCode::from(print(&reply).code())
+}
+
+/// The arguments as they were meant; what is wrong with them comes with the words to
+/// type instead.
+fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let read = help::command().try_get_matches_from(typed::arguments(arguments.clone()));
+    read.and_then(|matches| Cli::from_arg_matches(&matches))
+        .map_err(|error| typed::suggest(error, arguments))
 }
 
 /// Prints a reply and answers how the command ended. What was done is done, but
 /// nobody may take it for said when it was not.
-fn print(reply: &Reply, mut stdout: impl Write, mut stderr: impl Write) -> Exit {
-    let complained = put(&mut stderr, &reply.stderr);
-    let answered = put(&mut stdout, &reply.stdout);
+fn print(reply: &Reply) -> Exit {
+    let complained = put(&mut stderr(), &reply.stderr);
+    let answered = pager::show(&reply.stdout).unwrap_or_else(|| put(&mut stdout(), &reply.stdout));
     let Err(error) = &answered else {
         return if complained.is_ok() {
             reply.exit
@@ -75,7 +93,7 @@ fn print(reply: &Reply, mut stdout: impl Write, mut stderr: impl Write) -> Exit 
     let failed = Failed::unwritable("to standard output", error);
     let complaint = Reply::failed(&failed, false);
     // There is no further place to complain at; the exit code remains.
-    let _ = put(&mut stderr, &complaint.stderr);
+    let _ = put(&mut stderr(), &complaint.stderr);
     complaint.exit
 }
 
@@ -98,9 +116,14 @@ fn reply(cli: &Cli) -> Reply {
         json: cli.global.json,
         verbose: cli.global.verbose,
         terminal: stdout().is_terminal(),
+        color: cli.global.color.holds(&stdout()),
         catalogue: Some(&catalogue),
     };
-    run(cli, style).unwrap_or_else(|failed| Reply::failed(&failed, style.json))
+    let mut reply = run(cli, style).unwrap_or_else(|failed| Reply::failed(&failed, style.json));
+    if cli.global.color.holds(&stderr()) {
+        reply.stderr = color::paint_error(&reply.stderr);
+    }
+    reply
 }
 
 fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
@@ -110,12 +133,16 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
         Command::Buildpacks(command) => buildpacks::run(global, command, style),
         Command::Stacker(command) => stacker::run(global, command, style),
         Command::Buildkit(command) => buildkit::run(global, command, style),
+        Command::Audit(args) => audit::run(global, args, style),
         Command::Conformance(args) => conformance::run(global, args, style),
         Command::Record(args) => recorded(global, args),
         Command::Replay(args) => replay::run(global, args, style),
         Command::Scenario(args) => scenario::run(global, args, style),
         Command::Rule(args) => rule::run(global, args, style),
         Command::Demo => demo::run(global, style),
+        Command::Completions(args) => Ok(completions::run(help::command(), args)),
+        Command::Schema(args) => schema::run(args),
+        Command::Man(args) => man::run(&help::command(), args),
     }
 }
 
@@ -123,9 +150,9 @@ fn run(cli: &Cli, style: Style) -> Result<Reply, Failed> {
 fn recorded(global: &Global, args: &RecordArgs) -> Result<Reply, Failed> {
     let name = OsString::from("layerwise");
     let arguments = iter::once(name).chain(args.command.iter().cloned());
-    let mut cli = match Cli::try_parse_from(arguments) {
+    let mut cli = match parse(arguments.collect()) {
         Ok(cli) => cli,
-        Err(error) => return Ok(usage(&error, global.json)),
+        Err(error) => return Ok(usage(&error, global.json, global.color)),
     };
     if matches!(cli.command, Command::Record(_)) {
         return Err(Failed::usage("a recorded command cannot be `record` again"));
@@ -171,10 +198,14 @@ fn version(json: bool) -> Reply {
 }
 
 /// Help and versions are answers; everything else that clap says is a refusal.
-fn usage(error: &clap::Error, json: bool) -> Reply {
+fn usage(error: &clap::Error, json: bool, color: Color) -> Reply {
     let text = error.to_string();
+    let shown = |colored: bool| match colored {
+        true => error.render().ansi().to_string(),
+        false => text.clone(),
+    };
     if !error.use_stderr() {
-        return Reply::new(Exit::Done, text);
+        return Reply::new(Exit::Done, shown(color.holds(&stdout())));
     }
     // What is wrong, with the arguments it lists; then come usage and tips.
     let lines: Vec<&str> = text
@@ -185,6 +216,6 @@ fn usage(error: &clap::Error, json: bool) -> Reply {
     let message = lines.join(" ");
     let message = message.strip_prefix("error: ").unwrap_or(&message);
     let mut reply = Reply::failed(&Failed::usage(message), json);
-    reply.stderr = text;
+    reply.stderr = shown(color.holds(&stderr()));
     reply
 }

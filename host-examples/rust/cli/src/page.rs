@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use layerwise_host::Rule;
 
 use crate::catalogue::Catalogue;
+use crate::color;
 use crate::text;
 
 /// The longest value shown on a terminal unless everything is asked for.
@@ -19,6 +20,8 @@ pub struct Style<'a> {
     pub verbose: bool,
     /// Somebody looks at a screen.
     pub terminal: bool,
+    /// Words that say what came of something are coloured.
+    pub color: bool,
     /// What codes mean; without it, that is left out.
     pub catalogue: Option<&'a Catalogue<'a>>,
 }
@@ -76,7 +79,14 @@ impl<'a> Page<'a> {
     /// A labelled text that somebody may copy, so that it is neither shortened nor cut.
     pub fn told(&mut self, indent: usize, label: &str, raw: &str) {
         let space = " ".repeat(self.indent + indent);
-        self.whole(&format!("{space}{label:9}  {raw}"));
+        let label = format!("{label:9}");
+        self.text.push_str(&space);
+        self.text.push_str(&if self.style.color {
+            color::paint(&label)
+        } else {
+            label
+        });
+        self.whole(&format!("  {raw}"));
     }
 
     /// An empty line between two parts.
@@ -99,7 +109,13 @@ impl<'a> Page<'a> {
         for row in &cells {
             let mut line = " ".repeat(self.indent + indent);
             for (cell, width) in row.iter().zip(widths) {
-                line.push_str(&format!("{cell:width$}  "));
+                let cell = format!("{cell:width$}");
+                line.push_str(&if self.style.color {
+                    color::paint(&cell)
+                } else {
+                    cell
+                });
+                line.push_str("  ");
             }
             self.text.push_str(line.trim_end());
             self.text.push('\n');

@@ -10,6 +10,8 @@ mod text;
 mod words;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::failed::Failed;
 use crate::reply::{Exit, Reply, Style};
@@ -18,7 +20,7 @@ pub use model::{Change, FileChange, Level, Report, Step};
 pub use words::files;
 
 /// How reports are printed.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct ReportArgs {
     /// How to print the report. Default: text.
     #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
@@ -52,10 +54,59 @@ pub fn reply(
     };
     match args.format {
         Some(Format::Json) => Reply::of(json, exit, report, |_, _| {}),
-        Some(Format::Sarif) => Reply::of(json, exit, &sarif::log(report, style), |_, _| {}),
+        Some(Format::Sarif) => Reply::of(
+            json,
+            exit,
+            &sarif::log(vec![sarif::run(report, style)]),
+            |_, _| {},
+        ),
         Some(Format::Markdown) => Ok(Reply::new(exit, markdown::page(report, style))),
         Some(Format::Github) => Ok(Reply::new(exit, github::lines(report, style))),
         Some(Format::Text) | None => Reply::of(style, exit, report, text::show),
+    }
+}
+
+/// Several reports as one; one as it is.
+pub fn replies(
+    style: Style,
+    args: &ReportArgs,
+    exit: Exit,
+    reports: &[Report],
+) -> Result<Reply, Failed> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        schema: &'static str,
+        builds: &'a [Report],
+    }
+    if let [report] = reports {
+        return reply(style, args, exit, report);
+    }
+    let json = Style {
+        json: true,
+        ..style
+    };
+    let document = Document {
+        schema: "layerwise/buildkit-whys/1",
+        builds: reports,
+    };
+    let joined = |page: fn(&Report, Style) -> String, between: &str| {
+        let pages: Vec<String> = reports.iter().map(|report| page(report, style)).collect();
+        Ok(Reply::new(exit, pages.join(between)))
+    };
+    match args.format {
+        Some(Format::Json) => Reply::of(json, exit, &document, |_, _| {}),
+        Some(Format::Sarif) => {
+            let runs: Vec<Value> = reports.iter().map(|one| sarif::run(one, style)).collect();
+            Reply::of(json, exit, &sarif::log(runs), |_, _| {})
+        }
+        Some(Format::Markdown) => joined(markdown::page, "\n"),
+        Some(Format::Github) => joined(github::lines, ""),
+        Some(Format::Text) | None => Reply::of(style, exit, &document, |page, document| {
+            for report in document.builds {
+                page.gap();
+                text::show(page, report);
+            }
+        }),
     }
 }
 

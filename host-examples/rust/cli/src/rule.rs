@@ -21,7 +21,8 @@ and `sources` what they say and where they can be read: `path` is that of a file
 /// Which rule is shown.
 #[derive(Args)]
 pub struct RuleArgs {
-    /// A code such as docker/config-mismatch, with or without the part before the slash.
+    /// A code such as docker/config-mismatch, with or without the part before the slash; or a
+    /// system such as docker, whose codes are listed.
     pub code: Option<String>,
 }
 
@@ -54,6 +55,7 @@ pub fn run(global: &Global, args: &RuleArgs, style: Style) -> Result<Reply, Fail
     let all = catalogue.all()?;
     let rules = match &args.code {
         None => all.iter().collect(),
+        Some(code) if is_system(all, code) => of_system(all, code).collect(),
         Some(code) => find(all, code)?,
     };
     let entry = |rule| Entry {
@@ -64,8 +66,19 @@ pub fn run(global: &Global, args: &RuleArgs, style: Style) -> Result<Reply, Fail
         schema: "layerwise/rules/1",
         rules: rules.into_iter().map(entry).collect(),
     };
-    let show = if args.code.is_some() { whole } else { list };
+    let lists = args.code.as_ref().is_none_or(|code| is_system(all, code));
+    let show = if lists { list } else { whole };
     Reply::of(style, Exit::Done, &document, show)
+}
+
+/// The rules of a system, named by the part before the slash.
+fn of_system<'a>(all: &'a [Rule], system: &'a str) -> impl Iterator<Item = &'a Rule> {
+    let of = move |rule: &&Rule| rule.code.split_once('/').is_some_and(|(s, _)| s == system);
+    all.iter().filter(of)
+}
+
+fn is_system(all: &[Rule], name: &str) -> bool {
+    of_system(all, name).next().is_some()
 }
 
 /// The rule with a code; for a name without the part before the slash, those

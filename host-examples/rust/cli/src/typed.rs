@@ -3,31 +3,14 @@
 
 use std::ffi::{OsStr, OsString};
 
+use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
-use clap::{Command, CommandFactory as _};
 
-use crate::cli::Cli;
+use crate::elsewhere::{COMMANDS, OPTIONS, WORDS};
+use crate::{examples, help};
 
 /// The option whose value is optional, so that it has to be joined to it.
 const COMPATIBLE: &str = "--compatible";
-
-/// Names from other tools, and what has that place here.
-const ELSEWHERE: [(&str, &str); 14] = [
-    ("cache", "buildpacks cache"),
-    ("check", "buildkit verify"),
-    ("compare", "buildkit diff"),
-    ("copy", "buildkit export"),
-    ("images", "docker history"),
-    ("inspect", "docker history"),
-    ("inspect", "buildkit inspect"),
-    ("log", "docker history"),
-    ("ls", "buildkit inspect"),
-    ("merge", "buildkit export"),
-    ("restore", "buildpacks restore"),
-    ("show", "buildpacks cache show"),
-    ("show", "buildkit inspect"),
-    ("test", "conformance"),
-];
 
 /// The most commands that are suggested.
 const MOST: usize = 4;
@@ -54,18 +37,34 @@ fn is_version(argument: &OsStr) -> bool {
     text.split('.').all(number) && (text.contains('.') || text.len() <= 2)
 }
 
+/// Adds the words to type to what is wrong with the arguments.
+pub fn suggest(error: Error, given: impl IntoIterator<Item = OsString>) -> Error {
+    let place = place(given);
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => command(error, &place),
+        ErrorKind::UnknownArgument => option(error, &place),
+        ErrorKind::MissingRequiredArgument | ErrorKind::MissingSubcommand => {
+            match examples::of(&place.join(" ")) {
+                Some([line, ..]) => told(error, format!("such as `{line}`")),
+                None => error,
+            }
+        }
+        _ => error,
+    }
+}
+
 /// Puts commands in place of those that clap suggests for an unknown one: the same
 /// name elsewhere, a name that is mistyped, what other tools call so. Clap compares
 /// beginnings, and takes `replay` for what was meant by `explain`.
-pub fn suggest(mut error: Error, given: impl IntoIterator<Item = OsString>) -> Error {
-    if error.kind() != ErrorKind::InvalidSubcommand {
-        return error;
-    }
+fn command(mut error: Error, place: &[String]) -> Error {
     error.remove(ContextKind::SuggestedSubcommand);
     let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else {
         return error;
     };
-    let commands = suggested(typed, &place(given));
+    if let Some((_, words)) = WORDS.iter().find(|(name, _)| name == typed) {
+        return told(error, (*words).to_owned());
+    }
+    let commands = suggested(typed, place);
     if !commands.is_empty() {
         error.insert(
             ContextKind::SuggestedSubcommand,
@@ -75,9 +74,47 @@ pub fn suggest(mut error: Error, given: impl IntoIterator<Item = OsString>) -> E
     error
 }
 
+/// Says what an unknown option is called here, or which commands have it.
+fn option(error: Error, place: &[String]) -> Error {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else {
+        return error;
+    };
+    let typed = typed.split('=').next().unwrap_or_default();
+    if let Some((_, words)) = OPTIONS.iter().find(|(name, _)| *name == typed) {
+        return told(error, (*words).to_owned());
+    }
+    let mut having = Vec::new();
+    let name = typed.trim_start_matches('-');
+    collect(&help::command(), &mut Vec::new(), &mut |path, command| {
+        if command
+            .get_arguments()
+            .any(|arg| arg.get_long() == Some(name))
+        {
+            having.push(format!("`layerwise {}`", path.join(" ")));
+        }
+    });
+    having.sort_by_key(|command| !place.iter().all(|word| command.contains(word)));
+    having.truncate(MOST);
+    if having.is_empty() {
+        return error;
+    }
+    let words = format!("{typed} is an option of {}", having.join(", "));
+    told(error, words)
+}
+
+/// Adds a tip in place of the one that clap has.
+fn told(mut error: Error, words: String) -> Error {
+    for kind in [ContextKind::SuggestedArg, ContextKind::SuggestedCommand] {
+        error.remove(kind);
+    }
+    let words = ContextValue::StyledStrs(vec![words.into()]);
+    error.insert(ContextKind::Suggested, words);
+    error
+}
+
 /// The commands that were understood before the one that was not.
 fn place(given: impl IntoIterator<Item = OsString>) -> Vec<String> {
-    let mut at = Cli::command();
+    let mut at = help::command();
     let mut path = Vec::new();
     for argument in given.into_iter().skip(1) {
         let name = argument.to_string_lossy();
@@ -92,7 +129,8 @@ fn place(given: impl IntoIterator<Item = OsString>) -> Vec<String> {
 
 fn suggested(typed: &str, place: &[String]) -> Vec<String> {
     let mut all = Vec::new();
-    collect(&Cli::command(), &mut Vec::new(), &mut all);
+    let mut seen = |path: &[String], _: &Command| all.push(path.to_vec());
+    collect(&help::command(), &mut Vec::new(), &mut seen);
     let line = |path: &Vec<String>| path.join(" ");
     let near = |path: &&Vec<String>| {
         let (Some(name), here) = (path.last(), path.len() == place.len() + 1) else {
@@ -104,7 +142,7 @@ fn suggested(typed: &str, place: &[String]) -> Vec<String> {
     if !mistyped.is_empty() {
         return mistyped;
     }
-    let meant = ELSEWHERE.iter().filter(|(name, _)| *name == typed);
+    let meant = COMMANDS.iter().filter(|(name, _)| *name == typed);
     let meant: Vec<String> = meant.map(|(_, command)| (*command).to_owned()).collect();
     let system = place.first().map(|system| format!("{system} "));
     let here = |command: &&String| system.as_ref().is_some_and(|s| command.starts_with(s));
@@ -114,8 +152,10 @@ fn suggested(typed: &str, place: &[String]) -> Vec<String> {
     }
     let same = |path: &&Vec<String>| path.last().is_some_and(|name| name == typed);
     let mut same: Vec<String> = all.iter().filter(same).map(line).collect();
-    if same.is_empty() {
-        same = meant;
+    for command in meant {
+        if !same.contains(&command) {
+            same.push(command);
+        }
     }
     if same.is_empty() {
         let near = |path: &&Vec<String>| path.last().is_some_and(|n| is_mistyped(typed, n));
@@ -133,14 +173,17 @@ fn is_mistyped(typed: &str, name: &str) -> bool {
     begun || strsim::damerau_levenshtein(typed, name) <= most
 }
 
-fn collect(command: &Command, path: &mut Vec<String>, all: &mut Vec<Vec<String>>) {
+/// What is called with the words of a command, and the command.
+type Seen<'a> = dyn FnMut(&[String], &Command) + 'a;
+
+fn collect(command: &Command, path: &mut Vec<String>, seen: &mut Seen<'_>) {
     for inner in command.get_subcommands().filter(|c| !c.is_hide_set()) {
         if inner.get_name() == "help" {
             continue;
         }
         path.push(inner.get_name().to_owned());
-        all.push(path.clone());
-        collect(inner, path, all);
+        seen(path, inner);
+        collect(inner, path, seen);
         path.pop();
     }
 }
@@ -184,10 +227,10 @@ mod tests {
     #[test]
     fn every_suggestion_is_a_command() {
         let mut all = Vec::new();
-        collect(&Cli::command(), &mut Vec::new(), &mut all);
-        let all: Vec<String> = all.iter().map(|path| path.join(" ")).collect();
-        for (_, command) in ELSEWHERE {
-            assert!(all.contains(&command.to_owned()), "{command}");
+        let mut seen = |path: &[String], _: &Command| all.push(path.join(" "));
+        collect(&help::command(), &mut Vec::new(), &mut seen);
+        for (_, command) in COMMANDS {
+            assert!(all.contains(&(*command).to_owned()), "{command}");
         }
     }
 }

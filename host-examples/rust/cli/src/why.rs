@@ -158,7 +158,8 @@ pub fn differences(page: &mut Page, finding: &Finding, indent: usize, [have, wan
 pub fn is_fact(finding: &Finding, difference: &Difference) -> bool {
     let compares = finding.code == Docker::ConfigMismatch
         || finding.code == Docker::HistoryMismatch
-        || finding.code == Builds::DefinitionChanged;
+        // What is said of the variables as a whole is their order.
+        || (finding.code == Builds::DefinitionChanged && difference.path != "variables");
     difference.want.is_none() && !compares
 }
 

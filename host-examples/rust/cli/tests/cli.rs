@@ -5,6 +5,8 @@
 
 #[cfg(test)]
 mod cli {
+    mod action;
+    mod audit;
     mod buildkit;
     mod buildkit_caches;
     mod buildpacks;
@@ -21,10 +23,13 @@ mod cli {
     mod errors;
     mod history;
     mod json;
+    mod mistakes;
     mod output;
     mod readme;
     mod record;
     mod rule;
+    mod schemas;
+    mod screen;
     mod stacker;
     mod step;
     mod support;

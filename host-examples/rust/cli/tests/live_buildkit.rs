@@ -24,4 +24,5 @@ mod live_buildkit {
 
     mod builds;
     mod tools;
+    mod why;
 }

@@ -1,7 +1,8 @@
 //! Writes the component to a file and prints its SHA-256, as `sha256sum` does:
 //! `cargo run --package layerwise-component -- layerwise.wasm`. With the feature `testing`
 //! and the option `--testing` it is the build that also exports the functions only tests
-//! call.
+//! call; with the feature `wasi` and the option `--wasi` the one with the stores over WASI
+//! inside, and with `--stores` these stores alone.
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -11,14 +12,21 @@ use std::{env, fs};
 
 use sha2::{Digest as _, Sha256};
 
-#[cfg(feature = "testing")]
-const USAGE: &str = "usage: layerwise-component [--testing] FILE";
-#[cfg(not(feature = "testing"))]
-const USAGE: &str = "usage: layerwise-component FILE";
+const USAGE: &str = "usage: layerwise-component [--testing | --wasi | --stores] FILE, the options \
+                     with the features testing and wasi";
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    #[cfg(feature = "wasi")]
+    let composed = match layerwise_component::composed() {
+        Ok(composed) => composed,
+        Err(error) => return said(3, &error),
+    };
     let (component, rest) = match arguments.split_first() {
+        #[cfg(feature = "wasi")]
+        Some((first, rest)) if first == "--wasi" => (composed.as_slice(), rest),
+        #[cfg(feature = "wasi")]
+        Some((first, rest)) if first == "--stores" => (layerwise_component::STORES, rest),
         #[cfg(feature = "testing")]
         Some((first, rest)) if first == "--testing" => (layerwise_component::TESTING, rest),
         #[cfg(feature = "shipped")]

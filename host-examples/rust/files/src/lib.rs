@@ -18,6 +18,7 @@
 //! | `change` | renaming and removing |
 //! | `lock` | one writer a directory |
 //! | `tree` | a directory in which no link is followed at all |
+//! | `wasi` | the same over `wasi:filesystem` |
 //! | `failure` | what an I/O error says |
 //!
 //! The contract is `wit/filesystem.wit`. No path of several parts is handed to
@@ -63,6 +64,8 @@ mod roots;
 mod tree;
 #[cfg(unix)]
 mod walk;
+#[cfg(target_family = "wasm")]
+mod wasi;
 #[cfg(unix)]
 mod write;
 

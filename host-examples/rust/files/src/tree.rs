@@ -11,12 +11,22 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Component, Path, PathBuf};
 
+#[cfg(not(target_family = "wasm"))]
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _, OpenOptionsSyncExt as _};
+#[cfg(not(target_family = "wasm"))]
 use cap_std::ambient_authority;
+#[cfg(not(target_family = "wasm"))]
 use cap_std::fs::{Dir, FileType, Metadata, OpenOptions};
 use layerwise::host::{Failure, FailureCode};
 
 use crate::failure::failure;
+#[cfg(target_family = "wasm")]
+use crate::wasi::{Dir, FileType, FollowSymlinks, Metadata, OpenOptions, ambient_authority};
+
+#[cfg(not(target_family = "wasm"))]
+type OpenFile = cap_std::fs::File;
+#[cfg(target_family = "wasm")]
+type OpenFile = crate::wasi::File;
 
 /// An open directory, with the path it was opened by for messages.
 #[derive(Debug)]
@@ -240,11 +250,7 @@ impl Tree {
         self.remove(temporary)?;
         let mut file = self.create_new(temporary, 0o666)?;
         file.write_all(bytes).map_err(failed)?;
-        if let Some(before) = before.filter(Metadata::is_file) {
-            let kept = before.permissions().into_std(&file);
-            kept.and_then(|kept| file.set_permissions(kept))
-                .map_err(failed)?;
-        }
+        keep_permissions(before, &file).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         drop(file);
         if !ready()? {
@@ -351,7 +357,7 @@ impl Tree {
         path: &Path,
         action: &str,
         mut options: OpenOptions,
-    ) -> Result<cap_std::fs::File, Failure> {
+    ) -> Result<OpenFile, Failure> {
         options.follow(FollowSymlinks::No);
         let file = self.dir.open_with(name, &options);
         file.map_err(|error| failure(action, path, &error))
@@ -366,7 +372,7 @@ pub fn too_large(what: &str, size: u64, limit: u64) -> Failure {
     )
 }
 
-fn told(file: &cap_std::fs::File, path: &Path) -> Result<Metadata, Failure> {
+fn told(file: &OpenFile, path: &Path) -> Result<Metadata, Failure> {
     file.metadata()
         .map_err(|error| failure("read", path, &error))
 }
@@ -381,6 +387,21 @@ fn regular(metadata: &Metadata, path: &Path) -> Result<u64, Failure> {
 
 fn not_a(path: &Path, kind: &str) -> Failure {
     Failure::new(FailureCode::Corrupt, format!("{path:?} is not a {kind}"))
+}
+
+/// Gives a file the permissions of the one that it replaces.
+#[cfg(not(target_family = "wasm"))]
+fn keep_permissions(before: Option<Metadata>, file: &File) -> io::Result<()> {
+    let Some(before) = before.filter(Metadata::is_file) else {
+        return Ok(());
+    };
+    file.set_permissions(before.permissions().into_std(file)?)
+}
+
+/// WASI knows no permissions: the runtime chooses those of a new file.
+#[cfg(target_family = "wasm")]
+fn keep_permissions(_: Option<Metadata>, _: &File) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use layerwise::builds::answer::{Cause, Outcome, Prediction, Reasons, Step, Verdict};
 use layerwise::builds::read::assemble::{Form, Options};
 use layerwise::builds::read::describe::Description;
-use layerwise::builds::read::parts::{Part, Role};
+use layerwise::builds::read::parts::{self, Part};
 use layerwise::builds::redact::Values;
-use layerwise::builds::{Asked, Bytes, Dockerfile, Files, Lines, State};
+use layerwise::builds::{Asked, Bytes, Dockerfile, Files, Lines, Name, Role, State};
 use layerwise::oci::Descriptor;
 use wasmtime::component::ResourceAny;
 
@@ -134,12 +134,22 @@ impl Build {
 
     /// Compares with a build of the same instance; another one is refused with
     /// [`Error::Engine`].
-    pub fn why(&self, against: &Self, asked: &Asked, values: Values) -> Result<Reasons, Error> {
+    pub fn why(
+        &self,
+        against: &Self,
+        imported: &[Cache],
+        asked: &Asked,
+        values: Values,
+    ) -> Result<Reasons, Error> {
         if !Arc::ptr_eq(&self.shared, &against.shared) {
             let message = "the build is in another instance; read it in the same session";
             return Err(Error::Engine(message.to_owned()));
         }
-        let evidence: wit::Evidence = asked.into();
+        let imported = imported.iter().cloned().map(Into::into);
+        let evidence = wit::Evidence {
+            imported: imported.collect(),
+            ..asked.into()
+        };
         let values: wit::Values = values.into();
         let reasons = method!(self, call_why, against.handle, &evidence, values)?;
         let reasons = reasons.map_err(refused)?;
@@ -160,6 +170,12 @@ impl Build {
         let values: wit::Values = values.into();
         let predictions = method!(self, call_predict, &caches, &evidence, values)?;
         Ok(convert(predictions.map_err(refused)?))
+    }
+
+    pub fn names(&self, asked: &Asked) -> Result<Vec<Name>, Error> {
+        let evidence: wit::Evidence = asked.into();
+        let names = method!(self, call_names, &evidence)?;
+        Ok(convert(names.map_err(refused)?))
     }
 }
 
@@ -184,6 +200,7 @@ impl From<&Document> for wit::Document {
                 Form::Text => wit::Form::Text,
                 Form::Log => wit::Form::Log,
                 Form::Record => wit::Form::Record,
+                Form::Definition => wit::Form::Definition,
             },
             content: given.content.clone(),
         }
@@ -194,11 +211,11 @@ impl From<wit::Part> for Part {
     fn from(part: wit::Part) -> Self {
         Self {
             role: match part.role {
-                wit::Role::Manifest => Role::Manifest,
-                wit::Role::Record => Role::Record,
-                wit::Role::Log => Role::Log,
-                wit::Role::Provenance => Role::Provenance,
-                wit::Role::Config => Role::Config,
+                wit::Role::Manifest => parts::Role::Manifest,
+                wit::Role::Record => parts::Role::Record,
+                wit::Role::Log => parts::Role::Log,
+                wit::Role::Provenance => parts::Role::Provenance,
+                wit::Role::Config => parts::Role::Config,
             },
             descriptor: part.descriptor.into(),
             build: part.build,
@@ -310,6 +327,8 @@ impl From<&Asked> for wit::Evidence {
                 })
                 .collect(),
             fresh: asked.fresh,
+            imported: Vec::new(),
+            daemons: asked.daemons.clone(),
         }
     }
 }
@@ -367,6 +386,21 @@ impl From<wit::Verdict> for Verdict {
             same_layers: verdict.same_layers.map(Into::into),
             must: verdict.must,
             may: verdict.may,
+        }
+    }
+}
+
+impl From<wit::Name> for Name {
+    fn from(name: wit::Name) -> Self {
+        Self {
+            digest: name.digest,
+            step: usize::try_from(name.step).unwrap_or(usize::MAX),
+            role: match name.kind {
+                wit::Kind::Vertex => Role::Vertex,
+                wit::Kind::Definition => Role::Definition,
+                wit::Kind::Record => Role::Record,
+                wit::Kind::Content => Role::Content,
+            },
         }
     }
 }

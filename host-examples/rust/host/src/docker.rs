@@ -267,6 +267,18 @@ impl Predicates {
         })
     }
 
+    pub fn closest_history(
+        &mut self,
+        documents: &[String],
+        commands: &[String],
+        semantics: &Semantics,
+    ) -> Result<Option<usize>, Error> {
+        let semantics = semantics.into();
+        let found = function!(self, call_closest_history, documents, commands, &semantics)?;
+        let place = found.map_err(refused)?;
+        Ok(place.and_then(|place| usize::try_from(place).ok()))
+    }
+
     pub fn recorded_steps(
         &mut self,
         document: &str,
@@ -333,6 +345,7 @@ impl From<Options> for wit::Options {
             machine: (&options.machine).into(),
             host_os: options.host_os,
             docker_version: options.docker_version,
+            last: options.last,
             limits: limits(options.limits),
         }
     }

@@ -4,6 +4,7 @@ use layerwise::dockerfile::{
     Announced, Copied, Copying, Event, Options, Outcome, Packer, Phase, Refusal, Source, Stage,
     Step, Wanted,
 };
+use layerwise::explain::Finding;
 use wasmtime::component::ResourceAny;
 
 use crate::bindings::exports::layerwise::cache::dockerfile as wit;
@@ -81,6 +82,15 @@ impl Session {
     /// What the component refuses, or why it was stopped.
     pub fn lend(&mut self, path: Option<&str>, name: Option<&str>) -> Result<(), Error> {
         method!(self, call_lend, path, name)?.map_err(refused)
+    }
+
+    /// The image on `parent` that is the last step as another client packs the context.
+    ///
+    /// # Errors
+    /// What the component refuses, or why it was stopped.
+    pub fn other_client(&mut self, parent: Option<&str>) -> Result<Option<Finding>, Error> {
+        let found = method!(self, call_other_client, parent)?.map_err(refused)?;
+        Ok(found.map(Into::into))
     }
 
     /// Everything that the last step copies.

@@ -1,9 +1,10 @@
 //! A tar file as the blob that is stored.
 
+mod gzip;
+
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
-use flate2::{Compression, GzBuilder};
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::Digest;
 
@@ -11,10 +12,8 @@ use crate::content::Content;
 use crate::digests::Hasher;
 use crate::failures;
 use crate::scratch::Scratch;
+use gzip::Broken;
 
-/// "Unknown" in RFC 1952: where a layer was compressed does not change its
-/// digest.
-const NO_SYSTEM: u8 = 255;
 const BUFFER: usize = 64 << 10;
 
 /// How the blobs of a media type are compressed.
@@ -68,7 +67,7 @@ fn fill(
     tar: &mut impl Read,
     how: Compressed,
     plain: &mut Hasher,
-    file: impl Write,
+    file: impl Write + Send,
 ) -> Result<(String, u64), Failure> {
     let full = |error: io::Error| failures::of("cannot compress the layer", &error);
     let mut sink = Sink {
@@ -79,10 +78,12 @@ fn fill(
     match how {
         Compressed::No => pour(tar, plain, &mut sink)?,
         Compressed::Gzip => {
-            let header = GzBuilder::new().mtime(0).operating_system(NO_SYSTEM);
-            let mut gzip = header.write(&mut sink, Compression::default());
-            pour(tar, plain, &mut gzip)?;
-            gzip.finish().map_err(full)?;
+            gzip::gzip(tar, |piece| plain.update(piece), &mut sink).map_err(
+                |broken| match broken {
+                    Broken::Reading(error) => failures::of("cannot read the layer", &error),
+                    Broken::Writing(error) => full(error),
+                },
+            )?;
         }
     }
     sink.output.flush().map_err(full)?;

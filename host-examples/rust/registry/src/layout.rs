@@ -7,6 +7,7 @@
 //! layout is reached through a link: who made it could have it point anywhere.
 
 mod blobs;
+mod prune;
 mod schema;
 
 use std::ffi::OsString;
@@ -24,6 +25,7 @@ use crate::content::Content;
 use crate::failures;
 
 use blobs::Blobs;
+pub use prune::Entry;
 use schema::Links;
 
 /// How often a change is made anew when another program keeps writing.

@@ -6,6 +6,9 @@
 //! | `oci:PATH:TAG`, `oci:PATH@digest`, `oci:PATH` | `oci:PATH` | an OCI image layout directory |
 //! | `volume:PATH` | `volume:PATH` | a volume cache of the Buildpacks lifecycle |
 //!
+//! Under WASI, which has no owners, modes and locks, nothing is unpacked or written to a
+//! directory, and requests go through `wasi:http`.
+//!
 //! The contract is `wit/registry.wit`. Everything that is read is limited in
 //! size and checked against its digest while it streams; a digest that a header
 //! tells is never used. Layers are unpacked beside their destination and take its
@@ -22,12 +25,14 @@
 
 mod compress;
 mod content;
+mod contents;
 mod decompress;
 mod digests;
 mod failures;
 mod keychain;
 mod layout;
 mod limits;
+#[cfg(not(target_family = "wasm"))]
 mod listing;
 mod measure;
 mod options;
@@ -41,16 +46,21 @@ mod repositories;
 mod retrieve;
 mod scratch;
 mod store;
+#[cfg_attr(target_family = "wasm", path = "unpack/wasi.rs")]
 mod unpack;
 mod volume;
 
 pub use keychain::{Credentials, Keychain};
-pub use layerwise_stores::place::{Place, Target};
+pub use layerwise_stores::place::{Place, Target, parse};
+pub use layout::Entry;
 pub use limits::{Limit, Limits, NoSuchLimit};
-pub use listing::{Changed, FileKind, Files, LayerFile, Placed, crc64};
+#[cfg(not(target_family = "wasm"))]
+pub use listing::{Changed, FileKind, Files, ImageRoot, LayerFile, Placed, crc64};
 pub use measure::{Measured, measure};
 pub use options::{Options, Owners, Progress, Provider, Retry, SetId, Timeouts};
 #[cfg(unix)]
 pub use pack::{Packed, Packer, Packing};
-pub use paths::{Opened, Paths, Rooted};
+#[cfg(not(target_family = "wasm"))]
+pub use paths::Rooted;
+pub use paths::{Opened, Paths};
 pub use repositories::Repositories;

@@ -12,8 +12,10 @@ use crate::failures;
 /// So many uncompressed bytes are free before [`Limit::LayerRatio`] counts.
 pub const FREE_BYTES: u64 = 256 << 20;
 /// So many entries are free before [`Limit::EntryInputBytes`] counts.
+#[cfg(not(target_family = "wasm"))]
 pub const FREE_ENTRIES: u64 = 10_000;
 /// So many bytes of headers each entry may have beyond [`Limit::HeaderBytes`].
+#[cfg(not(target_family = "wasm"))]
 pub const HEADER_OF_AN_ENTRY: u64 = 1 << 10;
 
 /// A limit.

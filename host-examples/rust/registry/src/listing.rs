@@ -1,11 +1,14 @@
 //! Which files layers hold, without unpacking them.
 //!
-//! A layer is read in one pass, whatever it is stored as: an archive, whose contents are
-//! hashed on the way, or what an engine keeps of one ([`Stored::Split`]), which has the
-//! CRC-64 of every content. [`Files`] lays layers on top of each other as a container
-//! sees them. The limits are those of unpacking.
+//! A layer is read in one pass, whatever it is stored as: an archive, what an engine
+//! keeps of one ([`Stored::Split`]), which has the CRC-64 of every content, or the
+//! directory of a storage driver. [`Files`] lays layers on top of each other as a
+//! container sees them; [`ImageRoot`] is that with the contents. The limits are those of
+//! unpacking.
 
+mod directory;
 mod files;
+mod root;
 mod split;
 
 use std::collections::BTreeMap;
@@ -28,6 +31,7 @@ use crate::unpack::tar::{Entry, Kind, Tar};
 use split::Split;
 
 pub use files::{Changed, Files, Placed};
+pub use root::ImageRoot;
 
 const BUFFER: usize = 64 << 10;
 /// What the name of a file begins with that stands for a removed one.
@@ -47,8 +51,12 @@ pub enum FileKind {
     Link,
     /// Another name of a file of the same layer.
     HardLink,
-    /// A device or a pipe.
-    Device,
+    /// A character device.
+    CharacterDevice,
+    /// A block device.
+    BlockDevice,
+    /// A named pipe.
+    Fifo,
 }
 
 /// A file of a layer.
@@ -109,34 +117,38 @@ fn read(
     found: &mut impl FnMut(String, Change) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     match stored {
-        Stored::Archive(blob) => archive(blob, limits, found),
+        Stored::Archive(blob) => archive(blob, limits, &mut sha256, found),
         Stored::Split(file) => {
             // Its files bring no compressed bytes of their own.
             let limits = limits.with(Limit::EntryInputBytes, 0);
             let mut tar = Tar::new(Split::new(file, limits), limits);
             while let Some(entry) = tar.next()? {
-                let content = match entry.size {
-                    0 => None,
-                    size => {
-                        peek(&mut tar, &entry)?;
-                        Some(tar.input().checksum(size)?)
+                let (path, mut change) = change(&entry, limits)?;
+                if entry.size > 0 {
+                    peek(&mut tar, &entry)?;
+                    let checksum = tar.input().checksum(entry.size)?;
+                    if let Change::File(file) = &mut change {
+                        file.content = Some(checksum);
                     }
-                };
-                take(&entry, content, limits, found)?;
+                }
+                found(path, change)?;
             }
             tar.input().finish()
         }
     }
 }
 
+/// Reads an archive. `content` is given the bytes of every file that has some, and says
+/// which checksum they have.
 fn archive(
     blob: Blob,
     limits: Limits,
+    content: &mut impl FnMut(&str, &mut dyn Read) -> io::Result<Option<String>>,
     found: &mut impl FnMut(String, Change) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let digest = blob.digest;
     let unreadable = |error: &io::Error| failures::of(format!("cannot read {digest}"), error);
-    let verified = Verified::new(blob.file, &digest, blob.size);
+    let verified = Verified::new(blob.bytes, &digest, blob.size);
     let mut input = Plain {
         input: Decompressed::new(Taken(verified, 0), &blob.media_type)
             .map_err(|error| unreadable(&error))?,
@@ -146,11 +158,14 @@ fn archive(
     let mut tar = Tar::new(&mut input, limits);
     let mut list = || {
         while let Some(entry) = tar.next()? {
-            let content = match entry.kind {
-                Kind::File if entry.size > 0 => Some(hash(&mut tar, &entry)?),
-                _ => None,
-            };
-            take(&entry, content, limits, found)?;
+            let (path, mut change) = change(&entry, limits)?;
+            if let Change::File(file) = &mut change
+                && entry.size > 0
+            {
+                let checksum = content(&path, &mut tar);
+                file.content = checksum.map_err(|error| failures::of(entry.quoted(), &error))?;
+            }
+            found(path, change)?;
         }
         Ok(())
     };
@@ -161,12 +176,8 @@ fn archive(
     listed
 }
 
-fn take(
-    entry: &Entry,
-    content: Option<String>,
-    limits: Limits,
-    found: &mut impl FnMut(String, Change) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+/// What an entry does, and to which path.
+fn change(entry: &Entry, limits: Limits) -> Result<(String, Change), Failure> {
     let corrupt =
         |why: &str| failures::new(FailureCode::Corrupt, format!("{}: {why}", entry.quoted()));
     let parts = parts(&entry.name).map_err(corrupt)?;
@@ -178,14 +189,14 @@ fn take(
         None => (None, &*path),
     };
     if name == OPAQUE {
-        return found(above.unwrap_or_default().to_owned(), Change::Emptied);
+        return Ok((above.unwrap_or_default().to_owned(), Change::Emptied));
     }
     if let Some(name) = name.strip_prefix(WHITEOUT) {
         if name.is_empty() {
             return Err(corrupt("it removes nothing"));
         }
         let removed = above.map_or_else(|| name.to_owned(), |above| format!("{above}/{name}"));
-        return found(removed, Change::Removed);
+        return Ok((removed, Change::Removed));
     }
     let (kind, target) = match entry.kind {
         Kind::File => (FileKind::File, None),
@@ -195,7 +206,9 @@ fn take(
             let target = self::parts(&entry.link).map_err(corrupt)?;
             (FileKind::HardLink, Some(encode(&target.join(&b'/'))))
         }
-        Kind::Device => (FileKind::Device, None),
+        Kind::CharacterDevice => (FileKind::CharacterDevice, None),
+        Kind::BlockDevice => (FileKind::BlockDevice, None),
+        Kind::Fifo => (FileKind::Fifo, None),
     };
     let file = LayerFile {
         kind,
@@ -205,10 +218,10 @@ fn take(
         modified: entry.modified,
         size: entry.size,
         target,
-        content,
+        content: None,
         attributes: entry.attributes.iter().map(base64).collect(),
     };
-    found(path, Change::File(file))
+    Ok((path, Change::File(file)))
 }
 
 fn base64((name, value): (&String, &Vec<u8>)) -> (String, String) {
@@ -224,14 +237,19 @@ fn peek(tar: &mut Tar<impl Source>, entry: &Entry) -> Result<(), Failure> {
     Ok(())
 }
 
-fn hash(tar: &mut Tar<impl Source>, entry: &Entry) -> Result<String, Failure> {
+fn sha256(_path: &str, content: &mut dyn Read) -> io::Result<Option<String>> {
     let mut hasher = Hasher::new();
+    hash(content, |bytes| hasher.update(bytes))?;
+    Ok(Some(hasher.finish()))
+}
+
+/// Has all of the bytes hashed.
+fn hash(content: &mut dyn Read, mut update: impl FnMut(&[u8])) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
     loop {
-        let read = tar.read(&mut buffer);
-        match read.map_err(|error| failures::of(entry.quoted(), &error))? {
-            0 => return Ok(hasher.finish()),
-            count => hasher.update(buffer.get(..count).unwrap_or_default()),
+        match content.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => update(buffer.get(..count).unwrap_or_default()),
         }
     }
 }

@@ -235,7 +235,7 @@ impl Default for Options {
             limits: Limits::default(),
             at_once: 4,
             progress: Progress::default(),
-            scratch: std::env::temp_dir(),
+            scratch: scratch(),
             paths: None,
             provider: None,
             owners: Owners::default(),
@@ -243,6 +243,16 @@ impl Default for Options {
             cancelled: Arc::default(),
             layouts: None,
         }
+    }
+}
+
+/// Where temporary files are.
+fn scratch() -> PathBuf {
+    // The standard library cannot tell it under WASI.
+    if cfg!(target_family = "wasm") {
+        PathBuf::from(".")
+    } else {
+        std::env::temp_dir()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Registries that speak OCI distribution (1.1) over HTTP and HTTPS.
 
 mod auth;
+mod catalog;
 mod challenge;
 mod http;
 mod pace;
@@ -9,14 +10,16 @@ mod refusal;
 mod retry;
 mod upload;
 mod uri;
+#[cfg_attr(target_family = "wasm", path = "remote/wasi.rs")]
+mod wire;
 
 use std::io::Read as _;
 
+use ::http::{Method, StatusCode, Uri, header};
 use layerwise::host::{Failure, FailureCode, Presence};
 use layerwise::oci::{Descriptor, Digest, sha256};
 use layerwise_stores::place::Target;
 use serde::Deserialize;
-use ureq::http::{Method, StatusCode, Uri, header};
 
 use crate::content::Content;
 use crate::digests::verifies;

@@ -41,7 +41,7 @@ impl Scratch {
     }
 
     /// Writes at the end.
-    pub fn writer(&self) -> impl Write + '_ {
+    pub fn writer(&self) -> impl Write + Send + '_ {
         Writer(self)
     }
 

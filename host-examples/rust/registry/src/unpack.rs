@@ -89,7 +89,9 @@ fn take(entry: &Entry, tar: &mut Tar<impl Source>, stage: &mut Stage) -> Result<
                 _ => Err(denied(entry, "it is a hard link to something outside")),
             }
         }
-        Kind::Device => Err(denied(entry, "it is a device or a pipe")),
+        Kind::CharacterDevice | Kind::BlockDevice | Kind::Fifo => {
+            Err(denied(entry, "it is a device or a pipe"))
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 //! Nothing is reached through a link, and nothing is opened but regular files.
 //! What these files mean is not known here.
 
+#[cfg_attr(target_family = "wasm", path = "volume/wasi.rs")]
 mod staging;
 
 use std::collections::BTreeMap;

@@ -7,35 +7,50 @@
 //! * Nothing in an archive says where an image was built or what its parent is, so such
 //!   images can only be sources.
 //!
-//! Layers are passed over. Documents are kept in memory, within limits; a name that is
-//! there twice means the later one, as when the file is unpacked.
+//! An archive may be compressed with gzip. Documents are kept in memory, within limits; a
+//! name that is there twice means the later one, as when the file is unpacked.
 
 mod index;
+mod input;
+mod members;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance};
-use layerwise_files::{failure, too_large};
+use layerwise::oci::Digest;
 use serde::Deserialize;
 
 use crate::images::Images;
+use crate::layers::{Blob, Bytes, Layer, Stored, diff_ids};
 use crate::memory::{Memory, Order};
 use crate::reference::Reference;
 
-/// The largest document that is kept, and the bytes of all of them.
-const LONGEST: u64 = 8 << 20;
-const MOST_BYTES: u64 = 256 << 20;
-/// So many entries are looked at.
-const MOST_ENTRIES: usize = 1_000_000;
+use members::{Member, Members};
 
 /// The images of an archive.
 #[derive(Debug)]
 pub struct Archive {
+    path: PathBuf,
     images: Memory,
     names: Vec<String>,
+    members: Members,
+    /// The members that are the layers of each image.
+    layers: BTreeMap<String, Vec<Packed>>,
+    /// The archive, uncompressed, once a layer was asked for.
+    plain: Mutex<Option<Arc<Mutex<File>>>>,
+}
+
+/// A layer, as what names it says.
+#[derive(Clone, Debug)]
+struct Packed {
+    /// The name of its member.
+    name: String,
+    /// The digest of its bytes, if it is not its diff id.
+    digest: Option<Digest>,
+    media_type: String,
 }
 
 /// An image of `manifest.json`.
@@ -45,12 +60,8 @@ struct Saved {
     config: String,
     #[serde(rename = "RepoTags")]
     tags: Option<Vec<String>>,
-}
-
-/// The documents of an archive, by their names in it.
-struct Documents<'a> {
-    path: &'a Path,
-    texts: BTreeMap<String, String>,
+    #[serde(rename = "Layers", default)]
+    layers: Vec<String>,
 }
 
 impl Archive {
@@ -59,29 +70,36 @@ impl Archive {
     /// # Errors
     /// `not-found`, `denied`; `corrupt` for a file that is no such archive; `too-large`.
     pub fn open(path: &Path) -> Result<Self, Failure> {
-        let documents = Documents::read(path)?;
+        let members = Members::read(path)?;
+        let mut images = Vec::new();
+        if let Some(text) = members.document("manifest.json") {
+            let saved: Vec<Saved> = serde_json::from_str(text)
+                .map_err(|error| members.corrupt(&format!("manifest.json: {error}")))?;
+            for image in saved {
+                let config = members.text(&image.config)?.to_owned();
+                let layers = image.layers.into_iter().map(Packed::named).collect();
+                images.push((config, image.tags.unwrap_or_default(), layers));
+            }
+        } else if members.document("index.json").is_some() {
+            images = members.indexed()?;
+        } else {
+            return Err(members.corrupt("it has neither manifest.json nor index.json"));
+        }
         let mut archive = Self {
+            path: path.to_owned(),
             images: Memory::new(Order::Sorted),
             names: Vec::new(),
+            members,
+            layers: BTreeMap::new(),
+            plain: Mutex::default(),
         };
-        if let Some(text) = documents.texts.get("manifest.json") {
-            let saved: Vec<Saved> = serde_json::from_str(text)
-                .map_err(|error| documents.corrupt(&format!("manifest.json: {error}")))?;
-            for image in saved {
-                let config = documents.text(&image.config)?;
-                archive.add(config, image.tags.as_deref().unwrap_or_default());
-            }
-        } else if documents.texts.contains_key("index.json") {
-            for (config, names) in documents.indexed()? {
-                archive.add(config, &names);
-            }
-        } else {
-            return Err(documents.corrupt("it has neither manifest.json nor index.json"));
+        for (config, names, layers) in images {
+            archive.add(&config, &names, layers);
         }
         Ok(archive)
     }
 
-    fn add(&mut self, config: &str, names: &[String]) {
+    fn add(&mut self, config: &str, names: &[String], layers: Vec<Packed>) {
         let id = self.images.add(config, None, Provenance::Elsewhere);
         for name in names {
             let name = match name.parse() {
@@ -91,6 +109,26 @@ impl Archive {
             self.images.set_reference(&name, &id);
             self.names.push(name);
         }
+        self.layers.insert(id, layers);
+    }
+
+    /// Opens a layer of the archive.
+    fn layer(&self, packed: &Packed, diff_id: &Digest) -> Result<Blob, Failure> {
+        let Member { start, size } = self.members.file(&packed.name)?;
+        let mut plain = self.plain.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match &*plain {
+            Some(file) => Arc::clone(file),
+            None => {
+                let file = Arc::new(Mutex::new(input::plain(&self.path)?));
+                Arc::clone(plain.insert(file))
+            }
+        };
+        Ok(Blob {
+            digest: packed.digest.clone().unwrap_or_else(|| diff_id.clone()),
+            size,
+            media_type: packed.media_type.clone(),
+            bytes: Bytes::part(&file, start, size),
+        })
     }
 
     /// Every name, in the familiar form where it has one.
@@ -98,73 +136,6 @@ impl Archive {
     pub fn names(&self) -> Vec<String> {
         self.names.clone()
     }
-}
-
-impl<'a> Documents<'a> {
-    fn read(path: &'a Path) -> Result<Self, Failure> {
-        let failed = |error: io::Error| failure("read", path, &error);
-        // Opening a pipe would wait for its writer.
-        if !path.metadata().map_err(failed)?.is_file() {
-            let message = format!("{path:?} is not a regular file");
-            return Err(Failure::new(FailureCode::Corrupt, message));
-        }
-        let mut documents = Self {
-            path,
-            texts: BTreeMap::new(),
-        };
-        let mut archive = tar::Archive::new(File::open(path).map_err(failed)?);
-        let damaged = |error: io::Error| documents_damaged(path, &error);
-        let (mut entries, mut left) = (0, MOST_BYTES);
-        // Raw, because long names and attributes, which no document of an archive has,
-        // would be read into memory whatever their length.
-        for entry in archive.entries().map_err(damaged)?.raw(true) {
-            let mut entry = entry.map_err(damaged)?;
-            entries += 1;
-            if entries > MOST_ENTRIES {
-                let message = format!("{path:?} has more than {MOST_ENTRIES} entries");
-                return Err(Failure::new(FailureCode::TooLarge, message));
-            }
-            let size = entry.size();
-            if !entry.header().entry_type().is_file() || size > LONGEST {
-                continue;
-            }
-            let Ok(name) = String::from_utf8(entry.path_bytes().into_owned()) else {
-                continue;
-            };
-            let mut text = Vec::new();
-            let first = entry.by_ref().take(1).read_to_end(&mut text);
-            first.map_err(damaged)?;
-            // Layers are no JSON.
-            if !matches!(text.first(), Some(b'{' | b'[')) {
-                continue;
-            }
-            left = left.checked_sub(size).ok_or_else(|| {
-                let what = format!("the documents of {path:?}");
-                too_large(&what, MOST_BYTES.saturating_add(1), MOST_BYTES)
-            })?;
-            entry.read_to_end(&mut text).map_err(damaged)?;
-            if let Ok(text) = String::from_utf8(text) {
-                let name = name.trim_start_matches("./").to_owned();
-                documents.texts.insert(name, text);
-            }
-        }
-        Ok(documents)
-    }
-
-    fn text(&self, name: &str) -> Result<&str, Failure> {
-        let text = self.texts.get(name).map(String::as_str);
-        text.ok_or_else(|| self.corrupt(&format!("{name:?} is not in it, or not a document")))
-    }
-
-    fn corrupt(&self, why: &str) -> Failure {
-        let message = format!("{:?} is not an archive of images: {why}", self.path);
-        Failure::new(FailureCode::Corrupt, message)
-    }
-}
-
-fn documents_damaged(path: &Path, error: &io::Error) -> Failure {
-    let message = format!("cannot read {path:?} as a tar file: {error}; unpack a compressed one");
-    Failure::new(FailureCode::Corrupt, message)
 }
 
 impl ImageStore for Archive {
@@ -197,6 +168,47 @@ impl ImageStore for Archive {
 impl Images for Archive {
     fn whole(&self, reference: &str) -> Result<String, Failure> {
         self.images.whole(reference)
+    }
+
+    fn layers(&self, id: &str) -> Result<Vec<Layer>, Failure> {
+        let want = Facts {
+            document: true,
+            ..Facts::default()
+        };
+        let unknown = || Failure::new(FailureCode::NotFound, format!("no image {id:?}"));
+        let found = self.images.get(&[id.to_owned()], want, u64::MAX).pop();
+        let document = found.ok_or_else(unknown)??.document.unwrap_or_default();
+        let diff_ids = diff_ids(document.as_bytes())?;
+        let packed = self.layers.get(id).ok_or_else(unknown)?;
+        if packed.len() != diff_ids.len() {
+            let (packed, diff_ids) = (packed.len(), diff_ids.len());
+            let why = format!("image {id:?} has {diff_ids} diff ids and {packed} layers");
+            return Err(self.members.corrupt(&why));
+        }
+        let layer = |(diff_id, packed)| Layer {
+            stored: self.layer(packed, &diff_id).map(Stored::Archive),
+            diff_id,
+        };
+        Ok(diff_ids.into_iter().zip(packed).map(layer).collect())
+    }
+}
+
+impl Packed {
+    /// By the name of a member: that of a blob is its digest; other members are layers
+    /// as they are.
+    fn named(name: String) -> Self {
+        let mut parts = name.trim_start_matches("./").split('/');
+        let digest = match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some("blobs"), Some(algorithm), Some(hex), None) => {
+                format!("{algorithm}:{hex}").parse().ok()
+            }
+            _ => None,
+        };
+        Self {
+            name,
+            digest,
+            media_type: String::new(),
+        }
     }
 }
 

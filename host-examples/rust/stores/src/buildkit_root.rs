@@ -7,24 +7,28 @@
 //!   data root, and calls it `history_c8d.db` when containerd keeps its images.
 //! * What records lead to is content under its digest: in `content/blobs` of the
 //!   directory of a worker (`runc-overlayfs`), of Docker's `buildkit/`, or of containerd.
+//! * `cache.db` has what the daemon finds results by: in `_links` and `_result` a bucket
+//!   for each key.
 //! * `metadata_v2.db` beside that content has a bucket `_main` with a bucket for each
 //!   cached snapshot, and in `_external/REF` what else is known of it, such as the
 //!   digests of the files of a build context.
 //!
 //! What the messages mean is the component's affair.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::Digest;
 use layerwise_bolt::Bucket;
 use layerwise_files::Tree;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::{database, digests};
 
 const HISTORIES: [&str; 2] = ["history.db", "history_c8d.db"];
+const CACHE: &str = "cache.db";
 const METADATA: &str = "metadata_v2.db";
 const CONTENT: [&str; 2] = ["content", "blobs"];
 /// Content of containerd, below its root.
@@ -145,14 +149,61 @@ impl BuildkitRoot {
         Err(Failure::new(FailureCode::NotFound, message))
     }
 
-    /// What is known of the files of the last contexts: a message with their digests, by
-    /// the name of the local source, such as `context`. Several of one name are one
-    /// message, which is how protobuf joins lists.
+    /// What the daemon finds results by, as `evidence.daemons` of `wit/builds.wit` has it;
+    /// `None` if it keeps nothing.
+    ///
+    /// # Errors
+    /// As [`Self::records`].
+    pub fn keys(&self) -> Result<Option<String>, Failure> {
+        if self.directory.kind(CACHE)?.is_none() {
+            return Ok(None);
+        }
+        let mut keys = Keys {
+            snapshots: self.snapshots()?,
+            ..Keys::default()
+        };
+        database::read(&self.directory, CACHE, |snapshot, _| {
+            for (name, all) in [("_links", &mut keys.links), ("_result", &mut keys.results)] {
+                let buckets = snapshot.bucket(&[name.as_bytes()]);
+                for (of, bucket) in buckets.iter().flat_map(Bucket::buckets) {
+                    let values = bucket.values();
+                    all.extend(values.map(|(key, _)| (lossy(of), lossy(key))));
+                }
+            }
+            Ok(())
+        })?;
+        let text = serde_json::to_string(&keys).map_err(|error| {
+            Failure::new(FailureCode::Other, format!("cannot write keys: {error}"))
+        })?;
+        Ok(Some(text))
+    }
+
+    /// The names of the snapshots of all workers; `None` if no database has them.
+    fn snapshots(&self) -> Result<Option<BTreeSet<String>>, Failure> {
+        let mut found = None;
+        for worker in &self.workers {
+            if worker.kind(METADATA)?.is_none() {
+                continue;
+            }
+            database::read(worker, METADATA, |snapshot, _| {
+                let all = snapshot.bucket(&[b"_main"]);
+                let names = all.iter().flat_map(Bucket::buckets);
+                let found = found.get_or_insert_with(BTreeSet::new);
+                found.extend(names.map(|(name, _)| lossy(name)));
+                Ok(())
+            })?;
+        }
+        Ok(found)
+    }
+
+    /// What is known of the files of the last context of each name: a message with their
+    /// digests, by the name of the local source, such as `context`. Of several projects
+    /// that of the last use counts.
     ///
     /// # Errors
     /// As [`Self::records`].
     pub fn contexts(&self) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
-        let mut contexts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        let mut contexts: BTreeMap<String, (u64, Vec<u8>)> = BTreeMap::new();
         for worker in &self.workers {
             if worker.kind(METADATA)?.is_none() {
                 continue;
@@ -161,28 +212,71 @@ impl BuildkitRoot {
                 let external = snapshot.bucket(&[b"_external"]);
                 for (reference, known) in external.iter().flat_map(Bucket::buckets) {
                     let facts = snapshot.bucket(&[b"_main", reference]);
-                    let description = facts.and_then(|facts| facts.get(b"cache.description"));
+                    let fact = |name: &[u8]| facts.as_ref().and_then(|facts| facts.get(name));
+                    let name = fact(b"cache.description").and_then(local);
+                    // A snapshot and the one it is committed as: one of them has the digests.
                     let digests = known.get(b"buildkit.contenthash.v0");
-                    if let (Some(name), Some(digests)) = (description.and_then(local), digests) {
-                        contexts.entry(name).or_default().extend(digests);
+                    let digests = digests.filter(|digests| !digests.is_empty());
+                    let (Some(name), Some(digests)) = (name, digests) else {
+                        continue;
+                    };
+                    // The key by which the next build finds it stands with the snapshot
+                    // that is written to.
+                    let written = fact(b"cache.equalMutable").and_then(value::<String>);
+                    let written = written.and_then(|name| {
+                        let facts = snapshot.bucket(&[b"_main", name.as_bytes()])?;
+                        facts.get(b"local.sharedKey").and_then(value::<String>)
+                    });
+                    let key = fact(b"local.sharedKey").and_then(value::<String>);
+                    if key.or(written).is_some_and(|key| is_of_patterns(&key)) {
+                        continue;
+                    }
+                    let used = fact(b"cache.lastUsedAt").or_else(|| fact(b"cache.createdAt"));
+                    let used = used.and_then(value::<u64>).unwrap_or_default();
+                    let known = contexts.entry(name).or_default();
+                    if used >= known.0 {
+                        *known = (used, digests.to_vec());
                     }
                 }
                 Ok(())
             })?;
         }
-        Ok(contexts)
+        let contexts = contexts.into_iter();
+        Ok(contexts
+            .map(|(name, (_, digests))| (name, digests))
+            .collect())
     }
+}
+
+/// Keys as they cross.
+#[derive(Default, Serialize)]
+struct Keys {
+    links: Vec<(String, String)>,
+    results: Vec<(String, String)>,
+    snapshots: Option<BTreeSet<String>>,
+}
+
+/// Whether a source was only looked into for `.dockerignore`, before the files of the
+/// context: its key is `NAME:NAME-.dockerignore:CLIENT`.
+fn is_of_patterns(key: &str) -> bool {
+    key.contains("-.dockerignore:")
 }
 
 /// The name of the local source that a description is about.
 fn local(description: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Member {
-        value: String,
-    }
-    let member: Member = serde_json::from_slice(description).ok()?;
-    let name = member.value.strip_prefix("local source for ")?;
+    let text = value::<String>(description)?;
+    let name = text.strip_prefix("local source for ")?;
     Some(name.to_owned())
+}
+
+/// The value of a fact.
+fn value<T: DeserializeOwned>(fact: &[u8]) -> Option<T> {
+    #[derive(Deserialize)]
+    struct Member<T> {
+        value: T,
+    }
+    let member: Member<T> = serde_json::from_slice(fact).ok()?;
+    Some(member.value)
 }
 
 fn has_history(directory: &Tree) -> Result<bool, Failure> {

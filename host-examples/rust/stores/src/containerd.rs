@@ -38,6 +38,7 @@ use crate::batch;
 use crate::database;
 use crate::digests::{self, Completed};
 use crate::images::Images;
+use crate::layers::{Layer, Stored, diff_ids};
 use crate::passed::Passed;
 use crate::reference::{Named, Reference};
 
@@ -52,6 +53,8 @@ const METADATA: &str = "io.containerd.metadata.v1.bolt";
 const DATABASE: &str = "meta.db";
 /// What names begin with that the builder gives to its steps.
 const DANGLING: &str = "moby-dangling@";
+/// The largest document of an image whose layers are asked for.
+const LONGEST_DOCUMENT: u64 = 64 << 20;
 /// Where an engine that started containerd itself keeps its root, below the data root.
 const DAEMON: [&str; 2] = ["containerd", "daemon"];
 
@@ -305,6 +308,27 @@ impl Images for Containerd {
     fn whole(&self, reference: &str) -> Result<String, Failure> {
         let records = self.records()?;
         self.named(&records, reference)?
+    }
+
+    fn layers(&self, id: &str) -> Result<Vec<Layer>, Failure> {
+        let blobs = self.images().blobs(id)?;
+        let want = Facts {
+            document: true,
+            ..Facts::default()
+        };
+        let found = self.get(&[id.to_owned()], want, LONGEST_DOCUMENT).pop();
+        let image = found.unwrap_or_else(|| Err(unknown(id)))?;
+        let diff_ids = diff_ids(image.document.unwrap_or_default().as_bytes())?;
+        if blobs.len() != diff_ids.len() {
+            let (blobs, diff_ids) = (blobs.len(), diff_ids.len());
+            let message = format!("image {id:?} has {diff_ids} diff ids and {blobs} layers");
+            return Err(Failure::new(FailureCode::Corrupt, message));
+        }
+        let layer = |(diff_id, blob)| Layer {
+            diff_id,
+            stored: content::open(&self.root, blob).map(Stored::Archive),
+        };
+        Ok(diff_ids.into_iter().zip(blobs).map(layer).collect())
     }
 }
 

@@ -24,20 +24,19 @@
 //!   built here if the engine writes marks at all, which is taken from any other
 //!   image having one; else nothing is known.
 //! * `image/DRIVER/layerdb/sha256/HEX/` describes the layer whose chain id has these
-//!   digits; `tar-split.json.gz` in it is what `crate::layers` says, and `cache-id` the
-//!   name of its directory in the driver's own (`vfs/dir/NAME` has the whole tree).
+//!   digits; see `layers`.
 //! * `image/DRIVER/repositories.json` maps names to ids; see `names`.
 //! * None of these files is a link; what lies behind one is not looked at.
 //! * An engine replaces these files by rename, so that a reader sees no half
 //!   of one. An engine that uses the containerd image store keeps none of them.
 
+mod layers;
 mod locate;
 mod names;
 mod scan;
 
 use std::cell::OnceCell;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance};
@@ -48,7 +47,7 @@ use crate::batch;
 use crate::digests::{self, Completed};
 use crate::files;
 use crate::images::Images;
-use crate::layers::{Layer, Stored, chain_ids, diff_ids};
+use crate::layers::{Layer, Unpacked};
 use crate::passed::Passed;
 use crate::reference::Reference;
 
@@ -57,15 +56,6 @@ use scan::Scan;
 
 /// The largest document that is read; a limit above it does not matter.
 const LONGEST_DOCUMENT: u64 = 64 << 20;
-/// Where layers are described, by algorithm and digest of their chain id.
-const LAYERS: &str = "layerdb";
-/// What is kept of the archive of a layer.
-const SPLIT: &str = "tar-split.json.gz";
-/// The name that a storage driver knows a layer by.
-const CACHE_ID: &str = "cache-id";
-const LONGEST_NAME: u64 = 128;
-/// The storage driver that keeps, for every layer, all files up to it.
-const WHOLE: &str = "vfs";
 
 /// The images of a Docker data root.
 ///
@@ -322,30 +312,12 @@ impl Images for DockerRoot {
 
     fn layers(&self, id: &str) -> Result<Vec<Layer>, Failure> {
         let document = self.document(&image_id(id)?, LONGEST_DOCUMENT)?;
-        let diff_ids = diff_ids(document.as_bytes())?;
-        let layer = |(diff_id, chain_id): (Digest, Digest)| Layer {
-            diff_id,
-            stored: self.split(&chain_id).map(Stored::Split),
-        };
-        let chain_ids = chain_ids(&diff_ids);
-        Ok(diff_ids.into_iter().zip(chain_ids).map(layer).collect())
+        layers::described(&self.images, &document)
     }
 
-    fn roots(&self) -> Option<PathBuf> {
-        let data = self.images.path().parent()?.parent()?;
-        let directory = data.join(WHOLE).join("dir");
-        (self.driver == WHOLE && directory.is_dir()).then_some(directory)
-    }
-
-    fn root(&self, id: &str) -> Option<String> {
-        let document = self.document(&image_id(id).ok()?, LONGEST_DOCUMENT).ok()?;
-        let chain = chain_ids(&diff_ids(document.as_bytes()).ok()?).pop()?;
-        let name = self.layer(&chain).ok()?.read(CACHE_ID, LONGEST_NAME).ok()?;
-        let name = String::from_utf8(name).ok()?;
-        // Only such a name becomes part of a path.
-        name.bytes()
-            .all(|byte| byte.is_ascii_hexdigit())
-            .then_some(name)
+    fn unpacked(&self, id: &str) -> Result<Option<Unpacked>, Failure> {
+        let document = self.document(&image_id(id)?, LONGEST_DOCUMENT)?;
+        layers::unpacked(&self.images, &self.driver, &document)
     }
 }
 
@@ -357,18 +329,6 @@ struct Known {
 }
 
 impl DockerRoot {
-    /// What is kept of the archive of the layer with a chain id.
-    fn split(&self, chain_id: &Digest) -> Result<File, Failure> {
-        let (file, _) = self.layer(chain_id)?.file(SPLIT)?;
-        Ok(file)
-    }
-
-    /// What describes the layer with a chain id.
-    fn layer(&self, chain_id: &Digest) -> Result<Tree, Failure> {
-        let path = [LAYERS, chain_id.algorithm(), chain_id.hex()];
-        self.images.descend(&path)
-    }
-
     fn read_only(&self, action: &str) -> Failure {
         let message = format!(
             "cannot {action} in {:?}: this store is read-only",

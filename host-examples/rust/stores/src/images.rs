@@ -1,11 +1,9 @@
 //! A store that was opened, whatever its kind.
 
-use std::path::PathBuf;
-
 use layerwise::docker::StoreKind;
 use layerwise::host::{Failure, FailureCode, ImageStore};
 
-use crate::layers::Layer;
+use crate::layers::{Layer, Unpacked};
 use crate::passed::Passed;
 
 /// An image store that tells names from beginnings of ids.
@@ -27,15 +25,13 @@ pub trait Images: ImageStore {
         Err(Failure::new(FailureCode::Unsupported, message))
     }
 
-    /// The directory that holds the root directories of images as containers see them;
-    /// `None` if this store keeps no such directories.
-    fn roots(&self) -> Option<PathBuf> {
-        None
-    }
-
-    /// The path of an image's root directory below [`Images::roots`].
-    fn root(&self, _id: &str) -> Option<String> {
-        None
+    /// Where the files of the image with this id lie unpacked; `None` if this store keeps
+    /// them in [`Images::layers`] only.
+    ///
+    /// # Errors
+    /// When the image or what describes its layers cannot be read.
+    fn unpacked(&self, _id: &str) -> Result<Option<Unpacked>, Failure> {
+        Ok(None)
     }
 }
 

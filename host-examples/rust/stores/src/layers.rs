@@ -1,6 +1,9 @@
 //! The layers of stored images, for those who read the files in them.
 
 use std::fs::File;
+use std::io::{self, Read, Seek as _, SeekFrom};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::{Digest, sha256};
@@ -27,6 +30,17 @@ pub enum Stored {
     Split(File),
 }
 
+/// Where a driver keeps the unpacked files of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unpacked {
+    /// All of them in one directory, as a container sees them.
+    Whole(PathBuf),
+    /// A directory for each layer, lowest first, as the overlay file system has them: a
+    /// character device 0/0 removes what is below it, and a directory with the attribute
+    /// `trusted.overlay.opaque` shows nothing from below.
+    Layers(Vec<PathBuf>),
+}
+
 /// A blob that was opened; its bytes are not checked yet.
 #[derive(Debug)]
 pub struct Blob {
@@ -37,7 +51,46 @@ pub struct Blob {
     /// Its media type; empty if it is not known.
     pub media_type: String,
     /// The bytes.
-    pub file: File,
+    pub bytes: Bytes,
+}
+
+/// The bytes of a file, or of a part of one. Several can be of one file.
+#[derive(Debug)]
+pub struct Bytes {
+    file: Arc<Mutex<File>>,
+    at: u64,
+    end: u64,
+}
+
+impl Bytes {
+    /// So many bytes of a file, from `start` on.
+    #[must_use]
+    pub fn part(file: &Arc<Mutex<File>>, start: u64, length: u64) -> Self {
+        Self {
+            file: Arc::clone(file),
+            at: start,
+            end: start.saturating_add(length),
+        }
+    }
+}
+
+impl From<File> for Bytes {
+    fn from(file: File) -> Self {
+        Self::part(&Arc::new(Mutex::new(file)), 0, u64::MAX)
+    }
+}
+
+impl Read for Bytes {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let length = left.min(buffer.len());
+        let room = buffer.get_mut(..length).unwrap_or_default();
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(self.at))?;
+        let count = file.read(room)?;
+        self.at = self.at.saturating_add(count as u64);
+        Ok(count)
+    }
 }
 
 /// The diff ids of a config document.

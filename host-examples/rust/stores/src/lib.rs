@@ -33,6 +33,7 @@ mod open;
 mod passed;
 pub mod place;
 mod reference;
+#[cfg(not(target_family = "wasm"))]
 mod signature;
 
 pub use archive::Archive;
@@ -41,11 +42,14 @@ pub use containerd::{Containerd, NAMESPACE, machine};
 pub use docker_root::DockerRoot;
 pub use engine::DATA_ROOT;
 pub use images::{Images, Opened, Store};
-pub use layers::{Blob, Layer, Stored};
+pub use layers::{Blob, Bytes, Layer, Stored, Unpacked};
 pub use marks::Marks;
 pub use memory::{Faults, Memory, Order};
-pub use oci_layout::{OciLayout, Unsigned};
+pub use oci_layout::OciLayout;
+#[cfg(not(target_family = "wasm"))]
+pub use oci_layout::Unsigned;
 pub use open::{OpenError, open, open_with};
 pub use passed::Passed;
 pub use reference::{Named, Reference, ReferenceError};
+#[cfg(not(target_family = "wasm"))]
 pub use signature::{KeyError, PublicKey};

@@ -1,24 +1,33 @@
 //! Marks: what this host built, bound to its key (`MARKS.md`).
 
 mod file;
+#[cfg(not(target_family = "wasm"))]
+mod make;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use hmac::{Hmac, Mac as _};
 use layerwise::host::{Failure, FailureCode};
-use ring::hmac;
+use sha2::Sha256;
+
+#[cfg(not(target_family = "wasm"))]
+use make::make;
 
 /// What a mark begins with.
 const SCHEME: &str = "hmac-sha256:";
 /// What is hashed begins with this; another rule gets another number.
 const DOMAIN: &str = "layerwise built-here 1";
 
+/// A key, ready to sign and to verify.
+type Key = Hmac<Sha256>;
+
 /// The keys of this host: what it marks, and which marks it accepts.
 #[derive(Debug, Default)]
 pub struct Marks {
     /// Where the keys are, or are put when the first mark is made.
     path: Option<PathBuf>,
-    keys: OnceLock<Vec<hmac::Key>>,
+    keys: OnceLock<Vec<Key>>,
 }
 
 impl Marks {
@@ -74,7 +83,10 @@ impl Marks {
         };
         let message = message(image, parent);
         let mut keys = self.keys.get().into_iter().flatten();
-        keys.any(|key| hmac::verify(key, &message, &tag).is_ok())
+        keys.any(|key| {
+            let signed = key.clone().chain_update(&message);
+            signed.verify_slice(&tag).is_ok()
+        })
     }
 
     /// The mark for an image that this host built. The first one makes the key.
@@ -86,15 +98,25 @@ impl Marks {
         let keys = match (self.keys.get(), &self.path) {
             (Some(keys), _) => keys,
             (None, Some(path)) => {
-                let keys = file::make(path)?;
+                let keys = make(path)?;
                 self.keys.get_or_init(|| keys)
             }
             (None, None) => return Err(no_key()),
         };
         let key = keys.first().ok_or_else(no_key)?;
-        let tag = hmac::sign(key, &message(image, parent));
-        Ok(format!("{SCHEME}{}", file::hex(tag.as_ref())))
+        let signed = key.clone().chain_update(message(image, parent));
+        let tag = signed.finalize().into_bytes();
+        Ok(format!("{SCHEME}{}", file::hex(&tag)))
     }
+}
+
+/// WASI cannot make a file for its owner only.
+#[cfg(target_family = "wasm")]
+fn make(path: &Path) -> Result<Vec<Key>, Failure> {
+    Err(Failure::new(
+        FailureCode::Unsupported,
+        format!("no key is made in {path:?} under WASI: make it with the program of this machine"),
+    ))
 }
 
 fn message(image: &str, parent: Option<&str>) -> Vec<u8> {
@@ -111,6 +133,8 @@ fn no_key() -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use hmac::KeyInit as _;
+
     use super::*;
 
     /// The example of `MARKS.md`, which other languages follow.
@@ -118,7 +142,7 @@ mod tests {
     fn a_mark_is_what_the_page_says() {
         let key: Vec<u8> = (0..32).collect();
         let marks = Marks::none();
-        let made = vec![hmac::Key::new(hmac::HMAC_SHA256, &key)];
+        let made = vec![Key::new_from_slice(&key).unwrap()];
         marks.keys.set(made).unwrap();
         let page = include_str!("../MARKS.md");
         let id = |letter: &str| format!("sha256:{}", letter.repeat(64));

@@ -43,6 +43,7 @@ mod lock;
 mod notes;
 pub mod parts;
 mod schema;
+#[cfg(not(target_family = "wasm"))]
 mod signed;
 mod update;
 
@@ -69,6 +70,7 @@ use layers::Layers;
 use notes::Notes;
 use schema::Descriptor;
 
+#[cfg(not(target_family = "wasm"))]
 pub use signed::Unsigned;
 
 /// How long another writer is waited for, unless told otherwise.
@@ -340,7 +342,7 @@ impl OciLayout {
             digest,
             size: blob.size,
             media_type: blob.media_type.clone(),
-            file,
+            bytes: file.into(),
         }))
     }
 

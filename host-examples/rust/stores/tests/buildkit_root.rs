@@ -7,12 +7,18 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use flate2::read::GzDecoder;
+    use layerwise::base64;
+    use layerwise::builds::read::assemble::{Document, Form, Options, Read, read};
     use layerwise::builds::read::contents::{self, Kind};
     use layerwise::builds::read::parts::{self, Role};
     use layerwise::builds::read::record::Record;
     use layerwise::builds::read::status;
+    use layerwise::builds::redact::Values;
+    use layerwise::builds::{self, Asked, explain};
+    use layerwise::explain::Finding;
     use layerwise::host::FailureCode;
     use layerwise::limits::{Limit, Limits};
+    use layerwise_files::Files;
     use layerwise_stores::BuildkitRoot;
     use tempfile::TempDir;
 
@@ -79,6 +85,70 @@ mod tests {
             .map(|entry| entry.path.as_str())
             .collect();
         assert_eq!(changed, ["/assets/a.css"]);
+    }
+
+    /// A build of a root, with what the root knows of its context if it is the newest.
+    fn build(root: &BuildkitRoot, name: &str) -> Read {
+        let records = root.records().unwrap();
+        let stored = records.iter().find(|record| record.name == name).unwrap();
+        let mut documents = vec![(Form::Record, base64::encode(&stored.message))];
+        for part in parts::of_record(&Record::of_message(&stored.message).unwrap()) {
+            let digest = part.descriptor.digest.parse().unwrap();
+            let bytes = root.blob(&digest, 1 << 20).unwrap();
+            documents.push(match part.role {
+                Role::Log => (Form::Log, base64::encode(&bytes)),
+                _ => (Form::Text, String::from_utf8(bytes).unwrap()),
+            });
+        }
+        let documents: Vec<Document<'_>> = documents
+            .iter()
+            .map(|(form, content)| Document {
+                form: *form,
+                content,
+            })
+            .collect();
+        read(&documents, &Options::default()).unwrap()
+    }
+
+    /// A label changed, and the Dockerfile is in what `COPY . .` takes. The root of the
+    /// daemon alone proves that no other file changed.
+    #[test]
+    fn keys_prove_which_file_changed() {
+        let roots = roots("simple-label");
+        let root = BuildkitRoot::open(&roots.path().join("after")).unwrap();
+        let old = build(&root, "skrjgc7uczppjtw731h996c1t");
+        let new = build(&root, "89ckw0c2uxuvhfj4balz09i7h");
+        let context = base64::encode(&root.contexts().unwrap()["context"]);
+        let files = Files::open([]).unwrap();
+        let told = |daemons: Vec<String>| {
+            let asked = Asked {
+                after: vec![(
+                    "context".to_owned(),
+                    builds::Files::Digests(context.clone()),
+                )],
+                daemons,
+                ..Asked::default()
+            };
+            let told = explain(&files, (&old, &new), &[], &asked, Values::All).unwrap();
+            let [cause] = told.causes.as_slice() else {
+                panic!("{told:?}");
+            };
+            cause.finding.clone()
+        };
+        let paths = |finding: &Finding| -> Vec<String> {
+            let files = finding.differences.iter().skip(1);
+            files.map(|file| file.path.clone()).collect()
+        };
+        let proven = told(vec![root.keys().unwrap().unwrap()]);
+        assert_eq!(proven.code, "builds/content-changed");
+        assert_eq!(
+            (paths(&proven), proven.hint),
+            (vec!["Dockerfile".to_owned()], None)
+        );
+        // Without the keys others may have changed, too.
+        let likely = told(Vec::new());
+        assert_eq!(paths(&likely), ["Dockerfile"]);
+        assert!(likely.hint.is_some());
     }
 
     #[test]

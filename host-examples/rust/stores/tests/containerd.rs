@@ -444,4 +444,29 @@ mod tests {
             }
         }
     }
+
+    /// The roots have no layers on disk, only documents.
+    #[test]
+    fn layers_are_those_of_the_manifest() {
+        let (dir, expected) = root("r4-mixed");
+        let store = store(&dir);
+        let mut found = 0;
+        for record in &expected.records {
+            let id = &record.target.digest;
+            let text = one(&store, id, ALL).unwrap().document.unwrap();
+            let document: Value = serde_json::from_str(&text).unwrap();
+            let diff_ids = document["rootfs"]["diff_ids"].as_array();
+            let diff_ids: Vec<&Value> = diff_ids.into_iter().flatten().collect();
+            let layers = store.layers(id).unwrap();
+            let told: Vec<&str> = layers.iter().map(|layer| layer.diff_id.as_str()).collect();
+            assert_eq!(told, diff_ids, "{id}");
+            found += layers.len();
+            for layer in layers {
+                fails(layer.stored, FailureCode::NotFound, &["blobs"]);
+            }
+        }
+        assert!(found > 5, "{found}");
+        let unknown = format!("sha256:{}", "0".repeat(64));
+        fails(store.layers(&unknown), FailureCode::NotFound, &[]);
+    }
 }

@@ -131,6 +131,7 @@ fn script(draw: &mut Draw) -> Script {
         machine: platform(draw),
         host_os: draw.text(&["linux", "windows"]),
         docker_version: draw.text(&["", "20.10.24"]),
+        last: None,
         limits: caps(draw, &LIMITS),
     };
     let mut calls = Vec::new();

@@ -26,6 +26,7 @@ from ..errors import Failure, quote
 from ..types import FailureCode
 from .answers import code, trouble
 from .blobs import Blob
+from .causes import cause_of
 from .hiding import hidden, proofs, shown, signatures
 from .pace import Pace
 
@@ -112,6 +113,17 @@ class Answer:
         self.response.close()
 
 
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    """Trusts the certificates in a file, or without one those of the system."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except ssl.SSLError:
+        words = f"there is no certificate in {quote(str(ca_file))}"
+        raise Failure(FailureCode.INVALID, words) from None
+    except OSError as error:
+        raise cause_of(error).of("read", str(ca_file)) from error
+
+
 class Web:
     """Connections, which are kept open for later requests."""
 
@@ -128,7 +140,7 @@ class Web:
         options: dict[str, Any] = {
             "timeout": timeout,
             "retries": False,
-            "ssl_context": ssl.create_default_context(cafile=ca_file),
+            "ssl_context": _trusting(ca_file),
         }
         self._pool = _watched(urllib3.PoolManager(**options))
         self._proxies: dict[str, urllib3.PoolManager] = {}

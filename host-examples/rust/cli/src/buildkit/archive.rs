@@ -91,7 +91,7 @@ impl Archive {
             let message = format!("{path:?} is not a regular file");
             return Err(Failure::new(FailureCode::Invalid, message));
         }
-        let (blobs, index) = walk(&mut file).map_err(failed)?;
+        let Places { blobs, index } = walk(&mut file).map_err(failed)?;
         let Some((at, size)) = index.filter(|(_, size)| *size <= LONGEST_INDEX) else {
             let message = format!(
                 "{path:?} has no index.json: an image layout in a tar file has one, as \
@@ -251,12 +251,17 @@ impl Entry {
     }
 }
 
-type Found = (BTreeMap<String, (u64, u64)>, Option<(u64, u64)>);
+/// Where things are in a tar file: where each begins, and how long it is.
+#[derive(Debug, Default)]
+pub struct Places {
+    /// Blobs by their digests.
+    pub blobs: BTreeMap<String, (u64, u64)>,
+    pub index: Option<(u64, u64)>,
+}
 
 /// Finds the blobs and the index of a layout.
-fn walk(file: &mut File) -> io::Result<Found> {
-    let mut blobs = BTreeMap::new();
-    let mut index = None;
+pub fn walk(file: impl Read + Seek) -> io::Result<Places> {
+    let mut places = Places::default();
     let mut archive = tar::Archive::new(file);
     let entries = archive.entries_with_seek()?.raw(true);
     for (count, entry) in entries.enumerate() {
@@ -275,12 +280,12 @@ fn walk(file: &mut File) -> io::Result<Found> {
         };
         let name = name.strip_prefix("./").unwrap_or(name);
         if name == "index.json" {
-            index = Some(place);
+            places.index = Some(place);
         } else if let Some(digest) = name.strip_prefix("blobs/") {
-            blobs.insert(digest.replacen('/', ":", 1), place);
+            places.blobs.insert(digest.replacen('/', ":", 1), place);
         }
     }
-    Ok((blobs, index))
+    Ok(places)
 }
 
 fn section(mut file: File, at: u64, size: u64) -> io::Result<io::Take<File>> {

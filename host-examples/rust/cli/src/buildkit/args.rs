@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::args::{LimitArgs, ReadingArgs};
+use super::builds::ValueArgs;
+use super::words::WordArgs;
+use crate::args::{LimitArgs, ReadingArgs, digest};
 use crate::lend::RegistryArgs;
 
 #[derive(Args)]
@@ -72,7 +74,7 @@ pub struct CacheArgs {
     pub cache: String,
     /// Refuse any other manifest than this one, whatever the reference stands for now: a cache can
     /// be replaced by an older one of the same name.
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
     pub digest: Option<String>,
 }
 
@@ -86,6 +88,8 @@ pub struct InspectArgs {
     /// Read every layer too, and compare its bytes with its digests.
     #[arg(long)]
     pub read_layers: bool,
+    #[command(flatten)]
+    pub words: WordArgs,
     #[command(flatten)]
     pub registry: RegistryArgs,
     #[command(flatten)]
@@ -104,6 +108,8 @@ pub struct DiffArgs {
     #[arg(long)]
     pub cascades: bool,
     #[command(flatten)]
+    pub words: WordArgs,
+    #[command(flatten)]
     pub registry: RegistryArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -114,9 +120,17 @@ pub struct ExplainArgs {
     /// The caches, as builders take several --cache-from; each as `inspect` takes it.
     #[arg(value_name = "REFERENCE", required = true)]
     pub caches: Vec<String>,
-    /// The cache digest of the vertex that is about to run, or the digest of the files it takes.
-    #[arg(long, value_name = "DIGEST")]
-    pub vertex: String,
+    /// The cache digest of the vertex that is about to run, or the digest of the files it takes; with
+    /// --build also its digest in a log (--progress=rawjson).
+    #[arg(long, value_name = "DIGEST", value_parser = digest, required_unless_present = "step")]
+    pub vertex: Option<String>,
+    /// The step of --build that is about to run, by a line of the Dockerfile or a part of its name.
+    #[arg(long, value_name = "NAME|LINE", requires = "build", conflicts_with_all = ["vertex", "record", "selector", "input", "output"])]
+    pub step: Option<String>,
+    #[command(flatten)]
+    pub words: WordArgs,
+    #[command(flatten)]
+    pub values: ValueArgs,
     /// Which of its outputs; -1 for the digest of files.
     #[arg(
         long,

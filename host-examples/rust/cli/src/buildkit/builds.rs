@@ -1,6 +1,7 @@
 //! `buildkit builds`: the builds that a daemon remembers or a file holds; and what the
 //! commands about builds have in common.
 
+mod content;
 mod envelope;
 mod opened;
 mod place;
@@ -56,6 +57,10 @@ pub struct BuildsArgs {
 pub struct BuildArgs {
     #[command(flatten)]
     pub values: ValueArgs,
+    /// The version of buildkitd that made the build, such as 0.12.5, if it is an old one: keys of RUN
+    /// are others before 0.16.
+    #[arg(long, value_name = "VERSION")]
+    pub engine: Option<String>,
     #[command(flatten)]
     pub report: ReportArgs,
     #[command(flatten)]
@@ -67,7 +72,8 @@ pub struct BuildArgs {
 impl BuildArgs {
     /// Where builds are read, and the context if one is lent.
     pub fn open(&self, global: &Global, context: Option<&Path>) -> Result<Opened, Failed> {
-        Opened::new(global, &self.registry, &self.limits, context)
+        let opened = Opened::new(global, &self.registry, &self.limits, context)?;
+        Ok(opened.by(self.engine.as_deref()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! `buildkit diff`: what changed between two caches.
 
+use std::collections::BTreeMap;
+
 use layerwise::explain::Finding;
 use layerwise_host::buildkit::Cache;
 use serde::Serialize;
@@ -7,6 +9,7 @@ use serde::Serialize;
 use super::args::DiffArgs;
 use super::opened::Opened;
 use super::show;
+use super::words::Words;
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::page::Page;
@@ -29,6 +32,7 @@ Exit codes: 0 no build parts, 1 builds part, 2 usage, 3 error.
   first     finding: the first root cause
   causes    findings, in the order of a build
   cascades  findings
+  names     with --build: {digest: the step in words}; else null
 A finding is {"code", "subject", "differences": [{"path", "have": of old, "want": of new}], "hint",
 "cascade"}; `layerwise rule CODE` says what its code means. An error is {"schema":
 "layerwise/error/1", "error": {"kind", "message", "code", "operation", "subject", "limit",
@@ -44,6 +48,7 @@ struct Document<'a> {
     first: Option<&'a Finding>,
     causes: &'a [Finding],
     cascades: &'a [Finding],
+    names: Option<BTreeMap<&'a str, String>>,
 }
 
 #[derive(Serialize)]
@@ -57,6 +62,7 @@ struct Side<'a> {
 /// Compares.
 pub fn run(global: &Global, args: &DiffArgs, style: Style) -> Result<Reply, Failed> {
     let opened = Opened::reading(global, &args.registry, &args.limits)?;
+    let words = Words::of(global, &args.words, &args.registry, &args.limits)?;
     let (old, before) = open(&opened, &args.old)?;
     let (new, after) = open(&opened, &args.new)?;
     let found = before.compare(&after)?;
@@ -72,11 +78,13 @@ pub fn run(global: &Global, args: &DiffArgs, style: Style) -> Result<Reply, Fail
         first: causes.first(),
         causes,
         cascades,
+        names: words.document(),
     };
     let exit = if same { Exit::Done } else { Exit::Miss };
-    Reply::of(style, exit, &document, |page, document| {
+    let reply = Reply::of(style, exit, &document, |page, document| {
         show_document(page, document, args.cascades);
-    })
+    })?;
+    Ok(words.in_text(style, reply))
 }
 
 fn open<'a>(opened: &Opened, reference: &'a str) -> Result<(Side<'a>, Cache), Failed> {

@@ -1,11 +1,15 @@
 //! `buildkit explain`: what a solver asks of a cache, and why it got no answer.
 
+use std::collections::BTreeMap;
+
 use layerwise::buildkit::{Query, Reason};
+use layerwise::builds::Role;
 use layerwise::explain::Explanation;
 use serde::Serialize;
 
 use super::args::ExplainArgs;
 use super::opened::Opened;
+use super::words::Words;
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::page::Page;
@@ -18,7 +22,9 @@ vertex, for records that stand on one it found. The digest of the record is SHA-
 `VERTEX@OUTPUT`. A record without inputs has its digest as its name, another one `xxh64:` and 16
 hex digits; a hit names the records that were found, and `layerwise buildkit inspect --records`
 lists all with their links. Of files that a COPY or ADD takes a solver asks by their bytes: VERTEX
-is their digest then, and --output -1.
+is their digest then, and --output -1. The digests of --progress=rawjson name vertices with all that
+is below them; no cache knows them. With --build they are translated, and --step 7 asks for the step
+of a line, with all of its inputs, as `buildkit predict` does.
 
 Several caches are asked one after the other, as builders ask all that --cache-from names. It is a
 hit when one of them has it; that one is shown, else the one that comes nearest, then the others.
@@ -32,6 +38,7 @@ Exit codes: 0 hit, 1 miss, 2 usage, 3 error.
   explanation  {"summary": finding, "findings": [finding], "nearest": finding, "considered":
                number of links that were looked at}
   others       [{"cache", "records", "explanation"}]
+  names        with --build: {digest: the step in words}; else null
 A finding is {"code", "subject", "differences": [{"path", "have", "want"}], "hint", "cascade"};
 `layerwise rule CODE` says what its code means. An error is {"schema": "layerwise/error/1",
 "error": {"kind", "message", "code", "operation", "subject", "limit", "value"}}."#;
@@ -42,6 +49,7 @@ struct Document<'a> {
     #[serde(flatten)]
     first: Answer<'a>,
     others: Vec<Answer<'a>>,
+    names: Option<BTreeMap<&'a str, String>>,
 }
 
 /// What one cache returns.
@@ -67,10 +75,14 @@ impl Answer<'_> {
 
 /// Looks up.
 pub fn run(global: &Global, args: &ExplainArgs, style: Style) -> Result<Reply, Failed> {
+    if let Some(step) = &args.step {
+        return super::explain_step::run(global, args, step, style);
+    }
+    let words = Words::of(global, &args.words, &args.registry, &args.limits)?;
     let opened = Opened::reading(global, &args.registry, &args.limits)?;
     let query = Query {
         record: args.record.clone(),
-        digest: args.vertex.clone(),
+        digest: asked(&words, args.vertex.as_deref().unwrap_or_default())?,
         output: args.output,
         input: args.input,
         selector: args.selector.clone(),
@@ -99,8 +111,24 @@ pub fn run(global: &Global, args: &ExplainArgs, style: Style) -> Result<Reply, F
         schema: "layerwise/buildkit-explain/1",
         first,
         others: answers.collect(),
+        names: words.document(),
     };
-    Reply::of(style, exit, &document, show)
+    let reply = Reply::of(style, exit, &document, show)?;
+    Ok(words.in_text(style, reply))
+}
+
+/// The digest that a solver asks by, for what was typed.
+fn asked(words: &Words, typed: &str) -> Result<String, Failed> {
+    let Some((Role::Vertex, step)) = words.find(typed) else {
+        return Ok(typed.to_owned());
+    };
+    step.cache_map.clone().ok_or_else(|| {
+        let step = words.step(step);
+        Failed::usage(format!(
+            "{typed:?} is the digest that logs have for {step:?}, and what caches know that step \
+             by is not in the record"
+        ))
+    })
 }
 
 fn show(page: &mut Page, document: &Document<'_>) {

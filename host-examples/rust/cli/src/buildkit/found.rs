@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use layerwise::host::Failure;
+use layerwise::host::{Failure, Registry};
 use layerwise::oci::Descriptor;
 use layerwise::semantics::{Reading, Semantics};
 use layerwise_host::buildkit::Cache;
@@ -46,68 +46,7 @@ impl Found {
 impl Opened {
     /// The one cache a reference stands for.
     pub fn find(&self, text: &str) -> Result<Found, Failed> {
-        let failed = |failure: Failure| {
-            let message = format!("cannot find the cache {text:?}: {}", failure.message);
-            Failed::new("host", message).about(text)
-        };
-        match reference::cache(text)? {
-            Wanted::Reference(reference) => self.stored(text, &reference),
-            Wanted::Digest { directory, digest } => {
-                let repository = format!("oci:{}", directory.display());
-                match self.stored(text, &format!("{repository}@{digest}")) {
-                    Err(_) => {
-                        let manifest = unlisted(&directory, &digest).map_err(failed)?;
-                        Ok(Found::Stored {
-                            repository,
-                            manifest,
-                        })
-                    }
-                    found => found,
-                }
-            }
-            Wanted::Archive { file, name } => {
-                let repository = Archives::repository(&file);
-                let archive = self.archives.of(&repository).transpose().map_err(failed)?;
-                let manifest = archive.map(|archive| archive.resolve(name.as_deref()));
-                match manifest.transpose().map_err(failed)? {
-                    Some(manifest) => Ok(Found::Stored {
-                        repository,
-                        manifest,
-                    }),
-                    None => Err(Failed::usage(format!("{text:?} names no file"))),
-                }
-            }
-            Wanted::Config(file) => Ok(Found::Alone {
-                config: crate::io::text("the config", &file)?,
-                file: file.display().to_string(),
-            }),
-        }
-    }
-
-    /// The one manifest a reference stands for.
-    fn stored(&self, text: &str, reference: &str) -> Result<Found, Failed> {
-        let failed = |failure: Failure| {
-            let message = format!("cannot find the cache {text:?}: {}", failure.message);
-            Failed::new("host", message).about(text)
-        };
-        let repository = self.registry.locate(reference).map_err(failed)?;
-        let mut answers = self.registry.resolve(&[reference.to_owned()]);
-        let mut found = answers.pop().unwrap_or(Ok(Vec::new())).map_err(failed)?;
-        match (found.pop(), found.len()) {
-            (Some(manifest), 0) => Ok(Found::Stored {
-                repository,
-                manifest,
-            }),
-            (_, others) => {
-                let why = if others == 0 {
-                    "it names nothing".to_owned()
-                } else {
-                    format!("it names {} manifests; name one by its digest", others + 1)
-                };
-                let message = format!("cannot find the cache {text:?}: {why}");
-                Err(Failed::new("host", message).about(text))
-            }
-        }
+        find(&*self.registry, &self.archives, text)
     }
 
     /// Reads a cache to look into it, also one that importers refuse for its size.
@@ -154,6 +93,72 @@ impl Opened {
                 let cache = self.session.parse(config, "", semantics, &self.limits);
                 cache.map_err(|error| about(error, text))
             }
+        }
+    }
+}
+
+/// The one cache a reference stands for.
+pub fn find(registry: &dyn Registry, archives: &Archives, text: &str) -> Result<Found, Failed> {
+    let failed = |failure: Failure| {
+        let message = format!("cannot find the cache {text:?}: {}", failure.message);
+        Failed::new("host", message).about(text)
+    };
+    match reference::cache(text)? {
+        Wanted::Reference(reference) => stored(registry, text, &reference),
+        Wanted::Digest { directory, digest } => {
+            let repository = format!("oci:{}", directory.display());
+            match stored(registry, text, &format!("{repository}@{digest}")) {
+                Err(_) => {
+                    let manifest = unlisted(&directory, &digest).map_err(failed)?;
+                    Ok(Found::Stored {
+                        repository,
+                        manifest,
+                    })
+                }
+                found => found,
+            }
+        }
+        Wanted::Archive { file, name } => {
+            let repository = Archives::repository(&file);
+            let archive = archives.of(&repository).transpose().map_err(failed)?;
+            let manifest = archive.map(|archive| archive.resolve(name.as_deref()));
+            match manifest.transpose().map_err(failed)? {
+                Some(manifest) => Ok(Found::Stored {
+                    repository,
+                    manifest,
+                }),
+                None => Err(Failed::usage(format!("{text:?} names no file"))),
+            }
+        }
+        Wanted::Config(file) => Ok(Found::Alone {
+            config: crate::io::text("the config", &file)?,
+            file: file.display().to_string(),
+        }),
+    }
+}
+
+/// The one manifest a reference stands for.
+fn stored(registry: &dyn Registry, text: &str, reference: &str) -> Result<Found, Failed> {
+    let failed = |failure: Failure| {
+        let message = format!("cannot find the cache {text:?}: {}", failure.message);
+        Failed::new("host", message).about(text)
+    };
+    let repository = registry.locate(reference).map_err(failed)?;
+    let mut answers = registry.resolve(&[reference.to_owned()]);
+    let mut found = answers.pop().unwrap_or(Ok(Vec::new())).map_err(failed)?;
+    match (found.pop(), found.len()) {
+        (Some(manifest), 0) => Ok(Found::Stored {
+            repository,
+            manifest,
+        }),
+        (_, others) => {
+            let why = if others == 0 {
+                "it names nothing".to_owned()
+            } else {
+                format!("it names {} manifests; name one by its digest", others + 1)
+            };
+            let message = format!("cannot find the cache {text:?}: {why}");
+            Err(Failed::new("host", message).about(text))
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `buildkit inspect` and `buildkit verify`: what a cache holds, and what is wrong
 //! with it.
 
+use std::collections::BTreeMap;
+
 use layerwise::buildkit::{Evidence, Severity, Standing, Statistics, Verdict};
 use layerwise::oci::Descriptor;
 use serde::Serialize;
@@ -9,6 +11,7 @@ use super::args::InspectArgs;
 use super::found::pinned;
 use super::opened::Opened;
 use super::orphans::{self, Orphans};
+use super::words::Words;
 use super::{report, show};
 use crate::args::Global;
 use crate::failed::Failed;
@@ -51,6 +54,7 @@ stages have with mode=min) or dead (no lookup reaches it).
               "standing", "input": the first input that no source reaches, "links": [{"input",
               "record", "selector"}], "newest": its newest result {"created", "layers", "bytes",
               "top"} or null}]; else null
+  names       with --build: {digest: the step in words}; else null
 `layerwise rule CODE` says what a code means. An error is {"schema": "layerwise/error/1", "error":
 {"kind", "message", "code", "operation", "subject", "limit", "value"}}."#;
 
@@ -78,6 +82,7 @@ struct Document<'a> {
     severities: Severities,
     findings: Vec<show::Graded<'a>>,
     records: Option<&'a [Verdict]>,
+    names: Option<BTreeMap<&'a str, String>>,
 }
 
 /// Numbers of records.
@@ -108,6 +113,7 @@ pub fn verify(global: &Global, args: &InspectArgs, style: Style) -> Result<Reply
 
 fn run(global: &Global, args: &InspectArgs, verb: Verb, style: Style) -> Result<Reply, Failed> {
     let opened = Opened::reading(global, &args.registry, &args.limits)?;
+    let words = Words::of(global, &args.words, &args.registry, &args.limits)?;
     let cache = &args.cache.cache;
     let found = opened.find(cache)?;
     pinned(&found, args.cache.digest.as_deref(), cache)?;
@@ -139,8 +145,10 @@ fn run(global: &Global, args: &InspectArgs, verb: Verb, style: Style) -> Result<
         severities,
         findings,
         records: args.records.then_some(&*report.verdicts),
+        names: words.document(),
     };
-    Reply::of(style, exit, &document, show_document)
+    let reply = Reply::of(style, exit, &document, show_document)?;
+    Ok(words.in_text(style, reply))
 }
 
 /// How many records are good for what.

@@ -1,32 +1,39 @@
 //! `buildkit predict`: what a build would find in caches, before it is built.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use layerwise::builds::answer::{Outcome, Prediction};
 use layerwise::builds::{Asked, Files};
 use layerwise_host::builds::Cache;
+use layerwise_stores::BuildkitRoot;
 
 use super::builds::{BuildArgs, CONTEXT, Opened, Place, Shown, chosen};
-use super::reference::{self, Wanted};
+use super::found::{self as cache, find};
 use crate::args::Global;
 use crate::failed::Failed;
+use crate::lend;
 use crate::reply::{Exit, Reply, Style};
 use crate::report::{self, Level, Report};
 
 /// What `--help` says after the options.
 pub const HELP: &str = r#"BUILD is the record or the provenance of a build with the same definition, as `buildkit why` takes
-it. A step is a hit, a miss, or not decided: then what another step makes decides, or something
-that records do not tell.
+it; --llb names a definition that was never built, as frontends marshal it and `buildctl debug
+dump-llb` reads it. A cache may be a daemon's own: root:DIR. A step is a hit, a miss, or not decided:
+then what another step makes decides, or something that records do not tell.
 
 Exit codes: 0 every required step is a hit, 1 one is not, 2 usage, 3 error."#;
 
 #[derive(Args)]
 pub struct PredictArgs {
     /// The build, see below.
-    #[arg(value_name = "BUILD")]
-    pub build: String,
-    /// A cache that the build would import, as `buildkit inspect` takes it.
+    #[arg(value_name = "BUILD", required_unless_present = "llb")]
+    pub build: Option<String>,
+    /// A definition of LLB in place of a build; `-` is standard input.
+    #[arg(long, value_name = "FILE|-", conflicts_with = "build")]
+    pub llb: Option<String>,
+    /// A cache that the build would import, as `buildkit inspect` takes it; root:DIR is the cache of
+    /// a daemon.
     #[arg(long, value_name = "REFERENCE", required = true)]
     pub cache: Vec<String>,
     /// The build context: without it, steps that copy files of it are not decided.
@@ -43,67 +50,68 @@ pub struct PredictArgs {
 /// Predicts.
 pub fn run(global: &Global, args: &PredictArgs, style: Style) -> Result<Reply, Failed> {
     let opened = args.common.open(global, args.context.as_deref())?;
-    let place = Place::of(&args.build)?;
-    let all = opened.all(&args.build, &place)?;
-    let found = chosen(&args.build, &place, &all)?;
+    let (typed, all) = match (&args.llb, &args.build) {
+        (Some(file), _) => (file.as_str(), vec![opened.definition(file)?]),
+        (None, build) => {
+            let text = build.as_deref().unwrap_or_default();
+            (text, opened.all(text, &Place::of(text)?)?)
+        }
+    };
+    let found = match &args.build {
+        Some(text) => chosen(text, &Place::of(text)?, &all)?,
+        None => all
+            .first()
+            .ok_or_else(|| Failed::usage("no definition was given"))?,
+    };
     let context = args.context.iter();
     let folder = |_| ("context".to_owned(), Files::Directory(CONTEXT.to_owned()));
+    let (caches, daemons) = caches(&opened, &args.cache)?;
     let asked = Asked {
         after: context.map(folder).collect(),
+        daemons,
         ..Asked::default()
     };
-    let caches = caches(&opened, &args.cache)?;
     let build = opened.open(found)?;
     let predictions = build.predict(&caches, &asked, args.common.values.values())?;
     let unmet = required(&predictions, &args.require)?;
     let named = found.description.dockerfile.as_ref();
     let report = Report {
         schema: "layerwise/buildkit-predict/1",
-        title: format!("buildkit predict {}", args.build),
+        title: format!("buildkit predict {typed}"),
         verdict: verdict(&predictions, unmet),
         facts: vec![["caches".to_owned(), args.cache.join(", ")]],
         file: named.map(|file| file.name.clone()),
         sides: ["have", "want"],
-        steps: predictions.iter().map(step).collect(),
+        steps: predictions.iter().map(shown).collect(),
         findings: Vec::new(),
     };
     let exit = if unmet == 0 { Exit::Done } else { Exit::Miss };
     report::reply(style, &args.common.report, exit, &report)
 }
 
-/// Caches as they were typed.
-pub fn caches(opened: &Opened, typed: &[String]) -> Result<Vec<Cache>, Failed> {
-    typed.iter().map(|text| cache(opened, text)).collect()
-}
-
-fn cache(opened: &Opened, text: &str) -> Result<Cache, Failed> {
-    let reference = match reference::cache(text)? {
-        Wanted::Config(file) => {
-            return Ok(Cache::Config(crate::io::text("the config", &file)?, None));
+/// Caches as they were typed: those that a component reads, and the keys of daemons.
+pub fn caches(opened: &Opened, typed: &[String]) -> Result<(Vec<Cache>, Vec<String>), Failed> {
+    let (mut caches, mut daemons) = (Vec::new(), Vec::new());
+    for text in typed {
+        if let Some(root) = text.strip_prefix("root:") {
+            let keys = BuildkitRoot::open(Path::new(root)).and_then(|root| root.keys());
+            let keys = keys.map_err(lend::failed)?.ok_or_else(|| {
+                let message =
+                    format!("the daemon of {text:?} keeps no cache: no cache.db is there");
+                Failed::new("not-found", message).about(text)
+            })?;
+            daemons.push(keys);
+            continue;
         }
-        Wanted::Reference(reference) => reference,
-        Wanted::Digest { directory, digest } => format!("oci:{}@{digest}", directory.display()),
-        Wanted::Archive { .. } => {
-            return Err(Failed::usage(format!(
-                "{text:?} is a tar file: unpack it and name the directory, oci:DIR"
-            )));
-        }
-    };
-    let failed = |why: String| {
-        let message = format!("cannot find the cache {text:?}: {why}");
-        Failed::new("host", message).about(text)
-    };
-    let words = |failure: layerwise::host::Failure| failed(failure.message);
-    let repository = opened.registry.locate(&reference).map_err(words)?;
-    let mut resolved = opened.registry.resolve(&[reference]);
-    let mut found = resolved.pop().unwrap_or(Ok(Vec::new())).map_err(words)?;
-    match (found.pop(), found.is_empty()) {
-        (Some(manifest), true) => Ok(Cache::Manifest(repository, manifest)),
-        (None, _) => Err(failed("it names nothing".to_owned())),
-        (Some(_), false) => Err(failed(
-            "it names several manifests; name one by its digest".to_owned(),
-        )),
+        caches.push(match find(&*opened.registry, &opened.archives, text)? {
+            cache::Found::Stored {
+                repository,
+                manifest,
+            } => Cache::Manifest(repository, manifest),
+            cache::Found::Alone { config, .. } => Cache::Config(config, None),
+        });
     }
+    Ok((caches, daemons))
 }
 
 /// How many of the required steps are no hit.
@@ -147,7 +155,8 @@ fn verdict(predictions: &[Prediction], unmet: usize) -> String {
     }
 }
 
-fn step(prediction: &Prediction) -> report::Step {
+/// A step of a report.
+pub fn shown(prediction: &Prediction) -> report::Step {
     let (state, level) = match prediction.outcome {
         Outcome::Hit => ("hit", Level::Fine),
         Outcome::Miss => ("miss", Level::Warning),

@@ -42,6 +42,7 @@ pub struct Target {
 
 /// Reads what was typed for a cache that is there.
 pub fn cache(text: &str) -> Result<Wanted, Failed> {
+    without_scheme(text)?;
     if let Some(file) = text.strip_prefix("config:") {
         return Ok(Wanted::Config(some("config:FILE", text, file)?));
     }
@@ -82,6 +83,7 @@ pub fn cache(text: &str) -> Result<Wanted, Failed> {
 
 /// Reads what was typed for a cache that is to be written.
 pub fn target(text: &str) -> Result<Target, Failed> {
+    without_scheme(text)?;
     if let Some(attributes) = attributes(text)? {
         return to_attributes(text, attributes);
     }
@@ -102,6 +104,17 @@ pub fn target(text: &str) -> Result<Target, Failed> {
         reference,
         form: Vec::new(),
     })
+}
+
+/// A reference has no scheme; what is typed elsewhere may have.
+fn without_scheme(text: &str) -> Result<(), Failed> {
+    match text.split_once("://") {
+        // As skopeo has it.
+        None | Some(("docker", _)) => Ok(()),
+        Some((scheme, rest)) => Err(Failed::usage(format!(
+            "{text:?} begins with {scheme}://, which no reference has: write {rest}"
+        ))),
+    }
 }
 
 fn is_path(text: &str) -> bool {

@@ -6,18 +6,23 @@ use clap::Args;
 use layerwise::builds::answer::{Outcome, Prediction, Reasons, Verdict};
 use layerwise::builds::{Asked, Files, Reason, State};
 
-use super::builds::{BuildArgs, CONTEXT, Found, Opened, Place, Shown, chosen};
+use super::builds::{BuildArgs, CONTEXT, Found, Opened, Place, Shown};
+use super::pairs::pairs;
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::reply::{Exit, Reply, Style};
 use crate::report::{self, Level, Report};
+
+const SCHEMA: &str = "layerwise/buildkit-why/1";
 
 /// What `--help` says after the options.
 pub const HELP: &str = r#"BUILD is FILE[#RECORD], a file that `docker buildx history export` or GitHub's build-push-action
 wrote, provenance with mode=max, a --metadata-file or a log of --progress=rawjson; root:DIR[#RECORD],
 the root of a buildkitd or a data root of Docker, which is read beside the daemon; image:REF, the
 attestations of an image; or - for standard input. It is compared with the newest earlier build of
-the same target and platforms in the same place, or with --against.
+the same target and platforms in the same place, or with --against. Of a file of several builds
+(bake, `history export --all`) the newest of each target is explained, or the one that #RECORD names;
+--json is {"schema": "layerwise/buildkit-whys/1", "builds": [one document for each]} then.
 
 Causes come first, the costliest at the top, each with its line, old and new; then what follows.
 Values whose names have a word such as TOKEN, SECRET, PASSWORD or KEY, and credentials in addresses
@@ -48,24 +53,51 @@ pub struct WhyArgs {
     pub common: BuildArgs,
 }
 
-/// Explains a build.
+/// Explains a build, or each build of a file of several.
 pub fn run(global: &Global, args: &WhyArgs, style: Style) -> Result<Reply, Failed> {
     let opened = args.common.open(global, args.context.as_deref())?;
-    let place = Place::of(&args.build)?;
-    let all = opened.all(&args.build, &place)?;
-    let new = chosen(&args.build, &place, &all)?;
+    let all = opened.all(&args.build, &Place::of(&args.build)?)?;
     let others = match &args.against {
         None => Vec::new(),
         Some(text) => opened.all(text, &Place::of(text)?)?,
     };
-    let old = match &args.against {
-        Some(text) => chosen(text, &Place::of(text)?, &others)?,
-        None => earlier(&opened, &args.build, new, &all)?,
-    };
+    let against = args.against.as_deref().map(|text| (text, &*others));
+    let pairs = pairs(&opened, (&args.build, &all), against)?;
+    let mut exit = Exit::Done;
+    let mut reports = Vec::with_capacity(pairs.len());
+    for pair in pairs {
+        let Some(old) = pair.old else {
+            exit = Exit::Miss;
+            reports.push(alone(args, pair.new));
+            continue;
+        };
+        let (fine, report) = explained(&opened, args, (old, &others, &all), pair.new)?;
+        if !fine {
+            exit = Exit::Miss;
+        }
+        reports.push(report);
+    }
+    report::replies(style, &args.common.report, exit, &reports)
+}
+
+/// What became of a build, and whether all of it came from the cache.
+fn explained(
+    opened: &Opened,
+    args: &WhyArgs,
+    (old, others, all): (&Found, &[Found], &[Found]),
+    new: &Found,
+) -> Result<(bool, Report), Failed> {
+    let (imported, mut daemons) = super::predict::caches(opened, &args.cache)?;
+    for build in [old, new] {
+        daemons.extend(opened.daemons(build));
+    }
+    daemons.dedup();
+    let among = if args.against.is_some() { others } else { all };
     let mut asked = Asked {
-        before: opened.contexts(old, &others)?,
-        after: opened.contexts(new, &all)?,
-        fresh: !args.cache.is_empty(),
+        before: opened.contexts(old, among)?,
+        after: opened.contexts(new, all)?,
+        fresh: !imported.is_empty(),
+        daemons,
         ..Asked::default()
     };
     if args.context.is_some() {
@@ -75,33 +107,34 @@ pub fn run(global: &Global, args: &WhyArgs, style: Style) -> Result<Reply, Faile
     }
     let build = opened.open(new)?;
     let values = args.common.values.values();
-    let reasons = build.why(&*opened.open(old)?, &asked, values)?;
-    let predicted = match args.cache.as_slice() {
+    let reasons = build.why(&*opened.open(old)?, &imported, &asked, values)?;
+    let predicted = match imported.as_slice() {
         [] => Vec::new(),
-        caches => build.predict(&super::predict::caches(&opened, caches)?, &asked, values)?,
+        caches => {
+            // What the daemon has by now is not what it found.
+            asked.daemons.clear();
+            build.predict(caches, &asked, values)?
+        }
     };
     let report = report(args, old, new, &reasons, &predicted);
-    let fine = report.steps.iter().all(|step| step.level == Level::Fine);
-    let exit = match fine && new.description.error.is_empty() {
-        true => Exit::Done,
-        false => Exit::Miss,
-    };
-    report::reply(style, &args.common.report, exit, &report)
+    let fine = report.steps.iter().all(|step| step.level == Level::Fine)
+        && new.description.error.is_empty();
+    Ok((fine, report))
 }
 
-/// The build before, unless it was named.
-fn earlier<'a>(
-    opened: &Opened,
-    text: &str,
-    new: &Found,
-    all: &'a [Found],
-) -> Result<&'a Found, Failed> {
-    let found = opened.before(new, all)?.and_then(|place| all.get(place));
-    found.ok_or_else(|| {
-        Failed::usage(format!(
-            "{text:?} has no earlier build of the same target and platforms; name one with --against"
-        ))
-    })
+/// A build of a file of several that has no earlier one.
+fn alone(args: &WhyArgs, new: &Found) -> Report {
+    Report {
+        schema: SCHEMA,
+        title: format!("buildkit why {}#{}", args.build, new.name()),
+        verdict: "no earlier build of the same target and platforms; name one with --against"
+            .to_owned(),
+        facts: vec![["build".to_owned(), new.name().to_owned()]],
+        file: None,
+        sides: ["old", "new"],
+        steps: Vec::new(),
+        findings: Vec::new(),
+    }
 }
 
 fn report(
@@ -140,7 +173,7 @@ fn report(
     }
     let named = new.description.dockerfile.as_ref();
     Report {
-        schema: "layerwise/buildkit-why/1",
+        schema: SCHEMA,
         title: format!("buildkit why {}", args.build),
         verdict: verdict(reasons),
         facts,

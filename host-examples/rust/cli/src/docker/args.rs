@@ -12,7 +12,7 @@ pub struct SessionArgs {
     /// The image store: `oci:DIRECTORY` an OCI image layout, `docker:DIRECTORY` a Docker data
     /// root (read only; without a directory /var/lib/docker), `containerd:DIRECTORY` or
     /// `containerd:DIRECTORY#NAMESPACE` the images of containerd (read only), `archive:FILE` a tar
-    /// of `docker save` or of a layout (read only), `memory:` an empty one.
+    /// of `docker save` or of a layout, perhaps compressed with gzip (read only), `memory:` an empty one.
     #[arg(long, value_name = "KIND:PATH", default_value = "docker:")]
     pub store: String,
     /// A source: an image whose history may stand for steps. With at least one source, only

@@ -51,7 +51,8 @@ pub struct DiffArgs {
     /// The new image.
     pub new: String,
     /// The image store: `docker:DIRECTORY` a Docker data root (without a directory
-    /// /var/lib/docker), `oci:DIRECTORY` an OCI image layout.
+    /// /var/lib/docker), `containerd:DIRECTORY` or `containerd:DIRECTORY#NAMESPACE` the images of
+    /// containerd, `oci:DIRECTORY` an OCI image layout, `archive:FILE` a tar of `docker save`.
     #[arg(long, value_name = "KIND:PATH", default_value = "docker:")]
     pub store: String,
     #[command(flatten)]

@@ -64,7 +64,9 @@ fn word(kind: FileKind) -> String {
         FileKind::Directory => "directory",
         FileKind::Link => "link",
         FileKind::HardLink => "hard link",
-        FileKind::Device => "device",
+        FileKind::CharacterDevice => "character device",
+        FileKind::BlockDevice => "block device",
+        FileKind::Fifo => "pipe",
     };
     word.to_owned()
 }

@@ -30,6 +30,15 @@ pub struct Opened<'a> {
     pub semantics: Semantics,
 }
 
+/// Which sources a session has.
+#[derive(Clone, Copy)]
+pub enum Sources {
+    /// Those that the user gave.
+    Given,
+    /// None: local images only.
+    None,
+}
+
 impl<'a> Opened<'a> {
     pub fn new(global: &Global, args: &'a SessionArgs) -> Result<Self, Failed> {
         let opened = place::open(&args.store)?;
@@ -75,17 +84,23 @@ impl<'a> Opened<'a> {
     }
 
     pub fn session(&self, dry_run: bool) -> Result<Session, Failed> {
-        self.session_over(self.store.clone(), dry_run)
+        self.session_over(self.store.clone(), dry_run, Sources::Given, None)
     }
 
-    /// A session over other images than those of the store.
+    /// A session over other images than those of the store, with the image of the last
+    /// build.
     pub fn session_over(
         &self,
         images: Arc<dyn ImageStore + Send + Sync>,
         dry_run: bool,
+        sources: Sources,
+        last: Option<&str>,
     ) -> Result<Session, Failed> {
         let args = self.args;
-        let cache_from = trust::sources(args, &*self.store)?;
+        let cache_from = match sources {
+            Sources::Given => trust::sources(args, &*self.store)?,
+            Sources::None => Vec::new(),
+        };
         let options = Options {
             semantics: self.semantics.clone(),
             cache_from,
@@ -98,6 +113,7 @@ impl<'a> Opened<'a> {
             machine: self.machine.clone(),
             host_os: args.host_os.clone(),
             docker_version: args.docker_version.clone(),
+            last: last.map(str::to_owned),
             limits: args.limits.named.clone(),
         };
         let lent = Imports {

@@ -7,6 +7,8 @@ mod args;
 mod changed;
 mod context;
 mod earlier;
+mod last;
+mod lent;
 mod made;
 mod rows;
 mod walk;
@@ -26,8 +28,12 @@ use walk::Walk;
 pub fn run(global: &Global, args: &WhyArgs, style: Style) -> Result<Reply, Failed> {
     let context = Context::open(args)?;
     let opened = Opened::new(global, &args.session)?;
-    let mut walk = Walk::new(&opened, &context, args)?;
-    let rows = walk.rows()?;
+    let last = last::image(&opened, args, || {
+        let mut walk = Walk::new(&opened, &context, args, None)?;
+        walk.rows()?;
+        Ok(walk.commands())
+    })?;
+    let rows = Walk::new(&opened, &context, args, last)?.rows()?;
     let report = rows::report(args, &context, &opened, rows);
     let fine = report.steps.iter().all(|step| step.level == Level::Fine);
     let exit = if fine { Exit::Done } else { Exit::Miss };

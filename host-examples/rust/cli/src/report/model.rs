@@ -25,7 +25,7 @@ pub struct Report {
 }
 
 /// One step of a build.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Step {
     /// Its name, such as `build 2/5`.
     pub name: String,
@@ -62,7 +62,7 @@ pub enum Level {
 }
 
 /// A file that changed.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FileChange {
     /// Its path.
     pub path: String,

@@ -9,8 +9,17 @@ use super::words::{advice, properties, sentence};
 use crate::reply::Style;
 use crate::why::is_fact;
 
-/// The log with its one run.
-pub fn log(report: &Report, style: Style) -> Value {
+/// The log with its runs.
+pub fn log(runs: Vec<Value>) -> Value {
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": runs,
+    })
+}
+
+/// A run: what one report says.
+pub fn run(report: &Report, style: Style) -> Value {
     let mut codes: Vec<&str> = Vec::new();
     let mut results = Vec::new();
     for finding in &report.findings {
@@ -30,17 +39,13 @@ pub fn log(report: &Report, style: Style) -> Value {
     }
     let rules: Vec<Value> = codes.iter().map(|code| rule(code, style)).collect();
     json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
-                "name": "layerwise",
-                "version": env!("CARGO_PKG_VERSION"),
-                "informationUri": env!("CARGO_PKG_HOMEPAGE"),
-                "rules": rules,
-            }},
-            "results": results,
-        }],
+        "tool": {"driver": {
+            "name": "layerwise",
+            "version": env!("CARGO_PKG_VERSION"),
+            "informationUri": env!("CARGO_PKG_HOMEPAGE"),
+            "rules": rules,
+        }},
+        "results": results,
     })
 }
 

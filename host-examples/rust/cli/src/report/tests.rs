@@ -104,6 +104,33 @@ fn what_is_gone_is_no_fact() {
 }
 
 #[test]
+fn text_is_short_about_what_only_follows() {
+    let mut report = report();
+    let mut follows = report.steps[0].clone();
+    follows.level = Level::Note;
+    follows.text = "RUN after".to_owned();
+    follows.files.clear();
+    follows.causes[0].cascade = true;
+    report.steps.push(follows);
+    let shown = |verbose| {
+        let style = Style {
+            verbose,
+            ..Style::default()
+        };
+        let mut page = Page::new(style);
+        text::show(&mut page, &report);
+        page.finish()
+    };
+    let short = shown(false);
+    assert!(
+        short.ends_with("\n1 step only follows; --verbose says from what\n"),
+        "{short}"
+    );
+    assert_eq!(short.matches("RUN after").count(), 1);
+    assert_eq!(shown(true).matches("RUN after").count(), 2);
+}
+
+#[test]
 fn markdown_shows_text_from_elsewhere_as_it_is() {
     let page = markdown::page(&report(), Style::default());
     assert_eq!(
@@ -123,7 +150,7 @@ fn markdown_shows_text_from_elsewhere_as_it_is() {
 
 #[test]
 fn sarif_has_a_result_for_each_cause_at_its_line() {
-    let log = sarif::log(&report(), Style::default());
+    let log = sarif::log(vec![sarif::run(&report(), Style::default())]);
     let run = &log["runs"][0];
     assert_eq!(
         run["tool"]["driver"]["rules"],
@@ -151,11 +178,11 @@ fn sarif_has_a_result_for_each_cause_at_its_line() {
 fn what_only_follows_is_a_note() {
     let mut report = report();
     report.steps[0].causes[0].cascade = true;
-    let log = sarif::log(&report, Style::default());
+    let log = sarif::log(vec![sarif::run(&report, Style::default())]);
     assert_eq!(log["runs"][0]["results"][0]["level"], "note");
     assert!(github::lines(&report, Style::default()).starts_with("::notice "));
     report.steps[0].level = Level::Error;
-    let log = sarif::log(&report, Style::default());
+    let log = sarif::log(vec![sarif::run(&report, Style::default())]);
     assert_eq!(log["runs"][0]["results"][0]["level"], "error");
 }
 

@@ -3,7 +3,7 @@
 
 use layerwise::explain::Finding;
 
-use super::model::{Report, Step};
+use super::model::{Level, Report, Step};
 use super::words::{advice, files, sentence};
 use crate::page::Page;
 use crate::why;
@@ -20,17 +20,34 @@ pub fn show(page: &mut Page, report: &Report) {
     }
     page.gap();
     table(page, &report.steps);
-    for step in &report.steps {
-        if !step.causes.is_empty() || !step.files.is_empty() {
-            page.gap();
-            page.line(&format!("{}{}", place(step), step.text));
-            page.rows(2, &step.facts);
-            for finding in &step.causes {
-                cause(page, report, finding, 2);
-            }
-            files(page, 4, &step.files);
+    let all = page.style().verbose;
+    let telling = report.steps.iter();
+    let telling = telling.filter(|step| !step.causes.is_empty() || !step.files.is_empty());
+    let (told, follow): (Vec<&Step>, Vec<&Step>) =
+        telling.partition(|step| all || !only_follows(step));
+    for step in told {
+        page.gap();
+        page.line(&format!("{}{}", place(step), step.text));
+        page.rows(2, &step.facts);
+        for finding in &step.causes {
+            cause(page, report, finding, 2);
         }
+        files(page, 4, &step.files);
     }
+    let follow = match follow.len() {
+        0 => return,
+        1 => "1 step only follows".to_owned(),
+        count => format!("{count} steps only follow"),
+    };
+    page.gap();
+    page.line(&format!("{follow}; --verbose says from what"));
+}
+
+/// Whether there is nothing to do about a step itself.
+fn only_follows(step: &Step) -> bool {
+    step.level == Level::Note
+        && step.files.is_empty()
+        && step.causes.iter().all(|cause| cause.cascade)
 }
 
 fn table(page: &mut Page, steps: &[Step]) {

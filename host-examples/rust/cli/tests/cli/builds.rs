@@ -75,14 +75,119 @@ fn a_file_against_another() {
         (&first["name"], &first["text"]),
         (&"5/6".into(), &"COPY . .".into())
     );
-    // Without the files nobody knows which of them changed.
-    assert_eq!(first["causes"][0]["code"], "builds/files-unknown");
+    // Where the Dockerfile lies no record tells.
+    assert_eq!(first["causes"][0]["code"], "builds/dockerfile-copied");
     let text = why(&[&file("simple-label"), "--against", &file("base-simple")]);
     assert!(
         text.stdout.contains("2 of 5 steps ran: 1 cause"),
         "{}",
         text.stdout
     );
+}
+
+/// The codes of the causes of a report.
+fn codes(report: &Value) -> Vec<&str> {
+    let steps = report["steps"].as_array().unwrap().iter();
+    let causes = steps.flat_map(|step| step["causes"].as_array().unwrap());
+    causes
+        .map(|cause| cause["code"].as_str().unwrap())
+        .collect()
+}
+
+/// Packs `.dockerbuild` files into one, as `history export --all` does.
+fn all_in_one(dir: &Dir, names: &[&str]) -> String {
+    let mut index = serde_json::json!({"schemaVersion": 2, "manifests": []});
+    let path = dir.path().join("all.dockerbuild");
+    let packed =
+        flate2::write::GzEncoder::new(File::create(&path).unwrap(), flate2::Compression::fast());
+    let mut all = tar::Builder::new(packed);
+    for name in names {
+        let one = GzDecoder::new(File::open(file(name)).unwrap());
+        for entry in tar::Archive::new(one).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            if entry.path().unwrap().ends_with("index.json") {
+                let found: Value = serde_json::from_reader(entry).unwrap();
+                let manifests = index["manifests"].as_array_mut().unwrap();
+                manifests.extend(found["manifests"].as_array().unwrap().clone());
+            } else if entry.header().entry_type().is_file() {
+                let mut header = entry.header().clone();
+                let path = entry.path().unwrap().into_owned();
+                all.append_data(&mut header, path, &mut entry).unwrap();
+            }
+        }
+    }
+    let index = index.to_string();
+    let mut header = tar::Header::new_ustar();
+    header.set_size(index.len() as u64);
+    header.set_mode(0o644);
+    all.append_data(&mut header, "index.json", index.as_bytes())
+        .unwrap();
+    all.into_inner().unwrap().finish().unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_newest_build_of_each_target_is_explained() {
+    let dir = Dir::new();
+    let all = all_in_one(
+        &dir,
+        &["base-simple", "simple-label", "base-plat2", "plat2-same"],
+    );
+    let run = why(&[&all, "--json"]);
+    assert_eq!((run.exit, run.stderr.as_str()), (1, ""));
+    let told = run.json();
+    assert_eq!(told["schema"], "layerwise/buildkit-whys/1");
+    let verdicts: Vec<&Value> = told["builds"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|build| &build["verdict"])
+        .collect();
+    assert_eq!(verdicts.len(), 2, "{told:#}");
+    assert!(
+        verdicts.contains(&&"2 of 5 steps ran: 1 cause".into()),
+        "{verdicts:?}"
+    );
+    // One of them by its name.
+    let builds = layerwise(&["buildkit", "builds", &all, "--json"]).json();
+    let name = builds["builds"][0]["name"].as_str().unwrap().to_owned();
+    let one = why(&[&format!("{all}#{name}"), "--json"]).json();
+    assert_eq!(one["facts"][0][1], name.as_str());
+    for format in ["text", "markdown", "sarif", "github"] {
+        let run = why(&[&all, "--format", format]);
+        assert_eq!((run.exit, run.stderr.as_str()), (1, ""), "{format}");
+        assert!(run.stdout.contains("COPY . ."), "{format}: {}", run.stdout);
+    }
+    // Without an earlier one there is nothing to say.
+    let alone = all_in_one(&dir, &["base-simple", "base-plat2"]);
+    assert_eq!(why(&[&alone]).exit, 2);
+}
+
+#[test]
+fn a_daemon_proves_that_only_the_dockerfile_changed() {
+    let (_dir, before, after) = roots("simple-label");
+    let told = why(&[&after, "--json"]).json();
+    assert!(codes(&told).contains(&"builds/content-changed"), "{told:#}");
+    let files = &told["steps"][0]["files"];
+    assert_eq!(files[0]["path"], "Dockerfile");
+    assert_eq!(files.as_array().unwrap().len(), 1);
+    // The same as with the digests of both.
+    let both = why(&[&after, "--against", &before, "--json"]).json();
+    assert_eq!(&both["steps"][0]["files"], files);
+}
+
+#[test]
+fn a_daemon_is_a_cache() {
+    let (_dir, before, after) = roots("simple-label");
+    let predicted = layerwise(&["buildkit", "predict", &after, "--cache", &after, "--json"]);
+    assert_eq!((predicted.exit, predicted.stderr.as_str()), (0, ""));
+    let hits = |run: &Run| {
+        let states = states(&run.json());
+        states.iter().filter(|(_, state)| state == "hit").count()
+    };
+    assert!(hits(&predicted) > 0, "{}", predicted.stdout);
+    let earlier = layerwise(&["buildkit", "predict", &after, "--cache", &before, "--json"]);
+    assert!(hits(&earlier) <= hits(&predicted));
 }
 
 #[test]
@@ -190,4 +295,82 @@ fn a_cache_predicts_a_build() {
     let all = predict(&["--require", "all"]);
     assert_eq!(all.exit, 1, "{}", all.stdout);
     assert_eq!(predict(&["--require", "no such step"]).exit, 2);
+    // The same definition before it was built: marshalled from the provenance of this build.
+    let llb = vectors().join("llb/r-scratch.pb");
+    let llb = llb.to_str().unwrap();
+    let unbuilt = layerwise(&[
+        "buildkit", "predict", "--llb", llb, "--cache", &cache, "--json",
+    ]);
+    assert_eq!((unbuilt.exit, unbuilt.stderr.as_str()), (0, ""));
+    assert_eq!(states(&unbuilt.json()), hits);
+    let bytes = std::fs::read(llb).unwrap();
+    let cut = dir.file("cut.pb", &bytes[..bytes.len() / 2]);
+    assert_eq!(
+        layerwise(&["buildkit", "predict", "--llb", &cut, "--cache", &cache]).exit,
+        3
+    );
+    // The tar itself, and its records in words.
+    let packed = vectors().join("cache-r-scratch.oci.tar");
+    let packed = packed.to_str().unwrap();
+    let same = layerwise(&["buildkit", "predict", &build, "--cache", packed, "--json"]);
+    assert_eq!(states(&same.json()), hits);
+    let shown = layerwise(&[
+        "buildkit",
+        "inspect",
+        &cache,
+        "--records",
+        "--build",
+        &build,
+    ]);
+    assert_eq!(shown.exit, 0, "{}", shown.stderr);
+    assert!(shown.stdout.contains("Dockerfile:"), "{}", shown.stdout);
+    let names = ["buildkit", "inspect", &cache, "--build", &build, "--json"];
+    let names = layerwise(&names).json()["names"].clone();
+    assert!(!names.as_object().unwrap().is_empty());
+    let line = hits.first().unwrap().0.to_string();
+    let explain = |more: &[&str]| {
+        let arguments = ["buildkit", "explain", &cache, "--build", &build];
+        layerwise(&[&arguments, more].concat())
+    };
+    let step = explain(&["--step", &line]);
+    assert_eq!(
+        (step.exit, step.stderr.as_str()),
+        (1, ""),
+        "{}",
+        step.stdout
+    );
+    assert_eq!(explain(&["--step", "no such step"]).exit, 2);
+    assert_eq!(explain(&[]).exit, 2);
+    // A digest of a log is translated, or named as what it is.
+    let vertices = vertices(&build);
+    let exits = vertices.iter().map(|vertex| {
+        let run = explain(&["--vertex", vertex]);
+        let refused = run.stderr.contains("is the digest that logs have for");
+        assert_eq!(run.exit == 2, refused, "{}", run.stderr);
+        run.exit
+    });
+    let exits: Vec<i32> = exits.collect();
+    assert!(exits.contains(&1) && exits.contains(&2), "{exits:?}");
+}
+
+/// The digests that the log of a build has for its steps.
+fn vertices(build: &str) -> Vec<String> {
+    let bytes = std::fs::read(build).unwrap();
+    let mut found = Vec::new();
+    for entry in tar::Archive::new(GzDecoder::new(&*bytes))
+        .entries()
+        .unwrap()
+    {
+        let Ok(document) = serde_json::from_reader::<_, Value>(entry.unwrap()) else {
+            continue;
+        };
+        let config = &document["buildDefinition"]["internalParameters"]["buildConfig"];
+        let mapping = config["digestMapping"].as_object();
+        found.extend(
+            mapping
+                .into_iter()
+                .flat_map(|mapping| mapping.keys().cloned()),
+        );
+    }
+    found
 }

@@ -79,6 +79,8 @@ fn things() -> (Dir, DataRoot) {
         let from = builds.join(format!("{from}.dockerbuild"));
         fs::copy(from, dir.path().join(format!("{to}.dockerbuild"))).unwrap();
     }
+    let definition = builds.join("../llb/r-scratch.pb");
+    fs::copy(definition, dir.path().join("definition.pb")).unwrap();
     let roots = builds.join("../roots/simple-label.tar.gz");
     let roots = GzDecoder::new(fs::File::open(roots).unwrap());
     tar::Archive::new(roots).unpack(dir.path()).unwrap();

@@ -10,6 +10,9 @@ use layerwise::oci::sha256;
 use layerwise_stores::{Marks, OciLayout};
 use serde_json::{Value, json};
 
+#[path = "schema.rs"]
+pub mod schema;
+
 /// A directory of its own for one test, removed at the end.
 pub struct Dir(PathBuf);
 
@@ -75,7 +78,10 @@ pub struct Run {
 
 impl Run {
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        let document = serde_json::from_str(&self.stdout);
+        let document = document.unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        schema::check(&document);
+        document
     }
 }
 

@@ -34,9 +34,13 @@ impl Project {
     }
 
     fn why(&self, more: &[&str]) -> Run {
+        self.why_of("29", more)
+    }
+
+    fn why_of(&self, client: &str, more: &[&str]) -> Run {
         let store = format!("docker:{}", self.root.text());
         let arguments = ["docker", "why", self.context.text(), "--store", &store];
-        let engine = ["--compatible=20.10", "--client", "29"];
+        let engine = ["--compatible=20.10", "--client", client];
         layerwise(&[&arguments, &engine[..], more].concat())
     }
 
@@ -193,4 +197,48 @@ fn the_last_build_goes_first() {
         &project.why(&["--last", "gone:1"]),
         "cannot resolve the image of the last build \"gone:1\": no image \"gone:1\"",
     );
+}
+
+#[test]
+fn the_last_build_is_found() {
+    let project = Project::new();
+    project.edit("ENV A=1", "ENV A=3");
+    // Both images have all other steps: the newer one counts.
+    for (last, value) in [(&["--last"][..], "A=2"), (&["--tag", "app:old"], "A=1")] {
+        let document = project.why(&[&["--json"], last].concat()).json();
+        let nearest = document["steps"][2]["causes"][1]["differences"].to_string();
+        assert!(nearest.contains(value), "{last:?}: {nearest}");
+    }
+    let run = project.why(&["--json", "--tag", "never-built:1"]);
+    assert_eq!(
+        (run.exit, &*run.stderr),
+        (1, ""),
+        "the first build of a name"
+    );
+}
+
+#[test]
+fn another_client_explains_every_copy() {
+    let project = Project::new();
+    let document = project.why_of("20.10", &["--json"]).json();
+    assert_eq!(
+        states(&document),
+        ["base", "miss", "runs", "changed", "runs", "runs"]
+    );
+    for step in [1, 3] {
+        let step = &document["steps"][step];
+        let causes = step["causes"].as_array().unwrap();
+        let other = causes.last().unwrap();
+        assert_eq!(other["code"], "dockerfile/other-client");
+        let sides = &other["differences"][0];
+        assert_eq!(
+            (&sides["path"], &sides["have"], &sides["want"]),
+            (&json!("client"), &json!("29"), &json!("20.10"))
+        );
+        assert_eq!(step["files"], json!([]), "no file changed");
+    }
+    fs::write(project.file("app/a"), "two\n").unwrap();
+    let document = project.why_of("20.10", &["--json"]).json();
+    let causes = document["steps"][3]["causes"].to_string();
+    assert!(!causes.contains("other-client"), "{causes}");
 }

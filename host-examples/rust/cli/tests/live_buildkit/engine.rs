@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -73,7 +73,17 @@ impl Engine {
 
     /// Builds a context; returns whether that was done, and what was said.
     pub fn try_build(&self, context: &Context, more: &[&str]) -> (bool, String) {
-        let local = context.place.path().to_str().unwrap();
+        self.build_at(context.place.path(), more)
+    }
+
+    /// Where the daemon keeps what it knows.
+    pub fn root(&self) -> PathBuf {
+        self.place.path().join("root")
+    }
+
+    /// Builds a directory; returns whether that was done, and what was said.
+    pub fn build_at(&self, directory: &Path, more: &[&str]) -> (bool, String) {
+        let local = directory.to_str().unwrap();
         let mut arguments = vec![
             "--addr".to_owned(),
             address(&self.place),
@@ -131,13 +141,7 @@ impl Context {
     pub fn new() -> Self {
         let place = Place::new();
         let path = place.path();
-        let source = path.join("tool.c");
-        fs::write(&source, TOOL).unwrap();
-        let compile = ["-static", "-O1", "-o"].map(Path::new);
-        let tool = path.join("tool");
-        let compile = compile.into_iter().chain([tool.as_path(), &source]);
-        let output = process::run("cc", compile, None);
-        assert!(output.success, "{}", output.stderr);
+        compile(path);
         fs::write(path.join("Dockerfile"), DOCKERFILE).unwrap();
         fs::write(path.join(".dockerignore"), "tool.c\n").unwrap();
         let context = Self { place };
@@ -149,6 +153,23 @@ impl Context {
     pub fn write(&self, name: &str, text: &str) {
         fs::write(self.place.path().join(name), text).unwrap();
     }
+}
+
+/// The program of the contexts.
+pub fn tool() -> Vec<u8> {
+    let place = Place::new();
+    compile(place.path());
+    fs::read(place.path().join("tool")).unwrap()
+}
+
+fn compile(at: &Path) {
+    let source = at.join("tool.c");
+    fs::write(&source, TOOL).unwrap();
+    let options = ["-static", "-O1", "-o"].map(Path::new);
+    let tool = at.join("tool");
+    let options = options.into_iter().chain([tool.as_path(), &source]);
+    let output = process::run("cc", options, None);
+    assert!(output.success, "{}", output.stderr);
 }
 
 /// How many steps came from a cache. A step that did is no longer reported as such

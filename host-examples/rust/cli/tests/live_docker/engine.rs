@@ -1,5 +1,6 @@
 //! A Docker engine of its own, from start to end.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,55 @@ use super::process::{self, Output, Place, Service};
 /// More than any document here has.
 const LIMIT: u64 = 1 << 24;
 
+/// Which engine it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// 20.10, as Debian has it.
+    V20Dot10,
+    /// 29, made from its module; the script `docker-29` says how.
+    V29 { containerd: bool },
+}
+
+impl Kind {
+    /// The one that `LAYERWISE_LIVE_ENGINE` names, 20.10 unless it is set.
+    pub fn asked() -> Self {
+        match env::var("LAYERWISE_LIVE_ENGINE").as_deref() {
+            Err(_) | Ok("20.10") => Self::V20Dot10,
+            Ok("29-graph") => Self::V29 { containerd: false },
+            Ok("29-containerd") => Self::V29 { containerd: true },
+            Ok(other) => panic!("no engine {other:?}: 20.10, 29-graph or 29-containerd"),
+        }
+    }
+
+    /// The version of the rules.
+    pub const fn rules(self) -> &'static str {
+        match self {
+            Self::V20Dot10 => "20.10",
+            Self::V29 { .. } => "29.9",
+        }
+    }
+
+    /// Its configuration: no driver that a container could not use, too.
+    const fn config(self) -> &'static str {
+        match self {
+            Self::V20Dot10 => r#"{"storage-driver":"vfs"}"#,
+            Self::V29 { containerd: false } => {
+                r#"{"storage-driver":"vfs","features":{"containerd-snapshotter":false}}"#
+            }
+            Self::V29 { containerd: true } => {
+                r#"{"storage-driver":"native","features":{"containerd-snapshotter":true}}"#
+            }
+        }
+    }
+
+    fn is(self, version: &str) -> bool {
+        version.starts_with(match self {
+            Self::V20Dot10 => "20.10.",
+            Self::V29 { .. } => "29.",
+        })
+    }
+}
+
 /// An engine with an empty data root.
 pub struct Engine {
     // Dropped in this order: the engine ends before its files go.
@@ -22,18 +72,22 @@ pub struct Engine {
     pub version: String,
     /// What it builds for.
     pub platform: Platform,
+    pub kind: Kind,
 }
 
 impl Engine {
-    /// Starts one; `None` if this machine cannot run one, which is reported.
+    /// Starts Docker 20.10; `None` if this machine cannot run it, which is reported.
     pub fn start() -> Option<Self> {
-        match Self::try_start() {
-            Ok(engine) if engine.version.starts_with("20.10.") => Some(engine),
+        Self::start_kind(Kind::V20Dot10)
+    }
+
+    /// The same with a certain engine.
+    pub fn start_kind(kind: Kind) -> Option<Self> {
+        match Self::try_start(kind) {
+            Ok(engine) if kind.is(&engine.version) => Some(engine),
             Ok(engine) => {
-                needs::skip(&format!(
-                    "these tests know Docker 20.10, not {}",
-                    engine.version
-                ));
+                let version = &engine.version;
+                needs::skip(&format!("this test is for {kind:?}, not for {version}"));
                 None
             }
             Err(why) => {
@@ -43,10 +97,10 @@ impl Engine {
         }
     }
 
-    fn try_start() -> Result<Self, String> {
+    fn try_start(kind: Kind) -> Result<Self, String> {
         let place = Place::new();
         let path = place.path();
-        fs::write(path.join("daemon.json"), "{}").unwrap();
+        fs::write(path.join("daemon.json"), kind.config()).unwrap();
         let at = |name: &str| path.join(name).display().to_string();
         let service = Service::start(
             "dockerd",
@@ -60,7 +114,6 @@ impl Engine {
                 "--pidfile".to_owned(),
                 at("pid"),
                 format!("--host=unix://{}", at("sock")),
-                "--storage-driver=vfs".to_owned(),
                 "--bridge=none".to_owned(),
                 "--iptables=false".to_owned(),
                 "--ip6tables=false".to_owned(),
@@ -72,6 +125,7 @@ impl Engine {
             place,
             version: String::new(),
             platform: Platform::default(),
+            kind,
         };
         let socket = engine.place.path().join("sock");
         engine.service.wait_for(|| socket.exists())?;

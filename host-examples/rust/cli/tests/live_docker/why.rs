@@ -2,6 +2,7 @@
 //! then does. Dockerfiles and their contexts are generated; each is built, changed in
 //! one place and built again.
 //!
+//! `LAYERWISE_LIVE_ENGINE` names another engine than 20.10, see `Kind`.
 //! `LAYERWISE_LIVE_CASES` says how many; `LAYERWISE_LIVE_SEED` with which one to begin.
 
 mod generate;
@@ -12,7 +13,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::engine::Engine;
+use super::engine::{Engine, Kind};
 use super::needs;
 use super::process::Place;
 
@@ -23,7 +24,10 @@ const CASES: u64 = 30;
 
 #[test]
 fn every_step_is_foretold() {
-    let Some(engine) = needs::met().then(Engine::start).flatten() else {
+    let Some(engine) = needs::met()
+        .then(|| Engine::start_kind(Kind::asked()))
+        .flatten()
+    else {
         return;
     };
     let number = |name: &str, other: u64| -> u64 {
@@ -86,7 +90,8 @@ fn ask(engine: &Engine, project: &Project, context: &str) -> (i32, Vec<(u64, Str
     let store = engine.store();
     let output = Command::new(env!("CARGO_BIN_EXE_layerwise"))
         .args(["docker", "why", context, "--store", &store, "--json"])
-        .args(["--compatible=20.10", "--client", client(engine)])
+        .arg(format!("--compatible={}", engine.kind.rules()))
+        .args(["--client", client(engine)])
         .args(project.options())
         .output()
         .unwrap();

@@ -38,15 +38,29 @@ impl Files {
     /// # Errors
     /// What reading it fails with; `too-large` for more files than a layer may have.
     pub fn put(&mut self, layer: usize, stored: Stored, limits: &Limits) -> Result<(), Failure> {
-        let mut files = Vec::new();
+        let mut changes = Vec::new();
         read(stored, *limits, &mut |path, change| {
+            changes.push((path, change));
+            Ok(())
+        })?;
+        self.lay(layer, changes, limits)
+    }
+
+    /// Lays what a layer does on top.
+    pub(super) fn lay(
+        &mut self,
+        layer: usize,
+        changes: Vec<(String, Change)>,
+        limits: &Limits,
+    ) -> Result<(), Failure> {
+        let mut files = Vec::new();
+        for (path, change) in changes {
             match change {
                 Change::Removed => self.remove(&path),
                 Change::Emptied => self.empty(&path),
                 Change::File(file) => files.push((path, file)),
             }
-            Ok(())
-        })?;
+        }
         for (path, file) in files {
             if file.kind != FileKind::Directory {
                 self.empty(&path);

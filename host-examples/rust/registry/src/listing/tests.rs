@@ -41,7 +41,7 @@ fn stored(bytes: &[u8]) -> Stored {
         digest: sha256(bytes),
         size: bytes.len() as u64,
         media_type: String::new(),
-        file: opened(bytes),
+        bytes: opened(bytes).into(),
     })
 }
 
@@ -185,7 +185,7 @@ fn what_is_damaged_or_too_large_is_refused() {
     let Stored::Archive(mut blob) = stored(&bytes) else {
         panic!("an archive");
     };
-    blob.file = opened(&bytes[..700]);
+    blob.bytes = opened(&bytes[..700]).into();
     assert!(refused(Stored::Archive(blob), Limits::default()).contains("ends after 700"));
     for (limit, value) in [
         (Limit::LayerEntries, 1),

@@ -5,11 +5,11 @@ use std::io::Read as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use ::http::{Method, Uri, header};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use layerwise::host::{Failure, FailureCode};
 use serde::Deserialize;
-use ureq::http::{Method, Uri, header};
 
 use super::challenge::{self, Challenge};
 use super::http::{self, Payload, Request, Sent};
@@ -75,6 +75,15 @@ impl<'a> Scope<'a> {
         self
     }
 
+    /// Listing the repositories of a registry.
+    pub const fn catalog() -> Self {
+        Self {
+            path: "",
+            actions: "*",
+            from: None,
+        }
+    }
+
     const fn of(at: Repository<'a>, actions: &'static str) -> Self {
         Self {
             path: at.path,
@@ -84,6 +93,10 @@ impl<'a> Scope<'a> {
     }
 
     fn wanted(&self) -> Vec<String> {
+        // No repository has an empty name.
+        if self.path.is_empty() {
+            return vec![format!("registry:catalog:{}", self.actions)];
+        }
         let mut wanted = vec![format!("repository:{}:{}", self.path, self.actions)];
         wanted.extend(self.from.map(|from| format!("repository:{from}:pull")));
         wanted

@@ -3,8 +3,8 @@
 use std::io::{self, Read};
 use std::time::Instant;
 
+use ::http::{StatusCode, header};
 use layerwise::host::{Failure, FailureCode};
-use ureq::http::{StatusCode, header};
 
 use super::auth::Scope;
 use super::http::{self, Request};

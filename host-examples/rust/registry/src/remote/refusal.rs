@@ -2,11 +2,11 @@
 
 use std::io::Read as _;
 
+use ::http::StatusCode;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use layerwise::host::{Failure, FailureCode};
 use serde::Deserialize;
-use ureq::http::StatusCode;
 
 use super::http::{self, Response, Sent};
 use crate::failures;

@@ -1,7 +1,7 @@
 //! Blobs: mounted from another repository of the registry, or sent as a whole.
 
+use ::http::{Method, StatusCode, Uri, header};
 use layerwise::host::{Failure, FailureCode, Presence};
-use ureq::http::{Method, StatusCode, Uri, header};
 
 use super::auth::Scope;
 use super::http::{self, Payload, Request};

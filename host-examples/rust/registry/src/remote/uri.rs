@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use ::http::Uri;
 use layerwise::host::{Failure, FailureCode};
-use ureq::http::Uri;
 
 use crate::failures;
 

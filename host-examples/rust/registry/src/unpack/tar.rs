@@ -28,7 +28,9 @@ pub enum Kind {
     Directory,
     Symlink,
     Hardlink,
-    Device,
+    CharacterDevice,
+    BlockDevice,
+    Fifo,
 }
 
 /// One entry. Its bytes are read from the [`Tar`].
@@ -314,7 +316,9 @@ fn entry(header: &Header, kind: EntryType, size: u64, extra: Extra) -> Result<En
         EntryType::Directory => Kind::Directory,
         EntryType::Symlink => Kind::Symlink,
         EntryType::Link => Kind::Hardlink,
-        EntryType::Char | EntryType::Block | EntryType::Fifo => Kind::Device,
+        EntryType::Char => Kind::CharacterDevice,
+        EntryType::Block => Kind::BlockDevice,
+        EntryType::Fifo => Kind::Fifo,
         other => {
             let message = format!(
                 "the layer has an entry of the kind {:?}",

@@ -60,10 +60,7 @@ impl Staging {
         let mut hasher = Hasher::new();
         let poured = pour(&mut tar, &mut hasher, &mut file);
         let size = file.metadata().map_err(failed)?.len();
-        let digest = poured.and_then(|()| {
-            file.sync_all().map_err(failed)?;
-            failures::digest(&hasher.finish())
-        });
+        let digest = poured.and_then(|()| failures::digest(&hasher.finish()));
         let placed = digest.and_then(|digest| {
             let name = layer(&digest);
             let there = self.new.kind(&name)?.is_some_and(|kind| kind.is_file());
@@ -101,8 +98,7 @@ impl Staging {
         let failed = |error: io::Error| broken(&self.root, "write the metadata of", &error);
         self.new.remove(METADATA)?;
         let mut file = self.new.create_new(METADATA, 0o666)?;
-        file.write_all(bytes).map_err(failed)?;
-        file.sync_all().map_err(failed)
+        file.write_all(bytes).map_err(failed)
     }
 
     /// Makes what was written the cache. Its metadata must have this digest.
@@ -112,6 +108,8 @@ impl Staging {
             let message = format!("the metadata written to {:?} is not {digest}", root.path());
             return Err(failures::new(FailureCode::Conflict, message));
         }
+        settle(&self.new)
+            .map_err(|error| broken(root, "bring to the disk what is new in", &error))?;
         self.new.sync()?;
         clear(root, BACKUP)?;
         if root.kind(COMMITTED)?.is_some() {
@@ -153,6 +151,22 @@ fn clear(root: &Tree, name: &str) -> Result<(), Failure> {
 fn broken(root: &Tree, what: &str, error: &io::Error) -> Failure {
     let thing = format!("cannot {what} the volume cache {:?}", root.path());
     failures::of(thing, error)
+}
+
+/// Brings every file of the new cache to the disk at once: a layer by itself would wait
+/// for the disk as long as all of them.
+#[cfg(target_os = "linux")]
+fn settle(new: &Tree) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(new.dir().open(".")?)?)
+}
+
+/// The same, file by file, where a system does not have that.
+#[cfg(not(target_os = "linux"))]
+fn settle(new: &Tree) -> io::Result<()> {
+    for entry in new.dir().entries()? {
+        entry?.open()?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// The old and the new cache change places: nobody ever sees none.

@@ -6,7 +6,8 @@ use layerwise::host::Failure;
 use layerwise::oci::Digest;
 use serde::Deserialize;
 
-use super::Documents;
+use super::Packed;
+use super::members::Members;
 use crate::digests;
 
 /// So many manifests and indexes are looked at.
@@ -23,21 +24,28 @@ const ABOUT: &str = "vnd.docker.reference.type";
 #[derive(Deserialize)]
 struct Document {
     config: Option<Descriptor>,
+    #[serde(default)]
+    layers: Vec<Descriptor>,
     manifests: Option<Vec<Descriptor>>,
 }
 
 #[derive(Deserialize)]
 struct Descriptor {
     digest: String,
+    #[serde(rename = "mediaType", default)]
+    media_type: String,
     #[serde(default)]
     annotations: BTreeMap<String, String>,
 }
 
-impl Documents<'_> {
-    /// The config documents of all images that are there, with their names.
-    pub(super) fn indexed(&self) -> Result<Vec<(&str, Vec<String>)>, Failure> {
+/// A config document, names, layers.
+type Image = (String, Vec<String>, Vec<Packed>);
+
+impl Members {
+    /// All images that are there.
+    pub(super) fn indexed(&self) -> Result<Vec<Image>, Failure> {
         let mut images = Vec::new();
-        let mut later = vec![(self.document("index.json")?, None)];
+        let mut later = vec![(self.parsed("index.json")?, None)];
         let mut seen = 0;
         while let Some((document, name)) = later.pop() {
             seen += 1;
@@ -45,25 +53,33 @@ impl Documents<'_> {
                 return Err(self.corrupt(&format!("it has more than {MOST} manifests")));
             }
             if let Some(config) = document.config {
-                let config = self.text(&self.blob(&config.digest)?)?;
-                images.push((config, name.into_iter().collect()));
+                let config = self.text(&self.blob(&config.digest)?)?.to_owned();
+                let layers = document.layers.into_iter().map(|layer| {
+                    Ok(Packed {
+                        name: self.blob(&layer.digest)?,
+                        digest: layer.digest.parse().ok(),
+                        media_type: layer.media_type,
+                    })
+                });
+                let layers = layers.collect::<Result<_, Failure>>()?;
+                images.push((config, name.into_iter().collect(), layers));
                 continue;
             }
             for inner in document.manifests.into_iter().flatten().rev() {
                 let blob = self.blob(&inner.digest)?;
                 // What was not packed, and what is about an image, is no image.
-                if !self.texts.contains_key(&blob) || inner.annotations.contains_key(ABOUT) {
+                if self.document(&blob).is_none() || inner.annotations.contains_key(ABOUT) {
                     continue;
                 }
                 let own = NAMES.iter().find_map(|key| inner.annotations.get(*key));
                 let name: Option<String> = own.cloned().or_else(|| name.clone());
-                later.push((self.document(&blob)?, name));
+                later.push((self.parsed(&blob)?, name));
             }
         }
         Ok(images)
     }
 
-    fn document(&self, name: &str) -> Result<Document, Failure> {
+    fn parsed(&self, name: &str) -> Result<Document, Failure> {
         serde_json::from_str(self.text(name)?)
             .map_err(|error| self.corrupt(&format!("{name}: {error}")))
     }
@@ -74,7 +90,7 @@ impl Documents<'_> {
             .parse()
             .map_err(|_| self.corrupt(&format!("{digest:?} is not a digest")))?;
         let name = format!("blobs/{}/{}", parsed.algorithm(), parsed.hex());
-        match self.texts.get(&name) {
+        match self.document(&name) {
             Some(text) if !digests::verifies(&parsed, text.as_bytes()) => {
                 Err(self.corrupt(&format!("{name} does not have this digest")))
             }

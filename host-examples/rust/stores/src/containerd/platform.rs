@@ -1,10 +1,28 @@
 //! The machine that an engine here runs on, as Go and containerd call it.
 
+#[cfg(not(target_family = "wasm"))]
 use std::env::consts;
 
 use layerwise::oci::Platform;
 
+/// The platform of the engine, which WASI does not tell: what `LAYERWISE_PLATFORM` says,
+/// such as `linux/arm64/v8`. Empty without it; then nothing is chosen from an index.
+#[cfg(target_family = "wasm")]
+#[must_use]
+pub fn machine() -> Platform {
+    let told = std::env::var("LAYERWISE_PLATFORM").unwrap_or_default();
+    let mut parts = told.splitn(3, '/').map(str::to_owned);
+    let mut part = || parts.next().unwrap_or_default();
+    Platform {
+        os: part(),
+        architecture: part(),
+        variant: part(),
+        ..Platform::default()
+    }
+}
+
 /// The platform of this machine, with its variant.
+#[cfg(not(target_family = "wasm"))]
 #[must_use]
 pub fn machine() -> Platform {
     let architecture = match consts::ARCH {
@@ -42,7 +60,7 @@ fn variant() -> &'static str {
 }
 
 /// The level of the instruction set, where containerd knows only one.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "x86_64", target_family = "wasm")))]
 fn variant() -> &'static str {
     if consts::ARCH == "aarch64" { "v8" } else { "" }
 }

@@ -1,22 +1,23 @@
-//! The file of the keys: where it is, who may have it, how it is made.
+//! The file of the keys: where it is, and who may have it.
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::{self, Metadata};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::fs::Metadata;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use hmac::KeyInit as _;
 use layerwise::host::{Failure, FailureCode};
 use layerwise_files::{Tree, failure};
-use ring::hmac;
-use ring::rand::{SecureRandom as _, SystemRandom};
+
+use super::Key;
 
 /// The environment variable that names the file.
 const VARIABLE: &str = "LAYERWISE_MARKS_KEY";
 /// Where it is in the user's directory for state.
 const NAME: &str = "layerwise/marks.key";
 /// The bytes of a key.
-const KEY: usize = 32;
+pub const KEY: usize = 32;
 /// More keys than a rotation needs.
 const MOST: usize = 16;
 /// The longest file that is read.
@@ -47,7 +48,7 @@ fn place(
 }
 
 /// The keys in a file, if there is one.
-pub fn read(path: &Path) -> Result<Option<Vec<hmac::Key>>, Failure> {
+pub fn read(path: &Path) -> Result<Option<Vec<Key>>, Failure> {
     let (directory, name) = parts(path)?;
     let file = Tree::open(directory).and_then(|directory| directory.file(name));
     let (file, size) = match file {
@@ -67,45 +68,21 @@ pub fn read(path: &Path) -> Result<Option<Vec<hmac::Key>>, Failure> {
     }
     let keys: Option<Vec<Vec<u8>>> = text.lines().map(bytes).collect();
     let keys = keys.filter(|keys| (1..=MOST).contains(&keys.len()) && text.ends_with('\n'));
+    let keys = keys.and_then(|keys| {
+        let keys = keys.iter().map(|key| Key::new_from_slice(key).ok());
+        keys.collect::<Option<Vec<_>>>()
+    });
     let keys = keys.ok_or_else(|| {
         Failure::new(
             FailureCode::Corrupt,
             format!("{path:?} holds no keys: expected lines of 64 lower-case hex digits"),
         )
     })?;
-    let keys = keys
-        .iter()
-        .map(|key| hmac::Key::new(hmac::HMAC_SHA256, key));
-    Ok(Some(keys.collect()))
-}
-
-/// Makes the file with a new key, whole and for its owner only, or takes the one
-/// that somebody made meanwhile.
-pub fn make(path: &Path) -> Result<Vec<hmac::Key>, Failure> {
-    let (directory, _) = parts(path)?;
-    let failed = |error| failure("create", path, &error);
-    make_directory(directory).map_err(failed)?;
-    let mut key = [0; KEY];
-    SystemRandom::new().fill(&mut key).map_err(|_| {
-        let message = "the system has no random numbers for a key";
-        Failure::new(FailureCode::Unavailable, message)
-    })?;
-    // Made exclusively, under a name nobody can know, with the mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
-    let line = format!("{}\n", hex(&key));
-    file.write_all(line.as_bytes()).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    match file.persist_noclobber(path) {
-        Err(error) if error.error.kind() != ErrorKind::AlreadyExists => {
-            return Err(failed(error.error));
-        }
-        _ => {}
-    }
-    read(path)?.ok_or_else(|| failed(ErrorKind::NotFound.into()))
+    Ok(Some(keys))
 }
 
 /// The directory of a file and its name in there.
-fn parts(path: &Path) -> Result<(&Path, &std::ffi::OsStr), Failure> {
+pub fn parts(path: &Path) -> Result<(&Path, &std::ffi::OsStr), Failure> {
     let name = path.file_name().ok_or_else(|| {
         let message = format!("{path:?} is not the path of a file for keys");
         Failure::new(FailureCode::Invalid, message)
@@ -140,17 +117,6 @@ fn owned(file: &Metadata) -> Result<(), &'static str> {
 #[cfg(not(unix))]
 fn owned(_: &Metadata) -> Result<(), &'static str> {
     Ok(())
-}
-
-fn make_directory(directory: &Path) -> std::io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
-    builder.create(directory)
 }
 
 /// Bytes as lower-case hex digits.

@@ -12,6 +12,7 @@ use super::graph::{Graph, Manifest, Node};
 use super::index::{self, Index};
 use super::notes::{ELSEWHERE, Notes, Unreadable};
 use super::schema::{BUILT_HERE, FULL_NAME, IMAGE, PARENT, Pointer, REF_NAME};
+#[cfg(not(target_family = "wasm"))]
 use super::signed;
 use crate::marks::Marks;
 use crate::passed::Passed;
@@ -178,11 +179,13 @@ impl Catalog {
     }
 
     /// The names that signatures are stored under, by the manifest they are of.
+    #[cfg(not(target_family = "wasm"))]
     pub fn signatures(&self) -> impl Iterator<Item = (Digest, &[Target])> {
         let names = self.names.iter();
         names.filter_map(|(name, targets)| Some((signed::of_name(name)?, targets.as_slice())))
     }
 
+    #[cfg(not(target_family = "wasm"))]
     pub fn node(&self, pointer: &Pointer) -> Option<&Node> {
         self.graph.get(pointer)
     }

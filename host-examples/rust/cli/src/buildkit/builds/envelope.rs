@@ -7,10 +7,10 @@ use std::io::{self, Cursor, Read as _};
 use flate2::read::MultiGzDecoder;
 use layerwise::oci::{Descriptor, Digest, sha256};
 
+use crate::buildkit::archive::{Places, walk};
+
 /// Bytes of an unpacked file.
 const MOST: u64 = 256 << 20;
-/// Files in it.
-const MOST_FILES: usize = 100_000;
 
 /// The contents of a file.
 pub enum Envelope {
@@ -24,7 +24,9 @@ pub enum Envelope {
 pub struct Layout {
     /// Its index.
     pub index: Vec<u8>,
-    blobs: BTreeMap<String, Vec<u8>>,
+    /// Where each blob begins in the bytes, and how long it is.
+    blobs: BTreeMap<String, (u64, u64)>,
+    bytes: Vec<u8>,
 }
 
 impl Envelope {
@@ -38,32 +40,16 @@ impl Envelope {
         if bytes.get(257..262) != Some(b"ustar") {
             return Ok(Self::Plain(bytes));
         }
-        let mut blobs = BTreeMap::new();
-        let mut index = None;
-        let mut archive = tar::Archive::new(Cursor::new(bytes));
-        for (count, entry) in archive.entries()?.enumerate() {
-            if count >= MOST_FILES {
-                return Err(invalid(format!("it has more than {MOST_FILES} files")));
-            }
-            let mut entry = entry?;
-            if !entry.header().entry_type().is_file() {
-                continue;
-            }
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            let name = name.strip_prefix("./").unwrap_or(&name);
-            let mut content = Vec::new();
-            if name == "index.json" {
-                entry.read_to_end(&mut content)?;
-                index = Some(content);
-            } else if let Some(digest) = name.strip_prefix("blobs/") {
-                entry.read_to_end(&mut content)?;
-                blobs.insert(digest.replacen('/', ":", 1), content);
-            }
-        }
+        let Places { blobs, index } = walk(Cursor::new(&bytes))?;
         let index = index.ok_or_else(|| {
             invalid("it is a tar without index.json, and so no record of a build".to_owned())
         })?;
-        Ok(Self::Layout(Layout { index, blobs }))
+        let index = section(&bytes, index)?.to_vec();
+        Ok(Self::Layout(Layout {
+            index,
+            blobs,
+            bytes,
+        }))
     }
 }
 
@@ -75,7 +61,8 @@ impl Layout {
             .parse()
             .map_err(|error| invalid(format!("{:?} is not a digest: {error}", wanted.digest)))?;
         let bytes = self.blobs.get(&wanted.digest);
-        let bytes = bytes.ok_or_else(|| invalid(format!("{digest} is missing in it")))?;
+        let place = bytes.ok_or_else(|| invalid(format!("{digest} is missing in it")))?;
+        let bytes = section(&self.bytes, *place)?;
         if sha256(bytes) != digest {
             return Err(invalid(format!(
                 "the bytes of {digest} have another digest"
@@ -83,6 +70,16 @@ impl Layout {
         }
         Ok(bytes)
     }
+}
+
+/// A part of the bytes.
+fn section(bytes: &[u8], (at, size): (u64, u64)) -> io::Result<&[u8]> {
+    let part = || {
+        let at = usize::try_from(at).ok()?;
+        let end = at.checked_add(usize::try_from(size).ok()?)?;
+        bytes.get(at..end)
+    };
+    part().ok_or_else(|| invalid("it ends inside one of its files".to_owned()))
 }
 
 fn unpacked(packed: &[u8]) -> io::Result<Vec<u8>> {

@@ -2,7 +2,6 @@
 //! component.
 
 use std::cell::OnceCell;
-use std::io::{self, Read as _};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,20 +12,20 @@ use layerwise::builds::read::assemble::{Form, Options};
 use layerwise::builds::read::describe::Description;
 use layerwise::builds::read::parts::{Part, Role};
 use layerwise::host::{Failure, FailureCode, Registry};
-use layerwise::oci::Descriptor;
 use layerwise_files::{Access, Root};
 use layerwise_host::Imports;
 use layerwise_host::builds::{Build, Document, Session};
 use layerwise_stores::BuildkitRoot;
 
-use super::envelope::{Envelope, Layout};
+use super::content::{Content, Stored, bytes, document, text_of};
+use super::envelope::Envelope;
 use super::place::{Kind, Place};
 use crate::args::{Global, LimitArgs};
+use crate::buildkit::archive::Archives;
+use crate::buildkit::layers::{Later, Lending};
 use crate::failed::Failed;
 use crate::lend::{self, Bars, RegistryArgs};
 
-/// The largest blob of a build that is read.
-const LONGEST: u64 = 48 << 20;
 /// Manifests and indexes that lead to each other.
 const MOST_MANIFESTS: usize = 1_000;
 /// The name by which the component knows the context.
@@ -37,7 +36,9 @@ pub struct Opened {
     session: Session,
     /// Where images and caches are.
     pub registry: Arc<dyn Registry + Send + Sync>,
+    pub archives: Arc<Archives>,
     limits: Vec<(String, u64)>,
+    engine: Option<String>,
 }
 
 /// One of the builds that are in a place.
@@ -48,15 +49,17 @@ pub struct Found {
     opened: OnceCell<Rc<Build>>,
 }
 
+impl Found {
+    /// Its name in the history.
+    pub fn name(&self) -> &str {
+        &self.description.name
+    }
+}
+
 /// Where its documents are.
 enum Origin {
     Documents(Vec<Document>),
     Root(Rc<BuildkitRoot>, Document),
-}
-
-/// What a manifest or record leads to, and where.
-trait Content {
-    fn read(&self, wanted: &Descriptor) -> Result<Vec<u8>, String>;
 }
 
 impl Opened {
@@ -69,7 +72,13 @@ impl Opened {
     ) -> Result<Self, Failed> {
         let bars = Bars::default();
         let roots = context.map(|path| Root::new(path, Access::ReadOnly).named(CONTEXT));
-        let repositories: Arc<dyn Registry + Send + Sync> = lend::registry(registry, None, &bars)?;
+        let archives = Arc::<Archives>::default();
+        let repositories: Arc<dyn Registry + Send + Sync> = Arc::new(Lending {
+            repositories: lend::registry(registry, None, &bars)?,
+            places: Later::default(),
+            archives: Arc::clone(&archives),
+            bars: bars.clone(),
+        });
         let lent = Imports {
             registry: Arc::clone(&repositories),
             files: lend::walked(roots, &registry.limits, &bars)?,
@@ -79,8 +88,42 @@ impl Opened {
         Ok(Self {
             session: crate::io::engine(global)?.builds(lent, limits.of_session())?,
             registry: repositories,
+            archives,
             limits: limits.named.clone(),
+            engine: None,
         })
+    }
+
+    /// With the version of the daemon that made the builds, which no record has.
+    pub fn by(mut self, engine: Option<&str>) -> Self {
+        self.engine = engine.map(ToOwned::to_owned);
+        self
+    }
+
+    /// A definition that was not built yet.
+    pub fn definition(&self, text: &str) -> Result<Found, Failed> {
+        let kind = match text {
+            "-" => Kind::Input,
+            path => Kind::File(path.into()),
+        };
+        let bytes = bytes(&kind).map_err(|error| {
+            let message = format!("cannot read the definition {text:?}: {error}");
+            Failed::new("build", message).about(text)
+        })?;
+        let document = Document {
+            form: Form::Definition,
+            content: base64::encode(&bytes),
+        };
+        self.found(vec![document], None, text)
+    }
+
+    /// What a daemon keeps of its own builds, if they are in its root, and it can be read:
+    /// without it less is proven, and nothing said that is wrong.
+    pub fn daemons(&self, found: &Found) -> Option<String> {
+        match &found.origin {
+            Origin::Root(root, _) => root.keys().ok().flatten(),
+            Origin::Documents(_) => None,
+        }
     }
 
     /// All builds of a place, the newest first.
@@ -163,7 +206,7 @@ impl Opened {
     fn read(&self, documents: &[Document], target: Option<&str>) -> Result<Build, Failed> {
         let options = Options {
             target: target.map(ToOwned::to_owned),
-            engine: None,
+            engine: self.engine.clone(),
             limits: self.limits.clone(),
         };
         Ok(self.session.read(documents, &options)?)
@@ -276,40 +319,6 @@ impl Opened {
     }
 }
 
-/// Content of a repository.
-struct Stored<'a> {
-    registry: &'a (dyn Registry + Send + Sync),
-    repository: String,
-}
-
-impl Content for Stored<'_> {
-    fn read(&self, wanted: &Descriptor) -> Result<Vec<u8>, String> {
-        let wanted = std::slice::from_ref(wanted);
-        let mut read = self.registry.read(&self.repository, wanted, LONGEST);
-        match read.pop() {
-            Some(Ok(text)) => Ok(text.into_bytes()),
-            Some(Err(failure)) => Err(failure.message),
-            None => Err("the registry returned nothing".to_owned()),
-        }
-    }
-}
-
-impl Content for Layout {
-    fn read(&self, wanted: &Descriptor) -> Result<Vec<u8>, String> {
-        let bytes = self.blob(wanted).map_err(|error| error.to_string())?;
-        Ok(bytes.to_vec())
-    }
-}
-
-impl Content for BuildkitRoot {
-    fn read(&self, wanted: &Descriptor) -> Result<Vec<u8>, String> {
-        let digest = wanted.digest.parse();
-        let digest = digest.map_err(|error| format!("{:?}: {error}", wanted.digest))?;
-        self.blob(&digest, LONGEST)
-            .map_err(|failure| failure.message)
-    }
-}
-
 /// Why a daemon's root cannot be read, and how its builds are had all the same.
 fn unreached(text: &str, record: Option<&str>, failure: &Failure) -> Failed {
     let mut message = format!("cannot read the builds of {text:?}: {}", failure.message);
@@ -323,42 +332,4 @@ fn unreached(text: &str, record: Option<&str>, failure: &Failure) -> Failed {
         ));
     }
     Failed::new("store", message).about(text)
-}
-
-fn bytes(kind: &Kind) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let limit = crate::io::LONGEST;
-    match kind {
-        Kind::File(path) => std::fs::File::open(path)?
-            .take(limit + 1)
-            .read_to_end(&mut bytes)?,
-        _ => io::stdin().lock().take(limit + 1).read_to_end(&mut bytes)?,
-    };
-    if bytes.len() as u64 > limit {
-        let message = format!("it has more than {limit} bytes");
-        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-    }
-    Ok(bytes)
-}
-
-/// A document in the form its role asks for.
-fn document(role: Role, bytes: Vec<u8>) -> Result<Document, Failed> {
-    if role == Role::Log {
-        return Ok(Document {
-            form: Form::Log,
-            content: base64::encode(&bytes),
-        });
-    }
-    text_of(bytes).map_err(|why| Failed::new("build", format!("cannot read the build: {why}")))
-}
-
-fn text_of(bytes: Vec<u8>) -> Result<Document, String> {
-    let content = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        format!("it is neither a record nor text: it is not utf-8 at byte {at}")
-    })?;
-    Ok(Document {
-        form: Form::Text,
-        content,
-    })
 }

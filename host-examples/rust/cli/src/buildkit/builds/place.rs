@@ -25,6 +25,11 @@ pub enum Kind {
 }
 
 impl Place {
+    /// Whether one build is meant: by its name, or the newest one of a daemon.
+    pub const fn names_one(&self) -> bool {
+        self.record.is_some() || matches!(self.kind, Kind::Root(_))
+    }
+
     /// Reads what was typed.
     pub fn of(text: &str) -> Result<Self, Failed> {
         let whole = |kind| Self { kind, record: None };

@@ -34,7 +34,7 @@ impl ValueArgs {
     }
 }
 
-impl Shown<'_> {
+impl<'a> Shown<'a> {
     /// A step of a report.
     pub fn step(&self, state: &str, level: Level, findings: &[Finding]) -> report::Step {
         let Self(step) = self;
@@ -62,6 +62,12 @@ impl Shown<'_> {
             causes: findings.iter().map(without_files).collect(),
             files: findings.iter().flat_map(files).collect(),
         }
+    }
+
+    /// What it does, such as `RUN make`.
+    pub fn text(&self) -> &'a str {
+        let Self(step) = self;
+        split(&step.name).1
     }
 
     /// Whether a person means this step: by a line, or by a part of its name.

@@ -21,7 +21,10 @@ its line and what it hits:
   fails      the builder ends here with an error
 
 Other clients than the newest pack the context otherwise, so that their COPY steps ask for other
-checksums: say so with --client.
+checksums: say so with --client. A COPY of the same files by another client is told as such.
+
+COPY --from looks into the image or the finished stage wherever the store keeps its layers: in the
+directories of vfs, btrfs and overlay2, as blobs of containerd or of a layout, in an archive.
 
 Exit codes: 0 every step hits, 1 a step misses or fails or is not known, 2 usage, 3 error.
 
@@ -58,9 +61,13 @@ pub struct WhyArgs {
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<String>,
     /// The image of the last build: what misses is compared with what that build made of the
-    /// step. Default: whichever image came nearest.
-    #[arg(long, value_name = "REF")]
+    /// step. Without REF the named image whose history fits best, and of these the newest. Default:
+    /// whichever image came nearest.
+    #[arg(long, value_name = "REF", num_args = 0..=1, default_missing_value = "")]
     pub last: Option<String>,
+    /// The name that the build gives its image. If an image has it now, that is the last build.
+    #[arg(long, short, value_name = "NAME", conflicts_with = "last")]
+    pub tag: Option<String>,
     /// What packs the context.
     #[arg(long, value_name = "CLIENT", default_value = "29")]
     pub client: Client,

@@ -109,9 +109,12 @@ impl Changed<'_> {
     /// What a checksum looks at: not times, and not owners, which COPY sets.
     fn differences(&self, was: &LayerFile, entry: &Entry, path: &str) -> Vec<Difference> {
         let kind = match entry.kind {
-            Kind::File => FileKind::File,
+            Kind::Directory => FileKind::Directory,
             Kind::Link => FileKind::Link,
-            _ => FileKind::Device,
+            Kind::Fifo => FileKind::Fifo,
+            Kind::CharacterDevice => FileKind::CharacterDevice,
+            Kind::BlockDevice => FileKind::BlockDevice,
+            _ => FileKind::File,
         };
         let is_file = kind == FileKind::File;
         let size = if is_file { entry.size } else { 0 };

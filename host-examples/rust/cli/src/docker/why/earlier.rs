@@ -1,41 +1,22 @@
 //! What an earlier build made of the steps after a miss: the children of the image that
-//! came nearest, and theirs.
+//! came nearest, and theirs. The component ranks them, as it ranks those of a miss.
 
-use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use layerwise::docker::Reason;
-use layerwise::explain::{Difference, Explanation, Finding};
-use layerwise::host::{Facts, Image};
-use layerwise_host::docker::Predicates;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use layerwise::docker::{Reason, Step as Asked};
+use layerwise::dockerfile::Step;
+use layerwise::explain::{Difference, Finding};
+use layerwise::host::ImageStore;
+use layerwise_host::{Error, docker};
 
-use crate::docker::opened::Opened;
+use crate::docker::opened::{Opened, Sources};
 use crate::failed::Failed;
-use crate::io::LONGEST;
-
-/// So many children of one image are looked at.
-const MOST: usize = 1_000;
-const DOCUMENT: Facts = Facts {
-    document: true,
-    parent: false,
-    built: false,
-};
-const PARENT: Facts = Facts {
-    document: false,
-    parent: true,
-    built: false,
-};
 
 /// The images of an earlier build.
-pub struct Earlier<'a> {
-    opened: &'a Opened<'a>,
-    predicates: Predicates,
+pub struct Earlier {
+    session: docker::Session,
     /// The image of the step before; `None` if no earlier build is known.
     at: Option<String>,
-    /// The images of the build that steps are to be compared with.
-    last: BTreeSet<String>,
     /// What was told of steps before: a config has what earlier steps set.
     told: Vec<Difference>,
 }
@@ -50,23 +31,15 @@ pub enum Found {
     Nothing,
 }
 
-/// The members of a document that say how an image was made.
-#[derive(Deserialize)]
-struct Made<'a> {
-    #[serde(borrow)]
-    container_config: Option<&'a RawValue>,
-    #[serde(default)]
-    created: String,
-}
-
-impl<'a> Earlier<'a> {
-    /// With an image of the build that steps are to be compared with.
-    pub fn new(opened: &'a Opened<'a>, last: Option<&str>) -> Result<Self, Failed> {
-        let limits = opened.args.limits.of_session();
+impl Earlier {
+    /// With the image of the build that steps are to be compared with.
+    pub fn new(
+        opened: &Opened<'_>,
+        images: Arc<dyn ImageStore + Send + Sync>,
+        last: Option<&str>,
+    ) -> Result<Self, Failed> {
         Ok(Self {
-            last: lineage(opened, last)?,
-            opened,
-            predicates: opened.engine.docker_predicates(limits)?,
+            session: opened.session_over(images, true, Sources::None, last)?,
             at: None,
             told: Vec::new(),
         })
@@ -83,19 +56,9 @@ impl<'a> Earlier<'a> {
         self.at.clone()
     }
 
-    /// A step hit.
-    pub fn hit(&mut self, image: &str) {
+    /// A step is this image.
+    pub fn becomes(&mut self, image: &str) {
         self.at = Some(image.to_owned());
-    }
-
-    /// Puts the image of the last build in place of the one that came nearest, if it was
-    /// a candidate.
-    pub fn prefer(&self, why: &mut Explanation) {
-        let mut candidates = why.findings.iter();
-        let last = candidates.find(|finding| self.last.contains(&finding.subject));
-        if let Some(last) = last {
-            why.nearest = Some(last.clone());
-        }
     }
 
     /// A step missed, and this is the image that came nearest, with what differs.
@@ -111,68 +74,38 @@ impl<'a> Earlier<'a> {
     }
 
     /// What it made of the next step.
-    pub fn next(&mut self, config: &str) -> Result<Found, Failed> {
+    pub fn next(&mut self, step: &Step) -> Result<Found, Failed> {
         let Some(at) = self.at.take() else {
             return Ok(Found::Nothing);
         };
-        let store = &self.opened.store;
-        let mut children = store.children(Some(&at)).unwrap_or_default();
-        children.truncate(MOST);
-        if let Some(last) = children.iter().find(|id| self.last.contains(*id)) {
-            children = vec![last.clone()];
-        }
-        let mut best: Option<(usize, Reverse<String>, String, Finding)> = None;
-        for answer in store.get(&children, DOCUMENT, LONGEST) {
-            let Ok(Image { id, document, .. }) = answer else {
-                continue;
-            };
-            let text = document.unwrap_or_default();
-            let Ok(made) = serde_json::from_str::<Made<'_>>(&text) else {
-                continue;
-            };
-            let have = made.container_config.map(RawValue::get);
-            let semantics = &self.opened.semantics;
-            let found = self
-                .predicates
-                .compare_configs(have, Some(config), semantics)?;
-            if found.equal {
-                self.at = Some(id);
-                return Ok(Found::Same);
-            }
-            let mut differences = found.differences;
-            differences.retain(|difference| !self.told.contains(difference));
-            let size = differences.len();
-            let finding = Finding::new(Reason::ConfigMismatch, &id).with(differences);
-            let key = (size, Reverse(made.created), id, finding);
-            if best
-                .as_ref()
-                .is_none_or(|best| (key.0, &key.1) < (best.0, &best.1))
-            {
-                best = Some(key);
-            }
-        }
-        let Some((.., id, finding)) = best else {
-            return Ok(Found::Nothing);
+        let asked = Asked {
+            parent: Some(at),
+            config: step.config.clone(),
+            platform: step.platform.clone(),
+            last: step.last,
         };
-        self.at = Some(id.clone());
-        if finding.differences.is_empty() {
+        let why = match self.session.explain(&asked) {
+            Ok(why) => why,
+            Err(Error::Refused(_)) => return Ok(Found::Nothing),
+            Err(stopped) => return Err(stopped.into()),
+        };
+        if why.summary.code == Reason::HitLocal {
+            self.at = Some(why.summary.subject);
             return Ok(Found::Same);
         }
-        self.told.extend(finding.differences.iter().cloned());
-        Ok(Found::Changed(id, finding))
+        let Some(mut nearest) = why.nearest else {
+            return Ok(Found::Nothing);
+        };
+        self.at = Some(nearest.subject.clone());
+        let told = std::mem::take(&mut self.told);
+        nearest
+            .differences
+            .retain(|difference| !told.contains(difference));
+        self.told = told;
+        if nearest.differences.is_empty() && nearest.code == Reason::ConfigMismatch {
+            return Ok(Found::Same);
+        }
+        self.told.extend(nearest.differences.iter().cloned());
+        Ok(Found::Changed(nearest.subject.clone(), nearest))
     }
-}
-
-/// An image and what it was built on.
-fn lineage(opened: &Opened<'_>, last: Option<&str>) -> Result<BTreeSet<String>, Failed> {
-    let mut all = BTreeSet::new();
-    let Some(name) = last else { return Ok(all) };
-    let mut at = opened
-        .image("the image of the last build", name)?
-        .map(|image| image.id);
-    while let Some(id) = at.filter(|id| all.insert(id.clone())) {
-        let found = opened.store.get(&[id], PARENT, LONGEST).pop();
-        at = found.and_then(|found| found.ok()?.parent);
-    }
-    Ok(all)
 }

@@ -3,25 +3,26 @@
 use std::sync::Arc;
 
 use layerwise::docker::{Outcome as Cached, Step as Asked};
-use layerwise::dockerfile::{Announced, Event, Options, Outcome, Refusal, Stage, Step, Wanted};
-use layerwise::explain::{Explanation, Finding};
-use layerwise_files::{Access, Files, Root};
+use layerwise::dockerfile::{
+    Announced, Event, Options, Outcome, Reason, Refusal, Stage, Step, Wanted,
+};
+use layerwise::explain::{Difference, Explanation, Finding};
+use layerwise::host::Failure;
+use layerwise_files::Files;
 use layerwise_host::{Error, Imports, docker, dockerfile};
 
 use super::args::WhyArgs;
 use super::changed::Changed;
 use super::context::{self, CONTEXT, Context};
 use super::earlier::{Earlier, Found};
+use super::lent::Lent;
 use super::made::Made;
 use crate::docker::named;
-use crate::docker::opened::Opened;
+use crate::docker::opened::{Opened, Sources};
 use crate::docker::platform;
 use crate::failed::Failed;
 use crate::limits::HostLimitArgs;
 use crate::report::FileChange;
-
-/// What paths into the root directories of images begin with.
-const IMAGES: &str = "/images";
 
 /// One line of the report.
 pub struct Row {
@@ -57,15 +58,24 @@ pub enum State {
 pub struct Walk<'a> {
     opened: &'a Opened<'a>,
     files: Arc<Files>,
+    lent: Arc<Lent>,
+    /// Why the files could not be lent that were wanted last.
+    unlent: Option<Failure>,
     made: Arc<Made>,
     build: dockerfile::Session,
     /// The cache, for one stage.
     cache: Option<docker::Session>,
-    earlier: Earlier<'a>,
+    earlier: Earlier,
+    /// The image of the last build.
+    last: Option<String>,
+    /// What the history of the image of the current stage would say.
+    commands: Vec<String>,
     /// What an earlier build ended each stage with, as far as that is known.
     ends: Vec<Option<String>>,
     /// The current stage has a step that did not hit.
     missed: bool,
+    /// What the earlier build had before the step that is compared with it.
+    before: Option<String>,
     /// The first of them may hit: nobody knows what it asks.
     unsure: bool,
     /// Which stages ended so.
@@ -78,11 +88,12 @@ impl<'a> Walk<'a> {
         opened: &'a Opened<'a>,
         context: &Context,
         args: &'a WhyArgs,
+        last: Option<String>,
     ) -> Result<Self, Failed> {
-        let images = opened.store.roots();
-        let images = images.map(|path| Root::new(path, Access::ReadOnly).named(IMAGES));
-        let roots = context.root().into_iter().chain(images);
-        let files = Arc::new(Files::open(roots).map_err(crate::lend::failed)?);
+        let files = Arc::new(Files::open(context.root()).map_err(crate::lend::failed)?);
+        let limits = HostLimitArgs::default().of_registries();
+        let lent = Lent::new(Arc::clone(&files), Arc::clone(&opened.store), limits);
+        let lent = Arc::new(lent);
         let session = &args.session;
         let options = Options {
             semantics: opened.semantics.clone(),
@@ -97,24 +108,30 @@ impl<'a> Walk<'a> {
             limits: Vec::new(),
         };
         let made = Arc::new(Made::new(opened.store.clone()));
-        let lent = Imports {
+        let images = Arc::<Made>::clone(&made);
+        let imports = Imports {
             images: Arc::<Made>::clone(&made),
-            files: Arc::<Files>::clone(&files),
+            files: Arc::<Lent>::clone(&lent),
             ..Imports::default()
         };
         let limits = session.limits.of_session();
         let build = opened
             .engine
-            .dockerfile(lent, &context.text, options, limits)?;
+            .dockerfile(imports, &context.text, options, limits)?;
         Ok(Self {
             opened,
             files,
+            lent,
+            unlent: None,
             made,
             build,
             cache: None,
-            earlier: Earlier::new(opened, args.last.as_deref())?,
+            earlier: Earlier::new(opened, images, last.as_deref())?,
+            last,
+            commands: Vec::new(),
             ends: Vec::new(),
             missed: false,
+            before: None,
             unsure: false,
             doubts: Vec::new(),
             stage: String::new(),
@@ -139,9 +156,19 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What the history of the built image would say, as far as it is known.
+    pub fn commands(self) -> Vec<String> {
+        self.commands
+    }
+
     fn begin(&mut self, stage: Stage) -> Result<Row, Failed> {
         let images = Arc::<Made>::clone(&self.made);
-        self.cache = Some(self.opened.session_over(images, true)?);
+        let last = self.last.as_deref();
+        let cache = self
+            .opened
+            .session_over(images, true, Sources::Given, last)?;
+        self.cache = Some(cache);
+        self.commands.clear();
         self.missed = false;
         self.stage = stage.name.unwrap_or_else(|| stage.index.to_string());
         // The first stage ends nothing.
@@ -160,18 +187,22 @@ impl<'a> Walk<'a> {
         Ok(self.row(stage.instruction, State::Begins(stage.image)))
     }
 
-    /// Lends the root directory of an image, where the store has one.
+    /// Lends the root directory of an image.
     fn lend(&mut self, wanted: &Wanted) -> Result<(), Failed> {
-        let root = wanted
-            .image
-            .as_ref()
-            .and_then(|id| self.opened.store.root(id));
-        let path = root.map(|name| format!("{IMAGES}/{name}"));
+        let root = wanted.image.as_ref().map(|id| self.lent.root(id));
+        let (path, failure) = match root {
+            Some(Ok(path)) => (Some(path), None),
+            Some(Err(failure)) => (None, Some(failure)),
+            None => (None, None),
+        };
+        self.unlent = failure;
         Ok(self.build.lend(path.as_deref(), None)?)
     }
 
     fn step(&mut self, step: Step) -> Result<Row, Failed> {
-        let state = self.state(&step)?;
+        let mut state = self.state(&step)?;
+        self.other_client(&step, &mut state)?;
+        self.commands.push(step.created_by.clone());
         let image = match &state {
             State::Hit(image) => Some(image.clone()),
             _ => None,
@@ -182,7 +213,20 @@ impl<'a> Walk<'a> {
         let mut row = self.row(step.instruction, state);
         row.trigger = step.trigger;
         row.notes = step.notes;
+        self.say_unlent(&mut row.notes);
         Ok(row)
+    }
+
+    /// Says why files were not lent.
+    fn say_unlent(&mut self, notes: &mut [Finding]) {
+        let Some(failure) = self.unlent.take() else {
+            return;
+        };
+        let unlent = |note: &&mut Finding| note.code == Reason::Unlent;
+        if let Some(note) = notes.iter_mut().find(unlent) {
+            let why = failure.to_string();
+            note.differences.push(Difference::fact("why", why));
+        }
     }
 
     fn state(&mut self, step: &Step) -> Result<State, Failed> {
@@ -195,7 +239,8 @@ impl<'a> Walk<'a> {
             return Ok(State::Unknown);
         }
         if self.missed {
-            let found = self.earlier.next(config)?;
+            self.before = self.earlier.image();
+            let found = self.earlier.next(step)?;
             let files = match &found {
                 Found::Changed(image, _) => self.changed(step, &image.clone())?,
                 _ => Vec::new(),
@@ -221,7 +266,7 @@ impl<'a> Walk<'a> {
             self.made.keep(answer);
         }
         if let Some(image) = hit.and_then(|answer| answer.image) {
-            self.earlier.hit(&image);
+            self.earlier.becomes(&image);
             return Ok(State::Hit(image));
         }
         let mut why = cache.explain(&asked)?;
@@ -229,7 +274,6 @@ impl<'a> Walk<'a> {
             return Ok(State::Fails(why.summary));
         }
         named::put(self.opened, &mut why);
-        self.earlier.prefer(&mut why);
         let nearest = why.nearest.as_ref().map(|nearest| nearest.subject.clone());
         let files = match &nearest {
             Some(image) => self.changed(step, image)?,
@@ -237,6 +281,30 @@ impl<'a> Walk<'a> {
         };
         self.earlier.missed(why.nearest.as_ref());
         Ok(State::Miss(Box::new(why), files))
+    }
+
+    /// A COPY that only another client explains: its image is that of the earlier build,
+    /// and no file of it changed.
+    fn other_client(&mut self, step: &Step, state: &mut State) -> Result<(), Failed> {
+        let parent = match state {
+            State::Miss(..) => step.parent.clone(),
+            State::After(Found::Changed(..), _) => self.before.clone(),
+            _ => return Ok(()),
+        };
+        let Some(found) = self.build.other_client(parent.as_deref())? else {
+            return Ok(());
+        };
+        self.earlier.becomes(&found.subject);
+        match state {
+            State::Miss(why, files) => {
+                why.nearest = Some(found);
+                files.clear();
+            }
+            other => {
+                *other = State::After(Found::Changed(found.subject.clone(), found), Vec::new())
+            }
+        }
+        Ok(())
     }
 
     /// The files in which a step that copies differs from the layer of an image.

@@ -1,0 +1,156 @@
+//! Digests of logs and caches in the words of a build: `Dockerfile:7 RUN make`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+use layerwise::builds::answer::Step;
+use layerwise::builds::{Asked, Files, Role};
+
+use super::builds::{CONTEXT, Opened, Place, Shown, chosen};
+use crate::args::{Global, LimitArgs};
+use crate::failed::Failed;
+use crate::lend::RegistryArgs;
+use crate::reply::{Reply, Style};
+use crate::text;
+
+/// Pages show as many hex digits of a digest.
+const SHORT: usize = 12;
+const SHA256: &str = "sha256:";
+
+/// The build whose words are used.
+#[derive(Args)]
+pub struct WordArgs {
+    /// The build that wrote the cache, as `buildkit why` takes it: its steps are named, such as
+    /// `Dockerfile:7 RUN make`, in place of their digests.
+    #[arg(long, value_name = "BUILD")]
+    pub build: Option<String>,
+    /// The context of that build, to name also the records of the files that it takes.
+    #[arg(long, value_name = "DIR", requires = "build")]
+    pub context: Option<PathBuf>,
+}
+
+/// What digests are.
+#[derive(Default)]
+pub struct Words {
+    steps: Vec<Step>,
+    file: String,
+    /// What a digest is to which step.
+    names: BTreeMap<String, (Role, usize)>,
+}
+
+impl Words {
+    /// Reads the build, if one is named.
+    pub fn of(
+        global: &Global,
+        args: &WordArgs,
+        registry: &RegistryArgs,
+        limits: &LimitArgs,
+    ) -> Result<Self, Failed> {
+        let Some(text) = &args.build else {
+            return Ok(Self::default());
+        };
+        let opened = Opened::new(global, registry, limits, args.context.as_deref())?;
+        let place = Place::of(text)?;
+        let all = opened.all(text, &place)?;
+        let found = chosen(text, &place, &all)?;
+        let mut asked = Asked {
+            after: opened.contexts(found, &all)?,
+            ..Asked::default()
+        };
+        if args.context.is_some() {
+            let files = Files::Directory(CONTEXT.to_owned());
+            asked.after.retain(|(name, _)| name != "context");
+            asked.after.push(("context".to_owned(), files));
+        }
+        let build = opened.open(found)?;
+        let names = build.names(&asked)?.into_iter();
+        let file = build.describe()?.dockerfile;
+        Ok(Self {
+            steps: build.steps()?,
+            file: file.map_or(String::new(), |file| file.name),
+            names: names
+                .map(|name| (name.digest, (name.role, name.step)))
+                .collect(),
+        })
+    }
+
+    /// What a digest is to which step.
+    pub fn find(&self, digest: &str) -> Option<(Role, &Step)> {
+        let (role, step) = self.names.get(digest)?;
+        Some((*role, self.steps.get(*step)?))
+    }
+
+    /// A digest in words.
+    pub fn word(&self, digest: &str) -> Option<String> {
+        let (role, step) = self.find(digest)?;
+        let step = self.step(step);
+        Some(match role {
+            Role::Vertex | Role::Definition | Role::Record => step,
+            Role::Content => format!("files of {step}"),
+        })
+    }
+
+    /// A step in words.
+    pub fn step(&self, step: &Step) -> String {
+        let text = Shown(step).text();
+        match step.lines.first() {
+            Some(lines) if !self.file.is_empty() => format!("{}:{} {text}", self.file, lines.first),
+            Some(lines) => format!("line {} {text}", lines.first),
+            None => text.to_owned(),
+        }
+    }
+
+    /// A text with every digest that is known in words, as a terminal may have it: whole,
+    /// or shortened as pages do.
+    pub fn put(&self, raw: &str) -> String {
+        let mut put = String::with_capacity(raw.len());
+        let mut rest = raw;
+        while !rest.is_empty() {
+            let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == ':';
+            let end = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
+            let (token, after) = rest.split_at(end);
+            match self.token(token) {
+                Some(word) => put.push_str(&text::escape(&word)),
+                None => put.push_str(token),
+            }
+            let between = after.find(is_part).unwrap_or(after.len());
+            let (between, next) = after.split_at(between);
+            put.push_str(between);
+            rest = next;
+        }
+        put
+    }
+
+    /// A digest, or the beginning of one, in words.
+    fn token(&self, token: &str) -> Option<String> {
+        let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if token.len() == SHORT && is_hex(token) {
+            let from = format!("{SHA256}{token}");
+            let (digest, _) = self.names.range(from.clone()..).next()?;
+            return digest
+                .starts_with(&from)
+                .then(|| self.word(digest))
+                .flatten();
+        }
+        self.word(token)
+    }
+
+    /// A reply with every digest in words, unless it is for programs.
+    pub fn in_text(&self, style: Style, reply: Reply) -> Reply {
+        if style.json || self.names.is_empty() {
+            return reply;
+        }
+        Reply {
+            stdout: self.put(&reply.stdout),
+            ..reply
+        }
+    }
+
+    /// For JSON: digests with their words; `None` without a build.
+    pub fn document(&self) -> Option<BTreeMap<&str, String>> {
+        let all = self.names.keys();
+        let words = all.filter_map(|digest| Some((digest.as_str(), self.word(digest)?)));
+        (!self.steps.is_empty()).then(|| words.collect())
+    }
+}
