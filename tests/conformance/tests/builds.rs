@@ -23,7 +23,7 @@ mod builds {
 
     #[test]
     fn predictions_without_their_builds_fail() {
-        let report = builds::run_ops(&vectors("ops"), None, &builds::Native).unwrap();
+        let report = run_ops(&vectors("ops"), None, &Native).unwrap();
         assert_eq!(report.failed, 1);
         assert!(
             report.mismatches[0].name.starts_with("predictions"),

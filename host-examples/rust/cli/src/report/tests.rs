@@ -88,7 +88,7 @@ fn what_is_gone_is_no_fact() {
         report.steps[0].causes = vec![Finding::new(code, "").with([one])];
         let mut page = Page::new(Style::default());
         text::show(&mut page, &report);
-        let log = sarif::log(&report, Style::default()).to_string();
+        let log = sarif::log(vec![sarif::run(&report, Style::default())]).to_string();
         [
             page.finish(),
             markdown::page(&report, Style::default()),
