@@ -11,6 +11,11 @@ pub fn new(code: FailureCode, message: impl Into<String>) -> Failure {
     Failure::new(code, message)
 }
 
+/// What a host of this kind does not do.
+pub fn unsupported(why: &str) -> Failure {
+    new(FailureCode::Unsupported, why)
+}
+
 /// The failure that a reader of ours put into an I/O error.
 pub fn carried(error: &io::Error) -> Option<&Failure> {
     error.get_ref()?.downcast_ref()

@@ -43,6 +43,7 @@ mod paths;
 mod places;
 mod remote;
 mod repositories;
+mod requests;
 mod retrieve;
 mod scratch;
 mod store;

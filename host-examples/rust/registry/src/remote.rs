@@ -8,6 +8,7 @@ mod pace;
 mod pull;
 mod refusal;
 mod retry;
+mod scope;
 mod upload;
 mod uri;
 #[cfg_attr(target_family = "wasm", path = "remote/wasi.rs")]
@@ -21,17 +22,18 @@ use layerwise::oci::{Descriptor, Digest, sha256};
 use layerwise_stores::place::Target;
 use serde::Deserialize;
 
-use crate::content::Content;
 use crate::digests::verifies;
 use crate::failures;
 use crate::limits::{Limit, over};
 use crate::options::Options;
 
-use auth::{Scope, Tokens};
+use auth::Tokens;
 use http::{Http, Payload, Request, Response};
-use pull::Pull;
 use refusal::refused;
-use retry::{Tries, Trouble};
+use retry::{Tries, Trouble, ended_early, trouble};
+use scope::Scope;
+
+pub use scope::Repository;
 
 /// The manifests that are understood.
 const MANIFESTS: [&str; 4] = [
@@ -40,13 +42,6 @@ const MANIFESTS: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 ];
-
-/// A repository of a registry.
-#[derive(Clone, Copy, Debug)]
-pub struct Repository<'a> {
-    pub host: &'a str,
-    pub path: &'a str,
-}
 
 /// All registries, with the tokens they gave.
 #[derive(Debug)]
@@ -85,21 +80,6 @@ impl Remote {
             size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
             annotations: Vec::new(),
         })
-    }
-
-    /// A manifest as bytes that can be read.
-    pub fn manifest_content<'a>(
-        &'a self,
-        at: Repository<'a>,
-        digest: &Digest,
-        size: u64,
-    ) -> Content<'a> {
-        self.content(at, "manifests", digest, size)
-    }
-
-    /// A blob as bytes that can be read.
-    pub fn blob<'a>(&'a self, at: Repository<'a>, digest: &Digest, size: u64) -> Content<'a> {
-        self.content(at, "blobs", digest, size)
     }
 
     /// Whether a repository has a blob.
@@ -202,27 +182,10 @@ impl Remote {
                 Ok(bytes) if declared.is_none_or(|size| size == length(&bytes)) => {
                     return Ok((media_type(&said, &bytes), bytes));
                 }
-                Ok(bytes) => tries.again(pull::ended_early(&what, length(&bytes)))?,
-                Err(error) => tries.again(pull::trouble(&what, &error))?,
+                Ok(bytes) => tries.again(ended_early(&what, length(&bytes)))?,
+                Err(error) => tries.again(trouble(&what, &error))?,
             }
         }
-    }
-
-    fn content<'a>(
-        &'a self,
-        at: Repository<'a>,
-        kind: &'static str,
-        digest: &Digest,
-        size: u64,
-    ) -> Content<'a> {
-        let name = format!("{kind}/{digest}");
-        Content::new(digest.clone(), size, move || {
-            let mut request = Request::new(Method::GET, self.uri(at, &name)?);
-            if kind == "manifests" {
-                request = request.header(header::ACCEPT, &MANIFESTS.join(", "));
-            }
-            Ok(Box::new(Pull::open(self, at, request, size)?))
-        })
     }
 
     /// Makes a request, again after passing trouble, with a token or password

@@ -1,5 +1,7 @@
 //! Storing one layer.
 
+mod volume;
+
 use std::path::Path;
 
 use layerwise::host::{Failure, FailureCode, Presence, Source, Stored, Transfer};
@@ -11,25 +13,25 @@ use crate::content::{Content, Counted, Stream};
 use crate::failures;
 use crate::remote::Repository;
 use crate::repositories::Repositories;
-use crate::volume;
 
 /// Stores one layer unless the repository has it.
 pub fn one(all: &Repositories, to: &Place, layer: &Transfer) -> Result<Stored, Failure> {
     if let Place::Volume(path) = to {
-        return volume::store(all, path, layer);
+        return volume::one(all, path, layer);
     }
     let wanted = &layer.descriptor;
     match &layer.source {
         Source::Repository(from) => from_repository(all, to, wanted, &Place::parse(from)?),
         Source::File(path) => from_tar(all, to, wanted, path, &|| {
             let paths = all.options.paths.as_ref();
-            let paths = paths.ok_or_else(|| unsupported("no files can be read"))?;
+            let paths = paths.ok_or_else(|| failures::unsupported("no files can be read"))?;
             Ok(Box::new(paths.file(path)?))
         }),
         Source::Provider(name) => {
             let provider = all.options.provider.as_ref();
-            let provider = provider
-                .ok_or_else(|| unsupported(&format!("nothing provides the layer {name:?}")))?;
+            let provider = provider.ok_or_else(|| {
+                failures::unsupported(&format!("nothing provides the layer {name:?}"))
+            })?;
             if wanted.digest.is_empty() {
                 return from_tar(all, to, wanted, name, &|| provider.open(name, wanted));
             }
@@ -120,7 +122,7 @@ fn is_there(all: &Repositories, place: &Place, wanted: &Descriptor) -> Result<bo
 }
 
 fn only_tars(path: &Path) -> Failure {
-    unsupported(&format!("the volume cache {path:?} holds tar files only"))
+    failures::unsupported(&format!("the volume cache {path:?} holds tar files only"))
 }
 
 fn stored(descriptor: Descriptor, diff_id: Option<String>, written: bool) -> Stored {
@@ -129,8 +131,4 @@ fn stored(descriptor: Descriptor, diff_id: Option<String>, written: bool) -> Sto
         diff_id,
         written,
     }
-}
-
-fn unsupported(why: &str) -> Failure {
-    failures::new(FailureCode::Unsupported, why)
 }

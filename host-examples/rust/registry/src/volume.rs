@@ -21,16 +21,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use layerwise::host::{Failure, FailureCode, Source, Stored, Transfer};
+use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::{Descriptor, Digest, sha256};
 use layerwise_files::Tree;
-use layerwise_stores::place::Place;
 
 use crate::compress::pour;
-use crate::content::{Content, Counted};
+use crate::content::Content;
 use crate::digests::Hasher;
 use crate::failures;
-use crate::repositories::Repositories;
 
 pub use staging::Staging;
 
@@ -185,65 +183,7 @@ fn misplaced(failure: Failure) -> Failure {
     }
 }
 
-/// Stores one layer in what is being written.
-pub fn store(all: &Repositories, path: &Path, layer: &Transfer) -> Result<Stored, Failure> {
-    let staging = all.staging(path)?;
-    let wanted = &layer.descriptor;
-    let progress = &all.options.progress;
-    let (digest, size, written) = match &layer.source {
-        Source::Repository(from) => match Place::parse(from)? {
-            Place::Volume(same) if same == path => {
-                staging.reuse(&failures::digest(&wanted.digest)?)?
-            }
-            from => all.with_blob(&from, wanted, true, |blob| {
-                staging.add(Counted::new(
-                    blob.open()?,
-                    progress,
-                    &wanted.digest,
-                    blob.size,
-                ))
-            })?,
-        },
-        Source::File(file) => {
-            let paths = all.options.paths.as_ref();
-            let paths = paths.ok_or_else(|| unsupported("no files can be read"))?;
-            staging.add(Counted::new(paths.file(file)?, progress, file, 0))?
-        }
-        Source::Provider(name) => {
-            let provider = all.options.provider.as_ref();
-            let provider = provider
-                .ok_or_else(|| unsupported(&format!("nothing provides the layer {name:?}")))?;
-            staging.add(Counted::new(
-                provider.open(name, wanted)?,
-                progress,
-                name,
-                0,
-            ))?
-        }
-    };
-    if !wanted.digest.is_empty() && digest.as_str() != wanted.digest {
-        let message = format!(
-            "the layer has the digest {digest}, and {:?} is wanted",
-            wanted.digest
-        );
-        return Err(failures::new(FailureCode::Conflict, message));
-    }
-    Ok(Stored {
-        descriptor: Descriptor {
-            digest: digest.to_string(),
-            size,
-            ..wanted.clone()
-        },
-        diff_id: Some(digest.to_string()),
-        written,
-    })
-}
-
 /// The name of a layer. Only a checked digest becomes a name.
 fn layer(digest: &Digest) -> String {
     format!("{digest}.tar")
-}
-
-fn unsupported(why: &str) -> Failure {
-    failures::new(FailureCode::Unsupported, why)
 }

@@ -52,7 +52,7 @@ use crate::passed::Passed;
 use crate::reference::Reference;
 
 use names::Names;
-use scan::Scan;
+use scan::{Scan, image_id};
 
 /// The largest document that is read; a limit above it does not matter.
 const LONGEST_DOCUMENT: u64 = 64 << 20;
@@ -336,13 +336,6 @@ impl DockerRoot {
         );
         Failure::new(FailureCode::Unsupported, message)
     }
-}
-
-fn image_id(text: &str) -> Result<Digest, Failure> {
-    text.parse()
-        .ok()
-        .filter(|digest: &Digest| digest.algorithm() == "sha256")
-        .ok_or_else(|| Failure::new(FailureCode::Invalid, format!("{text:?} is not an image id")))
 }
 
 fn unknown(reference: &str) -> Failure {

@@ -7,10 +7,10 @@ mod make;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use hmac::{Hmac, Mac as _};
+use hmac::Mac as _;
 use layerwise::host::{Failure, FailureCode};
-use sha2::Sha256;
 
+use file::Key;
 #[cfg(not(target_family = "wasm"))]
 use make::make;
 
@@ -18,9 +18,6 @@ use make::make;
 const SCHEME: &str = "hmac-sha256:";
 /// What is hashed begins with this; another rule gets another number.
 const DOMAIN: &str = "layerwise built-here 1";
-
-/// A key, ready to sign and to verify.
-type Key = Hmac<Sha256>;
 
 /// The keys of this host: what it marks, and which marks it accepts.
 #[derive(Debug, Default)]

@@ -40,6 +40,7 @@ mod graph;
 mod index;
 mod layers;
 mod lock;
+mod make;
 mod notes;
 pub mod parts;
 mod schema;
@@ -48,7 +49,7 @@ mod signed;
 mod update;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance};
@@ -64,19 +65,15 @@ use crate::marks::Marks;
 use crate::passed::Passed;
 use crate::reference::Reference;
 
-use blobs::Blobs;
+use blobs::{Blobs, LONGEST_DOCUMENT};
 use catalog::{Catalog, Config, Known, Target};
 use layers::Layers;
+use lock::{LOCK_WAIT, locked};
 use notes::Notes;
 use schema::Descriptor;
 
 #[cfg(not(target_family = "wasm"))]
 pub use signed::Unsigned;
-
-/// How long another writer is waited for, unless told otherwise.
-const LOCK_WAIT: Duration = Duration::from_secs(10);
-/// The largest document that is read; a limit above it does not matter.
-const LONGEST_DOCUMENT: u64 = 64 << 20;
 
 /// The images of an OCI image layout.
 #[derive(Debug)]
@@ -121,7 +118,7 @@ impl OciLayout {
     /// `conflict` when the directory holds other things; else as [`Self::open`].
     pub fn init(path: &Path) -> Result<Self, Failure> {
         let root = Tree::create(path)?;
-        create::layout(&root)?;
+        make::layout(&root)?;
         schema::check_layout(&root)?;
         Self::at(root)
     }
@@ -437,8 +434,4 @@ impl Images for OciLayout {
         };
         Ok(diff_ids.into_iter().map(layer).collect())
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -14,8 +14,9 @@ use serde::Deserialize;
 use super::challenge::{self, Challenge};
 use super::http::{self, Payload, Request, Sent};
 use super::refusal::refused;
-use super::retry::Trouble;
-use super::{Remote, Repository, uri};
+use super::retry::{Trouble, trouble};
+use super::scope::Scope;
+use super::{Remote, uri};
 use crate::failures;
 use crate::keychain::Credentials;
 
@@ -26,15 +27,6 @@ const LIFE: u64 = 60;
 const FORM: &str = "application/x-www-form-urlencoded";
 /// A token is renewed so long before its end.
 const MARGIN: u64 = 10;
-
-/// What is to be allowed.
-#[derive(Clone, Copy, Debug)]
-pub struct Scope<'a> {
-    path: &'a str,
-    actions: &'static str,
-    /// Another repository of the registry that a blob is taken from.
-    from: Option<&'a str>,
-}
 
 /// What was proved before, for each registry and scope.
 #[derive(Debug, Default)]
@@ -54,53 +46,6 @@ struct Answer {
     access_token: Option<String>,
     #[serde(default)]
     expires_in: Option<u64>,
-}
-
-impl<'a> Scope<'a> {
-    pub const fn pull(at: Repository<'a>) -> Self {
-        Self::of(at, "pull")
-    }
-
-    pub const fn push(at: Repository<'a>) -> Self {
-        Self::of(at, "pull,push")
-    }
-
-    pub const fn delete(at: Repository<'a>) -> Self {
-        Self::of(at, "delete")
-    }
-
-    /// And reading from another repository.
-    pub const fn and_from(mut self, from: Option<&'a str>) -> Self {
-        self.from = from;
-        self
-    }
-
-    /// Listing the repositories of a registry.
-    pub const fn catalog() -> Self {
-        Self {
-            path: "",
-            actions: "*",
-            from: None,
-        }
-    }
-
-    const fn of(at: Repository<'a>, actions: &'static str) -> Self {
-        Self {
-            path: at.path,
-            actions,
-            from: None,
-        }
-    }
-
-    fn wanted(&self) -> Vec<String> {
-        // No repository has an empty name.
-        if self.path.is_empty() {
-            return vec![format!("registry:catalog:{}", self.actions)];
-        }
-        let mut wanted = vec![format!("repository:{}:{}", self.path, self.actions)];
-        wanted.extend(self.from.map(|from| format!("repository:{from}:pull")));
-        wanted
-    }
 }
 
 impl Tokens {
@@ -207,7 +152,7 @@ impl Remote {
         let mut text = Vec::new();
         let reader = http::body(response);
         if let Err(error) = reader.take(LONGEST).read_to_end(&mut text) {
-            return Err(super::pull::trouble(&service, &error));
+            return Err(trouble(&service, &error));
         }
         let answer: Option<Answer> = serde_json::from_slice(&text).ok();
         let life = answer

@@ -5,9 +5,9 @@ use layerwise::host::{Failure, FailureCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::auth::Scope;
 use super::http::{self, Request};
 use super::refusal::refused;
+use super::scope::Scope;
 use super::{Remote, Repository, length, limited, uri};
 use crate::failures;
 

@@ -3,19 +3,55 @@
 use std::io::{self, Read};
 use std::time::Instant;
 
-use ::http::{StatusCode, header};
+use ::http::{Method, StatusCode, header};
 use layerwise::host::{Failure, FailureCode};
+use layerwise::oci::Digest;
 
-use super::auth::Scope;
 use super::http::{self, Request};
 use super::refusal::refused;
-use super::retry::{Tries, Trouble};
-use super::{Remote, Repository, uri};
+use super::retry::{Tries, Trouble, ended_early, trouble};
+use super::scope::{Repository, Scope};
+use super::{MANIFESTS, Remote, uri};
+use crate::content::Content;
 use crate::failures;
 use crate::limits::Limit;
 
 /// So much progress makes up for earlier interruptions.
 const PROGRESS: u64 = 1 << 20;
+
+impl Remote {
+    /// A manifest as bytes that can be read.
+    pub fn manifest_content<'a>(
+        &'a self,
+        at: Repository<'a>,
+        digest: &Digest,
+        size: u64,
+    ) -> Content<'a> {
+        self.content(at, "manifests", digest, size)
+    }
+
+    /// A blob as bytes that can be read.
+    pub fn blob<'a>(&'a self, at: Repository<'a>, digest: &Digest, size: u64) -> Content<'a> {
+        self.content(at, "blobs", digest, size)
+    }
+
+    fn content<'a>(
+        &'a self,
+        at: Repository<'a>,
+        kind: &'static str,
+        digest: &Digest,
+        size: u64,
+    ) -> Content<'a> {
+        let name = format!("{kind}/{digest}");
+        Content::new(digest.clone(), size, move || {
+            let mut request = Request::new(Method::GET, self.uri(at, &name)?);
+            if kind == "manifests" {
+                request = request.header(header::ACCEPT, &MANIFESTS.join(", "));
+            }
+            Ok(Box::new(Pull::open(self, at, request, size)?))
+        })
+    }
+}
 
 /// The bytes of a manifest or blob; not checked.
 pub struct Pull<'a> {
@@ -159,29 +195,4 @@ impl Read for Pull<'_> {
         }
         self.next(buffer).map_err(io::Error::other)
     }
-}
-
-/// The answer ended before it should.
-pub fn ended_early(what: impl std::fmt::Display, after: u64) -> Trouble {
-    let message = format!("{what}: the response ends early, after {after} bytes");
-    Trouble::passing(failures::new(FailureCode::Truncated, message))
-}
-
-/// Reading an answer failed.
-pub fn trouble(what: impl std::fmt::Display, error: &io::Error) -> Trouble {
-    if let Some(failure) = failures::carried(error) {
-        let message = format!("{what}: {}", failure.message);
-        return failures::new(failure.code, message).into();
-    }
-    let (code, why) = match error.kind() {
-        io::ErrorKind::UnexpectedEof => {
-            (FailureCode::Truncated, "the response ends early".to_owned())
-        }
-        io::ErrorKind::TimedOut => (FailureCode::Unavailable, "no response in time".to_owned()),
-        _ => (
-            FailureCode::Unavailable,
-            failures::lower(&error.to_string()),
-        ),
-    };
-    Trouble::passing(failures::new(code, format!("{what}: {why}")))
 }

@@ -1,10 +1,12 @@
 //! Trying again: how often, and after which pause.
 
+use std::io;
 use std::thread::sleep;
 use std::time::Duration;
 
-use layerwise::host::Failure;
+use layerwise::host::{Failure, FailureCode};
 
+use crate::failures;
 use crate::options::Retry;
 
 /// Why a request has no answer that can be used.
@@ -91,4 +93,29 @@ impl Tries {
     pub const fn was_repeated(&self) -> bool {
         self.repeated
     }
+}
+
+/// The answer ended before it should.
+pub fn ended_early(what: impl std::fmt::Display, after: u64) -> Trouble {
+    let message = format!("{what}: the response ends early, after {after} bytes");
+    Trouble::passing(failures::new(FailureCode::Truncated, message))
+}
+
+/// Reading an answer failed.
+pub fn trouble(what: impl std::fmt::Display, error: &io::Error) -> Trouble {
+    if let Some(failure) = failures::carried(error) {
+        let message = format!("{what}: {}", failure.message);
+        return failures::new(failure.code, message).into();
+    }
+    let (code, why) = match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            (FailureCode::Truncated, "the response ends early".to_owned())
+        }
+        io::ErrorKind::TimedOut => (FailureCode::Unavailable, "no response in time".to_owned()),
+        _ => (
+            FailureCode::Unavailable,
+            failures::lower(&error.to_string()),
+        ),
+    };
+    Trouble::passing(failures::new(code, format!("{what}: {why}")))
 }

@@ -3,10 +3,10 @@
 use ::http::{Method, StatusCode, Uri, header};
 use layerwise::host::{Failure, FailureCode, Presence};
 
-use super::auth::Scope;
 use super::http::{self, Payload, Request};
 use super::refusal::refused;
 use super::retry::Trouble;
+use super::scope::Scope;
 use super::{Remote, Repository, uri};
 use crate::content::Content;
 use crate::failures;

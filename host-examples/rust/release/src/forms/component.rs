@@ -1,6 +1,8 @@
 //! The component by itself, as a file.
 
 use wasmparser::{Parser, Payload};
+use wit_parser::decoding::{DecodedWasm, decode};
+use wit_parser::{Resolve, WorldId, WorldKey};
 
 use crate::failure::Failure;
 use crate::place::{Place, read, sha256};
@@ -30,7 +32,7 @@ pub fn prove(place: &Place) -> Result<String, Failure> {
             )));
         }
     }
-    let (imports, exports) = super::oci::interfaces(&bytes)?;
+    let (imports, exports) = interfaces(&bytes)?;
     if let Some(other) = imports
         .iter()
         .find(|name| !name.starts_with("layerwise:cache/"))
@@ -61,4 +63,27 @@ fn inside(component: &[u8], name: &str) -> Result<Option<String>, Failure> {
         }
     }
     Ok(None)
+}
+
+/// The interfaces that a component imports and exports.
+pub fn interfaces(component: &[u8]) -> Result<(Vec<String>, Vec<String>), Failure> {
+    let decoded =
+        decode(component).map_err(|e| Failure::new(format!("read the component: {e:#}")))?;
+    let DecodedWasm::Component(resolve, world) = decoded else {
+        return Err(Failure::new("the component is a WIT package"));
+    };
+    Ok((names(&resolve, world, true), names(&resolve, world, false)))
+}
+
+fn names(resolve: &Resolve, world: WorldId, imports: bool) -> Vec<String> {
+    let Some(world) = resolve.worlds.get(world) else {
+        return Vec::new();
+    };
+    let items = if imports {
+        &world.imports
+    } else {
+        &world.exports
+    };
+    let name = |key: &WorldKey| resolve.name_world_key(key);
+    items.keys().map(name).collect()
 }

@@ -8,8 +8,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use wit_parser::decoding::{DecodedWasm, decode};
-use wit_parser::{Resolve, WorldId, WorldKey};
+use wit_parser::Resolve;
 
 use super::sign::{self, Key};
 use crate::failure::Failure;
@@ -144,29 +143,6 @@ fn check(place: &Place) -> Result<usize, Failure> {
     }
 }
 
-/// The interfaces that a component imports and exports.
-pub fn interfaces(component: &[u8]) -> Result<(Vec<String>, Vec<String>), Failure> {
-    let decoded =
-        decode(component).map_err(|e| Failure::new(format!("read the component: {e:#}")))?;
-    let DecodedWasm::Component(resolve, world) = decoded else {
-        return Err(Failure::new("the component is a WIT package"));
-    };
-    Ok((names(&resolve, world, true), names(&resolve, world, false)))
-}
-
-fn names(resolve: &Resolve, world: WorldId, imports: bool) -> Vec<String> {
-    let Some(world) = resolve.worlds.get(world) else {
-        return Vec::new();
-    };
-    let items = if imports {
-        &world.imports
-    } else {
-        &world.exports
-    };
-    let name = |key: &WorldKey| resolve.name_world_key(key);
-    items.keys().map(name).collect()
-}
-
 fn artifact(
     place: &Place,
     layout: &Layout<'_>,
@@ -182,7 +158,7 @@ fn artifact(
         "layerDigests": [layer["digest"]],
     });
     if let Some(target) = target {
-        let (imports, exports) = interfaces(bytes)?;
+        let (imports, exports) = super::component::interfaces(bytes)?;
         config["component"] = json!({"exports": exports, "imports": imports, "target": target});
     }
     let config = layout.blob(CONFIG, config.to_string().as_bytes())?;

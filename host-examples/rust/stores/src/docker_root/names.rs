@@ -11,6 +11,7 @@ use layerwise::host::{Failure, FailureCode};
 use layerwise_files::Tree;
 use serde::Deserialize;
 
+use super::scan::image_id;
 use crate::reference::Named;
 
 const NAME: &str = "repositories.json";
@@ -69,7 +70,7 @@ impl Names {
         let Some(id) = repository.and_then(|names| names.as_ref()?.get(&familiar)) else {
             return Ok(None);
         };
-        if super::image_id(id).is_err() {
+        if image_id(id).is_err() {
             let path = &self.path;
             return Err(Failure::new(
                 FailureCode::Corrupt,

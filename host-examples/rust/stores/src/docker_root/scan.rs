@@ -7,7 +7,6 @@ use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::Digest;
 use layerwise_files::Tree;
 
-use super::image_id;
 use crate::files;
 use crate::passed::Passed;
 
@@ -149,4 +148,12 @@ fn if_there(tree: Result<Tree, Failure>) -> Result<Option<Tree>, Failure> {
         Err(failure) if failure.code == FailureCode::NotFound => Ok(None),
         other => other.map(Some),
     }
+}
+
+/// The id of an image, which is the SHA-256 of its config.
+pub fn image_id(text: &str) -> Result<Digest, Failure> {
+    text.parse()
+        .ok()
+        .filter(|digest: &Digest| digest.algorithm() == "sha256")
+        .ok_or_else(|| Failure::new(FailureCode::Invalid, format!("{text:?} is not an image id")))
 }

@@ -6,11 +6,13 @@ use std::fs::Metadata;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use hmac::KeyInit as _;
+use hmac::{Hmac, KeyInit as _};
 use layerwise::host::{Failure, FailureCode};
 use layerwise_files::{Tree, failure};
+use sha2::Sha256;
 
-use super::Key;
+/// A key, ready to sign and to verify.
+pub type Key = Hmac<Sha256>;
 
 /// The environment variable that names the file.
 const VARIABLE: &str = "LAYERWISE_MARKS_KEY";

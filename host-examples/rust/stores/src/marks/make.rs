@@ -7,8 +7,7 @@ use std::path::Path;
 use layerwise::host::{Failure, FailureCode};
 use layerwise_files::failure;
 
-use super::Key;
-use super::file::{KEY, hex, parts, read};
+use super::file::{KEY, Key, hex, parts, read};
 
 /// Makes the file with a new key, whole and for its owner only, or takes the one
 /// that somebody made meanwhile.

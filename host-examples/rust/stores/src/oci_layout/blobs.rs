@@ -9,6 +9,9 @@ use layerwise_files::{Tree, too_large};
 
 use crate::digests::verifies;
 
+/// The largest document that is read; a limit above it does not matter.
+pub const LONGEST_DOCUMENT: u64 = 64 << 20;
+
 /// The file an interrupted writer may leave behind, in the layout's directory:
 /// garbage collectors take every file below `blobs` for a blob.
 pub const TEMPORARY: &str = ".layerwise.tmp";

@@ -11,9 +11,7 @@ use super::blobs::Blobs;
 use super::graph::{Graph, Manifest, Node};
 use super::index::{self, Index};
 use super::notes::{ELSEWHERE, Notes, Unreadable};
-use super::schema::{BUILT_HERE, FULL_NAME, IMAGE, PARENT, Pointer, REF_NAME};
-#[cfg(not(target_family = "wasm"))]
-use super::signed;
+use super::schema::{BUILT_HERE, FULL_NAME, IMAGE, PARENT, Pointer, REF_NAME, signed_by_name};
 use crate::marks::Marks;
 use crate::passed::Passed;
 
@@ -182,7 +180,7 @@ impl Catalog {
     #[cfg(not(target_family = "wasm"))]
     pub fn signatures(&self) -> impl Iterator<Item = (Digest, &[Target])> {
         let names = self.names.iter();
-        names.filter_map(|(name, targets)| Some((signed::of_name(name)?, targets.as_slice())))
+        names.filter_map(|(name, targets)| Some((signed_by_name(name)?, targets.as_slice())))
     }
 
     #[cfg(not(target_family = "wasm"))]

@@ -9,8 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use layerwise::host::{Failure, FailureCode, Provenance};
 use layerwise::oci::Digest;
 
-use super::LONGEST_DOCUMENT;
-use super::blobs::Blobs;
+use super::blobs::{Blobs, LONGEST_DOCUMENT};
 use super::catalog::{Catalog, Known};
 use super::schema::{Descriptor, LAYER};
 use crate::layers::diff_ids;

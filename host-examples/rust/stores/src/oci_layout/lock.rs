@@ -5,11 +5,15 @@
 //! killed writer locks nobody out.
 
 use std::fs::{File, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use layerwise::host::{Failure, FailureCode};
 use layerwise_files::{Tree, failure};
+
+/// How long another writer is waited for, unless told otherwise.
+pub const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 const NAME: &str = ".layerwise.lock";
 const PAUSE: Duration = Duration::from_millis(5);
@@ -42,4 +46,9 @@ impl Lock {
             }
         }
     }
+}
+
+/// What threads of this process share. One that panicked left it whole.
+pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,6 +12,7 @@ use layerwise::oci::Digest;
 use super::OciLayout;
 use super::catalog::{Catalog, Target};
 use super::graph::{Manifest, Node};
+use super::schema::signatures_name;
 use crate::signature::{PublicKey, signed_digest};
 
 /// The media type of a signed document.
@@ -46,7 +47,10 @@ impl OciLayout {
         let catalog = self.catalog().map_err(Unsigned::Store)?;
         let (id, known) = self.find(&catalog, reference).map_err(Unsigned::Store)?;
         let own: Vec<&Digest> = known.manifests.iter().map(|(at, _)| &at.digest).collect();
-        let first = own.first().map(|digest| name(digest)).unwrap_or_default();
+        let first = own
+            .first()
+            .map(|digest| signatures_name(digest))
+            .unwrap_or_default();
         let mut why = Unsigned::None(first);
         for (digest, targets) in catalog.signatures() {
             let about = own.contains(&&digest) || leads_to(&catalog, &digest, id);
@@ -90,7 +94,7 @@ impl OciLayout {
         }
         Err(match (tried, other) {
             (_, Some(other)) => Unsigned::OtherImage(other),
-            (0, None) => Unsigned::None(name(digest)),
+            (0, None) => Unsigned::None(signatures_name(digest)),
             (tried, None) => Unsigned::OtherKey(tried),
         })
     }
@@ -112,17 +116,6 @@ impl OciLayout {
 fn leads_to(catalog: &Catalog, index: &Digest, id: &str) -> bool {
     let (ids, _) = catalog.reached(&catalog.under_digest(index));
     ids.iter().any(|reached| reached == id)
-}
-
-/// The name that signatures of a manifest are stored under.
-fn name(digest: &Digest) -> String {
-    format!("{}-{}.sig", digest.algorithm(), digest.hex())
-}
-
-/// The manifest that signatures under a name are of.
-pub fn of_name(name: &str) -> Option<Digest> {
-    let (algorithm, hex) = name.strip_suffix(".sig")?.split_once('-')?;
-    format!("{algorithm}:{hex}").parse().ok()
 }
 
 impl fmt::Display for Unsigned {
