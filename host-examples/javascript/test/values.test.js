@@ -16,7 +16,7 @@ const COMPARE = {
   result: { ok: { equal: false, differences: [{ path: 'Env[0]', have: 'A=1', want: 'A=2' }], overlooked: [] } },
 };
 const SESSION = [
-  { call: 'docker#open', args: [{ semantics: { reading: 'guarded', version: null }, 'cache-from': [], policy: ['dry-run'], store: 'graph-driver', machine: { os: '', architecture: '', variant: '', 'os-version': '', 'os-features': [] }, 'host-os': '', 'docker-version': '', limits: [] }], result: { ok: { resource: 0 } } },
+  { call: 'docker#open', args: [{ semantics: { reading: 'guarded', version: null }, 'cache-from': [], policy: ['dry-run'], store: 'graph-driver', machine: { os: '', architecture: '', variant: '', 'os-version': '', 'os-features': [] }, 'host-os': '', 'docker-version': '', last: null, limits: [] }], result: { ok: { resource: 0 } } },
   {
     call: 'docker#[method]session.lookup',
     args: [{ resource: 0 }, { parent: null, config: '{}', platform: { os: 'linux', architecture: 'amd64', variant: '', 'os-version': '', 'os-features': [] }, place: [] }],

@@ -3,7 +3,7 @@
 use layerwise::host::{
     Failure, FailureCode, Presence, Registry, Retrieval, Retrieved, Shelf, Stored, Transfer,
 };
-use layerwise::oci::{Descriptor, sha256};
+use layerwise::oci::{Descriptor, Digest, sha256};
 use layerwise_files::parallel;
 use layerwise_stores::place::{self, Place};
 
