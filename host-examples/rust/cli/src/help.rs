@@ -9,9 +9,8 @@ use crate::cli::Cli;
 use crate::examples;
 
 /// Options that a variable of the environment can stand for, wherever they are accepted.
-pub const VARIABLES: [(&str, &str); 7] = [
+pub const VARIABLES: [(&str, &str); 6] = [
     ("color", "LAYERWISE_COLOR"),
-    ("component", "LAYERWISE_COMPONENT"),
     ("deadline_seconds", "LAYERWISE_DEADLINE_SECONDS"),
     ("memory_mib", "LAYERWISE_MEMORY_MIB"),
     ("platform", "LAYERWISE_PLATFORM"),

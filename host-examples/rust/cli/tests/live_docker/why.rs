@@ -21,6 +21,8 @@ use generate::Project;
 
 /// So many fit into an ordinary run.
 const CASES: u64 = 30;
+/// What the engine prints where it does not run a step.
+const USING_CACHE: &str = " ---> Using cache";
 
 #[test]
 fn every_step_is_foretold() {
@@ -118,16 +120,28 @@ fn client(engine: &Engine) -> &'static str {
     }
 }
 
-/// Each step but FROM, and whether its image was in the cache.
+/// Each step but FROM, and whether its image was in the cache; what a FROM triggers is a
+/// step of its number.
 fn read(output: &str) -> Vec<(u64, bool)> {
     let whole = format!("\n{output}");
-    let steps = whole.split("\nStep ").skip(1);
-    steps
-        .filter_map(|step| {
-            let (number, rest) = step.split_once('/').unwrap();
-            let (_, text) = rest.split_once(" : ").unwrap();
-            let cached = step.lines().any(|line| line == " ---> Using cache");
-            (!text.starts_with("FROM ")).then(|| (number.parse().unwrap(), cached))
-        })
-        .collect()
+    let mut done = Vec::new();
+    for step in whole.split("\nStep ").skip(1) {
+        let (number, rest) = step.split_once('/').unwrap();
+        let (_, text) = rest.split_once(" : ").unwrap();
+        let number: u64 = number.parse().unwrap();
+        if !text.starts_with("FROM ") {
+            done.push((number, text.lines().any(|line| line == USING_CACHE)));
+        } else if let Some((_, triggered)) = text.split_once("\n# Executing ") {
+            let mut cached = false;
+            for line in triggered.lines() {
+                let id = line.strip_prefix(" ---> ").unwrap_or_default();
+                if line == USING_CACHE {
+                    cached = true;
+                } else if id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    done.push((number, std::mem::take(&mut cached)));
+                }
+            }
+        }
+    }
+    done
 }
