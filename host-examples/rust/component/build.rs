@@ -14,6 +14,16 @@ const TARGET: &str = "wasm32-wasip2";
 /// The stores over WASI, which are built like the component of a world.
 const STORES: &str = "layerwise-wasi-stores";
 
+/// The worlds of one system or two.
+const WORLDS: [&str; 6] = [
+    "docker",
+    "dockerfile",
+    "buildkit",
+    "builds",
+    "buildpacks",
+    "stacker",
+];
+
 fn main() -> ExitCode {
     match build() {
         Ok(()) => ExitCode::SUCCESS,
@@ -41,6 +51,12 @@ fn build() -> Result<(), String> {
             "layerwise-testing.wasm",
             "testing",
         )?;
+    }
+    if env::var_os("CARGO_FEATURE_WORLDS").is_some() {
+        for world in WORLDS {
+            let name = format!("layerwise-{world}.wasm");
+            provide(&here, &out, &format!("{world}-cache"), &name, world)?;
+        }
     }
     Ok(())
 }

@@ -23,3 +23,32 @@ pub static TESTING: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-
 /// The stores over WASI, which export what the component imports.
 #[cfg(feature = "wasi")]
 pub static STORES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-stores.wasm"));
+
+/// The component of each smaller world of `wit/world.wit`, by its name.
+#[cfg(feature = "worlds")]
+pub static WORLDS: [(&str, &[u8]); 6] = [
+    (
+        "docker",
+        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-docker.wasm")),
+    ),
+    (
+        "dockerfile",
+        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-dockerfile.wasm")),
+    ),
+    (
+        "buildkit",
+        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-buildkit.wasm")),
+    ),
+    (
+        "builds",
+        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-builds.wasm")),
+    ),
+    (
+        "buildpacks",
+        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-buildpacks.wasm")),
+    ),
+    (
+        "stacker",
+        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-stacker.wasm")),
+    ),
+];

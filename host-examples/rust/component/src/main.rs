@@ -29,10 +29,7 @@ fn main() -> ExitCode {
         Some((first, rest)) if first == "--stores" => (layerwise_component::STORES, rest),
         #[cfg(feature = "testing")]
         Some((first, rest)) if first == "--testing" => (layerwise_component::TESTING, rest),
-        #[cfg(feature = "shipped")]
         _ => (layerwise_component::COMPONENT, arguments.as_slice()),
-        #[cfg(not(feature = "shipped"))]
-        _ => return said(2, USAGE),
     };
     let [path] = rest else {
         return said(2, USAGE);

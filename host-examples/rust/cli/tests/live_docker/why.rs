@@ -132,15 +132,12 @@ fn read(output: &str) -> Vec<(u64, bool)> {
         if !text.starts_with("FROM ") {
             done.push((number, text.lines().any(|line| line == USING_CACHE)));
         } else if let Some((_, triggered)) = text.split_once("\n# Executing ") {
-            let mut cached = false;
-            for line in triggered.lines() {
-                let id = line.strip_prefix(" ---> ").unwrap_or_default();
-                if line == USING_CACHE {
-                    cached = true;
-                } else if id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                    done.push((number, std::mem::take(&mut cached)));
-                }
-            }
+            // How each ended is printed only where it was taken from the cache, and after a
+            // miss nothing is.
+            let (count, _) = triggered.split_once(' ').unwrap();
+            let cached = triggered.lines().filter(|line| *line == USING_CACHE);
+            let (count, cached): (usize, usize) = (count.parse().unwrap(), cached.count());
+            done.extend((0..count).map(|at| (number, at < cached)));
         }
     }
     done
