@@ -17,6 +17,9 @@ pub enum Interrupt {
 pub fn config(interrupt: Interrupt) -> Config {
     let mut config = Config::new();
     config.wasm_component_model(true);
+    // Which instruction of the component each one of the machine stands for: nobody asks,
+    // and it is a part of what every program carries.
+    config.generate_address_map(false);
     match interrupt {
         Interrupt::Deadline => config.epoch_interruption(true),
         Interrupt::Fuel => config.consume_fuel(true),
