@@ -19,6 +19,7 @@
 #![allow(missing_docs, reason = "a benchmark")]
 #![allow(dead_code, reason = "the generators have more than is measured")]
 
+mod report;
 #[path = "../tests/buildkit_upstream/shapes.rs"]
 mod shapes;
 
@@ -40,6 +41,7 @@ use serde_json::value::RawValue;
 type Times = [Duration; 3];
 
 fn main() {
+    report::begin();
     let engine = Engine::new(&EngineOptions::default()).expect("engine");
     let oracle = Program::build("buildkit", &std::env::temp_dir());
     if let Err(why) = &oracle {
@@ -89,6 +91,13 @@ fn main() {
                     before.map_or(String::new(), |before| doubling(ours, before)),
                 ],
             );
+            keep(
+                &format!("{kind}, {count} records"),
+                ours,
+                read,
+                through,
+                theirs,
+            );
             before = Some(ours);
         }
     }
@@ -108,6 +117,23 @@ fn main() {
         "\nmost memory of this process: {}",
         peak.unwrap_or("not known")
     );
+}
+
+/// The component adds records that it reads from a document, natively and upstream they
+/// were read before.
+fn keep(name: &str, ours: Times, document: Duration, through: Times, theirs: Option<Times>) {
+    let [add, marshal, read] = ours;
+    let [from_document, marshal_through, read_through] = through;
+    let theirs = theirs.map_or([None; 3], |times| times.map(Some));
+    let [their_add, their_marshal, their_read] = theirs;
+    for (part, native, component, upstream) in [
+        ("add", add, None, their_add),
+        ("add from a document", document, Some(from_document), None),
+        ("marshal", marshal, Some(marshal_through), their_marshal),
+        ("read", read, Some(read_through), their_read),
+    ] {
+        report::keep(&format!("{name}: {part}"), native, component, upstream);
+    }
 }
 
 fn row(name: &str, [native, component]: [String; 2], upstream: String, ratios: [String; 3]) {
@@ -181,6 +207,8 @@ fn again(engine: &Engine, oracle: Option<&Program>, count: u32, before: &mut Opt
         ms(through),
         theirs.map_or("-".to_owned(), |time| format!("{:.0}", ms(time)))
     );
+    let name = format!("imported chain, {count} records, exported again");
+    report::keep(&name, ours, Some(through), theirs);
     *before = Some(ours);
 }
 

@@ -7,6 +7,8 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a benchmark")]
 #![allow(missing_docs, reason = "a benchmark")]
 
+mod report;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -25,6 +27,7 @@ const NAME: &str = "registry.example/team/app:cache";
 const SCOPE: &str = "team/app";
 
 fn main() {
+    report::begin();
     let engine = Engine::new(&EngineOptions::default()).expect("engine");
     println!(
         "{:<36} {:>11} {:>11} {:>7} {:>9} {:>9}",
@@ -271,6 +274,7 @@ fn row(
         (growth(native, n), growth(component, c))
     });
     println!("{name:<36} {native:>11.1?} {component:>11.1?} {ratio:>7.2} {first:>9} {second:>9}");
+    report::keep(name, native, Some(component), None);
 }
 
 /// What one run costs on average: time on the processor, because others may use

@@ -8,6 +8,8 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a benchmark")]
 #![allow(missing_docs, reason = "a benchmark")]
 
+mod report;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +24,7 @@ use layerwise_stores::{Memory, Order};
 type Store = Arc<dyn ImageStore + Send + Sync>;
 
 fn main() {
+    report::begin();
     let engine = start();
     println!(
         "\n{:<44} {:>11} {:>11} {:>7} {:>9}",
@@ -222,6 +225,8 @@ fn row(name: &str, (native, component): Times, upstream: Option<Duration>) {
         )
     });
     println!("{name:<44} {native:>11.1?} {component:>11.1?} {ratio:>7.2}   {gain}");
+    // Upstream's time is a published one, of another machine.
+    report::keep(name, native, Some(component), None);
 }
 
 fn median(times: usize, mut run: impl FnMut()) -> Duration {

@@ -8,6 +8,8 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a benchmark")]
 #![allow(missing_docs, reason = "a benchmark")]
 
+mod report;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use layerwise_files::{Access, Files, Root};
 use layerwise_host::{Engine, EngineOptions, Imports, SessionLimits};
 
 fn main() {
+    report::begin();
     let engine = Engine::new(&EngineOptions::default()).expect("engine");
     println!(
         "{:<40} {:>10} {:>10} {:>6} {:>7} {:>7}   ",
@@ -84,6 +87,8 @@ fn row(
     println!(
         "{name:<40} {native:>10.1?} {component:>10.1?} {ratio:>6.2} {by:>7} {by_component:>7}   {upstream}"
     );
+    // Upstream's time is a published one, of another machine.
+    report::keep(name, native, Some(component), None);
 }
 
 /// A project on disk, put once.
