@@ -41,7 +41,7 @@ STEP = {
     },
     "place": [],
 }
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "semantics": {"reading": "guarded", "version": None},
     "cache-from": [],
     "policy": [],

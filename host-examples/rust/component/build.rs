@@ -6,6 +6,7 @@
 //! the hosts.
 
 use std::ffi::OsString;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fs};
@@ -67,7 +68,7 @@ fn provide(here: &Path, out: &Path, world: &str, name: &str, key: &str) -> Resul
     let packed = here.join(name);
     let component = match packed.is_file() {
         true => packed,
-        false => compile(&here.join("../../.."), &out.join("component"), world)?,
+        false => compile(&here.join("../../.."), out, world)?,
     };
     let copy = out.join(name);
     let mut bytes =
@@ -113,9 +114,25 @@ fn length(of: usize) -> Result<u8, String> {
     byte.ok_or_else(|| format!("a section of {of} bytes is too long"))
 }
 
+/// Where the component of a world is built. It takes minutes, and so is done once for all
+/// builds of this package in a profile, whatever features were asked of the hosts.
+fn place(root: &Path, out: &Path, world: &str) -> PathBuf {
+    // Cargo gives PROFILE/build/PACKAGE-HASH/out.
+    let profile = match out.parent().and_then(Path::parent) {
+        Some(builds) if builds.ends_with("build") => builds.parent(),
+        _ => None,
+    };
+    // Another clone with the same target directory would leave its file under the same name.
+    let mut clone = DefaultHasher::new();
+    root.hash(&mut clone);
+    let name = format!("{world}-{:016x}", clone.finish());
+    profile.unwrap_or(out).join("components").join(name)
+}
+
 /// Builds the component of a world from the repository below a directory.
-fn compile(root: &Path, built: &Path, world: &str) -> Result<PathBuf, String> {
+fn compile(root: &Path, out: &Path, world: &str) -> Result<PathBuf, String> {
     let root = fs::canonicalize(root).map_err(|error| format!("find {root:?}: {error}"))?;
+    let built = &place(&root, out, world);
     for input in [
         "src",
         "wit",

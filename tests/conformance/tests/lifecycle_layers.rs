@@ -7,8 +7,7 @@
 
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use layerwise::base64;
 use layerwise::buildpacks::archive::{END, Entry, EntryKind, padding};
 use layerwise::oci::sha256;
 use layerwise_conformance::load;
@@ -52,9 +51,9 @@ struct Item {
     zeros: usize,
 }
 
-fn bytes(text: Option<&str>, base64: Option<&str>) -> Vec<u8> {
-    match base64 {
-        Some(text) => STANDARD.decode(text).expect("base64"),
+fn bytes(text: Option<&str>, encoded: Option<&str>) -> Vec<u8> {
+    match encoded {
+        Some(text) => base64::decode(text).expect("base64"),
         None => text.unwrap_or_default().as_bytes().to_vec(),
     }
 }
@@ -145,8 +144,8 @@ fn headers_are_those_of_go(text: &str, at_least: usize) {
     let drawn: Vec<Drawn> = serde_json::from_str(text).expect("json");
     assert!(drawn.len() >= at_least);
     for entry in &drawn {
-        let name = STANDARD.decode(&entry.name).expect("base64");
-        let target = STANDARD.decode(&entry.target).expect("base64");
+        let name = base64::decode(&entry.name).expect("base64");
+        let target = base64::decode(&entry.target).expect("base64");
         let kind = match entry.kind.as_str() {
             "file" => EntryKind::File(entry.size),
             "directory" => EntryKind::Directory,
@@ -163,14 +162,13 @@ fn headers_are_those_of_go(text: &str, at_least: usize) {
             group: entry.group,
         };
         assert!(
-            STANDARD.encode(ours.header()) == entry.header,
+            base64::encode(&ours.header()) == entry.header,
             "{:?} {kind:?} of {}:{}\n{}\n{}",
             String::from_utf8_lossy(&name),
             entry.user,
             entry.group,
             ours.header().escape_ascii(),
-            STANDARD
-                .decode(&entry.header)
+            base64::decode(&entry.header)
                 .expect("base64")
                 .escape_ascii(),
         );

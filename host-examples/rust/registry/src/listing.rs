@@ -225,8 +225,7 @@ fn change(entry: &Entry, limits: Limits) -> Result<(String, Change), Failure> {
 }
 
 fn base64((name, value): (&String, &Vec<u8>)) -> (String, String) {
-    use base64::Engine as _;
-    let value = base64::engine::general_purpose::STANDARD.encode(value);
+    let value = layerwise::base64::encode(value);
     (name.clone(), value)
 }
 

@@ -16,8 +16,7 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::process::Command;
 
-    use base64::Engine as _;
-    use base64::prelude::BASE64_STANDARD;
+    use layerwise::base64;
     use layerwise::host::{Failure, Retrieved};
     use layerwise::oci::sha256;
     use layerwise_registry::{Limit, Limits, Options, SetId};
@@ -89,7 +88,7 @@ mod tests {
             match (&self.path, &self.path_b64) {
                 (Some(path), _) => PathBuf::from(path),
                 (None, Some(bytes)) => {
-                    let bytes = BASE64_STANDARD.decode(bytes).unwrap();
+                    let bytes = base64::decode(bytes).unwrap();
                     std::ffi::OsString::from_vec(bytes).into()
                 }
                 (None, None) => panic!("an entry without a path"),

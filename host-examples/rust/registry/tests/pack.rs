@@ -17,8 +17,7 @@ mod pack {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
 
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
+    use layerwise::base64;
     use layerwise::host::FailureCode;
     use layerwise::oci::sha256;
     use layerwise_registry::{Packer, Packing};
@@ -48,7 +47,7 @@ mod pack {
 
     fn bytes(item: &Value, member: &str) -> Vec<u8> {
         match item[format!("{member}_b64")].as_str() {
-            Some(text) => STANDARD.decode(text).unwrap(),
+            Some(text) => base64::decode(text).unwrap(),
             None => item[member]
                 .as_str()
                 .unwrap_or_default()

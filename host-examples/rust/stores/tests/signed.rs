@@ -5,8 +5,7 @@ mod support;
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::prelude::BASE64_STANDARD;
+    use layerwise::base64;
     use layerwise_stores::{KeyError, OciLayout, PublicKey, Unsigned};
     use ring::rand::SystemRandom;
     use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -47,12 +46,12 @@ mod tests {
 
         fn sign(&self, payload: &str) -> String {
             let signature = self.0.sign(&SystemRandom::new(), payload.as_bytes());
-            BASE64_STANDARD.encode(signature.unwrap())
+            base64::encode(signature.unwrap().as_ref())
         }
     }
 
     fn pem(label: &str, der: &[u8]) -> String {
-        let text = BASE64_STANDARD.encode(der);
+        let text = base64::encode(der);
         format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
     }
 
@@ -178,9 +177,9 @@ mod tests {
         let text = payload(&manifest);
         let changed = text.replace("registry.example", "registry.examp1e");
         let signature = pair.sign(&text);
-        let mut flipped = BASE64_STANDARD.decode(&signature).unwrap();
+        let mut flipped = base64::decode(&signature).unwrap();
         *flipped.last_mut().unwrap() ^= 1;
-        let flipped = BASE64_STANDARD.encode(flipped);
+        let flipped = base64::encode(&flipped);
         let signed = [
             (&*changed, signature),
             (&*text, flipped),

@@ -9,8 +9,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use layerwise::base64;
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::sha256;
 use layerwise_files::{Tree, failure};
@@ -227,9 +226,9 @@ impl<'a> Content<'a> {
         Ok(match (text, base64, link, directory) {
             (Some(text), None, None, false) => Self::File(text.clone().into_bytes(), mode(0o644)?),
             (None, Some(text), None, false) => {
-                let bytes = BASE64_STANDARD.decode(text);
+                let bytes = base64::decode(text);
                 Self::File(
-                    bytes.map_err(|_| invalid("it is not base64"))?,
+                    bytes.ok_or_else(|| invalid("it is not base64"))?,
                     mode(0o644)?,
                 )
             }

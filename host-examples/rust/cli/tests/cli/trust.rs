@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use layerwise::base64;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::{Value, json};
@@ -140,7 +139,7 @@ fn pair() -> (EcdsaKeyPair, String) {
         .map(|at| u8::from_str_radix(&head[at..at + 2], 16).unwrap())
         .collect();
     der.extend(pair.public_key().as_ref());
-    let text = BASE64_STANDARD.encode(der);
+    let text = base64::encode(&der);
     let pem = format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n");
     (pair, pem)
 }
@@ -165,7 +164,7 @@ fn a_source_is_trusted_by_the_key_that_signed_it() {
 
     layout.sign("app:1", &|payload| {
         let signature = signer.sign(&SystemRandom::new(), payload).unwrap();
-        BASE64_STANDARD.encode(signature)
+        base64::encode(signature.as_ref())
     });
     let run = ask(&["--trust-key", &own]);
     assert_eq!((run.exit, &*run.stderr), (0, ""), "{run:?}");

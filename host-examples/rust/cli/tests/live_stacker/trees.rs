@@ -10,8 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD as STANDARD;
+use layerwise::base64;
 use layerwise::stacker::ChangeKind;
 use layerwise_files::{Access, Files, Root, encode};
 use layerwise_host::testing::Functions;
@@ -159,7 +158,7 @@ fn recorded(project: &Project, member: &str, key: &str) -> Vec<u8> {
     };
     let entry = &project.cache()["cache"]["layer"][member][key];
     let text = entry["Hash"].as_str().unwrap_or_else(|| panic!("{entry}"));
-    STANDARD.decode(text).unwrap()
+    base64::decode(text).unwrap()
 }
 
 /// What gomtree says of a tree compared with a text; nothing is no difference.
@@ -254,12 +253,12 @@ fn gomtree_accepts_what_we_record_and_we_accept_its() {
         assert_eq!(without_comments(&ours), without_comments(&theirs));
         let root = encode(tree.as_os_str().as_bytes());
         let changes = functions
-            .compare_tree(&STANDARD.encode(&theirs), &root)
+            .compare_tree(&base64::encode(&theirs), &root)
             .unwrap();
         assert!(changes.is_empty(), "{changes:?}");
         fs::write(tree.join("more"), "").unwrap();
         let changes = functions
-            .compare_tree(&STANDARD.encode(&theirs), &root)
+            .compare_tree(&base64::encode(&theirs), &root)
             .unwrap();
         assert_eq!((changes.len(), &*changes[0].path), (1, "more"));
         assert_eq!(changes[0].kind, ChangeKind::Extra);

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use layerwise::base64;
 use layerwise::host::{Failure, FailureCode};
 
 use super::credentials::{Credentials, host_of, is_hub};
@@ -33,7 +32,7 @@ fn read(text: &str, host: &str) -> Result<Option<Credentials>, Failure> {
     let value = value.trim().to_owned();
     match scheme.to_ascii_lowercase().as_str() {
         "basic" => {
-            let decoded = BASE64_STANDARD.decode(&value).ok();
+            let decoded = base64::decode(&value);
             let pair = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
             let pair = pair.as_deref().and_then(|pair| pair.split_once(':'));
             let (user, password) = pair.ok_or_else(|| {

@@ -4,9 +4,8 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use flate2::read::MultiGzDecoder;
+use layerwise::base64;
 use layerwise::host::{Failure, FailureCode};
 use serde::Deserialize;
 
@@ -110,9 +109,7 @@ impl Split {
         let line: Line = serde_json::from_slice(&line)
             .map_err(|_| corrupt("a line is not a json document of this format"))?;
         let payload = line.payload.unwrap_or_default();
-        let payload = STANDARD
-            .decode(payload)
-            .map_err(|_| corrupt("a payload is not base64"))?;
+        let payload = base64::decode(&payload).ok_or_else(|| corrupt("a payload is not base64"))?;
         match line.kind {
             PIECE => self.piece = io::Cursor::new(payload),
             CONTENT if line.size == 0 => {}

@@ -1,8 +1,7 @@
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use layerwise::base64;
 use layerwise::oci::sha256;
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
@@ -134,8 +133,8 @@ fn a_layer_removes_from_those_below_only() {
 #[test]
 fn what_an_engine_keeps_is_an_archive_without_contents() {
     let whole = layer(&[("a", "some content"), ("b", ""), ("c", "other")]);
-    let piece = |range: std::ops::Range<usize>| json!({"type": 2, "payload": STANDARD.encode(&whole[range]), "position": 0});
-    let content = |name: &str, size: u64, checksum: &[u8; 8]| json!({"type": 1, "name": name, "size": size, "payload": STANDARD.encode(checksum)});
+    let piece = |range: std::ops::Range<usize>| json!({"type": 2, "payload": base64::encode(&whole[range]), "position": 0});
+    let content = |name: &str, size: u64, checksum: &[u8; 8]| json!({"type": 1, "name": name, "size": size, "payload": base64::encode(checksum)});
     let end = whole.len();
     let lines = [
         piece(0..512),

@@ -6,8 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::http::{Method, Uri, header};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use layerwise::base64;
 use layerwise::host::{Failure, FailureCode};
 use serde::Deserialize;
 
@@ -265,7 +264,7 @@ fn wish(
 fn password_header(user: &str, password: &str) -> String {
     format!(
         "Basic {}",
-        BASE64_STANDARD.encode(format!("{user}:{password}"))
+        base64::encode(format!("{user}:{password}").as_bytes())
     )
 }
 

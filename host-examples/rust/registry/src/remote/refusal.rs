@@ -3,8 +3,7 @@
 use std::io::Read as _;
 
 use ::http::StatusCode;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use layerwise::base64;
 use layerwise::host::{Failure, FailureCode};
 use serde::Deserialize;
 
@@ -62,7 +61,7 @@ fn secrets(sent: &Sent) -> Vec<String> {
         .split_once(' ')
         .map_or(&*sent.0, |(_, secret)| secret);
     let mut secrets = vec![secret.to_owned()];
-    let plain = BASE64_STANDARD.decode(secret).ok();
+    let plain = base64::decode(secret);
     let plain = plain.and_then(|plain| String::from_utf8(plain).ok());
     if let Some((_, password)) = plain.as_deref().and_then(|plain| plain.split_once(':')) {
         secrets.push(password.to_owned());

@@ -1,8 +1,7 @@
 //! Signatures as cosign makes them with a key, without asking anybody: ECDSA on P-256 over
 //! SHA-256, in base64; the public key in PEM.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use layerwise::base64;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 
@@ -51,7 +50,7 @@ impl Key {
 
     fn public(&self) -> String {
         let der = [&PREFIX[..], self.0.public_key().as_ref()].concat();
-        let text = STANDARD.encode(der);
+        let text = base64::encode(&der);
         let lines: Vec<String> = text
             .as_bytes()
             .chunks(64)
@@ -66,14 +65,13 @@ impl Key {
 
 /// In base64, as annotations have it.
 pub fn encoded(signature: &[u8]) -> String {
-    STANDARD.encode(signature)
+    base64::encode(signature)
 }
 
 /// Whether OpenSSL takes a signature for one of the text by the key beside the forms.
 pub fn verify(place: &Place, text: &[u8], signature: &str) -> Result<(), Failure> {
-    let raw = STANDARD
-        .decode(signature)
-        .map_err(|error| Failure::new(format!("read the signature: {error}")))?;
+    let raw = base64::decode(signature)
+        .ok_or_else(|| Failure::new("read the signature: it is not base64"))?;
     let empty = place.empty("signature")?;
     write(&empty.join("text"), text)?;
     write(&empty.join("signature"), raw)?;

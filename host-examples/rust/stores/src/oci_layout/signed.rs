@@ -4,8 +4,7 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use layerwise::base64;
 use layerwise::host::Failure;
 use layerwise::oci::Digest;
 
@@ -104,7 +103,7 @@ impl OciLayout {
         let layers = manifest.layers.iter();
         let documents = layers.filter(|layer| layer.media_type == PAYLOAD);
         documents.filter_map(|layer| {
-            let signature = BASE64_STANDARD.decode(layer.annotation(SIGNATURE)?).ok()?;
+            let signature = base64::decode(layer.annotation(SIGNATURE)?)?;
             let digest = layer.checked_digest().ok()?;
             let payload = self.blobs.read(&digest, layer.size, LONGEST).ok()?;
             Some((payload, signature))
