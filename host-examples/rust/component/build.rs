@@ -132,7 +132,8 @@ fn place(root: &Path, out: &Path, world: &str) -> PathBuf {
 /// Builds the component of a world from the repository below a directory.
 fn compile(root: &Path, out: &Path, world: &str) -> Result<PathBuf, String> {
     let root = fs::canonicalize(root).map_err(|error| format!("find {root:?}: {error}"))?;
-    let built = &place(&root, out, world);
+    let small = WORLDS.iter().any(|name| world == format!("{name}-cache"));
+    let built = &place(&root, out, if small { "worlds" } else { world });
     for input in [
         "src",
         "wit",
@@ -144,6 +145,13 @@ fn compile(root: &Path, out: &Path, world: &str) -> Result<PathBuf, String> {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
     let package = if world == STORES { STORES } else { "layerwise" };
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    let made = built.join(TARGET).join("component");
+    if small {
+        // They share what they depend on, and each leaves its file where the others do:
+        // cargo takes the last one for that of any.
+        let _ = fs::remove_file(made.join("deps").join(&file));
+    }
     if package == STORES {
         for input in [
             "wasi",
@@ -187,8 +195,7 @@ fn compile(root: &Path, out: &Path, world: &str) -> Result<PathBuf, String> {
             "the component was not built; if the target is missing, run: rustup target add {TARGET}"
         ));
     }
-    let file = format!("{}.wasm", package.replace('-', "_"));
-    Ok(built.join(TARGET).join("component").join(file))
+    Ok(made.join(file))
 }
 
 fn variable(name: &str) -> Result<String, String> {
