@@ -202,6 +202,8 @@ impl Project {
             }
             12 => {
                 let line = self.instruction(&mut 1);
+                // Nothing runs before the program is there.
+                let place = place + usize::from(self.lines[place].contains("program"));
                 self.lines.insert(place, line);
                 format!("a step more at {place}")
             }
