@@ -11,7 +11,7 @@ use super::blobs::Blobs;
 use super::graph::{Graph, Manifest, Node};
 use super::index::{self, Index};
 use super::notes::{ELSEWHERE, Notes, Unreadable};
-use super::schema::{BUILT_HERE, FULL_NAME, IMAGE, PARENT, Pointer, REF_NAME, signed_by_name};
+use super::schema::{BUILT_HERE, FULL_NAME, IMAGE, PARENT, Pointer, REF_NAME};
 use crate::marks::Marks;
 use crate::passed::Passed;
 
@@ -174,13 +174,6 @@ impl Catalog {
 
     pub fn under_name(&self, name: &str) -> &[Target] {
         self.names.get(name).map_or(&[], Vec::as_slice)
-    }
-
-    /// The names that signatures are stored under, by the manifest they are of.
-    #[cfg(not(target_family = "wasm"))]
-    pub fn signatures(&self) -> impl Iterator<Item = (Digest, &[Target])> {
-        let names = self.names.iter();
-        names.filter_map(|(name, targets)| Some((signed_by_name(name)?, targets.as_slice())))
     }
 
     #[cfg(not(target_family = "wasm"))]

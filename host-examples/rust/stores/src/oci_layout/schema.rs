@@ -218,14 +218,3 @@ pub fn check_layout(root: &Tree) -> Result<(), Failure> {
 pub fn layout_file() -> String {
     format!("{{\"imageLayoutVersion\":\"{LAYOUT_VERSION}\"}}")
 }
-
-/// The name that signatures of a manifest are stored under, as cosign puts them there.
-pub fn signatures_name(digest: &Digest) -> String {
-    format!("{}-{}.sig", digest.algorithm(), digest.hex())
-}
-
-/// The manifest that signatures under a name are of.
-pub fn signed_by_name(name: &str) -> Option<Digest> {
-    let (algorithm, hex) = name.strip_suffix(".sig")?.split_once('-')?;
-    format!("{algorithm}:{hex}").parse().ok()
-}

@@ -11,7 +11,6 @@ use layerwise::oci::Digest;
 use super::OciLayout;
 use super::catalog::{Catalog, Target};
 use super::graph::{Manifest, Node};
-use super::schema::signatures_name;
 use crate::signature::{PublicKey, signed_digest};
 
 /// The media type of a signed document.
@@ -51,7 +50,7 @@ impl OciLayout {
             .map(|digest| signatures_name(digest))
             .unwrap_or_default();
         let mut why = Unsigned::None(first);
-        for (digest, targets) in catalog.signatures() {
+        for (digest, targets) in signatures(&catalog) {
             let about = own.contains(&&digest) || leads_to(&catalog, &digest, id);
             if !about {
                 continue;
@@ -109,6 +108,23 @@ impl OciLayout {
             Some((payload, signature))
         })
     }
+}
+
+/// The names that signatures are stored under, by the manifest they are of.
+fn signatures(catalog: &Catalog) -> impl Iterator<Item = (Digest, &[Target])> {
+    let names = catalog.names();
+    names.filter_map(|name| Some((signed_by_name(name)?, catalog.under_name(name))))
+}
+
+/// The name that signatures of a manifest are stored under, as cosign puts them there.
+fn signatures_name(digest: &Digest) -> String {
+    format!("{}-{}.sig", digest.algorithm(), digest.hex())
+}
+
+/// The manifest that signatures under a name are of.
+fn signed_by_name(name: &str) -> Option<Digest> {
+    let (algorithm, hex) = name.strip_suffix(".sig")?.split_once('-')?;
+    format!("{algorithm}:{hex}").parse().ok()
 }
 
 /// Whether an index leads to an image.
