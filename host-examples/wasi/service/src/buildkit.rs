@@ -13,6 +13,7 @@ use layerwise::builds::{self, Asked, State};
 use layerwise::explain::Finding;
 use layerwise::host::{Registry as _, Silent};
 use layerwise::oci::Descriptor;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -21,9 +22,10 @@ use crate::files::Files;
 use crate::http::Response;
 use crate::registry::Remote;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schemars(rename = "buildkit-verify-request")]
+pub struct Wanted {
     /// A cache in a registry: `host/name:tag`.
     #[serde(default)]
     cache: Option<String>,
@@ -173,16 +175,18 @@ fn verified(
     )
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Pair {
+#[schemars(rename = "buildkit-why-request")]
+pub struct Pair {
     build: Build,
     against: Build,
 }
 
 /// What is known of a build.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "build")]
 struct Build {
     documents: Vec<Given>,
     #[serde(default)]
@@ -191,16 +195,18 @@ struct Build {
     engine: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "build-document")]
 struct Given {
     form: GivenForm,
     content: String,
 }
 
 /// How a document crosses, see `wit/builds.wit`.
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "build-document-form")]
 enum GivenForm {
     Text,
     Log,
@@ -209,14 +215,16 @@ enum GivenForm {
 }
 
 /// The answer of `why` of `wit/builds.wit`, as JSON.
-#[derive(Serialize)]
-struct WhyDocument<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "service-why")]
+pub struct WhyDocument<'a> {
     schema: &'static str,
     steps: Vec<Step<'a>>,
     causes: Vec<Cause<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "service-why-step")]
 struct Step<'a> {
     vertex: &'a str,
     name: &'a str,
@@ -228,11 +236,14 @@ struct Step<'a> {
     spent: Option<i64>,
     root: bool,
     unseen: bool,
+    #[schemars(schema_with = "findings")]
     findings: &'a [Finding],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "service-why-cause")]
 struct Cause<'a> {
+    #[schemars(schema_with = "finding")]
     finding: &'a Finding,
     steps: &'a [u32],
     follow: &'a [u32],
@@ -318,4 +329,14 @@ const fn state(state: State) -> &'static str {
         State::Resolved => "resolved",
         State::Unneeded => "unneeded",
     }
+}
+
+/// The schema of a finding, which is in the documents of the command line.
+fn finding(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"$ref": "#/components/schemas/finding"})
+}
+
+/// The schema of a list of findings.
+fn findings(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "items": {"$ref": "#/components/schemas/finding"}})
 }

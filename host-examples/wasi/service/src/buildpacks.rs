@@ -10,6 +10,7 @@ use layerwise::buildpacks::{
 use layerwise::explain::{Explanation, Finding};
 use layerwise::host::Silent;
 use layerwise::semantics::Semantics;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Refusal, parse};
@@ -18,9 +19,10 @@ use crate::http::Response;
 use crate::registry::Remote;
 use crate::semantics::Asked;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schemars(rename = "buildpacks-plan-request")]
+pub struct Wanted {
     #[serde(default)]
     semantics: Asked,
     /// Such as `0.14`.
@@ -42,8 +44,9 @@ struct Wanted {
     explain: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "buildpacks-element")]
 struct Element {
     id: String,
     #[serde(default)]
@@ -52,8 +55,9 @@ struct Element {
 }
 
 /// Where the metadata of the cache is.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "buildpacks-cache-source")]
 enum Cache {
     /// The text of the label.
     Label(String),

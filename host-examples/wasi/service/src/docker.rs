@@ -6,6 +6,7 @@ use layerwise::docker::{Answer, CacheFrom, Options, Policy, Session, Step};
 use layerwise::explain::{Explanation, Finding};
 use layerwise::oci::Platform;
 use layerwise::semantics::Semantics;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -15,9 +16,10 @@ use crate::images::{Given, Images};
 use crate::registry::Remote;
 use crate::semantics::Asked;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schemars(rename = "docker-plan-request")]
+pub struct Wanted {
     #[serde(default)]
     semantics: Asked,
     /// The store: all images that can matter.
@@ -37,8 +39,9 @@ struct Wanted {
     explain: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "docker-source")]
 struct Source {
     reference: String,
     #[serde(default)]

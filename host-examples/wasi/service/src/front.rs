@@ -10,6 +10,8 @@ use crate::registry::Remote;
 use crate::settings::Settings;
 use crate::{buildkit, buildpacks, docker};
 
+/// What [`crate::openapi`] makes.
+const DESCRIPTION: &str = include_str!("../openapi.json");
 const TEXT: &str = "text/plain; version=0.0.4";
 
 /// The requests that this instance answered, by path and status.
@@ -39,13 +41,16 @@ fn routed(settings: &Settings, fetch: &dyn Fetch, request: &Request) -> (&'stati
     let asked = (&*request.method, &*request.path);
     match asked {
         ("GET", "/health") => return ("/health", Response::text(JSON, "{\"status\":\"ok\"}\n")),
+        ("GET", "/openapi.json") => return ("/openapi.json", Response::text(JSON, DESCRIPTION)),
         ("GET", "/metrics") => return ("/metrics", metrics(settings)),
         _ => {}
     }
     let found = DECISIONS.iter().find(|(path, _)| *path == request.path);
     let Some(&(path, decide)) = found else {
         let refusal = match asked.1 {
-            "/health" | "/metrics" => Refusal::new(405, "usage", "this path is for GET"),
+            "/health" | "/metrics" | "/openapi.json" => {
+                Refusal::new(405, "usage", "this path is for GET")
+            }
             other => Refusal::new(404, "usage", format!("there is no path {other:?}")),
         };
         return ("other", refusal.response());

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore, Provenance};
 use layerwise::oci::sha256;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// An image as a request has it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "image-in-request")]
 pub struct Given {
     /// The exact text of its config document; its SHA-256 is the id.
     document: String,

@@ -10,6 +10,7 @@
 //! | `POST /v1/buildkit/verify`, `POST /v1/buildkit/why` | `buildkit` |
 //! | `POST /v1/buildpacks/plan` | `buildpacks` |
 //! | `GET /health`, `GET /metrics` | `front` |
+//! | `GET /openapi.json` | `openapi`, which makes it |
 
 mod address;
 mod buildkit;
@@ -21,6 +22,7 @@ mod files;
 mod front;
 mod http;
 mod images;
+pub mod openapi;
 mod registry;
 mod semantics;
 mod settings;

@@ -1,11 +1,13 @@
 //! Which reading a request asks for.
 
 use layerwise::semantics::Semantics;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// As the documents of the command line have it; guarded unless it says otherwise.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "semantics-request")]
 pub struct Asked {
     #[serde(default)]
     reading: Reading,
@@ -13,8 +15,9 @@ pub struct Asked {
     version: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "reading")]
 enum Reading {
     #[default]
     Guarded,

@@ -368,6 +368,32 @@ mod tests {
         assert_eq!(post("/v1/buildkit/why", &bad).0, 422);
     }
 
+    /// What the service says of itself is there, and nothing else is.
+    #[test]
+    fn every_path_is_described() {
+        let table = Table::default();
+        let described = asked(&table, "GET", "/openapi.json", "").body;
+        let described: Value = serde_json::from_str(&described).unwrap();
+        let methods: BTreeMap<String, String> = described["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(path, item)| {
+                let methods = item.as_object().unwrap().keys();
+                methods.map(move |method| (path.clone(), method.to_uppercase()))
+            })
+            .collect();
+        let source = include_str!("../src/front.rs");
+        let paths = source.split('"').filter(|part| part.starts_with('/'));
+        for path in paths.filter(|path| !path.contains(char::is_whitespace)) {
+            assert!(methods.contains_key(path), "{path}");
+        }
+        for (path, method) in &methods {
+            assert_ne!(asked(&table, method, path, "").status, 404, "{path}");
+            assert_ne!(asked(&table, method, path, "").status, 405, "{path}");
+        }
+    }
+
     #[test]
     fn paths_methods_and_sizes() {
         let table = Table::default();
