@@ -4,6 +4,7 @@ mod auth;
 mod catalog;
 mod challenge;
 mod http;
+mod kept;
 mod pace;
 mod pull;
 mod refusal;
@@ -29,6 +30,7 @@ use crate::options::Options;
 
 use auth::Tokens;
 use http::{Http, Payload, Request, Response};
+use kept::Kept;
 use refusal::refused;
 use retry::{Tries, Trouble, ended_early, trouble};
 use scope::Scope;
@@ -43,12 +45,13 @@ const MANIFESTS: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.list.v2+json",
 ];
 
-/// All registries, with the tokens they gave.
+/// All registries, with the tokens they gave and the manifests they told of.
 #[derive(Debug)]
 pub struct Remote {
     options: Options,
     http: Http,
     tokens: Tokens,
+    kept: Kept,
 }
 
 /// What a document says of itself.
@@ -64,6 +67,7 @@ impl Remote {
             options: options.clone(),
             http: Http::new(options)?,
             tokens: Tokens::default(),
+            kept: Kept::default(),
         })
     }
 
@@ -74,9 +78,11 @@ impl Remote {
             Target::Digest(digest) => self.manifest(at, digest)?,
             _ => self.fetch(at, target.tag().unwrap_or_default())?,
         };
+        let digest = sha_of(target, &bytes);
+        self.kept.put(at, &digest, &media_type, &bytes);
         Ok(Descriptor {
             media_type,
-            digest: sha_of(target, &bytes),
+            digest,
             size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
             annotations: Vec::new(),
         })
@@ -148,6 +154,9 @@ impl Remote {
         at: Repository<'_>,
         digest: &Digest,
     ) -> Result<(String, Vec<u8>), Failure> {
+        if let Some(manifest) = self.kept.take(at, digest) {
+            return Ok(manifest);
+        }
         let (media_type, bytes) = self.fetch(at, digest.as_str())?;
         if verifies(digest, &bytes) {
             return Ok((media_type, bytes));
