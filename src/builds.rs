@@ -16,7 +16,8 @@
 //!   files; `findings` and `rank` are how it is told.
 //! * `predict` tells what a build would find: `search` looks its steps up in the keys of caches,
 //!   `store`; `absent`
-//!   says where a result is that no cache has, `digests` which digest is which step.
+//!   says where a result is that no cache has, `collection` whether a daemon let it go, `digests`
+//!   which digest is which step.
 
 mod absent;
 pub mod answer;
@@ -25,6 +26,7 @@ mod cache_map;
 mod cause;
 mod causes;
 mod changes;
+mod collection;
 mod content;
 mod difference;
 mod digests;

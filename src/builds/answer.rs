@@ -136,16 +136,17 @@ impl Step {
 }
 
 impl Reasons {
-    pub(super) fn of(why: &Why, values: Values) -> Self {
+    /// What `why` found, each finding as `judge` leaves it.
+    pub(super) fn of(why: &Why, judge: &dyn Fn(Finding) -> Finding, values: Values) -> Self {
         let verdicts = why.steps.iter();
         let causes = why.causes.iter();
         Self {
             verdicts: verdicts
-                .map(|step| Verdict::of(step, why, values))
+                .map(|step| Verdict::of(step, why, judge, values))
                 .collect(),
             causes: causes
                 .map(|cause| Cause {
-                    finding: shown(finding(cause, why), values),
+                    finding: shown(judge(finding(cause, why)), values),
                     steps: places(&cause.steps),
                     follow: places(&cause.follow),
                     lost: cause.lost,
@@ -156,14 +157,16 @@ impl Reasons {
 }
 
 impl Verdict {
-    fn of(step: &WhyStep, why: &Why, values: Values) -> Self {
+    fn of(step: &WhyStep, why: &Why, judge: &dyn Fn(Finding) -> Finding, values: Values) -> Self {
         let verdict = &step.verdict;
         let follows = verdict.follows.iter();
         let layers = verdict.same_layers.as_ref();
         let findings = step.findings(why).into_iter();
         Self {
             step: Step::of(step, values),
-            findings: findings.map(|finding| shown(finding, values)).collect(),
+            findings: findings
+                .map(|finding| shown(judge(finding), values))
+                .collect(),
             root: !verdict.causes.is_empty(),
             follows: follows
                 .map(|follow| (place(follow.step), follow.bytes))

@@ -2,11 +2,14 @@
 
 use super::answer::{Prediction, Reasons, Step};
 use super::cause::{Evidence, NoResult};
+use super::collection::Collection;
 use super::digests::{Name, digests};
 use super::graph::{Graph, Known};
 use super::model::Build;
 use super::predict::predict;
 use super::read::assemble::{LIMITS, Read};
+use super::read::daemon::Daemon;
+use super::read::describe::describe;
 use super::read::{daemon, folder};
 use super::redact::Values;
 use super::step::WhyStep;
@@ -40,7 +43,7 @@ pub struct Asked {
     pub changed: Vec<(String, String)>,
     /// Whether there were only imported caches.
     pub fresh: bool,
-    /// What daemons keep of their own builds, see [`daemon::store`].
+    /// What daemons keep of their own builds, see [`daemon::daemon`].
     pub daemons: Vec<String>,
 }
 
@@ -64,6 +67,7 @@ pub fn explain(
 ) -> Result<Reasons, Error> {
     let before = asked.known(files, &asked.before)?;
     let after = asked.known(files, &asked.after)?;
+    let (daemons, collections) = asked.daemons()?;
     let evidence = Evidence {
         no_result: if asked.fresh {
             NoResult::NotImported
@@ -72,10 +76,22 @@ pub fn explain(
         },
         changed: asked.changed.iter().cloned().collect(),
         imported: stores(imported)?,
-        daemons: asked.stores()?,
+        daemons,
     };
+    // A result was used by the earlier build, or later.
+    let (began, ended) = (describe(old), describe(new));
+    let ended = ended.completed.or(ended.created);
+    let age = ended.zip(began.created);
+    let age = age
+        .and_then(|(ended, began)| ended.checked_sub(began))
+        .filter(|age| *age >= 0);
     let (old, new) = ((&old.build, &before), (&new.build, &after));
-    Ok(Reasons::of(&why(old, new, &evidence), values))
+    let why = why(old, new, &evidence);
+    let judge = |finding| {
+        let collections = collections.iter();
+        collections.fold(finding, |finding, one| one.judge(finding, age))
+    };
+    Ok(Reasons::of(&why, &judge, values))
 }
 
 /// What would become of each step of a build with some caches.
@@ -91,7 +107,7 @@ pub fn foretell(
 ) -> Result<Vec<Prediction>, Error> {
     let known = asked.known(files, &asked.after)?;
     let mut stores = stores(caches)?;
-    stores.extend(asked.stores()?);
+    stores.extend(asked.daemons()?.0);
     let steps = steps_of(build);
     let predictions = predict(&build.build, &known, &stores);
     let each = predictions.iter().zip(&steps);
@@ -154,9 +170,14 @@ fn steps_of(build: &Read) -> Vec<WhyStep> {
 }
 
 impl Asked {
-    fn stores(&self) -> Result<Vec<Store>, Error> {
-        let daemons = self.daemons.iter();
-        daemons.map(|text| daemon::store(text)).collect()
+    /// The keys of each daemon, and what each is configured with.
+    fn daemons(&self) -> Result<(Vec<Store>, Vec<Collection>), Error> {
+        let daemons = self.daemons.iter().map(|text| daemon::daemon(text));
+        let daemons: Result<Vec<Daemon>, Error> = daemons.collect();
+        let daemons = daemons?.into_iter();
+        Ok(daemons
+            .map(|daemon| (daemon.store, daemon.collection))
+            .unzip())
     }
 
     fn known(&self, files: &impl Filesystem, folders: &[(String, Files)]) -> Result<Known, Error> {

@@ -86,6 +86,10 @@ catalogue! {
             "every key is known, and the result is gone",
             "a prune, or the daemon's garbage collection",
             "raise what the daemon may keep (gc in buildkitd.toml), or export the cache";
+        ResultPruned = "result-pruned", "6.8",
+            "every key is known, and the result is gone; the garbage collection of the daemon did not take it",
+            "docker buildx prune, or docker system prune in a nightly job",
+            "prune less: --filter until=240h, --keep-storage; or export the cache";
         ResultNotImported = "result-not-imported", "6.3",
             "every key is known, and the cache that was used never had the result",
             "a cache exported with mode=min, or of another image or platform",

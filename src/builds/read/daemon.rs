@@ -1,10 +1,13 @@
 //! What a daemon keeps of its own builds: the keys of `cache.db` (Builds spec, section
-//! 3.6), as a host hands them in without knowing what they mean.
+//! 3.6), and what it is configured with (section 6.8), as a host hands them in without
+//! knowing what they mean.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::assemble::LIMITS;
 use super::bad::Bad;
+use crate::builds::collection::Collection;
 use crate::builds::reason::Reason;
 use crate::builds::store::Store;
 use crate::error::{Error, Problem};
@@ -24,6 +27,17 @@ struct Document {
     results: Vec<(String, String)>,
     /// The snapshots that there are; absent if they are not known.
     snapshots: Option<Vec<String>>,
+    /// What the daemon is configured with.
+    configuration: Option<Value>,
+}
+
+/// What is known of a daemon.
+#[derive(Clone, Debug, Default)]
+pub struct Daemon {
+    /// The keys of its cache.
+    pub(in crate::builds) store: Store,
+    /// What its configuration says of garbage collection.
+    pub(in crate::builds) collection: Collection,
 }
 
 #[derive(Deserialize)]
@@ -38,11 +52,11 @@ struct Link {
     selector: String,
 }
 
-/// Reads the keys of a daemon.
+/// Reads what is known of a daemon.
 ///
 /// # Errors
 /// `corrupt` if they are none, `limit-exceeded`.
-pub fn store(text: &str) -> Result<Store, Error> {
+pub fn daemon(text: &str) -> Result<Daemon, Error> {
     let size = text.len() as u64;
     LIMITS.check(Limit::DocumentBytes, size, OPERATION, SUBJECT)?;
     let corrupt = |bad: &Bad| {
@@ -79,7 +93,11 @@ pub fn store(text: &str) -> Result<Store, Error> {
             store.add_result(key);
         }
     }
-    Ok(store)
+    let configuration = document.configuration.as_ref();
+    Ok(Daemon {
+        store,
+        collection: configuration.map(Collection::of).unwrap_or_default(),
+    })
 }
 
 #[cfg(test)]
@@ -90,7 +108,7 @@ mod tests {
     fn keys_and_results_that_are_there() {
         let text = r#"{"links": [["a", "{\"Digest\":\"sha256:d\",\"Selector\":\"s\"}@t"]],
             "results": [["t", "w::one"], ["u", "w::two"]], "snapshots": ["one"]}"#;
-        let store = store(text).unwrap();
+        let store = daemon(text).unwrap().store;
         assert_eq!(store.links("sha256:d", 0, 0).len(), 1);
         assert!(store.knows("sha256:d") && !store.knows("sha256:e"));
         assert!(store.has_result("t") && !store.has_result("u"));
@@ -104,7 +122,7 @@ mod tests {
             r#"{"links": [["a", "{}@t"]], "results": []}"#,
             r#"{"links": [], "results": [], "more": 1}"#,
         ] {
-            assert!(matches!(store(text), Err(Error::Corrupt(_))), "{text}");
+            assert!(matches!(daemon(text), Err(Error::Corrupt(_))), "{text}");
         }
     }
 }

@@ -272,8 +272,10 @@ class Evidence:
     imported: Sequence[Input] = ()
     #: What daemons keep of their own builds, each a JSON document made from `cache.db`:
     #: `{"links": [[name of a bucket of _links, key in it]], "results": [[name of a bucket of
-    #: _result, key in it]], "snapshots": [names of the buckets in _main of metadata_v2.db] or null}`.
-    #: `predict` looks there, too; by them `why` proves which file changed.
+    #: _result, key in it]], "snapshots": [names of the buckets in _main of metadata_v2.db] or null,
+    #: "configuration": what the daemon is configured with, buildkitd.toml or daemon.json as JSON, or
+    #: null}`. `predict` looks there, too; by them `why` proves which file changed, and by what they
+    #: are configured with who let a result go.
     daemons: Sequence[str] = ()
 
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use layerwise::host::{Image, ImageStore};
 use layerwise_host::{Engine, EngineOptions};
+use serde::Deserialize;
 
 use super::args::Global;
 use super::failed::Failed;
@@ -78,6 +79,21 @@ pub fn text(what: &str, path: &Path) -> Result<String, Failed> {
         read(what, path)?
     };
     String::from_utf8(bytes).map_err(|_| Failed::unreadable(what, path, "it is not utf-8"))
+}
+
+/// Reads a document in TOML; the words of an error are one line.
+pub fn toml<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, String> {
+    ::toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| {
+            1 + text
+                .bytes()
+                .take(span.start)
+                .filter(|b| *b == b'\n')
+                .count()
+        });
+        let words = error.message().replace('\n', ", ");
+        format!("line {line}: {words}")
+    })
 }
 
 /// The image behind a name or id.

@@ -1,10 +1,11 @@
 //! `buildkit why`: why the steps of a build ran again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use layerwise::builds::answer::{Outcome, Prediction, Reasons, Verdict};
 use layerwise::builds::{Asked, Files, Reason, State};
+use serde_json::{Value, json};
 
 use super::builds::{BuildArgs, CONTEXT, Found, Opened, Place, Shown};
 use super::pairs::pairs;
@@ -46,6 +47,10 @@ pub struct WhyArgs {
     /// The build context as it was at the build: to name the files that changed.
     #[arg(long, value_name = "DIR")]
     pub context: Option<PathBuf>,
+    /// What the daemon is configured with, its buildkitd.toml or Docker's daemon.json: to say of
+    /// a result that is gone whether the garbage collection can have taken it.
+    #[arg(long, value_name = "FILE")]
+    pub daemon_config: Option<PathBuf>,
     /// The path of the Dockerfile in the project, for reports.
     #[arg(long, value_name = "FILE")]
     pub dockerfile: Option<String>,
@@ -92,6 +97,7 @@ fn explained(
         daemons.extend(opened.daemons(build));
     }
     daemons.dedup();
+    daemons.extend(args.daemon_config.as_deref().map(configured).transpose()?);
     let among = if args.against.is_some() { others } else { all };
     let mut asked = Asked {
         before: opened.contexts(old, among)?,
@@ -120,6 +126,18 @@ fn explained(
     let fine = report.steps.iter().all(|step| step.level == Level::Fine)
         && new.description.error.is_empty();
     Ok((fine, report))
+}
+
+/// A daemon of which only the configuration is known, as the component takes it.
+fn configured(path: &Path) -> Result<String, Failed> {
+    let what = "the configuration of the daemon";
+    let text = crate::io::text(what, path)?;
+    let configuration: Result<Value, String> = match text.trim_start().starts_with('{') {
+        true => serde_json::from_str(&text).map_err(|error| error.to_string()),
+        false => crate::io::toml(&text),
+    };
+    let configuration = configuration.map_err(|why| Failed::unreadable(what, path, &why))?;
+    Ok(json!({"links": [], "results": [], "configuration": configuration}).to_string())
 }
 
 /// A build of a file of several that has no earlier one.

@@ -16,7 +16,6 @@ use layerwise_host::buildpacks::{CacheImage, Plans};
 use serde::Deserialize;
 
 use super::args::RestoreArgs;
-use super::inputs;
 use crate::failed::Failed;
 use crate::lend;
 
@@ -79,7 +78,7 @@ impl Directory<'_> {
                     None => text("sha")?,
                 };
                 let cached = file_says_cached(api)
-                    && inputs::parse::<Flags>(&text("toml")?).is_ok_and(|flags| flags.cache);
+                    && crate::io::toml::<Flags>(&text("toml")?).is_ok_and(|flags| flags.cache);
                 present.push(Present {
                     buildpack: element.id.clone(),
                     layer: name,

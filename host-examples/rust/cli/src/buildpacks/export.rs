@@ -129,7 +129,7 @@ impl Export<'_> {
             for name in directory.names(&inside, api)? {
                 let path = format!("{}.toml", join(&inside, &name));
                 let bad = |why: String| Failed::unreadable("the layer", Path::new(&path), &why);
-                let layer: Layer = inputs::parse(&directory.text(&path)?).map_err(bad)?;
+                let layer: Layer = crate::io::toml(&directory.text(&path)?).map_err(bad)?;
                 let (flags, misplaced) = match layer.flags().read(api) {
                     Ok(flags) => (flags, None),
                     Err((flags, why)) => (flags, Some(why.to_owned())),
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn flags_belong_into_a_table_of_their_own() {
         let flags = |text: &str, api: &str| {
-            let layer: Layer = inputs::parse(text).unwrap();
+            let layer: Layer = crate::io::toml(text).unwrap();
             let read = layer.flags().read(buildpack_api(api));
             let misplaced = read.is_err();
             let flags = read.unwrap_or_else(|(flags, _)| flags);

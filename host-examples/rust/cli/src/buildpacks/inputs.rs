@@ -127,22 +127,7 @@ fn date_time(value: Datetime) -> String {
 
 fn read<T: for<'de> Deserialize<'de>>(what: &str, path: &Path) -> Result<T, Failed> {
     let text = crate::io::text(what, path)?;
-    parse(&text).map_err(|why| Failed::unreadable(what, path, &why))
-}
-
-/// Reads a document; the words of an error are one line.
-pub fn parse<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, String> {
-    toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| {
-            1 + text
-                .bytes()
-                .take(span.start)
-                .filter(|b| *b == b'\n')
-                .count()
-        });
-        let words = error.message().replace('\n', ", ");
-        format!("line {line}: {words}")
-    })
+    crate::io::toml(&text).map_err(|why| Failed::unreadable(what, path, &why))
 }
 
 #[cfg(test)]
@@ -167,7 +152,7 @@ mod tests {
             [metadata.buildpacks.store.metadata]
             k = "v"
         "#;
-        let analyzed: Analyzed = parse(text).unwrap();
+        let analyzed: Analyzed = crate::io::toml(text).unwrap();
         let mut metadata = analyzed.metadata.unwrap();
         name_as_label(&mut metadata);
         assert_eq!(
@@ -202,7 +187,7 @@ mod tests {
 
     #[test]
     fn errors_name_the_line() {
-        let error = parse::<Group>("[[group]]\nid = \"a\"\n[[group]]\nid = 1\n").err();
+        let error = crate::io::toml::<Group>("[[group]]\nid = \"a\"\n[[group]]\nid = 1\n").err();
         assert_eq!(
             error.unwrap(),
             "line 4: invalid type: integer `1`, expected a string"

@@ -203,6 +203,34 @@ fn nothing_ran_again() {
     assert_eq!(two.exit, 0, "{}", two.stdout);
 }
 
+/// A result that is gone: by what the daemon is configured with it was pruned, or may
+/// have been collected.
+#[test]
+fn the_configuration_of_a_daemon_tells_who_let_a_result_go() {
+    let dir = Dir::new();
+    let told = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let (build, against) = (file("base-simple"), file("simple-same"));
+        let config = path.to_str().unwrap();
+        why(&[&build, "--against", &against, "--daemon-config", config])
+    };
+    let off = told("off.toml", "[worker.oci]\n  gc = false\n");
+    assert!(
+        off.stdout.contains("builds/result-pruned"),
+        "{}",
+        off.stdout
+    );
+    assert!(off.stdout.contains("worker.oci  off"), "{}", off.stdout);
+    let policy = r#"{"builder": {"gc": {"policy": [{"keepStorage": "10GB", "filter": ["unused-for=48h"]}]}}}"#;
+    let may = told("daemon.json", policy);
+    assert!(may.stdout.contains("builds/result-lost"), "{}", may.stdout);
+    assert!(may.stdout.contains("keepStorage=10GB"), "{}", may.stdout);
+    let bad = told("bad.toml", "[worker.oci]\ngc = maybe\n");
+    assert_eq!(bad.exit, 3, "{}", bad.stdout);
+    assert!(bad.stderr.contains("line 2"), "{}", bad.stderr);
+}
+
 #[test]
 fn the_root_of_a_daemon_names_the_files() {
     let (_dir, before, after) = roots("multi-css");

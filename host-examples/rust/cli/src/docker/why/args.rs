@@ -62,7 +62,7 @@ pub struct WhyArgs {
     pub platform: Option<String>,
     /// The image of the last build: what misses is compared with what that build made of the
     /// step. Without REF the named image whose history fits best, and of these the newest. Default:
-    /// whichever image came nearest.
+    /// whichever image came nearest. Write it after CONTEXT, or as --last=REF.
     #[arg(long, value_name = "REF", num_args = 0..=1, default_missing_value = "")]
     pub last: Option<String>,
     /// The name that the build gives its image. If an image has it now, that is the last build.
