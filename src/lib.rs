@@ -4,7 +4,8 @@
 //! `component` (the WIT glue) → a system (`docker`, …) → the vocabulary
 //! (`oci`, `go_json`, `explain`) → the traits a host implements (`host`).
 //! No system uses another, except that `dockerfile`, the other half of Docker's
-//! builder, writes the configs that `docker` reads, for the platform that it names.
+//! builder, writes the configs that `docker` reads, for the platform that it names, and
+//! that `builds` looks steps up in the caches that `buildkit` reads.
 //! What several systems have in common stands beside them: `patterns` (`.dockerignore`
 //! and wildcards), `tarsum` (the tar headers that checksums are made of), `mtree`.
 //!

@@ -1,6 +1,7 @@
 //! The manual: what the decisions mean, how to ask for them from each language,
 //! and how to change this project. The exact rules are in the specification of
 //! each system: [`docker`](crate::docker::spec),
+//! [`dockerfile`](crate::dockerfile::spec), [`builds`](crate::builds::spec),
 //! [`buildpacks`](crate::buildpacks::spec), [`buildkit`](crate::buildkit::spec)
 //! and [`stacker`](crate::stacker::spec).
 

@@ -189,7 +189,7 @@ type Event struct {
 	Wanted Wanted `wit:"wanted"`
 	// A step: tell how it went with `report`, and go on.
 	Step Step `wit:"step"`
-	// the build fails here; `advance` says so again.
+	// The build fails here; calling `advance` again returns this again.
 	Refused Refusal `wit:"refused"`
 }
 
@@ -206,7 +206,7 @@ const (
 	EventWanted EventCase = "wanted"
 	// A step: tell how it went with `report`, and go on.
 	EventStep EventCase = "step"
-	// the build fails here; `advance` says so again.
+	// The build fails here; calling `advance` again returns this again.
 	EventRefused EventCase = "refused"
 	// The build is done.
 	EventDone EventCase = "done"

@@ -82,7 +82,7 @@ class EventStep:
 
 @dataclass(frozen=True, slots=True)
 class EventRefused:
-    """the build fails here; `advance` says so again."""
+    """The build fails here; calling `advance` again returns this again."""
 
     case: ClassVar[str] = "refused"
     value: Refusal

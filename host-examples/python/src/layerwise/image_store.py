@@ -4,7 +4,8 @@ All reads are batched. Each result list has the order of what was asked for.
 
 A session over the containerd image store calls `resolve`, of which it takes the ids, and
 `records`, `documents`, `labelled` and `put`: what containerd itself keeps. What its labels and
-manifests mean is decided inside. All other sessions call the functions before these.
+manifests mean is decided inside. All other sessions call `get`, `resolve`, `children`,
+`set-parent` and `create`.
 
 Written by `tools/bind.py` from `wit/image-store.wit`.
 """
@@ -111,7 +112,8 @@ class ImageStore(Protocol):
 
     A session over the containerd image store calls `resolve`, of which it takes the ids, and
     `records`, `documents`, `labelled` and `put`: what containerd itself keeps. What its labels and
-    manifests mean is decided inside. All other sessions call the functions before these.
+    manifests mean is decided inside. All other sessions call `get`, `resolve`, `children`,
+    `set-parent` and `create`.
     """
 
     def get(self, ids: Sequence[str], want: Facts, limit: int) -> Sequence[Image | Failure]:
