@@ -193,7 +193,7 @@ fn report(
     Report {
         schema: SCHEMA,
         title: format!("buildkit why {}", args.build),
-        verdict: verdict(reasons),
+        verdict: verdict(reasons, !new.description.error.is_empty()),
         facts,
         file: args
             .dockerfile
@@ -208,15 +208,21 @@ fn report(
     }
 }
 
-fn verdict(reasons: &Reasons) -> String {
+fn verdict(reasons: &Reasons, failed: bool) -> String {
     let with_inputs = |one: &&Verdict| !one.step.inputs.is_empty();
     let all = reasons.verdicts.iter().filter(with_inputs);
     let ran = all.clone().filter(|one| one.step.state == State::Ran);
     let (ran, all) = (ran.count(), all.count());
-    match (reasons.causes.len(), ran) {
+    let said = match (reasons.causes.len(), ran) {
+        _ if all == 0 => "none of its steps is recorded".to_owned(),
+        (0, 0) if failed => format!("none of {all} steps ran again to its end"),
         (0, 0) => format!("all {all} steps came from the cache"),
         (1, _) => format!("{ran} of {all} steps ran: 1 cause"),
         (causes, _) => format!("{ran} of {all} steps ran: {causes} causes"),
+    };
+    match failed {
+        true => format!("the build failed; {said}"),
+        false => said,
     }
 }
 

@@ -268,6 +268,8 @@ fn standard_input_and_failed_builds() {
         "{}",
         failed.stdout
     );
+    let verdict = "the build failed; none of its steps is recorded";
+    assert!(failed.stdout.contains(verdict), "{}", failed.stdout);
     let log = r#"{"vertexes":[{"digest":"sha256:aa","name":"[1/1] RUN x"}]}"#;
     let run = with_input(
         &["buildkit", "why", "-", "--against", &file("base-simple")],
