@@ -39,7 +39,7 @@ pub fn messages(bytes: &[u8]) {
 /// Documents as text: no panic; nothing is left of what looks secret.
 pub fn texts(text: &str) {
     read(Form::Text, text);
-    let _ = daemon::store(text);
+    let _ = daemon::daemon(text);
     const SECRET: &str = "zq9w7x5v3";
     let shown = Values::NotSecret.text(&format!("{text} API_TOKEN={SECRET}"));
     assert!(
