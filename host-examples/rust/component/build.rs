@@ -187,6 +187,8 @@ fn compile(root: &Path, out: &Path, world: &str) -> Result<PathBuf, String> {
         .arg(flags(&remapped(&root, built)?, package == STORES))
         .arg("--target-dir")
         .arg(built)
+        // What a small world leaves unused is seen when it is built alone.
+        .args(small.then_some(["--", "-Dwarnings"]).iter().flatten())
         .current_dir(&root)
         .status()
         .map_err(|error| format!("cargo cannot be run: {error}"))?;
