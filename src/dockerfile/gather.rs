@@ -8,7 +8,7 @@ use super::pack::{Form, Selection, pack};
 use super::refusal::Stop;
 use super::sources::{self, Files};
 use crate::error::Error;
-use crate::host::{Entry, Filesystem, FsFacts, ImageStore, only};
+use crate::host::{Entry, FailureCode, Filesystem, FsFacts, ImageStore, only};
 use crate::prelude::*;
 
 impl<S: ImageStore, F: Filesystem> Build<S, F> {
@@ -105,6 +105,9 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
             content: false,
         };
         let walked = self.files.walk(root, want, self.caps.entries());
-        walked.map_err(|failure| sources::failed("walk", root, &failure))
+        walked.map_err(|failure| match failure.code {
+            FailureCode::TooLarge => Stop::Failed(self.caps.too_many(root)),
+            _ => sources::failed("walk", root, &failure),
+        })
     }
 }

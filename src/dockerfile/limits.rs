@@ -59,6 +59,11 @@ impl Caps {
             .check(Limit::Depth, u64::from(depth), "read dockerfile", subject)
     }
 
+    /// What a tree of more files than may be walked is refused with.
+    pub fn too_many(&self, subject: &str) -> Error {
+        self.0.excess(Limit::Entries, "read dockerfile", subject)
+    }
+
     fn check(&self, limit: Limit, amount: usize, subject: &str) -> Result<(), Error> {
         let amount = u64::try_from(amount).unwrap_or(u64::MAX);
         self.0.check(limit, amount, "read dockerfile", subject)

@@ -1,6 +1,6 @@
 //! What a daemon keeps of its own builds: the keys of `cache.db` (Builds spec, section
-//! 3.6), and what it is configured with (section 6.8), as a host hands them in without
-//! knowing what they mean.
+//! 3.6), and what it is configured with (Builds spec, section 6.8), as a host hands them
+//! in without knowing what they mean.
 
 use serde::Deserialize;
 use serde_json::Value;
