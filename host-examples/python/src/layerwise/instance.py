@@ -74,8 +74,7 @@ class Instance:
 
         store = Store(engine.runtime)
         store.set_limits(memory_size=limits.memory)
-        if engine.wasi is not None:
-            engine.wasi.lend(store)
+        self._stderr = None if engine.wasi is None else engine.wasi.lend(store)
         self._store = store
         try:
             with self._entered():
@@ -253,7 +252,7 @@ class Instance:
     def _died(self, error: BaseException) -> BaseException:
         """What a call that did not answer means; the instance is over."""
         interruption, self._interruption = self._interruption, None
-        words, self._words = self._words, None
+        words, self._words = self._words or (self._stderr and self._stderr.words), None
         text = str(error)
         if interruption is not None:
             self._why_dead = type(interruption).__name__
@@ -267,7 +266,7 @@ class Instance:
             stopped: errors.Stopped = errors.Deadline("the component was stopped: deadline met")
         elif "all fuel consumed" in text:
             stopped = errors.Fuel("the component was stopped: fuel used up")
-        elif "unreachable" in trap and (words is None or "allocation" in words):
+        elif "unreachable" in trap and (not words or "allocation" in words):
             # An allocation that the limit refuses ends in `unreachable`, with no
             # words or those of the allocation error.
             said = words or trap
@@ -305,6 +304,8 @@ class _Entered:
             self._outer = getattr(_current, "instance", None)
             _current.instance = instance
             instance._words = None
+            if instance._stderr is not None:
+                instance._stderr.words = ""
             instance._engine.clock.start()
             instance._arm(store)
         except BaseException:
