@@ -87,7 +87,7 @@ def test_the_example_of_a_page_runs(page: str, capsys: pytest.CaptureFixture[str
 def test_the_demonstration(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo"]) == 0
     out = capsys.readouterr().out
-    assert 'Env[1]  have "MODE=fast"  want "MODE=safe"' in out
+    assert 'Env[1]: have "MODE=fast", want "MODE=safe"' in out
     assert out.count("\n  hit") == 2
     assert out.count("\n  miss") == 2
     assert "\x1b" not in out

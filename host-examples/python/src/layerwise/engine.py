@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import wasmtime
-from wasmtime import Config, WasmtimeError
-from wasmtime import component as wasm
+from wasmtime import Config, WasmtimeError, component as wasm
 
 from . import (
     buildkit,
@@ -48,14 +47,9 @@ R = TypeVar("R", bound=Resource)
 PACKAGE = "layerwise:cache@0.1.0"
 
 TABLE: dict[str, Callable[..., Any]] = {
-    **docker.FUNCTIONS,
-    **dockerfile.FUNCTIONS,
-    **buildpacks.FUNCTIONS,
-    **buildkit.FUNCTIONS,
-    **builds.FUNCTIONS,
-    **stacker.FUNCTIONS,
-    **rules.FUNCTIONS,
-    **testing.FUNCTIONS,
+    name: function
+    for module in (docker, dockerfile, buildpacks, buildkit, builds, stacker, rules, testing)
+    for name, function in module.FUNCTIONS.items()
 }
 
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from wasmtime import Store, WasmtimeError
-from wasmtime import component as wasm
+from wasmtime import Store, WasmtimeError, component as wasm
 
 from . import errors
 from .buildkit import Buildkit
