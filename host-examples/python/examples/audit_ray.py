@@ -7,7 +7,6 @@ references, one JSON document a line; the exit code is 1 if one of them is not g
 """
 
 import argparse
-import functools
 import json
 import os
 import sys
@@ -35,6 +34,9 @@ KINDS = ", ".join(
 class Verifier:
     """Looks at caches, with its engines for as long as it lives. To look twice changes nothing."""
 
+    def __init__(self) -> None:
+        self.engines: dict[str, Engine] = {}
+
     def verify(self, references: list[str]) -> list[dict[str, object]]:
         """The verdicts on some caches."""
         return [self.one(reference) for reference in references]
@@ -44,11 +46,14 @@ class Verifier:
         try:
             if reference.startswith("oci:"):
                 directory, _, name = reference.removeprefix("oci:").rpartition(":")
-                over, where = engine(directory), in_layout(directory, name)
+                wasi, where = Wasi(None, {"/w": directory}), in_layout(directory, name)
             else:
-                over, where = engine(None), in_registry(*reference.rpartition(":")[::2])
+                directory, (name, _, tag) = "", reference.rpartition(":")
+                wasi, where = Wasi(None, {}, network=True), in_registry(name, tag)
+            if directory not in self.engines:
+                self.engines[directory] = Engine(wasi=wasi)
             # An instance of its own: whatever a cache does to it ends with it.
-            with over.instance() as instance:
+            with self.engines[directory].instance() as instance:
                 report = instance.buildkit.inspect(buildkit.InputManifest(where), read_layers=False)
         except (Refused, LookupError, OSError) as error:
             return {"cache": reference, "problem": str(error)}
@@ -59,13 +64,6 @@ class Verifier:
             "records": dict(sorted(standings.items())),
             "codes": dict(sorted(codes.items())),
         }
-
-
-@functools.cache
-def engine(directory: str | None) -> Engine:
-    """The engine for all caches of a layout, or that for registries."""
-    lent = {} if directory is None else {"/w": directory}
-    return Engine(wasi=Wasi(None, lent, network=directory is None))
 
 
 def in_layout(directory: str, name: str) -> buildkit.ManifestInput:
