@@ -38,7 +38,7 @@ TICK = 0.01
 class Limits:
     """What one session may use. Which of time and fuel counts is the engine's choice."""
 
-    #: Bytes of memory.
+    #: Bytes of memory; over WASI, of the decisions and of the stores each.
     memory: int = 512 << 20
     #: Seconds one call may compute, without the time that imports take.
     deadline: float = 60.0
