@@ -122,7 +122,7 @@ pub const ALL: &[Examples] = &[
         [
             "layerwise buildpacks cache show registry.example/app:cache --scope app",
             "layerwise buildpacks cache show oci:./cache --scope app",
-            "layerwise buildpacks cache show --cache-dir ./volume --scope app --json",
+            "layerwise buildpacks cache show --cache-dir ./volume --json",
         ],
     ),
     (
@@ -130,7 +130,7 @@ pub const ALL: &[Examples] = &[
         [
             "layerwise buildpacks cache verify registry.example/app:cache --scope app",
             "layerwise buildpacks cache verify oci:./cache --scope app",
-            "layerwise buildpacks cache verify --cache-dir ./volume --scope app --json",
+            "layerwise buildpacks cache verify --cache-dir ./volume --json",
         ],
     ),
     (
@@ -138,7 +138,7 @@ pub const ALL: &[Examples] = &[
         [
             "layerwise buildpacks cache retrieve registry.example/app:cache --scope app --prefix layers",
             "layerwise buildpacks cache retrieve oci:./cache --scope app --prefix layers --root ./out",
-            "layerwise buildpacks cache retrieve --cache-dir ./volume --scope app --prefix layers --json",
+            "layerwise buildpacks cache retrieve --cache-dir ./volume --prefix layers --json",
         ],
     ),
     (

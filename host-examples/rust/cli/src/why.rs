@@ -21,7 +21,7 @@ pub fn explanation(page: &mut Page, explanation: &Explanation, about: &[[&str; 2
 pub fn in_short(page: &mut Page, explanation: &Explanation, about: &[[&str; 2]]) {
     let Explanation {
         summary,
-        findings: _,
+        findings,
         nearest,
         considered,
     } = explanation;
@@ -36,7 +36,9 @@ pub fn in_short(page: &mut Page, explanation: &Explanation, about: &[[&str; 2]])
     rows.extend(facts.iter().map(|row| row.each_ref().map(String::as_str)));
     page.line(&format!("{}  {}", summary.code, summary.subject));
     page.rows(2, &rows);
-    if let Some(advice) = advice(page, summary, nearest.as_ref()) {
+    // Where no candidate came near, the first finding is the cause.
+    let cause = nearest.as_ref().or(findings.first());
+    if let Some(advice) = advice(page, summary, cause) {
         page.told(2, "advice", advice);
     }
     if let Some(finding) = nearest {
@@ -67,7 +69,7 @@ pub fn advice<'a>(
     }
     let code = nearest.map_or(&summary.code, |nearest| &nearest.code);
     let advice = page.rule(code).map(|rule| rule.advice.as_str());
-    advice.filter(|advice| !advice.is_empty() && !advice.starts_with("nothing to do"))
+    advice.filter(|advice| is_advice(advice))
 }
 
 /// Findings, each with its evidence.
@@ -166,6 +168,18 @@ pub fn is_fact(finding: &Finding, difference: &Difference) -> bool {
 /// What to do about findings with this code.
 pub fn general_advice<'a>(page: &Page<'a>, finding: &Finding) -> &'a str {
     page.rule(&finding.code).map_or("", |rule| &rule.advice)
+}
+
+/// What to do about a finding that stands alone, unless its own hint says it.
+pub fn advise(page: &mut Page, finding: &Finding, indent: usize) {
+    let advice = general_advice(page, finding);
+    if finding.hint.is_none() && is_advice(advice) {
+        page.told(indent, "advice", advice);
+    }
+}
+
+fn is_advice(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with("nothing to do")
 }
 
 /// What the code of a finding means.

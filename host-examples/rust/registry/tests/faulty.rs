@@ -450,6 +450,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_server_repeats_of_a_signed_address_is_not_told() {
+        let store = Faulty::start(|asked| {
+            let body = format!(
+                r#"{{"errors":[{{"code":"DENIED","message":"{}"}}]}}"#,
+                asked.path
+            );
+            reply(403, &[], body.as_bytes())
+        });
+        let to = format!("http://{}/bucket?signature=abcdef0123456789", store.host);
+        let (answer, _) = reading(move |_| reply(307, &[("Location", &to)], b""));
+        let failure = answer.unwrap_err();
+        assert_eq!(failure.code, FailureCode::Denied, "{failure:?}");
+        assert!(!failure.message.contains("signature"), "{failure:?}");
+        assert!(!failure.message.contains("abcdef"), "{failure:?}");
+    }
+
+    #[test]
     fn uploads_start_again() {
         let puts = Arc::new(AtomicUsize::new(0));
         let count = puts.clone();

@@ -76,6 +76,23 @@ impl Archives {
     }
 }
 
+/// What a file is compressed with, by its first bytes.
+fn compression(file: &mut File) -> io::Result<Option<&'static str>> {
+    let mut first = Vec::new();
+    file.by_ref().take(6).read_to_end(&mut first)?;
+    file.rewind()?;
+    let known: [(&[u8], &str); 4] = [
+        (&[0x1f, 0x8b], "gzip"),
+        (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+        (&[0xfd, b'7', b'z', b'X', b'Z'], "xz"),
+        (b"BZh", "bzip2"),
+    ];
+    let mut known = known.iter();
+    Ok(known
+        .find(|(magic, _)| first.starts_with(magic))
+        .map(|(_, name)| *name))
+}
+
 impl Archive {
     fn open(path: &Path) -> Result<Self, Failure> {
         let failed = |error: io::Error| {
@@ -91,7 +108,22 @@ impl Archive {
             let message = format!("{path:?} is not a regular file");
             return Err(Failure::new(FailureCode::Invalid, message));
         }
-        let Places { blobs, index } = walk(&mut file).map_err(failed)?;
+        if let Some(packed) = compression(&mut file).map_err(failed)? {
+            let message = format!(
+                "{path:?} is compressed with {packed}, and places in it cannot be looked up: \
+                 uncompress it first"
+            );
+            return Err(Failure::new(FailureCode::Invalid, message));
+        }
+        let places = walk(&mut file).map_err(|error| match error.kind() {
+            // Its words would be bytes of the file.
+            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => failed(error),
+            _ => Failure::new(
+                FailureCode::Corrupt,
+                format!("{path:?} is no tar file, or a damaged one"),
+            ),
+        });
+        let Places { blobs, index } = places?;
         let Some((at, size)) = index.filter(|(_, size)| *size <= LONGEST_INDEX) else {
             let message = format!(
                 "{path:?} has no index.json: an image layout in a tar file has one, as \

@@ -64,9 +64,6 @@ pub fn run(global: &Global, args: &PredictArgs, style: Style) -> Result<Reply, F
             .first()
             .ok_or_else(|| Failed::usage("no definition was given"))?,
     };
-    if args.llb.is_none() && found.description.platforms.is_empty() {
-        return Err(without_definition(typed));
-    }
     let context = args.context.iter();
     let folder = |_| ("context".to_owned(), Files::Directory(CONTEXT.to_owned()));
     let (caches, daemons) = caches(&opened, &args.cache)?;
@@ -76,6 +73,9 @@ pub fn run(global: &Global, args: &PredictArgs, style: Style) -> Result<Reply, F
         ..Asked::default()
     };
     let build = opened.open(found)?;
+    if args.llb.is_none() && build.describe()?.platforms.is_empty() {
+        return Err(without_definition(typed));
+    }
     let predictions = build.predict(&caches, &asked, args.common.values.values())?;
     let unmet = required(&predictions, &args.require)?;
     let named = found.description.dockerfile.as_ref();

@@ -61,7 +61,15 @@ pub fn cache(text: &str) -> Result<Wanted, Failed> {
     if path.is_dir() {
         return directory(text, path);
     }
-    if text.ends_with(".tar") {
+    if let Some((directory, tag)) = text.rsplit_once(':')
+        && Path::new(directory).join(INDEX).is_file()
+    {
+        return layout(text, Path::new(directory), Some(tag)).map(Wanted::Reference);
+    }
+    if [".tar", ".tgz", ".tar.gz", ".tar.zst"]
+        .iter()
+        .any(|end| text.ends_with(end))
+    {
         return archive(text, text);
     }
     if text.ends_with(".json") {
@@ -70,7 +78,7 @@ pub fn cache(text: &str) -> Result<Wanted, Failed> {
              type=gha, s3 and azblob keep it, type config:{text}"
         )));
     }
-    if is_path(text) {
+    if is_path(text) || path.is_file() {
         let why = if path.exists() {
             "it is a file: type archive:FILE for a layout in a tar file, or config:FILE"
         } else {

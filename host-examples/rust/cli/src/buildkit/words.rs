@@ -72,12 +72,13 @@ impl Words {
             asked.after.retain(|(name, _)| name != "context");
             asked.after.push(("context".to_owned(), files));
         }
-        if found.description.platforms.is_empty() {
+        let build = opened.open(found)?;
+        let described = build.describe()?;
+        if described.platforms.is_empty() {
             return Err(without_definition(text));
         }
-        let build = opened.open(found)?;
         let names = build.names(&asked)?.into_iter();
-        let file = build.describe()?.dockerfile;
+        let file = described.dockerfile;
         Ok(Self {
             steps: build.steps()?,
             file: file.map_or(String::new(), |file| file.name),

@@ -54,7 +54,7 @@ pub struct RestoreArgs {
     #[arg(long, conflicts_with = "skip_layers")]
     pub data: bool,
     /// Keep set-user-id and set-group-id bits and the capabilities of files of cached layers.
-    #[arg(long, requires = "data")]
+    #[arg(long, requires = "data", conflicts_with = "skip_layers")]
     pub keep_set_id: bool,
     #[command(flatten)]
     pub root: RootArgs,

@@ -84,6 +84,11 @@ pub fn run(global: &Global, args: &RestoreArgs, verb: Verb, style: Style) -> Res
              --cache-volume",
         ));
     }
+    if cache.is_none() && (!args.scope.scope.is_empty() || args.scope.accept_unscoped) {
+        return Err(Failed::usage(
+            "--scope and --accept-unscoped are about a cache image: name it with --cache-image",
+        ));
+    }
     let retrieval = cache
         .as_mut()
         .map(|opened| opened.image.metadata())
@@ -286,7 +291,7 @@ impl Opened {
 }
 
 /// Whether the metadata of a layer does not stay after it was restored.
-fn loses(data: &[DataDecision], restored: &Decision) -> bool {
+pub fn loses(data: &[DataDecision], restored: &Decision) -> bool {
     data.iter().any(|decision| {
         decision.action == Action::Remove
             && decision.buildpack == restored.buildpack

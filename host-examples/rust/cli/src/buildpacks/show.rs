@@ -1,11 +1,12 @@
 //! Restores, layers and commits as text.
 
 use layerwise::buildpacks::{
-    Action, Commit, DataDecision, Effect, LayerAnswer, Outcome, Reason, RestorePlan,
+    Action, Commit, DataDecision, Effect, LayerAnswer, Outcome, PlannedFile, Reason, RestorePlan,
 };
 use layerwise::explain::Finding;
 
 use super::document::{Document, Verb};
+use super::restore::loses;
 use crate::page::Page;
 use crate::why;
 
@@ -45,14 +46,18 @@ pub fn restore(page: &mut Page, document: &Document<'_>) {
         ["app", &app],
         ["cache", &from],
     ];
+    let lost = match (command, data) {
+        (Verb::Restore, Some(decisions)) => &decisions[..],
+        _ => &[],
+    };
     if let Some(planned) = planned {
-        page.line(&summary(planned));
+        page.line(&summary(planned, lost));
         page.rows(2, &about);
         if let Some(cache) = cache {
             why::findings(page, [&cache.finding]);
         }
         let known = cache.as_ref().map(|cache| &*cache.finding.code);
-        put(page, planned, *command == Verb::Restore, known);
+        put(page, planned, *command == Verb::Restore, known, lost);
     }
     if let Some(explanation) = explanation {
         page.gap();
@@ -74,7 +79,11 @@ pub fn restore(page: &mut Page, document: &Document<'_>) {
         contents(page, decisions, *command == Verb::Restore);
     }
     let unexplained = explanation.is_none();
-    if unexplained && planned.as_ref().is_some_and(|plan| restored(plan) == 0) {
+    if unexplained
+        && planned
+            .as_ref()
+            .is_some_and(|plan| restored(plan, lost) == 0)
+    {
         page.gap();
         page.line("`layerwise buildpacks explain` with the same arguments says why");
     }
@@ -82,12 +91,19 @@ pub fn restore(page: &mut Page, document: &Document<'_>) {
 
 /// The files, the decisions and the notes of a plan.
 pub fn plan(page: &mut Page, plan: &RestorePlan) {
-    put(page, plan, false, None);
+    put(page, plan, false, None, &[]);
 }
 
-/// The same, without the note that says again what was said before.
-fn put(page: &mut Page, plan: &RestorePlan, done: bool, known: Option<&str>) {
-    for file in &plan.files {
+/// The same, without the note that says again what was said before, and with what was
+/// removed again because its content could not be had.
+fn put(
+    page: &mut Page,
+    plan: &RestorePlan,
+    done: bool,
+    known: Option<&str>,
+    lost: &[DataDecision],
+) {
+    for file in files(plan, lost) {
         page.rows(
             2,
             &[[if done { "wrote" } else { "would write" }, &file.path]],
@@ -102,8 +118,13 @@ fn put(page: &mut Page, plan: &RestorePlan, done: bool, known: Option<&str>) {
             .decisions
             .iter()
             .map(|decision| {
+                let word = match decision.restored {
+                    true if loses(lost, decision) => "removed",
+                    true => "restored",
+                    false => "-",
+                };
                 [
-                    if decision.restored { "restored" } else { "-" }.to_owned(),
+                    word.to_owned(),
                     decision.origin.as_str().to_owned(),
                     format!("{}:{}", decision.buildpack, decision.layer),
                     decision.finding.code.to_string(),
@@ -130,6 +151,9 @@ pub fn answers(page: &mut Page, answers: &[LayerAnswer]) {
         };
         page.rows(2, &[[word, &answer.diff_id, &answer.finding.code]]);
         facts(page, &answer.finding);
+        if answer.outcome != Outcome::Done {
+            why::advise(page, &answer.finding, 6);
+        }
     }
 }
 
@@ -174,20 +198,35 @@ fn facts(page: &mut Page, finding: &Finding) {
     page.indented(4, |page| why::evidence(page, finding, 2));
 }
 
-fn summary(plan: &RestorePlan) -> String {
+fn summary(plan: &RestorePlan, lost: &[DataDecision]) -> String {
     let count = |number: usize, what: &str| match number {
         1 => format!("1 {what}"),
         _ => format!("{number} {what}s"),
     };
     format!(
         "metadata of {} restored, {}",
-        count(restored(plan), "layer"),
-        count(plan.files.len(), "file")
+        count(restored(plan, lost), "layer"),
+        count(files(plan, lost).count(), "file")
     )
 }
 
-fn restored(plan: &RestorePlan) -> usize {
-    plan.decisions.iter().filter(|one| one.restored).count()
+/// How many layers have their metadata, those left out that lost it with their content.
+fn restored(plan: &RestorePlan, lost: &[DataDecision]) -> usize {
+    let decisions = plan.decisions.iter();
+    decisions
+        .filter(|one| one.restored && !loses(lost, one))
+        .count()
+}
+
+/// The files that were written and are still there.
+fn files<'a>(
+    plan: &'a RestorePlan,
+    lost: &'a [DataDecision],
+) -> impl Iterator<Item = &'a PlannedFile> {
+    plan.files.iter().filter(|file| {
+        let mut removed = lost.iter().filter(|one| one.action == Action::Remove);
+        !removed.any(|one| one.paths.contains(&file.path))
+    })
 }
 
 fn table(page: &mut Page, rows: &[[String; 4]]) {

@@ -173,7 +173,8 @@ impl ProjectArgs {
 }
 
 impl Directories {
-    fn new(args: &ProjectArgs) -> Result<Self, Failed> {
+    /// The directories of a project; those that were named have to be there.
+    pub fn new(args: &ProjectArgs) -> Result<Self, Failed> {
         let work = match &args.work_dir {
             Some(work) => absolute(work)?,
             None => absolute(Path::new("."))?,

@@ -1,9 +1,11 @@
 //! `stacker prune`: opens the cache as stacker does, which drops what is gone.
 
+use std::fs;
+
 use serde::Serialize;
 
 use super::args::PruneArgs;
-use super::opened::Opened;
+use super::opened::{Directories, Opened};
 use super::show::{About, shared};
 use crate::args::Global;
 use crate::failed::Failed;
@@ -35,8 +37,11 @@ struct Document<'a> {
 
 /// Opens the cache and says what that did.
 pub fn run(global: &Global, args: &PruneArgs, style: Style) -> Result<Reply, Failed> {
-    let opened = Opened::new(global, &args.project, None, !args.plan)?;
-    let mut session = opened.session(args.plan)?;
+    // Before the first build there is nothing to drop, and nowhere to write it.
+    let cache = Directories::new(&args.project)?.stacker.join("build.cache");
+    let plan = args.plan || fs::symlink_metadata(cache).is_err();
+    let opened = Opened::new(global, &args.project, None, !plan)?;
+    let mut session = opened.session(plan)?;
     let document = Document {
         schema: "layerwise/stacker-prune/1",
         command: if args.plan { "plan" } else { "prune" },

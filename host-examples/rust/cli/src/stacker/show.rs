@@ -151,6 +151,7 @@ impl<'a> Decision<'a> {
         if let Some(reason) = &self.reason {
             page.rows(6, &[[&reason.code[..], why::meaning(page, reason)]]);
             evidence(page, reason, 8);
+            why::advise(page, reason, 8);
         }
         for change in &self.changes {
             page.rows(
@@ -182,6 +183,9 @@ pub fn explanation(page: &mut Page, explanation: &Explanation) {
         };
         page.rows(2, &[[mark, &finding.subject, &finding.code]]);
         evidence(page, finding, 6);
+        if summary.code != Reason::Hit && !finding.cascade {
+            why::advise(page, finding, 6);
+        }
     }
 }
 

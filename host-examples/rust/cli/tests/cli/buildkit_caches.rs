@@ -78,6 +78,23 @@ fn a_layer_that_is_gone_is_bad_and_says_what_builders_do() {
 }
 
 #[test]
+fn a_directory_with_a_tag_is_one_and_what_is_no_tar_says_so() {
+    let dir = Dir::new();
+    let cache = write(&dir, "app-first");
+    let tagged = cache.strip_prefix("oci:").unwrap_or(&cache);
+    let run = layerwise(&["buildkit", "verify", &format!("{tagged}:none")]);
+    assert!(run.stderr.contains("no \"none\" in"), "{run:?}");
+
+    let packed = dir.file("cache.tgz", [0x1f, 0x8b, 8, 0]);
+    let run = layerwise(&["buildkit", "verify", &packed]);
+    assert!(run.stderr.contains("compressed with gzip"), "{run:?}");
+    let other = dir.file("words.tar", "secret words ".repeat(100));
+    let run = layerwise(&["buildkit", "verify", &other]);
+    assert!(run.stderr.contains("is no tar file"), "{run:?}");
+    assert!(!run.stderr.contains("secret"), "{run:?}");
+}
+
+#[test]
 fn an_inner_layer_that_is_gone_breaks_what_stands_on_it() {
     let dir = Dir::new();
     let cache = write(&dir, "app-first");

@@ -279,6 +279,31 @@ fn standard_input_and_failed_builds() {
 }
 
 #[test]
+fn a_log_alone_names_no_key() {
+    let dir = Dir::new();
+    // With what the client wrote to the same stream.
+    let log =
+        "time=x level=warning msg=y\n{\"vertexes\":[{\"digest\":\"sha256:aa\"}]}\nerror: no\n";
+    let log = dir.file("log.rawjson", log);
+    let cache = super::caches::write(&dir, "app-first");
+    let predict = ["buildkit", "predict", &log, "--cache", &cache];
+    let explain = [
+        "buildkit",
+        "explain",
+        &cache,
+        "--vertex",
+        "sha256:aa",
+        "--build",
+        &log,
+    ];
+    for arguments in [&predict[..], &explain] {
+        let run = layerwise(arguments);
+        assert_eq!(run.exit, 2, "{run:?}");
+        assert!(run.stderr.contains("has no definition"), "{run:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_named() {
     let dir = Dir::new();
     let nothing = why(&[&format!("root:{}#abc", dir.text())]);

@@ -255,6 +255,20 @@ fn overlays_and_the_epoch_take_part() {
 }
 
 #[test]
+fn before_the_first_build_there_is_nothing_to_prune() {
+    let dir = Dir::new();
+    for place in ["", ".stacker"] {
+        std::fs::create_dir_all(dir.path().join(place)).unwrap();
+        let before = dir.snapshot();
+        let run = ask(&dir, "prune", &["--json"]);
+        assert_eq!((run.exit, &*run.stderr), (0, ""));
+        assert_eq!(run.json()["opened"]["state"], "absent");
+        assert_eq!(run.json()["command"], "prune");
+        assert_eq!(dir.snapshot(), before);
+    }
+}
+
+#[test]
 fn manifests_are_given_or_looked_up() {
     let dir = project();
     let manifests = dir.file(

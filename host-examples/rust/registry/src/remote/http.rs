@@ -27,6 +27,10 @@ pub type Response = ::http::Response<Body>;
 #[derive(Clone)]
 pub struct Sent(pub String);
 
+/// That an answer comes from where another one led.
+#[derive(Clone, Copy)]
+pub struct Redirected;
+
 /// What is sent along.
 pub enum Payload<'a> {
     Nothing,
@@ -78,9 +82,12 @@ impl Http {
         authorization: Option<&str>,
     ) -> Result<(Response, bool), Trouble> {
         let mut to = request.uri.clone();
-        for _ in 0..=REDIRECTS {
+        for redirects in 0..=REDIRECTS {
             let own = uri::same_origin(&request.uri, &to);
-            let response = self.exchange(request, &to, authorization.filter(|_| own))?;
+            let mut response = self.exchange(request, &to, authorization.filter(|_| own))?;
+            if redirects > 0 {
+                response.extensions_mut().insert(Redirected);
+            }
             let reading = matches!(request.method, Method::GET | Method::HEAD);
             if !reading || !is_redirect(response.status()) {
                 return Ok((response, own));

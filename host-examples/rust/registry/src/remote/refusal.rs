@@ -7,7 +7,7 @@ use layerwise::base64;
 use layerwise::host::{Failure, FailureCode};
 use serde::Deserialize;
 
-use super::http::{self, Response, Sent};
+use super::http::{self, Redirected, Response, Sent};
 use crate::failures;
 
 /// How much of the words of a registry is read, and how much is passed on.
@@ -27,9 +27,11 @@ struct Reason {
 }
 
 /// The failure for a status that is no success, with the registry's words. What
-/// it was asked with is not in them, even if the registry repeats it.
+/// it was asked with is not in them, even if the registry repeats it; nor are the words
+/// of a server that the registry led to, who may repeat the signature in its address.
 pub fn refused(what: &str, response: Response) -> Failure {
     let status = response.status();
+    let redirected = response.extensions().get::<Redirected>().is_some();
     let secrets = response
         .extensions()
         .get::<Sent>()
@@ -43,7 +45,7 @@ pub fn refused(what: &str, response: Response) -> Failure {
         .unwrap_or_default();
     let mut message = format!("{what}: the registry returned {}", status.as_u16());
     for words in [&reason.code, &reason.message] {
-        if !words.is_empty() {
+        if !words.is_empty() && !redirected {
             let words = secrets
                 .iter()
                 .fold(words.clone(), |words, secret| words.replace(secret, "***"));

@@ -31,6 +31,7 @@ fn what_people_have_is_understood() {
             },
         ),
         ("none/there.tar", archive("none/there.tar", None)),
+        ("none/there.tgz", archive("none/there.tgz", None)),
         ("archive:x:v1", archive("x", Some("v1"))),
         ("oci-archive:x", archive("x", None)),
         ("docker-archive:x@sha256:1", archive("x", Some("sha256:1"))),
@@ -59,6 +60,7 @@ fn what_is_not_understood_is_answered_with_what_to_type() {
         ("config.json", "config:config.json"),
         ("config:", "config:FILE"),
         ("./none", "no such"),
+        ("Cargo.toml", "archive:FILE"),
     ] {
         let failed = cache(text).unwrap_err();
         assert_eq!(failed.kind, "usage", "{text}");
