@@ -20,7 +20,7 @@ use crate::prelude::*;
 pub struct Step {
     /// The digest of its vertex; empty if the record does not tell.
     pub vertex: String,
-    /// What the log calls it.
+    /// What the log calls it, or else its line, or what its operation does.
     pub name: String,
     /// The kind of its operation.
     pub kind: String,

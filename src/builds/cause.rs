@@ -171,6 +171,13 @@ pub struct Evidence {
 }
 
 impl Verdict {
+    /// Whether nothing is known to have changed about the step.
+    pub(super) fn may_be_the_same(&self) -> bool {
+        let mut causes = self.causes.iter();
+        self.follows.is_empty()
+            && causes.all(|cause| matches!(cause, Cause::FilesUnknown { .. } | Cause::NoCache))
+    }
+
     /// Nothing but what happened.
     pub(super) const fn of(state: State) -> Self {
         Self {

@@ -166,6 +166,11 @@ impl OpKind {
 }
 
 impl Vertex {
+    /// Whether it says anything of what happened.
+    pub const fn tells(&self) -> bool {
+        self.cached || self.started.is_some() || self.completed.is_some() || self.error.is_some()
+    }
+
     /// Adds what another event of the same vertex says.
     pub fn merge(&mut self, event: Self) {
         if self.inputs.is_empty() {

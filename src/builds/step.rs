@@ -10,7 +10,7 @@ use crate::prelude::*;
 pub struct WhyStep {
     /// The digest of its vertex; empty if the record does not tell.
     pub vertex: String,
-    /// What the log calls it.
+    /// What the log calls it, or else its line, or what its operation does.
     pub name: String,
     /// Its lines in the Dockerfile.
     pub lines: Vec<Lines>,

@@ -2,6 +2,7 @@
 
 mod absent;
 mod files;
+mod unlogged;
 
 use serde_json::json;
 

@@ -132,6 +132,7 @@ impl From<Step> for wit::Step {
                 State::Ran => wit::State::Ran,
                 State::Resolved => wit::State::Resolved,
                 State::Unneeded => wit::State::Unneeded,
+                State::Unknown => wit::State::Unknown,
             },
             spent: step.spent,
         }

@@ -41,14 +41,22 @@ impl Comparison<'_, '_> {
             self.add_same_layers(node, partner, &mut verdict);
             if has_inputs && matches!(node.state, State::Ran | State::Failed) {
                 self.explain(at, node, partner, true, &mut verdict);
+            } else if node.state == State::Unknown && asked(node) {
+                verdict.causes.push(Cause::NoCache);
             }
         } else if node.state == State::Cached && has_inputs {
             identity = self.partners.with_map(at);
             self.explain_hit(node, identity, &mut verdict);
         } else {
             is_new = true;
-            if !has_inputs || matches!(node.state, State::Ran | State::Failed) {
+            if !has_inputs || matches!(node.state, State::Ran | State::Failed | State::Unknown) {
                 self.explain(at, node, partner, false, &mut verdict);
+            }
+            if has_inputs && node.state == State::Unknown && verdict.may_be_the_same() {
+                // Nothing tells that it ran, or that its files changed: what stands on it is
+                // compared as if it were the same.
+                identity = partner.and_then(|partner| self.index.identity(partner));
+                is_new = identity.is_none();
             }
         }
         if node.state == State::Cached && has_inputs && !verdict.unseen {
@@ -75,7 +83,7 @@ impl Comparison<'_, '_> {
             verdict.causes.push(self.source_cause(at, node));
             return;
         }
-        if node.state == State::Ran && asked(node) {
+        if matches!(node.state, State::Ran | State::Unknown) && asked(node) {
             // It may have others, too, and would then run all the same.
             verdict.causes.push(Cause::NoCache);
         }

@@ -356,6 +356,7 @@ impl From<wit::Step> for Step {
                 wit::State::Ran => State::Ran,
                 wit::State::Resolved => State::Resolved,
                 wit::State::Unneeded => State::Unneeded,
+                wit::State::Unknown => State::Unknown,
             },
             spent: step.spent,
         }

@@ -212,9 +212,17 @@ fn verdict(reasons: &Reasons, failed: bool) -> String {
     let with_inputs = |one: &&Verdict| !one.step.inputs.is_empty();
     let all = reasons.verdicts.iter().filter(with_inputs);
     let ran = all.clone().filter(|one| one.step.state == State::Ran);
-    let (ran, all) = (ran.count(), all.count());
+    let unknown = all.clone().filter(|one| one.step.state == State::Unknown);
+    let (ran, unknown, all) = (ran.count(), unknown.count(), all.count());
     let said = match (reasons.causes.len(), ran) {
         _ if all == 0 => "none of its steps is recorded".to_owned(),
+        (0, 0) if unknown > 0 => {
+            format!("what {unknown} of {all} steps did is not known; no cause of a miss is")
+        }
+        (1, 0) if unknown > 0 => format!("what {unknown} of {all} steps did is not known: 1 cause"),
+        (causes, 0) if unknown > 0 => {
+            format!("what {unknown} of {all} steps did is not known: {causes} causes")
+        }
         (0, 0) if failed => format!("none of {all} steps ran again to its end"),
         (0, 0) => format!("all {all} steps came from the cache"),
         (1, _) => format!("{ran} of {all} steps ran: 1 cause"),
@@ -236,6 +244,8 @@ fn step(verdict: &Verdict, predicted: Option<&Prediction>) -> report::Step {
         State::Resolved if verdict.root => ("changed", Level::Warning),
         State::Resolved => ("resolved", Level::Fine),
         State::Unneeded => ("not needed", Level::Fine),
+        State::Unknown if verdict.root => ("not known", Level::Warning),
+        State::Unknown => ("not known", Level::Note),
     };
     let mut shown = Shown(&verdict.step).step(state, level, &verdict.findings);
     let mut findings = verdict.findings.iter();
