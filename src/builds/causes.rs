@@ -32,6 +32,14 @@ pub(super) fn verdicts(
     raw: (&Known, &Known),
     evidence: &Evidence,
 ) -> Vec<Verdict> {
+    if [old, new]
+        .iter()
+        .any(|graph| graph.build.definitions.is_empty())
+    {
+        // A log has no definitions to compare.
+        let nodes = new.nodes.iter();
+        return nodes.map(|node| Verdict::of(node.state)).collect();
+    }
     let index = Index::new(old);
     let mapped = match (dockerfile(old), dockerfile(new)) {
         (Some(old), Some(new)) => lines::map(old, new),

@@ -115,8 +115,9 @@ impl<'a> Graph<'a> {
             nodes: Vec::new(),
         };
         let mut by_vertex: BTreeMap<&str, usize> = BTreeMap::new();
-        let logged = is_logged(&build.definitions, &vertices);
-        for definition in &build.definitions {
+        let definitions = build.steps();
+        let logged = is_logged(definitions, &vertices);
+        for definition in definitions {
             let dockerfile = definition.dockerfile.as_ref();
             let context = Context {
                 definition,

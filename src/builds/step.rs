@@ -27,6 +27,8 @@ pub struct WhyStep {
     pub source: String,
     /// How long it took, in nanoseconds, where the log tells.
     pub duration: Option<i64>,
+    /// How it failed.
+    pub error: Option<String>,
     /// What became of it.
     pub verdict: Verdict,
 }

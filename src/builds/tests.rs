@@ -2,6 +2,7 @@
 
 mod absent;
 mod files;
+mod logged;
 mod unlogged;
 
 use serde_json::json;

@@ -17,6 +17,8 @@ pub struct Description {
     pub completed: Option<Nanoseconds>,
     /// Why it failed; empty if it did not.
     pub error: String,
+    /// Whether it did not fail, but somebody cancelled it.
+    pub canceled: bool,
     /// How many steps the history counts.
     pub total: u32,
     /// How many of them came from the cache.
@@ -44,11 +46,16 @@ pub fn describe(read: &Read) -> Description {
     let platforms = definitions.iter().map(platform).collect();
     let Some(record) = &read.record else {
         let args = definitions.first().map(|one| one.args.clone());
-        let failed = vertices.iter().find_map(|vertex| vertex.error.clone());
+        // Where one fails, those that run beside it are stopped.
+        let errors = vertices.iter().filter_map(|vertex| vertex.error.as_ref());
+        let failed = errors.clone().find(|error| !is_canceled(error));
+        let canceled = failed.is_none() && errors.clone().next().is_some();
+        let error = failed.or(errors.clone().next()).cloned();
         return Description {
             created: vertices.iter().filter_map(|vertex| vertex.started).min(),
             completed: vertices.iter().filter_map(|vertex| vertex.completed).max(),
-            error: failed.unwrap_or_default(),
+            error: error.unwrap_or_default(),
+            canceled,
             attributes: args.into_iter().flatten().collect(),
             platforms,
             dockerfile,
@@ -60,6 +67,7 @@ pub fn describe(read: &Read) -> Description {
         created: record.created,
         completed: record.completed,
         error: record.error.clone(),
+        canceled: record.canceled || is_canceled(&record.error),
         total: record.steps.total,
         cached: record.steps.cached,
         frontend: record.frontend.clone(),
@@ -69,6 +77,11 @@ pub fn describe(read: &Read) -> Description {
         platforms,
         dockerfile,
     }
+}
+
+/// Whether an error says that somebody stopped what ran (Builds spec, section 1.2).
+pub fn is_canceled(error: &str) -> bool {
+    error.ends_with("context canceled")
 }
 
 /// The platform of what a definition makes: of the last operation that names one.
