@@ -140,6 +140,8 @@ pub struct Verdict {
     pub causes: Vec<Cause>,
     /// The inputs whose key is new.
     pub follows: Vec<Follow>,
+    /// What may have changed besides: files that are not known, of a step that follows.
+    pub unknown_files: Option<Cause>,
     /// It runs once more because an input was asked to run again.
     pub again: bool,
     /// It was cached although these inputs are new: they have equal bytes.
@@ -184,6 +186,7 @@ impl Verdict {
             state,
             causes: Vec::new(),
             follows: Vec::new(),
+            unknown_files: None,
             again: false,
             stopped: Vec::new(),
             equal_bytes: false,

@@ -145,6 +145,8 @@ impl WhyStep {
             });
             findings.push(finding(code).with(steps).cascade());
         }
+        let unknown = verdict.unknown_files.iter();
+        findings.extend(unknown.map(|cause| cause.finding(&self.name)));
         if !verdict.stopped.is_empty() {
             let steps = verdict.stopped.iter();
             let steps = steps.map(|step| Difference::fact("built again", named(*step)));

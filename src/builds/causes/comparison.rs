@@ -98,6 +98,8 @@ impl Comparison<'_, '_> {
         }
         if verdict.causes.is_empty() && verdict.follows.is_empty() && !node.inputs.is_empty() {
             self.explain_nothing(at, node, partner, verdict);
+        } else if verdict.causes.is_empty() && !verdict.follows.is_empty() {
+            self.add_unknown_files(node, partner, verdict);
         }
     }
 }
