@@ -3,6 +3,7 @@
 mod absent;
 mod files;
 mod logged;
+mod sources;
 mod unlogged;
 
 use serde_json::json;

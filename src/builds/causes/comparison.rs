@@ -21,6 +21,8 @@ pub struct Comparison<'a, 'b> {
     /// Steps whose key the old build did not have.
     pub is_new: Vec<bool>,
     pub verdicts: Vec<Verdict>,
+    /// Steps that another one hit on, by the whole of them.
+    pub hit_on: BTreeSet<usize>,
     pub roots_left: usize,
 }
 
@@ -37,6 +39,9 @@ impl Comparison<'_, '_> {
         let has_inputs = !node.inputs.is_empty();
         if node.is_local() {
             // Known by its content only.
+        } else if let Some(old) = self.proven(at, node, found) {
+            identity = self.index.identity(old);
+            self.add_same_layers(node, Some(old), &mut verdict);
         } else if found.is_some() {
             self.add_same_layers(node, partner, &mut verdict);
             if has_inputs && matches!(node.state, State::Ran | State::Failed) {
