@@ -164,6 +164,7 @@ fn many_changed_steps_have_few_roots() {
     let told = explain(&chain(5_000, "make"), &chain(5_000, "make all"));
     let roots = |step: &WhyStep| step.verdict.roots_may.len() + step.verdict.roots_must.len();
     let all: usize = told.steps.iter().map(roots).sum();
-    assert!(all < 1_100_000, "{all} roots");
+    // Twice 64 of each: twice as many steps have twice as many, and not four times.
+    assert!(all <= 5_000 * 128, "{all} roots");
     assert!(told.steps.iter().skip(2).all(|step| roots(step) > 0));
 }
