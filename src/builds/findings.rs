@@ -187,6 +187,11 @@ pub(super) fn definition(fields: &[Field]) -> Vec<Difference> {
             continue;
         }
         let path = field.field.strip_prefix("Op.").unwrap_or(&field.field);
+        // By the name of the option its value is hidden.
+        let path = match &field.secret {
+            Some(option) => format!("{path} after {option}"),
+            None => path.to_owned(),
+        };
         differences.push(Difference::new(
             path,
             field.old.as_ref().map(shown),
@@ -227,6 +232,7 @@ mod tests {
             field: field.to_owned(),
             old: value(old),
             new: value(new),
+            secret: None,
         }
     }
 

@@ -8,7 +8,7 @@ use super::*;
 fn progress(error: &str) -> Read {
     let vertices = [
         json!({"digest": "sha256:4", "name": "[4/4] RUN d", "inputs": ["sha256:3"]}),
-        json!({"digest": "sha256:3", "name": "[3/4] RUN c", "inputs": ["sha256:2"],
+        json!({"digest": "sha256:3", "name": "[3/4] RUN c --token x", "inputs": ["sha256:2"],
             "started": "2026-12-01T00:00:00Z", "completed": "2026-12-01T00:00:01Z",
             "error": error}),
         json!({"digest": "sha256:2", "name": "[2/4] RUN b", "inputs": ["sha256:1"],
@@ -28,7 +28,7 @@ fn progress(error: &str) -> Read {
 
 #[test]
 fn the_log_of_a_build_that_failed_has_its_steps() {
-    let failed = progress("process \"c\" did not complete: exit code: 7");
+    let failed = progress("process \"c --token x\" did not complete: exit code: 7");
     for old in [&chain(3, "make"), &Build::default()] {
         let told = explain(old, &failed.build);
         let steps = told.steps.iter();
@@ -38,7 +38,7 @@ fn the_log_of_a_build_that_failed_has_its_steps() {
         let want = [
             ("[1/4] FROM a", State::Resolved, vec![]),
             ("[2/4] RUN b", State::Cached, vec![0]),
-            ("[3/4] RUN c", State::Failed, vec![1]),
+            ("[3/4] RUN c --token x", State::Failed, vec![1]),
             ("[4/4] RUN d", State::Unneeded, vec![2]),
         ];
         assert_eq!(steps, want);
@@ -54,7 +54,10 @@ fn the_log_of_a_build_that_failed_has_its_steps() {
     let told = describe(&failed);
     assert_eq!(
         (told.error.as_str(), told.canceled),
-        ("process \"c\" did not complete: exit code: 7", false)
+        (
+            "process \"c --token ***\" did not complete: exit code: 7",
+            false
+        )
     );
     assert_eq!(told.platforms, Vec::<String>::new());
     // Nor is there if the earlier build has nothing but a log.
