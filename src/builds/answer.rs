@@ -20,7 +20,7 @@ use crate::prelude::*;
 pub struct Step {
     /// The digest of its vertex; empty if the record does not tell.
     pub vertex: String,
-    /// What the log calls it.
+    /// What the log calls it, or else its line, or what its operation does.
     pub name: String,
     /// The kind of its operation.
     pub kind: String,
@@ -251,8 +251,9 @@ fn unmet(prediction: &predict::Prediction, step: &WhyStep, steps: &[WhyStep]) ->
 /// A finding as it crosses, with its values as they may be shown. Values that differ
 /// differ still.
 fn shown(finding: Finding, values: Values) -> explain::Finding {
-    /// What these tell is the name of a step, and no value.
-    const NAMES: [&str; 4] = [
+    /// What these tell is the name of a step or a message with one, and no value.
+    const NAMES: [&str; 5] = [
+        "error",
         "stands on",
         "may have other bytes",
         "built again",

@@ -62,6 +62,7 @@ pub fn cache_map(
             let json = plain("passthrough", "Passthrough", &message::PASSTHROUGH, message)?;
             (json, whole(inputs))
         }
+        OpKind::Logged => return Err(Unknown::Logged),
         OpKind::Source | OpKind::Result => return Err(Unknown::Form),
     };
     Ok(CacheMap {

@@ -140,6 +140,8 @@ pub struct Verdict {
     pub causes: Vec<Cause>,
     /// The inputs whose key is new.
     pub follows: Vec<Follow>,
+    /// What may have changed besides: files that are not known, of a step that follows.
+    pub unknown_files: Option<Cause>,
     /// It runs once more because an input was asked to run again.
     pub again: bool,
     /// It was cached although these inputs are new: they have equal bytes.
@@ -171,12 +173,20 @@ pub struct Evidence {
 }
 
 impl Verdict {
+    /// Whether nothing is known to have changed about the step.
+    pub(super) fn may_be_the_same(&self) -> bool {
+        let mut causes = self.causes.iter();
+        self.follows.is_empty()
+            && causes.all(|cause| matches!(cause, Cause::FilesUnknown { .. } | Cause::NoCache))
+    }
+
     /// Nothing but what happened.
     pub(super) const fn of(state: State) -> Self {
         Self {
             state,
             causes: Vec::new(),
             follows: Vec::new(),
+            unknown_files: None,
             again: false,
             stopped: Vec::new(),
             equal_bytes: false,

@@ -22,6 +22,7 @@ use super::partner::Partners;
 use crate::prelude::*;
 
 use comparison::Comparison;
+use hits::hit_on;
 use roots::ALL_ROOTS;
 
 /// Says of every step of `new` what became of it against `old`, in the order of the
@@ -32,6 +33,14 @@ pub(super) fn verdicts(
     raw: (&Known, &Known),
     evidence: &Evidence,
 ) -> Vec<Verdict> {
+    if [old, new]
+        .iter()
+        .any(|graph| graph.build.definitions.is_empty())
+    {
+        // A log has no definitions to compare.
+        let nodes = new.nodes.iter();
+        return nodes.map(|node| Verdict::of(node.state)).collect();
+    }
     let index = Index::new(old);
     let mapped = match (dockerfile(old), dockerfile(new)) {
         (Some(old), Some(new)) => lines::map(old, new),
@@ -48,6 +57,7 @@ pub(super) fn verdicts(
         identities: Vec::with_capacity(new.nodes.len()),
         is_new: Vec::with_capacity(new.nodes.len()),
         verdicts: Vec::with_capacity(new.nodes.len()),
+        hit_on: hit_on(new),
         roots_left: ALL_ROOTS,
     };
     for at in 0..new.nodes.len() {

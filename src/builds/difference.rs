@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::exec;
 use super::message::is_zero;
 use super::model::{Op, OpKind};
+use super::redact::is_secret;
 use crate::oci::Platform;
 use crate::prelude::*;
 
@@ -17,6 +18,8 @@ pub struct Field {
     pub old: Option<Value>,
     /// After.
     pub new: Option<Value>,
+    /// The option whose value it is, if that says that it is secret.
+    pub secret: Option<String>,
 }
 
 /// The fields that differ, sorted, of those that stand in the digest; if none of them
@@ -39,8 +42,25 @@ fn compare(old: &BTreeMap<String, Value>, new: &BTreeMap<String, Value>) -> Vec<
             field: name.clone(),
             old: old.get(name).cloned(),
             new: new.get(name).cloned(),
+            secret: option(name, old).or_else(|| option(name, new)),
         })
         .collect()
+}
+
+/// Where the words of a command stand.
+const ARGUMENTS: &str = "Op.exec.meta.args[";
+
+/// The word before a word of a command, if it is an option with a secret value.
+fn option(path: &str, leaves: &BTreeMap<String, Value>) -> Option<String> {
+    let place: usize = path
+        .strip_prefix(ARGUMENTS)?
+        .strip_suffix(']')?
+        .parse()
+        .ok()?;
+    let before = leaves.get(&format!("{ARGUMENTS}{}]", place.checked_sub(1)?))?;
+    let before = before.as_str()?;
+    let is_option = before.starts_with('-') && !before.contains(['=', ' ']) && is_secret(before);
+    is_option.then(|| before.to_owned())
 }
 
 /// Every value of an operation that is not zero and that stands in a key, by its path.
@@ -97,5 +117,33 @@ fn platform_leaves(platform: &Platform, leaves: &mut BTreeMap<String, Value>) {
     for (at, feature) in os_features.iter().enumerate() {
         let path = format!("platform.OSFeatures[{at}]");
         leaves.insert(path, Value::String(feature.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_word_after_a_secret_option_is_marked() {
+        let op = |args: &[&str]| Op {
+            kind: OpKind::Exec,
+            message: json!({"meta": {"args": args}}),
+            platform: None,
+        };
+        let old = op(&["tool", "--token", "a", "-p", "1"]);
+        let new = op(&["tool", "--token", "b", "-p", "2"]);
+        let fields = fields(&old, &new);
+        let marked: Vec<_> = fields
+            .iter()
+            .map(|field| (field.field.as_str(), field.secret.as_deref()))
+            .collect();
+        let want = [
+            ("Op.exec.meta.args[2]", Some("--token")),
+            ("Op.exec.meta.args[4]", None),
+        ];
+        assert_eq!(marked, want);
     }
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::cause::{Bytes, Cause, NoResult};
 use super::difference::Field;
+use super::read::describe::is_canceled;
 use super::reason::{Finding, Reason};
 use super::source::Scheme;
 use super::step::WhyStep;
@@ -113,13 +114,22 @@ impl NoResult {
 }
 
 impl WhyStep {
-    /// What is said of the step: its own causes, what it follows, and what a hit tells.
+    /// What is said of the step: how it failed, its own causes, what it follows, and what
+    /// a hit tells.
     pub fn findings(&self, why: &Why) -> Vec<Finding> {
         let verdict = &self.verdict;
         let named = |at: usize| why.steps.get(at).map_or("", |step| step.name.as_str());
         let finding = |code: Reason| Finding::new(code, self.name.clone());
+        let failed = self.error.iter().map(|error| {
+            let code = match is_canceled(error) {
+                true => Reason::StepCanceled,
+                false => Reason::StepFailed,
+            };
+            finding(code).with([Difference::fact("error", error)])
+        });
         let causes = verdict.causes.iter();
-        let mut findings: Vec<Finding> = causes.map(|cause| cause.finding(&self.name)).collect();
+        let causes = causes.map(|cause| cause.finding(&self.name));
+        let mut findings: Vec<Finding> = failed.chain(causes).collect();
         if !verdict.follows.is_empty() {
             let code = if verdict.again {
                 Reason::Again
@@ -135,6 +145,8 @@ impl WhyStep {
             });
             findings.push(finding(code).with(steps).cascade());
         }
+        let unknown = verdict.unknown_files.iter();
+        findings.extend(unknown.map(|cause| cause.finding(&self.name)));
         if !verdict.stopped.is_empty() {
             let steps = verdict.stopped.iter();
             let steps = steps.map(|step| Difference::fact("built again", named(*step)));
@@ -175,6 +187,11 @@ pub(super) fn definition(fields: &[Field]) -> Vec<Difference> {
             continue;
         }
         let path = field.field.strip_prefix("Op.").unwrap_or(&field.field);
+        // By the name of the option its value is hidden.
+        let path = match &field.secret {
+            Some(option) => format!("{path} after {option}"),
+            None => path.to_owned(),
+        };
         differences.push(Difference::new(
             path,
             field.old.as_ref().map(shown),
@@ -215,6 +232,7 @@ mod tests {
             field: field.to_owned(),
             old: value(old),
             new: value(new),
+            secret: None,
         }
     }
 

@@ -7,6 +7,7 @@ use super::cache_map::{CacheMap, cache_map};
 use super::content::Hashed;
 use super::key::{digest, text};
 use super::model::{Build, Definition, Dependency, OpKind, Step, Vertex};
+use super::names::{of_line, of_operation};
 use super::source::{Resolved, Scheme, scheme, source_keys};
 use super::transfer::Filters;
 use super::tree::Tree;
@@ -39,6 +40,8 @@ pub enum State {
     Resolved,
     /// It was never needed.
     Unneeded,
+    /// Nothing tells: there is no log of the build, or it ends before the step does.
+    Unknown,
 }
 
 impl State {
@@ -50,6 +53,7 @@ impl State {
             Self::Ran => "ran",
             Self::Resolved => "resolved",
             Self::Unneeded => "unneeded",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -66,6 +70,9 @@ pub(super) struct Node<'a> {
     pub definition: &'a Definition,
     /// The log's events of it.
     pub vertex: Option<&'a Vertex>,
+    /// What the log calls it; without one, its line of the Dockerfile, or else what the
+    /// operation does.
+    name: Cow<'a, str>,
     pub state: State,
     /// The nodes it is made from, each with the output.
     pub inputs: Vec<(usize, u32)>,
@@ -108,7 +115,17 @@ impl<'a> Graph<'a> {
             nodes: Vec::new(),
         };
         let mut by_vertex: BTreeMap<&str, usize> = BTreeMap::new();
-        for definition in &build.definitions {
+        let definitions = build.steps();
+        let logged = is_logged(definitions, &vertices);
+        for definition in definitions {
+            let dockerfile = definition.dockerfile.as_ref();
+            let context = Context {
+                definition,
+                dockerfile: dockerfile.map_or_else(Vec::new, |file| file.text.lines().collect()),
+                logged,
+                known,
+                rules,
+            };
             // Where the steps of this definition are.
             let mut places: Vec<usize> = Vec::with_capacity(definition.steps.len());
             for step in &definition.steps {
@@ -125,7 +142,7 @@ impl<'a> Graph<'a> {
                     by_vertex.insert(vertex, graph.nodes.len());
                 }
                 let vertex = shared.and_then(|vertex| vertices.get(vertex)).copied();
-                let node = graph.node(definition, step, vertex, &places, known, rules);
+                let node = graph.node(&context, step, vertex, &places);
                 graph.nodes.push(node);
             }
         }
@@ -134,20 +151,19 @@ impl<'a> Graph<'a> {
 
     fn node(
         &self,
-        definition: &'a Definition,
+        context: &Context<'a, '_>,
         step: &'a Step,
         vertex: Option<&'a Vertex>,
         places: &[usize],
-        known: &Known,
-        rules: Rules,
     ) -> Node<'a> {
+        let (definition, known) = (context.definition, context.known);
         let inputs = step.inputs.iter();
         let inputs: Vec<(usize, u32)> = inputs
             .filter_map(|input| Some((*places.get(input.step)?, input.output)))
             .collect();
         let key = match step.op.kind {
             OpKind::Source => source_key(step, definition, known),
-            _ => match cache_map(&step.op, inputs.len(), &definition.platform, rules) {
+            _ => match cache_map(&step.op, inputs.len(), &definition.platform, context.rules) {
                 Ok(map) => Key::Op(map),
                 Err(why) => Key::Unknown {
                     stand_in: format!("{} {}", step.op.kind.name(), step.op.message),
@@ -170,7 +186,8 @@ impl<'a> Graph<'a> {
             step,
             definition,
             vertex,
-            state: state(vertex, inputs.is_empty()),
+            name: context.name(step, vertex),
+            state: state(vertex, context.logged, inputs.is_empty()),
             inputs,
             key,
             contents,
@@ -179,15 +196,49 @@ impl<'a> Graph<'a> {
     }
 }
 
+/// What the steps of a definition have in common.
+struct Context<'a, 'b> {
+    definition: &'a Definition,
+    /// The lines of the Dockerfile.
+    dockerfile: Vec<&'a str>,
+    /// Whether the log is of this build.
+    logged: bool,
+    known: &'b Known,
+    rules: Rules,
+}
+
+impl<'a> Context<'a, '_> {
+    fn name(&self, step: &'a Step, vertex: Option<&'a Vertex>) -> Cow<'a, str> {
+        match vertex {
+            Some(vertex) if !vertex.name.is_empty() => Cow::Borrowed(&vertex.name),
+            _ => of_line(step, &self.dockerfile)
+                .unwrap_or_else(|| of_operation(&step.op))
+                .into(),
+        }
+    }
+}
+
+/// Whether a log tells of any step of these definitions: without one, or with the log of
+/// another build, nothing is known of what became of them.
+fn is_logged(definitions: &[Definition], vertices: &BTreeMap<&str, &Vertex>) -> bool {
+    let mut steps = definitions.iter().flat_map(|definition| &definition.steps);
+    steps.any(|step| {
+        let vertex = step.vertex.as_deref();
+        vertex
+            .and_then(|vertex| vertices.get(vertex))
+            .is_some_and(|vertex| vertex.tells())
+    })
+}
+
 impl Node<'_> {
     /// The digest of its vertex; empty if the record does not tell.
     pub fn digest(&self) -> &str {
         self.step.vertex.as_deref().unwrap_or_default()
     }
 
-    /// What the log calls it.
+    /// What it is called.
     pub fn name(&self) -> &str {
-        self.vertex.map_or("", |vertex| vertex.name.as_str())
+        &self.name
     }
 
     /// Its first line in the Dockerfile.
@@ -247,7 +298,8 @@ impl Node<'_> {
     }
 }
 
-fn state(vertex: Option<&Vertex>, no_inputs: bool) -> State {
+/// What became of a step (Builds spec, section 5).
+fn state(vertex: Option<&Vertex>, logged: bool, no_inputs: bool) -> State {
     match vertex {
         Some(vertex) if vertex.error.is_some() => State::Failed,
         Some(vertex) if vertex.cached => State::Cached,
@@ -258,7 +310,9 @@ fn state(vertex: Option<&Vertex>, no_inputs: bool) -> State {
                 State::Ran
             }
         }
-        _ => State::Unneeded,
+        Some(vertex) if vertex.started.is_some() => State::Unknown,
+        _ if logged => State::Unneeded,
+        _ => State::Unknown,
     }
 }
 

@@ -6,6 +6,10 @@ use crate::prelude::*;
 /// further than this many lines.
 const LONGEST: usize = 4000;
 
+/// Pairs of equal lines that are looked at: a file of 4,000 equal lines with others between
+/// them has some thousand millions.
+const MOST_WORK: usize = 20_000_000;
+
 /// For each line of `new`, counted from 1, the line of `old`: equal blocks of lines,
 /// and between them replaced ones, pair up in order.
 pub(super) fn map(old: &str, new: &str) -> BTreeMap<u32, u32> {
@@ -18,8 +22,14 @@ pub(super) fn map(old: &str, new: &str) -> BTreeMap<u32, u32> {
     let mut blocks = Vec::new();
     // Parts of the files that are still to be compared: from and to in both.
     let mut rest = vec![(0, old.len(), 0, new.len())];
+    let mut work = MOST_WORK;
     while let Some((old_from, old_to, new_from, new_to)) = rest.pop() {
         let part = (old_from..old_to, new_from..new_to);
+        // What is left then pairs up in order.
+        let Some(left) = work.checked_sub(cost(&places, &new, &part.1)) else {
+            break;
+        };
+        work = left;
         let (old_at, new_at, size) = longest(&places, &new, &part.0, &part.1);
         if size == 0 {
             continue;
@@ -43,6 +53,18 @@ pub(super) fn map(old: &str, new: &str) -> BTreeMap<u32, u32> {
         (old_next, new_next) = (old_at + size, new_at + size);
     }
     pairs
+}
+
+/// How many pairs of lines the longest block of a part is found among.
+fn cost(
+    places: &BTreeMap<&str, Vec<usize>>,
+    new: &[&str],
+    part: &core::ops::Range<usize>,
+) -> usize {
+    let lines = new.get(part.clone()).unwrap_or_default().iter();
+    lines
+        .map(|line| 1 + places.get(line).map_or(0, Vec::len))
+        .sum()
 }
 
 /// The longest block of lines that two parts have in common: the first one in the old
@@ -89,5 +111,13 @@ mod tests {
         assert_eq!(pairs, BTreeMap::from(want));
         assert_eq!(map("", ""), BTreeMap::new());
         assert_eq!(map("a\nb", "b\na"), BTreeMap::from([(2, 1)]));
+    }
+
+    #[test]
+    fn many_equal_lines_take_a_bounded_time() {
+        let old = "a\n".repeat(4000);
+        let new: String = (0..2000).map(|at| format!("a\nb{at}\n")).collect();
+        let pairs = map(&old, &new);
+        assert!(pairs.len() > 3_000, "{} pairs", pairs.len());
     }
 }

@@ -11,11 +11,24 @@ use crate::prelude::*;
 pub struct Build {
     /// One definition a platform; empty for a build that failed before it had one.
     pub definitions: Vec<Definition>,
+    /// Where there is none, what stands for it: the vertices of the log as steps of which
+    /// nothing but their names are known.
+    pub logged: Definition,
     /// The vertices of the log, in the order in which they were first seen, each
     /// with all of its events merged.
     pub vertices: Vec<Vertex>,
     /// The version of the daemon, such as `0.32.2`, if it is known.
     pub engine: Option<String>,
+}
+
+impl Build {
+    /// The definitions; without one, what the log tells of the steps.
+    pub(super) const fn steps(&self) -> &[Definition] {
+        match self.definitions.as_slice() {
+            [] => core::slice::from_ref(&self.logged),
+            definitions => definitions,
+        }
+    }
 }
 
 /// The steps of a build for one platform.
@@ -94,6 +107,8 @@ pub enum OpKind {
     Build,
     /// Passes its inputs on.
     Passthrough,
+    /// What it does is not known: a log alone tells of it.
+    Logged,
     /// The end of a definition: its only input is the result.
     Result,
 }
@@ -135,6 +150,17 @@ pub struct Vertex {
     pub error: Option<String>,
 }
 
+impl Op {
+    /// What is known of an operation that a log alone tells of.
+    pub const fn logged() -> Self {
+        Self {
+            kind: OpKind::Logged,
+            message: Value::Null,
+            platform: None,
+        }
+    }
+}
+
 impl OpKind {
     /// The name of the member that holds the operation; empty for a result.
     pub const fn name(self) -> &'static str {
@@ -146,7 +172,7 @@ impl OpKind {
             Self::Diff => "diff",
             Self::Build => "build",
             Self::Passthrough => "passthrough",
-            Self::Result => "",
+            Self::Logged | Self::Result => "",
         }
     }
 
@@ -166,6 +192,11 @@ impl OpKind {
 }
 
 impl Vertex {
+    /// Whether it says anything of what happened.
+    pub const fn tells(&self) -> bool {
+        self.cached || self.started.is_some() || self.completed.is_some() || self.error.is_some()
+    }
+
     /// Adds what another event of the same vertex says.
     pub fn merge(&mut self, event: Self) {
         if self.inputs.is_empty() {

@@ -1,5 +1,7 @@
 //! Which step of an earlier build a step is compared with (Builds spec, section 6.2).
 
+use alloc::collections::VecDeque;
+
 use super::graph::{Graph, Node};
 use super::source::{Scheme, scheme};
 use crate::prelude::*;
@@ -61,7 +63,34 @@ impl Partners {
             let same_source = source(node).and_then(|source| sources.get(&source));
             partners.same_sources.push(same_source.copied());
         }
+        partners.add_without_lines(old, new);
         partners
+    }
+
+    /// Pairs the steps that stand at no line and have no partner yet: those of the same name
+    /// in order, then what is left in order.
+    fn add_without_lines(&mut self, old: &Graph<'_>, new: &Graph<'_>) {
+        let has_lines = |graph: &Graph<'_>| graph.nodes.iter().any(|node| node.line().is_some());
+        if has_lines(old) || has_lines(new) {
+            return;
+        }
+        for by_name in [true, false] {
+            let taken: BTreeSet<usize> = self.partners.iter().flatten().copied().collect();
+            let mut left: BTreeMap<Unplaced<'_>, VecDeque<usize>> = BTreeMap::new();
+            for (at, node) in old.nodes.iter().enumerate() {
+                if !taken.contains(&at) {
+                    left.entry(unplaced(node, by_name))
+                        .or_default()
+                        .push_back(at);
+                }
+            }
+            for (partner, node) in self.partners.iter_mut().zip(&new.nodes) {
+                if partner.is_none() {
+                    let same = left.get_mut(&unplaced(node, by_name));
+                    *partner = same.and_then(VecDeque::pop_front);
+                }
+            }
+        }
     }
 
     /// The step to compare with.
@@ -83,6 +112,14 @@ impl Partners {
     pub fn same_source(&self, at: usize) -> Option<usize> {
         self.same_sources.get(at).copied().flatten()
     }
+}
+
+/// What a step without a line is found by: name, kind, architecture.
+type Unplaced<'a> = (&'a str, &'static str, &'a str);
+
+fn unplaced<'a>(node: &'a Node<'_>, by_name: bool) -> Unplaced<'a> {
+    let name = if by_name { node.name() } else { "" };
+    (name, node.step.op.kind.name(), node.architecture())
 }
 
 fn place(node: &Node<'_>, line: u32) -> Place {

@@ -13,7 +13,7 @@ use crate::prelude::*;
 pub struct Prediction {
     /// The digest of its vertex; empty if the record does not tell.
     pub vertex: String,
-    /// What the log calls it.
+    /// What the log calls it, or else its line, or what its operation does.
     pub name: String,
     /// Its first line in the Dockerfile.
     pub line: Option<u32>,

@@ -61,8 +61,12 @@ pub(super) fn rank(steps: &[WhyStep]) -> Vec<RootCause> {
             root.lost = root.lost.saturating_add(step.duration.unwrap_or_default());
         }
     }
-    // Stable: equal ones stay in the order of the steps.
-    sort_by(&mut roots, |a, b| b.lost.cmp(&a.lost));
+    // What may have changed comes behind what did. Stable: equal ones stay in the order of
+    // the steps.
+    let open = |root: &RootCause| matches!(root.cause, Cause::FilesUnknown { .. });
+    sort_by(&mut roots, |a, b| {
+        b.lost.cmp(&a.lost).then_with(|| open(a).cmp(&open(b)))
+    });
     roots
 }
 

@@ -11,6 +11,7 @@
 //! | `predicate` | the definition of the steps, from provenance |
 //! | `contents` | the digests of the files of a context |
 //! | `daemon` | the keys of a daemon's own cache |
+//! | `logged` | the steps of a build that has nothing but a log |
 //! | `llb` | the definition of a build that was not made yet |
 //! | `folder` | the files of a context |
 //! | `wire` | the protobuf that four of them are written in |
@@ -24,6 +25,7 @@ pub mod daemon;
 pub mod describe;
 pub mod folder;
 pub mod llb;
+mod logged;
 pub mod parts;
 pub mod predicate;
 pub mod record;

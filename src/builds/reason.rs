@@ -37,6 +37,15 @@ catalogue! {
             "the image was built by something that keeps no record of a build",
             "an image by kaniko, Buildah or Podman",
             "build with BuildKit to have a record";
+        // How a step ended.
+        StepFailed = "step-failed", "5",
+            "the step failed, and the build with it",
+            "a command that ended with another code than 0",
+            "mend what the message says; what stands above it came from the cache or is there now";
+        StepCanceled = "step-canceled", "5",
+            "the step was stopped: somebody cancelled the build, or another step failed",
+            "ctrl-c in the middle of RUN",
+            "build again, or look for the step that failed";
         // Why a step ran.
         DefinitionChanged = "definition-changed", "6.3",
             "the definition of the step is another one than before",

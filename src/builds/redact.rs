@@ -1,7 +1,11 @@
 //! What is not printed of a build: values whose names say that they are secret, and
 //! credentials in addresses (Builds spec, section 8).
 
+mod values;
+
 use crate::prelude::*;
+
+use values::hidden;
 
 /// Which values are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,11 +69,14 @@ impl Values {
         }
     }
 
-    /// A name of a step, which has the text of a command, as it may be shown.
+    /// A name of a step, which has the text of a command, as it may be shown: of none the
+    /// command is left, without the values of variables and options.
     pub fn name(self, name: &str) -> String {
         match self {
             Self::All => name.to_owned(),
-            Self::NotSecret | Self::None => Self::NotSecret.text(name),
+            Self::NotSecret => hidden(&addresses(name), false),
+            // What stands behind `=` and options, too.
+            Self::None => hidden(&addresses(name), true),
         }
     }
 
@@ -78,7 +85,7 @@ impl Values {
     pub fn text(self, text: &str) -> String {
         match self {
             Self::All => text.to_owned(),
-            Self::NotSecret => assignments(&addresses(text)),
+            Self::NotSecret => hidden(&addresses(text), false),
             Self::None => HIDDEN.to_owned(),
         }
     }
@@ -103,51 +110,6 @@ fn addresses(text: &str) -> String {
             None => shown.push_str(authority),
         }
         rest = beyond;
-    }
-    shown.push_str(rest);
-    shown
-}
-
-/// Takes out the values of secret names: up to the next space, or the closing quote.
-fn assignments(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['=', ':', ' ']) {
-        let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
-        let mut letters = from.chars();
-        let sign = letters.next().unwrap_or(' ');
-        let mut after = letters.as_str();
-        let name = |letter: char| !(letter.is_ascii_alphanumeric() || "_-.".contains(letter));
-        let word = before.rsplit(name).next().unwrap_or(before);
-        let given = match sign {
-            '=' => true,
-            ':' => !after.starts_with("//"),
-            _ => word.starts_with("--"),
-        };
-        shown.push_str(before);
-        shown.push(sign);
-        if given && is_secret(word) {
-            let spaces = after.len() - after.trim_start_matches(' ').len();
-            let (blank, value) = after.split_at_checked(spaces).unwrap_or(("", after));
-            let quote = value.chars().next().filter(|first| "'\"".contains(*first));
-            let end = match quote {
-                Some(quote) => value
-                    .get(1..)
-                    .and_then(|inner| inner.find(quote))
-                    .map(|at| at + 2),
-                None => {
-                    value.find(|letter: char| letter.is_whitespace() || "'\";&|".contains(letter))
-                }
-            };
-            let end = end.unwrap_or(value.len());
-            let (hidden, beyond) = value.split_at_checked(end).unwrap_or((value, ""));
-            shown.push_str(blank);
-            if !hidden.is_empty() {
-                shown.push_str(HIDDEN);
-            }
-            after = beyond;
-        }
-        rest = after;
     }
     shown.push_str(rest);
     shown
@@ -208,6 +170,20 @@ mod tests {
             assert_eq!(Values::NotSecret.text(text), shown, "{text}");
             assert_eq!(Values::All.text(text), text);
         }
+    }
+
+    #[test]
+    fn names_of_steps_are_shown_as_asked() {
+        let name = "RUN A=1 tool -p 2 --token 3";
+        let shown = [Values::All, Values::NotSecret, Values::None];
+        assert_eq!(
+            shown.map(|values| values.name(name)),
+            [
+                name,
+                "RUN A=1 tool -p 2 --token ***",
+                "RUN A=*** tool -p *** --token ***"
+            ]
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::prelude::*;
 pub struct WhyStep {
     /// The digest of its vertex; empty if the record does not tell.
     pub vertex: String,
-    /// What the log calls it.
+    /// What the log calls it, or else its line, or what its operation does.
     pub name: String,
     /// Its lines in the Dockerfile.
     pub lines: Vec<Lines>,
@@ -27,6 +27,8 @@ pub struct WhyStep {
     pub source: String,
     /// How long it took, in nanoseconds, where the log tells.
     pub duration: Option<i64>,
+    /// How it failed.
+    pub error: Option<String>,
     /// What became of it.
     pub verdict: Verdict,
 }

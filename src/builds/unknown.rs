@@ -20,6 +20,8 @@ pub enum Unknown {
     ServerTime(String),
     /// The address is of a kind that is not known here.
     Scheme(String),
+    /// There is no definition of the step, only a log.
+    Logged,
     /// BuildKit refuses the operation, with this message.
     Refused(String),
 }
@@ -41,6 +43,7 @@ impl fmt::Display for Unknown {
                 "the key of {source:?} has the server's time of the file, which records leave out"
             ),
             Self::Scheme(source) => write!(f, "the kind of source {source:?} is not known here"),
+            Self::Logged => f.write_str("a log does not tell what the step is made from"),
             Self::Refused(message) => write!(f, "BuildKit refuses the operation: {message}"),
         }
     }

@@ -40,6 +40,7 @@ pub fn why(
             let (started, completed) = (vertex.started?, vertex.completed?);
             completed.checked_sub(started).filter(|time| *time >= 0)
         }),
+        error: node.vertex.and_then(|vertex| vertex.error.clone()),
         verdict,
     });
     let steps: Vec<WhyStep> = steps.collect();

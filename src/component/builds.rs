@@ -132,6 +132,7 @@ impl From<Step> for wit::Step {
                 State::Ran => wit::State::Ran,
                 State::Resolved => wit::State::Resolved,
                 State::Unneeded => wit::State::Unneeded,
+                State::Unknown => wit::State::Unknown,
             },
             spent: step.spent,
         }
@@ -271,6 +272,7 @@ impl From<Description> for wit::Description {
             created: found.created,
             completed: found.completed,
             error: found.error,
+            canceled: found.canceled,
             total: found.total,
             cached: found.cached,
             frontend: found.frontend,
@@ -296,6 +298,7 @@ impl From<wit::Description> for Description {
             created: given.created,
             completed: given.completed,
             error: given.error,
+            canceled: given.canceled,
             total: given.total,
             cached: given.cached,
             frontend: given.frontend,

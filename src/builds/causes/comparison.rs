@@ -21,6 +21,8 @@ pub struct Comparison<'a, 'b> {
     /// Steps whose key the old build did not have.
     pub is_new: Vec<bool>,
     pub verdicts: Vec<Verdict>,
+    /// Steps that another one hit on, by the whole of them.
+    pub hit_on: BTreeSet<usize>,
     pub roots_left: usize,
 }
 
@@ -37,18 +39,29 @@ impl Comparison<'_, '_> {
         let has_inputs = !node.inputs.is_empty();
         if node.is_local() {
             // Known by its content only.
+        } else if let Some(old) = self.proven(at, node, found) {
+            identity = self.index.identity(old);
+            self.add_same_layers(node, Some(old), &mut verdict);
         } else if found.is_some() {
             self.add_same_layers(node, partner, &mut verdict);
             if has_inputs && matches!(node.state, State::Ran | State::Failed) {
                 self.explain(at, node, partner, true, &mut verdict);
+            } else if node.state == State::Unknown && asked(node) {
+                verdict.causes.push(Cause::NoCache);
             }
         } else if node.state == State::Cached && has_inputs {
             identity = self.partners.with_map(at);
             self.explain_hit(node, identity, &mut verdict);
         } else {
             is_new = true;
-            if !has_inputs || matches!(node.state, State::Ran | State::Failed) {
+            if !has_inputs || matches!(node.state, State::Ran | State::Failed | State::Unknown) {
                 self.explain(at, node, partner, false, &mut verdict);
+            }
+            if has_inputs && node.state == State::Unknown && verdict.may_be_the_same() {
+                // Nothing tells that it ran, or that its files changed: what stands on it is
+                // compared as if it were the same.
+                identity = partner.and_then(|partner| self.index.identity(partner));
+                is_new = identity.is_none();
             }
         }
         if node.state == State::Cached && has_inputs && !verdict.unseen {
@@ -75,7 +88,7 @@ impl Comparison<'_, '_> {
             verdict.causes.push(self.source_cause(at, node));
             return;
         }
-        if node.state == State::Ran && asked(node) {
+        if matches!(node.state, State::Ran | State::Unknown) && asked(node) {
             // It may have others, too, and would then run all the same.
             verdict.causes.push(Cause::NoCache);
         }
@@ -90,6 +103,8 @@ impl Comparison<'_, '_> {
         }
         if verdict.causes.is_empty() && verdict.follows.is_empty() && !node.inputs.is_empty() {
             self.explain_nothing(at, node, partner, verdict);
+        } else if verdict.causes.is_empty() && !verdict.follows.is_empty() {
+            self.add_unknown_files(node, partner, verdict);
         }
     }
 }

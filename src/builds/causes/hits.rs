@@ -3,7 +3,23 @@
 
 use super::comparison::Comparison;
 use crate::builds::cause::Verdict;
-use crate::builds::graph::Node;
+use crate::builds::graph::{Graph, Node, State};
+use crate::prelude::*;
+
+/// The steps that another one hit on by their keys, and not by the bytes that it took of
+/// them.
+pub fn hit_on(graph: &Graph<'_>) -> BTreeSet<usize> {
+    let cached = graph
+        .nodes
+        .iter()
+        .filter(|node| node.state == State::Cached);
+    let inputs = cached.flat_map(|node| {
+        let inputs = node.inputs.iter().enumerate();
+        let whole = inputs.filter(|(input, _)| !node.has_content_key(*input));
+        whole.map(|(_, (step, _))| *step)
+    });
+    inputs.collect()
+}
 
 impl Comparison<'_, '_> {
     /// A step that was cached without its key having been known: it hit by bytes.

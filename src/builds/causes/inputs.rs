@@ -2,7 +2,7 @@
 
 use super::comparison::Comparison;
 use crate::builds::cause::{Bytes, Cause, Follow, Verdict};
-use crate::builds::graph::Node;
+use crate::builds::graph::{Node, State};
 use crate::prelude::*;
 
 impl Comparison<'_, '_> {
@@ -87,12 +87,15 @@ impl Comparison<'_, '_> {
                 });
             }
         }
-        if !verdict.again {
-            let known = self.absences.get(at).cloned().flatten();
-            let cause = self.unknown_files(node, partner).unwrap_or_else(|| {
-                Cause::NoResult(known.unwrap_or_else(|| self.evidence.no_result.clone()))
-            });
+        if verdict.again {
+            return;
+        }
+        if let Some(cause) = self.unknown_files(node, partner) {
             verdict.causes.push(cause);
+        } else if node.state != State::Unknown {
+            let known = self.absences.get(at).cloned().flatten();
+            let known = known.unwrap_or_else(|| self.evidence.no_result.clone());
+            verdict.causes.push(Cause::NoResult(known));
         }
     }
 }

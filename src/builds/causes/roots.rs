@@ -6,7 +6,7 @@ use crate::prelude::*;
 
 /// Of no step more roots are told, nor of all steps together: a chain of steps that all
 /// changed would have a root for each pair of them.
-const MOST_ROOTS: usize = 1_000;
+const MOST_ROOTS: usize = 64;
 pub const ALL_ROOTS: usize = 1_000_000;
 
 impl Comparison<'_, '_> {

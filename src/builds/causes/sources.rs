@@ -28,6 +28,16 @@ impl Comparison<'_, '_> {
         }
     }
 
+    /// The image that an image with another digest is known to have the layers of: a step
+    /// was a hit on it, and a hit needs the same layers. `found` is the one with its key.
+    pub fn proven(&self, at: usize, node: &Node<'_>, found: Option<usize>) -> Option<usize> {
+        let scheme = scheme(node.identifier())?.0;
+        let is_image = matches!(scheme, Scheme::Image | Scheme::Layout);
+        let same = self.partners.same_source(at)?;
+        let is_proven = is_image && found.is_none() && self.hit_on.contains(&at);
+        is_proven.then_some(same)
+    }
+
     pub fn add_same_layers(&self, node: &Node<'_>, found: Option<usize>, verdict: &mut Verdict) {
         let found = found.and_then(|found| self.old.nodes.get(found));
         let is_image = matches!(

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::comparison::Comparison;
-use crate::builds::cause::Cause;
+use crate::builds::cause::{Cause, Verdict};
 use crate::builds::changes::{Change, ChangeKind};
 use crate::builds::content::Hashed;
 use crate::builds::graph::{Key, Node};
@@ -36,6 +36,20 @@ struct Input<'a> {
 }
 
 impl Comparison<'_, '_> {
+    /// What is said of a step that follows another one: its files may have changed, too.
+    pub fn add_unknown_files(
+        &self,
+        node: &Node<'_>,
+        partner: Option<&Node<'_>>,
+        verdict: &mut Verdict,
+    ) {
+        match self.unknown_files(node, partner) {
+            // That they changed is known.
+            Some(cause @ Cause::Content { .. }) => verdict.causes.push(cause),
+            other => verdict.unknown_files = other,
+        }
+    }
+
     /// What is said of a step of which nothing else changed; `None` if all of its files
     /// are known.
     pub fn unknown_files(&self, node: &Node<'_>, partner: Option<&Node<'_>>) -> Option<Cause> {
@@ -74,18 +88,15 @@ impl Comparison<'_, '_> {
             .inputs
             .get(number)
             .and_then(|key| key.content.as_deref());
-        let of_node = |node: &'_ Node<'_>| node.definition.dockerfile.clone();
-        let dockerfiles = partner.and_then(of_node).zip(of_node(node));
+        let old = partner.and_then(|partner| partner.definition.dockerfile.as_ref());
+        let dockerfiles = old.zip(node.definition.dockerfile.as_ref());
         let is_context = scheme(source.identifier()).is_some_and(|(_, name)| name == CONTEXT);
         let input = Input {
             number,
             source,
             before,
             selections: content.unwrap_or_default(),
-            dockerfiles: dockerfiles
-                .as_ref()
-                .filter(|(old, new)| is_context && old.text != new.text)
-                .map(|(old, new)| (old, new)),
+            dockerfiles: dockerfiles.filter(|(old, new)| is_context && old.text != new.text),
         };
         // What the step took before, by the caches of daemons: names of content keys.
         let daemons = self.evidence.daemons.iter();
@@ -102,6 +113,9 @@ impl Comparison<'_, '_> {
 impl Input<'_> {
     /// The one change that gives what the step took before, by a cache that knows it.
     fn one_change(&self, taken: &BTreeSet<&str>) -> Option<Cause> {
+        if taken.is_empty() {
+            return None;
+        }
         let mut files = self.source.files.clone()?;
         let new = files.key(self.selections).ok()?;
         let mut tries = Vec::new();

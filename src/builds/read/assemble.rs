@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::bad::Bad;
 use super::record::Record;
-use super::{llb, parts, predicate, status};
+use super::{llb, logged, parts, predicate, status};
 use crate::base64;
 use crate::builds::model::{Build, Vertex};
 use crate::builds::reason::Reason;
@@ -118,6 +118,9 @@ pub fn read(documents: &[Document<'_>], options: &Options) -> Result<Read, Error
         )));
     }
     read.build.engine.clone_from(&options.engine);
+    if read.build.definitions.is_empty() {
+        read.build.logged = logged::definition(&read.build.vertices);
+    }
     Ok(read)
 }
 

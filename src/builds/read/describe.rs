@@ -3,6 +3,7 @@
 use super::assemble::Read;
 use super::status::Nanoseconds;
 use crate::builds::model::{Definition, Dockerfile, OpKind};
+use crate::builds::redact::Values;
 use crate::oci::Platform;
 use crate::prelude::*;
 
@@ -15,8 +16,10 @@ pub struct Description {
     pub created: Option<Nanoseconds>,
     /// When it ended; `None` while it runs.
     pub completed: Option<Nanoseconds>,
-    /// Why it failed; empty if it did not.
+    /// Why it failed, without values that look secret; empty if it did not.
     pub error: String,
+    /// Whether it did not fail, but somebody cancelled it.
+    pub canceled: bool,
     /// How many steps the history counts.
     pub total: u32,
     /// How many of them came from the cache.
@@ -31,7 +34,7 @@ pub struct Description {
     pub context: String,
     /// The platforms that there is a definition for.
     pub platforms: Vec<String>,
-    /// The Dockerfile, as the frontend recorded it.
+    /// The Dockerfile, as the frontend recorded it, but for values that look secret.
     pub dockerfile: Option<Dockerfile>,
 }
 
@@ -40,15 +43,25 @@ pub struct Description {
 pub fn describe(read: &Read) -> Description {
     let definitions = &read.build.definitions;
     let vertices = &read.build.vertices;
-    let dockerfile = definitions.iter().find_map(|one| one.dockerfile.clone());
+    let shown = |text: &str| Values::NotSecret.text(text);
+    let dockerfile = definitions.iter().find_map(|one| one.dockerfile.as_ref());
+    let dockerfile = dockerfile.map(|file| Dockerfile {
+        name: file.name.clone(),
+        text: shown(&file.text),
+    });
     let platforms = definitions.iter().map(platform).collect();
     let Some(record) = &read.record else {
         let args = definitions.first().map(|one| one.args.clone());
-        let failed = vertices.iter().find_map(|vertex| vertex.error.clone());
+        // Where one fails, those that run beside it are stopped.
+        let errors = vertices.iter().filter_map(|vertex| vertex.error.as_ref());
+        let failed = errors.clone().find(|error| !is_canceled(error));
+        let canceled = failed.is_none() && errors.clone().next().is_some();
+        let error = failed.or(errors.clone().next()).cloned();
         return Description {
             created: vertices.iter().filter_map(|vertex| vertex.started).min(),
             completed: vertices.iter().filter_map(|vertex| vertex.completed).max(),
-            error: failed.unwrap_or_default(),
+            error: shown(&error.unwrap_or_default()),
+            canceled,
             attributes: args.into_iter().flatten().collect(),
             platforms,
             dockerfile,
@@ -59,7 +72,8 @@ pub fn describe(read: &Read) -> Description {
         name: record.name.clone(),
         created: record.created,
         completed: record.completed,
-        error: record.error.clone(),
+        error: shown(&record.error),
+        canceled: record.canceled || is_canceled(&record.error),
         total: record.steps.total,
         cached: record.steps.cached,
         frontend: record.frontend.clone(),
@@ -69,6 +83,11 @@ pub fn describe(read: &Read) -> Description {
         platforms,
         dockerfile,
     }
+}
+
+/// Whether an error says that somebody stopped what ran (Builds spec, section 1.2).
+pub fn is_canceled(error: &str) -> bool {
+    error.ends_with("context canceled")
 }
 
 /// The platform of what a definition makes: of the last operation that names one.

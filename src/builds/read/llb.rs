@@ -9,6 +9,7 @@ use crate::base64;
 use crate::builds::key::digest;
 use crate::builds::message::{self, Kind, Message};
 use crate::builds::model::{Build, Definition, Dockerfile, Input, Lines, Op, OpKind, Step, Vertex};
+use crate::builds::names::of_operation;
 use crate::limits::{Limit, Limits};
 use crate::oci::Platform;
 use crate::prelude::*;
@@ -309,26 +310,7 @@ fn name(op: &Op, metadata: &Json) -> String {
     if let Some(described) = described {
         return described.to_owned();
     }
-    let text = |value: Option<&Json>| value.and_then(Json::as_str).unwrap_or_default().to_owned();
-    match op.kind {
-        OpKind::Exec => {
-            let args = op.message.pointer("/meta/args").and_then(Json::as_array);
-            let args = args.into_iter().flatten().filter_map(Json::as_str);
-            args.collect::<Vec<_>>().join(" ")
-        }
-        OpKind::Source => text(op.message.get("identifier")),
-        OpKind::File => {
-            let first = op.message.pointer("/actions/0/Action");
-            let first = first
-                .and_then(Json::as_object)
-                .and_then(|one| one.iter().next());
-            first.map_or_else(String::new, |(kind, body)| {
-                let path = text(body.get("path").or_else(|| body.get("dest")));
-                format!("{kind} {path}")
-            })
-        }
-        kind => kind.name().to_owned(),
-    }
+    of_operation(op)
 }
 
 /// The lines of a step in the first file.

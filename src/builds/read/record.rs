@@ -26,6 +26,8 @@ pub struct Record {
     pub completed: Option<Nanoseconds>,
     /// Why it failed; empty if it did not.
     pub error: String,
+    /// Whether it did not fail, but somebody cancelled it.
+    pub canceled: bool,
     /// How many steps there were, and how many of them came from the cache.
     pub steps: Steps,
     /// The log, see [`super::status`].
@@ -38,6 +40,9 @@ pub struct Record {
     /// The directory or address of the build context, where the client noted it.
     pub context: String,
 }
+
+/// The code of an error that says that somebody cancelled the build.
+const CANCELED: i64 = 1;
 
 /// How many steps a record counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,6 +90,7 @@ struct Document {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Status {
+    code: i64,
     message: String,
 }
 
@@ -144,13 +150,15 @@ impl Record {
             let attributes = exporter.attributes.into_iter().flatten();
             images.extend(attributes.flat_map(|(name, value)| named(&name, &value)));
         }
+        let error = read.error.unwrap_or_default();
         Ok(Self {
             name: read.name,
             frontend: read.frontend,
             attributes: read.attributes.unwrap_or_default(),
             created: read.created.map(Time::instant),
             completed: read.completed.map(Time::instant),
-            error: read.error.unwrap_or_default().message,
+            canceled: error.code == CANCELED,
+            error: error.message,
             steps: Steps {
                 cached: read.cached_steps,
                 completed: read.completed_steps,
@@ -178,7 +186,7 @@ impl Record {
                     record.attributes.insert(name, value.text()?);
                 }
                 (4, value) => record.images.extend(exporter(value)?),
-                (5, value) => record.error = error(value)?,
+                (5, value) => (record.canceled, record.error) = error(value)?,
                 (6, value) => record.created = Some(timestamp(value)?),
                 (7, value) => record.completed = Some(timestamp(value)?),
                 (8, value) => record.log = Some(descriptor(value)?),
@@ -255,15 +263,18 @@ fn pair(value: Value<'_>) -> Result<(String, Value<'_>), Bad> {
     Ok((key, held))
 }
 
-/// The message of a status of gRPC.
-fn error(value: Value<'_>) -> Result<String, Bad> {
+/// A status of gRPC: whether it is that of a build which was cancelled, and the message.
+fn error(value: Value<'_>) -> Result<(bool, String), Bad> {
+    let mut canceled = false;
     let mut message = String::new();
     for field in value.message()? {
-        if let (2, value) = field? {
-            message = value.text()?;
+        match field? {
+            (1, value) => canceled = value.number()?.cast_signed() == CANCELED,
+            (2, value) => message = value.text()?,
+            _ => {}
         }
     }
-    Ok(message)
+    Ok((canceled, message))
 }
 
 fn descriptor(value: Value<'_>) -> Result<Descriptor, Bad> {

@@ -170,3 +170,24 @@ fn a_daemon_proves_the_one_change() {
     // Two changes are none of these.
     assert_eq!(proven(&context(BEFORE, 0o600, false), &new), None);
 }
+
+#[test]
+fn a_copy_that_follows_may_have_other_files_too() {
+    let old = copying(BEFORE, &[]);
+    let mut new = copying(BEFORE, &[]);
+    let image = &mut new.definitions[0].steps[0].op.message;
+    image["identifier"] = json!("docker-image://a:1@sha256:bb");
+    let told = explain(&old, &new);
+    let codes = told.steps[2].findings(&told);
+    let codes: Vec<Reason> = codes.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, [Reason::Follows, Reason::FilesUnknown]);
+    // It is no cause of its own.
+    let causes: Vec<_> = told.causes.iter().map(|one| one.cause.code()).collect();
+    assert_eq!(causes, [Reason::BaseMoved]);
+    // Where the files are known there is nothing to add.
+    let files = context(BEFORE, 0o644, true);
+    let told = why((&old, &files), (&new, &files), &Evidence::default());
+    let codes = told.steps[2].findings(&told);
+    let codes: Vec<Reason> = codes.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, [Reason::Follows]);
+}

@@ -231,6 +231,7 @@ impl From<Description> for wit::Description {
             created: given.created,
             completed: given.completed,
             error: given.error,
+            canceled: given.canceled,
             total: given.total,
             cached: given.cached,
             frontend: given.frontend,
@@ -256,6 +257,7 @@ impl From<wit::Description> for Description {
             created: found.created,
             completed: found.completed,
             error: found.error,
+            canceled: found.canceled,
             total: found.total,
             cached: found.cached,
             frontend: found.frontend,
@@ -356,6 +358,7 @@ impl From<wit::Step> for Step {
                 wit::State::Ran => State::Ran,
                 wit::State::Resolved => State::Resolved,
                 wit::State::Unneeded => State::Unneeded,
+                wit::State::Unknown => State::Unknown,
             },
             spent: step.spent,
         }

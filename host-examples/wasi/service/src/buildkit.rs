@@ -328,6 +328,7 @@ const fn state(state: State) -> &'static str {
         State::Ran => "ran",
         State::Resolved => "resolved",
         State::Unneeded => "unneeded",
+        State::Unknown => "unknown",
     }
 }
 

@@ -37,8 +37,8 @@ Exit codes: 0 done, 2 usage, 3 error.
 
 --json prints one document, absent members as null:
   schema  "layerwise/buildkit-builds/1"
-  builds  the newest first: [{"name", "status": "completed", "failed" or "running", "created",
-          "completed": RFC 3339, "seconds", "total", "cached": numbers of steps, "target",
+  builds  the newest first: [{"name", "status": "completed", "failed", "cancelled" or "running",
+          "created", "completed": RFC 3339, "seconds", "total", "cached": numbers of steps, "target",
           "platforms", "images", "error"}]"#;
 
 #[derive(Args)]
@@ -165,6 +165,7 @@ fn row(build: &Description) -> Row {
     Row {
         name: build.name.clone(),
         status: match (build.error.is_empty(), build.completed) {
+            (false, _) if build.canceled => "cancelled",
             (false, _) => "failed",
             (true, None) => "running",
             (true, Some(_)) => "completed",

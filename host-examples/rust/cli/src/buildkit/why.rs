@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use layerwise::builds::answer::{Outcome, Prediction, Reasons, Verdict};
+use layerwise::builds::read::describe::Description;
 use layerwise::builds::{Asked, Files, Reason, State};
 use serde_json::{Value, json};
 
@@ -172,7 +173,8 @@ fn report(
         ["against".to_owned(), of(old, typed)],
     ];
     if !new.description.error.is_empty() {
-        facts.push(["failed".to_owned(), new.description.error.clone()]);
+        let ended = ended(new.description.canceled).to_owned();
+        facts.push([ended, new.description.error.clone()]);
     }
     let lost: i64 = reasons.causes.iter().map(|cause| cause.lost).sum();
     if lost > 0 {
@@ -183,8 +185,11 @@ fn report(
     }
     let place = |at: &u32| usize::try_from(*at).ok();
     let roots = reasons.causes.iter().flat_map(|cause| &cause.steps);
+    let verdicts = reasons.verdicts.iter().enumerate();
+    let failed = verdicts.filter(|(_, one)| one.step.state == State::Failed);
+    let first = failed.map(|(at, _)| at).chain(roots.filter_map(place));
     let mut order: Vec<usize> = Vec::new();
-    for at in roots.filter_map(place).chain(0..reasons.verdicts.len()) {
+    for at in first.chain(0..reasons.verdicts.len()) {
         if !order.contains(&at) {
             order.push(at);
         }
@@ -193,7 +198,7 @@ fn report(
     Report {
         schema: SCHEMA,
         title: format!("buildkit why {}", args.build),
-        verdict: verdict(reasons, !new.description.error.is_empty()),
+        verdict: verdict(reasons, &new.description),
         facts,
         file: args
             .dockerfile
@@ -208,26 +213,47 @@ fn report(
     }
 }
 
-fn verdict(reasons: &Reasons, failed: bool) -> String {
+/// What became of a build that has an error.
+const fn ended(canceled: bool) -> &'static str {
+    match canceled {
+        true => "cancelled",
+        false => "failed",
+    }
+}
+
+fn verdict(reasons: &Reasons, build: &Description) -> String {
+    let failed = !build.error.is_empty();
     let with_inputs = |one: &&Verdict| !one.step.inputs.is_empty();
     let all = reasons.verdicts.iter().filter(with_inputs);
-    let ran = all.clone().filter(|one| one.step.state == State::Ran);
-    let (ran, all) = (ran.count(), all.count());
+    let of = |state| all.clone().filter(|one| one.step.state == state).count();
+    let (ran, unknown, cached) = (of(State::Ran), of(State::Unknown), of(State::Cached));
+    let all = all.count();
     let said = match (reasons.causes.len(), ran) {
         _ if all == 0 => "none of its steps is recorded".to_owned(),
-        (0, 0) if failed => format!("none of {all} steps ran again to its end"),
+        (0, 0) if unknown > 0 => {
+            format!("what {unknown} of {all} steps did is not known; nothing that is known changed")
+        }
+        (1, 0) if unknown > 0 => format!("what {unknown} of {all} steps did is not known: 1 cause"),
+        (causes, 0) if unknown > 0 => {
+            format!("what {unknown} of {all} steps did is not known: {causes} causes")
+        }
+        (0, 0) if failed => format!("{cached} of {all} steps came from the cache"),
         (0, 0) => format!("all {all} steps came from the cache"),
+        (0, _) => format!("{ran} of {all} steps ran, and a log alone does not tell why"),
         (1, _) => format!("{ran} of {all} steps ran: 1 cause"),
         (causes, _) => format!("{ran} of {all} steps ran: {causes} causes"),
     };
-    match failed {
-        true => format!("the build failed; {said}"),
-        false => said,
+    match (failed, build.canceled) {
+        (false, _) => said,
+        (true, false) => format!("the build failed; {said}"),
+        (true, true) => format!("the build was cancelled; {said}"),
     }
 }
 
 fn step(verdict: &Verdict, predicted: Option<&Prediction>) -> report::Step {
+    let has = |code: Reason| verdict.findings.iter().any(|one| one.code == code);
     let (state, level) = match verdict.step.state {
+        State::Failed if has(Reason::StepCanceled) => ("cancelled", Level::Error),
         State::Failed => ("failed", Level::Error),
         State::Cached if verdict.unseen => ("cached, stale", Level::Warning),
         State::Cached => ("cached", Level::Fine),
@@ -236,10 +262,11 @@ fn step(verdict: &Verdict, predicted: Option<&Prediction>) -> report::Step {
         State::Resolved if verdict.root => ("changed", Level::Warning),
         State::Resolved => ("resolved", Level::Fine),
         State::Unneeded => ("not needed", Level::Fine),
+        State::Unknown if verdict.root => ("not known", Level::Warning),
+        State::Unknown => ("not known", Level::Note),
     };
     let mut shown = Shown(&verdict.step).step(state, level, &verdict.findings);
-    let mut findings = verdict.findings.iter();
-    if findings.any(|one| one.code == Reason::SameBytes) {
+    if has(Reason::SameBytes) {
         shown.state.push_str(", cascade ends");
     }
     let there = match predicted.map(|one| one.outcome) {
