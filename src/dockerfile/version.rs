@@ -28,6 +28,9 @@ pub struct Rules {
     pub start_interval: bool,
     /// An absolute WORKDIR is cleaned.
     pub clean_workdir: bool,
+    /// A blank stands between `--chown` and the checksum in the comment of COPY and ADD
+    /// (moby PR 45473).
+    pub chown_blank: bool,
 }
 
 impl Rules {
@@ -47,6 +50,7 @@ impl Rules {
             named_health: true,
             start_interval: true,
             clean_workdir: true,
+            chown_blank: true,
         };
         let version = match semantics.version.as_deref() {
             None => Named::V29Dot9,
@@ -70,6 +74,7 @@ impl Rules {
                 named_health: false,
                 start_interval: false,
                 clean_workdir: false,
+                chown_blank: false,
                 ..newest
             },
         })
