@@ -202,7 +202,7 @@ impl Containerd {
             Completed::One(id) => Ok(id),
             Completed::None => Err(failure),
             Completed::Several => Err(Failure::new(
-                FailureCode::Invalid,
+                FailureCode::NotFound,
                 format!("several image ids begin with {reference:?}"),
             )),
         }

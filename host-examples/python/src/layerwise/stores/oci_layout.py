@@ -277,7 +277,7 @@ class OciLayout:
         found = beginning(catalog.ids(), text)
         if len(found) > 1:
             message = f"several image ids begin with {quote(text)}"
-            raise Failure(FailureCode.INVALID, message)
+            raise Failure(FailureCode.NOT_FOUND, message)
         known = catalog.find(found[0]) if found else None
         if known is None:
             raise self._unknown(catalog, text)
