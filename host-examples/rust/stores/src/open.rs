@@ -81,7 +81,9 @@ pub fn open_with(
         ("containerd", path) => {
             let (path, namespace) = path.rsplit_once('#').unwrap_or((path, NAMESPACE));
             let store = Containerd::open_namespace(Path::new(path), namespace);
-            engine::containerd(store.map_err(failed)?).map_err(failed)
+            let store = store.map_err(failed)?;
+            store.has_namespace().map_err(failed)?;
+            engine::containerd(store).map_err(failed)
         }
         ("archive", path) => {
             let archive = Archive::open(Path::new(path)).map_err(failed)?;

@@ -277,10 +277,12 @@ mod tests {
         let opened = open(&format!("containerd:{path}#moby")).unwrap();
         assert_eq!(opened.kind, StoreKind::Containerd);
         assert_eq!(opened.names.len(), 7);
-        assert_eq!(
-            open(&format!("containerd:{path}#other")).unwrap().names,
-            [""; 0]
-        );
+        for other in ["other", ""] {
+            let error = open(&format!("containerd:{path}#{other}")).err().unwrap();
+            let why =
+                format!("holds no namespace {other:?} of containerd: there are moby, moby_history");
+            assert!(error.to_string().ends_with(&why), "{error}");
+        }
         let own = format!("containerd:{path}/containerd/daemon");
         assert_eq!(open(&own).unwrap().names.len(), 7);
     }
