@@ -34,7 +34,7 @@ mod lineage;
 mod listing;
 mod local;
 mod options;
-mod platform;
+pub(crate) mod platform;
 mod read;
 mod reason;
 mod recorded;

@@ -72,7 +72,7 @@ struct Said {
 
 impl<H: ImageStore> Containerd<H> {
     /// The images that `host` has records of, to an engine on this machine.
-    pub(super) fn new(
+    pub(crate) fn new(
         host: H,
         machine: &Platform,
         rules: &Rules,
@@ -138,6 +138,23 @@ impl<H: ImageStore> Containerd<H> {
                 .unwrap_or_else(|| Err(crate::host::no_result()))
         });
         read.collect()
+    }
+
+    /// The document of an image for exactly this platform, as FROM takes it; `None` if no
+    /// manifest for it is present.
+    ///
+    /// # Errors
+    /// What the host returns, and `corrupt`.
+    pub(crate) fn document_for(
+        &self,
+        id: &str,
+        platform: &Platform,
+    ) -> Result<Option<String>, Failure> {
+        let known = self.records(Selector::Target(id.to_owned()))?;
+        if known.is_empty() {
+            return Err(unknown(id));
+        }
+        self.exact(id, platform)
     }
 
     /// The images whose records name this parent, or say that they were built without
@@ -265,8 +282,7 @@ impl<H: ImageStore> Containerd<H> {
         both.map(|(id, records)| {
             let records = records?;
             if records.is_empty() {
-                let message = format!("no image {id:?}");
-                return Err(Failure::new(FailureCode::NotFound, message));
+                return Err(unknown(id));
             }
             let mut said = Said::default();
             for (key, value) in records.into_iter().flat_map(|record| record.labels) {
@@ -312,6 +328,10 @@ impl Agreed {
 
 fn dangling(id: &str) -> String {
     format!("{DANGLING}{id}")
+}
+
+fn unknown(id: &str) -> Failure {
+    Failure::new(FailureCode::NotFound, format!("no image {id:?}"))
 }
 
 fn different(id: &str) -> Failure {

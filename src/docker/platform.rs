@@ -302,6 +302,17 @@ pub fn normalize(platform: &Platform, host_os: &str) -> Platform {
     }
 }
 
+/// Whether an image is for this very platform, and not one that the platform accepts,
+/// too: the containerd image store finds bases by that (Dockerfile spec, section 5.1).
+pub fn is_exactly(asked: &Platform, image: &Platform, host_os: &str) -> bool {
+    let (asked, image) = (normalize(asked, host_os), normalize(image, host_os));
+    let mut features = image.os_features.iter();
+    asked.os == image.os
+        && asked.architecture == image.architecture
+        && asked.variant == image.variant
+        && features.all(|feature| asked.os_features.contains(feature))
+}
+
 /// A platform in one line: `os/architecture[/variant]`, and what Windows adds.
 pub fn show(platform: &Platform) -> String {
     let mut text = format!("{}/{}", platform.os, platform.architecture);
@@ -400,6 +411,18 @@ mod tests {
             Some(Part::Architecture)
         );
         assert!(huge.accepted().len() < 500);
+    }
+
+    #[test]
+    fn exactly_a_platform_is_none_that_it_accepts() {
+        let same = |asked, image| is_exactly(&platform(asked), &platform(image), "linux");
+        assert!(same("amd64", "amd64"));
+        assert!(same("x86_64", "amd64/v1"));
+        assert!(same("arm64", "arm64/v8"));
+        assert!(same("arm", "arm/v7"));
+        assert!(!same("amd64", "386"));
+        assert!(!same("amd64/v2", "amd64"));
+        assert!(!same("arm/v7", "arm/v6"));
     }
 
     /// As a real engine on `linux/amd64/v4` chose.

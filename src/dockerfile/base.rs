@@ -3,10 +3,12 @@
 use super::reason::Reason;
 use super::refusal::{Stop, refused};
 use super::version::Rules;
+use crate::docker::Containerd;
 use crate::docker::config::ContainerConfig;
 use crate::docker::image::ImageDocument;
+use crate::docker::platform::show;
 use crate::error::{Error, Problem};
-use crate::host::{Facts, FailureCode, Image, ImageStore, only};
+use crate::host::{Facts, Failure, FailureCode, Image, ImageStore, only};
 use crate::oci::Platform;
 use crate::prelude::*;
 
@@ -23,19 +25,32 @@ pub struct Base {
     pub platform: Platform,
 }
 
-/// Finds an image by its name.
+/// Finds an image by its name, for a platform if the build asks for one.
 ///
 /// # Errors
 /// `dockerfile/base-not-found`, and what the host answers.
 pub fn find<S: ImageStore>(
     name: &str,
+    platform: Option<&Platform>,
     store: &S,
     rules: &Rules,
     limits: &SessionLimits,
 ) -> Result<Base, Stop> {
     let found = only(store.resolve(&[name.to_owned()], limits.document_bytes()));
+    let found = match (found, platform) {
+        (Ok(image), Some(platform)) => for_platform(image, platform, store, rules, limits),
+        (found, _) => found.map(Some),
+    };
     match found {
-        Ok(image) => Ok(read(image, rules, limits)?),
+        Ok(Some(image)) => Ok(read(image, rules, limits)?),
+        Ok(None) => Err(refused(
+            Reason::BaseNotFound,
+            format!(
+                "the image {name} is not here for {}, which the containerd image store asks for; \
+                 the engine would pull it",
+                platform.map(show).unwrap_or_default()
+            ),
+        )),
         Err(failure) if failure.code == FailureCode::NotFound => Err(refused(
             Reason::BaseNotFound,
             format!("the image {name} is not here; the engine would pull it"),
@@ -44,6 +59,28 @@ pub fn find<S: ImageStore>(
             let problem = Problem::new(Reason::HostFailed, "resolve", name, failure.to_string());
             Err(Stop::Failed(problem.from_failure(&failure)))
         }
+    }
+}
+
+/// The image with the document that is for a platform, `None` if it has none: in the
+/// containerd image store, which the host lends records of. To a graph driver every image
+/// is for every platform (Dockerfile spec, section 5.1).
+fn for_platform<S: ImageStore>(
+    image: Image,
+    platform: &Platform,
+    store: &S,
+    rules: &Rules,
+    limits: &SessionLimits,
+) -> Result<Option<Image>, Failure> {
+    let longest = limits.document_bytes();
+    let images = Containerd::new(store, platform, &rules.config, longest, limits.depth());
+    match images.document_for(&image.id, platform) {
+        Ok(document) => Ok(document.map(|document| Image {
+            document: Some(document),
+            ..image
+        })),
+        Err(failure) if failure.code == FailureCode::Unsupported => Ok(Some(image)),
+        Err(failure) => Err(failure),
     }
 }
 

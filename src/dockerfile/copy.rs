@@ -8,6 +8,7 @@ use super::reason::{Finding, Reason};
 use super::refusal::{Stop, refused};
 use super::sources::{Copied, Files, Source, copy_source, download, together};
 use super::tree::Packed;
+use super::version::Rules;
 use crate::host::Filesystem;
 use crate::paths;
 use crate::prelude::*;
@@ -22,7 +23,7 @@ pub struct Request {
     pub sources: Vec<String>,
     /// Where to.
     pub destination: String,
-    /// `--chown`.
+    /// `--chown` as the comment tells it, with the blank behind it if there is one.
     pub chown: String,
     /// `--from`.
     pub from: String,
@@ -38,6 +39,7 @@ impl Request {
         copy: &Copy,
         lexer: &Lexer<'_>,
         variables: &Variables,
+        rules: &Rules,
     ) -> Result<Self, Stop> {
         let expand = |word: &str| lexer.word(word, variables);
         let chown = expand(&copy.chown)?;
@@ -48,7 +50,11 @@ impl Request {
             name,
             sources: sources.collect::<Result<_, Stop>>()?,
             destination: expand(&copy.destination)?,
-            chown,
+            chown: match (chown.as_str(), rules.chown_blank) {
+                ("", _) => String::new(),
+                (owner, true) => format!("--chown={owner} "),
+                (owner, false) => format!("--chown={owner}"),
+            },
             from: copy.from.clone(),
         };
         if !chmod.is_empty() {
@@ -85,11 +91,8 @@ impl Request {
 
     /// The comment of the step.
     pub fn comment(&self, sum: &str) -> String {
-        let chown = match self.chown.as_str() {
-            "" => String::new(),
-            chown => format!("--chown={chown} "),
-        };
-        format!("{} {chown}{sum} in {} ", self.name, self.destination)
+        let (name, chown, to) = (self.name, &self.chown, &self.destination);
+        format!("{name} {chown}{sum} in {to} ")
     }
 }
 

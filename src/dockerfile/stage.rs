@@ -86,11 +86,8 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
             }
             None => {
                 reference::check(&name)?;
-                (
-                    base::find(&name, &self.store, &self.rules, &self.limits)?,
-                    true,
-                    true,
-                )
+                let found = base::find(&name, wanted, &self.store, &self.rules, &self.limits)?;
+                (found, true, true)
             }
         };
         let os = base.platform.os.as_str();

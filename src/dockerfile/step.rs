@@ -53,7 +53,7 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
             }
         };
         let variables = current.state.variables();
-        let request = Request::new(name, copy, &self.lexer(), &variables)?;
+        let request = Request::new(name, copy, &self.lexer(), &variables, &self.rules)?;
         if let Some(wanted) = self.wanted(&request)? {
             // Once the files are lent the instruction is begun again.
             self.jobs.push(match &undone.1 {

@@ -3,6 +3,7 @@
 
 use super::reason::Reason;
 use crate::docker;
+use crate::docker::version::{Named, UNKNOWN, Version};
 use crate::error::{Error, Problem};
 use crate::semantics::Semantics;
 
@@ -27,6 +28,9 @@ pub struct Rules {
     pub start_interval: bool,
     /// An absolute WORKDIR is cleaned.
     pub clean_workdir: bool,
+    /// A blank stands between `--chown` and the checksum in the comment of COPY and ADD
+    /// (moby PR 45473).
+    pub chown_blank: bool,
 }
 
 impl Rules {
@@ -46,15 +50,22 @@ impl Rules {
             named_health: true,
             start_interval: true,
             clean_workdir: true,
+            chown_blank: true,
         };
-        match semantics.version.as_deref() {
-            None | Some("29.9" | "29") => Ok(newest),
-            Some("26.0") => Ok(Self {
+        let version = match semantics.version.as_deref() {
+            None => Named::V29Dot9,
+            Some(text) => Version::read(text).map(|read| read.rules).ok_or_else(|| {
+                Error::Unsupported(Problem::new(Reason::UnknownVersion, "open", text, UNKNOWN))
+            })?,
+        };
+        Ok(match version {
+            Named::V29Dot9 | Named::V29 => newest,
+            Named::V26 => Self {
                 named_health: false,
                 strict_json: false,
                 ..newest
-            }),
-            Some("20.10") => Ok(Self {
+            },
+            Named::V20Dot10 => Self {
                 heredocs: false,
                 all_modifiers: false,
                 strict_json: false,
@@ -63,14 +74,9 @@ impl Rules {
                 named_health: false,
                 start_interval: false,
                 clean_workdir: false,
+                chown_blank: false,
                 ..newest
-            }),
-            Some(other) => Err(Error::Unsupported(Problem::new(
-                Reason::UnknownVersion,
-                "open",
-                other,
-                "no rules for this version of docker; known are 29.9, 29, 26.0 and 20.10",
-            ))),
-        }
+            },
+        })
     }
 }

@@ -451,7 +451,7 @@ func (c *catalog) complete(text string) (*image, error) {
 			continue
 		}
 		if found != "" {
-			return nil, layerwise.Failed(layerwise.FailureCodeInvalid, "several image ids begin with %q", text)
+			return nil, layerwise.Failed(layerwise.FailureCodeNotFound, "several image ids begin with %q", text)
 		}
 		found = id
 	}

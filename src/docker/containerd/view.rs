@@ -4,6 +4,7 @@
 use super::join::join;
 use super::manifest::{self, Layer, Manifest, Told};
 use super::{CONFIG_REFERENCE, Containerd};
+use crate::docker::platform::is_exactly;
 use crate::go_json::from_str;
 use crate::host::{Document, Failure, FailureCode, ImageStore, no_result};
 use crate::oci::{Descriptor, Digest, Platform};
@@ -114,6 +115,37 @@ impl<H: ImageStore> Containerd<H> {
             .ok_or_else(large)?;
         let best = self.best(id, &present, &configs)?;
         Ok(best.manifest.clone().into_layers())
+    }
+
+    /// The document of the first manifest whose config is for exactly this platform; what
+    /// cannot be read is for none.
+    ///
+    /// # Errors
+    /// What the host returns, and `corrupt`.
+    pub(super) fn exact(&self, id: &str, platform: &Platform) -> Result<Option<String>, Failure> {
+        let large = || Failure::new(FailureCode::TooLarge, format!("image {id:?} is too large"));
+        let mut left = self.longest.saturating_mul(4);
+        let manifests = self.manifests(&[id.to_owned()], &mut left);
+        let manifests = manifests.ok_or_else(large)?;
+        let present = present(id, &manifests)?;
+        let mut configs = Reading::new();
+        let wanted = present.iter().map(|manifest| manifest.config.to_owned());
+        self.read(&mut configs, wanted.collect(), &mut left, as_it_is)
+            .ok_or_else(large)?;
+        for one in present {
+            let Ok(config) = configs.get(one.config) else {
+                continue;
+            };
+            let told = from_str::<Told>(&config.text, self.depth).unwrap_or_default();
+            if is_exactly(platform, &told.into(), &platform.os) {
+                let joined = join(&config.text, None, &self.rules, self.depth);
+                return joined.map(Some).map_err(|error| {
+                    let message = format!("config {:?} of image {id:?}: {error}", one.config);
+                    Failure::new(FailureCode::Corrupt, message)
+                });
+            }
+        }
+        Ok(None)
     }
 
     /// Where the layers of an image are, lowest first, for whoever reads their files.

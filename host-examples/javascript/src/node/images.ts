@@ -249,7 +249,7 @@ export class LayoutImages implements ImageStore {
     }
     const [, algorithm = '', hex = ''] = /^(?:([a-z0-9]+):)?([0-9a-f]+)$/.exec(text) ?? [];
     const found = hex === '' ? [] : [...catalog.images.keys(), ...catalog.unreadable.keys()].filter((id) => id.startsWith(`${algorithm}:${hex}`) || (algorithm === '' && id.split(':')[1]?.startsWith(hex)));
-    if (found.length > 1) throw new Failure('invalid', `several image ids begin with ${quoted(text)}`);
+    if (found.length > 1) throw new Failure('not-found', `several image ids begin with ${quoted(text)}`);
     if (!found[0]) throw this.#unknown(catalog, text);
     return found[0];
   }

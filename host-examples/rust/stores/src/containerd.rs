@@ -132,6 +132,31 @@ impl Containerd {
         Ok(self.records()?.is_empty())
     }
 
+    /// That the namespace is there. A database without any is that of an engine which has
+    /// no images yet.
+    ///
+    /// # Errors
+    /// `not-found` naming those that are there, and when the database cannot be read.
+    pub fn has_namespace(&self) -> Result<(), Failure> {
+        let records = self.records()?;
+        let there = &records.namespaces;
+        let (own, path) = (&self.namespace, self.root.path());
+        if there.contains(own) || (there.is_empty() && own == NAMESPACE) {
+            return Ok(());
+        }
+        let known = match there.as_slice() {
+            [] => "it has none".to_owned(),
+            there => format!("there are {}", there.join(", ")),
+        };
+        let message = format!("{path:?} holds no namespace {own:?} of containerd: {known}");
+        Err(Failure::new(FailureCode::NotFound, message))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.root.path()
+    }
+
     /// Forgets the records that were read.
     pub fn refresh(&self) {
         *self.records.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -202,7 +227,7 @@ impl Containerd {
             Completed::One(id) => Ok(id),
             Completed::None => Err(failure),
             Completed::Several => Err(Failure::new(
-                FailureCode::Invalid,
+                FailureCode::NotFound,
                 format!("several image ids begin with {reference:?}"),
             )),
         }

@@ -249,7 +249,7 @@ impl DockerRoot {
             Completed::One(id) => self.read(&id, want, limit),
             Completed::None => Err(failure),
             Completed::Several => Err(Failure::new(
-                FailureCode::Invalid,
+                FailureCode::NotFound,
                 format!("several image ids begin with {reference:?}"),
             )),
         }

@@ -40,7 +40,7 @@ pub use archive::Archive;
 pub use buildkit_root::{BuildRecord, BuildkitRoot};
 pub use containerd::{Containerd, NAMESPACE, machine};
 pub use docker_root::DockerRoot;
-pub use engine::DATA_ROOT;
+pub use engine::{CONTAINERD_ROOT, DATA_ROOT, open_engine};
 pub use images::{Images, Opened, Store};
 pub use layers::{Blob, Bytes, Layer, Stored, Unpacked};
 pub use marks::Marks;

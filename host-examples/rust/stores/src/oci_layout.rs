@@ -268,12 +268,12 @@ impl OciLayout {
                 }
                 Completed::None => Err(self.unknown(catalog, text)),
                 Completed::Several => Err(Failure::new(
-                    FailureCode::Invalid,
+                    FailureCode::NotFound,
                     format!("several digests begin with {text:?}"),
                 )),
             },
             Completed::Several => Err(Failure::new(
-                FailureCode::Invalid,
+                FailureCode::NotFound,
                 format!("several image ids begin with {text:?}"),
             )),
         }

@@ -30,7 +30,7 @@ pub enum OpenError {
 
 /// Opens the store that `spec` names: `oci:PATH` an OCI image layout, writable;
 /// `docker:PATH` a Docker data root, or one driver's part of it, read-only, and
-/// `docker:` that of an engine nobody told otherwise; `containerd:PATH` or
+/// `docker:` that of an engine nobody told otherwise, with the containerd of the system; `containerd:PATH` or
 /// `containerd:PATH#NAMESPACE` the images of containerd below a data root or its own
 /// root, read-only; `archive:FILE` a tar that `docker save` wrote, or a packed image
 /// layout, read-only; `memory:` an empty one in memory. The marks of a layout are those of the user
@@ -76,12 +76,17 @@ pub fn open_with(
                 images: Box::new(layout),
             })
         }
-        ("docker", "") => engine::open(Path::new(engine::DATA_ROOT)).map_err(failed),
+        ("docker", "") => {
+            let system = Path::new(engine::CONTAINERD_ROOT);
+            engine::open_engine(Path::new(engine::DATA_ROOT), system).map_err(failed)
+        }
         ("docker", path) => engine::open(Path::new(path)).map_err(failed),
         ("containerd", path) => {
             let (path, namespace) = path.rsplit_once('#').unwrap_or((path, NAMESPACE));
             let store = Containerd::open_namespace(Path::new(path), namespace);
-            engine::containerd(store.map_err(failed)?).map_err(failed)
+            let store = store.map_err(failed)?;
+            store.has_namespace().map_err(failed)?;
+            engine::containerd(store).map_err(failed)
         }
         ("archive", path) => {
             let archive = Archive::open(Path::new(path)).map_err(failed)?;

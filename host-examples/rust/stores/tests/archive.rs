@@ -124,8 +124,27 @@ mod tests {
         fs::write(&packed, [0x1f, 0x8b].repeat(600)).unwrap();
         let failure = Archive::open(&packed).unwrap_err();
         assert!(
-            failure.message.contains("only gzip is uncompressed here"),
+            failure.message.ends_with("are damaged, or are no tar"),
             "{failure}"
+        );
+        for (magic, kind) in [
+            (&b"\x28\xb5\x2f\xfd"[..], "zstd"),
+            (b"\xfd7zXZ\0", "xz"),
+            (b"BZh9", "bzip2"),
+        ] {
+            let other = dir.path().join(kind);
+            fs::write(&other, magic.repeat(600)).unwrap();
+            let failure = Archive::open(&other).unwrap_err();
+            let why = format!("compressed with {kind}, and only gzip is uncompressed here");
+            assert!(failure.message.ends_with(&why), "{failure}");
+        }
+        // Nothing of a file is shown that is none.
+        let secret = dir.path().join("secret");
+        fs::write(&secret, "root:x:0:0:".repeat(200)).unwrap();
+        let failure = Archive::open(&secret).unwrap_err();
+        assert_eq!(
+            failure.message,
+            format!("cannot read {secret:?} as a tar file: it is none")
         );
         let failure = Archive::open(dir.path()).unwrap_err();
         assert!(

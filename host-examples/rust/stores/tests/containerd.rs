@@ -15,7 +15,7 @@ mod tests {
     use layerwise::docker::StoreKind;
     use layerwise::host::{FailureCode, ImageStore as _, Provenance};
     use layerwise::oci::{Platform, sha256};
-    use layerwise_stores::{Containerd, Images as _, open};
+    use layerwise_stores::{Containerd, Images as _, open, open_engine};
     use serde::Deserialize;
     use serde_json::Value;
 
@@ -277,10 +277,12 @@ mod tests {
         let opened = open(&format!("containerd:{path}#moby")).unwrap();
         assert_eq!(opened.kind, StoreKind::Containerd);
         assert_eq!(opened.names.len(), 7);
-        assert_eq!(
-            open(&format!("containerd:{path}#other")).unwrap().names,
-            [""; 0]
-        );
+        for other in ["other", ""] {
+            let error = open(&format!("containerd:{path}#{other}")).err().unwrap();
+            let why =
+                format!("holds no namespace {other:?} of containerd: there are moby, moby_history");
+            assert!(error.to_string().ends_with(&why), "{error}");
+        }
         let own = format!("containerd:{path}/containerd/daemon");
         assert_eq!(open(&own).unwrap().names.len(), 7);
     }
@@ -321,6 +323,44 @@ mod tests {
         assert_eq!(open(&spec).unwrap().kind, StoreKind::GraphDriver);
         fs::remove_dir_all(empty.path().join("image")).unwrap();
         assert!(open(&spec).is_err());
+    }
+
+    /// The containerd of the system counts for an engine nobody told otherwise.
+    #[test]
+    fn an_engine_may_use_the_containerd_of_the_system() {
+        let (system, _) = root("r4-mixed");
+        let system = system.path().join("containerd/daemon");
+        let data = Dir::new();
+        let data = data.path();
+        let empty = open(&format!("docker:{}", data.display())).err().unwrap();
+        let none = format!("{data:?} is not the data root of an engine");
+        assert!(empty.to_string().contains(&none), "{empty}");
+        fs::create_dir_all(data.join("image")).unwrap();
+        let elsewhere = open(&format!("docker:{}", data.display())).err().unwrap();
+        let named = "name \"containerd:/var/lib/containerd\"";
+        assert!(elsewhere.to_string().ends_with(named), "{elsewhere}");
+        let opened = open_engine(data, &system).unwrap();
+        assert_eq!(opened.kind, StoreKind::Containerd);
+        assert_eq!(opened.names.len(), 7);
+        // What a storage driver had before may be there, too.
+        let old = data.join("image/overlay2/imagedb/content/sha256");
+        fs::create_dir_all(&old).unwrap();
+        assert_eq!(open_engine(data, &system).unwrap().names.len(), 7);
+        let document = r#"{"os":"linux","architecture":"amd64"}"#;
+        fs::write(old.join(sha256(document.as_bytes()).hex()), document).unwrap();
+        let error = open_engine(data, &system).err().unwrap();
+        let both = format!(
+            "name \"docker:{}/image/overlay2\" or \"containerd:{}\"",
+            data.display(),
+            system.display()
+        );
+        assert!(error.message.ends_with(&both), "{error}");
+        let (nothing, _) = root("r1-empty");
+        let nothing = nothing.path().join("containerd/daemon");
+        let graph = open_engine(data, &nothing).unwrap();
+        assert_eq!(graph.kind, StoreKind::GraphDriver);
+        let graph = open_engine(data, &data.join("gone")).unwrap();
+        assert_eq!(graph.kind, StoreKind::GraphDriver);
     }
 
     #[test]

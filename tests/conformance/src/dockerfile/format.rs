@@ -106,8 +106,10 @@ pub struct Case {
     pub error_phase: Option<String>,
     pub error_step: Option<Announced>,
     warnings: Option<Value>,
-    error_containerd: Option<String>,
-    ok_containerd: Option<bool>,
+    /// How the build fails in containerd's store, which differs.
+    pub error_containerd: Option<String>,
+    /// The build goes through in containerd's store.
+    pub ok_containerd: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -214,10 +216,6 @@ pub struct From {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    dead_code,
-    reason = "members that nothing depends on are checked to be there"
-)]
 pub struct Probe {
     pub stage: u32,
     pub n: u32,
@@ -233,8 +231,9 @@ pub struct Probe {
     pub copy_from: bool,
     #[serde(default)]
     pub random: bool,
-    config_containerd: Option<Value>,
-    platform_containerd: Option<Value>,
+    /// What differs in containerd's store.
+    pub config_containerd: Option<Box<RawValue>>,
+    pub platform_containerd: Option<Platform>,
 }
 
 #[derive(Deserialize)]

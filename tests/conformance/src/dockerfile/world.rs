@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use layerwise::base64;
-use layerwise::host::{Facts, Failure, FailureCode, Image, ImageStore};
-use serde_json::Value;
+use layerwise::docker::{Containerd, StoreKind};
+use layerwise::host::{
+    ContentStore, Document, Facts, Failure, FailureCode, Image, ImageStore, Record, Selector,
+};
+use layerwise::oci::{Descriptor, Platform, sha256};
+use serde_json::{Value, json};
 
 use super::format::{Case, Entry, File, Step};
 use crate::memory_fs::{Body, MemoryFs, Object};
@@ -15,16 +19,25 @@ pub const CONTEXT: &str = "/context";
 /// Where the files of the bases are.
 pub const BASE: &str = "/base";
 
-/// The images of a case.
+/// The images of a case, as one of the engine's stores has them.
 #[derive(Debug)]
 pub struct Images {
+    /// The id behind each name.
     names: BTreeMap<String, String>,
+    /// The ids of images by the digests of their documents: in containerd's store other
+    /// ones.
+    ids: BTreeMap<String, String>,
     documents: BTreeMap<String, String>,
+    /// In containerd's store, the manifests and indexes by their digests.
+    manifests: Option<BTreeMap<String, String>>,
+    /// What every other name stands for.
+    other: Option<String>,
+    host: Platform,
 }
 
 impl Images {
     /// Those of a case.
-    pub fn of(file: &File, case: &Case) -> Self {
+    pub fn of(file: &File, case: &Case, store: StoreKind) -> Self {
         let mut names = case.images.clone();
         for step in &case.steps {
             // What is not among them was pulled.
@@ -36,10 +49,52 @@ impl Images {
                     .or_insert_with(|| image.clone());
             }
         }
-        Self {
+        let same = |id: &String| (id.clone(), id.clone());
+        let mut images = Self {
             names,
+            ids: file.docs.keys().map(same).collect(),
             documents: file.docs.clone(),
+            manifests: None,
+            other: None,
+            host: (&file.engine.host).into(),
+        };
+        if store == StoreKind::Containerd {
+            images.pack(case.ok_containerd == Some(true));
         }
+        images
+    }
+
+    /// Gives each document a manifest. What the recording leaves out, because only this
+    /// store found it, is an index of all of them.
+    fn pack(&mut self, with_others: bool) {
+        let mut manifests = BTreeMap::new();
+        let mut put = |value: Value| {
+            let text = value.to_string();
+            let digest = sha256(text.as_bytes()).to_string();
+            let size = text.len();
+            manifests.insert(digest.clone(), text);
+            (digest, size)
+        };
+        let mut listed = Vec::new();
+        for (id, document) in &self.documents {
+            let config = json!({"digest": id, "size": document.len()});
+            let (digest, size) = put(json!({"config": config, "layers": []}));
+            listed.push(json!({"digest": digest, "size": size}));
+            self.ids.insert(id.clone(), digest);
+        }
+        if with_others {
+            let (index, _) = put(json!({"manifests": listed}));
+            self.other = Some(index);
+        }
+        for id in self.names.values_mut() {
+            *id = self.ids.get(id).unwrap_or(id).clone();
+        }
+        self.manifests = Some(manifests);
+    }
+
+    /// The id of the image with this document.
+    pub fn id(&self, document: &str) -> String {
+        self.ids.get(document).map_or(document, |id| id).to_owned()
     }
 
     fn document(&self, id: &str) -> Result<Image, Failure> {
@@ -53,27 +108,30 @@ impl Images {
         })
     }
 
-    fn named(&self, name: &str) -> Result<Image, Failure> {
+    /// The image with a name, an id or the beginning of one.
+    fn named(&self, name: &str) -> Result<String, Failure> {
         let full = full_name(name);
         let known = [name, &full]
             .into_iter()
             .find_map(|name| self.names.get(name));
-        // An id, or the begin of one.
         let hex = name.strip_prefix("sha256:").unwrap_or(name);
-        let mut ids = self.documents.keys();
-        let by_id = || {
-            ids.find(|id| {
-                let id = id.strip_prefix("sha256:").unwrap_or(id);
-                hex.len() >= 4 && id.starts_with(hex)
-            })
+        let begins = |(id, _): &(&String, &String)| {
+            let id = id.strip_prefix("sha256:").unwrap_or(id);
+            hex.len() >= 4 && id.starts_with(hex)
         };
-        match known.or_else(by_id) {
-            Some(id) => self.document(id),
+        let by_id = || self.ids.iter().find(begins).map(|(_, id)| id);
+        match known.or_else(by_id).or(self.other.as_ref()) {
+            Some(id) => Ok(id.clone()),
             None => Err(Failure::new(
                 FailureCode::NotFound,
                 format!("no image {name}"),
             )),
         }
+    }
+
+    /// The images, as the rules read containerd's store.
+    fn packed(&self) -> Containerd<&Self> {
+        Containerd::of(self, &self.host)
     }
 }
 
@@ -95,12 +153,26 @@ fn full_name(name: &str) -> String {
 }
 
 impl ImageStore for Images {
-    fn get(&self, ids: &[String], _: Facts, _: u64) -> Vec<Result<Image, Failure>> {
+    fn get(&self, ids: &[String], want: Facts, limit: u64) -> Vec<Result<Image, Failure>> {
+        if self.manifests.is_some() {
+            return self.packed().get(ids, want, limit);
+        }
         ids.iter().map(|id| self.document(id)).collect()
     }
 
-    fn resolve(&self, references: &[String], _: u64) -> Vec<Result<Image, Failure>> {
-        references.iter().map(|name| self.named(name)).collect()
+    fn resolve(&self, references: &[String], limit: u64) -> Vec<Result<Image, Failure>> {
+        let want = Facts {
+            document: true,
+            ..Facts::default()
+        };
+        let found = references.iter().map(|name| {
+            let id = self.named(name)?;
+            let none = || Failure::new(FailureCode::NotFound, format!("no image {name}"));
+            self.get(&[id], want, limit)
+                .pop()
+                .unwrap_or_else(|| Err(none()))
+        });
+        found.collect()
     }
 
     fn children(&self, _: Option<&str>) -> Result<Vec<String>, Failure> {
@@ -112,6 +184,54 @@ impl ImageStore for Images {
     }
 
     fn create(&self, _: Option<&str>, _: &str, _: Option<&str>) -> Result<String, Failure> {
+        Err(unused())
+    }
+
+    fn contents(&self) -> Option<&dyn ContentStore> {
+        self.manifests.as_ref().map(|_| self as &dyn ContentStore)
+    }
+}
+
+impl ContentStore for Images {
+    fn records(&self, wanted: &[Selector]) -> Vec<Result<Vec<Record>, Failure>> {
+        let known = |id: &String| {
+            self.manifests
+                .as_ref()
+                .is_some_and(|all| all.contains_key(id))
+        };
+        let record = |selector: &Selector| match selector {
+            Selector::Target(digest) if known(digest) => Ok(vec![Record {
+                name: format!("docker.io/library/image@{digest}"),
+                target: Descriptor {
+                    digest: digest.clone(),
+                    ..Descriptor::default()
+                },
+                labels: Vec::new(),
+            }]),
+            Selector::Target(_) => Ok(Vec::new()),
+            Selector::Name(_) | Selector::Label(..) => Err(unused()),
+        };
+        wanted.iter().map(record).collect()
+    }
+
+    fn documents(&self, digests: &[String], _: u64) -> Vec<Result<Document, Failure>> {
+        let read = |digest: &String| {
+            let manifest = self.manifests.as_ref().and_then(|all| all.get(digest));
+            let text = manifest.or_else(|| self.documents.get(digest)).cloned();
+            let none = || Failure::new(FailureCode::NotFound, format!("no content {digest}"));
+            Ok(Document {
+                text: text.ok_or_else(none)?,
+                labels: Vec::new(),
+            })
+        };
+        digests.iter().map(read).collect()
+    }
+
+    fn labelled(&self, labels: &[(String, String)]) -> Vec<Result<Option<Descriptor>, Failure>> {
+        labels.iter().map(|_| Err(unused())).collect()
+    }
+
+    fn put(&self, _: &[Document], _: &[Record]) -> Result<(), Failure> {
         Err(unused())
     }
 }

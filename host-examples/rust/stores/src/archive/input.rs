@@ -94,6 +94,23 @@ pub fn carried(error: &io::Error) -> Option<&Failure> {
     error.get_ref()?.downcast_ref()
 }
 
+/// How the first bytes of a file say that it is compressed.
+pub fn compression(path: &Path) -> Option<&'static str> {
+    const KINDS: [(&[u8], &str); 6] = [
+        (&GZIP, "gzip"),
+        (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+        (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz"),
+        (b"BZh", "bzip2"),
+        (&[0x04, 0x22, 0x4d, 0x18], "lz4"),
+        (b"PK\x03\x04", "zip"),
+    ];
+    let mut start = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(6).read_to_end(&mut start).ok()?;
+    let kind = KINDS.iter().find(|(magic, _)| start.starts_with(magic));
+    kind.map(|(_, name)| *name)
+}
+
 fn open(path: &Path) -> Result<(File, bool), Failure> {
     let failed = |error: io::Error| failure("read", path, &error);
     // Opening a pipe would wait for its writer.

@@ -52,7 +52,7 @@ impl Members {
             documents: BTreeMap::new(),
             places: BTreeMap::new(),
         };
-        let damaged = |error: io::Error| damaged(path, &error);
+        let damaged = |entries: usize, error: io::Error| damaged(path, entries, &error);
         let mut archive = tar::Archive::new(Input::open(path)?);
         let (mut entries, mut left) = (0, MOST_BYTES);
         let mut keep = |bytes: u64| match left.checked_sub(bytes) {
@@ -67,8 +67,12 @@ impl Members {
         };
         // Raw, because long names and attributes, which no member that matters has, would
         // be read into memory whatever their length.
-        for entry in archive.entries().map_err(damaged)?.raw(true) {
-            let mut entry = entry.map_err(damaged)?;
+        for entry in archive
+            .entries()
+            .map_err(|error| damaged(0, error))?
+            .raw(true)
+        {
+            let mut entry = entry.map_err(|error| damaged(entries, error))?;
             entries += 1;
             if entries > MOST_ENTRIES {
                 let message = format!("{path:?} has more than {MOST_ENTRIES} entries");
@@ -104,13 +108,14 @@ impl Members {
             }
             let mut text = Vec::new();
             let first = entry.by_ref().take(1).read_to_end(&mut text);
-            first.map_err(damaged)?;
+            first.map_err(|error| damaged(entries, error))?;
             // Layers are no JSON.
             if !matches!(text.first(), Some(b'{' | b'[')) {
                 continue;
             }
             keep(size)?;
-            entry.read_to_end(&mut text).map_err(damaged)?;
+            let rest = entry.read_to_end(&mut text);
+            rest.map_err(|error| damaged(entries, error))?;
             if let Ok(text) = String::from_utf8(text) {
                 members.documents.insert(name, text);
             }
@@ -173,11 +178,26 @@ fn beside(name: &str, target: &str) -> String {
     parts.join("/")
 }
 
-fn damaged(path: &Path, error: &io::Error) -> Failure {
+/// Why an archive cannot be read, after so many entries. The words of the reader are left
+/// out: they show the bytes that it did not understand.
+fn damaged(path: &Path, entries: usize, error: &io::Error) -> Failure {
     if let Some(failure) = input::carried(error) {
         return failure.clone();
     }
-    let message =
-        format!("cannot read {path:?} as a tar file: {error}; only gzip is uncompressed here");
+    let why = match (input::compression(path), error.kind()) {
+        (Some("gzip"), _) => "its compressed bytes are damaged, or are no tar".to_owned(),
+        (Some(kind), _) => {
+            format!("it is compressed with {kind}, and only gzip is uncompressed here")
+        }
+        (None, io::ErrorKind::UnexpectedEof) => "it ends too early".to_owned(),
+        (None, io::ErrorKind::Other | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
+            match entries {
+                0 => "it is none".to_owned(),
+                _ => format!("it is damaged behind entry {entries}"),
+            }
+        }
+        (None, kind) => kind.to_string(),
+    };
+    let message = format!("cannot read {path:?} as a tar file: {why}");
     Failure::new(FailureCode::Corrupt, message)
 }

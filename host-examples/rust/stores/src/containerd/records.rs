@@ -38,12 +38,19 @@ pub struct Records {
     first: BTreeMap<Label, String>,
     /// Records that are not used.
     pub passed: Vec<Passed>,
+    /// Every namespace of the database, in ascending order.
+    pub namespaces: Vec<String>,
 }
 
 impl Records {
     /// Reads the records of a namespace. One that is not there has no images.
     pub fn read(snapshot: &Snapshot<'_>, namespace: &str) -> Self {
         let mut records = Self::default();
+        let top = snapshot.bucket(&[VERSION]);
+        let namespaces = top.iter().flat_map(Bucket::buckets);
+        records.namespaces = namespaces
+            .map(|(name, _)| String::from_utf8_lossy(name).into_owned())
+            .collect();
         let bucket = |names: &[&[u8]]| {
             let top = [VERSION, namespace.as_bytes()];
             snapshot.bucket(&[&top, names].concat())
