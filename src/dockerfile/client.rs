@@ -1,12 +1,13 @@
 //! Whether an earlier build had the context packed by another client: then its COPY and
-//! ADD steps have other checksums of the same files (Dockerfile spec, section 7.4).
+//! ADD steps have other checksums of the same files (Dockerfile spec, section 7.4). A step
+//! that copies other files is not told by this.
 
 use super::build::Build;
 use super::copy::{self, Told};
 use super::options::Packer;
 use super::reason::{Finding, Reason};
 use super::refusal::Stop;
-use super::sources;
+use super::sources::{self, Copied};
 use crate::docker::config::list;
 use crate::docker::history::joined;
 use crate::docker::image::ImageDocument;
@@ -47,12 +48,18 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
             Err(stop) => return failed(stop),
         };
         let own = self.options.packer;
+        let sent: Vec<String> = paths(&self.copied).map(str::to_owned).collect();
         for packer in Packer::ALL.into_iter().filter(|packer| *packer != own) {
-            let sum = match self.sum_of(&told, packer) {
-                Ok(Some(sum)) => sum,
+            let (sum, copied) = match self.copied_by(&told, packer) {
+                Ok(Some(found)) => found,
                 Ok(None) | Err(Stop::Refused(_)) => continue,
                 Err(stop) => return failed(stop),
             };
+            // With other files it is .dockerignore that decides (section 8.1), and whether
+            // that changed nobody knows.
+            if !paths(&copied).eq(sent.iter().map(String::as_str)) {
+                continue;
+            }
             let command = told.command.replacen(&told.sum, &sum, 1);
             let Some((_, id)) = children.get(&command) else {
                 continue;
@@ -73,8 +80,12 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
         Ok(None)
     }
 
-    /// The checksum of what a step copies as another client packs it.
-    fn sum_of(&mut self, told: &Told, packer: Packer) -> Result<Option<String>, Stop> {
+    /// What a step copies as another client packs it, and the checksum of all of it.
+    fn copied_by(
+        &mut self,
+        told: &Told,
+        packer: Packer,
+    ) -> Result<Option<(String, Vec<Copied>)>, Stop> {
         let mut others = match self.others.remove(&packer) {
             Some(others) => others,
             None => self.packed(packer)?,
@@ -87,7 +98,7 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
         let (own, lent) = (others.as_mut(), &self.downloads);
         let found = copy::resolve(request, working_dir, own, lent, &self.files);
         self.others.insert(packer, others);
-        Ok(found?.map(|(copying, _)| copying.sum))
+        Ok(found?.map(|(copying, copied)| (copying.sum, copied)))
     }
 
     /// The newest child of each command that differs from the step's in its checksum
@@ -140,6 +151,10 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
 
 /// Children by their commands, with the time they were made.
 type Children = BTreeMap<String, (Option<(i64, u32)>, String)>;
+
+fn paths(copied: &[Copied]) -> impl Iterator<Item = &str> {
+    copied.iter().map(|copied| copied.path.as_str())
+}
 
 fn failed(stop: Stop) -> Result<Option<Finding>, Error> {
     match stop {
