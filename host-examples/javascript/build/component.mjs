@@ -1,7 +1,9 @@
-// Makes gen/: the component transpiled by jco, and the description of its types.
+// Makes gen/: the component transpiled by jco, and the description of its types; and
+// gen/wasi/: the component with its stores inside, which has the same exports.
 //
 // The component, of the world `cache` or `cache-testing`, is the file named by LAYERWISE_COMPONENT, else the one that
-// `cargo run --package layerwise-component -- target/layerwise.wasm` makes.
+// `cargo run --package layerwise-component -- target/layerwise.wasm` makes. That with the stores is the file named by
+// LAYERWISE_WASI_COMPONENT, else the one that `--features wasi` and `--wasi target/layerwise-wasi.wasm` make.
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -14,32 +16,45 @@ const here = dirname(fileURLToPath(import.meta.url));
 const repository = join(here, '../../..');
 const out = join(here, '../gen');
 
-const component = await readFile(componentFile());
+const component = await readFile(componentFile('LAYERWISE_COMPONENT', 'layerwise.wasm', '--'));
 const world = await componentWit(component);
 const wit = describe(await witTexts(), / export layerwise:cache\/testing@/.test(world) ? 'cache-testing' : 'cache');
-checkWorld();
-const { files } = await transpile(component, {
-  name: 'layerwise',
-  instantiation: { tag: 'sync' },
-  nodejsCompat: false,
-  wasiShim: false,
-});
+const version = wit.package.split('@')[1];
+const id = (name) => `layerwise:cache/${name}@${version}`;
+const exported = wit.exports.map((name) => `export ${id(name)}`);
+checkWorld(world, [...['types', ...wit.imports].map((name) => `import ${id(name)}`), ...exported]);
+const withStores = await readFile(componentFile('LAYERWISE_WASI_COMPONENT', 'layerwise-wasi.wasm', '--features wasi -- --wasi'));
+// The functions that only tests call are not in it.
+checkWorld((await componentWit(withStores)).replace(/import wasi:.*/g, ''), [`export ${id('types')}`, ...exported.filter((name) => name !== `export ${id('testing')}`)]);
 await rm(out, { recursive: true, force: true });
-for (const [name, content] of Object.entries(files)) {
-  await write(name, name.endsWith('.d.ts') ? document(name, text(content), wit) : name.endsWith('.js') ? mended(text(content)) : content);
+for (const [name, content] of Object.entries(await transpiled(component, 'layerwise'))) {
+  await write(name, name.endsWith('.d.ts') ? document(name, text(content), wit) : content);
 }
+for (const [name, content] of Object.entries(await transpiled(withStores, 'layerwise-wasi'))) {
+  // Its exports have the types of the other one.
+  if (!name.endsWith('.d.ts')) await write(`wasi/${name}`, content);
+}
+await write('wasi/layerwise-wasi.d.ts', 'export declare const modules: readonly string[];\nexport declare const instantiate: unknown;\n');
 await write('wit.js', `export const wit = ${JSON.stringify(wit)};\n`);
 await write('wit.d.ts', `export declare const wit: unknown;\n`);
 
-function componentFile() {
+/** The files of a component, and in its glue the names of its core modules. */
+async function transpiled(component, name) {
+  const { files } = await transpile(component, { name, instantiation: { tag: 'sync' }, nodejsCompat: false, wasiShim: false });
+  const folder = name === 'layerwise' ? '' : 'wasi/';
+  const modules = Object.keys(files).filter((file) => file.endsWith('.wasm'));
+  const told = `export const modules = ${JSON.stringify(modules.map((file) => folder + file))};\n`;
+  // The glue asks for a module by its name alone.
+  files[`${name}.js`] = told + mended(text(files[`${name}.js`])).replaceAll("getCoreModule('", `getCoreModule('${folder}`);
+  files[`${name}.d.ts`] = `${text(files[`${name}.d.ts`])}export declare const modules: readonly string[];\n`;
+  return files;
+}
+
+function componentFile(variable, name, words) {
   const target = process.env.CARGO_TARGET_DIR ?? join(repository, 'target');
-  const file = process.env.LAYERWISE_COMPONENT ?? join(target, 'layerwise.wasm');
+  const file = process.env[variable] ?? join(target, name);
   if (existsSync(file)) return file;
-  console.error(
-    `no component at ${file}: make it with\n` +
-      `  cargo run --package layerwise-component -- ${file}\n` +
-      'or name one in LAYERWISE_COMPONENT',
-  );
+  console.error(`no component at ${file}: make it with\n  cargo run --package layerwise-component ${words} ${file}\nor name one in ${variable}`);
   process.exit(1);
 }
 
@@ -50,14 +65,8 @@ async function witTexts() {
 }
 
 /** The component must be one of the world that the WIT files describe. */
-function checkWorld() {
-  const version = wit.package.split('@')[1];
-  const id = (name) => `layerwise:cache/${name}@${version}`;
+function checkWorld(world, wanted) {
   const found = [...world.matchAll(/(import|export) (\S+);/g)].map(([, side, name]) => `${side} ${name}`);
-  const wanted = [
-    ...['types', ...wit.imports].map((name) => `import ${id(name)}`),
-    ...wit.exports.map((name) => `export ${id(name)}`),
-  ];
   const differing = [...found.filter((x) => !wanted.includes(x)), ...wanted.filter((x) => !found.includes(x))];
   if (differing.length > 0) throw new Error(`the component and wit/ differ in: ${differing.join(', ')}`);
 }

@@ -1,8 +1,10 @@
 // The engine: the component compiled once, and instances and sessions made of it.
+import * as plain from '../gen/layerwise.js';
 import { wit as described } from '../gen/wit.js';
 import { openBuilds } from './builds.js';
+import { LayerwiseError } from './errors.js';
 import { Catalogue } from './explain.js';
-import { lending, type Import } from './imports.js';
+import { importing, lending, type Import } from './imports.js';
 import { type Buildkit, type Buildpacks, type Builds, type Closing, type Docker, type Dockerfile, type Given, Instance, type Stacker } from './instance.js';
 import type { Lent } from './lent.js';
 import { capped } from './memory.js';
@@ -16,37 +18,54 @@ export interface EngineOptions {
   memory?: number;
   /** Gives the bytes of a core module; read from beside this module unless told otherwise. */
   read?: (name: string) => Promise<BufferSource>;
+  /** Runs the component with its stores inside; `Wasi` of `layerwise/node` is one. */
+  wasi?: Runtime;
 }
 
-const MODULES = ['layerwise.core.wasm', 'layerwise.core2.wasm', 'layerwise.core3.wasm'];
+/** A component as jco writes it: the names of its core modules, and what makes an instance of them. */
+export interface Component {
+  readonly modules: readonly string[];
+  instantiate(modules: (path: string) => WebAssembly.Module, imports: object, instantiate: typeof instantiateCore): object;
+}
+
+/** A component that is lent nothing but WASI. */
+export interface Runtime {
+  component(): Promise<Component>;
+  /** The imports of an instance. */
+  imports(): object;
+}
 
 /** The component, compiled. Sessions that it opens are independent of each other. */
 export class Engine {
   /** The version of the component's package. */
   readonly version = wit.package.split('@')[1] as string;
   readonly values = new Values(wit);
-  readonly #modules: ReadonlyMap<string, WebAssembly.Module>;
+  readonly #instantiate: (imports: object) => object;
+  readonly #wasi: Runtime | undefined;
   #catalogue: Catalogue | undefined;
 
-  private constructor(modules: ReadonlyMap<string, WebAssembly.Module>) {
-    this.#modules = modules;
+  private constructor(instantiate: (imports: object) => object, wasi: Runtime | undefined) {
+    this.#instantiate = instantiate;
+    this.#wasi = wasi;
   }
 
   /** Compiles the component. */
   static async load(options: EngineOptions = {}): Promise<Engine> {
-    const read = options.read ?? readBeside;
-    const modules = await Promise.all(
-      MODULES.map(async (name) => {
-        const bytes = await read(name);
-        return [name, await WebAssembly.compile(options.memory === undefined ? bytes : capped(bytes, options.memory))] as const;
-      }),
-    );
-    return new Engine(new Map(modules));
+    const { wasi, memory, read = readBeside } = options;
+    const component: Component = wasi ? await wasi.component() : plain;
+    const compiled = component.modules.map(async (name) => {
+      const bytes = await read(name);
+      return [name, await WebAssembly.compile(memory === undefined ? bytes : capped(bytes, memory))] as const;
+    });
+    const modules = new Map(await Promise.all(compiled));
+    return new Engine((imports) => component.instantiate((name) => modules.get(name) as WebAssembly.Module, imports, instantiateCore), wasi);
   }
 
   /** A fresh instance, for functions that need no session, or several sessions at once. */
   instance(lent: Lent = {}): Instance {
-    return this.answering(lending(this.values, lent));
+    if (!this.#wasi) return this.answering(lending(this.values, lent));
+    if (Object.values(lent).some((one) => one !== undefined)) throw inside();
+    return new Instance(this.values, this.#instantiate, this.#wasi.imports());
   }
 
   /** What codes mean, and what to do about them. */
@@ -57,7 +76,8 @@ export class Engine {
 
   /** A fresh instance whose imports are answered one by one. */
   answering(answer: Import): Instance {
-    return new Instance(this.values, (path) => this.#modules.get(path) as WebAssembly.Module, answer);
+    if (this.#wasi) throw inside();
+    return new Instance(this.values, this.#instantiate, importing(this.values.wit, answer));
   }
 
   /** Opens a session over the images of a classic builder, in an instance of its own. */
@@ -102,6 +122,14 @@ export class Engine {
   stacker(lent: Lent, options: Given<Stacker.Options>): Closing<Stacker.Session> {
     return this.instance(lent).stacker.open(options);
   }
+}
+
+function instantiateCore(module: WebAssembly.Module, imports: WebAssembly.Imports): WebAssembly.Instance {
+  return new WebAssembly.Instance(module, imports);
+}
+
+function inside(): LayerwiseError {
+  return new LayerwiseError('unsupported', { operation: 'instantiation', message: 'the stores are inside of this component: nothing else can be lent' });
 }
 
 async function readBeside(name: string): Promise<BufferSource> {

@@ -1,6 +1,5 @@
 // One instance of the component. Every call goes through `Instance.call`, which
 // knows when the component has trapped: nothing enters it after that.
-import { instantiate, type ImportObject } from '../gen/layerwise.js';
 import type * as Buildkit from '../gen/interfaces/layerwise-cache-buildkit.js';
 import type * as Buildpacks from '../gen/interfaces/layerwise-cache-buildpacks.js';
 import type * as Builds from '../gen/interfaces/layerwise-cache-builds.js';
@@ -10,7 +9,6 @@ import type * as Rules from '../gen/interfaces/layerwise-cache-rules.js';
 import type * as Stacker from '../gen/interfaces/layerwise-cache-stacker.js';
 import type * as Types from '../gen/interfaces/layerwise-cache-types.js';
 import { Closed, errorOf, LayerwiseError, Stopped } from './errors.js';
-import type { Import } from './imports.js';
 import { camel, type Func, type Type, type Values } from './values.js';
 
 export type { Buildkit, Buildpacks, Builds, Docker, Dockerfile, Rules, Stacker };
@@ -45,9 +43,6 @@ export type Functions<Interface> = Closing<{
   [Name in keyof Interface as Interface[Name] extends (...args: never[]) => unknown ? Name : never]: Interface[Name];
 }>;
 
-/** The core modules of the component, compiled. */
-export type CoreModules = (path: string) => WebAssembly.Module;
-
 type Method = (...args: unknown[]) => unknown;
 type Outcome = { tag: 'ok' | 'err'; val: unknown };
 
@@ -77,19 +72,11 @@ export class Instance {
   #stopped: Stopped | undefined;
   #busy = false;
 
-  constructor(values: Values, modules: CoreModules, answer: Import) {
+  constructor(values: Values, instantiate: (imports: object) => object, imports: object) {
     this.#values = values;
     const { wit } = values;
-    const [name] = wit.package.split('@');
-    const imports: Record<string, Record<string, Method>> = { [`${name}/types`]: {} };
-    for (const interfaceName of wit.imports) {
-      const functions = Object.entries(wit.interfaces[interfaceName]?.functions ?? {});
-      imports[`${name}/${interfaceName}`] = Object.fromEntries(
-        functions.map(([full, func]) => [camel(func.name), (...args) => answer(full, interfaceName, func, args)]),
-      );
-    }
     try {
-      this.#root = instantiate(modules, imports as unknown as ImportObject, (module, given) => new WebAssembly.Instance(module, given)) as never;
+      this.#root = instantiate(imports) as never;
     } catch (thrown) {
       throw new Stopped('instantiation', thrown);
     }
