@@ -31,8 +31,14 @@ export interface Component {
 /** A component that is lent nothing but WASI. */
 export interface Runtime {
   component(): Promise<Component>;
-  /** The imports of an instance. */
-  imports(): object;
+  /** What an instance is to have. */
+  lend(): Lending;
+}
+
+/** The imports of an instance, and what ends with it. */
+export interface Lending {
+  readonly imports: object;
+  close?(): void;
 }
 
 /** The component, compiled. Sessions that it opens are independent of each other. */
@@ -65,7 +71,7 @@ export class Engine {
   instance(lent: Lent = {}): Instance {
     if (!this.#wasi) return this.answering(lending(this.values, lent));
     if (Object.values(lent).some((one) => one !== undefined)) throw inside();
-    return new Instance(this.values, this.#instantiate, this.#wasi.imports());
+    return new Instance(this.values, this.#instantiate, this.#wasi.lend());
   }
 
   /** What codes mean, and what to do about them. */
@@ -77,17 +83,17 @@ export class Engine {
   /** A fresh instance whose imports are answered one by one. */
   answering(answer: Import): Instance {
     if (this.#wasi) throw inside();
-    return new Instance(this.values, this.#instantiate, importing(this.values.wit, answer));
+    return new Instance(this.values, this.#instantiate, { imports: importing(this.values.wit, answer) });
   }
 
   /** Opens a session over the images of a classic builder, in an instance of its own. */
   docker(lent: Lent, options: Given<Docker.Options> = {}): Closing<Docker.Session> {
-    return this.instance(lent).docker.open(options);
+    return this.#alone(lent, (instance) => instance.docker.open(options));
   }
 
   /** Goes through a Dockerfile as the classic builder does. */
   dockerfile(lent: Lent, dockerfile: string, options: Given<Dockerfile.Options> = {}): Closing<Dockerfile.Session> {
-    return this.instance(lent).dockerfile.open(dockerfile, options);
+    return this.#alone(lent, (instance) => instance.dockerfile.open(dockerfile, options));
   }
 
   /** The builds by BuildKit in files as somebody has them, all in one instance, the newest of each file first. */
@@ -100,27 +106,38 @@ export class Engine {
 
   /** Opens the cache image behind a name. */
   cacheImage(lent: Lent, options: Given<Buildpacks.ImageOptions>): Closing<Buildpacks.CacheImage> {
-    return this.instance(lent).buildpacks.openImage(options);
+    return this.#alone(lent, (instance) => instance.buildpacks.openImage(options));
   }
 
   /** Opens a restorer of layer metadata. */
   restorer(lent: Lent, options: Given<Buildpacks.RestoreOptions>): Closing<Buildpacks.Restorer> {
-    return this.instance(lent).buildpacks.openRestorer(options);
+    return this.#alone(lent, (instance) => instance.buildpacks.openRestorer(options));
   }
 
   /** Opens an export of a BuildKit cache. */
   exporter(lent: Lent, options: Given<Buildkit.Options> = {}): Closing<Buildkit.Exporter> {
-    return this.instance(lent).buildkit.exportTo(options);
+    return this.#alone(lent, (instance) => instance.buildkit.exportTo(options));
   }
 
   /** Opens the BuildKit cache whose manifest a descriptor names. */
   cache(lent: Lent, repository: string, descriptor: Given<Buildkit.Descriptor>): Closing<Buildkit.Cache> {
-    return this.instance(lent).buildkit.read({ tag: 'manifest', val: { repository, descriptor } }, {});
+    return this.#alone(lent, (instance) => instance.buildkit.read({ tag: 'manifest', val: { repository, descriptor } }, {}));
   }
 
   /** Opens the build cache of stacker. */
   stacker(lent: Lent, options: Given<Stacker.Options>): Closing<Stacker.Session> {
-    return this.instance(lent).stacker.open(options);
+    return this.#alone(lent, (instance) => instance.stacker.open(options));
+  }
+
+  /** Opens something in an instance of its own, which ends with it. */
+  #alone<T extends object>(lent: Lent, open: (instance: Instance) => T): T {
+    const instance = this.instance(lent);
+    try {
+      return instance.endWith(open(instance));
+    } catch (thrown) {
+      instance.close();
+      throw thrown;
+    }
   }
 }
 

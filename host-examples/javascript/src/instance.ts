@@ -8,6 +8,7 @@ import type * as Dockerfile from '../gen/interfaces/layerwise-cache-dockerfile.j
 import type * as Rules from '../gen/interfaces/layerwise-cache-rules.js';
 import type * as Stacker from '../gen/interfaces/layerwise-cache-stacker.js';
 import type * as Types from '../gen/interfaces/layerwise-cache-types.js';
+import type { Lending } from './engine.js';
 import { Closed, errorOf, LayerwiseError, Stopped } from './errors.js';
 import { camel, type Func, type Type, type Values } from './values.js';
 
@@ -71,13 +72,17 @@ export class Instance {
   #root: Record<string, Record<string, Method>> | undefined;
   #stopped: Stopped | undefined;
   #busy = false;
+  #last: unknown;
+  readonly #lent: Lending;
 
-  constructor(values: Values, instantiate: (imports: object) => object, imports: object) {
+  constructor(values: Values, instantiate: (imports: object) => object, lent: Lending) {
     this.#values = values;
+    this.#lent = lent;
     const { wit } = values;
     try {
-      this.#root = instantiate(imports) as never;
+      this.#root = instantiate(lent.imports) as never;
     } catch (thrown) {
+      this.close();
       throw new Stopped('instantiation', thrown);
     }
     for (const interfaceName of wit.exports) Object.defineProperty(this, interfaceName, { value: this.#functions(interfaceName), enumerable: true });
@@ -117,6 +122,13 @@ export class Instance {
   /** Ends the instance; its memory is freed when nothing refers to it. */
   close(): void {
     this.#root = undefined;
+    this.#lent.close?.();
+  }
+
+  /** Ends the instance when this resource is closed. */
+  endWith<T>(resource: T): T {
+    this.#last = resource;
+    return resource;
   }
 
   [Symbol.dispose](): void {
@@ -132,7 +144,7 @@ export class Instance {
       return { ok: run(this.#root) };
     } catch (thrown) {
       if (thrown instanceof Error && Object.hasOwn(thrown, 'payload')) return { error: thrown as never };
-      this.#root = undefined;
+      this.close();
       this.#stopped = new Stopped(operation, thrown);
       throw this.#stopped;
     } finally {
@@ -198,6 +210,7 @@ export class Instance {
       open = false;
       this.#wrapped.delete(wrapper);
       if (!this.#stopped && this.#root) this.drop(raw);
+      if (wrapper === this.#last) this.close();
     };
     wrapper['close'] = close;
     wrapper[dispose] = close;

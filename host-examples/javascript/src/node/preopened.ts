@@ -27,11 +27,15 @@ const CODES: Readonly<Record<string, string>> = {
   EPERM: 'not-permitted',
 };
 
-/** Something open; closed when the last that uses it is, or when nothing refers to it any more. */
+/** Something open, of all that an instance has; closed when the last that uses it is, or with the instance. */
 class Opened {
   #users = 1;
 
-  constructor(readonly fd: number) {
+  constructor(
+    readonly fd: number,
+    readonly all: Set<Opened>,
+  ) {
+    all.add(this);
     forgotten.register(this, fd, this);
   }
 
@@ -41,12 +45,20 @@ class Opened {
   }
 
   close(): void {
-    if (--this.#users > 0) return;
+    if (--this.#users === 0) this.end();
+  }
+
+  end(): void {
+    if (!this.all.delete(this)) return;
     forgotten.unregister(this);
     fs.closeSync(this.fd);
   }
 }
 
+/** What an instance has open. */
+export type AllOpened = Set<Opened>;
+
+/** Of instances that nobody closed. */
 const forgotten = new FinalizationRegistry<number>((fd) => fs.closeSync(fd));
 
 /** A directory or file. Whatever goes wrong is thrown as the name that WASI has for it. */
@@ -58,8 +70,8 @@ export class Descriptor {
   ) {}
 
   /** A directory to lend, by a path of the user: links in it are followed. */
-  static lent(path: string): Descriptor {
-    return new Descriptor(new Opened(fs.openSync(path, O_RDONLY | O_DIRECTORY)), path);
+  static lent(path: string, all: AllOpened): Descriptor {
+    return new Descriptor(new Opened(fs.openSync(path, O_RDONLY | O_DIRECTORY), all), path);
   }
 
   /** The same, to be closed by itself. */
@@ -95,7 +107,7 @@ export class Descriptor {
       if (!stat.isFile() && !stat.isDirectory()) throw stat.isSymbolicLink() ? 'loop' : 'unsupported';
       if (open.directory && !stat.isDirectory()) throw 'not-directory';
       const fd = fs.openSync(child, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | (stat.isDirectory() ? O_DIRECTORY : 0));
-      const opened = new Opened(fd);
+      const opened = new Opened(fd, this.opened.all);
       const { ino, dev } = fs.fstatSync(fd, { bigint: true });
       if (ino === stat.ino && dev === stat.dev) return new Descriptor(opened, full);
       opened.close();
@@ -149,7 +161,7 @@ export class Descriptor {
           }
           const full = `${here.path}/${name}`;
           if (last && !only) return work(inside(here, name), full);
-          way.push(new Descriptor(new Opened(fs.openSync(inside(here, name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW)), full));
+          way.push(new Descriptor(new Opened(fs.openSync(inside(here, name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW), this.opened.all), full));
         }
         const here = way.at(-1) as Descriptor;
         return work(inside(here, '.'), here.path);

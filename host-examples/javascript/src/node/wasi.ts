@@ -4,9 +4,9 @@
 // the shim opens whole paths, waits for pipes, and lets everything be written.
 import * as fs from 'node:fs';
 import { resolve } from 'node:path';
-import type { Component, Runtime } from '../engine.js';
+import type { Component, Lending, Runtime } from '../engine.js';
 import { LayerwiseError } from '../errors.js';
-import { Descriptor, DirectoryEntryStream, FileStream } from './preopened.js';
+import { type AllOpened, Descriptor, DirectoryEntryStream, FileStream } from './preopened.js';
 
 /** What the component is lent. */
 export interface WasiOptions {
@@ -44,9 +44,22 @@ export class Wasi implements Runtime {
     return (await import('../../gen/wasi/layerwise-wasi.js')) as Component;
   }
 
-  imports(): Record<string, object> {
+  lend(): Lending {
+    const all: AllOpened = new Set();
+    const close = () => {
+      for (const one of all) one.end();
+    };
+    try {
+      const directories = this.#directories.map(([name, path]) => [name, lent(path, all)] as const);
+      return { imports: this.#imports(directories), close };
+    } catch (thrown) {
+      close();
+      throw thrown;
+    }
+  }
+
+  #imports(directories: readonly (readonly [name: string, directory: Descriptor])[]): object {
     const { cli, clocks, http, io, random } = this.#shim as Shim;
-    const directories = this.#directories.map(([name, path]) => [name, lent(path)] as const);
     const { error, poll, streams } = io;
     return {
       'wasi:cli/environment': { getEnvironment: () => this.#environment },
@@ -78,9 +91,9 @@ function either(other: Shim['io']['streams']['InputStream']): object {
   return { [Symbol.hasInstance]: (value: unknown) => value instanceof FileStream || value instanceof other, prototype: FileStream.prototype };
 }
 
-function lent(path: string): Descriptor {
+function lent(path: string, all: AllOpened): Descriptor {
   try {
-    return Descriptor.lent(path);
+    return Descriptor.lent(path, all);
   } catch (cause) {
     const why = fs.existsSync(path) ? 'it is not a directory that can be read' : 'it does not exist';
     throw new LayerwiseError('invalid', { operation: 'instantiation', subject: path, message: `cannot lend ${JSON.stringify(path)}: ${why}` }, { cause });
