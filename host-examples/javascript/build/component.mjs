@@ -1,10 +1,9 @@
 // Makes gen/: the component transpiled by jco, and the description of its types; and
 // gen/wasi/: the component with its stores inside, which has the same exports.
 //
-// The component, of the world `cache` or `cache-testing`, is the file named by LAYERWISE_COMPONENT, else the one that
-// `cargo run --package layerwise-component -- target/layerwise.wasm` makes. That with the stores is the file named by
-// LAYERWISE_WASI_COMPONENT, else the one that `--features wasi` and `--wasi target/layerwise-wasi.wasm` make.
-import { existsSync } from 'node:fs';
+// They are the files that LAYERWISE_COMPONENT and LAYERWISE_WASI_COMPONENT name, or else what cargo makes. The first is of
+// the world `cache` or `cache-testing`.
+import { spawnSync } from 'node:child_process';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,14 +15,14 @@ const here = dirname(fileURLToPath(import.meta.url));
 const repository = join(here, '../../..');
 const out = join(here, '../gen');
 
-const component = await readFile(componentFile('LAYERWISE_COMPONENT', 'layerwise.wasm', '--'));
+const component = await readFile(componentFile('LAYERWISE_COMPONENT', 'layerwise.wasm', ['--']));
 const world = await componentWit(component);
 const wit = describe(await witTexts(), / export layerwise:cache\/testing@/.test(world) ? 'cache-testing' : 'cache');
 const version = wit.package.split('@')[1];
 const id = (name) => `layerwise:cache/${name}@${version}`;
 const exported = wit.exports.map((name) => `export ${id(name)}`);
 checkWorld(world, [...['types', ...wit.imports].map((name) => `import ${id(name)}`), ...exported]);
-const withStores = await readFile(componentFile('LAYERWISE_WASI_COMPONENT', 'layerwise-wasi.wasm', '--features wasi -- --wasi'));
+const withStores = await readFile(componentFile('LAYERWISE_WASI_COMPONENT', 'layerwise-wasi.wasm', ['--features', 'wasi', '--', '--wasi']));
 // The functions that only tests call are not in it.
 checkWorld((await componentWit(withStores)).replace(/import wasi:.*/g, ''), [`export ${id('types')}`, ...exported.filter((name) => name !== `export ${id('testing')}`)]);
 await rm(out, { recursive: true, force: true });
@@ -50,11 +49,13 @@ async function transpiled(component, name) {
   return files;
 }
 
+/** The component that a variable names, or else one that cargo makes here. */
 function componentFile(variable, name, words) {
-  const target = process.env.CARGO_TARGET_DIR ?? join(repository, 'target');
-  const file = process.env[variable] ?? join(target, name);
-  if (existsSync(file)) return file;
-  console.error(`no component at ${file}: make it with\n  cargo run --package layerwise-component ${words} ${file}\nor name one in ${variable}`);
+  if (process.env[variable]) return process.env[variable];
+  const file = join(process.env.CARGO_TARGET_DIR ?? join(repository, 'target'), name);
+  const { status, error } = spawnSync('cargo', ['run', '--package', 'layerwise-component', ...words, file], { cwd: repository, stdio: 'inherit' });
+  if (status === 0) return file;
+  console.error(`${name} cannot be built (${error?.message ?? 'cargo failed'}): install Rust, or name one in ${variable}`);
   process.exit(1);
 }
 
