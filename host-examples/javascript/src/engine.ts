@@ -2,7 +2,7 @@
 import * as plain from '../gen/layerwise.js';
 import { wit as described } from '../gen/wit.js';
 import { openBuilds } from './builds.js';
-import { LayerwiseError } from './errors.js';
+import { Unsupported } from './errors.js';
 import { Catalogue } from './explain.js';
 import { importing, lending, type Import } from './imports.js';
 import { type Buildkit, type Buildpacks, type Builds, type Closing, type Docker, type Dockerfile, type Given, Instance, type Stacker } from './instance.js';
@@ -145,8 +145,8 @@ function instantiateCore(module: WebAssembly.Module, imports: WebAssembly.Import
   return new WebAssembly.Instance(module, imports);
 }
 
-function inside(): LayerwiseError {
-  return new LayerwiseError('unsupported', { operation: 'instantiation', message: 'the stores are inside of this component: nothing else can be lent' });
+function inside(): Unsupported {
+  return new Unsupported('unsupported', { operation: 'instantiation', message: 'the stores are inside of this component: nothing else can be lent' });
 }
 
 async function readBeside(name: string): Promise<BufferSource> {

@@ -5,7 +5,7 @@
 import * as fs from 'node:fs';
 import { resolve } from 'node:path';
 import type { Component, Lending, Runtime } from '../engine.js';
-import { LayerwiseError } from '../errors.js';
+import { Invalid } from '../errors.js';
 import { type AllOpened, Descriptor, DirectoryEntryStream, FileStream } from './preopened.js';
 
 /** What the component is lent. */
@@ -96,7 +96,7 @@ function lent(path: string, all: AllOpened): Descriptor {
     return Descriptor.lent(path, all);
   } catch (cause) {
     const why = fs.existsSync(path) ? 'it is not a directory that can be read' : 'it does not exist';
-    throw new LayerwiseError('invalid', { operation: 'instantiation', subject: path, message: `cannot lend ${JSON.stringify(path)}: ${why}` }, { cause });
+    throw new Invalid('invalid', { operation: 'instantiation', subject: path, message: `cannot lend ${JSON.stringify(path)}: ${why}` }, { cause });
   }
 }
 
