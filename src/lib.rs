@@ -25,7 +25,7 @@
 //! | `<system>.rs` | the story of the folder, and what the system exports |
 //! | `SPEC.md` | the rules in words, cited by section from code, catalogue and vectors |
 //! | `reason.rs` | `Reason`: every code with its catalogue entry; `Finding`: [`explain::Finding`] with a `Reason` |
-//! | `options.rs` | `Options`: how a session is opened; `LIMITS`: its caps and their defaults; `Step` or what else a caller asks |
+//! | `options.rs` | `Options`: how a session is opened; `LIMITS`: its limits and their defaults; `Step` or what else a caller asks |
 //! | `version.rs` | `Rules`: what changed between upstream versions, as data; `Rules::of` a [`semantics::Semantics`] |
 //! | `session.rs` | the session: `open`, then the verbs (`lookup`, `plan`, `put`, `commit`, ...) |
 //! | one file per decision | named after what is decided |

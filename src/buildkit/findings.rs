@@ -61,7 +61,7 @@ impl Findings {
 pub(crate) fn of_error(error: &Error) -> Finding {
     let problem = error.problem();
     let reason = problem.and_then(|problem| problem.code.parse::<Reason>().ok());
-    // Only what met a cap has no problem.
+    // Only what met a limit has no problem.
     let reason = reason.unwrap_or(Reason::LimitExceeded);
     let subject = error.problem().map_or("cache", |p| p.subject.as_str());
     let message = error

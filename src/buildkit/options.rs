@@ -15,11 +15,11 @@ const LOSING: &str = "0.32";
 /// The rules of 2020-10-22, between 0.7 and 0.8.
 const OF_2020: &str = "0.8-dev";
 
-/// The caps of a session, see `wit/buildkit.wit`.
-pub(crate) type Caps = Limits<5>;
+/// The limits of a session, see `wit/buildkit.wit`.
+pub(crate) type SessionLimits = Limits<5>;
 
-/// The defaults of the caps.
-const CAPS: Caps = Limits::new([
+/// The defaults of the limits.
+pub(crate) const LIMITS: SessionLimits = Limits::new([
     (Limit::Records, 250_000),
     (Limit::Links, 1_000_000),
     (Limit::Layers, 1_000_000),
@@ -77,7 +77,7 @@ pub struct Options {
     pub policy: Policy,
     /// Where layers are, unless a result says otherwise.
     pub source: Option<Source>,
-    /// Caps by name.
+    /// SessionLimits by name.
     pub limits: Vec<(String, u64)>,
 }
 
@@ -136,14 +136,6 @@ pub(crate) fn era(semantics: &Semantics, operation: &str) -> Result<Era, Error> 
 /// is kept, and what may be lost is reported.
 pub(crate) fn loses_links(semantics: &Semantics) -> bool {
     semantics.version.as_deref() == Some(LOSING)
-}
-
-/// The caps of a session.
-///
-/// # Errors
-/// `invalid` for a name that is not listed.
-pub(crate) fn caps(limits: &[(String, u64)]) -> Result<Caps, Error> {
-    CAPS.with(limits)
 }
 
 /// The form a user asks for with the attributes `oci-mediatypes` and

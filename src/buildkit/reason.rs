@@ -258,7 +258,7 @@ catalogue! {
             "hello",
             "nothing, for a record; a blob of such a digest cannot be fetched";
         LimitExceeded = "limit-exceeded", "10",
-            "a cap of this session was met",
+            "a limit of this session was met",
             "records above 250,000",
             "open with a higher limit";
         // Lookups and comparisons.

@@ -205,7 +205,7 @@ pub fn convert<A, B: From<A>>(list: Vec<A>) -> Vec<B> {
     list.into_iter().map(B::from).collect()
 }
 
-/// Caps by name.
+/// Limits by name.
 #[inline(never)]
 pub fn limits(list: Vec<wit::Limit>) -> Vec<(String, u64)> {
     list.into_iter()

@@ -45,7 +45,7 @@ pub enum Verdict {
 /// of digests each.
 ///
 /// # Errors
-/// When the children cannot be listed, or a cap is met.
+/// When the children cannot be listed, or a limit is met.
 pub fn decide<H: ImageStore>(
     store: &mut Store<H>,
     sources: &Sources,

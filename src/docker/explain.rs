@@ -24,7 +24,7 @@ use crate::prelude::*;
 /// among what came near.
 ///
 /// # Errors
-/// When the children cannot be listed, or a cap is met.
+/// When the children cannot be listed, or a limit is met.
 pub fn explain<H: ImageStore>(
     store: &mut Store<H>,
     sources: &Sources,

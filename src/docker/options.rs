@@ -5,7 +5,7 @@ use crate::oci::Platform;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
-/// The caps of the `docker` interface and their defaults.
+/// The limits of the `docker` interface and their defaults.
 pub const LIMITS: Limits<8> = Limits::new([
     (Limit::DocumentBytes, 4 << 20),
     (Limit::AnswerBytes, 16 << 20),
@@ -70,7 +70,7 @@ pub struct Options {
     /// The id of the image of the last build: what that was built through comes first when
     /// an explanation ranks what came nearest.
     pub last: Option<String>,
-    /// Caps by name.
+    /// SessionLimits by name.
     pub limits: Vec<(String, u64)>,
 }
 

@@ -55,7 +55,7 @@ pub struct Store<H> {
     lent: Lent<H>,
     /// The rules documents are read by.
     pub rules: Rules,
-    /// The opener's caps.
+    /// The opener's limits.
     pub limits: Limits<8>,
     facts: Vec<Child>,
     pub(super) index: BTreeMap<String, usize>,

@@ -39,7 +39,7 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
             }
             None => (None, String::new()),
         };
-        self.caps
+        self.limits
             .output(config.as_ref().map_or(0, String::len), "container config")?;
         let platform = docker::step_platform(
             Some(&current.state.base),
@@ -80,7 +80,8 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
             if fills && current.state.config.healthcheck.is_some() {
                 let parent = match (&current.health, &current.image) {
                     (Some(known), _) => known.clone(),
-                    (None, Some(id)) => match base::get(id, &self.store, &self.rules, &self.caps) {
+                    (None, Some(id)) => match base::get(id, &self.store, &self.rules, &self.limits)
+                    {
                         Some(base) => base.config.and_then(|config| config.healthcheck),
                         None => {
                             current.notes.push(Finding::new(Reason::ParentUnread, id));

@@ -10,7 +10,7 @@ use crate::host::{Facts, FailureCode, Image, ImageStore, only};
 use crate::oci::Platform;
 use crate::prelude::*;
 
-use super::limits::Caps;
+use super::limits::SessionLimits;
 
 /// An image that a stage can begin with.
 #[derive(Clone, Debug, Default)]
@@ -31,11 +31,11 @@ pub fn find<S: ImageStore>(
     name: &str,
     store: &S,
     rules: &Rules,
-    caps: &Caps,
+    limits: &SessionLimits,
 ) -> Result<Base, Stop> {
-    let found = only(store.resolve(&[name.to_owned()], caps.document_bytes()));
+    let found = only(store.resolve(&[name.to_owned()], limits.document_bytes()));
     match found {
-        Ok(image) => Ok(read(image, rules, caps)?),
+        Ok(image) => Ok(read(image, rules, limits)?),
         Err(failure) if failure.code == FailureCode::NotFound => Err(refused(
             Reason::BaseNotFound,
             format!("the image {name} is not here; the engine would pull it"),
@@ -48,19 +48,24 @@ pub fn find<S: ImageStore>(
 }
 
 /// Reads the image of a step; `None` if it cannot be read.
-pub fn get<S: ImageStore>(id: &str, store: &S, rules: &Rules, caps: &Caps) -> Option<Base> {
+pub fn get<S: ImageStore>(
+    id: &str,
+    store: &S,
+    rules: &Rules,
+    limits: &SessionLimits,
+) -> Option<Base> {
     let want = Facts {
         document: true,
         ..Facts::default()
     };
-    let image = only(store.get(&[id.to_owned()], want, caps.document_bytes())).ok()?;
-    read(image, rules, caps).ok()
+    let image = only(store.get(&[id.to_owned()], want, limits.document_bytes())).ok()?;
+    read(image, rules, limits).ok()
 }
 
-fn read(image: Image, rules: &Rules, caps: &Caps) -> Result<Base, Error> {
+fn read(image: Image, rules: &Rules, limits: &SessionLimits) -> Result<Base, Error> {
     let text = image.document.unwrap_or_default();
-    caps.document(text.len(), &image.id)?;
-    let document = ImageDocument::read(&text, &rules.config, caps.depth()).map_err(|error| {
+    limits.document(text.len(), &image.id)?;
+    let document = ImageDocument::read(&text, &rules.config, limits.depth()).map_err(|error| {
         Error::Invalid(Problem::new(
             Reason::InvalidArgument,
             "read image",

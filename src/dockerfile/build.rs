@@ -6,7 +6,7 @@ use super::copy::{Download, Told};
 use super::event::Announced;
 use super::expand::Lexer;
 use super::ignore::Ignore;
-use super::limits::Caps;
+use super::limits::SessionLimits;
 use super::open::{Line, Lines, Plan};
 use super::options::{Options, Packer};
 use super::reason::{Finding, Reason};
@@ -26,7 +26,7 @@ pub struct Build<S, F> {
     pub files: F,
     pub options: Options,
     pub rules: Rules,
-    pub caps: Caps,
+    pub limits: SessionLimits,
     pub escape: char,
     pub platform: Option<Platform>,
     pub ignore: Option<Ignore>,
@@ -102,13 +102,13 @@ pub enum Waiting {
 
 impl<S: ImageStore, F: Filesystem> Build<S, F> {
     /// A build of which nothing is planned yet.
-    pub fn new(options: Options, rules: Rules, caps: Caps, store: S, files: F) -> Self {
+    pub fn new(options: Options, rules: Rules, limits: SessionLimits, store: S, files: F) -> Self {
         Self {
             store,
             files,
             arguments: Arguments::new(options.arguments.iter().cloned()),
             rules,
-            caps,
+            limits,
             options,
             escape: '\\',
             platform: None,
@@ -166,7 +166,7 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
         Lexer {
             escape: self.escape,
             all_modifiers: self.rules.all_modifiers,
-            caps: &self.caps,
+            limits: &self.limits,
         }
     }
 

@@ -110,13 +110,13 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
         let mut ids = ids.as_slice();
         while !ids.is_empty() {
             let (batch, _) = ids.split_at(ids.len().min(BATCH));
-            let answers = self.store.get(batch, want, self.caps.document_bytes());
+            let answers = self.store.get(batch, want, self.limits.document_bytes());
             // A store may answer less than all.
             let answered = answers.len().clamp(1, batch.len());
             for (id, answer) in batch.iter().zip(answers) {
                 let text = answer.ok().and_then(|image| image.document);
                 let text = text.unwrap_or_default();
-                let Ok(image) = ImageDocument::read(&text, &self.rules.config, self.caps.depth())
+                let Ok(image) = ImageDocument::read(&text, &self.rules.config, self.limits.depth())
                 else {
                     continue;
                 };

@@ -74,7 +74,7 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
         };
         let Some(place) = place else {
             reference::check(from)?;
-            let base = base::find(from, &self.store, &self.rules, &self.caps)?;
+            let base = base::find(from, &self.store, &self.rules, &self.limits)?;
             return Ok((base.id.clone(), Some(base.id), None));
         };
         let ended = self

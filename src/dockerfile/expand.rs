@@ -4,7 +4,7 @@
 use core::iter::Peekable;
 use core::str::Chars;
 
-use super::limits::Caps;
+use super::limits::SessionLimits;
 use super::refusal::{Stop, bad_value};
 use super::shell_pattern::ShellPattern;
 use crate::prelude::*;
@@ -19,8 +19,8 @@ pub struct Lexer<'a> {
     pub escape: char,
     /// All modifiers exist, not only `${x:-y}`, `${x:+y}` and `${x?y}`.
     pub all_modifiers: bool,
-    /// The caps of the session.
-    pub caps: &'a Caps,
+    /// The limits of the session.
+    pub limits: &'a SessionLimits,
 }
 
 impl Lexer<'_> {
@@ -115,7 +115,7 @@ impl<'a> Run<'a> {
 
     /// Reads up to `stop`, which is taken, or to the end.
     fn until(&mut self, stop: Option<char>, escapes: bool) -> Result<(String, Vec<String>), Stop> {
-        self.lexer.caps.nesting(self.depth, "substitutions")?;
+        self.lexer.limits.nesting(self.depth, "substitutions")?;
         self.depth += 1;
         let before = core::mem::replace(&mut self.raw.escapes, escapes);
         let read = self.read_until(stop);
@@ -168,7 +168,7 @@ impl<'a> Run<'a> {
                     }
                 }
             }
-            self.lexer.caps.output(result.len(), "expanded word")?;
+            self.lexer.limits.output(result.len(), "expanded word")?;
         }
         match stop {
             Some(stop) => Err(bad_value(format!(
@@ -358,11 +358,11 @@ impl<'a> Run<'a> {
                     Some(rest) => (true, rest),
                     None => (false, word.as_str()),
                 };
-                let caps = self.lexer.caps;
+                let limits = self.lexer.limits;
                 Ok(if end == '#' {
-                    ShellPattern::new(pattern, greedy)?.without_prefix(value, caps)?
+                    ShellPattern::new(pattern, greedy)?.without_prefix(value, limits)?
                 } else {
-                    ShellPattern::reversed(pattern, greedy)?.without_suffix(value, caps)?
+                    ShellPattern::reversed(pattern, greedy)?.without_suffix(value, limits)?
                 })
             }
             other if colon => Err(unsupported(&[Some(':'), other])),
@@ -379,12 +379,12 @@ impl<'a> Run<'a> {
             return Ok(format!("${{{name}/{pattern}/{replacement}}}"));
         };
         let value = variables.get(name).map_or("", String::as_str);
-        let caps = self.lexer.caps;
+        let limits = self.lexer.limits;
         let pattern = ShellPattern::new(&pattern, true)?;
         if all {
-            pattern.replace_all(value, &replacement, caps)
+            pattern.replace_all(value, &replacement, limits)
         } else {
-            pattern.replace_first(value, &replacement, caps)
+            pattern.replace_first(value, &replacement, limits)
         }
     }
 

@@ -104,9 +104,9 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
             identity: true,
             content: false,
         };
-        let walked = self.files.walk(root, want, self.caps.entries());
+        let walked = self.files.walk(root, want, self.limits.entries());
         walked.map_err(|failure| match failure.code {
-            FailureCode::TooLarge => Stop::Failed(self.caps.too_many(root)),
+            FailureCode::TooLarge => Stop::Failed(self.limits.too_many(root)),
             _ => sources::failed("walk", root, &failure),
         })
     }

@@ -2,7 +2,7 @@
 //! off the Dockerfile (Dockerfile spec, section 2.3).
 
 use super::expand::{Lexer, Raw};
-use super::limits::Caps;
+use super::limits::SessionLimits;
 use super::refusal::{Stop, unparsed};
 use crate::prelude::*;
 
@@ -21,15 +21,15 @@ pub struct Heredoc {
 ///
 /// # Errors
 /// As the builder refuses, and above a limit.
-pub fn in_line(line: &str, caps: &Caps) -> Result<Vec<Heredoc>, Stop> {
+pub fn in_line(line: &str, limits: &SessionLimits) -> Result<Vec<Heredoc>, Stop> {
     let raw = Raw {
         quotes: true,
         escapes: true,
     };
-    let words = lexer(caps).plain_words(line, raw)?;
+    let words = lexer(limits).plain_words(line, raw)?;
     let mut heredocs = Vec::new();
     for word in words {
-        heredocs.extend(parse(&word, caps)?);
+        heredocs.extend(parse(&word, limits)?);
     }
     Ok(heredocs)
 }
@@ -38,15 +38,15 @@ pub fn in_line(line: &str, caps: &Caps) -> Result<Vec<Heredoc>, Stop> {
 ///
 /// # Errors
 /// Above a limit.
-pub fn is_one(word: &str, caps: &Caps) -> Result<Option<Heredoc>, Stop> {
-    match parse(word, caps) {
+pub fn is_one(word: &str, limits: &SessionLimits) -> Result<Option<Heredoc>, Stop> {
+    match parse(word, limits) {
         Err(Stop::Refused(_)) => Ok(None),
         parsed => parsed,
     }
 }
 
 /// The heredoc that a word begins: digits, `<<`, `-`, and one word.
-fn parse(word: &str, caps: &Caps) -> Result<Option<Heredoc>, Stop> {
+fn parse(word: &str, limits: &SessionLimits) -> Result<Option<Heredoc>, Stop> {
     let text = word.trim_start_matches(|c: char| c.is_ascii_digit());
     let Some(text) = text.strip_prefix("<<") else {
         return Ok(None);
@@ -64,7 +64,7 @@ fn parse(word: &str, caps: &Caps) -> Result<Option<Heredoc>, Stop> {
             quotes,
             escapes: false,
         };
-        lexer(caps).plain_words(text, raw)
+        lexer(limits).plain_words(text, raw)
     };
     let words = read(false)?;
     let [name] = words.as_slice() else {
@@ -82,10 +82,10 @@ fn parse(word: &str, caps: &Caps) -> Result<Option<Heredoc>, Stop> {
 }
 
 /// Always with the backslash, whatever the Dockerfile says.
-fn lexer(caps: &Caps) -> Lexer<'_> {
+fn lexer(limits: &SessionLimits) -> Lexer<'_> {
     Lexer {
         escape: '\\',
         all_modifiers: true,
-        caps,
+        limits,
     }
 }

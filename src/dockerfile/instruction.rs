@@ -4,7 +4,7 @@
 use super::flags::{Flags, Kind};
 use super::go_text::{parse_duration, quote};
 use super::heredoc;
-use super::limits::Caps;
+use super::limits::SessionLimits;
 use super::mount;
 use super::node::Node;
 use super::refusal::{Stop, unparsed};
@@ -102,15 +102,15 @@ pub struct Run {
 ///
 /// # Errors
 /// As the builder refuses.
-pub fn parse(node: &Node, rules: &Rules, caps: &Caps) -> Result<Instruction, Stop> {
-    caps.words(node.words.len().max(node.pairs.len()), "words")?;
+pub fn parse(node: &Node, rules: &Rules, limits: &SessionLimits) -> Result<Instruction, Stop> {
+    limits.words(node.words.len().max(node.pairs.len()), "words")?;
     let name = node.name.to_ascii_lowercase();
     let no_options = || Flags::read(&node.options, &[]);
     Ok(match name.as_str() {
         "arg" => Instruction::Arg(arguments(node)?),
         "add" | "copy" => {
             let add = name == "add";
-            let copy = copy(node, if add { "ADD" } else { "COPY" }, rules, caps)?;
+            let copy = copy(node, if add { "ADD" } else { "COPY" }, rules, limits)?;
             if add {
                 Instruction::Add(copy)
             } else {
@@ -231,7 +231,7 @@ fn command_line(node: &Node) -> CommandLine {
     }
 }
 
-fn copy(node: &Node, name: &str, rules: &Rules, caps: &Caps) -> Result<Copy, Stop> {
+fn copy(node: &Node, name: &str, rules: &Rules, limits: &SessionLimits) -> Result<Copy, Stop> {
     let Some((destination, sources)) = node
         .words
         .split_last()
@@ -270,13 +270,13 @@ fn copy(node: &Node, name: &str, rules: &Rules, caps: &Caps) -> Result<Copy, Sto
     let flags = Flags::read(&node.options, known)?;
     let mut files = Vec::new();
     if rules.heredocs {
-        if heredoc::is_one(destination, caps)?.is_some() {
+        if heredoc::is_one(destination, limits)?.is_some() {
             return Err(unparsed(format!(
                 "{name} cannot accept a heredoc as a destination"
             )));
         }
         for source in sources {
-            if heredoc::is_one(source, caps)?.is_none() {
+            if heredoc::is_one(source, limits)?.is_none() {
                 files.push(source.clone());
             }
         }

@@ -1,15 +1,15 @@
-//! The caps of the interface, and what they are asked for.
+//! The limits of the interface, and what they are asked for.
 
 use super::options::LIMITS;
 use crate::error::Error;
 use crate::limits::{Limit, Limits};
 use crate::prelude::*;
 
-/// The caps of a session.
+/// The limits of a session.
 #[derive(Clone, Debug)]
-pub struct Caps(Limits<6>);
+pub struct SessionLimits(Limits<6>);
 
-impl Caps {
+impl SessionLimits {
     /// The defaults with the opener's values.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //! continuations and heredocs (Dockerfile spec, section 2.1).
 
 use super::heredoc::{self, Heredoc};
-use super::limits::Caps;
+use super::limits::SessionLimits;
 use super::node::{self, Node};
 use super::refusal::{Stop, unparsed};
 use super::version::Rules;
@@ -24,7 +24,7 @@ pub struct Parsed {
 ///
 /// # Errors
 /// As the builder refuses, and above the limit of steps.
-pub fn parse(text: &str, rules: &Rules, caps: &Caps) -> Result<Parsed, Stop> {
+pub fn parse(text: &str, rules: &Rules, limits: &SessionLimits) -> Result<Parsed, Stop> {
     let mut directives = Directives::default();
     let mut lines = Lines::new(text);
     let mut nodes: Vec<Node> = Vec::new();
@@ -63,13 +63,13 @@ pub fn parse(text: &str, rules: &Rules, caps: &Caps) -> Result<Parsed, Stop> {
         let at = |stop: Stop| stop.at(start);
         let mut node = node::parse(&logical, start, escape, rules).map_err(at)?;
         if rules.heredocs && node.takes_heredocs() && logical.contains("<<") {
-            for found in heredoc::in_line(&logical, caps).map_err(at)? {
+            for found in heredoc::in_line(&logical, limits).map_err(at)? {
                 node.heredocs
                     .push(read_heredoc(found, &mut lines).map_err(at)?);
             }
         }
         nodes.push(node);
-        caps.steps(nodes.len())?;
+        limits.steps(nodes.len())?;
     }
     if nodes.is_empty() {
         return Err(unparsed("file with no instructions").at(lines.number));

@@ -3,7 +3,7 @@
 
 use super::ignore::Ignore;
 use super::instruction::{self, From, Instruction};
-use super::limits::Caps;
+use super::limits::SessionLimits;
 use super::line;
 use super::node::Node;
 use super::options::{Options, Packer};
@@ -58,10 +58,10 @@ pub fn plan<F: Filesystem>(
     text: &str,
     options: &Options,
     rules: &Rules,
-    caps: &Caps,
+    limits: &SessionLimits,
     files: &F,
 ) -> Result<Plan, Stop> {
-    caps.document(text.len(), "Dockerfile")?;
+    limits.document(text.len(), "Dockerfile")?;
     for (name, _) in &options.arguments {
         if name.is_empty() {
             return Err(bad_value(
@@ -74,17 +74,17 @@ pub fn plan<F: Filesystem>(
             return Err(bad_value("invalid label: empty name"));
         }
     }
-    let ignore = read_ignore(options, caps, files)?;
+    let ignore = read_ignore(options, limits, files)?;
     if text.is_empty() {
         let file = options.file.as_deref().unwrap_or("Dockerfile");
         return Err(unparsed(format!("the Dockerfile ({file}) cannot be empty")));
     }
-    let parsed = line::parse(text, rules, caps)?;
+    let parsed = line::parse(text, rules, limits)?;
     let platform = options.platform.as_deref().filter(|text| !text.is_empty());
     let platform = platform
         .map(|text| platform::parse(text, &options.host))
         .transpose()?;
-    let (globals, mut stages) = stages(&parsed.nodes, rules, caps)?;
+    let (globals, mut stages) = stages(&parsed.nodes, rules, limits)?;
     if let Some(target) = options
         .target
         .as_deref()
@@ -122,12 +122,16 @@ pub fn plan<F: Filesystem>(
     })
 }
 
-fn stages(nodes: &[Node], rules: &Rules, caps: &Caps) -> Result<(Vec<Line>, Vec<Lines>), Stop> {
+fn stages(
+    nodes: &[Node],
+    rules: &Rules,
+    limits: &SessionLimits,
+) -> Result<(Vec<Line>, Vec<Lines>), Stop> {
     let mut globals = Vec::new();
     let mut stages: Vec<Lines> = Vec::new();
     for node in nodes {
         let at = |stop: Stop| stop.at(node.line);
-        let instruction = instruction::parse(node, rules, caps).map_err(at)?;
+        let instruction = instruction::parse(node, rules, limits).map_err(at)?;
         let text = node.text.trim().to_owned();
         if let Instruction::From(from) = instruction {
             stages.push(Lines {
@@ -155,14 +159,14 @@ fn stages(nodes: &[Node], rules: &Rules, caps: &Caps) -> Result<(Vec<Line>, Vec<
 /// Reads `.dockerignore`; the client sends it and the Dockerfile in any case.
 fn read_ignore<F: Filesystem>(
     options: &Options,
-    caps: &Caps,
+    limits: &SessionLimits,
     files: &F,
 ) -> Result<Option<Ignore>, Stop> {
     let Some(root) = &options.context else {
         return Ok(None);
     };
     let path = below(root, ".dockerignore");
-    let read = files.read(core::slice::from_ref(&path), caps.document_bytes());
+    let read = files.read(core::slice::from_ref(&path), limits.document_bytes());
     let text = match only(read) {
         Ok(content) => content.text,
         Err(failure) if failure.code == FailureCode::NotFound => return Ok(None),

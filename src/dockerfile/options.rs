@@ -5,7 +5,7 @@ use crate::oci::Platform;
 use crate::prelude::*;
 use crate::semantics::Semantics;
 
-/// The caps of the `dockerfile` interface and their defaults.
+/// The limits of the `dockerfile` interface and their defaults.
 pub const LIMITS: Limits<6> = Limits::new([
     (Limit::DocumentBytes, 4 << 20),
     (Limit::Steps, 10_000),
@@ -48,6 +48,6 @@ pub struct Options {
     pub file: Option<String>,
     /// What packs the context.
     pub packer: Packer,
-    /// Caps by name.
+    /// SessionLimits by name.
     pub limits: Vec<(String, u64)>,
 }

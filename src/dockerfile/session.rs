@@ -3,7 +3,7 @@
 
 use super::build::{Build, Job, Waiting, out_of_turn};
 use super::event::{Announced, Event, Outcome, Phase, Refusal};
-use super::limits::Caps;
+use super::limits::SessionLimits;
 use super::open::plan;
 use super::options::Options;
 use super::reason::{self, Reason};
@@ -31,13 +31,13 @@ impl<S: ImageStore, F: Filesystem> Session<S, F> {
     /// the builder refuses is an event.
     pub fn open(text: &str, options: Options, store: S, files: F) -> Result<Self, Error> {
         let rules = Rules::of(&options.semantics)?;
-        let caps = Caps::new(&options.limits)?;
-        let (plan, refusal) = match plan(text, &options, &rules, &caps, &files) {
+        let limits = SessionLimits::new(&options.limits)?;
+        let (plan, refusal) = match plan(text, &options, &rules, &limits, &files) {
             Ok(plan) => (Some(plan), None),
             Err(Stop::Failed(error)) => return Err(error),
             Err(Stop::Refused(refused)) => (None, Some(refusal(refused, Phase::BeforeSteps, None))),
         };
-        let mut build = Build::new(options, rules, caps, store, files);
+        let mut build = Build::new(options, rules, limits, store, files);
         if let Some(plan) = plan {
             build.take(plan);
         }

@@ -2,7 +2,7 @@
 //! `*` is any text and `?` any character, line ends excepted (Dockerfile spec,
 //! section 3.2).
 
-use super::limits::Caps;
+use super::limits::SessionLimits;
 use super::refusal::{Stop, bad_value};
 use crate::prelude::*;
 
@@ -75,11 +75,11 @@ impl ShellPattern {
     ///
     /// # Errors
     /// Above a limit.
-    pub fn without_prefix(&self, text: &str, caps: &Caps) -> Result<String, Stop> {
+    pub fn without_prefix(&self, text: &str, limits: &SessionLimits) -> Result<String, Stop> {
         let chars: Vec<char> = text.chars().collect();
         Ok(Self::rest(
             &chars,
-            self.ends(&chars, caps)?.first().copied().flatten(),
+            self.ends(&chars, limits)?.first().copied().flatten(),
         ))
     }
 
@@ -87,9 +87,12 @@ impl ShellPattern {
     ///
     /// # Errors
     /// Above a limit.
-    pub fn without_suffix(&self, text: &str, caps: &Caps) -> Result<String, Stop> {
+    pub fn without_suffix(&self, text: &str, limits: &SessionLimits) -> Result<String, Stop> {
         let chars: Vec<char> = text.chars().rev().collect();
-        let rest = Self::rest(&chars, self.ends(&chars, caps)?.first().copied().flatten());
+        let rest = Self::rest(
+            &chars,
+            self.ends(&chars, limits)?.first().copied().flatten(),
+        );
         Ok(rest.chars().rev().collect())
     }
 
@@ -102,9 +105,14 @@ impl ShellPattern {
     ///
     /// # Errors
     /// Above a limit.
-    pub fn replace_first(&self, text: &str, by: &str, caps: &Caps) -> Result<String, Stop> {
+    pub fn replace_first(
+        &self,
+        text: &str,
+        by: &str,
+        limits: &SessionLimits,
+    ) -> Result<String, Stop> {
         let chars: Vec<char> = text.chars().collect();
-        let ends = self.ends(&chars, caps)?;
+        let ends = self.ends(&chars, limits)?;
         let found = ends
             .iter()
             .enumerate()
@@ -123,9 +131,14 @@ impl ShellPattern {
     ///
     /// # Errors
     /// Above a limit.
-    pub fn replace_all(&self, text: &str, by: &str, caps: &Caps) -> Result<String, Stop> {
+    pub fn replace_all(
+        &self,
+        text: &str,
+        by: &str,
+        limits: &SessionLimits,
+    ) -> Result<String, Stop> {
         let chars: Vec<char> = text.chars().collect();
-        let ends = self.ends(&chars, caps)?;
+        let ends = self.ends(&chars, limits)?;
         let template = template(by);
         let mut result = String::new();
         let (mut copied, mut search) = (0, 0);
@@ -147,7 +160,7 @@ impl ShellPattern {
                         }
                     }
                 }
-                caps.output(result.len(), "expanded word")?;
+                limits.output(result.len(), "expanded word")?;
             }
             copied = end;
             search = end.max(search + 1);
@@ -158,9 +171,9 @@ impl ShellPattern {
 
     /// Where a match that begins at each place of the text ends, the last place being
     /// the end of the text.
-    fn ends(&self, chars: &[char], caps: &Caps) -> Result<Vec<Option<usize>>, Stop> {
+    fn ends(&self, chars: &[char], limits: &SessionLimits) -> Result<Vec<Option<usize>>, Stop> {
         let work = self.parts.len().saturating_mul(chars.len());
-        caps.output(work, "pattern of a substitution")?;
+        limits.output(work, "pattern of a substitution")?;
         let mut ends: Vec<Option<usize>> = (0..=chars.len()).map(Some).collect();
         for part in self.parts.iter().rev() {
             // From the end of the text, so that `next` is what this part finds one

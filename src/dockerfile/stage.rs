@@ -87,7 +87,7 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
             None => {
                 reference::check(&name)?;
                 (
-                    base::find(&name, &self.store, &self.rules, &self.caps)?,
+                    base::find(&name, &self.store, &self.rules, &self.limits)?,
                     true,
                     true,
                 )
@@ -108,7 +108,7 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
         let arguments = self.arguments.for_stage();
         let mut state = State::new(base.config, base.platform, arguments);
         let triggers = state.take_triggers();
-        self.caps
+        self.limits
             .steps(triggers.len().saturating_add(self.jobs.len()))?;
         self.jobs.push(Job::End(from.name.clone()));
         self.jobs.extend(body.into_iter().rev().map(Job::Do));
@@ -159,7 +159,7 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
     /// An ended stage as a base: what its image says, else what is known of it.
     fn base_of(&self, ended: &Ended) -> Base {
         let image = ended.image.as_deref();
-        let stored = image.and_then(|id| base::get(id, &self.store, &self.rules, &self.caps));
+        let stored = image.and_then(|id| base::get(id, &self.store, &self.rules, &self.limits));
         stored.unwrap_or_else(|| {
             let mut platform = ended.state.base.clone();
             if ended.made && platform.architecture.is_empty() {

@@ -18,12 +18,12 @@ pub type Undone = (Line, Option<String>);
 impl<S: ImageStore, F: Filesystem> Build<S, F> {
     /// The instruction of a trigger.
     pub fn trigger(&self, text: &str) -> Result<Line, Stop> {
-        self.caps.document(text.len(), "trigger")?;
-        let parsed = line::parse(text, &self.rules, &self.caps)?;
+        self.limits.document(text.len(), "trigger")?;
+        let parsed = line::parse(text, &self.rules, &self.limits)?;
         let [node] = parsed.nodes.as_slice() else {
             return Err(unparsed("onbuild trigger should be a single expression"));
         };
-        let instruction = instruction::parse(node, &self.rules, &self.caps)?;
+        let instruction = instruction::parse(node, &self.rules, &self.limits)?;
         let line = self.announced.as_ref().map_or(0, |from| from.line);
         Ok(Line {
             line,
@@ -46,7 +46,7 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
                 let lexer = Lexer {
                     escape: self.escape,
                     all_modifiers: self.rules.all_modifiers,
-                    caps: &self.caps,
+                    limits: &self.limits,
                 };
                 let asked = current.state.apply(instruction, &lexer, &self.rules)?;
                 return self.ask(Some(asked), undone.1, None, Vec::new());

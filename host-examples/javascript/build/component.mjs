@@ -7,17 +7,19 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { componentWit, transpile } from '@bytecodealliance/jco';
-import { document } from './docs.mjs';
+import { componentWit, transpile, types } from '@bytecodealliance/jco';
+import { _addPreopen } from '@bytecodealliance/preview2-shim/filesystem';
 import { describe } from './wit.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const repository = join(here, '../../..');
 const out = join(here, '../gen');
+const MODULES = 'export declare const modules: readonly string[];\n';
 
 const component = await readFile(componentFile('LAYERWISE_COMPONENT', 'layerwise.wasm', ['--']));
 const world = await componentWit(component);
-const wit = describe(await witTexts(), / export layerwise:cache\/testing@/.test(world) ? 'cache-testing' : 'cache');
+const worldName = / export layerwise:cache\/testing@/.test(world) ? 'cache-testing' : 'cache';
+const wit = describe(await witTexts(), worldName);
 const version = wit.package.split('@')[1];
 const id = (name) => `layerwise:cache/${name}@${version}`;
 const exported = wit.exports.map((name) => `export ${id(name)}`);
@@ -26,27 +28,30 @@ const withStores = await readFile(componentFile('LAYERWISE_WASI_COMPONENT', 'lay
 // The functions that only tests call are not in it.
 checkWorld((await componentWit(withStores)).replace(/import wasi:.*/g, ''), [`export ${id('types')}`, ...exported.filter((name) => name !== `export ${id('testing')}`)]);
 await rm(out, { recursive: true, force: true });
-for (const [name, content] of Object.entries(await transpiled(component, 'layerwise'))) {
-  await write(name, name.endsWith('.d.ts') ? document(name, text(content), wit) : content);
+// The types come from the WIT files: a component does not carry their comments. jco reads them over WASI itself.
+_addPreopen('/', '/');
+const declared = await types(join(repository, 'wit'), { name: 'layerwise', worldName, instantiation: { tag: 'sync' } });
+for (const [name, content] of Object.entries(declared)) await write(name, closing(text(content)) + (name === 'layerwise.d.ts' ? MODULES : ''));
+await write('wasi/layerwise-wasi.d.ts', `${MODULES}export declare const instantiate: unknown;\n`);
+for (const [code, name, folder] of [[component, 'layerwise', ''], [withStores, 'layerwise-wasi', 'wasi/']]) {
+  for (const [file, content] of await transpiled(code, name, folder)) await write(folder + file, content);
 }
-for (const [name, content] of Object.entries(await transpiled(withStores, 'layerwise-wasi'))) {
-  // Its exports have the types of the other one.
-  if (!name.endsWith('.d.ts')) await write(`wasi/${name}`, content);
-}
-await write('wasi/layerwise-wasi.d.ts', 'export declare const modules: readonly string[];\nexport declare const instantiate: unknown;\n');
 await write('wit.js', `export const wit = ${JSON.stringify(wit)};\n`);
 await write('wit.d.ts', `export declare const wit: unknown;\n`);
 
-/** The files of a component, and in its glue the names of its core modules. */
-async function transpiled(component, name) {
+/** The code of a component, and in its glue the names of its core modules. */
+async function transpiled(component, name, folder) {
   const { files } = await transpile(component, { name, instantiation: { tag: 'sync' }, nodejsCompat: false, wasiShim: false });
-  const folder = name === 'layerwise' ? '' : 'wasi/';
   const modules = Object.keys(files).filter((file) => file.endsWith('.wasm'));
   const told = `export const modules = ${JSON.stringify(modules.map((file) => folder + file))};\n`;
-  // The glue asks for a module by its name alone.
   files[`${name}.js`] = told + mended(text(files[`${name}.js`])).replaceAll("getCoreModule('", `getCoreModule('${folder}`);
-  files[`${name}.d.ts`] = `${text(files[`${name}.d.ts`])}export declare const modules: readonly string[];\n`;
-  return files;
+  return Object.entries(files).filter(([file]) => !file.endsWith('.d.ts'));
+}
+
+/** Resources have what their wrappers add to them; jco leaves a word out where a function is named as JavaScript's own are. */
+function closing(types) {
+  const more = '  /** Gives the resource back; using it further is an error. */\n  close(): void;\n  [Symbol.dispose](): void;';
+  return types.replace(/^function /gm, 'declare function ').replace(/^  private constructor\(\);$/gm, (constructor) => `${constructor}\n${more}`);
 }
 
 /** The component that a variable names, or else one that cargo makes here. */

@@ -2,30 +2,40 @@
 
     python audit_ray.py [--workers N] [--address ADDRESS] REFERENCE... > verdicts.jsonl
 
-A reference is what `layerwise.stores.Repositories` takes: `host/name:tag` or `oci:DIR:NAME`. The verdicts come in the order of
-the references, one JSON document a line; the exit code is 1 if one of them is not good.
+A reference is `oci:DIR:NAME`, or `host/name:tag` in a registry that anybody may read. The verdicts come in the order of the
+references, one JSON document a line; the exit code is 1 if one of them is not good.
 """
 
 import argparse
 import json
 import os
 import sys
+import urllib.request
 from collections import Counter
+from pathlib import Path
 
 import ray
 
-from layerwise import Engine, Failure, Refused, buildkit
-from layerwise.engine import Lent
-from layerwise.stores import Repositories
+from layerwise import Descriptor, Engine, Refused, Wasi, buildkit
+from layerwise.stores import sha256
+
+KINDS = ", ".join(
+    f"application/vnd.{kind}+json"
+    for kind in (
+        "oci.image.manifest.v1",
+        "oci.image.index.v1",
+        "docker.distribution.manifest.v2",
+        "docker.distribution.manifest.list.v2",
+    )
+)
 
 
 @ray.remote(max_restarts=3, max_task_retries=3)
 class Verifier:
-    """Looks at caches, with one engine for as long as it lives. To look twice changes nothing."""
+    """Looks at caches, with its engines for as long as it lives. To look twice changes nothing."""
 
     def __init__(self) -> None:
-        self.engine = Engine()
-        self.registry = Repositories()
+        self.engines: dict[str, Engine] = {}
 
     def verify(self, references: list[str]) -> list[dict[str, object]]:
         """The verdicts on some caches."""
@@ -34,16 +44,18 @@ class Verifier:
     def one(self, reference: str) -> dict[str, object]:
         """The verdict on one cache: numbers of records by what they are good for, and codes."""
         try:
-            repository = self.registry.locate(reference)
-            answer = self.registry.resolve([reference])[0]
-            if isinstance(answer, Failure):
-                raise answer
-            (manifest,) = answer
+            if reference.startswith("oci:"):
+                directory, _, name = reference.removeprefix("oci:").rpartition(":")
+                wasi, where = Wasi(None, {"/w": directory}), in_layout(directory, name)
+            else:
+                directory, (name, _, tag) = "", reference.rpartition(":")
+                wasi, where = Wasi(None, {}, network=True), in_registry(name, tag)
+            if directory not in self.engines:
+                self.engines[directory] = Engine(wasi=wasi)
             # An instance of its own: whatever a cache does to it ends with it.
-            with self.engine.instance(Lent(registry=self.registry)) as instance:
-                where = buildkit.InputManifest(buildkit.ManifestInput(repository, manifest))
-                report = instance.buildkit.inspect(where, read_layers=False)
-        except (Failure, Refused) as error:
+            with self.engines[directory].instance() as instance:
+                report = instance.buildkit.inspect(buildkit.InputManifest(where), read_layers=False)
+        except (Refused, LookupError, OSError) as error:
             return {"cache": reference, "problem": str(error)}
         standings = Counter(verdict.standing.value for verdict in report.verdicts)
         codes = Counter(finding.code for finding in report.findings)
@@ -52,6 +64,27 @@ class Verifier:
             "records": dict(sorted(standings.items())),
             "codes": dict(sorted(codes.items())),
         }
+
+
+def in_layout(directory: str, name: str) -> buildkit.ManifestInput:
+    """The manifest that has a name in a layout."""
+    for entry in json.loads(Path(directory, "index.json").read_bytes())["manifests"]:
+        if entry.get("annotations", {}).get("org.opencontainers.image.ref.name") == name:
+            found = Descriptor(entry["mediaType"], entry["digest"], entry["size"])
+            return buildkit.ManifestInput("oci:/w", found)
+    raise LookupError(f"no {name!r} in {directory!r}")
+
+
+def in_registry(repository: str, tag: str) -> buildkit.ManifestInput:
+    """The manifest that has a tag in a repository."""
+    host, _, name = repository.partition("/")
+    scheme = "http" if host.startswith(("localhost:", "127.0.0.1:")) else "https"
+    address = f"{scheme}://{host}/v2/{name}/manifests/{tag}"
+    asked = urllib.request.Request(address, headers={"Accept": KINDS})
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        content = answer.read(4 << 20)
+        found = Descriptor(answer.headers.get_content_type(), sha256(content), len(content))
+    return buildkit.ManifestInput(repository, found)
 
 
 def verify(references: list[str], workers: int, batch: int = 32) -> list[dict[str, object]]:

@@ -23,12 +23,10 @@ def engine() -> Engine:
     return Engine()
 
 
-@pytest.fixture(autouse=True)
-def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test makes marks with the key of this user."""
-    path = tmp_path.with_name(f"{tmp_path.name}.marks") / "marks.key"
-    monkeypatch.setenv("LAYERWISE_MARKS_KEY", str(path))
-    return path
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """Where a key of marks can be, in a directory of its own."""
+    return tmp_path.with_name(f"{tmp_path.name}.marks") / "marks.key"
 
 
 def need(*programs: str) -> None:

@@ -75,6 +75,20 @@ def test_the_modules_are_those_of_the_contract() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_the_code_by_hand_is_small() -> None:
+    """All Python of this package, its build, tools and examples: every line, without tests and
+    the modules that `tools/bind.py` writes.
+    """
+    parts = [
+        HERE.glob("*.py"),
+        *((HERE / part).rglob("*.py") for part in ("src", "tools", "examples")),
+    ]
+    texts = [path.read_text() for part in parts for path in part]
+    by_hand = [text for text in texts if "\nWritten by `tools/bind.py` from" not in text]
+    assert len(texts) - len(by_hand) == 13
+    assert sum(text.count("\n") for text in by_hand) <= 4_000
+
+
 @pytest.mark.parametrize("page", ["README.md", "../../src/manual/python.md"])
 def test_the_example_of_a_page_runs(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = (HERE / page).read_text()
@@ -87,7 +101,7 @@ def test_the_example_of_a_page_runs(page: str, capsys: pytest.CaptureFixture[str
 def test_the_demonstration(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo"]) == 0
     out = capsys.readouterr().out
-    assert 'Env[1]  have "MODE=fast"  want "MODE=safe"' in out
+    assert 'Env[1]: have "MODE=fast", want "MODE=safe"' in out
     assert out.count("\n  hit") == 2
     assert out.count("\n  miss") == 2
     assert "\x1b" not in out

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from memory import Files
 
 import layerwise
 from layerwise import (
@@ -25,7 +26,7 @@ from layerwise import (
 )
 from layerwise.errors import REFUSALS
 from layerwise.image_store import Provenance
-from layerwise.stores import Files, Memory, Root
+from layerwise.stores import Memory
 
 PLATFORM = Platform("linux", "amd64")
 MAKE = '{"Cmd":["/bin/sh","-c","make"]}'
@@ -119,22 +120,19 @@ def test_errors_in_answers_are_exceptions_too(engine: Engine) -> None:
         assert added.error.operation
 
 
-def test_buildpacks_restores(engine: Engine, tmp_path: Path) -> None:
+def test_buildpacks_restores(engine: Engine) -> None:
     request = buildpacks.RestoreRequest(group=[buildpacks.GroupElement("a/b", "1", "0.10")])
     options = buildpacks.RestoreOptions("/layers", "0.14")
-    root = Root(tmp_path, name="/layers", writable=True)
-    with Files(root) as files, engine.restorer(options, filesystem=files) as restorer:
+    with engine.restorer(options, filesystem=Files("/layers")) as restorer:
         assert restorer.plan(request).files == ()
         assert restorer.restore(request).shas == ()
 
 
-def test_stacker_opens(engine: Engine, tmp_path: Path) -> None:
-    for name in ("stacker", "roots", "oci"):
-        (tmp_path / name).mkdir()
+def test_stacker_opens(engine: Engine) -> None:
     places = stacker.Places("/p/stacker", "/p/roots", "/p/oci")
     options = stacker.Options(places, epoch=stacker.EpochSeconds(0))
-    root = Root(tmp_path, name="/p", writable=True)
-    with Files(root) as files, engine.stacker(options, filesystem=files) as session:
+    files = Files("/p", "/p/stacker", "/p/roots", "/p/oci")
+    with engine.stacker(options, filesystem=files) as session:
         assert session.describe().state is stacker.State.ABSENT
         answer = session.lookup("nothing")
         assert answer.outcome is stacker.Outcome.MISS
@@ -217,3 +215,10 @@ def test_unknown_functions_are_refused(engine: Engine) -> None:
             with pytest.raises(EngineError):
                 instance.call_json(name, [])
         assert instance.usable
+
+
+def test_a_session_needs_its_store(engine: Engine) -> None:
+    with pytest.raises(TypeError, match="lend images"):
+        engine.docker()
+    with pytest.raises(TypeError, match="lend filesystem"):
+        engine.restorer(buildpacks.RestoreOptions("/layers", "0.14"))

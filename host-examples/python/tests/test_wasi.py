@@ -1,28 +1,30 @@
-"""The component with the stores over WASI inside, against the stores of this package."""
+"""The component with the stores over WASI inside: what it reads, and what it does not do."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
+import logging
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
-from conftest import REPOSITORY, Registry
+from conftest import REPOSITORY
+from layouts import Layout, lent
+from test_layouts import STEP, family, keyed
 
 from layerwise import (
-    Annotation,
+    Deadline,
     Descriptor,
     Engine,
     EngineError,
-    Failure,
-    Lent,
+    Fuel,
+    Limits,
     Platform,
     Reading,
     Refused,
     Semantics,
+    Stopped,
     Trap,
     Unsupported,
     Wasi,
@@ -31,65 +33,10 @@ from layerwise import (
     dockerfile,
     stores,
 )
-from layerwise.registry import Shelf, SourceRepository
-from layerwise.stores.hashing import sha256
+from layerwise.instance import Net
+from layerwise.wasi import Stderr
 
-BASE = '{"rootfs":{"type":"layers"},"os":"linux","architecture":"amd64"}'
-CHILD = (
-    '{"architecture":"amd64","os":"linux","created":"2026-01-01T00:00:00Z",'
-    '"container_config":{"Cmd":["make"]},"rootfs":{"type":"layers"}}'
-)
-LAYER = "application/vnd.oci.image.layer.v1.tar"
 NONE = Descriptor("application/vnd.oci.image.manifest.v1+json", "sha256:" + "0" * 64, 2)
-QUERY = buildkit.Query("sha256:" + "b" * 64, 0, 0, "", record=sha256(b"root@0"))
-
-
-def layout(directory: Path) -> tuple[str, str]:
-    """A layout with an image and one that was built on it here."""
-    store = stores.OciLayout.create_at(directory)
-    base = store.create(None, BASE, None)
-    child = store.create(base, CHILD, None)
-    store.set_built_here(child, True)
-    return base, child
-
-
-def ask(session: docker.Session, base: str) -> list[Any]:
-    """What a step that hits and one that misses come to, with all their evidence."""
-    found: list[Any] = []
-    for command in ("make", "other"):
-        config = f'{{"Cmd":["{command}"]}}'
-        step = docker.Step(Platform("linux", "amd64"), config=config, parent=base)
-        found += [session.lookup(step), session.explain(step)]
-    return found
-
-
-def ask_of(wasi: Wasi, base: str) -> list[Any]:
-    with (
-        Engine(wasi=wasi).instance() as instance,
-        instance.docker.open(docker.Options()) as session,
-    ):
-        return ask(session, base)
-
-
-def test_a_layout_gives_the_same_answers(engine: Engine, tmp_path: Path, key: Path) -> None:
-    base, child = layout(tmp_path / "images")
-    with engine.docker(images=stores.OciLayout(tmp_path / "images")) as session:
-        expected = ask(session, base)
-    directories = {"/w": tmp_path, "/key": key.parent}
-    found = ask_of(
-        Wasi("oci:/w/images", directories, {"LAYERWISE_MARKS_KEY": f"/key/{key.name}"}), base
-    )
-    assert found == expected
-    assert found[0].outcome == docker.Outcome.HIT_LOCAL and child in str(found[0])
-    assert found[2].outcome == docker.Outcome.MISS
-
-
-def test_without_the_key_nothing_counts_as_built_here(engine: Engine, tmp_path: Path) -> None:
-    base, _ = layout(tmp_path)
-    marks = stores.Marks(None)
-    with engine.docker(images=stores.OciLayout(tmp_path, marks=marks)) as session:
-        expected = ask(session, base)
-    assert ask_of(Wasi("oci:/w", {"/w": tmp_path}), base) == expected
 
 
 def test_an_engine_with_containerd(tmp_path: Path) -> None:
@@ -111,12 +58,12 @@ def test_an_engine_with_containerd(tmp_path: Path) -> None:
         semantics=Semantics(Reading.COMPATIBLE),
     )
     wasi = Wasi("containerd:/root", {"/root": tmp_path}, {"LAYERWISE_PLATFORM": "linux/amd64"})
-    with Engine(wasi=wasi).instance() as instance, instance.docker.open(options) as session:
+    with Engine(wasi=wasi).docker(options) as session:
         found = session.describe()
     assert not found.skipped
     assert list(found.sources) == list(manifests.values())
     untold = dataclasses.replace(wasi, environment={})
-    with Engine(wasi=untold).instance() as instance, instance.docker.open(options) as session:
+    with Engine(wasi=untold).docker(options) as session:
         assert "LAYERWISE_PLATFORM" in str(session.describe().skipped)
 
 
@@ -127,10 +74,7 @@ def test_an_engine_with_storage_drivers(tmp_path: Path) -> None:
     image = json.loads(names.read_text())["Repositories"]["app"]["app:old"]
     options = docker.Options(cache_from=[docker.Source("app:old", trusted=True)])
     step = docker.Step(Platform("linux", "amd64"), config='{"Cmd":["other"]}')
-    with (
-        Engine(wasi=Wasi("docker:/w", {"/w": tmp_path})).instance() as instance,
-        instance.docker.open(options) as session,
-    ):
+    with Engine(wasi=Wasi("docker:/w", {"/w": tmp_path})).docker(options) as session:
         assert list(session.describe().sources) == [image]
         explained = session.explain(step)
     assert explained.nearest is not None and explained.considered > 0
@@ -141,83 +85,95 @@ def unpack(archive: Path, directory: Path) -> None:
         opened.extractall(directory, filter="data")
 
 
-def test_a_cache_gives_the_same_answers(engine: Engine, tmp_path: Path, registry: Registry) -> None:
-    """In a layout, and in a registry over `wasi:http`."""
-    repositories = stores.Repositories(keys=stores.Keys(file=None))
-    wasi = Wasi(directories={"/w": tmp_path}, network=True)
-    with Engine(wasi=wasi).instance() as over_wasi:
-        for here, there in (
-            (f"oci:{tmp_path}/cache", "oci:/w/cache"),
-            (f"{registry.host}/cache", f"{registry.host}/cache"),
-        ):
-            manifest = push(engine, repositories, here)
-            with engine.instance(Lent(registry=repositories)) as instance:
-                expected = inspected(instance.buildkit, here, manifest)
-            assert inspected(over_wasi.buildkit, there, manifest) == expected
-            other = dataclasses.replace(manifest, digest="sha256:" + "0" * 64)
-            with pytest.raises(Refused, match=other.digest):
-                inspected(over_wasi.buildkit, there, other)
-
-
-def push(engine: Engine, repositories: stores.Repositories, repository: str) -> Descriptor:
-    """Pushes a cache of two records, one with a layer."""
-    blob = repositories.write(repository, Shelf.BLOB, LAYER, "a layer")
-    told = Annotation("containerd.io/uncompressed", blob.digest)
-    layer = dataclasses.replace(blob, annotations=[told])
-    options = buildkit.Options(oci=True, image=True, source=SourceRepository(repository))
-    with engine.exporter(options, registry=repositories) as exporter:
-        root = exporter.add(buildkit.Entry(sha256(b"root@0")))
-        result = buildkit.Outcome("2026-01-02T00:00:00Z", [layer])
-        link = buildkit.Alternative("", record=root)
-        digest = sha256(f"{QUERY.digest}@0".encode())
-        exporter.add(buildkit.Entry(digest, inputs=[[link]], results=[result]))
-        exporter.finalize(repository, f"{repository}:t")
-    (found,) = repositories.resolve([f"{repository}:t"])
-    assert not isinstance(found, Failure)
-    return found[0]
-
-
-def inspected(exports: buildkit.Buildkit, repository: str, manifest: Descriptor) -> list[Any]:
-    """All that is known of a cache."""
-    cache = buildkit.InputManifest(buildkit.ManifestInput(repository, manifest))
-    with exports.read(cache) as opened:
-        return [opened.contents(), opened.lookup(QUERY), opened.explain(QUERY)]
+def test_an_archive_has_the_images_of_its_layout(tmp_path: Path) -> None:
+    layout, base, child = family(tmp_path / "x")
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        archive.add(layout.root, ".")
+    options = docker.Options(cache_from=[docker.Source("base"), docker.Source("app:1")])
+    with Engine(wasi=Wasi("archive:/w/x.tar", {"/w": tmp_path})).docker(options) as session:
+        assert list(session.describe().sources) == [base, child]
 
 
 def test_what_wasi_cannot_do_is_unsupported(tmp_path: Path) -> None:
-    layout(tmp_path)
+    layout, _, _ = family(tmp_path / "x")
     before = sorted(tmp_path.rglob("*"))
     host = Platform("linux", "amd64")
     options = dockerfile.Options(host, dockerfile.Packer.CLIENT, context="/w")
-    with Engine(wasi=Wasi("oci:/w", {"/w": tmp_path})).instance() as instance:
-        steps = instance.dockerfile.open("FROM scratch\nCOPY index.json /\n", options)
+    engine = Engine(wasi=lent(layout.root))
+    with engine.dockerfile("FROM scratch\nCOPY index.json /\n", options) as steps:
         steps.advance()
         with pytest.raises(Unsupported, match="not under WASI, which tells no owners and modes"):
             steps.advance()
     assert sorted(tmp_path.rglob("*")) == before
-    with Engine(wasi=Wasi()).instance() as instance:
-        session = instance.docker.open(docker.Options())
-        with pytest.raises(Refused, match="LAYERWISE_STORE"):
-            ask(session, "sha256:" + "a" * 64)
-
-
-def test_nothing_is_reached_that_was_not_lent(tmp_path: Path) -> None:
-    base, _ = layout(tmp_path / "images")
-    (tmp_path / "lent").mkdir()
-    os.symlink(tmp_path / "images", tmp_path / "lent" / "out")
-    for store in ("oci:/images", "oci:/lent/../images", "oci:/lent/out", "docker:"):
-        with pytest.raises(Refused):
-            ask_of(Wasi(store, {"/lent": tmp_path / "lent"}), base)
-    with pytest.raises(EngineError, match="not a directory"):
-        Engine(wasi=Wasi(None, {"/x": tmp_path / "none"})).instance()
+    with Engine(wasi=Wasi()).docker() as session, pytest.raises(Refused, match="LAYERWISE_STORE"):
+        session.lookup(STEP)
 
 
 def test_nothing_else_can_be_lent() -> None:
     engine = Engine(wasi=Wasi("memory:"))
     with pytest.raises(EngineError, match="nothing else can be lent"):
         engine.docker(images=stores.Memory())
+    with engine.docker() as session:
+        assert session.lookup(STEP).outcome is docker.Outcome.MISS
 
 
 def test_without_a_network_a_request_is_a_trap() -> None:
+    asked = buildkit.InputManifest(buildkit.ManifestInput("127.0.0.1:1/cache", NONE))
     with Engine(wasi=Wasi()).instance() as instance, pytest.raises(Trap):
-        inspected(instance.buildkit, "127.0.0.1:1/cache", NONE)
+        instance.buildkit.read(asked)
+
+
+def large(root: Path) -> Wasi:
+    """A store with an image whose document has 4 MB."""
+    document = {"author": "x" * 4_000_000, "rootfs": {"type": "layers"}, **HOST}
+    Layout(root).image(json.dumps(document), name="large")
+    return lent(root)
+
+
+HOST = {"os": "linux", "architecture": "amd64"}
+
+
+@pytest.mark.parametrize(
+    ("net", "limits", "kind"),
+    [
+        ("deadline", Limits(deadline=0.02), Deadline),
+        ("fuel", Limits(fuel=5_000_000), Fuel),
+    ],
+)
+def test_limits_hold_for_the_stores_too(
+    tmp_path: Path, net: Net, limits: Limits, kind: type[Stopped]
+) -> None:
+    engine = Engine(wasi=large(tmp_path / "x"), net=net)
+    options = docker.Options(cache_from=[docker.Source("large")])
+    with pytest.raises(kind):
+        engine.docker(options, limits=limits)
+
+
+def test_a_store_without_memory_says_so(tmp_path: Path) -> None:
+    """The limit holds for the memory of the stores and for that of the decisions each."""
+    options = docker.Options(cache_from=[docker.Source("large")])
+    engine = Engine(wasi=large(tmp_path / "x"))
+    with engine.docker(options, limits=Limits(memory=4 << 20)) as session:
+        [skipped] = session.describe().skipped
+    assert "out of memory" in str(skipped.differences)
+
+
+def test_what_the_component_says_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Line by line, safe for a terminal, and of a panic what it says."""
+    caplog.set_level(logging.WARNING, "layerwise")
+    stderr = Stderr()
+    for part in (b"warning: a\x1b", b"[2J\nwar", b"ning: b\nerror: c\n", b"x" * 10_000 + b"\nd"):
+        stderr(part)
+    said = [record.getMessage() for record in caplog.records]
+    assert said[:3] == ["a\\u{1b}[2J", "b", "error: c"]
+    assert len(said) == 4 and len(said[3]) <= 2_000
+    assert stderr.words.startswith("error: c xxx")
+
+
+def test_marks_are_read_from_the_file_that_is_lent(tmp_path: Path, key: Path) -> None:
+    layout, _, child = family(tmp_path / "x")
+    wasi = keyed(layout.root, key)
+    with Engine(wasi=wasi).docker() as session:
+        assert session.lookup(STEP).image == child
+    with Engine(wasi=dataclasses.replace(wasi, environment={})).docker() as session:
+        assert session.lookup(STEP).image is None

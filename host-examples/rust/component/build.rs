@@ -54,10 +54,16 @@ fn build() -> Result<(), String> {
         )?;
     }
     if env::var_os("CARGO_FEATURE_WORLDS").is_some() {
+        let mut list = String::new();
         for world in WORLDS {
             let name = format!("layerwise-{world}.wasm");
             provide(&here, &out, &format!("{world}-cache"), &name, world)?;
+            let path = out.join(&name);
+            list += &format!("({world:?}, include_bytes!({path:?})),");
         }
+        let to = out.join("worlds.rs");
+        fs::write(&to, format!("&[{list}]"))
+            .map_err(|error| format!("write {}: {error}", to.display()))?;
     }
     Ok(())
 }

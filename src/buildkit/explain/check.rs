@@ -16,7 +16,7 @@ use crate::buildkit::documents::media::Family;
 use crate::buildkit::documents::size::size;
 use crate::buildkit::export::document::encode;
 use crate::buildkit::findings::{Findings, of_error};
-use crate::buildkit::options::Caps;
+use crate::buildkit::options::SessionLimits;
 use crate::buildkit::read::cache::{Cache, Statistics};
 use crate::buildkit::read::parse::Reading;
 use crate::buildkit::reason::{Finding, Reason};
@@ -30,7 +30,7 @@ use crate::semantics::Semantics;
 /// One verification.
 pub(crate) struct Check<'a> {
     pub findings: Findings,
-    pub caps: Caps,
+    pub limits: SessionLimits,
     pub listed: &'a [Descriptor],
     pub family: Option<Family>,
     pub layers: Layers,
@@ -118,7 +118,7 @@ impl Check<'_> {
     ) -> Statistics {
         let semantics = Semantics::default();
         let reading = Reading {
-            caps: self.caps.clone(),
+            limits: self.limits.clone(),
             semantics: &semantics,
             source: None,
         };

@@ -10,7 +10,7 @@ use crate::buildkit::documents::manifest::{self, Kind, Manifest, kind};
 use crate::buildkit::documents::media::{self, Family};
 use crate::buildkit::documents::size::{size, too_large};
 use crate::buildkit::findings::{Findings, of_error};
-use crate::buildkit::options::{Caps, caps};
+use crate::buildkit::options::{LIMITS, SessionLimits};
 use crate::buildkit::read::cache::Statistics;
 use crate::buildkit::read::input::Input;
 use crate::buildkit::read::open::{self, Inline, Opening, fetch, mismatch};
@@ -54,9 +54,9 @@ pub fn inspect(
     read_layers: bool,
     limits: &[(String, u64)],
 ) -> Result<Report, Error> {
-    let caps = caps(limits)?;
+    let session_limits = LIMITS.with(limits)?;
     match input {
-        Input::Config { text, descriptors } => of_config(text, descriptors, caps),
+        Input::Config { text, descriptors } => of_config(text, descriptors, session_limits),
         Input::Manifest {
             registry,
             observer,
@@ -66,9 +66,9 @@ pub fn inspect(
             let inspection = Inspection {
                 registry,
                 repository,
-                limits,
+                given: limits,
                 read_layers,
-                caps,
+                limits: session_limits,
                 report: Report::default(),
             };
             inspection.run(observer, &Descriptor::from(descriptor))
@@ -77,13 +77,17 @@ pub fn inspect(
 }
 
 /// What is wrong with a config.
-fn of_config(config: &str, descriptors: Option<&str>, caps: Caps) -> Result<Report, Error> {
+fn of_config(
+    config: &str,
+    descriptors: Option<&str>,
+    limits: SessionLimits,
+) -> Result<Report, Error> {
     let size = config.len().max(descriptors.unwrap_or_default().len()) as u64;
-    caps.check(Limit::DocumentBytes, size, "verify", "config")?;
+    limits.check(Limit::DocumentBytes, size, "verify", "config")?;
     let listed = parse::listed(descriptors, "verify")?;
     let mut check = Check {
         findings: Findings::new(),
-        caps,
+        limits,
         kept: match &listed {
             Some(_) => Kept::Listed,
             None => Kept::Alone,
@@ -105,9 +109,10 @@ fn of_config(config: &str, descriptors: Option<&str>, caps: Caps) -> Result<Repo
 struct Inspection<'a> {
     registry: &'a dyn Registry,
     repository: &'a str,
-    limits: &'a [(String, u64)],
+    /// The opener's limits, by name.
+    given: &'a [(String, u64)],
     read_layers: bool,
-    caps: Caps,
+    limits: SessionLimits,
     report: Report,
 }
 
@@ -160,7 +165,7 @@ impl Inspection<'_> {
 
     /// Whether a document is said to be larger than this session reads at all.
     fn beyond(&self, descriptor: &Descriptor, findings: &mut Findings) -> bool {
-        let limit = self.caps.get(Limit::DocumentBytes);
+        let limit = self.limits.get(Limit::DocumentBytes);
         let beyond = u64::try_from(descriptor.size).is_ok_and(|size| size > limit);
         if let Some(message) = too_large(descriptor).filter(|_| beyond) {
             findings.push(Finding::new(Reason::TooLarge, &descriptor.digest).hint(message));
@@ -174,7 +179,7 @@ impl Inspection<'_> {
         descriptor: &Descriptor,
         findings: &mut Findings,
     ) -> Result<String, crate::host::Failure> {
-        let limit = self.caps.get(Limit::DocumentBytes);
+        let limit = self.limits.get(Limit::DocumentBytes);
         let text = fetch(self.registry, self.repository, descriptor, limit)?;
         findings.extend(mismatch(descriptor, &text));
         size("manifest", text.len(), findings);
@@ -188,7 +193,7 @@ impl Inspection<'_> {
         let layers = self.layers(&listed, &mut findings);
         let mut check = Check {
             findings,
-            caps: self.caps.clone(),
+            limits: self.limits.clone(),
             listed: &listed,
             family: Some(family(kind.media)),
             layers,
@@ -216,7 +221,7 @@ impl Inspection<'_> {
         mut findings: Findings,
     ) -> Findings {
         let semantics = Semantics::default();
-        let opening = Opening::new(self.registry, self.repository, &semantics, self.limits);
+        let opening = Opening::new(self.registry, self.repository, &semantics, self.given);
         let read = opening.and_then(|mut opening| {
             let inline = opening.inline(manifest, kind.image, subject)?;
             let text = inline.cache.encode()?;
@@ -238,7 +243,7 @@ impl Inspection<'_> {
         let layers = self.layers(&listed, &mut findings);
         let mut check = Check {
             findings,
-            caps: self.caps.clone(),
+            limits: self.limits.clone(),
             listed: &listed,
             family: None,
             layers,
@@ -263,7 +268,7 @@ impl Inspection<'_> {
         if self.beyond(config, findings) {
             return None;
         }
-        let limit = self.caps.get(Limit::DocumentBytes);
+        let limit = self.limits.get(Limit::DocumentBytes);
         match fetch(self.registry, self.repository, config, limit) {
             Ok(text) => {
                 findings.extend(mismatch(config, &text));

@@ -1,7 +1,7 @@
 //! An export session: records in, a cache out.
 
 use super::record::{Alternative, BulkRecord, Intake, Outcome, Record};
-use crate::buildkit::options::{Era, Options, caps, era};
+use crate::buildkit::options::{Era, LIMITS, Options, era};
 use crate::buildkit::reason::{Reason, invalid};
 use crate::buildkit::records::engine::Engine;
 use crate::buildkit::records::entry::Link;
@@ -44,12 +44,12 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
     /// `unsupported` for a version that is not listed, `invalid` for a limit that
     /// is not.
     pub fn open(registry: R, observer: O, options: Options) -> Result<Self, Error> {
-        let caps = caps(&options.limits)?;
+        let limits = LIMITS.with(&options.limits)?;
         let mut engine = match era(&options.semantics, "open")? {
-            Era::Rules2020 => Engine::Rules2020(Rules2020::new(caps)),
+            Era::Rules2020 => Engine::Rules2020(Rules2020::new(limits)),
             Era::Newest => {
                 let compatible = !options.semantics.is_guarded();
-                Engine::Graph(Graph::new(caps, options.policy, compatible))
+                Engine::Graph(Graph::new(limits, options.policy, compatible))
             }
         };
         let source = source::encode(options.source.as_ref());
@@ -95,7 +95,9 @@ impl<R: Registry, O: Observer> Exporter<R, O> {
     /// `invalid` when the text is not such a list, `limit-exceeded`.
     pub fn add_all(&mut self, records: &str) -> Result<Vec<Added>, Error> {
         let size = records.len() as u64;
-        caps(&self.options.limits)?.check(Limit::DocumentBytes, size, "add", "records")?;
+        LIMITS
+            .with(&self.options.limits)?
+            .check(Limit::DocumentBytes, size, "add", "records")?;
         let records: Vec<BulkRecord> = serde_json::from_str(records)
             .map_err(|error| invalid(Reason::BadJson, "add", "records", error.to_string()))?;
         let mut handles = Vec::with_capacity(records.len());

@@ -197,7 +197,7 @@ impl Cache {
                 }
                 length = length.saturating_add(u64::from(graph.blobs.node(result.node).length));
                 graph
-                    .caps
+                    .limits
                     .check(Limit::Layers, length, "offers", "layers of results")?;
                 let blobs = self.chain(graph, result);
                 offers.push(Offer {

@@ -39,6 +39,6 @@ pub struct ReadOptions {
     /// Read a manifest or config above 1 MiB, too, which importers refuse; a finding
     /// says so then. To look into a cache, not to export from it.
     pub any_size: bool,
-    /// Caps by name, see `LIMITS`.
+    /// SessionLimits by name, see `LIMITS`.
     pub limits: Vec<(String, u64)>,
 }

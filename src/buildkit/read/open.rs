@@ -7,7 +7,7 @@ use super::parse::{Reading, parse};
 use crate::buildkit::documents::descriptor::Descriptor;
 use crate::buildkit::documents::manifest::{self, Kind, Manifest, kind};
 use crate::buildkit::documents::size::too_large;
-use crate::buildkit::options::{Caps, Era, Policy, caps, era, loses_links};
+use crate::buildkit::options::{Era, LIMITS, Policy, SessionLimits, era, loses_links};
 use crate::buildkit::reason::{Finding, Reason, invalid};
 use crate::buildkit::records::copy::copy;
 use crate::buildkit::records::engine::{Engine, unsupported};
@@ -88,7 +88,7 @@ pub(crate) struct Opening<'a> {
     registry: &'a dyn Registry,
     repository: &'a str,
     semantics: &'a Semantics,
-    caps: Caps,
+    limits: SessionLimits,
     /// A document that importers refuse for its size is noted and read.
     any_size: bool,
     /// Bytes of documents read so far.
@@ -116,7 +116,7 @@ impl<'a> Opening<'a> {
             registry,
             repository,
             semantics,
-            caps: caps(limits)?,
+            limits: LIMITS.with(limits)?,
             any_size: false,
             bytes: 0,
             findings: Vec::new(),
@@ -152,7 +152,7 @@ impl<'a> Opening<'a> {
 
     fn reading(&self) -> Reading<'_> {
         Reading {
-            caps: self.caps.clone(),
+            limits: self.limits.clone(),
             semantics: self.semantics,
             source: Some(Source::Repository(self.repository.to_owned())),
         }
@@ -173,7 +173,7 @@ impl<'a> Opening<'a> {
 
     /// Reads a document whose size is no matter to importers.
     fn fetch(&mut self, descriptor: &Descriptor) -> Result<String, Error> {
-        let limit = self.caps.get(Limit::DocumentBytes);
+        let limit = self.limits.get(Limit::DocumentBytes);
         let text = fetch(self.registry, self.repository, descriptor, limit).map_err(|failure| {
             let problem = Problem::new(
                 unread(&failure),
@@ -184,7 +184,7 @@ impl<'a> Opening<'a> {
             problem.from_failure(&failure)
         })?;
         self.bytes = self.bytes.saturating_add(text.len() as u64);
-        self.caps
+        self.limits
             .check(Limit::DocumentBytes, self.bytes, "open", &descriptor.digest)?;
         let findings = mismatch(descriptor, &text);
         if let (true, Some(finding)) = (self.semantics.is_guarded(), findings.first()) {
@@ -231,7 +231,7 @@ impl<'a> Opening<'a> {
             strict_results: true,
             ..Policy::default()
         };
-        let mut graph = Graph::new(self.caps.clone(), policy, compatible);
+        let mut graph = Graph::new(self.limits.clone(), policy, compatible);
         let mut listed: BTreeMap<String, Descriptor> = BTreeMap::new();
         let has = |image: &inline::Image| matches!(image.found, inline::Found::Cache(..));
         let none = !images.iter().any(has);

@@ -6,7 +6,7 @@ use super::stack::Stack;
 use crate::buildkit::documents::config::{Config, RawLayer, RawRecord};
 use crate::buildkit::documents::descriptor::{self, Descriptor};
 use crate::buildkit::documents::json::{DEPTH, bad_json};
-use crate::buildkit::options::{Caps, Era, Policy, caps, era};
+use crate::buildkit::options::{Era, LIMITS, Policy, SessionLimits, era};
 use crate::buildkit::reason::{Reason, invalid};
 use crate::buildkit::records::engine::Engine;
 use crate::buildkit::records::entry::{CacheResult, Given, Link, Origin};
@@ -32,12 +32,12 @@ pub(crate) fn parse(
     descriptors: Option<&str>,
     options: &ReadOptions,
 ) -> Result<Cache, Error> {
-    let caps = caps(&options.limits)?;
+    let limits = LIMITS.with(&options.limits)?;
     let size = config.len().max(descriptors.unwrap_or_default().len()) as u64;
-    caps.check(Limit::DocumentBytes, size, "parse", "config")?;
+    limits.check(Limit::DocumentBytes, size, "parse", "config")?;
     let listed = listed(descriptors, "parse")?;
     Reading {
-        caps,
+        limits,
         semantics: &options.semantics,
         source: None,
     }
@@ -75,7 +75,7 @@ fn described<const OF_2020: bool>(layers: &[RawLayer<OF_2020>]) -> Result<Vec<De
 
 /// How a config is read.
 pub(crate) struct Reading<'a> {
-    pub caps: Caps,
+    pub limits: SessionLimits,
     pub semantics: &'a Semantics,
     /// Where the layers are.
     pub source: Option<Source>,
@@ -113,7 +113,7 @@ impl Reading<'_> {
     /// As [`parse`], but for JSON.
     pub fn resolve(&self, raw: &Config<false>, listed: &[Descriptor]) -> Result<Cache, Error> {
         let compatible = !self.semantics.is_guarded();
-        let mut graph = Graph::new(self.caps.clone(), Policy::default(), compatible);
+        let mut graph = Graph::new(self.limits.clone(), Policy::default(), compatible);
         let source = graph.texts.intern(&source::encode(self.source.as_ref()));
         let stack = Stack::new(
             &raw.layers,
@@ -128,7 +128,7 @@ impl Reading<'_> {
     }
 
     fn resolve_2020(&self, raw: &Config<true>, listed: &[Descriptor]) -> Result<Cache, Error> {
-        let mut rules = Rules2020::new(self.caps.clone());
+        let mut rules = Rules2020::new(self.limits.clone());
         let source = rules.texts.intern(&source::encode(self.source.as_ref()));
         let stack = Stack::new(
             &raw.layers,

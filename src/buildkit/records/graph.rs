@@ -8,7 +8,7 @@ use super::blobs::Blobs;
 use super::entry::{CacheResult, Entry, Key, Link, Note};
 use super::index_vec::{IndexVec, NONE, number, place};
 use super::interner::{Interner, Text};
-use crate::buildkit::options::{Caps, Policy};
+use crate::buildkit::options::{Policy, SessionLimits};
 use crate::error::Error;
 use crate::limits::Limit;
 use crate::prelude::*;
@@ -24,7 +24,7 @@ pub(crate) struct Graph {
     pub policy: Policy,
     /// Merging leaves duplicates behind, as upstream does.
     pub compatible: bool,
-    pub caps: Caps,
+    pub limits: SessionLimits,
     pub notes: Vec<Note>,
     entries: Vec<Entry>,
     roots: BTreeMap<Text, u32>,
@@ -40,13 +40,13 @@ pub(crate) struct Graph {
 
 impl Graph {
     /// No records.
-    pub fn new(caps: Caps, policy: Policy, compatible: bool) -> Self {
+    pub fn new(limits: SessionLimits, policy: Policy, compatible: bool) -> Self {
         Self {
             texts: Interner::new(),
             blobs: Blobs::default(),
             policy,
             compatible,
-            caps,
+            limits,
             notes: Vec::new(),
             entries: Vec::new(),
             roots: BTreeMap::new(),
@@ -241,7 +241,8 @@ impl Graph {
                     open.push(child);
                 }
             }
-            self.caps.check(Limit::Steps, steps, "add", "descendants")?;
+            self.limits
+                .check(Limit::Steps, steps, "add", "descendants")?;
         }
         self.steps = steps;
         Ok(below)
@@ -291,15 +292,16 @@ impl Graph {
     /// the session has looked at too many.
     ///
     /// # Errors
-    /// `limit-exceeded` naming the cap.
+    /// `limit-exceeded` naming the limit.
     pub fn check(&self, records: usize, links: usize) -> Result<(), Error> {
         let records = self.entries.len().saturating_add(records) as u64;
         let links = self.index.len().saturating_add(links) as u64;
         let layers = self.blobs.nodes() as u64;
-        self.caps.check(Limit::Records, records, "add", "records")?;
-        self.caps.check(Limit::Links, links, "add", "links")?;
-        self.caps.check(Limit::Layers, layers, "add", "layers")?;
-        self.caps
+        self.limits
+            .check(Limit::Records, records, "add", "records")?;
+        self.limits.check(Limit::Links, links, "add", "links")?;
+        self.limits.check(Limit::Layers, layers, "add", "layers")?;
+        self.limits
             .check(Limit::Steps, self.steps, "add", "descendants")
     }
 

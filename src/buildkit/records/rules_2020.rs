@@ -7,7 +7,7 @@ use super::fewest::fewest;
 use super::index_vec::{IndexVec, NONE, number, place};
 use super::interner::{Interner, Text};
 use super::web::Web;
-use crate::buildkit::options::Caps;
+use crate::buildkit::options::SessionLimits;
 use crate::buildkit::reason::{Reason, invalid};
 use crate::error::Error;
 use crate::limits::Limit;
@@ -19,7 +19,7 @@ use crate::prelude::*;
 pub(crate) struct Rules2020 {
     pub texts: Interner,
     pub blobs: Blobs,
-    caps: Caps,
+    limits: SessionLimits,
     items: Vec<Item>,
     links: usize,
 }
@@ -45,11 +45,11 @@ pub(crate) struct Normal {
 
 impl Rules2020 {
     /// No records.
-    pub fn new(caps: Caps) -> Self {
+    pub fn new(limits: SessionLimits) -> Self {
         Self {
             texts: Interner::new(),
             blobs: Blobs::default(),
-            caps,
+            limits,
             items: Vec::new(),
             links: 0,
         }
@@ -62,7 +62,7 @@ impl Rules2020 {
     pub fn add(&mut self, digest: Text) -> Result<u32, Error> {
         let record = number(self.items.len());
         let count = u64::from(record).saturating_add(1);
-        self.caps.check(Limit::Records, count, "add", "records")?;
+        self.limits.check(Limit::Records, count, "add", "records")?;
         self.items.push(Item {
             digest,
             random: self.texts.get(digest).starts_with(RANDOM),
@@ -83,7 +83,8 @@ impl Rules2020 {
     /// `limit-exceeded`.
     pub fn result(&mut self, record: u32, result: CacheResult) -> Result<(), Error> {
         let layers = self.blobs.nodes() as u64;
-        self.caps.check(Limit::Layers, layers, "result", "layers")?;
+        self.limits
+            .check(Limit::Layers, layers, "result", "layers")?;
         if let Some(item) = self.items.get_mut(place(record))
             && !item.random
         {
@@ -100,10 +101,10 @@ impl Rules2020 {
     pub fn link(&mut self, record: u32, link: Link) -> Result<(), Error> {
         let random = self.item(link.source).is_none_or(|item| item.random);
         self.links = self.links.saturating_add(1);
-        self.caps
+        self.limits
             .check(Limit::Links, self.links as u64, "link", "links")?;
         let inputs = u64::from(link.input);
-        self.caps
+        self.limits
             .check(Limit::Links, inputs, "link", "inputs of a record")?;
         if let Some(item) = self.items.get_mut(place(record))
             && !item.random

@@ -61,7 +61,7 @@ fn alternatives_of_an_input_may_come_in_any_order() {
     }
 }
 
-/// Raising a long chain again and again is work that the cap counts.
+/// Raising a long chain again and again is work that the limit counts.
 #[test]
 fn raising_what_stands_below_is_counted() {
     let run = |steps: u64| {

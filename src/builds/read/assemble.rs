@@ -334,7 +334,8 @@ impl Peek {
     }
 }
 
-/// Whether the first line is one of `--progress=rawjson`.
+/// Whether the first line that begins an object is one of `--progress=rawjson`: the
+/// client writes warnings to the same stream, and in the end the error.
 fn is_progress(text: &str) -> bool {
     #[derive(Deserialize)]
     struct Line {
@@ -343,7 +344,7 @@ fn is_progress(text: &str) -> bool {
         logs: Option<Vec<IgnoredAny>>,
         warnings: Option<Vec<IgnoredAny>>,
     }
-    let Some(line) = text.lines().find(|line| !line.trim().is_empty()) else {
+    let Some(line) = text.lines().find(|line| line.starts_with('{')) else {
         return false;
     };
     serde_json::from_str(line).is_ok_and(|line: Line| {

@@ -39,13 +39,15 @@ pub fn of_log<const N: usize>(log: &[u8], limits: &Limits<N>) -> Result<Vec<Vert
     Ok(seen.vertices)
 }
 
-/// Reads `--progress=rawjson`: one response a line.
+/// Reads `--progress=rawjson`: one response a line. The client writes warnings, the
+/// error, and the lines of the Dockerfile around it to the same stream: what begins no
+/// object is passed over (Builds spec, section 2).
 ///
 /// # Errors
-/// If a line is not one, or above a limit.
+/// If a line that begins an object is not a response, or above a limit.
 pub fn of_progress<const N: usize>(text: &str, limits: &Limits<N>) -> Result<Vec<Vertex>, Bad> {
     let mut seen = Seen::new(limits);
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+    for line in text.lines().filter(|line| line.starts_with('{')) {
         let line: Line = serde_json::from_str(line).map_err(|error| Bad::json(&error))?;
         for event in line.vertexes.into_iter().flatten() {
             seen.add(event.vertex()?)?;
@@ -217,11 +219,14 @@ mod tests {
             ..Vertex::default()
         };
         assert_eq!(vertices, [a.clone(), c.clone()]);
-        let progress = r#"
+        let progress = r#"time="2026-11-30T00:32:00Z" level=warning msg="no fsverity"
 {"vertexes":[{"digest":"a","inputs":["b"],"name":"name","started":"1970-01-01T01:00:02+01:00"}],"logs":[]}
 {"statuses":[{"id":"x"}]}
 
 {"vertexes":[{"digest":"c","error":"no"},{"digest":"a","cached":true,"completed":"1970-01-01T00:00:03.000000007Z"}]}
+Dockerfile:6
+   6 | >>> RUN make {
+error: failed to solve: no
 "#;
         assert_eq!(of_progress(progress, &LIMITS).unwrap(), [a, c]);
     }
@@ -246,7 +251,7 @@ mod tests {
 
     #[test]
     fn what_is_not_progress_is_refused() {
-        for text in ["x", "[]", r#"{"vertexes":[{"started":"yesterday"}]}"#] {
+        for text in ["{", r#"{"vertexes":[{"started":"yesterday"}]}"#] {
             assert!(of_progress(text, &LIMITS).is_err(), "{text}");
         }
     }

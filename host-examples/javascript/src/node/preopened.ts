@@ -18,17 +18,14 @@ const CODES: Readonly<Record<string, string>> = {
   EISDIR: 'is-directory',
   ELOOP: 'loop',
   EMFILE: 'insufficient-memory',
-  ENFILE: 'insufficient-memory',
   ENAMETOOLONG: 'name-too-long',
   ENOENT: 'no-entry',
-  ENOMEM: 'insufficient-memory',
   ENOTDIR: 'not-directory',
-  ENXIO: 'no-such-device',
   EPERM: 'not-permitted',
 };
 
 /** Something open, of all that an instance has; closed when the last that uses it is, or with the instance. */
-class Opened {
+export class Opened {
   #users = 1;
 
   constructor(
@@ -55,9 +52,6 @@ class Opened {
   }
 }
 
-/** What an instance has open. */
-export type AllOpened = Set<Opened>;
-
 /** Of instances that nobody closed. */
 const forgotten = new FinalizationRegistry<number>((fd) => fs.closeSync(fd));
 
@@ -70,7 +64,7 @@ export class Descriptor {
   ) {}
 
   /** A directory to lend, by a path of the user: links in it are followed. */
-  static lent(path: string, all: AllOpened): Descriptor {
+  static lent(path: string, all: Set<Opened>): Descriptor {
     return new Descriptor(new Opened(fs.openSync(path, O_RDONLY | O_DIRECTORY), all), path);
   }
 
@@ -84,7 +78,7 @@ export class Descriptor {
   }
 
   stat() {
-    return told(attempt(() => fs.fstatSync(this.opened.fd, { bigint: true })));
+    return told(this.#stat());
   }
 
   statAt({ symlinkFollow = false }: { symlinkFollow?: boolean }, path: string) {
@@ -92,7 +86,7 @@ export class Descriptor {
   }
 
   metadataHash(): { lower: bigint; upper: bigint } {
-    return hashed(attempt(() => fs.fstatSync(this.opened.fd, { bigint: true })));
+    return hashed(this.#stat());
   }
 
   metadataHashAt({ symlinkFollow = false }: { symlinkFollow?: boolean }, path: string): { lower: bigint; upper: bigint } {
@@ -134,9 +128,13 @@ export class Descriptor {
     this.opened.close();
   }
 
+  #stat(): fs.BigIntStats {
+    return attempt(() => fs.fstatSync(this.opened.fd, { bigint: true }));
+  }
+
   /** Goes a path name by name and works where it leads; what was opened on the way is closed. */
   #at<T>(path: string, follow: boolean, work: (child: string, full: string) => T): T {
-    const rest = path.split('/').filter((name) => name !== '' && name !== '.');
+    const rest = parts(path);
     if (path.startsWith('/') || path === '') throw path === '' ? 'no-entry' : 'not-permitted';
     if (path.includes('\0')) throw 'invalid';
     const only = /(^|\/)\.{0,2}$/.test(path);
@@ -156,7 +154,7 @@ export class Descriptor {
           if (target !== undefined) {
             if (++links > MOST_LINKS) throw 'loop';
             if (target.startsWith('/')) throw 'not-permitted';
-            rest.unshift(...target.split('/').filter((part) => part !== '' && part !== '.'));
+            rest.unshift(...parts(target));
             continue;
           }
           const full = `${here.path}/${name}`;
@@ -213,6 +211,10 @@ export class FileStream {
 /** The path of a name in an open directory. */
 function inside({ opened, path }: Descriptor, name: string): string {
   return process.platform === 'linux' ? `/proc/self/fd/${opened.fd}/${name}` : `${path}/${name}`;
+}
+
+function parts(path: string): string[] {
+  return path.split('/').filter((part) => part !== '' && part !== '.');
 }
 
 function look(child: string): fs.BigIntStats {

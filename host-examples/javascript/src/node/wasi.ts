@@ -6,7 +6,7 @@ import * as fs from 'node:fs';
 import { resolve } from 'node:path';
 import type { Component, Lending, Runtime } from '../engine.js';
 import { Invalid } from '../errors.js';
-import { type AllOpened, Descriptor, DirectoryEntryStream, FileStream } from './preopened.js';
+import { Descriptor, DirectoryEntryStream, FileStream, type Opened } from './preopened.js';
 
 /** What the component is lent. */
 export interface WasiOptions {
@@ -45,7 +45,7 @@ export class Wasi implements Runtime {
   }
 
   lend(): Lending {
-    const all: AllOpened = new Set();
+    const all = new Set<Opened>();
     const close = () => {
       for (const one of all) one.end();
     };
@@ -91,7 +91,7 @@ function either(other: Shim['io']['streams']['InputStream']): object {
   return { [Symbol.hasInstance]: (value: unknown) => value instanceof FileStream || value instanceof other, prototype: FileStream.prototype };
 }
 
-function lent(path: string, all: AllOpened): Descriptor {
+function lent(path: string, all: Set<Opened>): Descriptor {
   try {
     return Descriptor.lent(path, all);
   } catch (cause) {

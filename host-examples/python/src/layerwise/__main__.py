@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = {
         "conformance": "vector files, or transcripts, through the component",
         "replay": "the calls of transcripts, made again",
-        "scenario": "calls over real stores in a fresh directory",
+        "scenario": "calls over the stores of WASI in a fresh directory",
     }
     for name, words in files.items():
         command = commands.add_parser(name, help=words, description=f"{words}. {_CODES}")
@@ -61,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
+    if given.command == "scenario":
+        return _scenarios(given.component, given.files, given.check)
     engine = Engine(given.component)
     match given.command:
         case "demo":
@@ -73,8 +75,6 @@ def _run(given: argparse.Namespace) -> int:
 
             bench.run(engine, given.seconds)
             return DONE
-        case "scenario":
-            return _scenarios(engine, given.files, given.check)
         case "conformance":
             return _replays(engine, [_transcript_of(path) for path in given.files])
     return _replays(engine, given.files)
@@ -110,13 +110,13 @@ def _replays(engine: Engine, files: Iterable[Path]) -> int:
     return code or (DIFFERS if failed else DONE)
 
 
-def _scenarios(engine: Engine, files: Iterable[Path], check: bool) -> int:
+def _scenarios(component: Path | None, files: Iterable[Path], check: bool) -> int:
     passed = failed = 0
     code = DONE
     for path in files:
         try:
             scenario = Scenario(path)
-            outcome = scenario.run(engine)
+            outcome = scenario.run(component)
         except (LayerwiseError, Mismatch, OSError) as error:
             code = ERROR
             print(f"error: {escape(f'{path}: {error}')}", file=sys.stderr)

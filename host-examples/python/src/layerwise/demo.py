@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import textwrap
 
 from . import buildkit, docker
 from .engine import Engine
+from .explained import Catalogue
 from .image_store import Provenance
-from .stores import Memory
-from .stores.hashing import sha256
+from .stores import Memory, sha256
 from .text import cut, escape, short_ids
-from .types import Descriptor, Difference, Explanation, Finding, Platform
+from .types import Descriptor, Explanation, Platform
 
 _LONGEST = 72
 _PLATFORM = Platform("linux", "amd64")
@@ -19,11 +20,13 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 def run(engine: Engine) -> None:
     """Prints all of them."""
-    _docker(engine)
-    _buildkit(engine)
+    with engine.instance() as instance:
+        catalogue = Catalogue(instance.rules.all())
+    _docker(engine, catalogue)
+    _buildkit(engine, catalogue)
 
 
-def _docker(engine: Engine) -> None:
+def _docker(engine: Engine, catalogue: Catalogue) -> None:
     base_layer, built_layer = ("sha256:" + digit * 64 for digit in "12")
     base = {
         "architecture": "amd64",
@@ -55,10 +58,10 @@ def _docker(engine: Engine) -> None:
         _title("docker: the same step in another environment, and why it has to run")
         _show("config", step.config)
         _show(session.lookup(step).outcome, "")
-        _explain(session.explain(step))
+        _explain(catalogue, session.explain(step))
 
 
-def _buildkit(engine: Engine) -> None:
+def _buildkit(engine: Engine, catalogue: Catalogue) -> None:
     source, compiled = ("sha256:" + digit * 64 for digit in "ab")
     layer = Descriptor(_LAYER, "sha256:" + "3" * 64, 1024)
     with engine.instance() as instance:
@@ -80,7 +83,7 @@ def _buildkit(engine: Engine) -> None:
             other = buildkit.Query("sha256:" + "c" * 64, 0, 0, "", record=_key(source))
             _show("digest", other.digest)
             _results(cache.lookup(other))
-            _explain(cache.explain(other))
+            _explain(catalogue, cache.explain(other))
     print("\nThe README of this package says how to ask the same of real stores.")
 
 
@@ -102,22 +105,5 @@ def _show(name: str, value: str | None) -> None:
     print(f"  {escape(name):<12}{text}".rstrip())
 
 
-def _explain(explanation: Explanation) -> None:
-    _finding("because", explanation.summary)
-    for finding in explanation.findings:
-        _finding("candidate", finding)
-
-
-def _finding(name: str, finding: Finding) -> None:
-    _show(name, f"{finding.code}  {finding.subject}")
-    for difference in finding.differences:
-        _difference(difference)
-
-
-def _difference(difference: Difference) -> None:
-    sides = [
-        f"{word} {json.dumps(short_ids(side), ensure_ascii=False)}"
-        for word, side in (("have", difference.have), ("want", difference.want))
-        if side is not None
-    ]
-    print("      " + cut(escape(f"{difference.path}  {'  '.join(sides)}"), _LONGEST + 20))
+def _explain(catalogue: Catalogue, explanation: Explanation) -> None:
+    print(textwrap.indent(short_ids(catalogue.text(explanation)), "  "), end="")

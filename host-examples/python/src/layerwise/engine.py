@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import wasmtime
-from wasmtime import Config, WasmtimeError
-from wasmtime import component as wasm
+from wasmtime import Config, WasmtimeError, component as wasm
 
 from . import (
     buildkit,
@@ -48,14 +47,9 @@ R = TypeVar("R", bound=Resource)
 PACKAGE = "layerwise:cache@0.1.0"
 
 TABLE: dict[str, Callable[..., Any]] = {
-    **docker.FUNCTIONS,
-    **dockerfile.FUNCTIONS,
-    **buildpacks.FUNCTIONS,
-    **buildkit.FUNCTIONS,
-    **builds.FUNCTIONS,
-    **stacker.FUNCTIONS,
-    **rules.FUNCTIONS,
-    **testing.FUNCTIONS,
+    name: function
+    for module in (docker, dockerfile, buildpacks, buildkit, builds, stacker, rules, testing)
+    for name, function in module.FUNCTIONS.items()
 }
 
 
@@ -67,7 +61,8 @@ class Engine:
     `code_cache`; `"user"` is one below the user's cache directory, `None` keeps
     none. `net` is what stops a session that runs for too long: a `deadline`, or
     `fuel`, which is exactly repeatable and up to a third slower. With `wasi` it is the
-    component that has the stores inside, too, and nothing is lent to its instances.
+    component that has the stores inside, and nothing is lent to its sessions; without, a
+    session needs the store that its method takes.
     """
 
     def __init__(
@@ -110,77 +105,87 @@ class Engine:
         self,
         options: docker.Options = docker.Options(),
         *,
-        images: ImageStore,
+        images: ImageStore | None = None,
         observer: Observer | None = None,
         limits: Limits = Limits(),
     ) -> docker.Session:
         """Opens a session of the classic builder's image cache."""
         lent = Lent(images=images, observer=observer)
-        return self._only(lent, limits, lambda instance: instance.docker.open(options))
+        return self._only("images", lent, limits, lambda instance: instance.docker.open(options))
 
     def cache_image(
         self,
         options: buildpacks.ImageOptions,
         *,
-        registry: Registry,
+        registry: Registry | None = None,
         filesystem: Filesystem | None = None,
         observer: Observer | None = None,
         limits: Limits = Limits(),
     ) -> buildpacks.CacheImage:
         """Opens a cache image of the lifecycle."""
         lent = Lent(registry=registry, filesystem=filesystem, observer=observer)
-        return self._only(lent, limits, lambda instance: instance.buildpacks.open_image(options))
+        return self._only(
+            "registry", lent, limits, lambda instance: instance.buildpacks.open_image(options)
+        )
 
     def restorer(
         self,
         options: buildpacks.RestoreOptions,
         *,
-        filesystem: Filesystem,
+        filesystem: Filesystem | None = None,
         observer: Observer | None = None,
         limits: Limits = Limits(),
     ) -> buildpacks.Restorer:
         """Opens a restorer of the lifecycle's layer metadata."""
         lent = Lent(filesystem=filesystem, observer=observer)
-        return self._only(lent, limits, lambda instance: instance.buildpacks.open_restorer(options))
+        return self._only(
+            "filesystem", lent, limits, lambda instance: instance.buildpacks.open_restorer(options)
+        )
 
     def exporter(
         self,
         options: buildkit.Options,
         *,
-        registry: Registry,
+        registry: Registry | None = None,
         filesystem: Filesystem | None = None,
         observer: Observer | None = None,
         limits: Limits = Limits(),
     ) -> buildkit.Exporter:
         """Opens an export of BuildKit's remote cache."""
         lent = Lent(registry=registry, filesystem=filesystem, observer=observer)
-        return self._only(lent, limits, lambda instance: instance.buildkit.export_to(options))
+        return self._only(
+            "registry", lent, limits, lambda instance: instance.buildkit.export_to(options)
+        )
 
     def stacker(
         self,
         options: stacker.Options,
         *,
-        filesystem: Filesystem,
+        filesystem: Filesystem | None = None,
         observer: Observer | None = None,
         limits: Limits = Limits(),
     ) -> stacker.Session:
         """Opens stacker's build cache."""
         lent = Lent(filesystem=filesystem, observer=observer)
-        return self._only(lent, limits, lambda instance: instance.stacker.open(options))
+        return self._only(
+            "filesystem", lent, limits, lambda instance: instance.stacker.open(options)
+        )
 
     def dockerfile(
         self,
         text: str,
         options: dockerfile.Options,
         *,
-        images: ImageStore,
+        images: ImageStore | None = None,
         filesystem: Filesystem | None = None,
         observer: Observer | None = None,
         limits: Limits = Limits(),
     ) -> dockerfile.Session:
         """Opens a Dockerfile, to learn what the classic builder asks at each step."""
         lent = Lent(images=images, filesystem=filesystem, observer=observer)
-        return self._only(lent, limits, lambda instance: instance.dockerfile.open(text, options))
+        return self._only(
+            "images", lent, limits, lambda instance: instance.dockerfile.open(text, options)
+        )
 
     def instance(self, lent: Backend = Lent(), limits: Limits = Limits()) -> Instance:
         """A fresh instance, for the functions that are not of one session."""
@@ -212,8 +217,10 @@ class Engine:
             found = self._exports[name] = Export(name, index, of)
         return found
 
-    def _only(self, lent: Lent, limits: Limits, opened: Callable[[Instance], R]) -> R:
+    def _only(self, needed: str, lent: Lent, limits: Limits, opened: Callable[[Instance], R]) -> R:
         """Opens something in an instance of its own."""
+        if self.wasi is None and getattr(lent, needed) is None:
+            raise TypeError(f"lend {needed}, or make the engine with the stores over WASI")
         instance = self.instance(lent, limits)
         try:
             resource = opened(instance)

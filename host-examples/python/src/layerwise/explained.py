@@ -47,7 +47,7 @@ class Catalogue:
             lines += self._lines(finding, "  ")
         more = len(explanation.findings) - len(shown)
         if more > 0:
-            lines.append(f"  and {more} more of {explanation.considered} that were looked at")
+            lines.append(f"  and {more} more")
         return "".join(f"{line}\n" for line in lines)
 
     def _lines(self, finding: Finding, indent: str) -> list[str]:

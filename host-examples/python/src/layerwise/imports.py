@@ -11,7 +11,7 @@ import logging
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from wasmtime import component as wasm
 
@@ -20,20 +20,21 @@ from .errors import Failure
 from .filesystem import Filesystem
 from .image_store import ImageStore
 from .observer import Level, Observer
-from .owner import Owner
 from .registry import Registry
 from .shapes import Json, Typed, python_name
 from .types import FailureCode
 from .values import Codec, Mismatch, codec
 
+if TYPE_CHECKING:
+    from .instance import Instance
+
 log = logging.getLogger("layerwise")
 
 #: The last part of the name of each imported interface with its functions.
 TABLE: dict[str, Callable[..., Any]] = {
-    **image_store.FUNCTIONS,
-    **registry.FUNCTIONS,
-    **filesystem.FUNCTIONS,
-    **observer.FUNCTIONS,
+    name: function
+    for module in (image_store, registry, filesystem, observer)
+    for name, function in module.FUNCTIONS.items()
 }
 
 
@@ -188,7 +189,7 @@ def _is_text(text: object) -> bool:
         return False
 
 
-def _no_resource() -> Owner:
+def _no_resource() -> Instance:
     raise NotImplementedError("resources in imports")
 
 

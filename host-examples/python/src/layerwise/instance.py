@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from wasmtime import Store, WasmtimeError
-from wasmtime import component as wasm
+from wasmtime import Store, WasmtimeError, component as wasm
 
 from . import errors
 from .buildkit import Buildkit
@@ -39,7 +38,7 @@ TICK = 0.01
 class Limits:
     """What one session may use. Which of time and fuel counts is the engine's choice."""
 
-    #: Bytes of memory.
+    #: Bytes of memory; over WASI, of the decisions and of the stores each.
     memory: int = 512 << 20
     #: Seconds one call may compute, without the time that imports take.
     deadline: float = 60.0
@@ -74,8 +73,7 @@ class Instance:
 
         store = Store(engine.runtime)
         store.set_limits(memory_size=limits.memory)
-        if engine.wasi is not None:
-            engine.wasi.lend(store)
+        self._stderr = None if engine.wasi is None else engine.wasi.lend(store)
         self._store = store
         try:
             with self._entered():
@@ -253,7 +251,7 @@ class Instance:
     def _died(self, error: BaseException) -> BaseException:
         """What a call that did not answer means; the instance is over."""
         interruption, self._interruption = self._interruption, None
-        words, self._words = self._words, None
+        words, self._words = self._words or (self._stderr and self._stderr.words), None
         text = str(error)
         if interruption is not None:
             self._why_dead = type(interruption).__name__
@@ -267,7 +265,7 @@ class Instance:
             stopped: errors.Stopped = errors.Deadline("the component was stopped: deadline met")
         elif "all fuel consumed" in text:
             stopped = errors.Fuel("the component was stopped: fuel used up")
-        elif "unreachable" in trap and (words is None or "allocation" in words):
+        elif "unreachable" in trap and (not words or "allocation" in words):
             # An allocation that the limit refuses ends in `unreachable`, with no
             # words or those of the allocation error.
             said = words or trap
@@ -305,6 +303,8 @@ class _Entered:
             self._outer = getattr(_current, "instance", None)
             _current.instance = instance
             instance._words = None
+            if instance._stderr is not None:
+                instance._stderr.words = ""
             instance._engine.clock.start()
             instance._arm(store)
         except BaseException:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from .owner import Owner
+if TYPE_CHECKING:
+    from .instance import Instance
 
 
 class Exports:
@@ -13,11 +14,11 @@ class Exports:
 
     __slots__ = ("_instance",)
 
-    def __init__(self, instance: Owner) -> None:
+    def __init__(self, instance: Instance) -> None:
         self._instance = instance
 
     @property
-    def instance(self) -> Owner:
+    def instance(self) -> Instance:
         """The instance whose functions these are."""
         return self._instance
 
@@ -34,13 +35,13 @@ class Resource:
 
     __slots__ = ("_handle", "_instance", "_only")
 
-    def __init__(self, instance: Owner, handle: int) -> None:
+    def __init__(self, instance: Instance, handle: int) -> None:
         self._instance = instance
         self._handle = handle
         self._only = False
 
     @property
-    def instance(self) -> Owner:
+    def instance(self) -> Instance:
         """The instance it lives in."""
         return self._instance
 

@@ -1,40 +1,36 @@
 """Scenarios: calls over real stores in a fresh directory, as data.
 
 One JSON document (`layerwise/scenario/1`): `files` are made in the directory,
-`lend` says which stores below it are lent, `calls` are made in one instance
+`lend` says which stores below it are meant, `calls` are made in one instance
 (`{"call", "args"}`, `{"drop": resource}`, or `{"change": files}` between calls,
 where `null` removes), and the outcome is compared with `results` and `after`.
 Files are a text, or an object with `text`, `base64`, `link` or `directory`, and
-perhaps a `mode` in octal digits. What is lent is below the directory, and no link
-on the way there is followed.
+perhaps a `mode` in octal digits.
+
+The stores are those inside of the component over WASI, and what they have is that
+directory, for reading only. No link on the way to what is lent is followed.
 """
 
 from __future__ import annotations
 
 import binascii
-import contextlib
 import dataclasses
 import json
+import os
 import re
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .engine import Engine
-from .errors import Failure, quote
-from .imports import Lent
-from .registry import Presence, Retrieval, Retrieved, Shelf, SourceRepository, Stored, Transfer
-from .stores import Files, Keys, OciLayout, Repositories, Root
-from .stores.below import Directory, opened
-from .stores.marks import Marks
 from .transcript import first_difference, read_document
-from .tree import Room, Unreadable, change, listed
-from .types import Descriptor, FailureCode
+from .tree import Tree, Unreadable
 from .values import Mismatch
+from .wasi import Wasi
 
 SCHEMA = "layerwise/scenario/1"
 _LAYOUT = "oci:"
+_MEMBERS = {"schema", "title", "files", "lend", "calls", "results", "after"}
 #: What JSON leaves as it is and a terminal acts upon.
 _ACTED_UPON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -62,8 +58,7 @@ class Scenario:
 
     def __init__(self, path: Path) -> None:
         document, _ = read_document(path, SCHEMA)
-        known = {"schema", "title", "files", "lend", "calls", "results", "after"}
-        odd = sorted(document.keys() - known)
+        odd = sorted(document.keys() - _MEMBERS)
         if odd:
             raise Unreadable(f"it has unknown members: {', '.join(odd)}")
         try:
@@ -76,36 +71,38 @@ class Scenario:
         self._results = document.get("results", [])
         self._after = document.get("after", {})
 
-    def run(self, engine: Engine) -> Outcome:
-        """Runs it in a directory of its own, which is gone afterwards.
+    def run(self, component: Path | None = None) -> Outcome:
+        """Runs it in a directory of its own, which is gone afterwards, over the component
+        with the stores inside, this package's or another.
 
         A refusal of the component is an answer; everything else that keeps a call
         from being answered is raised.
         """
         with tempfile.TemporaryDirectory(prefix="layerwise-scenario-") as name:
+            top = Path(name).resolve()
+            fd = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                with opened(Path(name).resolve()) as directory:
-                    room = Room()
-                    change(directory, self._files, room)
-                    results = self._play(engine, directory, room)
-                    return Outcome(listed(directory), results)
-            except Failure as failure:
-                raise Unreadable(f"it cannot be run: {failure}") from None
+                tree = Tree(fd)
+                tree.change(self._files)
+                engine = Engine(component, wasi=_wasi(self._lend, top, tree))
+                return Outcome(results=self._play(engine, tree), after=tree.listed())
             except (OSError, binascii.Error, ValueError, KeyError, TypeError) as error:
                 if isinstance(error, Mismatch):
                     raise
                 raise Unreadable(f"it cannot be run: {type(error).__name__}: {error}") from None
+            finally:
+                os.close(fd)
 
-    def _play(self, engine: Engine, directory: Directory, room: Room) -> list[Any]:
+    def _play(self, engine: Engine, tree: Tree) -> list[Any]:
         results = []
-        with _Lending(self._lend, directory) as lent, engine.instance(lent) as instance:
+        with engine.instance() as instance:
             for step in self._calls:
                 result = None
                 match step:
                     case {"drop": int(handle)}:
                         instance.drop(handle)
                     case {"change": dict(files)}:
-                        change(directory, files, room)
+                        tree.change(files)
                     case {"call": str(name), "args": list(args)}:
                         result = instance.call_json(name, args)
                     case _:
@@ -124,103 +121,20 @@ class Scenario:
         return None
 
 
-class _Lending:
-    """The stores of a scenario."""
-
-    def __init__(self, lend: dict[str, Any], directory: Directory) -> None:
-        with contextlib.ExitStack() as stack:
-            # Opened here, without following links.
-            self._files = Files(
-                *(
-                    Root(
-                        _descriptor(stack, directory, root["directory"]),
-                        name=root["name"],
-                        writable=bool(root.get("writable", False)),
-                    )
-                    for root in lend.get("files", ())
-                )
-            )
-        images = lend.get("images")
-        if images is not None and not images.startswith(_LAYOUT):
+def _wasi(lend: dict[str, Any], top: Path, tree: Tree) -> Wasi:
+    """The directory as `.`, and what is lent under other names."""
+    directories: dict[str, Path] = {".": top}
+    for root in lend.get("files", ()):
+        inner = tree.directories(root["directory"])
+        directory = top / root["directory"]
+        if root["name"] == "/":
+            # The runtime takes `/` for the same as `.`.
+            directories |= {f"/{name}": directory / name for name in inner}
+        else:
+            directories[root["name"]] = directory
+    images = lend.get("images")
+    if images is not None:
+        if not images.startswith(_LAYOUT):
             raise Unreadable(f"{images!r} is not a layout, `oci:DIRECTORY`")
-        top = directory.path
-        # Whatever key this user has, the answers are the same.
-        store = images and OciLayout(
-            top / images.removeprefix(_LAYOUT), within=top, marks=Marks(None)
-        )
-        self._lent = Lent(
-            images=store,
-            registry=_Below(top) if lend.get("registry") else None,
-            filesystem=self._files if lend.get("files") else None,
-        )
-
-    def __enter__(self) -> Lent:
-        return self._lent
-
-    def __exit__(self, *_: object) -> None:
-        self._files.close()
-
-
-def _descriptor(stack: contextlib.ExitStack, top: Directory, below: str) -> int:
-    path = top.path / below
-    return stack.enter_context(opened(path, top.path)).fd
-
-
-class _Below:
-    """Layouts below one directory, by names that do not tell where that is."""
-
-    def __init__(self, directory: Path) -> None:
-        self._prefix = f"{_LAYOUT}{directory}/"
-        self._inner = Repositories(keys=Keys(file=None), layouts=[directory])
-
-    def _there(self, name: str) -> str:
-        if not name.startswith(_LAYOUT):
-            message = f"a scenario has layouts only, and {quote(name)} is none"
-            raise Failure(FailureCode.DENIED, message)
-        return self._prefix + name.removeprefix(_LAYOUT)
-
-    def locate(self, reference: str) -> str:
-        found = self._inner.locate(self._there(reference))
-        if found.startswith(self._prefix):
-            return _LAYOUT + found.removeprefix(self._prefix)
-        return found
-
-    def resolve(self, references: Sequence[str]) -> Sequence[Sequence[Descriptor] | Failure]:
-        def one(reference: str) -> Sequence[Descriptor] | Failure:
-            try:
-                return self._inner.resolve([self._there(reference)])[0]
-            except Failure as failure:
-                return failure
-
-        return [one(reference) for reference in references]
-
-    def read(
-        self, repository: str, wanted: Sequence[Descriptor], limit: int
-    ) -> Sequence[str | Failure]:
-        return self._inner.read(self._there(repository), wanted, limit)
-
-    def has(self, repository: str, digests: Sequence[str]) -> Sequence[Presence]:
-        return self._inner.has(self._there(repository), digests)
-
-    def write(self, repository: str, shelf: Shelf, media_type: str, document: str) -> Descriptor:
-        return self._inner.write(self._there(repository), shelf, media_type, document)
-
-    def store(self, repository: str, layers: Sequence[Transfer]) -> Sequence[Stored | Failure]:
-        moved = [
-            dataclasses.replace(layer, source=SourceRepository(self._there(layer.source.value)))
-            if isinstance(layer.source, SourceRepository)
-            else layer
-            for layer in layers
-        ]
-        return self._inner.store(self._there(repository), moved)
-
-    def retrieve(
-        self, repository: str, layers: Sequence[Retrieval]
-    ) -> Sequence[Retrieved | Failure]:
-        return self._inner.retrieve(self._there(repository), layers)
-
-    def tag(self, reference: str, digest: str) -> None:
-        self._inner.tag(self._there(reference), digest)
-
-    def delete(self, repository: str, digest: str) -> None:
-        self._inner.delete(self._there(repository), digest)
+        tree.directories(images.removeprefix(_LAYOUT))
+    return Wasi(images, directories)

@@ -9,20 +9,22 @@ import operator
 import types
 import typing
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wasmtime import component as wasm
 
 from .errors import REFUSALS, Failure, Refused
-from .owner import Owner
 from .resource import Resource
 from .types import FailureCode
-from .values import Codec, Mismatch, Parts, Shape, boolean, integer, kind, same, sequence, text
+from .values import Codec, Mismatch, Parts, boolean, integer, kind, same, sequence, text
+
+if TYPE_CHECKING:
+    from .instance import Instance
 
 _LARGEST_NUMBER = 2**32 - 1
 
 
-class Json(Shape):
+class Json:
     """Values as transcripts have them."""
 
     def boolean(self) -> Codec:
@@ -59,7 +61,7 @@ class Json(Shape):
 
         return Codec(lower, lambda value: [name for name in names if name in value])
 
-    def option(self) -> Shape:
+    def option(self) -> Json:
         return self
 
     def sequence(self) -> Parts:
@@ -96,7 +98,7 @@ class Json(Shape):
     def result(self) -> Parts:
         return self.variant(("ok", "err"))
 
-    def resource(self, instance: Callable[[], Owner]) -> Codec:
+    def resource(self, instance: Callable[[], Instance]) -> Codec:
         def lower(value: Any) -> wasm.ResourceAny:
             if not isinstance(value, dict) or value.keys() != {"resource"}:
                 raise Mismatch(f"expected a resource, not {kind(value)}")
@@ -112,7 +114,7 @@ def _decimal(text: str) -> int | None:
         return None
 
 
-class Typed(Shape):
+class Typed:
     """Values as instances of the classes that type hints name."""
 
     def __init__(self, hint: Any) -> None:
@@ -153,7 +155,7 @@ class Typed(Shape):
 
         return Codec(lower, lift)
 
-    def option(self) -> Shape:
+    def option(self) -> Typed:
         return Typed(_without(self.hint, types.NoneType))
 
     def sequence(self) -> Parts:
@@ -213,7 +215,7 @@ class Typed(Shape):
 
         return Parts([Typed(ok), Typed(error)], take, lambda value: value[1])
 
-    def resource(self, instance: Callable[[], Owner]) -> Codec:
+    def resource(self, instance: Callable[[], Instance]) -> Codec:
         cls: type[Resource] = self.hint
 
         def lower(value: Any) -> wasm.ResourceAny:
@@ -224,6 +226,10 @@ class Typed(Shape):
             return value.instance.handle(value._handle)
 
         return Codec(lower, lambda value: cls(instance(), instance().adopt(value)))
+
+
+#: What values look like in Python.
+Shape = Json | Typed
 
 
 def _members(cls: Any) -> dict[str, Any]:

@@ -14,13 +14,14 @@ a case is found again whether it is named or not.
 from __future__ import annotations
 
 import functools
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wasmtime import component as wasm
 
-from .owner import Owner
+if TYPE_CHECKING:
+    from .instance import Instance
+    from .shapes import Shape
 
 
 class Mismatch(TypeError):
@@ -49,51 +50,14 @@ class Codec(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """How a compound value is taken apart and put together."""
+    """How a compound value is taken apart and put together: a list into its elements, a
+    record into its members, in order, and a variant into the number of its case and the
+    payload.
+    """
 
     shapes: Sequence[Shape]
     take: Callable[[Any], Any]
     make: Callable[[Any], Any]
-
-
-class Shape(ABC):
-    """What values look like in Python."""
-
-    @abstractmethod
-    def boolean(self) -> Codec: ...
-
-    @abstractmethod
-    def integer(self, low: int, high: int) -> Codec: ...
-
-    @abstractmethod
-    def text(self) -> Codec: ...
-
-    @abstractmethod
-    def enum(self, names: Sequence[str]) -> Codec: ...
-
-    @abstractmethod
-    def flags(self, names: Sequence[str]) -> Codec: ...
-
-    @abstractmethod
-    def option(self) -> Shape: ...
-
-    @abstractmethod
-    def sequence(self) -> Parts: ...
-
-    @abstractmethod
-    def record(self, names: Sequence[str]) -> Parts:
-        """Takes a value apart into its members, in order."""
-
-    @abstractmethod
-    def variant(self, names: Sequence[str]) -> Parts:
-        """Takes a value apart into the number of its case and the payload."""
-
-    @abstractmethod
-    def result(self) -> Parts:
-        """As a variant of the cases ok and err."""
-
-    @abstractmethod
-    def resource(self, instance: Callable[[], Owner]) -> Codec: ...
 
 
 _INTEGERS: dict[type[wasm.ValType], tuple[int, int]] = {
@@ -108,7 +72,7 @@ _INTEGERS: dict[type[wasm.ValType], tuple[int, int]] = {
 }
 
 
-def codec(of: wasm.ValType, shape: Shape, instance: Callable[[], Owner]) -> Codec:
+def codec(of: wasm.ValType, shape: Shape, instance: Callable[[], Instance]) -> Codec:
     """The codec of a type; `instance` is asked for where resources live."""
     again = functools.partial(codec, instance=instance)
     if type(of) in _INTEGERS:

@@ -8,6 +8,7 @@ do is `unsupported` by name: writing to directories, owners and modes of files, 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,12 @@ from pathlib import Path
 from wasmtime import Store, WasiConfig
 
 from .errors import EngineError
+from .text import cut, escape
+
+log = logging.getLogger("layerwise")
+
+#: The longest line of the component that is told whole.
+_LONGEST = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +39,14 @@ class Wasi:
     #: Whether it may ask registries. A call that does without ends in a trap.
     network: bool = False
 
-    def lend(self, store: Store) -> None:
-        """Lends all that to an instance to be made."""
-        config = WasiConfig()
+    def lend(self, store: Store) -> Stderr:
+        """Lends all that to an instance to be made; returns where it writes what it says."""
+        config, stderr = WasiConfig(), Stderr()
         environment = dict(self.environment)
         if self.store is not None:
             environment["LAYERWISE_STORE"] = self.store
         config.env = list(environment.items())
-        config.inherit_stderr()
+        config.stderr_custom = stderr
         for guest, host in self.directories.items():
             path = Path(host)
             if not path.is_dir():
@@ -48,3 +55,22 @@ class Wasi:
         store.set_wasi(config)
         if self.network:
             store.set_wasi_http()
+        return stderr
+
+
+class Stderr:
+    """The standard error of an instance: its lines go to the logger `layerwise`."""
+
+    def __init__(self) -> None:
+        #: What it said in this call that is no warning, as it does before it panics.
+        self.words = ""
+        self._rest = b""
+
+    def __call__(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            text = cut(escape(line.decode(errors="replace")), _LONGEST)
+            if not text.startswith("warning: "):
+                self.words = cut(f"{self.words} {text}".strip(), _LONGEST)
+            log.warning("%s", text.removeprefix("warning: "))
+        self._rest = self._rest[-_LONGEST:]

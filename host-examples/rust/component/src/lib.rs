@@ -26,29 +26,4 @@ pub static STORES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-s
 
 /// The component of each smaller world of `wit/world.wit`, by its name.
 #[cfg(feature = "worlds")]
-pub static WORLDS: [(&str, &[u8]); 6] = [
-    (
-        "docker",
-        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-docker.wasm")),
-    ),
-    (
-        "dockerfile",
-        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-dockerfile.wasm")),
-    ),
-    (
-        "buildkit",
-        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-buildkit.wasm")),
-    ),
-    (
-        "builds",
-        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-builds.wasm")),
-    ),
-    (
-        "buildpacks",
-        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-buildpacks.wasm")),
-    ),
-    (
-        "stacker",
-        include_bytes!(concat!(env!("OUT_DIR"), "/layerwise-stacker.wasm")),
-    ),
-];
+pub static WORLDS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/worlds.rs"));

@@ -51,7 +51,7 @@ fn contract(world: &str) -> Contract {
 #[test]
 fn each_world_has_exactly_its_imports_exports_and_size() {
     let mut wrong = Vec::new();
-    for (world, component) in WORLDS {
+    for &(world, component) in WORLDS {
         let (imports, exports, most) = contract(world);
         let (found_imports, found_exports) = interfaces(component);
         let same = found_imports == names(imports) && found_exports == names(exports);

@@ -7,8 +7,8 @@ use std::thread::{self, Builder, Scope};
 
 /// How many threads are used unless the host says otherwise: one for each
 /// processor, at most eight, since storage is the limit then.
-#[cfg(unix)]
-pub(crate) fn default_threads() -> usize {
+#[must_use]
+pub fn default_threads() -> usize {
     thread::available_parallelism().map_or(1, |count| count.get().min(8))
 }
 

@@ -28,6 +28,9 @@ type OpenFile = cap_std::fs::File;
 #[cfg(target_family = "wasm")]
 type OpenFile = crate::wasi::File;
 
+/// What is set aside for a file before it is read, at most.
+const LARGEST_ROOM: u64 = 1 << 20;
+
 /// An open directory, with the path it was opened by for messages.
 #[derive(Debug)]
 pub struct Tree {
@@ -87,14 +90,14 @@ impl Tree {
     /// `not-found`; `corrupt` for a link and for what is not a directory.
     pub fn enter(&self, name: impl AsRef<OsStr>) -> Result<Self, Failure> {
         let (name, path) = self.name(name.as_ref())?;
-        if !self.look(name, &path)?.is_dir() {
-            return Err(not_a(&path, "directory"));
+        // Opening as a directory does nothing to what is none.
+        match self.dir.open_dir_nofollow(name) {
+            Ok(dir) => Ok(Self { dir, path }),
+            Err(error) => match self.look(name, &path)?.is_dir() {
+                true => Err(failure("open", &path, &error)),
+                false => Err(not_a(&path, "directory")),
+            },
         }
-        let dir = self.dir.open_dir_nofollow(name);
-        Ok(Self {
-            dir: dir.map_err(|error| failure("open", &path, &error))?,
-            path,
-        })
     }
 
     /// A directory several names below this one.
@@ -171,7 +174,9 @@ impl Tree {
         if size > limit {
             return Err(too_large(&format!("{path:?}"), size, limit));
         }
-        let mut bytes = Vec::new();
+        // Room for its end, too, so that small files take one read and one that tells it.
+        let room = usize::try_from(size.saturating_add(1).min(LARGEST_ROOM)).unwrap_or_default();
+        let mut bytes = Vec::with_capacity(room);
         file.take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(|error| failure("read", &path, &error))?;

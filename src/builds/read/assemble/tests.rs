@@ -33,6 +33,9 @@ fn a_document_says_what_it_is() {
     assert_eq!(metadata.build.definitions.len(), 2);
     let progress = of(&[text(PROGRESS)]).unwrap();
     assert_eq!(progress.build.vertices.len(), 2);
+    let warned = format!("level=warning msg=x\n{PROGRESS}\nerror: failed to solve: y\n");
+    assert_eq!(of(&[text(&warned)]).unwrap(), progress);
+    assert!(of(&[text("level=warning msg=x\n")]).is_err());
     let record = of(&[text(r#"{"Ref": "abc"}"#)]).unwrap();
     assert_eq!(record.record.unwrap().name, "abc");
 }

@@ -10,6 +10,7 @@ use layerwise_stores::BuildkitRoot;
 
 use super::builds::{BuildArgs, CONTEXT, Opened, Place, Shown, chosen};
 use super::found::{self as cache, find};
+use super::words::without_definition;
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::lend;
@@ -63,6 +64,9 @@ pub fn run(global: &Global, args: &PredictArgs, style: Style) -> Result<Reply, F
             .first()
             .ok_or_else(|| Failed::usage("no definition was given"))?,
     };
+    if args.llb.is_none() && found.description.platforms.is_empty() {
+        return Err(without_definition(typed));
+    }
     let context = args.context.iter();
     let folder = |_| ("context".to_owned(), Files::Directory(CONTEXT.to_owned()));
     let (caches, daemons) = caches(&opened, &args.cache)?;

@@ -30,6 +30,15 @@ pub struct WordArgs {
     pub context: Option<PathBuf>,
 }
 
+/// A log, or a build that failed before it had a definition: no step of it has a key.
+pub fn without_definition(build: &str) -> Failed {
+    Failed::usage(format!(
+        "{build:?} has no definition, and its digests of vertices are not what caches know steps by: \
+         name the record or the provenance of the build (`docker buildx build --metadata-file`)"
+    ))
+    .about(build)
+}
+
 /// What digests are.
 #[derive(Default)]
 pub struct Words {
@@ -62,6 +71,9 @@ impl Words {
             let files = Files::Directory(CONTEXT.to_owned());
             asked.after.retain(|(name, _)| name != "context");
             asked.after.push(("context".to_owned(), files));
+        }
+        if found.description.platforms.is_empty() {
+            return Err(without_definition(text));
         }
         let build = opened.open(found)?;
         let names = build.names(&asked)?.into_iter();

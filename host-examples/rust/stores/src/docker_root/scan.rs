@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use layerwise::host::{Failure, FailureCode};
 use layerwise::oci::Digest;
-use layerwise_files::Tree;
+use layerwise_files::{Tree, parallel};
 
 use crate::files;
 use crate::passed::Passed;
@@ -35,20 +36,32 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Reads it. Costs three file look-ups an image at most; no document is read.
+    /// Reads it. Costs three file look-ups an image at most, on several threads; no document
+    /// is read.
     ///
     /// # Errors
     /// When a directory of the image data base cannot be read, and `unavailable`
     /// when that may pass: it says nothing of an image then.
     pub fn read(images: &Tree) -> Result<Self, Failure> {
         let metadata = metadata(images)?;
-        let mut scan = Self::default();
-        for id in ids(images)? {
-            let facts = facts(metadata.as_ref(), id.trim_start_matches("sha256:"));
-            if let Ok(Some(facts)) = &facts {
-                scan.marked = scan.marked || facts.kind(BUILT).is_ok_and(|kind| kind.is_some());
+        let ids = ids(images)?;
+        let marked = AtomicBool::new(false);
+        let links = parallel::map(parallel::default_threads(), &ids, |id| {
+            let facts = facts(metadata.as_ref(), id.trim_start_matches("sha256:"))?;
+            if let Some(facts) = &facts
+                && !marked.load(Ordering::Relaxed)
+                && facts.kind(BUILT).is_ok_and(|kind| kind.is_some())
+            {
+                marked.store(true, Ordering::Relaxed);
             }
-            match facts.and_then(|facts| parent(facts.as_ref())) {
+            parent(facts.as_ref())
+        });
+        let mut scan = Self {
+            marked: marked.into_inner(),
+            ..Self::default()
+        };
+        for (id, link) in ids.into_iter().zip(links) {
+            match link {
                 Ok(None) => scan.roots.push(id),
                 Ok(Some(parent)) => scan.children.entry(parent).or_default().push(id),
                 Err(failure) if failure.code == FailureCode::Unavailable => return Err(failure),
@@ -90,15 +103,13 @@ pub fn fact(facts: Option<&Tree>, name: &str) -> Result<Option<Vec<u8>>, Failure
     let Some(facts) = facts else {
         return Ok(None);
     };
-    if facts.kind(name)?.is_none() {
-        return Ok(None);
-    }
     match facts.read(name, LONGEST_FACT) {
-        Err(Failure {
-            code: FailureCode::TooLarge | FailureCode::NotFound,
-            message,
-        }) => Err(Failure::new(FailureCode::Corrupt, message)),
-        other => other.map(Some),
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(failure) if failure.code == FailureCode::NotFound => Ok(None),
+        Err(failure) if failure.code == FailureCode::TooLarge => {
+            Err(Failure::new(FailureCode::Corrupt, failure.message))
+        }
+        Err(failure) => Err(failure),
     }
 }
 

@@ -1,15 +1,18 @@
-"""Images in memory, for tests and demonstrations."""
+"""A store to lend that is ready-made: images in memory, for tests and demonstrations.
+
+Images, registries and files of this machine and of others are read by the stores that are
+inside of the component over WASI, see `wasi`.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import Failure, quote
-from ..image_store import Facts, Image, Provenance
-from ..types import FailureCode
-from .hashing import sha256
-from .oci_layout import within
+from .errors import Failure, quote
+from .image_store import Facts, Image, Provenance
+from .types import FailureCode
 
 
 @dataclass(slots=True)
@@ -44,13 +47,23 @@ class Memory:
         return image
 
     def get(self, ids: Sequence[str], want: Facts, limit: int) -> Sequence[Image | Failure]:
-        """See `ImageStore.get`."""
-
-        def size(image: str) -> int:
-            slot = self._images.get(image) if Facts.DOCUMENT in want else None
-            return len(slot.document.encode()) if slot else 0
-
-        return within(ids, limit, size, lambda image: self._image(image, want))
+        """See `ImageStore.get`: as many as fit into the limit, at least one."""
+        room = limit
+        answers: list[Image | Failure] = []
+        for image in ids:
+            slot = self._images.get(image)
+            size = len(slot.document.encode()) if slot and Facts.DOCUMENT in want else 0
+            if slot is None:
+                answers.append(_unknown(image))
+            elif size > limit:
+                message = f"the document of image {quote(image)} has {size} bytes, above {limit}"
+                answers.append(Failure(FailureCode.TOO_LARGE, message))
+            elif size > room:
+                break
+            else:
+                room -= size
+                answers.append(_image(image, slot, want))
+        return answers
 
     def resolve(self, references: Sequence[str], limit: int) -> Sequence[Image | Failure]:
         """See `ImageStore.resolve`."""
@@ -66,7 +79,10 @@ class Memory:
 
     def set_parent(self, target: str, parent: str) -> None:
         """See `ImageStore.set_parent`."""
-        self._slot(target).parent = parent
+        slot = self._images.get(target)
+        if slot is None:
+            raise _unknown(target)
+        slot.parent = parent
 
     def create(self, parent: str | None, document: str, layer: str | None) -> str:
         """See `ImageStore.create`."""
@@ -76,17 +92,20 @@ class Memory:
         slot.parent = parent if parent is not None else slot.parent
         return image
 
-    def _image(self, image: str, want: Facts) -> Image:
-        slot = self._slot(image)
-        return Image(
-            image,
-            document=slot.document if Facts.DOCUMENT in want else None,
-            parent=slot.parent if Facts.PARENT in want else None,
-            built=slot.built if Facts.BUILT in want else Provenance.UNKNOWN,
-        )
 
-    def _slot(self, image: str) -> _Slot:
-        slot = self._images.get(image)
-        if slot is None:
-            raise Failure(FailureCode.NOT_FOUND, f"no image {quote(image)}")
-        return slot
+def sha256(content: bytes) -> str:
+    """The digest of bytes."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def _image(image: str, slot: _Slot, want: Facts) -> Image:
+    return Image(
+        image,
+        document=slot.document if Facts.DOCUMENT in want else None,
+        parent=slot.parent if Facts.PARENT in want else None,
+        built=slot.built if Facts.BUILT in want else Provenance.UNKNOWN,
+    )
+
+
+def _unknown(image: str) -> Failure:
+    return Failure(FailureCode.NOT_FOUND, f"no image {quote(image)}")
