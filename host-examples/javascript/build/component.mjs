@@ -1,45 +1,66 @@
-// Makes gen/: the component transpiled by jco, and the description of its types.
+// Makes gen/: the component transpiled by jco, and the description of its types; and
+// gen/wasi/: the component with its stores inside, which has the same exports.
 //
-// The component, of the world `cache` or `cache-testing`, is the file named by LAYERWISE_COMPONENT, else the one that
-// `cargo run --package layerwise-component -- target/layerwise.wasm` makes.
-import { existsSync } from 'node:fs';
+// They are the files that LAYERWISE_COMPONENT and LAYERWISE_WASI_COMPONENT name, or else what cargo makes. The first is of
+// the world `cache` or `cache-testing`.
+import { spawnSync } from 'node:child_process';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { componentWit, transpile } from '@bytecodealliance/jco';
-import { document } from './docs.mjs';
+import { componentWit, transpile, types } from '@bytecodealliance/jco';
+import { _addPreopen } from '@bytecodealliance/preview2-shim/filesystem';
 import { describe } from './wit.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const repository = join(here, '../../..');
 const out = join(here, '../gen');
+const MODULES = 'export declare const modules: readonly string[];\n';
 
-const component = await readFile(componentFile());
+const component = await readFile(componentFile('LAYERWISE_COMPONENT', 'layerwise.wasm', ['--']));
 const world = await componentWit(component);
-const wit = describe(await witTexts(), / export layerwise:cache\/testing@/.test(world) ? 'cache-testing' : 'cache');
-checkWorld();
-const { files } = await transpile(component, {
-  name: 'layerwise',
-  instantiation: { tag: 'sync' },
-  nodejsCompat: false,
-  wasiShim: false,
-});
+const worldName = / export layerwise:cache\/testing@/.test(world) ? 'cache-testing' : 'cache';
+const wit = describe(await witTexts(), worldName);
+const version = wit.package.split('@')[1];
+const id = (name) => `layerwise:cache/${name}@${version}`;
+const exported = wit.exports.map((name) => `export ${id(name)}`);
+checkWorld(world, [...['types', ...wit.imports].map((name) => `import ${id(name)}`), ...exported]);
+const withStores = await readFile(componentFile('LAYERWISE_WASI_COMPONENT', 'layerwise-wasi.wasm', ['--features', 'wasi', '--', '--wasi']));
+// The functions that only tests call are not in it.
+checkWorld((await componentWit(withStores)).replace(/import wasi:.*/g, ''), [`export ${id('types')}`, ...exported.filter((name) => name !== `export ${id('testing')}`)]);
 await rm(out, { recursive: true, force: true });
-for (const [name, content] of Object.entries(files)) {
-  await write(name, name.endsWith('.d.ts') ? document(name, text(content), wit) : name.endsWith('.js') ? mended(text(content)) : content);
+// The types come from the WIT files: a component does not carry their comments. jco reads them over WASI itself.
+_addPreopen('/', '/');
+const declared = await types(join(repository, 'wit'), { name: 'layerwise', worldName, instantiation: { tag: 'sync' } });
+for (const [name, content] of Object.entries(declared)) await write(name, closing(text(content)) + (name === 'layerwise.d.ts' ? MODULES : ''));
+await write('wasi/layerwise-wasi.d.ts', `${MODULES}export declare const instantiate: unknown;\n`);
+for (const [code, name, folder] of [[component, 'layerwise', ''], [withStores, 'layerwise-wasi', 'wasi/']]) {
+  for (const [file, content] of await transpiled(code, name, folder)) await write(folder + file, content);
 }
 await write('wit.js', `export const wit = ${JSON.stringify(wit)};\n`);
 await write('wit.d.ts', `export declare const wit: unknown;\n`);
 
-function componentFile() {
-  const target = process.env.CARGO_TARGET_DIR ?? join(repository, 'target');
-  const file = process.env.LAYERWISE_COMPONENT ?? join(target, 'layerwise.wasm');
-  if (existsSync(file)) return file;
-  console.error(
-    `no component at ${file}: make it with\n` +
-      `  cargo run --package layerwise-component -- ${file}\n` +
-      'or name one in LAYERWISE_COMPONENT',
-  );
+/** The code of a component, and in its glue the names of its core modules. */
+async function transpiled(component, name, folder) {
+  const { files } = await transpile(component, { name, instantiation: { tag: 'sync' }, nodejsCompat: false, wasiShim: false });
+  const modules = Object.keys(files).filter((file) => file.endsWith('.wasm'));
+  const told = `export const modules = ${JSON.stringify(modules.map((file) => folder + file))};\n`;
+  files[`${name}.js`] = told + mended(text(files[`${name}.js`])).replaceAll("getCoreModule('", `getCoreModule('${folder}`);
+  return Object.entries(files).filter(([file]) => !file.endsWith('.d.ts'));
+}
+
+/** Resources have what their wrappers add to them; jco leaves a word out where a function is named as JavaScript's own are. */
+function closing(types) {
+  const more = '  /** Gives the resource back; using it further is an error. */\n  close(): void;\n  [Symbol.dispose](): void;';
+  return types.replace(/^function /gm, 'declare function ').replace(/^  private constructor\(\);$/gm, (constructor) => `${constructor}\n${more}`);
+}
+
+/** The component that a variable names, or else one that cargo makes here. */
+function componentFile(variable, name, words) {
+  if (process.env[variable]) return process.env[variable];
+  const file = join(process.env.CARGO_TARGET_DIR ?? join(repository, 'target'), name);
+  const { status, error } = spawnSync('cargo', ['run', '--package', 'layerwise-component', ...words, file], { cwd: repository, stdio: 'inherit' });
+  if (status === 0) return file;
+  console.error(`${name} cannot be built (${error?.message ?? 'cargo failed'}): install Rust, or name one in ${variable}`);
   process.exit(1);
 }
 
@@ -50,14 +71,8 @@ async function witTexts() {
 }
 
 /** The component must be one of the world that the WIT files describe. */
-function checkWorld() {
-  const version = wit.package.split('@')[1];
-  const id = (name) => `layerwise:cache/${name}@${version}`;
+function checkWorld(world, wanted) {
   const found = [...world.matchAll(/(import|export) (\S+);/g)].map(([, side, name]) => `${side} ${name}`);
-  const wanted = [
-    ...['types', ...wit.imports].map((name) => `import ${id(name)}`),
-    ...wit.exports.map((name) => `export ${id(name)}`),
-  ];
   const differing = [...found.filter((x) => !wanted.includes(x)), ...wanted.filter((x) => !found.includes(x))];
   if (differing.length > 0) throw new Error(`the component and wit/ differ in: ${differing.join(', ')}`);
 }

@@ -1,5 +1,5 @@
 // Reads WIT files into one description of all types and functions: what maps
-// values to JSON and back, checks arguments, and documents the .d.ts files.
+// values to JSON and back and checks arguments.
 //
 // A type is written as a primitive's name, as `INTERFACE/NAME`, or as a list:
 // ["list", T], ["option", T], ["tuple", T…], ["result", T | null, E | null],
@@ -20,27 +20,19 @@ class Reader {
   constructor(text, wit, worlds) {
     this.wit = wit;
     this.worlds = worlds;
-    this.tokens = [];
-    const lexeme = /\/\/\/ ?([^\n]*)|\/\/[^\n]*|\/\*[^]*?\*\/|->|%?[A-Za-z][A-Za-z0-9-]*|[0-9][0-9A-Za-z.+-]*|[^\s]/g;
-    let doc = [];
-    for (const [word, comment] of text.matchAll(lexeme)) {
-      if (comment !== undefined) doc.push(comment);
-      else if (!word.startsWith('//') && !word.startsWith('/*')) {
-        this.tokens.push({ word: word.replace(/^%/, ''), doc: doc.join('\n') });
-        doc = [];
-      }
-    }
+    const lexeme = /\/\/[^\n]*|\/\*[^]*?\*\/|->|%?[A-Za-z][A-Za-z0-9-]*|[0-9][0-9A-Za-z.+-]*|[^\s]/g;
+    this.tokens = Array.from(text.matchAll(lexeme), ([word]) => word.replace(/^%/, '')).filter((word) => !/^\/[/*]/.test(word));
     this.at = 0;
   }
 
   peek(ahead = 0) {
-    return this.tokens[this.at + ahead]?.word;
+    return this.tokens[this.at + ahead];
   }
 
   next() {
     const token = this.tokens[this.at++];
     if (!token) throw new Error('the WIT text ends early');
-    return token.word;
+    return token;
   }
 
   take(word) {
@@ -54,14 +46,12 @@ class Reader {
     if (found !== word) throw new Error(`expected ${word} in the WIT text, found ${found}`);
   }
 
-  /** The documentation in front of the next item; its gates are passed over. */
+  /** Passes over the gates of an item. */
   start() {
-    const doc = this.tokens[this.at]?.doc ?? '';
     while (this.take('@')) {
       this.next();
       if (this.take('(')) while (this.next() !== ')');
     }
-    return doc;
   }
 
   list(close, item) {
@@ -78,13 +68,13 @@ class Reader {
 
   file() {
     while (this.peek() !== undefined) {
-      const doc = this.start();
+      this.start();
       const what = this.next();
       if (what === 'package') {
         let name = '';
         while (!this.take(';')) name += this.next();
         this.wit.package = name;
-      } else if (what === 'interface') this.interface(doc);
+      } else if (what === 'interface') this.interface();
       else if (what === 'world') this.world();
       else throw new Error(`cannot read ${what} in WIT`);
     }
@@ -100,28 +90,27 @@ class Reader {
     }
   }
 
-  interface(doc) {
+  interface() {
     this.name = this.next();
     this.scope = new Map();
-    const described = { doc, functions: {}, resources: [] };
+    const described = { functions: {}, resources: [] };
     this.wit.interfaces[this.name] = described;
     this.expect('{');
     this.declareAll();
     while (!this.take('}')) {
-      const doc = this.start();
+      this.start();
       const word = this.next();
       if (word === 'use') this.use();
       else if (word === 'type') {
         const name = this.next();
         this.expect('=');
-        this.define(name, { alias: this.type(), doc });
+        this.define(name, { alias: this.type() });
         this.expect(';');
-      } else if (word === 'resource') this.resource(described, doc);
-      else if (word === 'record') this.members(doc, 'record', () => [this.named(), (this.expect(':'), this.type())]);
-      else if (word === 'variant')
-        this.members(doc, 'variant', () => [this.named(), this.take('(') ? this.closing(this.type()) : null]);
-      else if (word === 'enum' || word === 'flags') this.members(doc, word, () => [this.named()]);
-      else this.func(described, word, word, [], doc);
+      } else if (word === 'resource') this.resource(described);
+      else if (word === 'record') this.members('record', () => [this.next(), (this.expect(':'), this.type())]);
+      else if (word === 'variant') this.members('variant', () => [this.next(), this.take('(') ? this.list(')', () => this.type())[0] : null]);
+      else if (word === 'enum' || word === 'flags') this.members(word, () => this.next());
+      else this.func(described, word, word, []);
     }
   }
 
@@ -130,11 +119,11 @@ class Reader {
     const kinds = new Set(['record', 'variant', 'enum', 'flags', 'type', 'resource']);
     let depth = 1;
     for (let i = this.at; depth > 0; i++) {
-      const word = this.tokens[i].word;
+      const word = this.tokens[i];
       if (word === '{') depth++;
       else if (word === '}') depth--;
-      else if (depth === 1 && kinds.has(word) && ['{', '=', ';'].includes(this.tokens[i + 2]?.word)) {
-        const name = this.tokens[i + 1].word;
+      else if (depth === 1 && kinds.has(word) && ['{', '=', ';'].includes(this.tokens[i + 2])) {
+        const name = this.tokens[i + 1];
         this.scope.set(name, `${this.name}/${name}`);
       }
     }
@@ -155,40 +144,27 @@ class Reader {
     this.wit.types[`${this.name}/${name}`] = definition;
   }
 
-  named() {
-    const doc = this.start();
-    this.docs.push(doc);
-    return this.next();
-  }
-
-  members(doc, kind, member) {
+  members(kind, member) {
     const name = this.next();
-    this.docs = [];
     this.expect('{');
-    const members = this.list('}', member);
-    this.define(name, { [kind]: kind === 'enum' || kind === 'flags' ? members.flat() : members, doc, docs: this.docs });
+    this.define(name, { [kind]: this.list('}', () => (this.start(), member())) });
   }
 
-  closing(value) {
-    this.expect(')');
-    return value;
-  }
-
-  resource(described, doc) {
+  resource(described) {
     const name = this.next();
     described.resources.push(name);
-    this.define(name, { resource: true, doc });
+    this.define(name, { resource: true });
     if (this.take(';')) return;
     this.expect('{');
     while (!this.take('}')) {
-      const doc = this.start();
+      this.start();
       const method = this.next();
       const self = [['self', ['borrow', `${this.name}/${name}`]]];
-      this.func(described, `[method]${name}.${method}`, method, self, doc);
+      this.func(described, `[method]${name}.${method}`, method, self);
     }
   }
 
-  func(described, name, word, first, doc) {
+  func(described, name, word, first) {
     this.expect(':');
     this.expect('func');
     this.expect('(');
@@ -199,7 +175,7 @@ class Reader {
     });
     const result = this.take('->') ? this.type() : null;
     this.expect(';');
-    described.functions[name] = { name: word, params: [...first, ...params], result, doc };
+    described.functions[name] = { name: word, params: [...first, ...params], result };
   }
 
   type() {

@@ -5,7 +5,6 @@ import { argv } from 'node:process';
 import { parseArgs } from 'node:util';
 import { demo } from './cli/demo.js';
 import { conformance, replay } from './cli/replay.js';
-import { scenario } from './cli/scenario.js';
 import { escape } from './text.js';
 import { Engine } from './engine.js';
 
@@ -14,9 +13,6 @@ const HELP = `Decides what a container build may reuse, and says why.
   layerwise demo                      three decisions on sample data
   layerwise conformance FILE...       plays transcripts again; for tests/vectors/X it plays tests/calls/X
   layerwise replay FILE...            plays transcripts again
-  layerwise scenario [--check] FILE...
-                                      runs scenarios over real stores, prints {"after":...,"results":...} for each;
-                                      --check compares with what the file says
   layerwise --version
 
 Exit codes: 0 done, 1 something differs, 2 wrong command line, 3 an error.`;
@@ -29,7 +25,7 @@ async function main(args: string[]): Promise<number> {
     parsed = parseArgs({
       args,
       allowPositionals: true,
-      options: { check: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'V' } },
+      options: { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'V' } },
     });
   } catch (error) {
     return usage((error as Error).message);
@@ -38,7 +34,6 @@ async function main(args: string[]): Promise<number> {
   const [command, ...files] = positionals;
   if (options.help) return say(HELP);
   if (options.version) return say(`layerwise ${(JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version}`);
-  if (options.check && command !== 'scenario') return usage('only scenario takes --check');
   try {
     switch (command) {
       case 'demo':
@@ -47,8 +42,6 @@ async function main(args: string[]): Promise<number> {
         return files.length === 0 ? usage('conformance needs files') : await conformance(await Engine.load(), files);
       case 'replay':
         return files.length === 0 ? usage('replay needs files') : await replay(await Engine.load(), files);
-      case 'scenario':
-        return files.length === 0 ? usage('scenario needs files') : await scenario(await Engine.load(), files, options.check ?? false);
       case undefined:
         return usage('a command is needed');
       default:

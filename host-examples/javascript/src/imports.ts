@@ -3,12 +3,25 @@
 // through the component.
 import { Failure, failureOf } from './errors.js';
 import type { Lent } from './lent.js';
-import { camel, type Func, type Type, type Values } from './values.js';
+import { camel, type Func, type Type, type Values, type Wit } from './values.js';
 
 /** One call of an import, with arguments and answer as the component has them. */
 export type Import = (name: string, interfaceName: string, func: Func, args: unknown[]) => unknown;
 
 type Method = (...args: unknown[]) => unknown;
+
+/** The imports of an instance, each of which is answered by this. */
+export function importing(wit: Wit, answer: Import): object {
+  const [name] = wit.package.split('@');
+  const imports: Record<string, Record<string, Method>> = { [`${name}/types`]: {} };
+  for (const interfaceName of wit.imports) {
+    const functions = Object.entries(wit.interfaces[interfaceName]?.functions ?? {});
+    imports[`${name}/${interfaceName}`] = Object.fromEntries(
+      functions.map(([full, func]) => [camel(func.name), (...args) => answer(full, interfaceName, func, args)]),
+    );
+  }
+  return imports;
+}
 
 /** Answers imports out of what was lent. */
 export function lending(values: Values, lent: Lent): Import {

@@ -1,6 +1,5 @@
 // One instance of the component. Every call goes through `Instance.call`, which
 // knows when the component has trapped: nothing enters it after that.
-import { instantiate, type ImportObject } from '../gen/layerwise.js';
 import type * as Buildkit from '../gen/interfaces/layerwise-cache-buildkit.js';
 import type * as Buildpacks from '../gen/interfaces/layerwise-cache-buildpacks.js';
 import type * as Builds from '../gen/interfaces/layerwise-cache-builds.js';
@@ -9,8 +8,8 @@ import type * as Dockerfile from '../gen/interfaces/layerwise-cache-dockerfile.j
 import type * as Rules from '../gen/interfaces/layerwise-cache-rules.js';
 import type * as Stacker from '../gen/interfaces/layerwise-cache-stacker.js';
 import type * as Types from '../gen/interfaces/layerwise-cache-types.js';
+import type { Lending } from './engine.js';
 import { Closed, errorOf, LayerwiseError, Stopped } from './errors.js';
-import type { Import } from './imports.js';
 import { camel, type Func, type Type, type Values } from './values.js';
 
 export type { Buildkit, Buildpacks, Builds, Docker, Dockerfile, Rules, Stacker };
@@ -45,9 +44,6 @@ export type Functions<Interface> = Closing<{
   [Name in keyof Interface as Interface[Name] extends (...args: never[]) => unknown ? Name : never]: Interface[Name];
 }>;
 
-/** The core modules of the component, compiled. */
-export type CoreModules = (path: string) => WebAssembly.Module;
-
 type Method = (...args: unknown[]) => unknown;
 type Outcome = { tag: 'ok' | 'err'; val: unknown };
 
@@ -76,21 +72,17 @@ export class Instance {
   #root: Record<string, Record<string, Method>> | undefined;
   #stopped: Stopped | undefined;
   #busy = false;
+  #last: unknown;
+  readonly #lent: Lending;
 
-  constructor(values: Values, modules: CoreModules, answer: Import) {
+  constructor(values: Values, instantiate: (imports: object) => object, lent: Lending) {
     this.#values = values;
+    this.#lent = lent;
     const { wit } = values;
-    const [name] = wit.package.split('@');
-    const imports: Record<string, Record<string, Method>> = { [`${name}/types`]: {} };
-    for (const interfaceName of wit.imports) {
-      const functions = Object.entries(wit.interfaces[interfaceName]?.functions ?? {});
-      imports[`${name}/${interfaceName}`] = Object.fromEntries(
-        functions.map(([full, func]) => [camel(func.name), (...args) => answer(full, interfaceName, func, args)]),
-      );
-    }
     try {
-      this.#root = instantiate(modules, imports as unknown as ImportObject, (module, given) => new WebAssembly.Instance(module, given)) as never;
+      this.#root = instantiate(lent.imports) as never;
     } catch (thrown) {
+      this.close();
       throw new Stopped('instantiation', thrown);
     }
     for (const interfaceName of wit.exports) Object.defineProperty(this, interfaceName, { value: this.#functions(interfaceName), enumerable: true });
@@ -130,6 +122,13 @@ export class Instance {
   /** Ends the instance; its memory is freed when nothing refers to it. */
   close(): void {
     this.#root = undefined;
+    this.#lent.close?.();
+  }
+
+  /** Ends the instance when this resource is closed. */
+  endWith<T>(resource: T): T {
+    this.#last = resource;
+    return resource;
   }
 
   [Symbol.dispose](): void {
@@ -145,7 +144,7 @@ export class Instance {
       return { ok: run(this.#root) };
     } catch (thrown) {
       if (thrown instanceof Error && Object.hasOwn(thrown, 'payload')) return { error: thrown as never };
-      this.#root = undefined;
+      this.close();
       this.#stopped = new Stopped(operation, thrown);
       throw this.#stopped;
     } finally {
@@ -211,6 +210,7 @@ export class Instance {
       open = false;
       this.#wrapped.delete(wrapper);
       if (!this.#stopped && this.#root) this.drop(raw);
+      if (wrapper === this.#last) this.close();
     };
     wrapper['close'] = close;
     wrapper[dispose] = close;

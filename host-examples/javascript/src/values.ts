@@ -19,7 +19,6 @@ export interface Func {
   readonly name: string;
   readonly params: readonly (readonly [string, Type])[];
   readonly result: Type | null;
-  readonly doc: string;
 }
 
 /** Everything the WIT files say. */
@@ -28,10 +27,8 @@ export interface Wit {
   readonly package: string;
   readonly imports: readonly string[];
   readonly exports: readonly string[];
-  readonly interfaces: Readonly<
-    Record<string, { doc: string; resources: readonly string[]; functions: Readonly<Record<string, Func>> }>
-  >;
-  readonly types: Readonly<Record<string, Definition & { doc: string; docs?: readonly string[] }>>;
+  readonly interfaces: Readonly<Record<string, { resources: readonly string[]; functions: Readonly<Record<string, Func>> }>>;
+  readonly types: Readonly<Record<string, Definition>>;
 }
 
 /** The numbers of the resources of an instance, in the order they appeared. */

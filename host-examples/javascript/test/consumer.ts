@@ -1,5 +1,6 @@
 // What a program in TypeScript sees of the installed package; `check` compiles it.
 import { Engine, Failure, type ImageStore, LimitExceeded } from 'layerwise';
+import { Wasi } from 'layerwise/node';
 
 declare const images: ImageStore;
 const engine = await Engine.load({ memory: 1 << 26 });
@@ -17,3 +18,6 @@ const cache = engine.instance().buildkit.read({ tag: 'config', val: { text: '{}'
 export const codes: string[] = cache.compare(cache).findings.map(({ code }) => code);
 export const failure = new Failure('full', 'no room');
 export const limit = (error: unknown) => (error instanceof LimitExceeded ? error.value : 0n);
+export const inside = await Engine.load({ wasi: new Wasi({ store: 'oci:images', directories: { '.': '/srv' }, network: true }) });
+// @ts-expect-error there is no such member
+new Wasi({ stores: 'oci:images' });

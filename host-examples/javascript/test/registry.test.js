@@ -1,4 +1,4 @@
-// Registries over HTTP: a real one, and one that wants tokens and may lie.
+// Registries over HTTP, asked by the component with the stores inside: a real one, one that wants tokens, and hostile ones.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,45 +8,19 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Failure } from '../dist/index.js';
-import { fromDockerConfig, Repositories } from '../dist/node/index.js';
-import { follow, shown, withoutAddresses } from '../dist/node/address.js';
+import { Denied, Engine, HostFailed, LayerwiseError, NotFound } from '../dist/index.js';
+import { Wasi } from '../dist/node/index.js';
+import { exported, LAYER, MANIFEST } from './layouts.js';
 import { needs } from './live.js';
-import { directory, engine, sha256 } from './support.js';
+import { directory, sha256 } from './support.js';
 
-const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-const LIMIT = 1_000_000n;
+const BYTES = 'a layer';
+const NONE = { mediaType: MANIFEST, digest: sha256('none'), size: 2000 };
 
-/** @param {unknown} answer */
-const codeOf = (answer) => (answer instanceof Failure ? answer.code : answer);
-/** @param {() => unknown} work */
-function thrown(work) {
-  try {
-    return work();
-  } catch (error) {
-    return codeOf(error);
-  }
-}
+/** @param {import('../dist/node/index.js').WasiOptions} options */
+const asking = async (options = {}) => Engine.load({ wasi: new Wasi({ network: true, ...options }) });
 
-/**
- * What every registry must do.
- * @param {Repositories} store
- * @param {string} repository
- */
-function worksAsRepository(store, repository) {
-  const config = store.write(repository, 'blob', 'application/vnd.oci.image.config.v1+json', '{"config":1}');
-  const document = JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST, config: { mediaType: config.mediaType, digest: config.digest, size: Number(config.size) }, layers: [] });
-  const manifest = store.write(repository, 'manifest', MANIFEST, document);
-  assert.equal(manifest.digest, sha256(document));
-  store.tag(`${repository}:one`, manifest.digest);
-  assert.deepEqual(store.resolve([`${repository}:one`, `${repository}:none`]).map(codeOf), [[manifest], 'not-found']);
-  assert.deepEqual(store.read(repository, [manifest, config, { ...config, digest: sha256('none') }], LIMIT).map(codeOf), [document, '{"config":1}', 'not-found']);
-  assert.deepEqual(store.read(repository, [{ ...config, size: config.size + 1n }, { ...config, size: LIMIT + 1n }], LIMIT).map(codeOf), ['truncated', 'too-large']);
-  assert.deepEqual(store.has(repository, [config.digest, sha256('none')]), ['present', 'absent']);
-  return manifest;
-}
-
-test('a real registry: documents, names, layers, and a cache of BuildKit in it', async (context) => {
+test('a real registry: a cache of BuildKit is written to it and read again', async (context) => {
   const program = needs(context, 'docker-registry', 'registry');
   if (!program) return;
   const root = directory(context);
@@ -57,93 +31,90 @@ test('a real registry: documents, names, layers, and a cache of BuildKit in it',
   context.after(() => server.kill());
   await listens(port);
   const host = `127.0.0.1:${port}`;
-  const layer = Buffer.from('a layer');
-  const store = new Repositories({ layouts: root, credentials: () => undefined, provider: () => layer });
-  context.after(() => store.close());
-  const manifest = worksAsRepository(store, `${host}/app`);
-  const descriptor = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: sha256(layer), size: BigInt(layer.length), annotations: [] };
-  const put = (/** @type {string} */ to, /** @type {any} */ source) => store.store(to, [{ descriptor, source }])[0];
-  assert.deepEqual(put(`${host}/app`, { tag: 'provider', val: 'x' }), { descriptor, written: true });
-  assert.deepEqual(put(`${host}/app`, { tag: 'provider', val: 'x' }), { descriptor, written: false });
-  assert.deepEqual(put(`${host}/other/app`, { tag: 'repository', val: `${host}/app` }), { descriptor, written: true });
-  assert.deepEqual(put('oci:copied', { tag: 'repository', val: `${host}/app` }), { descriptor, written: true });
-  assert.deepEqual(store.retrieve('oci:copied', [{ descriptor }]), [{ diffId: sha256(layer), size: 7n }]);
+  const layer = { mediaType: LAYER, digest: sha256(BYTES), size: BYTES.length };
+  const { headers } = await fetch(`http://${host}/v2/app/blobs/uploads/`, { method: 'POST' });
+  const upload = new URL(String(headers.get('location')), `http://${host}`);
+  upload.searchParams.set('digest', layer.digest);
+  assert.equal((await fetch(upload, { method: 'PUT', body: BYTES })).status, 201);
 
-  const exporter = engine.exporter({ registry: store }, { oci: true, image: true, source: { tag: 'repository', val: `${host}/app` } });
-  const annotations = [{ key: 'containerd.io/uncompressed', value: sha256(layer) }];
-  exporter.add({ digest: sha256('step'), results: [{ created: '2026-01-01T00:00:00Z', layers: [{ ...descriptor, annotations }] }] });
-  const { digest, size } = JSON.parse(exporter.finalize(`${host}/cache`, `${host}/cache:main`).descriptor);
-  const cache = engine.cache({ registry: store }, `${host}/cache`, { mediaType: MANIFEST, digest, size });
-  assert.deepEqual(cache.contents().roots, [sha256('step')]);
-
-  store.delete(`${host}/app`, manifest.digest);
-  assert.deepEqual(store.resolve([`${host}/app@${manifest.digest}`]).map(codeOf), ['not-found']);
+  const engine = await asking();
+  const descriptor = exported(engine, layer, `${host}/app`, `${host}/cache`);
+  assert.deepEqual(engine.cache({}, `${host}/cache`, { mediaType: MANIFEST, digest: descriptor.digest, size: descriptor.size }).contents().roots, [sha256('step')]);
+  assert.throws(() => engine.cache({}, `${host}/cache`, NONE), NotFound);
+  const without = await Engine.load({ wasi: new Wasi({}) });
+  assert.throws(() => without.cache({}, `${host}/cache`, NONE), (/** @type {Error} */ error) => error instanceof Denied && /allows no request/.test(error.message));
   server.kill();
   await once(server, 'exit');
-  assert.deepEqual(store.resolve([`${host}/app:one`]).map(codeOf), ['unavailable']);
+  assert.throws(() => engine.cache({}, `${host}/cache`, NONE), (/** @type {Error} */ error) => error instanceof HostFailed && /no connection/.test(error.message));
 });
 
-test('a registry with tokens: asked for once a scope, out of the Docker config, and its lies are found', async (context) => {
-  const server = spawn(process.execPath, [fileURLToPath(new URL('./token-registry.js', import.meta.url))], { stdio: ['ignore', 'pipe', 'inherit'] });
-  context.after(() => server.kill());
-  const [line] = await once(server.stdout, 'data');
-  const host = `127.0.0.1:${Number(line)}`;
+test('a registry with tokens: credentials are those of the Docker config that is lent, and lies are found', async (context) => {
+  const host = await served(context, 'token-registry.js');
   const path = directory(context);
-  writeFileSync(join(path, 'config.json'), JSON.stringify({ auths: { [host]: { auth: Buffer.from('me:secret').toString('base64') } } }));
-  process.env['DOCKER_CONFIG'] = path;
-  context.after(() => delete process.env['DOCKER_CONFIG']);
-  assert.deepEqual(fromDockerConfig(host), { user: 'me', password: 'secret' });
-  assert.equal(fromDockerConfig('elsewhere'), undefined);
-  const store = new Repositories({ layouts: path });
-  context.after(() => store.close());
-  const manifest = worksAsRepository(store, `${host}/app`);
-  const seen = await (await fetch(`http://${host}/seen`)).json();
-  assert.equal(seen.filter((/** @type {string} */ one) => one === 'GET /token').length, 2);
-  store.tag(`${host}/app:lies`, manifest.digest);
-  assert.deepEqual(store.read(`${host}/app`, [manifest], LIMIT).map(codeOf), ['corrupt']);
-  const strangers = new Repositories({ layouts: path, credentials: () => ({ user: 'me', password: 'wrong' }) });
-  context.after(() => strangers.close());
-  assert.deepEqual(strangers.resolve([`${host}/app:one`]).map(codeOf), ['unauthorized']);
-  assert.equal(thrown(() => store.locate('UPPER')), 'invalid');
+  const auth = (/** @type {string} */ password) => writeFileSync(join(path, 'config.json'), JSON.stringify({ auths: { [host]: { auth: Buffer.from(`me:${password}`).toString('base64') } } }));
+  const directories = { '/config': path };
+  const environment = { DOCKER_CONFIG: '/config' };
+  auth('secret');
+  const layer = { mediaType: LAYER, digest: sha256(BYTES), size: BYTES.length };
+  const token = (/** @type {string} */ actions) => ({ authorization: `Bearer repository:app:${actions}` });
+  await fetch(`http://${host}/v2/app/blobs/uploads/1?digest=${layer.digest}`, { method: 'PUT', body: BYTES, headers: token('pull,push') });
+  const engine = await asking({ directories, environment });
+  const { digest, size } = exported(engine, layer, `${host}/app`, `${host}/app`);
+  const read = (/** @type {Engine} */ by) => by.cache({}, `${host}/app`, { mediaType: MANIFEST, digest, size }).contents().roots;
+  assert.deepEqual(read(engine), [sha256('step')]);
+  for (const stranger of [await asking({ directories }), (auth('wrong'), await asking({ directories, environment }))]) {
+    assert.throws(() => read(stranger), (/** @type {Error} */ error) => error instanceof Denied && !/secret|wrong/.test(error.message));
+  }
+  auth('secret');
+  const manifest = await (await fetch(`http://${host}/v2/app/manifests/main`, { headers: token('pull') })).text();
+  await fetch(`http://${host}/v2/app/manifests/lies`, { method: 'PUT', body: manifest, headers: { ...token('pull,push'), 'content-type': MANIFEST } });
+  assert.throws(() => read(engine), { kind: 'corrupt' });
 });
 
 test('a registry that is hostile learns nothing, tells nothing and ends', async (context) => {
-  const server = spawn(process.execPath, [fileURLToPath(new URL('./hostile-registry.js', import.meta.url))], { stdio: ['ignore', 'pipe', 'inherit'] });
-  context.after(() => server.kill());
-  const [line] = await once(server.stdout, 'data');
-  const [port, other] = String(line).trim().split(' ');
-  const opened = (/** @type {object} */ more) => {
-    const store = new Repositories({ layouts: directory(context), credentials: () => ({ user: 'me', password: 'pass-word' }), ...more });
-    context.after(() => store.close());
-    return store;
+  const [host, other] = (await served(context, 'hostile-registry.js')).split(' ');
+  const path = directory(context);
+  writeFileSync(join(path, 'config.json'), JSON.stringify({ auths: { [String(host)]: { auth: Buffer.from('me:pass-word').toString('base64') } } }));
+  const engine = await asking({ directories: { '/config': path }, environment: { DOCKER_CONFIG: '/config' } });
+  const kind = (/** @type {string} */ name) => {
+    try {
+      return engine.cache({}, `${host}/${name}`, NONE);
+    } catch (thrown) {
+      assert.ok(thrown instanceof LayerwiseError, String(thrown));
+      for (const secret of ['pass-word', Buffer.from('me:pass-word').toString('base64')]) assert.ok(!thrown.message.includes(secret), thrown.message);
+      return thrown.kind;
+    }
   };
-  const resolve = (/** @type {string} */ name, /** @type {object} */ more = {}) => {
-    const [answer] = opened(more).resolve([`127.0.0.1:${port}/${name}:1`]);
-    const words = answer instanceof Failure ? answer.message : '';
-    for (const secret of ['pass-word', '0123456789abcdef', Buffer.from('me:pass-word').toString('base64')]) assert.ok(!words.includes(secret), words);
-    return codeOf(answer);
-  };
-  assert.deepEqual([resolve('echo'), resolve('signed'), resolve('ftp'), resolve('loop'), resolve('large')], ['denied', 'unavailable', 'other', 'other', 'too-large']);
+  assert.deepEqual(['echo', 'signed', 'ftp', 'loop', 'large', 'elsewhere'].map(kind), ['denied', 'host', 'host', 'host', 'corrupt', 'corrupt']);
   // A redirection elsewhere is followed without what proves who is asking.
-  assert.ok(!(resolve('elsewhere') instanceof Failure));
   assert.deepEqual(await (await fetch(`http://127.0.0.1:${other}/seen`)).json(), ['']);
-  const start = Date.now();
-  assert.equal(resolve('drip', { transferSeconds: 0.3 }), 'unavailable');
-  assert.equal(resolve('drip', { transferRate: 10_000, transferRateSeconds: 0.2 }), 'unavailable');
-  assert.equal(resolve('silent', { milliseconds: 200 }), 'deadline');
-  assert.ok(Date.now() - start < 20_000);
-  assert.equal(resolve('echo', { credentials: () => ({ user: 'me', password: '' }) }), 'denied');
 });
 
-test('from https nothing leads to http', () => {
-  assert.equal(follow('https://a/b', '/c?d'), 'https://a/c?d');
-  assert.equal(follow('http://a/b', 'http://c/d'), 'http://c/d');
-  for (const location of ['http://a/b?secret=1', 'ftp://a/b?secret=1', 'file:///etc/passwd', 'http://[']) {
-    assert.throws(() => follow('https://u:pw@a/b?secret=1', location), (/** @type {Failure} */ failure) => !/secret|pw/.test(failure.message));
-  }
-  assert.equal(shown('https://user:pw@host:1/path?sig=x#y'), 'https://host:1/path');
-  assert.equal(withoutAddresses("at 'https://user:pw@h/p?sig=x': refused"), "at 'https://h/p': refused");
+test('connections that break are failures, and the process goes on', async (context) => {
+  const answers = ['nonsense\r\n\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n{"a', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', `HTTP/1.1 200 OK\r\nX: ${'a'.repeat(100_000)}\r\n\r\n`, ''];
+  const code = `require('node:net').createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', (bytes) => socket.write(${JSON.stringify(answers)}[String(bytes).split('/')[2]], () => setTimeout(() => socket.destroy(), 20)));
+  }).listen(0, '127.0.0.1', function () { console.log(this.address().port); });`;
+  const host = await started(context, ['-e', code]);
+  const engine = await asking();
+  for (const at of answers.keys()) assert.throws(() => engine.cache({}, `${host}/${at}`, NONE), HostFailed, `answer ${at}`);
 });
+
+/** @param {import('node:test').TestContext} context @param {string} name */
+const served = (context, name) => started(context, [fileURLToPath(new URL(`./${name}`, import.meta.url))]);
+
+/**
+ * Starts a registry in a process of its own, and tells the line that it prints first as an address.
+ * @param {import('node:test').TestContext} context
+ * @param {string[]} args
+ */
+async function started(context, args) {
+  const server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  context.after(() => server.kill());
+  const [line] = await once(server.stdout, 'data');
+  return `127.0.0.1:${String(line).trim()}`;
+}
 
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');

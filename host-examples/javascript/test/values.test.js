@@ -121,35 +121,3 @@ test('the command line tells what differs and ends with 1', (context) => {
   assert.equal(demo.status, 0);
   for (const part of ['hit-local', 'hit-restored', 'have "MODE=fast"  want "MODE=safe"']) assert.ok(demo.stdout.includes(part), part);
 });
-
-const OPENED = {
-  semantics: { reading: 'guarded', version: null },
-  places: { stacker: '/w/.stacker', rootfs: '/w/roots', oci: '/w/oci' },
-  definitions: [],
-  epoch: { unset: null },
-  policy: [],
-  build: null,
-  limits: [],
-};
-
-test('a scenario runs over real stores, and is compared', (context) => {
-  const file = join(directory(context), 'scenario.json');
-  const scenario = {
-    schema: 'layerwise/scenario/1',
-    title: 'opening a cache that is not there',
-    files: { 'w/a': 'text', 'w/link': { link: 'a' } },
-    lend: { files: [{ name: '/w', directory: 'w' }] },
-    calls: [{ call: 'stacker#open', args: [OPENED] }, { call: 'stacker#[method]session.describe', args: [{ resource: 0 }] }, { change: { 'w/a': null } }],
-  };
-  writeFileSync(file, JSON.stringify(scenario));
-  const run = (/** @type {string[]} */ ...args) => spawnSync(process.execPath, [CLI, 'scenario', ...args], { encoding: 'utf8' });
-  const { stdout } = run(file);
-  const found = JSON.parse(stdout);
-  assert.deepEqual(found.after, { w: { directory: true }, 'w/link': { link: 'a' } });
-  assert.deepEqual(found.results[0], { ok: { resource: 0 } });
-  assert.equal(found.results[1].state, 'absent');
-  writeFileSync(file, JSON.stringify({ ...scenario, ...found }));
-  assert.equal(run('--check', file).status, 0);
-  writeFileSync(file, JSON.stringify({ ...scenario, ...found, after: {} }));
-  assert.match(run('--check', file).stdout, /after: expected \{\}, got .*\n0 passed, 1 failed/s);
-});

@@ -1,7 +1,3 @@
-// What the package offers in Node: stores to lend, and deadlines.
-export { fromDockerConfig, type Credentials } from './credentials.js';
+// What the package offers in Node: the ready-made stores, and deadlines.
 export { withDeadline } from './deadline.js';
-export { Directories, type WalkLimits } from './directory.js';
-export { LayoutImages, type LayoutOptions } from './images.js';
-export type { Root } from './places.js';
-export { Repositories, type RepositoriesOptions } from './repositories.js';
+export { Wasi, type WasiOptions } from './wasi.js';

@@ -1,7 +1,7 @@
 // What crossing the boundary costs: `npm run bench`. Medians, and the minimum in
 // brackets; prints the table of the README.
 import { Engine, Failure } from '../dist/index.js';
-import { image, MAKE, PLATFORM, sample, sha256 } from '../test/support.js';
+import { image, MAKE, PLATFORM, sample, sha256 } from './support.js';
 
 const BATCHES = 25;
 const { images, base } = sample();
