@@ -75,8 +75,10 @@ type Description struct {
 	Created *int64 `wit:"created"`
 	// When it ended; absent while it runs.
 	Completed *int64 `wit:"completed"`
-	// Why it failed; empty if it did not.
+	// Why it failed, without values that look secret; empty if it did not.
 	Error string `wit:"error"`
+	// Whether it did not fail, but somebody cancelled it.
+	Canceled bool `wit:"canceled"`
 	// How many steps the history counts, how many of them came from the cache.
 	Total  uint32 `wit:"total"`
 	Cached uint32 `wit:"cached"`
@@ -91,7 +93,8 @@ type Description struct {
 	// The platforms that there is a definition for, such as `linux/amd64`; empty for a build that
 	// failed before it had one.
 	Platforms []string `wit:"platforms"`
-	// The Dockerfile, as the frontend recorded it.
+	// The Dockerfile, as the frontend recorded it; in place of values whose names say that they are
+	// secret stands `***`, on as many lines.
 	Dockerfile *Dockerfile `wit:"dockerfile"`
 }
 
@@ -122,15 +125,20 @@ const (
 	StateResolved State = "resolved"
 	// It was never needed.
 	StateUnneeded State = "unneeded"
+	// Nothing tells: there is no log of the build, or it ends before the step does.
+	StateUnknown State = "unknown"
 )
 
 // Step: a step of the definition of a build. One that several platforms have in common is there once.
+// Where there is no definition, as of a build that failed, a vertex of the log.
 type Step struct {
 	// The digest of its vertex; empty if the record does not tell.
 	Vertex string `wit:"vertex"`
-	// What the log calls it, such as `[build 2/3] RUN make`.
+	// What the log calls it, such as `[build 2/3] RUN make`; without a log its line of the
+	// Dockerfile, or else what its operation does.
 	Name string `wit:"name"`
-	// `exec`, `file`, `source`, `merge`, `diff`, `build` or `passthrough`.
+	// `exec`, `file`, `source`, `merge`, `diff`, `build` or `passthrough`; empty where a log alone
+	// tells of it.
 	Kind string `wit:"kind"`
 	// The platform it names, such as `linux/amd64`; empty if it names none.
 	Platform string `wit:"platform"`
@@ -156,7 +164,7 @@ const (
 	ValuesAll Values = "all"
 	// All but those whose names say that they are secret, and credentials in addresses.
 	ValuesNotSecret Values = "not-secret"
-	// None.
+	// None: of commands the words are left, without the values of variables and options.
 	ValuesNone Values = "none"
 )
 
@@ -251,8 +259,8 @@ type Follow struct {
 // Verdict: what became of a step, and why.
 type Verdict struct {
 	Step Step `wit:"step"`
-	// Why: its own causes, after which come those that only follow from other steps, marked as a
-	// cascade; and what is worth knowing of a step that was cached. In differences `have` is what
+	// How it failed; then why it ran: its own causes, after which come those that only follow from other steps, marked as a
+	// cascade, and what may have changed besides; and what is worth knowing of a step that was cached. In differences `have` is what
 	// was before, `want` what is now.
 	Findings []layerwise.Finding `wit:"findings"`
 	// Whether it has a cause of its own.
@@ -268,7 +276,8 @@ type Verdict struct {
 	Unseen bool `wit:"unseen"`
 	// The digests of an image that was replaced by one with the same layers.
 	SameLayers *layerwise.Difference `wit:"same-layers"`
-	// The steps with a cause of their own that it comes from for sure, and those it may come from.
+	// The steps with a cause of their own that it comes from for sure, and those it may come from;
+	// of each no more than the first 64.
 	Must []uint32 `wit:"must"`
 	May  []uint32 `wit:"may"`
 }

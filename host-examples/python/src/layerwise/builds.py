@@ -65,6 +65,8 @@ class State(StrEnum):
     RESOLVED = "resolved"
     #: It was never needed.
     UNNEEDED = "unneeded"
+    #: Nothing tells: there is no log of the build, or it ends before the step does.
+    UNKNOWN = "unknown"
 
 
 class Values(StrEnum):
@@ -74,7 +76,7 @@ class Values(StrEnum):
     ALL = "all"
     #: All but those whose names say that they are secret, and credentials in addresses.
     NOT_SECRET = "not-secret"
-    #: None.
+    #: None: of commands the words are left, without the values of variables and options.
     NONE = "none"
 
 
@@ -164,8 +166,10 @@ class Description:
     created: int | None = field(default=None, kw_only=True)
     #: When it ended; absent while it runs.
     completed: int | None = field(default=None, kw_only=True)
-    #: Why it failed; empty if it did not.
+    #: Why it failed, without values that look secret; empty if it did not.
     error: str
+    #: Whether it did not fail, but somebody cancelled it.
+    canceled: bool
     #: How many steps the history counts, how many of them came from the cache.
     total: int
     cached: int
@@ -180,7 +184,8 @@ class Description:
     #: The platforms that there is a definition for, such as `linux/amd64`; empty for a build that
     #: failed before it had one.
     platforms: Sequence[str] = ()
-    #: The Dockerfile, as the frontend recorded it.
+    #: The Dockerfile, as the frontend recorded it; in place of values whose names say that they are
+    #: secret stands `***`, on as many lines.
     dockerfile: Dockerfile | None = None
 
 
@@ -202,13 +207,17 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of the definition of a build. One that several platforms have in common is there once."""
+    """A step of the definition of a build. One that several platforms have in common is there once.
+    Where there is no definition, as of a build that failed, a vertex of the log.
+    """
 
     #: The digest of its vertex; empty if the record does not tell.
     vertex: str
-    #: What the log calls it, such as `[build 2/3] RUN make`.
+    #: What the log calls it, such as `[build 2/3] RUN make`; without a log its line of the
+    #: Dockerfile, or else what its operation does.
     name: str
-    #: `exec`, `file`, `source`, `merge`, `diff`, `build` or `passthrough`.
+    #: `exec`, `file`, `source`, `merge`, `diff`, `build` or `passthrough`; empty where a log alone
+    #: tells of it.
     kind: str
     #: The platform it names, such as `linux/amd64`; empty if it names none.
     platform: str
@@ -293,8 +302,8 @@ class Verdict:
     """What became of a step, and why."""
 
     step: Step
-    #: Why: its own causes, after which come those that only follow from other steps, marked as a
-    #: cascade; and what is worth knowing of a step that was cached. In differences `have` is what
+    #: How it failed; then why it ran: its own causes, after which come those that only follow from other steps, marked as a
+    #: cascade, and what may have changed besides; and what is worth knowing of a step that was cached. In differences `have` is what
     #: was before, `want` what is now.
     findings: Sequence[Finding] = field(default=(), kw_only=True)
     #: Whether it has a cause of its own.
@@ -310,7 +319,8 @@ class Verdict:
     unseen: bool
     #: The digests of an image that was replaced by one with the same layers.
     same_layers: Difference | None = None
-    #: The steps with a cause of their own that it comes from for sure, and those it may come from.
+    #: The steps with a cause of their own that it comes from for sure, and those it may come from;
+    #: of each no more than the first 64.
     must: Sequence[int] = ()
     may: Sequence[int] = ()
 
