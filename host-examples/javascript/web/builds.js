@@ -46,12 +46,12 @@ export function alone(instance, documents) {
   const at = earlier.length > 0 ? instance.builds.before(build.describe(), earlier.map((one) => one.describe())) : undefined;
   if (at !== undefined) return compared(instance, earlier, [build]);
   const steps = build.steps();
-  const [ran, all] = tally(steps);
-  const { error } = build.describe();
+  const [ran, all, unknown] = tally(steps);
+  const { error, canceled } = build.describe();
   const ask = 'Give an earlier build of the same Dockerfile, too, to see why.';
-  const title = error ? 'The build failed' : `${ran} of ${count(all, 'step', 'steps')} ran`;
-  const text = error ? `${error}. ${ask}` : ran > 0 ? ask : 'All came from the cache.';
-  const answer = ran > 0 || error ? { ...note(title, text), verdict: /** @type {const} */ ('note') } : hit('Everything came from the cache', 'No step ran again.');
+  const title = error ? ended(canceled) : unknown > 0 ? notKnown(unknown, all) : `${ran} of ${count(all, 'step', 'steps')} ran`;
+  const text = error ? `${error}. ${ask}` : ran > 0 || unknown > 0 ? ask : 'All came from the cache.';
+  const answer = ran > 0 || unknown > 0 || error ? { ...note(title, text), verdict: /** @type {const} */ ('note') } : hit('Everything came from the cache', 'No step ran again.');
   return { ...answer, facts: facts(build), build: { ...fileOf(build), steps: steps.map((step) => shown(step, plain(step))), causes: [], sides: ['Before', 'Now'] } };
 }
 
@@ -88,10 +88,10 @@ function compared(instance, old, recent) {
   const at = instance.builds.before(now.describe(), old.map((one) => one.describe()));
   const before = /** @type {Build} */ (old[at ?? 0]);
   const { verdicts, causes } = now.why(before, {}, VALUES);
-  const [ran, all] = tally(verdicts.map(({ step }) => step));
+  const [ran, all, unknown] = tally(verdicts.map(({ step }) => step));
   const lost = causes.reduce((sum, cause) => sum + cause.lost, 0n);
-  const { error } = now.describe();
-  const title = error ? `The build failed after ${count(ran, 'step', 'steps')} of ${all} ran` : ran === 0 ? 'Everything came from the cache' : `${ran} of ${count(all, 'step', 'steps')} ran again: ${count(causes.length, 'cause', 'causes')}`;
+  const { error, canceled } = now.describe();
+  const title = error ? `${ended(canceled)} after ${count(ran, 'step', 'steps')} of ${all} ran` : unknown > 0 ? `${notKnown(unknown, all)}: ${count(causes.length, 'cause', 'causes')}` : ran === 0 ? 'Everything came from the cache' : `${ran} of ${count(all, 'step', 'steps')} ran again: ${count(causes.length, 'cause', 'causes')}`;
   const stale = verdicts.filter(({ unseen }) => unseen).length;
   const text = [
     error && `${error}.`,
@@ -99,8 +99,8 @@ function compared(instance, old, recent) {
     stale > 0 && `${count(stale, 'step', 'steps')} came from the cache although files changed: the daemon did not see it.`,
     at === undefined && 'The two builds were asked for different things, so more may differ than you changed.',
   ];
-  const told = text.filter((line) => line).join(' ') || (ran === 0 ? 'No step ran again.' : 'The costliest cause comes first; what merely follows is grey.');
-  const answer = error || causes.length > 0 || stale > 0 ? miss(title, told, []) : hit(title, told);
+  const told = text.filter((line) => line).join(' ') || (unknown > 0 ? 'No log tells of them. The causes are what differs between the definitions.' : ran === 0 ? 'No step ran again.' : 'The costliest cause comes first; what merely follows is grey.');
+  const answer = error || causes.length > 0 || stale > 0 ? miss(title, told, []) : unknown > 0 ? note(title, told) : hit(title, told);
   const steps = verdicts.map((verdict) => shown(verdict.step, role(verdict), verdict.findings[0]?.code));
   const shownCauses = causes.map(({ finding, steps, follow, lost }) => ({ finding: { ...finding, compared: sided(finding.code) }, steps: [...steps], follow: [...follow], lost: lost > 0n ? secondsOf(lost) : '' }));
   const worth = verdicts.filter(({ root }) => !root).flatMap(({ findings }) => findings.filter(({ cascade }) => !cascade));
@@ -126,7 +126,7 @@ function sided(code) {
  */
 function role({ step, root, unseen }) {
   if (step.state === 'cached' && unseen) return 'stale';
-  if ((step.state === 'ran' || step.state === 'resolved') && root) return 'cause';
+  if ((step.state === 'ran' || step.state === 'resolved' || step.state === 'unknown') && root) return 'cause';
   if (step.state === 'ran' && step.inputs.length > 0) return 'follows';
   return plain(step);
 }
@@ -151,10 +151,27 @@ function shown({ name, lines, inputs, spent, platform, state }, role, code = '')
   return { name, lines: lines.map(({ first, last }) => [first, last]), inputs: [...inputs], role, took, platform, code };
 }
 
-/** @param {Step[]} steps */
+/** @param {boolean} canceled */
+function ended(canceled) {
+  return canceled ? 'The build was cancelled' : 'The build failed';
+}
+
+/**
+ * @param {number} unknown
+ * @param {number} all
+ */
+function notKnown(unknown, all) {
+  return `What ${unknown} of ${count(all, 'step', 'steps')} did is not known`;
+}
+
+/**
+ * How many ran, all, and of how many it is not known.
+ * @param {Step[]} steps
+ * @returns {[number, number, number]}
+ */
 function tally(steps) {
   const real = steps.filter(({ inputs }) => inputs.length > 0);
-  return [real.filter(({ state }) => state === 'ran' || state === 'failed').length, real.length];
+  return [real.filter(({ state }) => state === 'ran' || state === 'failed').length, real.length, real.filter(({ state }) => state === 'unknown').length];
 }
 
 /** @param {Build} build */

@@ -29,6 +29,7 @@ const WORDS = /** @type {Record<Role, string>} */ ({
   resolved: 'source',
   source: 'source',
   unneeded: 'not needed',
+  unknown: 'not known',
 });
 const ORDER = /** @type {Role[]} */ (Object.keys(WORDS));
 

@@ -126,3 +126,15 @@ fn what_is_no_record_is_refused() {
     assert!(Record::of_message(&number(1, 1)).is_err());
     assert!(Record::of_message(&bytes(1, [0xff])).is_err());
 }
+
+#[test]
+fn a_build_that_was_cancelled_has_a_code_of_its_own() {
+    for (code, canceled) in [(1, true), (2, false)] {
+        let json = format!(r#"{{"Ref": "a", "error": {{"code": {code}, "message": "no"}}}}"#);
+        let message = bytes(5, [number(1, code), bytes(2, "no")].concat());
+        for record in [Record::of_json(&json), Record::of_message(&message)] {
+            let record = record.unwrap();
+            assert_eq!((record.canceled, record.error.as_str()), (canceled, "no"));
+        }
+    }
+}
