@@ -55,7 +55,7 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
                 Ok(None) | Err(Stop::Refused(_)) => continue,
                 Err(stop) => return failed(stop),
             };
-            // With other files it is .dockerignore that decides (section 8.1), and whether
+            // With other files it is .dockerignore that decides (Dockerfile spec, section 8.1), and whether
             // that changed nobody knows.
             if !paths(&copied).eq(sent.iter().map(String::as_str)) {
                 continue;
