@@ -14,6 +14,11 @@ use super::tree::Tree;
 use crate::host::{Filesystem, ImageStore};
 use crate::prelude::*;
 
+/// What to do about an address whose file is not at hand.
+const DOWNLOADS: &str = "build: the engine downloads the file every time, and the step hits if its \
+                         bytes are those of the last build; a copy of it in the context can be \
+                         compared before";
+
 impl<S: ImageStore, F: Filesystem> Build<S, F> {
     /// The files that a request needs and that nobody was asked for yet.
     pub fn wanted(&mut self, request: &Request) -> Result<Option<Wanted>, Stop> {
@@ -108,7 +113,9 @@ impl<S: ImageStore, F: Filesystem> Build<S, F> {
         };
         let found = copy::resolve(request, working_dir, own, &self.downloads, &self.files)?;
         let Some((copying, copied)) = found else {
-            return self.ask(None, trigger, None, vec![copy::unlent(request)]);
+            // Only a download can be missing here.
+            let note = copy::unlent(request).hint(DOWNLOADS);
+            return self.ask(None, trigger, None, vec![note]);
         };
         self.copied = copied;
         let random = request.from.is_empty() && self.has_random_name();

@@ -52,7 +52,7 @@ catalogue! {
         Unlent = "unlent-files", "7",
             "the step copies files that are not at hand, so its checksum is not known",
             "COPY --from of a stage that has to be built first",
-            "build the stage; then the files can be compared";
+            "build: the files of a stage can be compared once it is built, those of an address never before the engine downloads them";
         RandomName = "random-name", "8",
             "the client adds a random name to .dockerignore, so this checksum differs in every build",
             "docker build -f - . with COPY . /app and a .dockerignore",
