@@ -14,8 +14,8 @@ use layerwise_stores::{Memory, Order};
 
 const TEXT: &str = "FROM scratch\nCOPY src /src\n";
 
-/// The context: what `src` holds belongs to a user.
-fn context(ignore: &str) -> Arc<MemoryFs> {
+/// The context: what `src` holds belongs to `owner`.
+fn context(owner: u32, ignore: &str) -> Arc<MemoryFs> {
     let files = MemoryFs::default();
     for path in ["/context", "/context/src"] {
         let directory = Object::new(Body::Directory, 0o755);
@@ -23,7 +23,7 @@ fn context(ignore: &str) -> Arc<MemoryFs> {
     }
     for path in ["/context/src/a", "/context/src/x.log"] {
         let mut file = Object::new(Body::File(b"1".to_vec()), 0o644);
-        file.uid = 1000;
+        file.uid = owner;
         files.put(path.as_bytes(), file).unwrap();
     }
     files.put_file("/context/.dockerignore", ignore).unwrap();
@@ -55,23 +55,24 @@ fn session(
     }
 }
 
-/// What is told of a build by the newest client after one by `packer`.
-fn told(packer: Packer, ignored_then: &str, ignored_now: &str) -> Option<Finding> {
+/// What is told of a build by the newest client after one by `packer`, with what
+/// `.dockerignore` was and is.
+fn told(packer: Packer, owner: u32, [then, now]: [&str; 2]) -> Option<Finding> {
     let images = Arc::new(Memory::new(Order::Sorted));
-    let (step, mut earlier) = session(packer, context(ignored_then), Arc::clone(&images));
+    let (step, mut earlier) = session(packer, context(owner, then), Arc::clone(&images));
     let document = format!(
         r#"{{"architecture":"amd64","os":"linux","container_config":{},"config":{{}},"rootfs":{{"type":"layers","diff_ids":[]}},"history":[]}}"#,
         step.config.unwrap()
     );
     images.create(None, &document, None).unwrap();
     earlier.report(Outcome::default()).unwrap();
-    let (_, mut now) = session(Packer::Client, context(ignored_now), images);
+    let (_, mut now) = session(Packer::Client, context(owner, now), images);
     now.other_client(None).unwrap()
 }
 
 #[test]
 fn a_program_that_sent_the_same_files_is_told() {
-    let found = told(Packer::Api, "", "").unwrap();
+    let found = told(Packer::Api, 1000, ["", ""]).unwrap();
     assert_eq!(found.code, "dockerfile/other-client");
     let sides = &found.differences[0];
     assert_eq!(
@@ -80,11 +81,12 @@ fn a_program_that_sent_the_same_files_is_told() {
     );
 }
 
-/// A program sends everything, so a build before the new line looks like one of its own:
-/// with root's files even the checksums are the same.
+/// A program sends everything, and nothing but owners tells it from the client: a build
+/// before the new line looks like one of its own.
 #[test]
 fn a_new_line_of_dockerignore_is_no_other_client() {
-    assert_eq!(told(Packer::Api, "", "src/*.log\n"), None);
-    assert_eq!(told(Packer::Api, "src/*.log\n", "src/*.log\n"), None);
-    assert_eq!(told(Packer::Client, "", "src/*.log\n"), None);
+    let (line, nothing) = ("src/*.log\n", "");
+    assert_eq!(told(Packer::Client, 0, [nothing, line]), None);
+    assert_eq!(told(Packer::Api, 1000, [nothing, line]), None);
+    assert_eq!(told(Packer::Api, 1000, [line, line]), None);
 }
