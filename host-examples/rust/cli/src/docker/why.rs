@@ -4,12 +4,15 @@
 //! result (`docker`); here the Dockerfile, the context and the images are lent to it.
 
 mod args;
+mod before;
 mod changed;
 mod context;
 mod earlier;
 mod last;
 mod lent;
 mod made;
+mod now;
+mod placed;
 mod rows;
 mod walk;
 

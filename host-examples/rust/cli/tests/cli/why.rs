@@ -242,3 +242,179 @@ fn another_client_explains_every_copy() {
     let causes = document["steps"][3]["causes"].to_string();
     assert!(!causes.contains("other-client"), "{causes}");
 }
+
+/// The files of a step that missed, and what is told of them.
+fn files(step: &Value) -> (Vec<(String, String)>, String) {
+    let files = step["files"].as_array().unwrap().iter();
+    let told = files.map(|file| {
+        let what = file["differences"].as_array().unwrap().iter();
+        let what: Vec<&str> = what.map(|d| d["path"].as_str().unwrap()).collect();
+        let change = file["change"].as_str().unwrap();
+        let told = format!("{change} {}", what.join(" "));
+        (
+            file["path"].as_str().unwrap().to_owned(),
+            told.trim().to_owned(),
+        )
+    });
+    let facts = step["facts"].as_array().unwrap().iter();
+    let facts = facts.map(|fact| fact[1].as_str().unwrap());
+    (told.collect(), facts.collect())
+}
+
+fn told(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    let one = |(a, b): &(&str, &str)| ((*a).to_owned(), (*b).to_owned());
+    pairs.iter().map(one).collect()
+}
+
+#[test]
+fn folders_are_files_that_change() {
+    let project = Project::new();
+    fs::create_dir_all(project.file("app/new/empty")).unwrap();
+    let document = project.why(&["--json"]).json();
+    assert_eq!(
+        files(&document["steps"][3]),
+        (told(&[("app/new/empty", "added")]), String::new())
+    );
+    fs::remove_dir_all(project.file("app/new")).unwrap();
+    // The engine makes the destination by itself.
+    let mode = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(project.file("app"), mode).unwrap();
+    let document = project.why(&["--json"]).json();
+    let (none, why) = files(&document["steps"][3]);
+    assert_eq!(none, []);
+    assert!(why.contains("the mode of app"), "{why}");
+}
+
+#[test]
+fn a_step_is_compared_with_its_like() {
+    let project = Project::new();
+    project.edit("COPY app /app", "COPY app /else");
+    let document = project.why(&["--json"]).json();
+    assert_eq!(document["steps"][3]["state"], "miss");
+    let (none, why) = files(&document["steps"][3]);
+    assert_eq!(none, []);
+    assert!(
+        why.starts_with("not compared: the nearest image comes of another step, COPY dir:"),
+        "{why}"
+    );
+    let text = project.why(&[]).stdout;
+    assert!(text.contains("files  not compared: the nearest"), "{text}");
+}
+
+#[test]
+fn an_archive_is_not_compared() {
+    let project = Project::new();
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(0);
+    header.set_mode(0o644);
+    header.set_cksum();
+    archive.append_data(&mut header, "a", &b""[..]).unwrap();
+    fs::write(project.file("base.tar"), archive.into_inner().unwrap()).unwrap();
+    project.edit("COPY app /app", "ADD base.tar /app/");
+    let document = project.why(&["--json"]).json();
+    assert_eq!(
+        files(&document["steps"][3]),
+        (
+            Vec::new(),
+            "not compared: what is in base.tar, which ADD unpacks".to_owned()
+        )
+    );
+}
+
+#[test]
+fn of_sources_with_one_name_the_last_counts() {
+    let project = Project::new();
+    fs::create_dir(project.file("d")).unwrap();
+    fs::write(project.file("d/a"), "three\n").unwrap();
+    fs::write(project.file("d/c"), "").unwrap();
+    project.edit("COPY app /app", "COPY d app /app/");
+    let document = project.why(&["--json"]).json();
+    assert_eq!(
+        files(&document["steps"][3]).0,
+        told(&[("d/c", "added")]),
+        "app/a is in the layer"
+    );
+    fs::remove_file(project.file("d/c")).unwrap();
+    let document = project.why(&["--json"]).json();
+    let (none, why) = files(&document["steps"][3]);
+    assert_eq!(none, []);
+    assert!(
+        why.contains("d/a, whose place another source took"),
+        "{why}"
+    );
+}
+
+#[test]
+fn the_files_of_an_image_are_compared() {
+    let project = Project::new();
+    // What the driver has of `app:new`.
+    let layers = project.root.path().join("image/vfs/layerdb/sha256");
+    for layer in fs::read_dir(layers).unwrap() {
+        let id = fs::read_to_string(layer.unwrap().path().join("cache-id")).unwrap();
+        let app = project.root.path().join("vfs/dir").join(id).join("app");
+        fs::create_dir_all(&app).unwrap();
+        for (name, text, mode) in [
+            ("a", "two\n", 0o644),
+            ("b", "same\n", 0o644),
+            ("more", "more\n", 0o644),
+        ] {
+            fs::write(app.join(name), text).unwrap();
+            fs::set_permissions(app.join(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        std::os::unix::fs::symlink("a", app.join("link")).unwrap();
+    }
+    project.edit("COPY app /app", "COPY --from=app:new /app /app");
+    let document = project.why(&["--json", "--last=app:old"]).json();
+    assert_eq!(
+        files(&document["steps"][3]).0,
+        told(&[
+            ("app/a", "changed content"),
+            ("app/b", "changed mode"),
+            ("app/gone", "removed"),
+            ("app/link", "changed target"),
+            ("app/more", "added"),
+        ])
+    );
+}
+
+#[test]
+fn a_damaged_layer_is_told() {
+    let project = Project::new();
+    let layers = project.root.path().join("image/vfs/layerdb/sha256");
+    for layer in fs::read_dir(layers).unwrap() {
+        let path = layer.unwrap().path().join("tar-split.json.gz");
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    }
+    fs::write(project.file("app/a"), "two\n").unwrap();
+    let document = project.why(&["--json"]).json();
+    let (none, why) = files(&document["steps"][3]);
+    assert_eq!(none, []);
+    assert!(
+        why.starts_with("not compared: the layer of image sha256:"),
+        "{why}"
+    );
+    assert!(why.contains("cannot be read: "), "{why}");
+}
+
+/// `src/*.log` was copied before; no client is to blame that it is not any more.
+#[test]
+fn a_new_line_of_dockerignore_takes_files_away() {
+    let project = Project::new();
+    fs::write(project.file(".dockerignore"), "app/gone\n").unwrap();
+    let document = project.why(&["--json"]).json();
+    let step = &document["steps"][3];
+    let causes = step["causes"].to_string();
+    assert!(!causes.contains("other-client"), "{causes}");
+    assert_eq!(files(step).0, told(&[("app/gone", "removed")]));
+}
+
+#[test]
+fn an_address_has_its_own_advice() {
+    let project = Project::new();
+    project.edit("COPY app /app", "ADD http://localhost/a /app/");
+    let document = project.why(&["--json"]).json();
+    let hint = document["steps"][3]["causes"][0]["hint"].as_str().unwrap();
+    assert!(hint.starts_with("build: the engine downloads"), "{hint}");
+}

@@ -13,7 +13,7 @@ pub const HELP: &str = r#"Nothing is built and nothing is changed. Every step of
 its line and what it hits:
   hit        the image that the builder would use
   miss       no image is its result; the reason and the nearest image are told, and for COPY and
-             ADD the files that changed
+             ADD the files that changed, or why they cannot be told
   changed    it runs after a miss, and would miss by itself, too
   runs       it only runs because a step before it missed
   unknown    what it asks cannot be known here, such as the content behind an address or of a

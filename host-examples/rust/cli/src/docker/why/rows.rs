@@ -4,6 +4,7 @@ use layerwise::dockerfile::Announced;
 use layerwise::explain::{Explanation, Finding};
 
 use super::args::WhyArgs;
+use super::changed::Compared;
 use super::context::Context;
 use super::earlier::Found;
 use super::walk::{Row, State};
@@ -71,12 +72,13 @@ fn step(row: Row) -> Step {
     } = row;
     let Announced { number, line, text } = instruction;
     let (word, level, result) = word(&state);
-    let (mut causes, files) = match state {
-        State::Begins(_) | State::Hit(_) | State::Unknown => (Vec::new(), Vec::new()),
-        State::Miss(why, files) => (causes(*why), files),
-        State::After(Found::Changed(_, finding), files) => (vec![finding], files),
-        State::After(..) => (Vec::new(), Vec::new()),
-        State::Fails(finding) => (vec![finding], Vec::new()),
+    let nothing = Compared::default;
+    let (mut causes, compared) = match state {
+        State::Begins(_) | State::Hit(_) | State::Unknown => (Vec::new(), nothing()),
+        State::Miss(why, compared) => (causes(*why), compared),
+        State::After(Found::Changed(_, finding), compared) => (vec![finding], compared),
+        State::After(..) => (Vec::new(), nothing()),
+        State::Fails(finding) => (vec![finding], nothing()),
     };
     causes.extend(notes);
     Step {
@@ -89,9 +91,13 @@ fn step(row: Row) -> Step {
         state: word.to_owned(),
         level,
         result,
-        facts: Vec::new(),
+        facts: compared
+            .note
+            .map(|note| ["files".to_owned(), note])
+            .into_iter()
+            .collect(),
         causes,
-        files,
+        files: compared.files,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Going through a build: what each step asks, and what it gets.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use layerwise::docker::{Outcome as Cached, Step as Asked};
@@ -7,22 +8,24 @@ use layerwise::dockerfile::{
     Announced, Event, Options, Outcome, Reason, Refusal, Stage, Step, Wanted,
 };
 use layerwise::explain::{Difference, Explanation, Finding};
-use layerwise::host::Failure;
+use layerwise::host::{Failure, ImageStore as _};
 use layerwise_files::Files;
 use layerwise_host::{Error, Imports, docker, dockerfile};
+use layerwise_registry::Files as Layer;
 
 use super::args::WhyArgs;
-use super::changed::Changed;
+use super::changed::{Changed, Compared};
 use super::context::{self, CONTEXT, Context};
 use super::earlier::{Earlier, Found};
 use super::lent::Lent;
 use super::made::Made;
+use super::now::{self, Now};
 use crate::docker::named;
 use crate::docker::opened::{Opened, Sources};
 use crate::docker::platform;
 use crate::failed::Failed;
+use crate::io::LONGEST;
 use crate::limits::HostLimitArgs;
-use crate::report::FileChange;
 
 /// One line of the report.
 pub struct Row {
@@ -45,9 +48,9 @@ pub enum State {
     /// The image that is its result.
     Hit(String),
     /// No image is.
-    Miss(Box<Explanation>, Vec<FileChange>),
+    Miss(Box<Explanation>, Compared),
     /// It comes after a miss; what an earlier build made of it, if that is known.
-    After(Found, Vec<FileChange>),
+    After(Found, Compared),
     /// Nobody knows what it asks.
     Unknown,
     /// The builder refuses.
@@ -81,6 +84,17 @@ pub struct Walk<'a> {
     /// Which stages ended so.
     doubts: Vec<bool>,
     stage: String,
+    /// The stages so far, the current one last.
+    stages: Vec<At>,
+    /// What the images hold that files are copied from.
+    sources: BTreeMap<String, Result<Layer, String>>,
+}
+
+/// How far a stage is.
+struct At {
+    name: Option<String>,
+    /// The image of its last step, if that is known.
+    image: Option<String>,
 }
 
 impl<'a> Walk<'a> {
@@ -135,6 +149,8 @@ impl<'a> Walk<'a> {
             unsure: false,
             doubts: Vec::new(),
             stage: String::new(),
+            stages: Vec::new(),
+            sources: BTreeMap::new(),
         })
     }
 
@@ -170,6 +186,7 @@ impl<'a> Walk<'a> {
         self.cache = Some(cache);
         self.commands.clear();
         self.missed = false;
+        let named = stage.name.clone();
         self.stage = stage.name.unwrap_or_else(|| stage.index.to_string());
         // The first stage ends nothing.
         if stage.index > 0 {
@@ -177,6 +194,10 @@ impl<'a> Walk<'a> {
             self.doubts.push(self.unsure);
         }
         let base = stage.from_stage.and_then(|at| usize::try_from(at).ok());
+        let of_base = || self.stages.get(base?)?.image.clone();
+        let image = stage.image.clone().or_else(of_base);
+        let name = named.map(|name| name.to_lowercase());
+        self.stages.push(At { name, image });
         let before = base.and_then(|at| self.ends.get(at).cloned().flatten());
         self.earlier.begin(stage.image.clone().or(before));
         let known = stage.image.is_some() || stage.base == "scratch";
@@ -209,6 +230,9 @@ impl<'a> Walk<'a> {
         };
         self.missed |= image.is_none();
         let hit = image.is_some();
+        if let Some(at) = self.stages.last_mut() {
+            at.image.clone_from(&image);
+        }
         self.build.report(Outcome { hit, image })?;
         let mut row = self.row(step.instruction, state);
         row.trigger = step.trigger;
@@ -243,7 +267,7 @@ impl<'a> Walk<'a> {
             let found = self.earlier.next(step)?;
             let files = match &found {
                 Found::Changed(image, _) => self.changed(step, &image.clone())?,
-                _ => Vec::new(),
+                _ => Compared::default(),
             };
             return Ok(State::After(found, files));
         }
@@ -277,7 +301,7 @@ impl<'a> Walk<'a> {
         let nearest = why.nearest.as_ref().map(|nearest| nearest.subject.clone());
         let files = match &nearest {
             Some(image) => self.changed(step, image)?,
-            None => Vec::new(),
+            None => Compared::default(),
         };
         self.earlier.missed(why.nearest.as_ref());
         Ok(State::Miss(Box::new(why), files))
@@ -298,29 +322,64 @@ impl<'a> Walk<'a> {
         match state {
             State::Miss(why, files) => {
                 why.nearest = Some(found);
-                files.clear();
+                *files = Compared::default();
             }
             other => {
-                *other = State::After(Found::Changed(found.subject.clone(), found), Vec::new())
+                let found = Found::Changed(found.subject.clone(), found);
+                *other = State::After(found, Compared::default());
             }
         }
         Ok(())
     }
 
     /// The files in which a step that copies differs from the layer of an image.
-    fn changed(&mut self, step: &Step, image: &str) -> Result<Vec<FileChange>, Failed> {
-        let Some(copy) = step.copy.as_ref().filter(|copy| copy.from.is_none()) else {
-            return Ok(Vec::new());
+    fn changed(&mut self, step: &Step, image: &str) -> Result<Compared, Failed> {
+        let Some(copy) = &step.copy else {
+            return Ok(Compared::default());
         };
         let copied = self.build.copied()?;
         let limits = HostLimitArgs::default();
+        let now = match &copy.from {
+            None => Now::Context(&self.files),
+            Some(from) => {
+                let Some(id) = self.source(from) else {
+                    return Ok(Compared::not(&format!("{from} is not known")));
+                };
+                if !self.sources.contains_key(&id) {
+                    let store = &*self.opened.store;
+                    let read = now::image(store, &id, &limits.of_registries());
+                    self.sources.insert(id.clone(), read);
+                }
+                match self.sources.get(&id) {
+                    Some(Ok(layer)) => Now::Image(layer),
+                    Some(Err(why)) => return Ok(Compared::not(why)),
+                    None => return Ok(Compared::default()),
+                }
+            }
+        };
         let changed = Changed {
-            files: &self.files,
+            now,
             limits: &limits,
+            step,
             copy,
             copied: &copied,
         };
         Ok(changed.since(&*self.opened.store, image))
+    }
+
+    /// The image that `--from` names, if it is known.
+    fn source(&self, from: &str) -> Option<String> {
+        let (_, ended) = self.stages.split_last()?;
+        let lower = from.to_lowercase();
+        let named = ended
+            .iter()
+            .find(|stage| stage.name.as_ref() == Some(&lower));
+        let place = from.parse::<usize>().ok();
+        if let Some(stage) = named.or_else(|| ended.get(place?)) {
+            return stage.image.clone();
+        }
+        let found = self.opened.store.resolve(&[from.to_owned()], LONGEST).pop();
+        Some(found?.ok()?.id)
     }
 
     fn refused(&self, refusal: Refusal) -> Row {
