@@ -4,6 +4,7 @@
 mod archive;
 mod args;
 mod builds;
+mod cached;
 mod diff;
 mod explain;
 mod explain_step;

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::failed::Failed;
 use crate::reply::{Exit, Reply, Style};
 
-pub use model::{Change, FileChange, Level, Report, Step};
+pub use model::{Change, Cost, FileChange, Level, Report, Step};
 pub use words::files;
 
 /// How reports are printed.

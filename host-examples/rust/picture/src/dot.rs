@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use layerwise::buildkit::{Severity, Standing};
 
 use crate::label;
-use crate::model::Model;
+use crate::model::{Fate, Model};
 use crate::text;
 
 /// A directed graph, sources above.
@@ -21,6 +21,11 @@ pub fn write(model: &Model) -> String {
             Standing::Key => ("#ddf4ff", "#0969da"),
             Standing::Dead => ("#f0e4e4", "#82605f"),
         };
+        let (fill, edge) = match one.fate {
+            Some(Fate::Ran) => ("#fff8c5", "#9a6700"),
+            Some(Fate::Cause) => ("#ffd8b5", "#bc4c00"),
+            Some(Fate::Cached) | None => (fill, edge),
+        };
         let (edge, width) = match one.worst {
             Some(Severity::Error) => ("#cf222e", 3),
             Some(Severity::Warning) => ("#9a6700", 3),
@@ -29,8 +34,12 @@ pub fn write(model: &Model) -> String {
         let mut lines = vec![
             format!("{} {}", label::short(&one.digest), label::position(one)),
             label::result(one),
-            one.standing.as_str().to_owned(),
+            match one.fate {
+                Some(fate) => format!("{}, {}", one.standing.as_str(), fate.as_str()),
+                None => one.standing.as_str().to_owned(),
+            },
         ];
+        lines.splice(0..0, one.name.clone());
         lines.extend(one.findings.iter().take(3).cloned());
         let _ = writeln!(
             dot,

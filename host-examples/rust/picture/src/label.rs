@@ -47,6 +47,9 @@ pub fn state(one: &Box) -> String {
         Standing::Key => "key only",
         Standing::Dead => "dead",
     };
+    if let Some(fate) = one.fate {
+        return format!("{standing}, {}", fate.as_str());
+    }
     match &one.created {
         // Findings need the room.
         Some(created) if one.findings.is_empty() => {
@@ -60,7 +63,8 @@ pub fn state(one: &Box) -> String {
 
 /// Everything about a box, for hovering over it and for screen readers.
 pub fn title(model: &Model, one: &Box) -> String {
-    let mut lines = vec![one.digest.clone()];
+    let mut lines: Vec<String> = one.names.iter().take(20).cloned().collect();
+    lines.push(one.digest.clone());
     lines.push(match one.records.as_slice() {
         [only] => format!("records[{only}]"),
         many => {
@@ -68,7 +72,15 @@ pub fn title(model: &Model, one: &Box) -> String {
             format!("a run of {} records: {}", many.len(), list.join(", "))
         }
     });
-    lines.push(format!("{}; {}", one.standing.as_str(), result(one)));
+    let fate = one
+        .fate
+        .map(|fate| format!("; {} in the build", fate.as_str()));
+    lines.push(format!(
+        "{}; {}{}",
+        one.standing.as_str(),
+        result(one),
+        fate.unwrap_or_default()
+    ));
     if let Some(created) = &one.created {
         lines.push(format!("made {created}"));
     }
@@ -89,12 +101,16 @@ pub fn title(model: &Model, one: &Box) -> String {
 
 /// What a box stands on.
 pub fn stands_on(model: &Model, source: &Source) -> String {
-    let from = model.boxes.get(source.at).map_or("", |one| &one.digest);
+    let from = model.boxes.get(source.at);
+    let from = from.map_or(String::new(), |one| match &one.name {
+        Some(name) => name.clone(),
+        None => short(&one.digest),
+    });
     let part = match source.selector.as_str() {
         "" => String::new(),
         selector => format!(", of it {selector}"),
     };
-    format!("input {}: {}{part}", source.input, short(from))
+    format!("input {}: {from}{part}", source.input)
 }
 
 /// A digest as it is shown.

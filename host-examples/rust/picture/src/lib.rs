@@ -30,7 +30,7 @@ pub mod text;
 
 use layerwise::buildkit::Report;
 
-pub use model::{Box, Model, Source, Wanted};
+pub use model::{Box, Fate, Model, Named, Source, Wanted};
 
 /// A cache that is drawn on a page.
 #[derive(Clone, Copy)]

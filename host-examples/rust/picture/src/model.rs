@@ -47,6 +47,13 @@ pub struct Box {
     pub digest: String,
     /// What it is good for.
     pub standing: Standing,
+    /// The step that it is of, in the words of a build; `None` if that is not known.
+    pub name: Option<String>,
+    /// What became of that step.
+    pub fate: Option<Fate>,
+    /// The names of all of its records, of a run.
+    #[serde(skip)]
+    pub names: Vec<String>,
     /// Its row, from 0 down.
     pub row: usize,
     /// When the result was made, as its text goes.
@@ -73,6 +80,38 @@ pub struct Box {
     /// Number of inputs.
     #[serde(skip)]
     pub inputs: u32,
+}
+
+/// What became of a step in a build, the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// It came from a cache.
+    Cached,
+    /// It ran.
+    Ran,
+    /// It ran, and for a cause of its own.
+    Cause,
+}
+
+/// A step in the words of a build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Such as `Dockerfile:7 RUN make`.
+    pub name: String,
+    /// What became of it.
+    pub fate: Option<Fate>,
+}
+
+impl Fate {
+    /// As pictures have it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cached => "cached",
+            Self::Ran => "ran",
+            Self::Cause => "cause",
+        }
+    }
 }
 
 /// What a box stands on.
@@ -118,6 +157,22 @@ impl Model {
             boxes,
         }
     }
+
+    /// Names boxes by what the digests of their records are in a build.
+    pub fn name(&mut self, report: &Report, find: impl Fn(&str) -> Option<Named>) {
+        for one in &mut self.boxes {
+            let records = one.records.iter();
+            let records = records.filter_map(|record| report.verdicts.get(*record));
+            let found: Vec<Named> = records.filter_map(|record| find(&record.digest)).collect();
+            one.fate = found.iter().filter_map(|named| named.fate).max();
+            // A run is called by what it ends with, or by the cause that is in it.
+            let cause = found.iter().find(|named| named.fate == Some(Fate::Cause));
+            let named = cause.or(found.last());
+            one.name = named.map(|named| named.name.clone());
+            one.names = found.into_iter().map(|named| named.name).collect();
+            one.names.dedup();
+        }
+    }
 }
 
 fn make(report: &Report, items: &[Item], home: &[Option<usize>], run: &[usize]) -> Box {
@@ -154,6 +209,9 @@ fn make(report: &Report, items: &[Item], home: &[Option<usize>], run: &[usize]) 
         records: run.to_vec(),
         digest: verdict.map_or(String::new(), |verdict| verdict.digest.clone()),
         standing: verdict.map_or(Standing::Dead, |verdict| verdict.standing),
+        name: None,
+        fate: None,
+        names: Vec::new(),
         row: 0,
         created: result.map(|result| result.created.clone()),
         layers: result.map_or(0, |result| result.layers),

@@ -8,7 +8,7 @@ use layerwise::explain::Finding;
 
 use crate::Subject;
 use crate::label::{id, short, xml};
-use crate::model::Model;
+use crate::model::{Fate, Model};
 use crate::order::record_of;
 use crate::place::place;
 use crate::svg::{self, Use};
@@ -30,7 +30,8 @@ dl{display:flex;flex-wrap:wrap;gap:8px 28px;margin:12px 0 0}dt{color:var(--soft)
 .legend{display:flex;flex-wrap:wrap;gap:6px 24px;margin:14px 0 0;padding:0;list-style:none}\
 .legend i{display:inline-block;width:22px;height:13px;border:1.5px solid;border-radius:3px;vertical-align:-2px;margin-right:7px}\
 .picture{overflow:auto;border-block:1px solid var(--edge);max-height:80vh;padding:0}\
-.picture svg{display:block;margin:auto}\
+.picture svg{display:block;margin:auto}.fit{padding:0 24px 12px}#fit{vertical-align:-1px}#fit:checked~.picture svg{width:100%;height:auto}\
+details{margin:12px 0 0}details ol{columns:22em;margin:8px 0 0;padding-left:2.5em}details li{break-inside:avoid;overflow-wrap:anywhere}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:5px 12px 5px 0;border-bottom:1px solid var(--edge)}\
 th{color:var(--soft);font-weight:500;font-size:12px}a{color:var(--link)}td.warning{color:var(--warn);font-weight:600}td.error{color:var(--bad);font-weight:600}\
 .note{background:var(--panel);border-left:4px solid var(--warn);padding:8px 12px;margin:12px 0 0}.bad{border-color:var(--bad)}";
@@ -116,6 +117,21 @@ pub fn write(subject: &Subject<'_>, model: &Model) -> String {
             "<li><i style=\"background:{fill};border-color:{edge}\"></i>{words}</li>"
         );
     }
+    if model.boxes.iter().any(|one| one.fate.is_some()) {
+        for (fill, edge, words) in [
+            ("#fff8c5", "#9a6700", "ran: the build ran the step"),
+            (
+                "#ffd8b5",
+                "#bc4c00",
+                "cause: it ran for a cause of its own, and others only follow",
+            ),
+        ] {
+            let _ = write!(
+                html,
+                "<li><i style=\"background:{fill};border-color:{edge}\"></i>{words}</li>"
+            );
+        }
+    }
     html.push_str("</ul>\n");
     let refused = |finding: &Finding| severity(&finding.code) == Some(Severity::Error);
     if report.findings.iter().any(refused) {
@@ -128,12 +144,51 @@ pub fn write(subject: &Subject<'_>, model: &Model) -> String {
             model.left_out, model.records
         );
     }
-    html.push_str("<p class=\"soft\">Lines lead down from what a record stands on; sizes are of the whole chain. Hover over a box, or tab to it, for everything about it.</p>\n</header>\n<div class=\"picture\" tabindex=\"0\" role=\"region\" aria-label=\"chains\">\n");
+    html.push_str("<p class=\"soft\">Lines lead down from what a record stands on; sizes are of the whole chain. Hover over a box, or tab to it, for everything about it.</p>\n");
+    steps(&mut html, model);
+    html.push_str("</header>\n<input type=\"checkbox\" id=\"fit\"><label for=\"fit\" class=\"fit\">fit the picture into the window</label>\n<div class=\"picture\" tabindex=\"0\" role=\"region\" aria-label=\"chains\">\n");
     html.push_str(&svg::write(model, &place(model), Use::InPage));
     html.push_str("</div>\n");
     findings(&mut html, subject, model);
     html.push_str("</body>\n</html>\n");
     html
+}
+
+/// The boxes by name, each leading to its place in the picture, for who looks for one.
+fn steps(html: &mut String, model: &Model) {
+    let mut named: Vec<(&str, String, &str)> = model
+        .boxes
+        .iter()
+        .flat_map(|one| {
+            let fate = one.fate.map_or("", Fate::as_str);
+            let names = one.names.iter();
+            names.map(move |name| (name.as_str(), id(one), fate))
+        })
+        .collect();
+    if named.is_empty() {
+        return;
+    }
+    named.sort_by(|a, b| order(a.0).cmp(&order(b.0)));
+    let _ = writeln!(
+        html,
+        "<details><summary>{} records by step</summary>\n<ol>",
+        named.len()
+    );
+    for (name, id, fate) in named {
+        let name = xml(name);
+        let _ = writeln!(
+            html,
+            "<li><a href=\"#{id}\">{name}</a> <span class=\"soft\">{fate}</span></li>"
+        );
+    }
+    html.push_str("</ol>\n</details>\n");
+}
+
+/// The order of the lines in a Dockerfile: `Dockerfile:7 RUN make` before `Dockerfile:12`.
+fn order(name: &str) -> (&str, u32, &str) {
+    let place = name.split(' ').next().unwrap_or_default();
+    let (file, line) = place.rsplit_once(':').unwrap_or((place, ""));
+    (file, line.parse().unwrap_or_default(), name)
 }
 
 fn findings(html: &mut String, subject: &Subject<'_>, model: &Model) {

@@ -9,6 +9,9 @@ use crate::model::{Box, Model, Source};
 use crate::place::{HEIGHT, Kind, Line, Placed, WIDTH};
 use crate::text;
 
+/// Characters of a name that a box has room for.
+const NAME: usize = 28;
+
 /// Where the picture stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Use {
@@ -26,6 +29,7 @@ svg{font:12px system-ui,sans-serif;font-family:system-ui,'DejaVu Sans',sans-seri
 .id{font-weight:600;font-size:13px;font-family:ui-monospace,'DejaVu Sans Mono',monospace}\
 .box rect{stroke-width:1.5}.hit rect{fill:#dafbe1;stroke:#1a7f37}.broken rect{fill:#ffebe9;stroke:#cf222e}.key rect{fill:#ddf4ff;stroke:#0969da}\
 .dead rect{fill:#f0e4e4;stroke:#82605f;stroke-dasharray:5 3}\
+.name{font-weight:600}.ran rect{fill:#fff8c5;stroke:#9a6700}.cause rect{fill:#ffd8b5;stroke:#bc4c00;stroke-width:3}\
 .warning rect{stroke:#9a6700;stroke-width:3}.error rect{stroke:#cf222e;stroke-width:3}\
 .mark{font-weight:700}.warning .mark{fill:#9a6700}.error .mark{fill:#cf222e}\
 .link{fill:none;stroke:#8c959f;stroke-width:1.4}.far{stroke-dasharray:2 4}\
@@ -33,6 +37,7 @@ svg{font:12px system-ui,sans-serif;font-family:system-ui,'DejaVu Sans',sans-seri
 .box:hover rect,.box:focus rect,.box:target rect{stroke:#8250df;stroke-width:4;stroke-dasharray:none}\
 @media (prefers-color-scheme:dark){.ground{fill:#0d1117}text{fill:#e6edf3}.soft{fill:#9198a1}\
 .hit rect{fill:#12261e;stroke:#3fb950}.broken rect{fill:#2d1214;stroke:#f85149}.key rect{fill:#121d2f;stroke:#4493f8}.dead rect{fill:#2a1e1f;stroke:#a08080}\
+.ran rect{fill:#2e2a12;stroke:#d29922}.cause rect{fill:#3d2314;stroke:#f0883e}\
 .warning rect{stroke:#d29922}.error rect{stroke:#f85149}.warning .mark{fill:#d29922}.error .mark{fill:#f85149}\
 .link{stroke:#6e7681}.link.end:hover,.link.far:hover,.box:hover rect,.box:focus rect,.box:target rect{stroke:#ab7df8}}";
 
@@ -44,7 +49,12 @@ pub fn write(model: &Model, placed: &Placed, whole: Use) -> String {
         corners,
         lines,
     } = placed;
-    let legend = if whole == Use::Alone { 64.0 } else { 0.0 };
+    let fates = model.boxes.iter().any(|one| one.fate.is_some());
+    let legend = match whole {
+        Use::Alone if fates => 88.0,
+        Use::Alone => 64.0,
+        Use::InPage => 0.0,
+    };
     let (width, tall) = (width.max(720.0), height + legend);
     let mut svg = format!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0}" height="{tall:.0}" viewBox="0 0 {width:.0} {tall:.0}" role="group" aria-label="{}">"#,
@@ -54,7 +64,8 @@ pub fn write(model: &Model, placed: &Placed, whole: Use) -> String {
     let _ = writeln!(svg, "<style>{STYLE}</style>");
     if whole == Use::Alone {
         let _ = writeln!(svg, r#"<rect class="ground" width="100%" height="100%"/>"#);
-        self::legend(&mut svg, model);
+        let _ = writeln!(svg, "<title>{}</title>", xml(&summary(model)));
+        self::legend(&mut svg, model, fates);
         let _ = writeln!(svg, r#"<g transform="translate(0 {legend:.0})">"#);
     }
     for line in lines {
@@ -70,23 +81,28 @@ pub fn write(model: &Model, placed: &Placed, whole: Use) -> String {
     svg
 }
 
-fn legend(svg: &mut String, model: &Model) {
+fn legend(svg: &mut String, model: &Model, fates: bool) {
     let entries = [
         ("hit", "hit: a complete result is there"),
         ("key", "key: reached, no usable result"),
         ("dead", "dead: nothing reaches it"),
+        ("hit ran", "ran: the build ran the step"),
+        ("hit cause", "cause: for a cause of its own"),
     ];
-    for (at, (class, words)) in entries.iter().enumerate() {
-        let x = 24 + at * 220;
+    let shown = if fates { entries.len() } else { 3 };
+    for (at, (class, words)) in entries.iter().take(shown).enumerate() {
+        let (x, y) = (24 + at % 3 * 220, 14 + at / 3 * 24);
         let _ = writeln!(
             svg,
-            r#"<g class="box {class}"><rect x="{x}" y="14" width="22" height="14" rx="3"/></g><text x="{}" y="25">{words}</text>"#,
-            x + 30
+            r#"<g class="box {class}"><rect x="{x}" y="{y}" width="22" height="14" rx="3"/></g><text x="{}" y="{}">{words}</text>"#,
+            x + 30,
+            y + 11
         );
     }
+    let y = if fates { 74 } else { 50 };
     let _ = writeln!(
         svg,
-        r#"<text x="24" y="50" class="soft">{}. Lines lead down from what a record stands on; sizes are of the whole chain.</text>"#,
+        r#"<text x="24" y="{y}" class="soft">{}. Lines lead down from what a record stands on; sizes are of the whole chain.</text>"#,
         xml(&summary(model))
     );
 }
@@ -133,6 +149,10 @@ fn boxed(svg: &mut String, model: &Model, one: &Box, (x, y): (f64, f64)) {
         }
         _ => "",
     };
+    if let Some(fate) = one.fate {
+        class.push(' ');
+        class.push_str(fate.as_str());
+    }
     let title = title(model, one);
     let _ = writeln!(
         svg,
@@ -146,11 +166,27 @@ fn boxed(svg: &mut String, model: &Model, one: &Box, (x, y): (f64, f64)) {
         xml(&title)
     );
     let right = WIDTH - 10.0;
+    // A name needs the whole width.
+    let (head, beside) = match &one.name {
+        Some(name) => {
+            let name = xml(&text::cut(name, NAME));
+            (
+                format!(r#"<text x="10" y="20" class="name">{name}</text>"#),
+                39,
+            )
+        }
+        None => {
+            let digest = xml(&text::cut(&short(&one.digest), 16));
+            (
+                format!(r#"<text x="10" y="20" class="id">{digest}</text>"#),
+                20,
+            )
+        }
+    };
+    let place = xml(&position(one));
     let _ = writeln!(
         svg,
-        r#"<text x="10" y="20" class="id">{}</text><text x="{right}" y="20" text-anchor="end" class="soft">{}</text>"#,
-        xml(&text::cut(&short(&one.digest), 16)),
-        xml(&position(one))
+        r#"{head}<text x="{right}" y="{beside}" text-anchor="end" class="soft">{place}</text>"#
     );
     let _ = writeln!(svg, r#"<text x="10" y="39">{}</text>"#, xml(&result(one)));
     let _ = writeln!(
@@ -206,6 +242,10 @@ fn boxed(svg: &mut String, model: &Model, one: &Box, (x, y): (f64, f64)) {
 }
 
 fn link_title(model: &Model, at: usize, source: &Source) -> String {
-    let to = model.boxes.get(at).map_or("", |one| &one.digest);
-    xml(&format!("{}\nof {}", stands_on(model, source), short(to)))
+    let to = model.boxes.get(at);
+    let to = to.map_or(String::new(), |one| match &one.name {
+        Some(name) => name.clone(),
+        None => short(&one.digest),
+    });
+    xml(&format!("{}\nof {to}", stands_on(model, source)))
 }

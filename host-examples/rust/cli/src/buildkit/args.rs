@@ -177,6 +177,12 @@ pub struct GraphArgs {
     #[arg(long)]
     pub no_collapse: bool,
     #[command(flatten)]
+    pub words: WordArgs,
+    /// An earlier build that --build is compared with, to mark the steps that ran for a cause of
+    /// their own.
+    #[arg(long, value_name = "BUILD", requires = "build")]
+    pub against: Option<String>,
+    #[command(flatten)]
     pub registry: RegistryArgs,
     #[command(flatten)]
     pub limits: LimitArgs,

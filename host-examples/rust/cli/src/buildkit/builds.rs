@@ -1,13 +1,15 @@
 //! `buildkit builds`: the builds that a daemon remembers or a file holds; and what the
 //! commands about builds have in common.
 
+pub mod changed;
 mod content;
 mod envelope;
+mod metadata;
 mod opened;
 mod place;
 mod shown;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -23,13 +25,16 @@ use crate::report::ReportArgs;
 
 use place::Kind;
 
-pub use opened::{CONTEXT, Found, Opened};
+use opened::no_build;
+
+pub use opened::{BEFORE, CONTEXT, Found, Opened};
 pub use place::Place;
 pub use shown::{Shown, ValueArgs, seconds};
 
 /// What `--help` says after the options.
 pub const HELP: &str = r#"PLACE is root:DIR, the root of a buildkitd or a data root of Docker, which is read beside the
-daemon; or a file that `docker buildx history export` wrote. Without one, /var/lib/buildkit or
+daemon; or a file that `docker buildx history export` wrote, or --metadata-file (of bake: each
+target is a build). Without one, /var/lib/buildkit or
 /var/lib/docker is read. Where a container or another machine runs the daemon, export the record
 there: docker buildx history export RECORD --output build.dockerbuild
 
@@ -37,8 +42,9 @@ Exit codes: 0 done, 2 usage, 3 error.
 
 --json prints one document, absent members as null:
   schema  "layerwise/buildkit-builds/1"
-  builds  the newest first: [{"name", "status": "completed", "failed", "cancelled" or "running",
-          "created", "completed": RFC 3339, "seconds", "total", "cached": numbers of steps, "target",
+  builds  the newest first: [{"name": its record, else its target or image, "status": "completed",
+          "failed", "cancelled", "running" or "unknown" where there is no record, "created",
+          "completed": RFC 3339, "seconds", "total", "cached": numbers of steps, "target",
           "platforms", "images", "error"}]"#;
 
 #[derive(Args)]
@@ -70,9 +76,15 @@ pub struct BuildArgs {
 }
 
 impl BuildArgs {
-    /// Where builds are read, and the context if one is lent.
-    pub fn open(&self, global: &Global, context: Option<&Path>) -> Result<Opened, Failed> {
-        let opened = Opened::new(global, &self.registry, &self.limits, context)?;
+    /// Where builds are read, and the contexts that are lent: of the build, and of the
+    /// earlier one.
+    pub fn open(
+        &self,
+        global: &Global,
+        (context, before): (Option<&Path>, Option<&Path>),
+    ) -> Result<Opened, Failed> {
+        let lent = [(CONTEXT, context), (BEFORE, before)];
+        let opened = Opened::lending(global, &self.registry, &self.limits, lent)?;
         Ok(opened.by(self.engine.as_deref()))
     }
 }
@@ -109,7 +121,7 @@ pub fn run(global: &Global, args: &BuildsArgs, style: Style) -> Result<Reply, Fa
     let all = opened.all(&place, &Place::of(&place)?)?;
     let document = Document {
         schema: "layerwise/buildkit-builds/1",
-        builds: all.iter().map(|found| row(&found.description)).collect(),
+        builds: all.iter().map(row).collect(),
     };
     Reply::of(style, Exit::Done, &document, show)
 }
@@ -117,13 +129,11 @@ pub fn run(global: &Global, args: &BuildsArgs, style: Style) -> Result<Reply, Fa
 /// The build that was typed; of a root the newest one, if none is named.
 pub fn chosen<'a>(text: &str, place: &Place, all: &'a [Found]) -> Result<&'a Found, Failed> {
     let names = || {
-        let names = all.iter().map(|found| found.description.name.as_str());
+        let names = all.iter().map(Found::name).filter(|name| !name.is_empty());
         names.collect::<Vec<_>>().join(", ")
     };
     let not_found = |why: String| Failed::new("not-found", why).about(text);
-    // The target of a metadata file was chosen when it was read.
-    let named = place.record.as_deref().filter(|_| all.len() > 1);
-    let Some(record) = named else {
+    let Some(record) = place.record.as_deref() else {
         return match all {
             [] => Err(not_found(format!("{text:?} holds no build"))),
             [first, ..] if all.len() == 1 || matches!(place.kind, Kind::Root(_)) => Ok(first),
@@ -134,15 +144,13 @@ pub fn chosen<'a>(text: &str, place: &Place, all: &'a [Found]) -> Result<&'a Fou
             ))),
         };
     };
-    let mut alike = all
-        .iter()
-        .filter(|found| found.description.name.starts_with(record));
-    match (alike.next(), alike.next()) {
+    // A target may be the beginning of another one.
+    let whole = all.iter().find(|found| found.name() == record);
+    let mut alike = all.iter().filter(|found| found.name().starts_with(record));
+    match (whole.or_else(|| alike.next()), alike.next()) {
+        (Some(found), _) if whole.is_some() => Ok(found),
         (Some(found), None) => Ok(found),
-        (None, _) => Err(not_found(format!(
-            "no build {record:?} is there, only {}",
-            names()
-        ))),
+        (None, _) => Err(no_build(text, record, &names())),
         (Some(_), Some(_)) => Err(Failed::usage(format!(
             "{record:?} is the beginning of several names: {}",
             names()
@@ -150,7 +158,37 @@ pub fn chosen<'a>(text: &str, place: &Place, all: &'a [Found]) -> Result<&'a Fou
     }
 }
 
-fn row(build: &Description) -> Row {
+/// The builds of a place, with logs added to the one that is meant.
+pub fn logged(
+    opened: &Opened,
+    mut all: Vec<Found>,
+    (text, place): (&str, &Place),
+    logs: &[PathBuf],
+) -> Result<Vec<Found>, Failed> {
+    if logs.is_empty() {
+        return Ok(all);
+    }
+    let meant: *const Found = chosen(text, place, &all)?;
+    if let Some(at) = all.iter().position(|one| std::ptr::eq(one, meant)) {
+        let with_logs = opened.with_logs(all.remove(at), logs, text)?;
+        all.insert(at, with_logs);
+    }
+    Ok(all)
+}
+
+/// What became of a build. Without a record nothing tells whether it ended.
+fn status(build: &Description) -> &'static str {
+    match (build.error.is_empty(), build.completed) {
+        (false, _) if build.canceled => "cancelled",
+        (false, _) => "failed",
+        (true, _) if build.name.is_empty() => "unknown",
+        (true, None) => "running",
+        (true, Some(_)) => "completed",
+    }
+}
+
+fn row(found: &Found) -> Row {
+    let build = &found.description;
     let time = |time: Option<i64>| {
         let time = Timestamp::from_nanosecond(time?.into()).ok()?;
         Some(format!("{time:.0}"))
@@ -163,13 +201,8 @@ fn row(build: &Description) -> Row {
     let took = build.completed.zip(build.created);
     let platforms = build.platforms.join(",");
     Row {
-        name: build.name.clone(),
-        status: match (build.error.is_empty(), build.completed) {
-            (false, _) if build.canceled => "cancelled",
-            (false, _) => "failed",
-            (true, None) => "running",
-            (true, Some(_)) => "completed",
-        },
+        name: found.name().to_owned(),
+        status: status(build),
         created: time(build.created),
         completed: time(build.completed),
         seconds: took.map(|(end, begin)| seconds(end.saturating_sub(begin))),

@@ -59,6 +59,7 @@ pub fn run(
         sides: ["have", "want"],
         steps: meant.into_iter().map(predict::shown).collect(),
         findings: Vec::new(),
+        causes: Vec::new(),
     };
     report::reply(style, &ReportArgs::default(), exit, &report)
 }

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use layerwise::buildkit::{Report, Severity, Standing, severity};
-use layerwise_picture::{Meaning, Model, Subject, Wanted};
+use layerwise_picture::{Meaning, Model, Named, Subject, Wanted};
 use serde::Serialize;
 
 use super::args::{Format, GraphArgs};
 use super::found::pinned;
 use super::opened::Opened;
 use super::report;
+use super::words::Words;
 use crate::args::Global;
 use crate::failed::Failed;
 use crate::page::Page;
@@ -22,6 +23,10 @@ their bytes), and what it is good for: hit (it can be reached and a complete res
 broken (a result has a layer that is not there), key (it can be reached and has no result) or dead
 (no lookup reaches it). A mark tells that the record has findings, which hovering over or tabbing
 to the box shows. Lines lead from what a record stands on down to it. Runs of records without a branch, result or finding are one box.
+
+With --build boxes are called by the steps of the build, such as `Dockerfile:7 RUN make`, and those
+that it ran are marked; with --against, too, those among them that have a cause of their own. The page
+lists them, and each name leads to its box.
 
 Colours say the same as the words. Pictures are files of their own: no fonts, scripts or other
 files are fetched. Text from the cache is escaped.
@@ -35,8 +40,9 @@ Exit codes: 0 done, 2 usage, 3 error. A cache that readers refuse is drawn as fa
   records  number of records of the config
   drawn    number of boxes
   left_out number of records that are not drawn, because there would be more than --boxes
-  boxes    [{"records": [index], "digest", "standing", "row", "created", "layers": number in the
-           chain, "bytes": of the chain, "findings": [code], "sources": [{"box": position in this
+  boxes    [{"records": [index], "digest", "standing", "name": with --build the step in words,
+           "fate": "cached", "ran" or "cause", "row", "created", "layers": number in the chain,
+           "bytes": of the chain, "findings": [code], "sources": [{"box": position in this
            list, "input", "selector"}], "more": users that are not drawn}]
 An error is {"schema": "layerwise/error/1", "error": {"kind", "message", "code", "operation",
 "subject", "limit", "value"}}."#;
@@ -75,7 +81,16 @@ pub fn run(global: &Global, args: &GraphArgs, style: Style) -> Result<Reply, Fai
         boxes: args.boxes.max(1),
         collapse: !args.no_collapse,
     };
-    let model = Model::new(&report, wanted);
+    let mut model = Model::new(&report, wanted);
+    let (registry, limits) = (&args.registry, &args.limits);
+    let against = args.against.as_deref();
+    let words = Words::compared(global, &args.words, against, registry, limits)?;
+    model.name(&report, |digest| {
+        Some(Named {
+            name: words.word(digest)?,
+            fate: words.fate(digest),
+        })
+    });
     let text = match format {
         Format::Dot => layerwise_picture::dot(&model),
         Format::Svg => layerwise_picture::svg(&model),

@@ -35,8 +35,10 @@ pub fn pairs<'a>(
     }
     let mut pairs = Vec::new();
     for new in newest(opened, all)? {
-        let among = against.map_or(all, |(_, others)| others);
-        let old = before(opened, new, among)?;
+        let old = match against {
+            None => before(opened, new, all)?,
+            Some((_, others)) => before(opened, new, others)?.or_else(|| alike(new, others)),
+        };
         pairs.push(Pair { new, old });
     }
     if pairs.iter().all(|pair| pair.old.is_none()) {
@@ -60,6 +62,12 @@ fn before<'a>(
     Ok(place.and_then(|place| among.get(place)))
 }
 
+/// The build of the same target, where no record tells when it began.
+fn alike<'a>(of: &Found, among: &'a [Found]) -> Option<&'a Found> {
+    let mut among = among.iter().filter(|one| one.target().is_some());
+    among.find(|one| of.description.created.is_none() && one.name() == of.name())
+}
+
 /// The build that `--against` names; of a file of several the one of the same target.
 fn named<'a>(
     opened: &Opened,
@@ -70,7 +78,7 @@ fn named<'a>(
     let place = Place::of(text)?;
     if others.len() > 1
         && !place.names_one()
-        && let Some(found) = before(opened, new, others)?
+        && let Some(found) = before(opened, new, others)?.or_else(|| alike(new, others))
     {
         return Ok(found);
     }

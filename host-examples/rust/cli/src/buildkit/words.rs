@@ -1,11 +1,13 @@
 //! Digests of logs and caches in the words of a build: `Dockerfile:7 RUN make`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::Args;
 use layerwise::builds::answer::Step;
-use layerwise::builds::{Asked, Files, Role};
+use layerwise::builds::redact::Values;
+use layerwise::builds::{Asked, Files, Role, State};
+use layerwise_picture::Fate;
 
 use super::builds::{CONTEXT, Opened, Place, Shown, chosen};
 use crate::args::{Global, LimitArgs};
@@ -46,6 +48,8 @@ pub struct Words {
     file: String,
     /// What a digest is to which step.
     names: BTreeMap<String, (Role, usize)>,
+    /// The steps that have a cause of their own, against an earlier build.
+    causes: BTreeSet<usize>,
 }
 
 impl Words {
@@ -53,6 +57,17 @@ impl Words {
     pub fn of(
         global: &Global,
         args: &WordArgs,
+        registry: &RegistryArgs,
+        limits: &LimitArgs,
+    ) -> Result<Self, Failed> {
+        Self::compared(global, args, None, registry, limits)
+    }
+
+    /// The same, with what became of the steps against an earlier build.
+    pub fn compared(
+        global: &Global,
+        args: &WordArgs,
+        against: Option<&str>,
         registry: &RegistryArgs,
         limits: &LimitArgs,
     ) -> Result<Self, Failed> {
@@ -73,19 +88,45 @@ impl Words {
             asked.after.push(("context".to_owned(), files));
         }
         let build = opened.open(found)?;
+        // A record alone has no definition.
         let described = build.describe()?;
         if described.platforms.is_empty() {
             return Err(without_definition(text));
         }
+        let mut causes = BTreeSet::new();
+        if let Some(text) = against {
+            let place = Place::of(text)?;
+            let others = opened.all(text, &place)?;
+            let old = opened.open(chosen(text, &place, &others)?)?;
+            let verdicts = build.why(&old, &[], &asked, Values::NotSecret)?.verdicts;
+            let roots = verdicts.iter().enumerate().filter(|(_, one)| one.root);
+            causes.extend(roots.map(|(at, _)| at));
+        }
         let names = build.names(&asked)?.into_iter();
         let file = described.dockerfile;
+        let steps = build.steps()?;
         Ok(Self {
-            steps: build.steps()?,
+            steps,
             file: file.map_or(String::new(), |file| file.name),
             names: names
                 .map(|name| (name.digest, (name.role, name.step)))
                 .collect(),
+            causes,
         })
+    }
+
+    /// What became of the step that a digest is of; of its files nothing is told.
+    pub fn fate(&self, digest: &str) -> Option<Fate> {
+        let (role, at) = self.names.get(digest)?;
+        if *role == Role::Content {
+            return None;
+        }
+        match self.steps.get(*at)?.state {
+            State::Ran | State::Failed if self.causes.contains(at) => Some(Fate::Cause),
+            State::Ran | State::Failed => Some(Fate::Ran),
+            State::Cached => Some(Fate::Cached),
+            State::Resolved | State::Unneeded => None,
+        }
     }
 
     /// What a digest is to which step.

@@ -2,25 +2,27 @@
 
 use super::model::{Level, Report, Step};
 use super::sarif::message;
-use super::words::sentence;
+use super::words::{Costs, sentence};
 use crate::reply::Style;
 use crate::text;
 
 /// One line for each cause of each step that did not go well.
 pub fn lines(report: &Report, style: Style) -> String {
     let mut out = String::new();
+    let costs = Costs::of(report);
     let whole = report.findings.iter().map(|finding| (None, finding));
-    let steps = report.steps.iter().filter(|step| step.level != Level::Fine);
-    let of_steps = steps.flat_map(|step| step.causes.iter().map(move |cause| (Some(step), cause)));
+    let steps = report.steps.iter().enumerate();
+    let steps = steps.filter(|(_, step)| step.level != Level::Fine);
+    let of_steps = steps.flat_map(|one| one.1.causes.iter().map(move |cause| (Some(one), cause)));
     for (step, finding) in whole.chain(of_steps) {
-        let level = match step.map_or(Level::Warning, |step| step.level) {
+        let level = match step.map_or(Level::Warning, |(_, step)| step.level) {
             Level::Error => "error",
             Level::Warning if !finding.cascade => "warning",
             _ => "notice",
         };
         let title = property(&sentence(style, finding));
-        let place = place(report, step);
-        let said = message(report, step, finding, style);
+        let place = place(report, step.map(|(_, step)| step));
+        let said = message((report, &costs), step, finding, style);
         out.push_str(&format!(
             "::{level} {place}title={title}::{}\n",
             data(&said)

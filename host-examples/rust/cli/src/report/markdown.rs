@@ -4,7 +4,7 @@
 use layerwise::explain::Finding;
 
 use super::model::{Report, Step};
-use super::words::{advice, properties, sentence};
+use super::words::{advice, begins, costs, lines, properties, sentence};
 use crate::reply::Style;
 use crate::text;
 use crate::why::is_fact;
@@ -19,6 +19,9 @@ pub fn page(report: &Report, style: Style) -> String {
     for [label, value] in &report.facts {
         out.push_str(&format!("- {}: {}\n", escaped(label), code(value)));
     }
+    for [time, what] in costs(report) {
+        out.push_str(&format!("  - {}: {}\n", escaped(&time), code(&what)));
+    }
     for finding in &report.findings {
         cause(&mut out, report, finding, style);
     }
@@ -27,10 +30,9 @@ pub fn page(report: &Report, style: Style) -> String {
     }
     out.push_str("| line | step | state | instruction |\n|---:|---|---|---|\n");
     for step in &report.steps {
-        let line = step.lines.map(|[first, _]| first.to_string());
         out.push_str(&format!(
             "| {} | {} | {} | {} |\n",
-            line.unwrap_or_default(),
+            begins(step),
             cell(&step.name),
             cell(&step.state),
             cell(&step.text)
@@ -62,11 +64,8 @@ pub fn page(report: &Report, style: Style) -> String {
 }
 
 fn place(step: &Step) -> String {
-    match step.lines {
-        Some([first, last]) if first != last => format!("lines {first} to {last}:"),
-        Some([first, _]) => format!("line {first}:"),
-        None => format!("{}:", step.name),
-    }
+    let place = lines(step).unwrap_or_else(|| step.name.clone());
+    format!("{place}:")
 }
 
 fn cause(out: &mut String, report: &Report, finding: &Finding, style: Style) {

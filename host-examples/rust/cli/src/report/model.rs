@@ -22,6 +22,21 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// What is about no step.
     pub findings: Vec<Finding>,
+    /// What the causes cost, the costliest first; empty where that is not known.
+    pub causes: Vec<Cost>,
+}
+
+/// A cause, with what it cost.
+#[derive(Clone, Debug, Serialize)]
+pub struct Cost {
+    /// Its code.
+    pub code: String,
+    /// The steps that have it, as places in the list of steps.
+    pub steps: Vec<usize>,
+    /// The steps that ran only because of these.
+    pub follow: Vec<usize>,
+    /// Seconds that all of them took. Each step counts for one cause.
+    pub seconds: f64,
 }
 
 /// One step of a build.
@@ -31,6 +46,8 @@ pub struct Step {
     pub name: String,
     /// Its first and last line in the Dockerfile, counted from 1.
     pub lines: Option<[u32; 2]>,
+    /// Other lines that it stands at, too, such as those of each stage that begins with an image.
+    pub more_lines: Vec<[u32; 2]>,
     /// The instruction, or what it is called.
     pub text: String,
     /// What became of it: one or two words, such as `hit` or `not asked`.

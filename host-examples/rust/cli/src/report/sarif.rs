@@ -5,7 +5,7 @@ use layerwise::explain::Finding;
 use serde_json::{Value, json};
 
 use super::model::{Level, Report, Step};
-use super::words::{advice, properties, sentence};
+use super::words::{Costs, advice, properties, seconds, sentence};
 use crate::reply::Style;
 use crate::why::is_fact;
 
@@ -22,19 +22,17 @@ pub fn log(runs: Vec<Value>) -> Value {
 pub fn run(report: &Report, style: Style) -> Value {
     let mut codes: Vec<&str> = Vec::new();
     let mut results = Vec::new();
+    let costs = Costs::of(report);
     for finding in &report.findings {
-        results.push(result(
-            report,
-            None,
-            finding,
-            style,
-            index(&mut codes, &finding.code),
-        ));
+        let rule = index(&mut codes, &finding.code);
+        results.push(result((report, &costs), None, finding, style, rule));
     }
-    for step in report.steps.iter().filter(|step| step.level != Level::Fine) {
+    let steps = report.steps.iter().enumerate();
+    for (at, step) in steps.filter(|(_, step)| step.level != Level::Fine) {
         for finding in &step.causes {
             let rule = index(&mut codes, &finding.code);
-            results.push(result(report, Some(step), finding, style, rule));
+            let step = Some((at, step));
+            results.push(result((report, &costs), step, finding, style, rule));
         }
     }
     let rules: Vec<Value> = codes.iter().map(|code| rule(code, style)).collect();
@@ -76,13 +74,13 @@ fn rule(code: &str, style: Style) -> Value {
 }
 
 fn result(
-    report: &Report,
-    step: Option<&Step>,
+    (report, costs): (&Report, &Costs<'_>),
+    step: Option<(usize, &Step)>,
     finding: &Finding,
     style: Style,
     rule: usize,
 ) -> Value {
-    let level = match step.map_or(Level::Warning, |step| step.level) {
+    let level = match step.map_or(Level::Warning, |(_, step)| step.level) {
         Level::Error => "error",
         Level::Warning if !finding.cascade => "warning",
         _ => "note",
@@ -91,11 +89,14 @@ fn result(
         "ruleId": finding.code,
         "ruleIndex": rule,
         "level": level,
-        "message": {"text": message(report, step, finding, style)},
+        "message": {"text": message((report, costs), step, finding, style)},
     });
+    if let Some(lost) = step.and_then(|(at, _)| costs.seconds(at, finding)) {
+        set(&mut result, "properties", json!({"seconds": lost}));
+    }
     if let Some(file) = &report.file {
         let mut location = json!({"artifactLocation": {"uri": uri(file)}});
-        if let Some([first, last]) = step.and_then(|step| step.lines) {
+        if let Some([first, last]) = step.and_then(|(_, step)| step.lines) {
             let region = json!({"startLine": first, "endLine": last});
             set(&mut location, "region", region);
         }
@@ -113,12 +114,20 @@ fn set(object: &mut Value, name: &str, value: Value) {
 }
 
 /// What is said of one cause, a thing a line.
-pub fn message(report: &Report, step: Option<&Step>, finding: &Finding, style: Style) -> String {
+pub fn message(
+    (report, costs): (&Report, &Costs<'_>),
+    step: Option<(usize, &Step)>,
+    finding: &Finding,
+    style: Style,
+) -> String {
     let mut lines = Vec::new();
-    if let Some(step) = step {
+    if let Some((_, step)) = step {
         lines.push(format!("{}: {}", step.state, step.text));
     }
     lines.push(sentence(style, finding));
+    if let Some(lost) = step.and_then(|(at, _)| costs.seconds(at, finding)) {
+        lines.push(format!("lost: {}", seconds(lost)));
+    }
     let [old, new] = report.sides;
     for difference in &finding.differences {
         let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "absent".to_owned());
@@ -129,7 +138,7 @@ pub fn message(report: &Report, step: Option<&Step>, finding: &Finding, style: S
             false => format!("{path}: {old} {have}, {new} {}", side(&difference.want)),
         });
     }
-    for file in step.into_iter().flat_map(|step| &step.files) {
+    for file in step.into_iter().flat_map(|(_, step)| &step.files) {
         let words = properties(file);
         let words = if words.is_empty() {
             words

@@ -15,6 +15,7 @@ fn report() -> Report {
     let step = Step {
         name: "1/2".to_owned(),
         lines: Some([2, 3]),
+        more_lines: Vec::new(),
         text: "COPY a|b /x,y: %\nz".to_owned(),
         state: "miss".to_owned(),
         level: Level::Warning,
@@ -33,6 +34,7 @@ fn report() -> Report {
     let follows = Step {
         name: "2/2".to_owned(),
         lines: Some([4, 4]),
+        more_lines: Vec::new(),
         text: "RUN make".to_owned(),
         level: Level::Fine,
         state: "hit".to_owned(),
@@ -50,6 +52,7 @@ fn report() -> Report {
         sides: ["have", "want"],
         steps: vec![step, follows],
         findings: Vec::new(),
+        causes: Vec::new(),
     }
 }
 
@@ -204,4 +207,62 @@ fn json_is_the_report() {
     assert_eq!(document["steps"][0]["level"], "warning");
     assert_eq!(document["steps"][0]["lines"], json!([2, 3]));
     assert_eq!(document["steps"][0]["files"][0]["change"], "changed");
+}
+
+/// An image that several stages begin with stands at the line of each.
+#[test]
+fn a_step_at_several_lines_has_no_lines_between() {
+    let mut report = report();
+    report.steps[0].lines = Some([1, 1]);
+    report.steps[0].more_lines = vec![[9, 10]];
+    let mut page = Page::new(Style::default());
+    text::show(&mut page, &report);
+    let text = page.finish();
+    assert!(text.contains("\n1, 9  1/2"), "{text}");
+    assert!(text.contains("\nlines 1, 9 to 10: COPY"), "{text}");
+    let page = markdown::page(&report, Style::default());
+    assert!(page.contains("| 1, 9 | `1/2` |"), "{page}");
+    assert!(page.contains("**lines 1, 9 to 10:**"), "{page}");
+    let log = sarif::run(&report, Style::default());
+    let place = &log["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["region"], json!({"startLine": 1, "endLine": 1}));
+    let lines = github::lines(&report, Style::default());
+    assert!(lines.contains(",line=1,endLine=1,"), "{lines}");
+}
+
+#[test]
+fn each_cause_has_its_own_seconds() {
+    let mut report = report();
+    let cost = |code: &str, steps: Vec<usize>, seconds| Cost {
+        code: code.to_owned(),
+        steps,
+        follow: Vec::new(),
+        seconds,
+    };
+    report.causes = vec![
+        Cost {
+            follow: vec![1],
+            ..cost("docker/miss-local", vec![0], 2.34)
+        },
+        cost("other", vec![1], 0.5),
+    ];
+    let mut page = Page::new(Style::default());
+    text::show(&mut page, &report);
+    let text = page.finish();
+    let rows = "\n    2.3 s  docker/miss-local at lines 2 to 3, with 1 more step\
+                \n    0.5 s  other at line 4\n";
+    assert!(text.contains(rows), "{text}");
+    let page = markdown::page(&report, Style::default());
+    assert!(page.contains("\n  - 0.5 s: `other at line 4`\n"), "{page}");
+    let log = sarif::run(&report, Style::default());
+    assert_eq!(log["results"][0]["properties"], json!({"seconds": 2.34}));
+    let lines = github::lines(&report, Style::default());
+    assert!(lines.contains("%0Alost: 2.3 s%0A"), "{lines}");
+    let document: Value = serde_json::to_value(&report).unwrap();
+    assert_eq!(document["causes"][1]["seconds"], 0.5);
+    // One cause costs what is lost.
+    report.causes.truncate(1);
+    let mut page = Page::new(Style::default());
+    text::show(&mut page, &report);
+    assert!(!page.finish().contains("2.3 s"));
 }

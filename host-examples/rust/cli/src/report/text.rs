@@ -4,7 +4,7 @@
 use layerwise::explain::Finding;
 
 use super::model::{Level, Report, Step};
-use super::words::{advice, files, sentence};
+use super::words::{advice, begins, costs, files, lines, sentence};
 use crate::page::Page;
 use crate::why;
 
@@ -12,6 +12,7 @@ use crate::why;
 pub fn show(page: &mut Page, report: &Report) {
     page.line(&format!("{}: {}", report.title, report.verdict));
     page.rows(2, &report.facts);
+    page.rows(4, &costs(report));
     if !report.findings.is_empty() {
         page.gap();
     }
@@ -51,11 +52,7 @@ fn only_follows(step: &Step) -> bool {
 }
 
 fn table(page: &mut Page, steps: &[Step]) {
-    let line = |step: &Step| {
-        let lines = step.lines.map(|[first, _]| first.to_string());
-        lines.unwrap_or_default()
-    };
-    let lines: Vec<String> = steps.iter().map(line).collect();
+    let lines: Vec<String> = steps.iter().map(begins).collect();
     let mut rows = vec![["line", "step", "state", "result", "instruction"]];
     for (step, line) in steps.iter().zip(&lines) {
         let result = step.result.as_deref().unwrap_or("-");
@@ -65,11 +62,8 @@ fn table(page: &mut Page, steps: &[Step]) {
 }
 
 fn place(step: &Step) -> String {
-    match step.lines {
-        Some([first, last]) if first == last => format!("line {first}: "),
-        Some([first, last]) => format!("lines {first} to {last}: "),
-        None => format!("{}: ", step.name),
-    }
+    let place = lines(step).unwrap_or_else(|| step.name.clone());
+    format!("{place}: ")
 }
 
 fn cause(page: &mut Page, report: &Report, finding: &Finding, indent: usize) {

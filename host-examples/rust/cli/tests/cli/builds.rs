@@ -1,8 +1,10 @@
 //! `layerwise buildkit builds`, `why` and `predict`, on records and databases of real
 //! daemons (`tests/vectors/buildkit-builds`).
 
-use std::fs::File;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
@@ -27,6 +29,64 @@ fn roots(name: &str) -> (Dir, String, String) {
     let root = |which: &str| format!("root:{}/{which}", dir.text());
     let (before, after) = (root("before"), root("after"));
     (dir, before, after)
+}
+
+/// Writes the context of a build of the vectors, with other files in place of some. All of them
+/// were written long before the builds.
+fn context(name: &str, others: &[(&str, &str)]) -> Dir {
+    let packed = File::open(vectors().join("builds.json.gz")).unwrap();
+    let all: Value = serde_json::from_reader(GzDecoder::new(packed)).unwrap();
+    let dir = Dir::new();
+    for (path, file) in all["bases"][name]["context"].as_object().unwrap() {
+        let text = file.as_array().unwrap().last().unwrap().as_str().unwrap();
+        if file[0] == "l" {
+            symlink(text, dir.path().join(path)).unwrap();
+            continue;
+        }
+        let other = others.iter().find(|(other, _)| other == path);
+        let written = dir.file(path, other.map_or(text, |(_, text)| text));
+        let mode = u32::try_from(file[1].as_u64().unwrap()).unwrap();
+        fs::set_permissions(&written, Permissions::from_mode(mode)).unwrap();
+        let then = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        File::open(&written).unwrap().set_modified(then).unwrap();
+        let folder = Path::new(&written).parent().unwrap();
+        fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+    }
+    dir
+}
+
+/// The files that are named at a line.
+fn files_at(report: &Value, line: u64) -> Vec<&str> {
+    let steps = report["steps"].as_array().unwrap().iter();
+    let steps = steps.filter(|step| step["lines"][0] == line);
+    let files = steps.flat_map(|step| step["files"].as_array().unwrap());
+    files.map(|file| file["path"].as_str().unwrap()).collect()
+}
+
+/// The state at a line.
+fn state_at(report: &Value, line: u64) -> String {
+    let states = states(report);
+    let found = states.into_iter().find(|(at, _)| *at == line);
+    found.unwrap().1
+}
+
+/// The documents of a `.dockerbuild` file: provenance as it stands in it, and its log as
+/// --progress=rawjson would have it.
+fn provenance(dir: &Dir, name: &str) -> (String, Value) {
+    let bytes = fs::read(file(name)).unwrap();
+    for entry in tar::Archive::new(GzDecoder::new(&*bytes))
+        .entries()
+        .unwrap()
+    {
+        let Ok(document) = serde_json::from_reader::<_, Value>(entry.unwrap()) else {
+            continue;
+        };
+        if !document["buildDefinition"].is_null() {
+            let text = document.to_string();
+            return (dir.file(&format!("{name}.json"), text), document);
+        }
+    }
+    panic!("{name} has no provenance");
 }
 
 fn why(arguments: &[&str]) -> Run {
@@ -435,4 +495,242 @@ fn vertices(build: &str) -> Vec<String> {
         );
     }
     found
+}
+
+#[test]
+fn reports_of_a_root_have_file_and_line() {
+    let (_dir, _, after) = roots("simple-label");
+    let lines = why(&[&after, "--format", "github"]).stdout;
+    assert!(
+        lines.contains("::warning file=Dockerfile,line=5,endLine=5,"),
+        "{lines}"
+    );
+    let told = why(&[&after, "--json"]).json();
+    assert_eq!(told["file"], "Dockerfile");
+    let predict = |more: &[&str]| {
+        let arguments = ["buildkit", "predict", &after, "--cache", &after, "--json"];
+        layerwise(&[&arguments, more].concat()).json()
+    };
+    assert_eq!(predict(&[])["file"], "Dockerfile");
+    let elsewhere = predict(&["--dockerfile", "app/Dockerfile"]);
+    assert_eq!(elsewhere["file"], "app/Dockerfile");
+}
+
+/// A file with the size and time that it had, and other bytes: the daemon took the old ones.
+#[test]
+fn a_change_that_the_daemon_did_not_see_is_a_stale_hit() {
+    let (_dir, before, after) = roots("simple-label");
+    let dockerfile = "FROM registry.example/base:1\nWORKDIR /app\nCOPY requirements.txt .\n\
+                      RUN cat requirements.txt > installed\nCOPY . .\n\
+                      RUN cat app.py > compiled\nLABEL a=b\nCMD [\"/app/compiled\"]\n";
+    let same = context("simple", &[("Dockerfile", dockerfile)]);
+    let alone = why(&[&after, "--context", same.text(), "--json"]).json();
+    assert_eq!(state_at(&alone, 3), "cached");
+    assert_eq!(files_at(&alone, 5), ["Dockerfile"]);
+
+    let others = [
+        ("Dockerfile", dockerfile),
+        ("requirements.txt", "flask==2\n"),
+    ];
+    let other = context("simple", &others);
+    for against in [&[][..], &["--against", &before]] {
+        let told = why(&[&[&*after, "--context", other.text()], against, &["--json"]].concat());
+        assert_eq!((told.exit, told.stderr.as_str()), (1, ""));
+        let told = told.json();
+        assert_eq!(state_at(&told, 3), "cached, stale", "{told:#}");
+        assert_eq!(files_at(&told, 3), ["requirements.txt"]);
+        assert!(codes(&told).contains(&"builds/unseen"), "{told:#}");
+        // Line 5 ran for the Dockerfile, and takes the stale file, too.
+        assert_eq!(files_at(&told, 5), ["Dockerfile", "requirements.txt"]);
+    }
+    // What was written after the build is for the next one.
+    let path = other.path().join("requirements.txt");
+    let later = UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+    File::open(path).unwrap().set_modified(later).unwrap();
+    let told = why(&[&after, "--context", other.text(), "--json"]).json();
+    assert_eq!(state_at(&told, 3), "cached");
+    let fact = serde_json::json!(["changed since", "requirements.txt"]);
+    let facts = told["facts"].as_array().unwrap();
+    assert!(facts.contains(&fact), "{facts:?}");
+}
+
+/// Two contexts of two records, which have no digests of files.
+#[test]
+fn two_contexts_name_the_files() {
+    let now = context("multi", &[("assets/a.css", "a{color:red}\n")]);
+    let then = context("multi", &[]);
+    let (new, old) = (file("multi-css"), file("base-multi"));
+    let builds = [new.as_str(), "--against", &old, "--context", now.text()];
+    let unknown = why(&[&builds[..], &["--json"]].concat()).json();
+    assert!(codes(&unknown).contains(&"builds/files-unknown"));
+    let before = ["--context-before", then.text(), "--json"];
+    let told = why(&[&builds[..], &before].concat()).json();
+    assert_eq!(files_at(&told, 6), ["assets/a.css"], "{told:#}");
+    assert_eq!(files_at(&told, 10), ["assets/a.css"]);
+    assert!(!codes(&told).contains(&"builds/files-unknown"));
+    let change = &told["steps"][0]["files"][0]["differences"];
+    assert_eq!(change.as_array().unwrap().len(), 1, "{change}");
+}
+
+#[test]
+fn a_log_is_added_to_provenance() {
+    let dir = Dir::new();
+    let (new, document) = provenance(&dir, "simple-label");
+    let (old, _) = provenance(&dir, "base-simple");
+    let plain = why(&[&new, "--against", &old, "--json"]).json();
+    assert_eq!(state_at(&plain, 5), "not needed");
+    // Steps without names are told apart all the same.
+    let named = |report: &Value| {
+        let steps = report["steps"].as_array().unwrap().iter();
+        let names: Vec<String> = steps.map(|step| step["name"].to_string()).collect();
+        names
+    };
+    let mut names = named(&plain);
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), plain["steps"].as_array().unwrap().len());
+    let mut steps = plain["steps"].as_array().unwrap().iter();
+    assert!(steps.any(|step| step["text"] == "RUN cat app.py > compiled"));
+
+    let mapping = &document["buildDefinition"]["internalParameters"]["buildConfig"];
+    let vertices: Vec<Value> = mapping["digestMapping"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(|digest| {
+            serde_json::json!({"digest": digest, "name": "a step",
+                "started": "2026-11-30T00:00:00Z", "completed": "2026-11-30T00:00:01Z"})
+        })
+        .collect();
+    let log = serde_json::json!({"vertexes": vertices}).to_string();
+    let log = dir.file("log.rawjson", log);
+    let run = why(&[&new, "--against", &old, "--log", &log, "--json"]);
+    assert_eq!((run.exit, run.stderr.as_str()), (1, ""));
+    assert_eq!(state_at(&run.json(), 5), "ran");
+    let against = ["--against", &new, "--against-log", &log, "--json"];
+    assert_eq!(why(&[&[old.as_str()], &against[..]].concat()).exit, 0);
+    // A log of another build, and a file that is none.
+    let other = dir.file("other.rawjson", r#"{"vertexes":[{"digest":"sha256:aa"}]}"#);
+    let other = why(&[&new, "--against", &old, "--log", &other]);
+    assert_eq!(other.exit, 2);
+    assert!(
+        other.stderr.contains("has none of its steps"),
+        "{}",
+        other.stderr
+    );
+    let none = why(&[&new, "--against", &old, "--log", &old]);
+    assert_eq!(none.exit, 2);
+    assert!(none.stderr.contains("is no log of"), "{}", none.stderr);
+}
+
+#[test]
+fn targets_of_bake_are_builds() {
+    let dir = Dir::new();
+    let bake = |name: &str, api: &str, web: &str| {
+        let of =
+            |name: &str| serde_json::json!({"buildx.build.provenance": provenance(&dir, name).1});
+        let text = serde_json::json!({"web": of(web), "api": of(api)}).to_string();
+        dir.file(name, text)
+    };
+    let new = bake("new.json", "simple-label", "base-multi");
+    let old = bake("old.json", "base-simple", "base-multi");
+    let listed = layerwise(&["buildkit", "builds", &new, "--json"]).json();
+    let rows = listed["builds"].as_array().unwrap().iter();
+    let rows: Vec<_> = rows.map(|row| (&row["name"], &row["status"])).collect();
+    let unknown = Value::from("unknown");
+    assert_eq!(rows, [(&"api".into(), &unknown), (&"web".into(), &unknown)]);
+    let told = why(&[&new, "--against", &old, "--json"]);
+    assert_eq!(told.stderr, "");
+    let told = told.json();
+    assert_eq!(told["schema"], "layerwise/buildkit-whys/1");
+    assert_eq!(told["builds"][0]["facts"][0][1], "api");
+    assert_eq!(told["builds"][1]["facts"][1][1], "web");
+    let one = format!("{new}#api");
+    let one = why(&[&one, "--against", &old, "--json"]).json();
+    assert_eq!(one["facts"][1][1], "api");
+    let none = why(&[&format!("{new}#app"), "--against", &old]);
+    assert_eq!(none.exit, 3);
+    assert!(none.stderr.contains("only api, web"), "{}", none.stderr);
+}
+
+#[test]
+fn a_name_that_no_build_has_is_refused() {
+    let dir = Dir::new();
+    let one = layerwise(&["buildkit", "builds", &file("base-simple"), "--json"]).json();
+    let name = one["builds"][0]["name"].as_str().unwrap();
+    let record = format!("{}#nosuch", file("base-simple"));
+    let run = why(&[&record, "--against", &file("simple-label")]);
+    assert_eq!(run.exit, 3);
+    assert!(
+        run.stderr.contains(&format!("only {name}")),
+        "{}",
+        run.stderr
+    );
+    let named = format!("{}#{name}", file("simple-label"));
+    assert_eq!(why(&[&named, "--against", &record]).exit, 3);
+    let (plain, _) = provenance(&dir, "base-simple");
+    let run = why(&[&format!("{plain}#x"), "--against", &plain]);
+    assert_eq!(run.exit, 3);
+    assert!(run.stderr.contains("has no name"), "{}", run.stderr);
+}
+
+#[test]
+fn a_build_that_was_cancelled_is_called_so() {
+    let dir = Dir::new();
+    let log =
+        r#"{"vertexes":[{"digest":"sha256:aa","name":"[1/1] RUN x","error":"context canceled"}]}"#;
+    let log = dir.file("log.rawjson", log);
+    let listed = layerwise(&["buildkit", "builds", &log, "--json"]).json();
+    assert_eq!(listed["builds"][0]["status"], "cancelled");
+    let told = why(&[&log, "--against", &file("base-simple")]);
+    assert!(
+        told.stdout.contains("the build was cancelled"),
+        "{}",
+        told.stdout
+    );
+}
+
+#[test]
+fn each_cause_is_told_with_its_seconds() {
+    let told = why(&[&file("args-env"), "--against", &file("base-args"), "--json"]).json();
+    let causes = told["causes"].as_array().unwrap();
+    assert!(!causes.is_empty(), "{told:#}");
+    for cause in causes {
+        let first = usize::try_from(cause["steps"][0].as_u64().unwrap()).unwrap();
+        let of_step = told["steps"][first]["causes"].as_array().unwrap();
+        assert!(of_step.iter().any(|one| one["code"] == cause["code"]));
+        assert!(cause["seconds"].as_f64().unwrap() >= 0.0);
+    }
+}
+
+#[test]
+fn a_picture_has_the_words_of_a_build() {
+    let dir = Dir::new();
+    let packed = File::open(vectors().join("cache-r-scratch.oci.tar")).unwrap();
+    tar::Archive::new(packed).unpack(dir.path()).unwrap();
+    let cache = format!("oci:{}", dir.text());
+    let build = file("base-r-scratch");
+    let draw = |more: &[&str]| {
+        let arguments = ["buildkit", "graph", &cache, "--build", &build];
+        let run = layerwise(&[&arguments, more].concat());
+        assert_eq!((run.exit, run.stderr.as_str()), (0, ""));
+        run
+    };
+    for format in ["dot", "svg", "html"] {
+        let text = draw(&["--format", format]).stdout;
+        assert!(
+            text.contains("Dockerfile:3 COPY dir /dir"),
+            "{format}: {text}"
+        );
+    }
+    let page = draw(&["--format", "html"]).stdout;
+    let list = page.split("<ol>").nth(1).unwrap();
+    assert!(list.contains(">Dockerfile:3 COPY dir /dir</a> <span class=\"soft\">ran<"));
+    let boxes = draw(&["--json", "--against", &build]).json()["boxes"].clone();
+    let boxes = boxes.as_array().unwrap();
+    let named = boxes
+        .iter()
+        .find(|one| one["name"] == "Dockerfile:3 COPY dir /dir");
+    assert_eq!(named.unwrap()["fate"], "cause");
+    assert!(boxes.iter().any(|one| one["fate"].is_null()));
 }

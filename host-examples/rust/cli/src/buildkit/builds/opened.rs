@@ -2,15 +2,15 @@
 //! component.
 
 use std::cell::OnceCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use layerwise::base64;
-use layerwise::builds::Files;
 use layerwise::builds::read::assemble::{Form, Options};
 use layerwise::builds::read::describe::Description;
 use layerwise::builds::read::parts::{Part, Role};
+use layerwise::builds::{Files, State};
 use layerwise::host::{Failure, FailureCode, Registry};
 use layerwise_files::{Access, Root};
 use layerwise_host::Imports;
@@ -19,6 +19,7 @@ use layerwise_stores::BuildkitRoot;
 
 use super::content::{Content, Stored, bytes, document, text_of};
 use super::envelope::Envelope;
+use super::metadata::Metadata;
 use super::place::{Kind, Place};
 use crate::args::{Global, LimitArgs};
 use crate::buildkit::archive::Archives;
@@ -30,6 +31,8 @@ use crate::lend::{self, Bars, RegistryArgs};
 const MOST_MANIFESTS: usize = 1_000;
 /// The name by which the component knows the context.
 pub const CONTEXT: &str = "/context";
+/// The same of the context that the earlier build had.
+pub const BEFORE: &str = "/context-before";
 
 /// Where builds are read.
 pub struct Opened {
@@ -37,6 +40,8 @@ pub struct Opened {
     /// Where images and caches are.
     pub registry: Arc<dyn Registry + Send + Sync>,
     pub archives: Arc<Archives>,
+    /// The directories that are lent.
+    pub files: Arc<layerwise_files::Files>,
     limits: Vec<(String, u64)>,
     engine: Option<String>,
 }
@@ -46,20 +51,33 @@ pub struct Found {
     /// What is known of it.
     pub description: Description,
     origin: Origin,
+    /// The target of a metadata file of several.
+    target: Option<String>,
+    /// What it is called where no record has a name for it.
+    label: String,
     opened: OnceCell<Rc<Build>>,
 }
 
 impl Found {
-    /// Its name in the history.
+    /// Its name in the history, else its target or image; empty if it has none of them.
     pub fn name(&self) -> &str {
-        &self.description.name
+        match self.description.name.as_str() {
+            "" => &self.label,
+            name => name,
+        }
+    }
+
+    /// The target of a metadata file of several.
+    pub fn target(&self) -> Option<&str> {
+        self.target.as_deref()
     }
 }
 
 /// Where its documents are.
 enum Origin {
     Documents(Vec<Document>),
-    Root(Rc<BuildkitRoot>, Document),
+    /// The record of a daemon, and logs that are no part of it.
+    Root(Rc<BuildkitRoot>, Document, Vec<Document>),
 }
 
 impl Opened {
@@ -70,8 +88,22 @@ impl Opened {
         limits: &LimitArgs,
         context: Option<&Path>,
     ) -> Result<Self, Failed> {
+        Self::lending(global, registry, limits, [(CONTEXT, context)])
+    }
+
+    /// With several directories, each under a name.
+    pub fn lending<'a>(
+        global: &Global,
+        registry: &RegistryArgs,
+        limits: &LimitArgs,
+        directories: impl IntoIterator<Item = (&'static str, Option<&'a Path>)>,
+    ) -> Result<Self, Failed> {
         let bars = Bars::default();
-        let roots = context.map(|path| Root::new(path, Access::ReadOnly).named(CONTEXT));
+        let directories = directories.into_iter();
+        let roots = directories.filter_map(|(name, path)| {
+            let root = Root::new(path?, Access::ReadOnly);
+            Some(root.named(name))
+        });
         let archives = Arc::<Archives>::default();
         let repositories: Arc<dyn Registry + Send + Sync> = Arc::new(Lending {
             repositories: lend::registry(registry, None, &bars)?,
@@ -79,9 +111,10 @@ impl Opened {
             archives: Arc::clone(&archives),
             bars: bars.clone(),
         });
+        let files = lend::walked(roots, &registry.limits, &bars)?;
         let lent = Imports {
             registry: Arc::clone(&repositories),
-            files: lend::walked(roots, &registry.limits, &bars)?,
+            files: Arc::<layerwise_files::Files>::clone(&files),
             observer: Arc::new(bars),
             ..Imports::default()
         };
@@ -89,6 +122,7 @@ impl Opened {
             session: crate::io::engine(global)?.builds(lent, limits.of_session())?,
             registry: repositories,
             archives,
+            files,
             limits: limits.named.clone(),
             engine: None,
         })
@@ -114,14 +148,14 @@ impl Opened {
             form: Form::Definition,
             content: base64::encode(&bytes),
         };
-        self.found(vec![document], None, text)
+        self.found(vec![document], (None, String::new()), text)
     }
 
     /// What a daemon keeps of its own builds, if they are in its root, and it can be read:
     /// without it less is proven, and nothing said that is wrong.
     pub fn daemons(&self, found: &Found) -> Option<String> {
         match &found.origin {
-            Origin::Root(root, _) => root.keys().ok().flatten(),
+            Origin::Root(root, ..) => root.keys().ok().flatten(),
             Origin::Documents(_) => None,
         }
     }
@@ -136,7 +170,9 @@ impl Opened {
             Kind::Root(path) => self.of_root(text, path, place.record.as_deref())?,
             Kind::Image(reference) => {
                 let content = self.image(reference).map_err(failed)?;
-                vec![self.of_parts(&content.1, &content.0, text)?.remove(0)]
+                let mut found = self.of_parts(&content.1, &content.0, text)?.remove(0);
+                found.label.clone_from(reference);
+                vec![found]
             }
             Kind::File(_) | Kind::Input => {
                 let bytes = bytes(&place.kind).map_err(|error| failed(error.to_string()))?;
@@ -147,8 +183,7 @@ impl Opened {
                     }
                     Envelope::Plain(bytes) => {
                         let document = text_of(bytes).map_err(failed)?;
-                        let target = place.record.as_deref();
-                        vec![self.found(vec![document], target, text)?]
+                        self.of_text(document, place.record.as_deref(), text)?
                     }
                 }
             }
@@ -168,9 +203,15 @@ impl Opened {
         if let Some(build) = found.opened.get() {
             return Ok(Rc::clone(build));
         }
-        let build = match &found.origin {
-            Origin::Documents(documents) => self.read(documents, None)?,
-            Origin::Root(root, record) => {
+        let build = self.read(&self.documents(found)?, found.target())?;
+        Ok(Rc::clone(found.opened.get_or_init(|| Rc::new(build))))
+    }
+
+    /// All documents of a build.
+    pub fn documents(&self, found: &Found) -> Result<Vec<Document>, Failed> {
+        match &found.origin {
+            Origin::Documents(documents) => Ok(documents.clone()),
+            Origin::Root(root, record, logs) => {
                 let parts = self.session.parts(record, &self.limits)?;
                 let mut documents = vec![record.clone()];
                 for part in parts {
@@ -182,15 +223,15 @@ impl Opened {
                     })?;
                     documents.push(document(part.role, bytes)?);
                 }
-                self.read(&documents, None)?
+                documents.extend(logs.iter().cloned());
+                Ok(documents)
             }
-        };
-        Ok(Rc::clone(found.opened.get_or_init(|| Rc::new(build))))
+        }
     }
 
     /// What a daemon knows of the folders of a build: it keeps what the last one had.
     pub fn contexts(&self, found: &Found, all: &[Found]) -> Result<Vec<(String, Files)>, Failed> {
-        let Origin::Root(root, _) = &found.origin else {
+        let Origin::Root(root, ..) = &found.origin else {
             return Ok(Vec::new());
         };
         let is_newest = |newest: &Found| newest.description.name == found.description.name;
@@ -203,7 +244,8 @@ impl Opened {
             .collect())
     }
 
-    fn read(&self, documents: &[Document], target: Option<&str>) -> Result<Build, Failed> {
+    /// Reads documents as one build.
+    pub fn read(&self, documents: &[Document], target: Option<&str>) -> Result<Build, Failed> {
         let options = Options {
             target: target.map(ToOwned::to_owned),
             engine: self.engine.clone(),
@@ -215,16 +257,25 @@ impl Opened {
     fn found(
         &self,
         documents: Vec<Document>,
-        target: Option<&str>,
+        (target, label): (Option<&str>, String),
         text: &str,
     ) -> Result<Found, Failed> {
         let build = self.read(&documents, target).map_err(|mut failed| {
             failed.message = format!("cannot read the build {text:?}: {}", failed.message);
             failed
         })?;
+        let description = build.describe()?;
+        let mut asked = description.attributes.iter();
+        let asked = asked.find(|(name, _)| name == "target");
+        let label = match (label.as_str(), asked) {
+            ("", Some((_, target))) => target.clone(),
+            _ => label,
+        };
         Ok(Found {
-            description: build.describe()?,
+            description,
             origin: Origin::Documents(documents),
+            target: target.map(ToOwned::to_owned),
+            label,
             opened: OnceCell::from(Rc::new(build)),
         })
     }
@@ -279,8 +330,79 @@ impl Opened {
         }
         let builds = builds.into_iter();
         builds
-            .map(|documents| self.found(documents, None, text))
+            .map(|documents| self.found(documents, (None, String::new()), text))
             .collect()
+    }
+
+    /// The build of a document, or of a metadata file of several those of all its targets.
+    fn of_text(
+        &self,
+        document: Document,
+        wanted: Option<&str>,
+        text: &str,
+    ) -> Result<Vec<Found>, Failed> {
+        let Metadata { targets, image } = Metadata::of(&document.content);
+        if targets.is_empty() {
+            let label = image.unwrap_or_default();
+            return Ok(vec![self.found(vec![document], (None, label), text)?]);
+        }
+        let of = |target: &String| {
+            let documents = vec![document.clone()];
+            self.found(documents, (Some(target), target.clone()), text)
+        };
+        match wanted {
+            None => targets.iter().map(of).collect(),
+            Some(wanted) if targets.iter().any(|target| target == wanted) => {
+                Ok(vec![of(&wanted.to_owned())?])
+            }
+            Some(wanted) => Err(no_build(text, wanted, &targets.join(", "))),
+        }
+    }
+
+    /// A build with logs of `--progress=rawjson` added to it.
+    pub fn with_logs(&self, found: Found, logs: &[PathBuf], text: &str) -> Result<Found, Failed> {
+        let mut added = Vec::with_capacity(logs.len());
+        for path in logs {
+            let what = "the log";
+            let content = crate::io::text(what, path)?;
+            let form = Form::Text;
+            let document = Document { form, content };
+            let alone = self
+                .read(std::slice::from_ref(&document), None)?
+                .describe()?;
+            if !alone.platforms.is_empty() || !alone.name.is_empty() {
+                let message = format!("{path:?} is no log of --progress=rawjson");
+                return Err(Failed::usage(message).about(path.display()));
+            }
+            added.push(document);
+        }
+        let Found {
+            description,
+            origin,
+            target,
+            label,
+            ..
+        } = found;
+        let found = match origin {
+            Origin::Root(root, record, _) => Found {
+                description,
+                origin: Origin::Root(root, record, added),
+                target,
+                label,
+                opened: OnceCell::new(),
+            },
+            Origin::Documents(mut documents) => {
+                documents.extend(added);
+                self.found(documents, (target.as_deref(), label), text)?
+            }
+        };
+        let steps = self.open(&found)?.steps()?;
+        if !steps.is_empty() && steps.iter().all(|step| step.state == State::Unneeded) {
+            let message =
+                format!("the log of {text:?} has none of its steps: it is of another build");
+            return Err(Failed::usage(message).about(text));
+        }
+        Ok(found)
     }
 
     fn of_root(&self, text: &str, path: &Path, record: Option<&str>) -> Result<Vec<Found>, Failed> {
@@ -295,7 +417,9 @@ impl Opened {
             let build = self.read(std::slice::from_ref(&document), None)?;
             Ok(Found {
                 description: build.describe()?,
-                origin: Origin::Root(Rc::clone(&root), document),
+                origin: Origin::Root(Rc::clone(&root), document, Vec::new()),
+                target: None,
+                label: String::new(),
                 opened: OnceCell::new(),
             })
         });
@@ -317,6 +441,15 @@ impl Opened {
         let document = text_of(stored.read(&manifest)?)?;
         Ok((stored, document))
     }
+}
+
+/// A name that no build of a place has.
+pub fn no_build(text: &str, wanted: &str, names: &str) -> Failed {
+    let message = match names {
+        "" => format!("no build {wanted:?} is there: the one of {text:?} has no name"),
+        names => format!("no build {wanted:?} is there, only {names}"),
+    };
+    Failed::new("not-found", message).about(text)
 }
 
 /// Why a daemon's root cannot be read, and how its builds are had all the same.

@@ -49,11 +49,12 @@ impl<'a> Shown<'a> {
         if let Some(digest) = &step.cache_map {
             facts.push(["cache digest".to_owned(), digest.clone()]);
         }
-        let first = step.lines.first().map(|lines| lines.first);
-        let last = step.lines.iter().map(|lines| lines.last).max();
+        let mut lines = ranges(step);
+        let more_lines = lines.split_off(lines.len().min(1));
         report::Step {
             name: name.to_owned(),
-            lines: first.zip(last).map(|(first, last)| [first, last]),
+            lines: lines.first().copied(),
+            more_lines,
             text: text.to_owned(),
             state: state.to_owned(),
             level,
@@ -83,6 +84,21 @@ impl<'a> Shown<'a> {
     }
 }
 
+/// The lines that a step stands at, those without a line between them as one range.
+fn ranges(step: &Step) -> Vec<[u32; 2]> {
+    let lines = step.lines.iter();
+    let mut lines: Vec<[u32; 2]> = lines.map(|one| [one.first, one.last]).collect();
+    lines.sort_unstable();
+    let mut ranges: Vec<[u32; 2]> = Vec::with_capacity(lines.len());
+    for [first, last] in lines {
+        match ranges.last_mut() {
+            Some([_, end]) if first <= end.saturating_add(1) => *end = last.max(*end),
+            _ => ranges.push([first, last]),
+        }
+    }
+    ranges
+}
+
 /// Nanoseconds as seconds.
 pub fn seconds(nanoseconds: i64) -> f64 {
     std::time::Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0)).as_secs_f64()
@@ -98,7 +114,8 @@ fn split(name: &str) -> (&str, &str) {
 
 /// Whether evidence of a finding is a file.
 fn is_file(finding: &Finding, difference: &Difference) -> bool {
-    finding.code == Reason::ContentChanged && difference.path != "source"
+    let of_files = finding.code == Reason::ContentChanged || finding.code == Reason::Unseen;
+    of_files && difference.path != "source"
 }
 
 fn without_files(finding: &Finding) -> Finding {

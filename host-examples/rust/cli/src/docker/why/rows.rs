@@ -31,6 +31,7 @@ pub fn report(args: &WhyArgs, context: &Context, opened: &Opened<'_>, rows: Vec<
         sides: ["have", "want"],
         steps: rows.into_iter().map(step).collect(),
         findings: Vec::new(),
+        causes: Vec::new(),
     }
 }
 
@@ -84,6 +85,7 @@ fn step(row: Row) -> Step {
     Step {
         name: format!("{stage} {number}"),
         lines: Some([line, line]).filter(|_| line > 0),
+        more_lines: Vec::new(),
         text: match &trigger {
             Some(trigger) => format!("{trigger} (ONBUILD of {text})"),
             None => text,

@@ -1,0 +1,144 @@
+//! Which files of a step are others in one folder than in another, whatever became of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use layerwise::builds::answer::Step;
+use layerwise::builds::read::assemble::Form;
+use layerwise::builds::redact::Values;
+use layerwise::builds::{Asked, Files, Reason};
+use layerwise::explain::{Difference, Finding};
+use layerwise_host::builds::{Build, Document};
+use serde_json::json;
+
+use super::opened::{Found, Opened};
+use crate::failed::Failed;
+
+/// Folders of the client by their names.
+pub type Folders = Vec<(String, Files)>;
+
+/// What of a context is not as the daemon saw it at a build.
+#[derive(Debug, Default)]
+pub struct Drift {
+    /// By step: the files that have other bytes, although no one has written to them since.
+    pub unseen: BTreeMap<usize, Vec<Difference>>,
+    /// Files that changed after the build.
+    pub since: BTreeSet<String>,
+}
+
+impl Drift {
+    /// Whether the context is as the daemon saw it.
+    pub fn is_none(&self) -> bool {
+        self.unseen.is_empty() && self.since.is_empty()
+    }
+}
+
+impl Opened {
+    /// By the steps of the second build, the files that they take and that differ between
+    /// the folders: what would have made each run again.
+    pub fn changed(
+        &self,
+        (old, before): (&Found, &Folders),
+        (new, after): (&Found, &Folders),
+        values: Values,
+    ) -> Result<BTreeMap<usize, Finding>, Failed> {
+        let asked = Asked {
+            before: before.clone(),
+            after: after.clone(),
+            ..Asked::default()
+        };
+        // What a step that was cached takes is told of none; so they are read as if all ran.
+        let reasons = self
+            .all_ran(new)?
+            .why(&self.all_ran(old)?, &[], &asked, values)?;
+        let verdicts = reasons.verdicts.into_iter().enumerate();
+        Ok(verdicts
+            .filter_map(|(at, mut verdict)| {
+                without_modes(&mut verdict.findings, before, after);
+                let mut findings = verdict.findings.into_iter();
+                let found = findings.find(|one| one.code == Reason::ContentChanged);
+                Some((at, found?))
+            })
+            .collect())
+    }
+
+    /// What of a directory is not as the daemon saw it at a build, by the digests it keeps.
+    /// A file that the daemon did not see to change has the size and time that it had.
+    pub fn drift(
+        &self,
+        build: &Found,
+        (seen, lent): (&Folders, &Folders),
+        directory: &Path,
+    ) -> Result<Drift, Failed> {
+        let mut drift = Drift::default();
+        if !seen.iter().any(|(name, _)| name == "context") {
+            return Ok(drift);
+        }
+        let changed = self.changed((build, seen), (build, lent), Values::NotSecret)?;
+        for (at, finding) in changed {
+            let files = finding.differences.into_iter();
+            for file in files.filter(|file| file.path != "source") {
+                let content = file.have.as_deref().unwrap_or_default();
+                let written = written(&directory.join(&file.path));
+                let unseen = content == "content"
+                    && written
+                        .zip(build.description.created)
+                        .is_some_and(|(written, began)| written <= began);
+                if unseen {
+                    let file = Difference::fact(file.path, "content");
+                    drift.unseen.entry(at).or_default().push(file);
+                } else {
+                    drift.since.insert(file.path);
+                }
+            }
+        }
+        Ok(drift)
+    }
+
+    /// A build with a log in which every step ran.
+    fn all_ran(&self, found: &Found) -> Result<Build, Failed> {
+        let steps = self.open(found)?.steps()?;
+        let mut documents = self.documents(found)?;
+        documents.retain(|document| document.form != Form::Log);
+        documents.push(log(&steps));
+        self.read(&documents, found.target())
+    }
+}
+
+/// Says nothing of modes where one side has digests, in which they are hashed with the bytes.
+pub fn without_modes(findings: &mut [Finding], before: &Folders, after: &Folders) {
+    let has_modes = |folders: &Folders| {
+        let mut folders = folders.iter();
+        folders.all(|(_, files)| matches!(files, Files::Directory(_)))
+    };
+    if has_modes(before) == has_modes(after) {
+        return;
+    }
+    let content = findings
+        .iter_mut()
+        .filter(|one| one.code == Reason::ContentChanged);
+    for file in content.flat_map(|finding| &mut finding.differences) {
+        if file.path != "source" && file.have.as_deref() == Some("content+mode") {
+            file.have = Some("content".to_owned());
+        }
+    }
+}
+
+/// When a file was written last, in nanoseconds since 1970.
+fn written(path: &Path) -> Option<i64> {
+    let written = path.symlink_metadata().ok()?.modified().ok()?;
+    i64::try_from(written.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
+}
+
+/// A log that says of each step that it ran.
+fn log(steps: &[Step]) -> Document {
+    const THEN: &str = "1970-01-01T00:00:00Z";
+    let steps = steps.iter().filter(|step| !step.vertex.is_empty());
+    let ran = steps.map(|step| json!({"digest": step.vertex, "started": THEN, "completed": THEN}));
+    let ran: Vec<_> = ran.collect();
+    Document {
+        form: Form::Text,
+        content: json!({"vertexes": ran}).to_string(),
+    }
+}
