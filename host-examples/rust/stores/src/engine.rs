@@ -45,16 +45,22 @@ pub fn open(path: &Path) -> Result<Opened, Failure> {
 /// `invalid` if both have images, and as [`open`].
 pub fn open_engine(path: &Path, system: &Path) -> Result<Opened, Failure> {
     let own = find(path);
-    let containerd = match Containerd::open(system) {
-        Ok(containerd) => containerd,
-        Err(failure) if own.is_ok() || failure.code == FailureCode::NotFound => {
-            return own?.opened();
+    let there = Containerd::open(system).and_then(|containerd| {
+        let empty = containerd.is_empty()?;
+        Ok(Some(containerd).filter(|_| !empty))
+    });
+    let containerd = match there {
+        Ok(Some(containerd)) => containerd,
+        Ok(None) => return own?.opened(),
+        Err(failure) if failure.code == FailureCode::NotFound => return own?.opened(),
+        Err(failure) => {
+            let mut opened = own?.opened()?;
+            let digest = String::new();
+            opened.passed.push(Passed { digest, failure });
+            return Ok(opened);
         }
-        // Who may not look into the one may not look into the other.
-        Err(failure) => return Err(own.err().unwrap_or(failure)),
     };
     match own {
-        Ok(store) if containerd.is_empty()? => store.opened(),
         Ok(store) if store.is_empty()? => self::containerd(containerd),
         Ok(store) => Err(Failure::new(
             FailureCode::Invalid,
@@ -67,7 +73,6 @@ pub fn open_engine(path: &Path, system: &Path) -> Result<Opened, Failure> {
             ),
         )),
         Err(failure) if failure.code != FailureCode::NotFound => Err(failure),
-        Err(failure) if containerd.is_empty()? => Err(failure),
         Err(_) => self::containerd(containerd),
     }
 }

@@ -30,11 +30,11 @@ pub enum OpenError {
 
 /// Opens the store that `spec` names: `oci:PATH` an OCI image layout, writable;
 /// `docker:PATH` a Docker data root, or one driver's part of it, read-only, and
-/// `docker:` that of an engine nobody told otherwise, with the containerd of the system; `containerd:PATH` or
-/// `containerd:PATH#NAMESPACE` the images of containerd below a data root or its own
-/// root, read-only; `archive:FILE` a tar that `docker save` wrote, or a packed image
-/// layout, read-only; `memory:` an empty one in memory. The marks of a layout are those of the user
-/// who runs the program, [`Marks::of_user`].
+/// `docker:` that of an engine nobody told otherwise, with the containerd of the system;
+/// `containerd:PATH` or `containerd:PATH#NAMESPACE` the images of containerd below a data
+/// root or its own root, read-only; `archive:FILE` a tar that `docker save` wrote, or a
+/// packed image layout, read-only; `memory:` an empty one in memory. The marks of a layout
+/// are those of the user who runs the program, [`Marks::of_user`].
 ///
 /// # Errors
 /// When the text is none of these, or the store cannot be opened.

@@ -359,6 +359,11 @@ mod tests {
         let nothing = nothing.path().join("containerd/daemon");
         let graph = open_engine(data, &nothing).unwrap();
         assert_eq!(graph.kind, StoreKind::GraphDriver);
+        // One that cannot be read is told.
+        let (damaged, _) = root("r1-empty");
+        fs::write(damaged.path().join(META), "no database").unwrap();
+        let damaged = damaged.path().join("containerd/daemon");
+        assert_eq!(open_engine(data, &damaged).unwrap().passed.len(), 1);
         let graph = open_engine(data, &data.join("gone")).unwrap();
         assert_eq!(graph.kind, StoreKind::GraphDriver);
     }
