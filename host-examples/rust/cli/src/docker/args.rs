@@ -52,3 +52,12 @@ pub struct SessionArgs {
     #[command(flatten)]
     pub limits: LimitArgs,
 }
+
+impl SessionArgs {
+    /// The names given with --cache-from, which takes lists with commas, as the client's
+    /// does; an empty one has none.
+    pub fn sources(&self) -> Vec<&str> {
+        let lists = self.cache_from.iter().filter(|list| !list.is_empty());
+        lists.flat_map(|list| list.split(',')).collect()
+    }
+}

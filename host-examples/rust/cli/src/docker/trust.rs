@@ -19,20 +19,19 @@ const LAYOUT: &str = "oci:";
 /// that its name cannot come to stand for another image meanwhile.
 pub fn sources(args: &SessionArgs, store: &dyn Images) -> Result<Vec<CacheFrom>, Failed> {
     let signed = Signed::open(args)?;
-    let only_trusted = args
-        .trust
-        .iter()
-        .filter(|name| !args.cache_from.contains(name));
-    let names = args.cache_from.iter().chain(only_trusted);
-    let source = |name: &String| {
-        let id = if args.trust_all_sources || args.trust.contains(name) {
+    let given = args.sources();
+    let trusted = args.trust.iter().map(String::as_str);
+    let only_trusted = trusted.filter(|name| !given.contains(name));
+    let names = given.iter().copied().chain(only_trusted);
+    let source = |name: &str| {
+        let id = if args.trust_all_sources || args.trust.iter().any(|known| known == name) {
             whole(store, name)?
         } else {
             signed.as_ref().and_then(|signed| signed.id(name))
         };
         Ok(CacheFrom {
             trusted: id.is_some(),
-            reference: id.unwrap_or_else(|| name.clone()),
+            reference: id.unwrap_or_else(|| name.to_owned()),
         })
     };
     names.map(source).collect()
@@ -67,7 +66,7 @@ impl Signed {
         if args.trust_key.is_empty() {
             return Ok(None);
         }
-        if args.cache_from.is_empty() {
+        if args.sources().is_empty() {
             return Err(Failed::usage(
                 "--trust-key says which of the sources count: name them with --cache-from",
             ));
