@@ -11,8 +11,14 @@ use crate::docker::opened::Opened;
 use crate::report::{Level, Report, Step};
 use crate::why;
 
-/// The report of a build.
-pub fn report(args: &WhyArgs, context: &Context, opened: &Opened<'_>, rows: Vec<Row>) -> Report {
+/// The report of a build, which ends where the builder does.
+pub fn report(
+    args: &WhyArgs,
+    context: &Context,
+    opened: &Opened<'_>,
+    mut rows: Vec<Row>,
+) -> Report {
+    until_it_fails(&mut rows);
     let mut facts = vec![
         ["store".to_owned(), args.session.store.clone()],
         ["reading".to_owned(), why::semantics(&opened.semantics)],
@@ -30,6 +36,14 @@ pub fn report(args: &WhyArgs, context: &Context, opened: &Opened<'_>, rows: Vec<
         sides: ["have", "want"],
         steps: rows.into_iter().map(step).collect(),
         findings: Vec::new(),
+    }
+}
+
+/// Leaves out what comes after a step that ends the build.
+fn until_it_fails(rows: &mut Vec<Row>) {
+    let failed = |row: &Row| matches!(row.state, State::Fails(_));
+    if let Some(end) = rows.iter().position(failed) {
+        rows.truncate(end.saturating_add(1));
     }
 }
 
@@ -122,4 +136,42 @@ fn causes(why: Explanation) -> Vec<Finding> {
     }
     causes.insert(0, summary);
     causes
+}
+
+#[cfg(test)]
+mod tests {
+    use layerwise::docker::Reason;
+
+    use super::*;
+
+    fn row(number: u32, state: State) -> Row {
+        Row {
+            stage: String::new(),
+            instruction: Announced {
+                number,
+                ..Announced::default()
+            },
+            trigger: None,
+            state,
+            notes: Vec::new(),
+        }
+    }
+
+    /// A restore that fails is no refusal of the session, which goes on.
+    #[test]
+    fn nothing_comes_after_the_end() {
+        let finding = Finding::new(Reason::RestoreNameTaken, "");
+        let after = || State::After(Found::Nothing, Vec::new());
+        let mut rows = vec![
+            row(1, State::Begins(None)),
+            row(2, State::Fails(finding)),
+            row(3, after()),
+            row(4, State::Unknown),
+        ];
+        until_it_fails(&mut rows);
+        assert_eq!(rows.len(), 2);
+        let mut rows = vec![row(1, State::Begins(None)), row(2, after())];
+        until_it_fails(&mut rows);
+        assert_eq!(rows.len(), 2);
+    }
 }
