@@ -71,14 +71,19 @@ fn component(path: &Path) -> Result<Vec<u8>, Failed> {
     Err(Failed::new("file", format!("cannot run {path:?}: {why}")).about(path.display()))
 }
 
+/// The bytes of a file, or of standard input for `-`.
+pub fn bytes(what: &str, path: &Path) -> Result<Vec<u8>, Failed> {
+    if path == Path::new("-") {
+        bounded(what, path, io::stdin().lock())
+    } else {
+        read(what, path)
+    }
+}
+
 /// The text of a file, or of standard input for `-`.
 pub fn text(what: &str, path: &Path) -> Result<String, Failed> {
-    let bytes = if path == Path::new("-") {
-        bounded(what, Path::new("-"), io::stdin().lock())?
-    } else {
-        read(what, path)?
-    };
-    String::from_utf8(bytes).map_err(|_| Failed::unreadable(what, path, "it is not utf-8"))
+    String::from_utf8(bytes(what, path)?)
+        .map_err(|_| Failed::unreadable(what, path, "it is not utf-8"))
 }
 
 /// Reads a document in TOML; the words of an error are one line.

@@ -174,10 +174,7 @@ fn what_cannot_be_read_is_one_line() {
     let project = Project::new();
     fails(
         &project.why(&["--file", "gone"]),
-        &format!(
-            "cannot read the Dockerfile {:?}: it does not exist",
-            project.context.path().canonicalize().unwrap().join("gone")
-        ),
+        "cannot read the Dockerfile \"gone\": it does not exist",
     );
     let both = project.why(&["--json", "--format", "text"]);
     assert_eq!(both.exit, 2, "{both:?}");
@@ -241,4 +238,105 @@ fn another_client_explains_every_copy() {
     let document = project.why_of("20.10", &["--json"]).json();
     let causes = document["steps"][3]["causes"].to_string();
     assert!(!causes.contains("other-client"), "{causes}");
+}
+
+/// The client makes a context of it.
+#[test]
+fn a_dockerfile_on_standard_input_is_its_own_context() {
+    let project = Project::new();
+    let store = format!("docker:{}", project.root.text());
+    let arguments = ["docker", "why", "-", "--store", &store, "--json"];
+    let run = with_input(&arguments, "FROM scratch\nCOPY Dockerfile /x\nCOPY . /y\n");
+    assert_eq!((run.exit, &*run.stderr), (1, ""));
+    let document = run.json();
+    assert_eq!(states(&document), ["base", "miss", "runs"], "{document}");
+    assert_eq!(document["file"], json!(null));
+    let run = with_input(&arguments, "FROM scratch\nCOPY other /x\n");
+    assert_eq!(states(&run.json()), ["base", "fails"]);
+}
+
+/// As the client looks for it.
+#[test]
+fn the_dockerfile_of_a_context() {
+    let project = Project::new();
+    let hits = ["base", "hit", "hit", "hit", "hit", "hit"];
+    fs::rename(project.file("Dockerfile"), project.file("dockerfile")).unwrap();
+    let document = project.why(&["--json"]).json();
+    assert_eq!(states(&document), hits);
+    assert_eq!(document["file"], "dockerfile");
+    fails(
+        &project.why(&["--file", "dockerfile"]),
+        &format!(
+            "cannot read the Dockerfile \"dockerfile\": it does not exist in the working directory, \
+             where the client looks for it; write --file {}/dockerfile",
+            project.context.text()
+        ),
+    );
+    // A link out of the context counts only if it is named.
+    let outside = Dir::new();
+    let path = outside.path().join("Dockerfile");
+    fs::rename(project.file("dockerfile"), &path).unwrap();
+    std::os::unix::fs::symlink(&path, project.file("Dockerfile")).unwrap();
+    let run = project.why(&[]);
+    assert_eq!(run.exit, 3);
+    assert!(
+        run.stderr.contains("is a link out of the build context"),
+        "{}",
+        run.stderr
+    );
+    let link = project.file("Dockerfile");
+    let document = project
+        .why(&["--json", "--file", link.to_str().unwrap()])
+        .json();
+    assert_eq!(states(&document), hits);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_of_no_matter_in_a_comment() {
+    let project = Project::new();
+    let path = project.file("Dockerfile");
+    let text = fs::read(&path).unwrap();
+    fs::write(&path, [b"  # caf\xe9\n", &text[..]].concat()).unwrap();
+    let run = project.why(&["--json"]);
+    assert_eq!((run.exit, &*run.stderr), (0, ""), "{}", run.stdout);
+    fs::write(&path, [&text[..], b"ENV B=caf\xe9\n"].concat()).unwrap();
+    let run = project.why(&[]);
+    assert_eq!(run.exit, 3);
+    assert!(
+        run.stderr.contains("is not utf-8, so that"),
+        "{}",
+        run.stderr
+    );
+}
+
+/// As the client takes them: lists with commas, and an empty one is none.
+#[test]
+fn sources_are_lists() {
+    let project = Project::new();
+    let states_with = |sources: &[&str]| {
+        let run = project.why(&[&["--json"], sources].concat());
+        let states: Vec<String> = states(&run.json()).into_iter().map(str::to_owned).collect();
+        (run.exit, states)
+    };
+    let hits = states_with(&["--cache-from", "app:old"]);
+    assert_eq!(hits.0, 0, "{hits:?}");
+    for list in ["nope:1,app:old", "app:old,nope:1", ""] {
+        assert_eq!(states_with(&["--cache-from", list]), hits, "{list}");
+    }
+    let misses = states_with(&["--cache-from", "nope:1"]);
+    assert_eq!(misses.0, 1, "{misses:?}");
+}
+
+/// The engines before 20.10 have no rules here; others have those before them.
+#[test]
+fn any_version_that_people_have_is_taken() {
+    let project = Project::new();
+    let store = format!("docker:{}", project.root.text());
+    for version in ["20.10.24", "25.0.1", "27", "28.3", "29.9.3", "v29.0.0-rc.1"] {
+        let reading = format!("--compatible={version}");
+        let why = ["docker", "why", project.context.text(), "--store", &store];
+        let run = layerwise(&[&why[..], &["--json", &reading]].concat());
+        assert_eq!(run.stderr, "", "{version}");
+        assert!(run.json()["steps"].is_array(), "{version}");
+    }
 }

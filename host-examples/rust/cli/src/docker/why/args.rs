@@ -43,9 +43,10 @@ A finding is {"code", "subject", "differences": [{"path", "have", "want"}], "hin
 /// The Dockerfile and how it is built: the options of `docker build`.
 #[derive(Args)]
 pub struct WhyArgs {
-    /// The directory of the build context; `-` is a Dockerfile on standard input without one.
+    /// The directory of the build context; `-` is a Dockerfile on standard input, which is all of
+    /// it.
     pub context: String,
-    /// The Dockerfile; `-` is standard input. Default: Dockerfile in the context.
+    /// The Dockerfile; `-` is standard input. Default: Dockerfile, else dockerfile, in the context.
     #[arg(long, short, value_name = "FILE|-")]
     pub file: Option<String>,
     /// A build argument; without a value that of the environment.
