@@ -79,7 +79,8 @@ impl Context {
     fn make() -> Result<Self, Failed> {
         let standard_input = Path::new("-");
         let bytes = io::bytes("the Dockerfile", standard_input)?;
-        let failed = |error| Failed::unwritable("the context of a Dockerfile alone", &error);
+        let failed =
+            |error: std::io::Error| Failed::unwritable("the context of a Dockerfile alone", &error);
         let made = tempfile::tempdir().map_err(failed)?;
         let directory = made.path().canonicalize().map_err(failed)?;
         fs::write(directory.join(DOCKERFILE), &bytes).map_err(failed)?;
@@ -148,7 +149,7 @@ fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failed> {
     };
     for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         let comment = line.trim_ascii_start().starts_with(b"#");
-        if !comment && str::from_utf8(line).is_err() {
+        if !comment && std::str::from_utf8(line).is_err() {
             let why = format!("line {number} is not utf-8, so that no image is ever found for it");
             return Err(Failed::unreadable("the Dockerfile", path, &why));
         }
