@@ -49,14 +49,6 @@ fn until_it_fails(rows: &mut Vec<Row>) {
     }
 }
 
-/// Leaves out what comes after a step that ends the build.
-fn until_it_fails(rows: &mut Vec<Row>) {
-    let failed = |row: &Row| matches!(row.state, State::Fails(_));
-    if let Some(end) = rows.iter().position(failed) {
-        rows.truncate(end.saturating_add(1));
-    }
-}
-
 /// The result in one line.
 fn verdict(rows: &[Row]) -> String {
     let steps = rows
