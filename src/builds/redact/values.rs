@@ -110,6 +110,8 @@ impl<'a> Scan<'a> {
         let rest = skip_blanks(after);
         let asked = secret || self.all && is_name;
         let opens = rest.trim_start_matches('\\').starts_with(['"', '\'']);
+        // What daemons say when they fail.
+        let of_cache = name == "key" && self.word == "cache";
         let of_environment = self.word.eq_ignore_ascii_case("env") && !is_option;
         let length = match sign {
             '=' if asked => self.word_length(rest, true),
@@ -119,7 +121,9 @@ impl<'a> Scan<'a> {
                 let end = |letter: char| letter.is_whitespace() || ",}]".contains(letter);
                 rest.find(end).unwrap_or(rest.len())
             }
-            ':' if secret && !after.starts_with("//") => self.header_length(rest, at_start),
+            ':' if secret && !of_cache && !after.starts_with("//") => {
+                self.header_length(rest, at_start)
+            }
             // In a list, as commands without a shell have it.
             ',' if quoted && is_option && opens && self.takes(rest, secret) => {
                 quoted_length(rest, true)
@@ -299,6 +303,10 @@ mod tests {
             ("login --token && make", "login --token && make"),
             ("ENV TOKEN a b\nENV A b", "ENV TOKEN ***\nENV A b"),
             ("token = abc", "token = ***"),
+            (
+                "failed to compute cache key: failed to copy",
+                "failed to compute cache key: failed to copy",
+            ),
             ("mysql -p pw2 PLAIN=p2", "mysql -p pw2 PLAIN=p2"),
         ] {
             assert_eq!(hidden(text, false), shown, "{text}");
