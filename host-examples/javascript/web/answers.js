@@ -4,7 +4,7 @@
  * @typedef {{ path: string, have?: string | undefined, want?: string | undefined }} Difference
  * @typedef {{ code: string, subject: string, differences: Difference[], cascade?: boolean, other?: boolean, compared?: boolean, hint?: string | undefined }} Finding
  * @typedef {Finding & { meaning: string, advice: string, good: boolean }} Told
- * @typedef {'cause' | 'follows' | 'stale' | 'failed' | 'ran' | 'cached' | 'hit' | 'miss' | 'undecided' | 'source' | 'resolved' | 'unneeded'} Role
+ * @typedef {'cause' | 'follows' | 'stale' | 'failed' | 'ran' | 'cached' | 'hit' | 'miss' | 'undecided' | 'source' | 'resolved' | 'unneeded' | 'unknown'} Role
  * @typedef {{ name: string, lines: number[][], inputs: number[], role: Role, took: string, platform: string, code: string }} ShownStep
  * @typedef {{ steps: number[], follow: number[], lost: string }} Reach
  * @typedef {{ file: string, text: string, steps: ShownStep[], sides: [string, string] }} ShownBuild
