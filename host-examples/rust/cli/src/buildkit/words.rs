@@ -122,10 +122,12 @@ impl Words {
             return None;
         }
         match self.steps.get(*at)?.state {
-            State::Ran | State::Failed if self.causes.contains(at) => Some(Fate::Cause),
+            State::Ran | State::Failed | State::Unknown if self.causes.contains(at) => {
+                Some(Fate::Cause)
+            }
             State::Ran | State::Failed => Some(Fate::Ran),
             State::Cached => Some(Fate::Cached),
-            State::Resolved | State::Unneeded => None,
+            State::Resolved | State::Unneeded | State::Unknown => None,
         }
     }
 
