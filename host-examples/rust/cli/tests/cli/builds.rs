@@ -270,7 +270,7 @@ fn the_configuration_of_a_daemon_tells_who_let_a_result_go() {
     let dir = Dir::new();
     let told = |name: &str, text: &str| {
         let path = dir.path().join(name);
-        std::fs::write(&path, text).unwrap();
+        fs::write(&path, text).unwrap();
         let (build, against) = (file("base-simple"), file("simple-same"));
         let config = path.to_str().unwrap();
         why(&[&build, "--against", &against, "--daemon-config", config])
@@ -378,7 +378,7 @@ fn what_cannot_be_read_is_named() {
     let export = "docker buildx history export abc --output build.dockerbuild";
     assert!(nothing.stderr.contains(export), "{}", nothing.stderr);
 
-    let bytes = std::fs::read(file("base-simple")).unwrap();
+    let bytes = fs::read(file("base-simple")).unwrap();
     let cut = dir.file("cut.dockerbuild", &bytes[..bytes.len() / 2]);
     let cut = why(&[&cut, "--against", &file("base-simple")]);
     assert_eq!(cut.exit, 3, "{}", cut.stdout);
@@ -425,7 +425,7 @@ fn a_cache_predicts_a_build() {
     ]);
     assert_eq!((unbuilt.exit, unbuilt.stderr.as_str()), (0, ""));
     assert_eq!(states(&unbuilt.json()), hits);
-    let bytes = std::fs::read(llb).unwrap();
+    let bytes = fs::read(llb).unwrap();
     let cut = dir.file("cut.pb", &bytes[..bytes.len() / 2]);
     assert_eq!(
         layerwise(&["buildkit", "predict", "--llb", &cut, "--cache", &cache]).exit,
@@ -477,7 +477,7 @@ fn a_cache_predicts_a_build() {
 
 /// The digests that the log of a build has for its steps.
 fn vertices(build: &str) -> Vec<String> {
-    let bytes = std::fs::read(build).unwrap();
+    let bytes = fs::read(build).unwrap();
     let mut found = Vec::new();
     for entry in tar::Archive::new(GzDecoder::new(&*bytes))
         .entries()

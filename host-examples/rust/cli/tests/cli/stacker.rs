@@ -258,7 +258,7 @@ fn overlays_and_the_epoch_take_part() {
 fn before_the_first_build_there_is_nothing_to_prune() {
     let dir = Dir::new();
     for place in ["", ".stacker"] {
-        std::fs::create_dir_all(dir.path().join(place)).unwrap();
+        fs::create_dir_all(dir.path().join(place)).unwrap();
         let before = dir.snapshot();
         let run = ask(&dir, "prune", &["--json"]);
         assert_eq!((run.exit, &*run.stderr), (0, ""));

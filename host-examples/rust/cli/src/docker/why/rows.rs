@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn nothing_comes_after_the_end() {
         let finding = Finding::new(Reason::RestoreNameTaken, "");
-        let after = || State::After(Found::Nothing, Vec::new());
+        let after = || State::After(Found::Nothing, Compared::default());
         let mut rows = vec![
             row(1, State::Begins(None)),
             row(2, State::Fails(finding)),
