@@ -39,7 +39,7 @@ pub(super) fn of_line(step: &Step, dockerfile: &[&str]) -> Option<String> {
         let line = line.trim();
         let continued = line.strip_suffix('\\');
         let part = continued.unwrap_or(line).trim_end();
-        if !part.is_empty() && !(part.starts_with('#') && !name.is_empty()) {
+        if !part.is_empty() && (!part.starts_with('#') || name.is_empty()) {
             if !name.is_empty() {
                 name.push(' ');
             }

@@ -88,7 +88,7 @@ impl Version {
         };
         let last = u32::MAX;
         let checks = match (major, minor.unwrap_or(last), patch.unwrap_or(last)) {
-            (23 | 24 | 25, 1.., _) | (26.., ..) => true,
+            (23..=25, 1.., _) | (26.., ..) => true,
             (23, 0, patch) => patch >= 10,
             (24, 0, patch) => patch >= 9,
             (25, 0, patch) => patch >= 2,

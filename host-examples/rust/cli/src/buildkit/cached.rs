@@ -112,7 +112,8 @@ impl Wanted<'_> {
         context: &Paths,
     ) -> Result<Option<Finding>, Failed> {
         for (verdict, layer) in cache.layers_of(records, self.old) {
-            let Some(layer) = layer::read(&*self.builds.registry, &cache.repository, layer) else {
+            let from = (&*self.builds.registry, &*self.builds.archives);
+            let Some(layer) = layer::read(from, &cache.repository, layer) else {
                 continue;
             };
             let stands_on = cache.stands_on(verdict);

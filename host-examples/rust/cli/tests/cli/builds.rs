@@ -578,7 +578,7 @@ fn a_log_is_added_to_provenance() {
     let (new, document) = provenance(&dir, "simple-label");
     let (old, _) = provenance(&dir, "base-simple");
     let plain = why(&[&new, "--against", &old, "--json"]).json();
-    assert_eq!(state_at(&plain, 5), "not needed");
+    assert_eq!(state_at(&plain, 5), "not known");
     // Steps without names are told apart all the same.
     let named = |report: &Value| {
         let steps = report["steps"].as_array().unwrap().iter();
@@ -728,9 +728,45 @@ fn a_picture_has_the_words_of_a_build() {
     assert!(list.contains(">Dockerfile:3 COPY dir /dir</a> <span class=\"soft\">ran<"));
     let boxes = draw(&["--json", "--against", &build]).json()["boxes"].clone();
     let boxes = boxes.as_array().unwrap();
-    let named = boxes
-        .iter()
-        .find(|one| one["name"] == "Dockerfile:3 COPY dir /dir");
-    assert_eq!(named.unwrap()["fate"], "cause");
+    let fate = |name: &str| {
+        let found = boxes.iter().find(|one| one["name"] == name);
+        found.unwrap()["fate"].clone()
+    };
+    assert_eq!(fate("Dockerfile:2 COPY one.txt /one.txt"), "cause");
+    assert_eq!(fate("Dockerfile:3 COPY dir /dir"), "ran");
     assert!(boxes.iter().any(|one| one["fate"].is_null()));
+}
+
+/// The layers of steps in a cache tell what they took before.
+#[test]
+fn the_layer_of_a_step_names_the_files() {
+    let dir = Dir::new();
+    let packed = File::open(vectors().join("cache-r-scratch.oci.tar")).unwrap();
+    tar::Archive::new(packed).unpack(dir.path()).unwrap();
+    let build = file("base-r-scratch");
+    let others = [("one.txt", "2\n"), ("dir/x", "other\n")];
+    let now = context("r-scratch", &others);
+    fs::write(now.path().join("dir/z"), "new").unwrap();
+    let tar = vectors().join("cache-r-scratch.oci.tar");
+    let layout = format!("oci:{}", dir.text());
+    for cache in [layout.as_str(), tar.to_str().unwrap()] {
+        let lent = ["--cache", cache, "--context", now.text(), "--json"];
+        let predict = [&["buildkit", "predict", build.as_str()][..], &lent].concat();
+        let told = layerwise(&predict);
+        assert_eq!((told.exit, told.stderr.as_str()), (0, ""));
+        let told = told.json();
+        assert_eq!(state_at(&told, 2), "miss");
+        assert_eq!(files_at(&told, 2), ["one.txt"], "{told:#}");
+        assert_eq!(files_at(&told, 3), ["dir/x", "dir/z"]);
+        // What is as it was is not named.
+        assert_eq!(files_at(&told, 8), [""; 0]);
+        let told = why(&[&[build.as_str(), "--against", &build][..], &lent].concat()).json();
+        assert_eq!(files_at(&told, 2), ["one.txt"], "{told:#}");
+        assert_eq!(told["causes"][0]["code"], "builds/content-changed");
+    }
+    // A layer of which the cache has another key proves nothing.
+    let other = context("r-scratch", &[("dir/x", "other\n")]);
+    let arguments = ["buildkit", "predict", &build, "--context", other.text()];
+    let told = layerwise(&[&arguments[..], &["--cache", &layout, "--json"]].concat()).json();
+    assert_eq!(files_at(&told, 2), [""; 0]);
 }

@@ -108,19 +108,26 @@ impl Opened {
 
 /// Says nothing of modes where one side has digests, in which they are hashed with the bytes.
 pub fn without_modes(findings: &mut [Finding], before: &Folders, after: &Folders) {
-    let has_modes = |folders: &Folders| {
+    let has_modes = |folders: &Folders, name: &str| {
         let mut folders = folders.iter();
-        folders.all(|(_, files)| matches!(files, Files::Directory(_)))
+        let found = folders.find(|(of, _)| of == name);
+        found.map(|(_, files)| matches!(files, Files::Directory(_)))
     };
-    if has_modes(before) == has_modes(after) {
-        return;
-    }
     let content = findings
         .iter_mut()
         .filter(|one| one.code == Reason::ContentChanged);
-    for file in content.flat_map(|finding| &mut finding.differences) {
-        if file.path != "source" && file.have.as_deref() == Some("content+mode") {
-            file.have = Some("content".to_owned());
+    for finding in content {
+        let mut facts = finding.differences.iter();
+        let source = facts.find(|one| one.path == "source");
+        let source = source.and_then(|source| source.have.as_deref()?.strip_prefix("local://"));
+        let name = source.unwrap_or_default();
+        if has_modes(before, name) == has_modes(after, name) {
+            continue;
+        }
+        for file in &mut finding.differences {
+            if file.path != "source" && file.have.as_deref() == Some("content+mode") {
+                file.have = Some("content".to_owned());
+            }
         }
     }
 }

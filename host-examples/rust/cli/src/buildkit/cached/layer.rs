@@ -12,6 +12,7 @@ use layerwise::host::{Registry, Source, Transfer};
 use layerwise::oci::{Descriptor, Digest};
 
 use super::Paths;
+use crate::buildkit::archive::Archives;
 
 /// The largest layer that is read, packed, and unpacked.
 const MOST: u64 = 256 << 20;
@@ -29,14 +30,22 @@ pub struct File {
 
 /// The files of a layer by their paths; `None` for one that cannot be read.
 pub fn read(
-    registry: &dyn Registry,
+    (registry, archives): (&(dyn Registry + Send + Sync), &Archives),
     repository: &str,
     layer: &Descriptor,
 ) -> Option<BTreeMap<String, File>> {
     if layer.size > MOST {
         return None;
     }
-    let packed = fetched(registry, repository, layer)?;
+    let packed = match archives.of(repository) {
+        Some(archive) => {
+            let mut bytes = Vec::new();
+            let blob = archive.ok()?.blob(layer).ok()?;
+            blob.take(layer.size).read_to_end(&mut bytes).ok()?;
+            bytes
+        }
+        None => fetched(registry, repository, layer)?,
+    };
     let mut tar = Vec::new();
     if packed.starts_with(&[0x1f, 0x8b]) {
         let plain = MultiGzDecoder::new(packed.as_slice());
