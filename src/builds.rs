@@ -41,6 +41,7 @@ mod lookup;
 mod message;
 mod model;
 mod names;
+mod no_cache;
 mod partner;
 mod predict;
 mod rank;

@@ -1,7 +1,7 @@
 //! Looking the steps of a build up in the keys of caches (Builds spec, section 3.6).
 
 use super::graph::{Graph, Key, Node};
-use super::names::asked;
+use super::no_cache::asked;
 use super::store::{Link, Store, output_key};
 use super::unknown::Unknown;
 use crate::prelude::*;

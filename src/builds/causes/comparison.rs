@@ -3,7 +3,7 @@
 use crate::builds::cause::{Cause, Evidence, NoResult, Verdict};
 use crate::builds::graph::{Graph, Key, Known, Node, State};
 use crate::builds::index::Index;
-use crate::builds::names::asked;
+use crate::builds::no_cache::asked;
 use crate::builds::partner::Partners;
 use crate::prelude::*;
 

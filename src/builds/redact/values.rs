@@ -1,7 +1,7 @@
 //! Where values stand in a text: behind a name, behind an option, in a header (Builds
 //! spec, section 8).
 
-use super::{HIDDEN, is_secret};
+use super::secret::{HIDDEN, is_secret};
 use crate::prelude::*;
 
 /// How far the end of a quoted value is looked for, in letters.

@@ -6,6 +6,7 @@
 
 mod layer;
 mod layout;
+mod paths;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ use layerwise::buildkit::{Report, Verdict};
 use layerwise::builds::answer::Step;
 use layerwise::builds::read::folder;
 use layerwise::builds::redact::Values;
-use layerwise::builds::{Asked, Entry, EntryKind, Files, Name, Role};
+use layerwise::builds::{Asked, Files, Name, Role};
 use layerwise::explain::Finding;
 use layerwise::oci::Descriptor;
 use layerwise::{base64, error};
@@ -29,14 +30,12 @@ use crate::failed::Failed;
 use crate::lend::RegistryArgs;
 
 use layout::Copied;
+use paths::Paths;
 
 /// Layers of a step that are looked at, the newest first.
 const MOST_LAYERS: usize = 8;
 /// The largest manifest of a cache.
 const LONGEST: u64 = 4 << 20;
-
-/// Entries by their paths.
-type Paths = BTreeMap<String, Entry>;
 
 /// A cache with the layers that its manifest lists.
 struct Cache {
@@ -234,9 +233,4 @@ impl Cache {
 
 fn refused(error: error::Error) -> Failed {
     Failed::from(layerwise_host::Error::Refused(error))
-}
-
-/// Whether an entry is a folder.
-fn is_folder(entry: &Entry) -> bool {
-    entry.kind == EntryKind::Folder
 }

@@ -11,7 +11,7 @@ use layerwise::builds::{Entry, EntryKind, Stat};
 use layerwise::host::{Registry, Source, Transfer};
 use layerwise::oci::{Descriptor, Digest};
 
-use super::Paths;
+use super::paths::Paths;
 use crate::buildkit::archive::Archives;
 
 /// The largest layer that is read, packed, and unpacked.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use layerwise::builds::{Entry, Stat};
 
 use super::layer::File;
-use super::{Paths, is_folder};
+use super::paths::{Paths, is_folder};
 
 /// An instruction that copies from the context.
 #[derive(Debug, PartialEq, Eq)]
