@@ -582,7 +582,7 @@ fn a_log_is_added_to_provenance() {
     // Steps without names are told apart all the same.
     let named = |report: &Value| {
         let steps = report["steps"].as_array().unwrap().iter();
-        let names: Vec<String> = steps.map(|step| step["name"].to_string()).collect();
+        let names: Vec<String> = steps.map(|step| step["text"].to_string()).collect();
         names
     };
     let mut names = named(&plain);
