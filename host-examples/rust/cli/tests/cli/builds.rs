@@ -608,7 +608,7 @@ fn a_log_is_added_to_provenance() {
     assert_eq!((run.exit, run.stderr.as_str()), (1, ""));
     assert_eq!(state_at(&run.json(), 5), "ran");
     let against = ["--against", &new, "--against-log", &log, "--json"];
-    assert_eq!(why(&[&[old.as_str()], &against[..]].concat()).exit, 0);
+    assert_eq!(why(&[&[old.as_str()], &against[..]].concat()).exit, 1);
     // A log of another build, and a file that is none.
     let other = dir.file("other.rawjson", r#"{"vertexes":[{"digest":"sha256:aa"}]}"#);
     let other = why(&[&new, "--against", &old, "--log", &other]);
