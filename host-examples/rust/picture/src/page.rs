@@ -30,7 +30,7 @@ dl{display:flex;flex-wrap:wrap;gap:8px 28px;margin:12px 0 0}dt{color:var(--soft)
 .legend{display:flex;flex-wrap:wrap;gap:6px 24px;margin:14px 0 0;padding:0;list-style:none}\
 .legend i{display:inline-block;width:22px;height:13px;border:1.5px solid;border-radius:3px;vertical-align:-2px;margin-right:7px}\
 .picture{overflow:auto;border-block:1px solid var(--edge);max-height:80vh;padding:0}\
-.picture svg{display:block;margin:auto}.fit{padding:0 24px 12px}#fit{vertical-align:-1px}#fit:checked~.picture svg{width:100%;height:auto}\
+.picture svg{display:block;margin:auto}.fit{padding:0 6px}#fit{margin:0 0 14px 24px;vertical-align:-1px}#fit:checked~.picture svg{width:100%;height:auto}\
 details{margin:12px 0 0}details ol{columns:22em;margin:8px 0 0;padding-left:2.5em}details li{break-inside:avoid;overflow-wrap:anywhere}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:5px 12px 5px 0;border-bottom:1px solid var(--edge)}\
 th{color:var(--soft);font-weight:500;font-size:12px}a{color:var(--link)}td.warning{color:var(--warn);font-weight:600}td.error{color:var(--bad);font-weight:600}\

@@ -10,7 +10,7 @@ use crate::place::{HEIGHT, Kind, Line, Placed, WIDTH};
 use crate::text;
 
 /// Characters of a name that a box has room for.
-const NAME: usize = 28;
+const NAME: usize = 26;
 
 /// Where the picture stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ svg{font:12px system-ui,sans-serif;font-family:system-ui,'DejaVu Sans',sans-seri
 .id{font-weight:600;font-size:13px;font-family:ui-monospace,'DejaVu Sans Mono',monospace}\
 .box rect{stroke-width:1.5}.hit rect{fill:#dafbe1;stroke:#1a7f37}.broken rect{fill:#ffebe9;stroke:#cf222e}.key rect{fill:#ddf4ff;stroke:#0969da}\
 .dead rect{fill:#f0e4e4;stroke:#82605f;stroke-dasharray:5 3}\
-.name{font-weight:600}.ran rect{fill:#fff8c5;stroke:#9a6700}.cause rect{fill:#ffd8b5;stroke:#bc4c00;stroke-width:3}\
+.name{font-weight:600;font-size:11px}.ran rect{fill:#fff8c5;stroke:#9a6700}.cause rect{fill:#ffd8b5;stroke:#bc4c00;stroke-width:3}\
 .warning rect{stroke:#9a6700;stroke-width:3}.error rect{stroke:#cf222e;stroke-width:3}\
 .mark{font-weight:700}.warning .mark{fill:#9a6700}.error .mark{fill:#cf222e}\
 .link{fill:none;stroke:#8c959f;stroke-width:1.4}.far{stroke-dasharray:2 4}\

@@ -260,6 +260,12 @@ fn each_cause_has_its_own_seconds() {
     assert!(lines.contains("%0Alost: 2.3 s%0A"), "{lines}");
     let document: Value = serde_json::to_value(&report).unwrap();
     assert_eq!(document["causes"][1]["seconds"], 0.5);
+    // Without line and name there is the text.
+    report.steps[1].lines = None;
+    report.steps[1].name.clear();
+    let mut page = Page::new(Style::default());
+    text::show(&mut page, &report);
+    assert!(page.finish().contains("other at RUN make\n"));
     // One cause costs what is lost.
     report.causes.truncate(1);
     let mut page = Page::new(Style::default());

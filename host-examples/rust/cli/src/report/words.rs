@@ -57,7 +57,10 @@ pub fn costs(report: &Report) -> Vec<[String; 2]> {
         .map(|cost| {
             let first = cost.steps.first().and_then(|at| report.steps.get(*at));
             let place = first.map(|step| {
-                let place = lines(step).unwrap_or_else(|| step.name.clone());
+                let named = [&step.name, &step.text]
+                    .into_iter()
+                    .find(|one| !one.is_empty());
+                let place = lines(step).or(named.cloned()).unwrap_or_default();
                 format!(" at {place}")
             });
             let count = cost.steps.len() + cost.follow.len();
