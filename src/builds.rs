@@ -28,6 +28,7 @@ mod causes;
 mod changes;
 mod collection;
 mod content;
+pub mod copied;
 mod difference;
 mod digests;
 mod exec;

@@ -13,11 +13,13 @@
 //! changed between engine versions, as data. A builder's refusal is a `refusal`, an event
 //! like others.
 
+pub mod archive;
 mod arguments;
 mod asking;
 mod base;
 mod build;
 mod client;
+pub mod comment;
 mod copy;
 mod copy_step;
 mod event;
@@ -35,6 +37,7 @@ mod node;
 mod open;
 mod options;
 mod pack;
+pub mod placed;
 mod platform;
 mod ports;
 mod reason;

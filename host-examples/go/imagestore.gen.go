@@ -87,7 +87,8 @@ type Document struct {
 // A session over the containerd image store calls `resolve`, of which it takes the ids, and
 // `records`, `documents`, `labelled` and `put`: what containerd itself keeps. What its labels and
 // manifests mean is decided inside. All other sessions call `get`, `resolve`, `children`,
-// `set-parent` and `create`.
+// `set-parent` and `create`; one of a Dockerfile that is given a platform also asks `records` and
+// `documents`, by which it knows that store: another one returns `unsupported`.
 type ImageStore interface {
 	// Get: reads facts of the images `ids`, at most `limit` bytes of documents in all: the result may be
 	// shorter than `ids`, but holds at least one item unless `ids` is empty. A single document above

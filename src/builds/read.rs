@@ -26,6 +26,7 @@ pub mod describe;
 pub mod folder;
 pub mod llb;
 mod logged;
+pub mod metadata;
 pub mod parts;
 pub mod predicate;
 pub mod record;

@@ -259,9 +259,9 @@ type Follow struct {
 // Verdict: what became of a step, and why.
 type Verdict struct {
 	Step Step `wit:"step"`
-	// How it failed; then why it ran: its own causes, after which come those that only follow from other steps, marked as a
-	// cascade, and what may have changed besides; and what is worth knowing of a step that was cached. In differences `have` is what
-	// was before, `want` what is now.
+	// How it failed; then why it ran: its own causes, after which come those that only follow from
+	// other steps, marked as a cascade, and what may have changed besides; and what is worth knowing
+	// of a step that was cached. In differences `have` is what was before, `want` what is now.
 	Findings []layerwise.Finding `wit:"findings"`
 	// Whether it has a cause of its own.
 	Root    bool     `wit:"root"`

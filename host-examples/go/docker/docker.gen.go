@@ -4,7 +4,8 @@
 //
 // The image cache of Docker's classic builder: is there an image that is the result of this step?
 //
-// `semantics.version` is absent or `29.9` (the newest rules), `29`, `26.0` or `20.10`.
+// `semantics.version` is absent or names rules, `29.9` (the newest), `29`, `26.0` or `20.10`, or an
+// engine from 20.10 on, such as `28` or `27.5.1`, which has the newest rules that are not newer.
 //
 // Limits and their defaults: `document-bytes` (4 MiB, one document), `answer-bytes` (16 MiB, the
 // documents of one import call), `session-bytes` (64 MiB: documents of sources and parents whose

@@ -5,6 +5,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::bad::Bad;
+use super::metadata::is_of_build;
 use super::record::Record;
 use super::{llb, logged, parts, predicate, status};
 use crate::base64;
@@ -208,9 +209,8 @@ impl Reading {
         members: BTreeMap<String, Value>,
         target: Option<&str>,
     ) -> Result<Vec<String>, Error> {
-        let of_build = |name: &String| name.starts_with("buildx.build.provenance");
-        if members.keys().any(of_build) {
-            let found = members.into_iter().filter(|(name, _)| of_build(name));
+        if members.keys().any(|name| is_of_build(name)) {
+            let found = members.into_iter().filter(|(name, _)| is_of_build(name));
             return Ok(found.map(|(_, predicate)| predicate.to_string()).collect());
         }
         let mut targets = BTreeMap::new();
@@ -218,7 +218,7 @@ impl Reading {
             let Value::Object(inner) = inner else {
                 continue;
             };
-            let found = inner.into_iter().filter(|(name, _)| of_build(name));
+            let found = inner.into_iter().filter(|(name, _)| is_of_build(name));
             let found: Vec<String> = found.map(|(_, found)| found.to_string()).collect();
             if !found.is_empty() {
                 targets.insert(name, found);

@@ -90,6 +90,43 @@ fn kind(number: u64) -> Result<Kind, Bad> {
     }
 }
 
+/// Writes what [`entries`] reads.
+#[must_use]
+pub fn encode(entries: &[Entry]) -> Vec<u8> {
+    let mut message = Vec::new();
+    for entry in entries {
+        let kind = match entry.kind {
+            Kind::File => 0,
+            Kind::Directory => 1,
+            Kind::Header => 2,
+            Kind::Link => 3,
+        };
+        let mut path = entry.path.replace('/', "\0");
+        if entry.kind == Kind::Header {
+            path.push('\0');
+        }
+        let mut record = field(1, entry.digest.as_bytes());
+        record.extend([2 << 3, kind]);
+        record.extend(field(3, entry.target.as_bytes()));
+        let both = [field(1, path.as_bytes()), field(2, &record)].concat();
+        message.extend(field(1, &both));
+    }
+    message
+}
+
+/// A field of bytes.
+fn field(number: u8, value: &[u8]) -> Vec<u8> {
+    let mut field = vec![number << 3 | 2];
+    let mut length = value.len();
+    while length > 0x7f {
+        field.push(u8::try_from(length & 0x7f).unwrap_or_default() | 0x80);
+        length >>= 7;
+    }
+    field.push(u8::try_from(length).unwrap_or_default());
+    field.extend_from_slice(value);
+    field
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,9 +134,7 @@ mod tests {
     const LIMITS: Limits<1> = Limits::new([(Limit::Entries, 4)]);
 
     fn bytes(number: u8, value: impl AsRef<[u8]>) -> Vec<u8> {
-        let value = value.as_ref();
-        let length = u8::try_from(value.len()).unwrap();
-        [&[number << 3 | 2, length], value].concat()
+        field(number, value.as_ref())
     }
 
     fn stored(path: &str, kind: u8, digest: &str, target: &str) -> Vec<u8> {
@@ -132,6 +167,9 @@ mod tests {
             entry("/src/link", Kind::Link, "sha256:3", "../a"),
         ];
         assert_eq!(entries(&message, &LIMITS).unwrap(), wanted);
+        assert_eq!(encode(&wanted), message);
+        let long = [entry(&format!("/{}", "x".repeat(300)), Kind::File, "a", "")];
+        assert_eq!(entries(&encode(&long), &LIMITS).unwrap(), long);
         let more = [message, stored("\0x", 0, "", "")].concat();
         assert_eq!(entries(&more, &LIMITS), Err(Bad::Above(Limit::Entries)));
     }

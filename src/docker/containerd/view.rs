@@ -104,17 +104,10 @@ impl<H: ImageStore> Containerd<H> {
     /// # Errors
     /// What the host returns, and `corrupt`.
     pub(super) fn layers(&self, id: &str) -> Result<Vec<Layer>, Failure> {
-        let large = || Failure::new(FailureCode::TooLarge, format!("image {id:?} is too large"));
-        let mut left = self.longest.saturating_mul(4);
-        let manifests = self.manifests(&[id.to_owned()], &mut left);
-        let manifests = manifests.ok_or_else(large)?;
-        let present = present(id, &manifests)?;
-        let mut configs = Reading::new();
-        let wanted = present.iter().map(|manifest| manifest.config.to_owned());
-        self.read(&mut configs, wanted.collect(), &mut left, as_it_is)
-            .ok_or_else(large)?;
-        let best = self.best(id, &present, &configs)?;
-        Ok(best.manifest.clone().into_layers())
+        self.with_present(id, |present, configs| {
+            let best = self.best(id, present, configs)?;
+            Ok(best.manifest.clone().into_layers())
+        })
     }
 
     /// The document of the first manifest whose config is for exactly this platform; what
@@ -123,6 +116,30 @@ impl<H: ImageStore> Containerd<H> {
     /// # Errors
     /// What the host returns, and `corrupt`.
     pub(super) fn exact(&self, id: &str, platform: &Platform) -> Result<Option<String>, Failure> {
+        self.with_present(id, |present, configs| {
+            for one in present {
+                let Ok(config) = configs.get(one.config) else {
+                    continue;
+                };
+                let told = from_str::<Told>(&config.text, self.depth).unwrap_or_default();
+                if is_exactly(platform, &told.into(), &platform.os) {
+                    let joined = join(&config.text, None, &self.rules, self.depth);
+                    return joined.map(Some).map_err(|error| {
+                        let message = format!("config {:?} of image {id:?}: {error}", one.config);
+                        Failure::new(FailureCode::Corrupt, message)
+                    });
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// What is asked of the manifests of an image that are here, and of their configs.
+    fn with_present<T>(
+        &self,
+        id: &str,
+        ask: impl FnOnce(&[Present<'_>], &Reading<Document>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let large = || Failure::new(FailureCode::TooLarge, format!("image {id:?} is too large"));
         let mut left = self.longest.saturating_mul(4);
         let manifests = self.manifests(&[id.to_owned()], &mut left);
@@ -132,20 +149,7 @@ impl<H: ImageStore> Containerd<H> {
         let wanted = present.iter().map(|manifest| manifest.config.to_owned());
         self.read(&mut configs, wanted.collect(), &mut left, as_it_is)
             .ok_or_else(large)?;
-        for one in present {
-            let Ok(config) = configs.get(one.config) else {
-                continue;
-            };
-            let told = from_str::<Told>(&config.text, self.depth).unwrap_or_default();
-            if is_exactly(platform, &told.into(), &platform.os) {
-                let joined = join(&config.text, None, &self.rules, self.depth);
-                return joined.map(Some).map_err(|error| {
-                    let message = format!("config {:?} of image {id:?}: {error}", one.config);
-                    Failure::new(FailureCode::Corrupt, message)
-                });
-            }
-        }
-        Ok(None)
+        ask(&present, &configs)
     }
 
     /// Where the layers of an image are, lowest first, for whoever reads their files.

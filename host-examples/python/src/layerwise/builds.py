@@ -302,9 +302,9 @@ class Verdict:
     """What became of a step, and why."""
 
     step: Step
-    #: How it failed; then why it ran: its own causes, after which come those that only follow from other steps, marked as a
-    #: cascade, and what may have changed besides; and what is worth knowing of a step that was cached. In differences `have` is what
-    #: was before, `want` what is now.
+    #: How it failed; then why it ran: its own causes, after which come those that only follow from
+    #: other steps, marked as a cascade, and what may have changed besides; and what is worth knowing
+    #: of a step that was cached. In differences `have` is what was before, `want` what is now.
     findings: Sequence[Finding] = field(default=(), kw_only=True)
     #: Whether it has a cause of its own.
     root: bool

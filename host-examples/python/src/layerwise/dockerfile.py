@@ -4,8 +4,8 @@ A session goes through a Dockerfile as the builder does: `advance` says what com
 the cache (interface `docker`) and tells with `report` how the step went, because later steps
 depend on it. It builds nothing and changes nothing.
 
-`semantics.version` is absent or `29.9` (the newest rules), `29`, `26.0` or `20.10`: they differ in
-their parser and in how a config is written.
+`semantics.version` is that of the interface `docker`: versions differ in their parser and in how a
+config is written.
 
 Limits and their defaults: `document-bytes` (4 MiB, the Dockerfile, `.dockerignore` and one image
 document), `steps` (10,000 instructions, the triggers of base images included), `values` (100,000

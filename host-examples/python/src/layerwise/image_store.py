@@ -5,7 +5,8 @@ All reads are batched. Each result list has the order of what was asked for.
 A session over the containerd image store calls `resolve`, of which it takes the ids, and
 `records`, `documents`, `labelled` and `put`: what containerd itself keeps. What its labels and
 manifests mean is decided inside. All other sessions call `get`, `resolve`, `children`,
-`set-parent` and `create`.
+`set-parent` and `create`; one of a Dockerfile that is given a platform also asks `records` and
+`documents`, by which it knows that store: another one returns `unsupported`.
 
 Written by `tools/bind.py` from `wit/image-store.wit`.
 """
@@ -113,7 +114,8 @@ class ImageStore(Protocol):
     A session over the containerd image store calls `resolve`, of which it takes the ids, and
     `records`, `documents`, `labelled` and `put`: what containerd itself keeps. What its labels and
     manifests mean is decided inside. All other sessions call `get`, `resolve`, `children`,
-    `set-parent` and `create`.
+    `set-parent` and `create`; one of a Dockerfile that is given a platform also asks `records` and
+    `documents`, by which it knows that store: another one returns `unsupported`.
     """
 
     def get(self, ids: Sequence[str], want: Facts, limit: int) -> Sequence[Image | Failure]:

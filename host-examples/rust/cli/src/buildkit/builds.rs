@@ -4,7 +4,6 @@
 pub mod changed;
 mod content;
 mod envelope;
-mod metadata;
 mod opened;
 mod place;
 mod shown;

@@ -5,13 +5,12 @@
 //! of the layer stands on in the cache.
 
 mod layer;
-mod layout;
-mod paths;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use layerwise::buildkit::{Report, Verdict};
 use layerwise::builds::answer::Step;
+use layerwise::builds::copied::{Copied, Paths, recorded};
 use layerwise::builds::read::folder;
 use layerwise::builds::redact::Values;
 use layerwise::builds::{Asked, Files, Name, Role};
@@ -28,9 +27,6 @@ use super::report;
 use crate::args::{Global, LimitArgs};
 use crate::failed::Failed;
 use crate::lend::RegistryArgs;
-
-use layout::Copied;
-use paths::Paths;
 
 /// Layers of a step that are looked at, the newest first.
 const MOST_LAYERS: usize = 8;
@@ -121,7 +117,7 @@ impl Wanted<'_> {
                 let Some(before) = copied.before(context, &layer, own_modes) else {
                     continue;
                 };
-                let before = Files::Digests(base64::encode(&layer::digests(&before)));
+                let before = Files::Digests(base64::encode(&recorded(&before)));
                 let mut folders = self.after.clone();
                 folders.retain(|(name, _)| name != "context");
                 folders.push(("context".to_owned(), before));

@@ -12,7 +12,6 @@ mod last;
 mod lent;
 mod made;
 mod now;
-mod placed;
 mod rows;
 mod walk;
 

@@ -64,10 +64,10 @@ pub fn read(
             }
         }
         // No tar has sockets, so no image has.
-        let Some(kind) = kind(entry.kind) else {
-            continue;
-        };
-        changes.push((entry.path.clone(), Change::File(file(entry, kind))));
+        let path = entry.path.clone();
+        if let Some(file) = LayerFile::of(entry) {
+            changes.push((path, Change::File(file)));
+        }
     }
     Ok(changes)
 }
@@ -106,26 +106,31 @@ const fn kind(kind: Kind) -> Option<FileKind> {
     }
 }
 
-/// Times and contents are not known.
-fn file(entry: Entry, kind: FileKind) -> LayerFile {
-    let attributes = entry.attributes.into_iter();
-    let own = attributes.filter(|attribute| overlay(&attribute.name).is_none());
-    let attributes: BTreeMap<String, String> = own
-        .map(|attribute| (attribute.name, attribute.value))
-        .collect();
-    LayerFile {
-        kind,
-        mode: entry.mode,
-        uid: entry.uid,
-        gid: entry.gid,
-        modified: (0, 0),
-        size: if kind == FileKind::File {
-            entry.size
-        } else {
-            0
-        },
-        target: entry.target,
-        content: None,
-        attributes,
+impl LayerFile {
+    /// A file of a directory as a layer would have it; times and contents are not known.
+    /// `None` for what no layer has, such as a socket.
+    #[must_use]
+    pub fn of(entry: Entry) -> Option<Self> {
+        let kind = kind(entry.kind)?;
+        let attributes = entry.attributes.into_iter();
+        let own = attributes.filter(|attribute| overlay(&attribute.name).is_none());
+        let attributes: BTreeMap<String, String> = own
+            .map(|attribute| (attribute.name, attribute.value))
+            .collect();
+        Some(Self {
+            kind,
+            mode: entry.mode,
+            uid: entry.uid,
+            gid: entry.gid,
+            modified: (0, 0),
+            size: if kind == FileKind::File {
+                entry.size
+            } else {
+                0
+            },
+            target: entry.target,
+            content: None,
+            attributes,
+        })
     }
 }

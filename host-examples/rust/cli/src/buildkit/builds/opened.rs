@@ -9,6 +9,7 @@ use std::sync::Arc;
 use layerwise::base64;
 use layerwise::builds::read::assemble::{Form, Options};
 use layerwise::builds::read::describe::Description;
+use layerwise::builds::read::metadata::Metadata;
 use layerwise::builds::read::parts::{Part, Role};
 use layerwise::builds::{Files, State};
 use layerwise::host::{Failure, FailureCode, Registry};
@@ -19,7 +20,6 @@ use layerwise_stores::BuildkitRoot;
 
 use super::content::{Content, Stored, bytes, document, text_of};
 use super::envelope::Envelope;
-use super::metadata::Metadata;
 use super::place::{Kind, Place};
 use crate::args::{Global, LimitArgs};
 use crate::buildkit::archive::Archives;

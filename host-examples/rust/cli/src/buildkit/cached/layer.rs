@@ -1,17 +1,15 @@
 //! The files of a layer, with the digests that a builder would have for them.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{Cursor, Read as _};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::{fs, process};
 
 use flate2::read::MultiGzDecoder;
-use layerwise::builds::{Entry, EntryKind, Stat};
+use layerwise::builds::copied::File;
+use layerwise::builds::{Entry, Stat};
 use layerwise::host::{Registry, Source, Transfer};
 use layerwise::oci::{Descriptor, Digest};
 
-use super::paths::Paths;
 use crate::buildkit::archive::Archives;
 
 /// The largest layer that is read, packed, and unpacked.
@@ -19,14 +17,6 @@ const MOST: u64 = 256 << 20;
 const MOST_UNPACKED: u64 = 1 << 30;
 /// Entries of a layer.
 const MOST_ENTRIES: usize = 100_000;
-
-/// A file of a layer.
-pub struct File {
-    /// As it is.
-    pub own: Entry,
-    /// Its bytes, to give it another mode; `None` for what is no file.
-    pub bytes: Option<Vec<u8>>,
-}
 
 /// The files of a layer by their paths; `None` for one that cannot be read.
 pub fn read(
@@ -98,71 +88,15 @@ pub fn read(
 
 /// The bytes of a layer, which have its digest.
 fn fetched(registry: &dyn Registry, repository: &str, layer: &Descriptor) -> Option<Vec<u8>> {
-    let scratch = Scratch::new()?;
+    let scratch = tempfile::tempdir().ok()?;
     let transfer = Transfer {
         descriptor: layer.clone(),
         diff_id: None,
         source: Source::Repository(repository.to_owned()),
     };
-    let layout = format!("oci:{}", scratch.0.display());
+    let layout = format!("oci:{}", scratch.path().display());
     registry.store(&layout, &[transfer]).pop()?.ok()?;
     let digest: Digest = layer.digest.parse().ok()?;
-    let blob = scratch.0.join("blobs").join(digest.algorithm());
+    let blob = scratch.path().join("blobs").join(digest.algorithm());
     fs::read(blob.join(digest.hex())).ok()
-}
-
-/// A directory for a layer that is looked at.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("layerwise-layer-{}-{count}", process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).ok()?;
-        Some(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // A directory that stays holds nothing that is used again.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Entries as a daemon keeps their digests (Builds spec, section 1.4).
-pub fn digests(entries: &Paths) -> Vec<u8> {
-    let mut message = Vec::new();
-    for (path, entry) in entries {
-        let (kind, target) = match &entry.kind {
-            EntryKind::File => (0, ""),
-            EntryKind::Folder => (2, ""),
-            EntryKind::Symlink(target) => (3, target.as_str()),
-        };
-        let mut path = format!("/{path}").replace('/', "\0");
-        if kind == 2 {
-            path.push('\0');
-        }
-        let mut known = field(1, entry.digest.as_bytes());
-        known.extend([2 << 3, kind]);
-        known.extend(field(3, target.as_bytes()));
-        let both = [field(1, path.as_bytes()), field(2, &known)].concat();
-        message.extend(field(1, &both));
-    }
-    message
-}
-
-/// A field of bytes of a protobuf message.
-fn field(number: u8, value: &[u8]) -> Vec<u8> {
-    let mut field = vec![number << 3 | 2];
-    let mut length = value.len();
-    while length > 0x7f {
-        field.push(u8::try_from(length & 0x7f).unwrap_or_default() | 0x80);
-        length >>= 7;
-    }
-    field.push(u8::try_from(length).unwrap_or_default());
-    field.extend_from_slice(value);
-    field
 }

@@ -3,15 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use layerwise::dockerfile::comment::Copy;
+use layerwise::dockerfile::placed::{self, Placed};
 use layerwise::dockerfile::{Copied, Copying, Step};
 use layerwise::explain::Difference;
 use layerwise::paths;
 use layerwise_registry::{FileKind, Files as Layer, LayerFile};
 use layerwise_stores::Images;
 
-use super::before::{Before, Below, Copy};
+use super::before::{Before, Below};
 use super::now::Now;
-use super::placed::{self, Placed};
 use crate::docker::files::differences;
 use crate::limits::HostLimitArgs;
 use crate::report::{Change, FileChange};

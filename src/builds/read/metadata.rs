@@ -1,10 +1,10 @@
-//! What the names in a file of `--metadata-file` tell: the targets that `bake` built. What is
-//! in them is the component's affair.
-
-use std::collections::BTreeMap;
+//! What the names in a file of `--metadata-file` tell: the targets that `bake` built
+//! (Builds spec, section 1.3).
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+
+use crate::prelude::*;
 
 /// What the members of a build begin with.
 const PROVENANCE: &str = "buildx.build.provenance";
@@ -28,22 +28,26 @@ enum Member {
     Other(IgnoredAny),
 }
 
+/// Whether a member is the provenance of a build.
+pub(super) fn is_of_build(name: &str) -> bool {
+    name.starts_with(PROVENANCE)
+}
+
 impl Metadata {
     /// Reads a document; one that is none has no names.
     pub fn of(text: &str) -> Self {
         let members = serde_json::from_str::<BTreeMap<String, Member>>(text);
         let mut members = members.unwrap_or_default();
-        let of_build = |name: &str| name.starts_with(PROVENANCE);
         let image = match members.remove(IMAGE) {
             Some(Member::Text(image)) => Some(image),
             _ => None,
         };
-        if members.keys().any(|name| of_build(name)) {
+        if members.keys().any(|name| is_of_build(name)) {
             let targets = Vec::new();
             return Self { targets, image };
         }
         let is_target = |member: &Member| match member {
-            Member::Members(inner) => inner.keys().any(|name| of_build(name)),
+            Member::Members(inner) => inner.keys().any(|name| is_of_build(name)),
             Member::Text(_) | Member::Other(_) => false,
         };
         let targets = members.into_iter().filter(|(_, inner)| is_target(inner));

@@ -1,11 +1,20 @@
 //! Where the files of a context stand in the layer of a step that copies them.
 
-use std::collections::BTreeMap;
+use super::read::contents;
+use super::tree::{Entry, EntryKind, Stat};
+use crate::prelude::*;
 
-use layerwise::builds::{Entry, Stat};
+/// Entries by their paths.
+pub type Paths = BTreeMap<String, Entry>;
 
-use super::layer::File;
-use super::paths::{Paths, is_folder};
+/// A file of a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// As it is.
+    pub own: Entry,
+    /// Its bytes, to give it another mode; `None` for what is no file.
+    pub bytes: Option<Vec<u8>>,
+}
 
 /// An instruction that copies from the context.
 #[derive(Debug, PartialEq, Eq)]
@@ -110,7 +119,7 @@ impl Copied {
                 .count()
         };
         let meant = folders.into_iter().filter(is_meant);
-        let counted = meant.map(|folder| (count(folder), std::cmp::Reverse(folder.len()), folder));
+        let counted = meant.map(|folder| (count(folder), core::cmp::Reverse(folder.len()), folder));
         let best = counted.max().filter(|(count, ..)| *count > 0);
         best.map(|(.., folder)| folder.to_owned())
     }
@@ -141,6 +150,30 @@ impl Copied {
             .next()
             .or_else(|| folders.first().map(|source| joined(source)))
     }
+}
+
+/// Entries as a daemon keeps their digests (Builds spec, section 1.4).
+#[must_use]
+pub fn recorded(paths: &Paths) -> Vec<u8> {
+    let entries = paths.iter().map(|(path, entry)| {
+        let (kind, target) = match &entry.kind {
+            EntryKind::File => (contents::Kind::File, ""),
+            EntryKind::Folder => (contents::Kind::Header, ""),
+            EntryKind::Symlink(target) => (contents::Kind::Link, target.as_str()),
+        };
+        contents::Entry {
+            path: format!("/{path}"),
+            kind,
+            digest: entry.digest.clone(),
+            target: target.to_owned(),
+        }
+    });
+    contents::encode(&entries.collect::<Vec<_>>())
+}
+
+/// Whether an entry is a folder.
+fn is_folder(entry: &Entry) -> bool {
+    entry.kind == EntryKind::Folder
 }
 
 /// What of a path is below another one, or empty for itself.

@@ -1,7 +1,8 @@
 //! What of a COPY or ADD goes where (Dockerfile spec, section 7.5).
 
-use layerwise::dockerfile::{Copied, Copying};
-use layerwise::paths;
+use super::{Copied, Copying};
+use crate::paths;
+use crate::prelude::*;
 
 /// Something that is copied.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,9 +94,8 @@ fn order(path: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use layerwise::dockerfile::{Copied, Copying, Source};
-
     use super::all;
+    use crate::dockerfile::{Copied, Copying, Source};
 
     fn told(sources: &[(&str, &str)], copied: &[&str]) -> Option<Vec<(String, String)>> {
         let copying = Copying {
