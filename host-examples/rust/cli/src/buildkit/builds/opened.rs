@@ -397,7 +397,8 @@ impl Opened {
             }
         };
         let steps = self.open(&found)?.steps()?;
-        if !steps.is_empty() && steps.iter().all(|step| step.state == State::Unneeded) {
+        let told = |state| !matches!(state, State::Unneeded | State::Unknown);
+        if !steps.is_empty() && !steps.iter().any(|step| told(step.state)) {
             let message =
                 format!("the log of {text:?} has none of its steps: it is of another build");
             return Err(Failed::usage(message).about(text));
