@@ -42,7 +42,8 @@ pub fn open(path: &Path) -> Result<Opened, Failure> {
 /// containerd of the system.
 ///
 /// # Errors
-/// `invalid` if both have images, and as [`open`].
+/// `invalid` if both have images, or if the data root itself has images of both
+/// stores; `not-found` with what else to name if neither is there.
 pub fn open_engine(path: &Path, system: &Path) -> Result<Opened, Failure> {
     let own = find(path);
     let there = Containerd::open(system).and_then(|containerd| {
