@@ -2,6 +2,7 @@
 
 use super::read::contents;
 use super::tree::{Entry, EntryKind, Stat};
+use crate::patterns::{Glob, has_wildcards};
 use crate::prelude::*;
 
 /// Entries by their paths.
@@ -41,12 +42,15 @@ impl Copied {
                 }
                 continue;
             }
-            if word.contains(['"', '\'', '[', '*', '?', '\\', '<', '$', ':']) {
+            if word.contains(['"', '\'', '[', '\\', '<', '$', ':']) {
                 return None;
             }
             paths.push(word);
         }
         let destination = paths.pop()?.to_owned();
+        if has_wildcards(&destination) {
+            return None;
+        }
         let sources = paths.into_iter().map(clean).collect::<Option<Vec<_>>>()?;
         (!sources.is_empty()).then_some(Self {
             sources,
@@ -62,14 +66,15 @@ impl Copied {
         layer: &BTreeMap<String, File>,
         own_modes: bool,
     ) -> Option<Paths> {
-        let folder = self.folder(context, layer)?;
+        let sources = Sources::of(&self.sources, context)?;
+        let folder = self.folder(&sources, context, layer)?;
         let mut before: Paths = context
             .iter()
-            .filter(|(path, entry)| is_folder(entry) || !self.takes(path))
+            .filter(|(path, entry)| is_folder(entry) || !sources.take(path))
             .map(|(path, entry)| (path.clone(), entry.clone()))
             .collect();
         for (path, file) in layer {
-            let Some(path) = self.source_of(context, &folder, path) else {
+            let Some(path) = sources.source_of(context, &folder, path) else {
                 continue;
             };
             let there = context.get(&path);
@@ -92,15 +97,14 @@ impl Copied {
         Some(before)
     }
 
-    /// Whether a path of the context is copied.
-    fn takes(&self, path: &str) -> bool {
-        let mut sources = self.sources.iter();
-        sources.any(|source| below(path, source).is_some())
-    }
-
     /// The folder of the layer that the files were copied into: of those that the destination
     /// may be, the one where most files stand as in the context.
-    fn folder(&self, context: &Paths, layer: &BTreeMap<String, File>) -> Option<String> {
+    fn folder(
+        &self,
+        sources: &Sources,
+        context: &Paths,
+        layer: &BTreeMap<String, File>,
+    ) -> Option<String> {
         let folders = layer.iter().filter(|(_, file)| is_folder(&file.own));
         let mut folders: Vec<&str> = folders.map(|(path, _)| path.as_str()).collect();
         folders.push("");
@@ -114,7 +118,7 @@ impl Copied {
         let count = |folder: &str| {
             let files = layer.iter().filter(|(_, file)| !is_folder(&file.own));
             files
-                .filter_map(|(path, _)| self.source_of(context, folder, path))
+                .filter_map(|(path, _)| sources.source_of(context, folder, path))
                 .filter(|path| context.contains_key(path))
                 .count()
         };
@@ -123,33 +127,87 @@ impl Copied {
         let best = counted.max().filter(|(count, ..)| *count > 0);
         best.map(|(.., folder)| folder.to_owned())
     }
+}
+
+/// What an instruction copies of a context.
+struct Sources<'a> {
+    /// Paths that are no folders of the context.
+    files: Vec<&'a str>,
+    /// What is below them is copied, not they themselves.
+    folders: Vec<&'a str>,
+    /// Names with wildcards, with the folder that they are in.
+    patterns: Vec<(&'a str, Glob)>,
+}
+
+impl<'a> Sources<'a> {
+    /// `None` if a folder's name has wildcards.
+    fn of(sources: &'a [String], context: &'a Paths) -> Option<Self> {
+        let mut found = Self {
+            files: Vec::new(),
+            folders: Vec::new(),
+            patterns: Vec::new(),
+        };
+        for source in sources {
+            if has_wildcards(source) {
+                let (parent, name) = source.rsplit_once('/').unwrap_or(("", source));
+                if has_wildcards(parent) || name.contains("**") {
+                    return None;
+                }
+                let pattern = Glob::strict(name).ok()?;
+                let folders = context.iter().filter(|(_, entry)| is_folder(entry));
+                let folders = folders.map(|(path, _)| path.as_str());
+                let named = folders.filter(|path| matched(parent, &pattern, path));
+                found.folders.extend(named);
+                found.patterns.push((parent, pattern));
+            } else if source.is_empty() || context.get(source).is_some_and(is_folder) {
+                found.folders.push(source);
+            } else {
+                found.files.push(source);
+            }
+        }
+        Some(found)
+    }
+
+    /// Whether a path of the context is copied.
+    fn take(&self, path: &str) -> bool {
+        let mut named = self.files.iter().chain(&self.folders);
+        let mut patterns = self.patterns.iter();
+        named.any(|source| below(path, source).is_some())
+            || patterns.any(|(parent, pattern)| matched(parent, pattern, path))
+    }
 
     /// The path in the context of what stands in the layer.
     fn source_of(&self, context: &Paths, folder: &str, path: &str) -> Option<String> {
         let rest = below(path, folder)?;
-        let is_there = |source: &&String| {
-            let whole = context.get(source.as_str());
-            source.is_empty() || whole.is_some_and(is_folder)
-        };
-        let files = self.sources.iter().filter(|source| !is_there(source));
-        for source in files {
+        let only = self.files.len() == 1 && self.folders.is_empty() && self.patterns.is_empty();
+        for source in &self.files {
             let name = source.rsplit('/').next().unwrap_or_default();
-            if rest == name || rest.is_empty() && self.sources.len() == 1 {
-                return Some(source.clone());
+            if rest == name || rest.is_empty() && only {
+                return Some((*source).to_owned());
             }
         }
-        let joined = |source: &String| match (source.as_str(), rest) {
+        let joined = |source: &str| match (source, rest) {
             ("", rest) => rest.to_owned(),
             (source, "") => source.to_owned(),
             (source, rest) => format!("{source}/{rest}"),
         };
-        let folders: Vec<&String> = self.sources.iter().filter(is_there).collect();
-        let found = folders.iter().map(|source| joined(source));
-        let mut found = found.filter(|path| context.contains_key(path));
-        found
-            .next()
-            .or_else(|| folders.first().map(|source| joined(source)))
+        let folders = self.folders.iter().map(|source| joined(source));
+        if let Some(found) = folders.clone().find(|path| context.contains_key(path)) {
+            return Some(found);
+        }
+        let patterns = self.patterns.iter();
+        let mut named = patterns.filter_map(|(parent, pattern)| {
+            let path = joined(parent);
+            matched(parent, pattern, &path).then_some(path)
+        });
+        named.next().or_else(|| folders.clone().next())
     }
+}
+
+/// Whether a path is right below a folder, with a name that a pattern matches.
+fn matched(parent: &str, pattern: &Glob, path: &str) -> bool {
+    let (own, name) = path.rsplit_once('/').unwrap_or(("", path));
+    own == parent && pattern.matches(name) == Ok(true)
 }
 
 /// Entries as a daemon keeps their digests (Builds spec, section 1.4).
@@ -236,7 +294,7 @@ mod tests {
         for other in [
             "[2/2] RUN make",
             "COPY --from=left /left /left",
-            "COPY *.txt /",
+            "COPY a /x*",
             "COPY ../a /a",
             "COPY a",
             "ADD https://host/a /a",
@@ -275,5 +333,20 @@ mod tests {
         assert_eq!(found["a"], file("old"));
         assert!(!found.contains_key("dir/x"));
         assert_eq!(before("COPY a /b", &[("c", Some("old"))]), None);
+        // A name that is gone by now was matched, too; a folder's files were copied.
+        let files = [("w", None), ("w/a", Some("old")), ("w/ab", Some("2"))];
+        let found = before("COPY a* /w/", &files).unwrap();
+        assert_eq!((&found["a"], &found["ab"]), (&file("old"), &file("2")));
+        let files = [("w", None), ("w/x", Some("old")), ("w/nex", Some("3"))];
+        let found = before("COPY dir/?e* dir/x /w/", &files).unwrap();
+        assert_eq!(
+            (&found["dir/x"], &found["dir/nex"]),
+            (&file("old"), &file("3"))
+        );
+        assert!(!found.contains_key("dir/new") && found.contains_key("a"));
+        let found = before("COPY d* /w/", &[("w", None), ("w/x", Some("old"))]).unwrap();
+        assert_eq!(found["dir/x"], file("old"));
+        assert!(!found.contains_key("dir/new"));
+        assert_eq!(before("COPY d*/x /w/", &[("w", None), ("w/x", None)]), None);
     }
 }

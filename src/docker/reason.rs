@@ -273,9 +273,9 @@ catalogue! {
             "history entries with the comment buildkit.dockerfile.v0",
             "look at BuildKit's cache with `layerwise buildkit`, or build with DOCKER_BUILDKIT=0";
         BaseByHistory = "base-by-history", "5.3",
-            "no parent is recorded for this image, as for all that were pulled or loaded; its base was found by history and layers",
+            "no parent of this image is known, as of all that were pulled or loaded, or whose parent was pruned; its base was found by history and layers",
             "app:1 and its base image, both pulled",
-            "only --cache-from can use such an image; --base names another base";
+            "only --cache-from can use a pulled or loaded image; --base names another base";
         NoRecordedParent = "no-recorded-parent", "2",
             "no parent is recorded for this image, as for all that were pulled or loaded, and no image here is its base",
             "app:1, pulled without its base image",

@@ -153,7 +153,7 @@ def test_a_store_without_memory_says_so(tmp_path: Path) -> None:
     """The limit holds for the memory of the stores and for that of the decisions each."""
     options = docker.Options(cache_from=[docker.Source("large")])
     engine = Engine(wasi=large(tmp_path / "x"))
-    with engine.docker(options, limits=Limits(memory=4 << 20)) as session:
+    with engine.docker(options, limits=Limits(memory=6 << 20)) as session:
         [skipped] = session.describe().skipped
     assert "out of memory" in str(skipped.differences)
 

@@ -16,6 +16,14 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Window sizes above this are refused; it is what `zstd -d` accepts.
 const LARGEST_WINDOW: u64 = 128 << 20;
 
+/// The uncompressed bytes of a layer.
+///
+/// # Errors
+/// When its first bytes cannot be read.
+pub fn decompressed<R: Read>(blob: R, media_type: &str) -> io::Result<impl Read + use<R>> {
+    Decompressed::new(blob, media_type)
+}
+
 /// A layer while it is decompressed.
 pub enum Decompressed<R: Read> {
     Plain(BufReader<R>),

@@ -51,6 +51,7 @@ mod store;
 mod unpack;
 mod volume;
 
+pub use decompress::decompressed;
 pub use keychain::{Credentials, Keychain};
 pub use layerwise_stores::place::{Place, Target, parse};
 pub use layout::Entry;

@@ -43,7 +43,7 @@ Values whose names have a word such as TOKEN, SECRET, PASSWORD or KEY, and crede
 are printed as ***.
 
 Exit codes: 0 every step came from the cache, 1 a step ran or failed, or hit although
-its files changed, 2 usage, 3 error."#;
+its files changed, or nothing tells what became of it, 2 usage, 3 error."#;
 
 #[derive(Args)]
 pub struct WhyArgs {

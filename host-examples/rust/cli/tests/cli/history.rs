@@ -279,6 +279,26 @@ fn a_parent_that_cannot_be_read_is_passed_over() {
     golden("history-unreadable.txt", &text.stdout, Some(root.dir()));
 }
 
+/// A prune takes the images between away, where nothing keeps them.
+#[test]
+fn the_base_of_a_chain_that_was_pruned_is_found_by_history() {
+    let (root, ids) = rooted();
+    for id in &ids[1..3] {
+        fs::remove_file(content(&root, id)).unwrap();
+        let hex = id.trim_start_matches("sha256:");
+        fs::remove_dir_all(root.images().join("imagedb/metadata/sha256").join(hex)).unwrap();
+    }
+    let run = of_root(&root, &["--json"]);
+    let document = run.json();
+    assert_eq!(document["base"]["image"], ids[0], "{document}");
+    let findings = document["findings"].as_array().unwrap();
+    let codes: Vec<&Value> = findings.iter().map(|finding| &finding["code"]).collect();
+    assert_eq!(codes, ["docker/parent-unreadable", "docker/base-by-history"]);
+    let unasked = "docker/not-asked-stage-already-missed";
+    assert_eq!(outcomes(&document), ["miss", unasked, unasked]);
+    assert_eq!(run.exit, 1);
+}
+
 /// Nobody knows then where the build started; scratch would be a guess.
 #[test]
 fn a_chain_without_its_end_needs_a_base() {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Cursor, Read as _};
 
-use flate2::read::MultiGzDecoder;
 use layerwise::builds::copied::File;
 use layerwise::builds::{Entry, Stat};
 use layerwise::host::{Registry, Source, Transfer};
 use layerwise::oci::{Descriptor, Digest};
+use layerwise_registry::decompressed;
 
 use crate::buildkit::archive::Archives;
 
@@ -37,12 +37,8 @@ pub fn read(
         None => fetched(registry, repository, layer)?,
     };
     let mut tar = Vec::new();
-    if packed.starts_with(&[0x1f, 0x8b]) {
-        let plain = MultiGzDecoder::new(packed.as_slice());
-        plain.take(MOST_UNPACKED + 1).read_to_end(&mut tar).ok()?;
-    } else {
-        tar = packed;
-    }
+    let plain = decompressed(packed.as_slice(), &layer.media_type).ok()?;
+    plain.take(MOST_UNPACKED + 1).read_to_end(&mut tar).ok()?;
     if tar.len() as u64 > MOST_UNPACKED {
         return None;
     }

@@ -2,7 +2,6 @@
 
 use layerwise::docker::Reason;
 use layerwise::error::Problem;
-use layerwise::explain::Finding;
 use layerwise::host::{Image, ImageStore, Provenance};
 use layerwise::semantics::Semantics;
 use layerwise_host::Error;
@@ -51,20 +50,21 @@ pub fn given_base(
     }
 }
 
+/// Whether an image was built here, as far as the store tells.
+pub fn built_here(store: &dyn ImageStore, id: &str) -> bool {
+    one(store, id, BUILT).is_ok_and(|image| image.built == Provenance::BuiltHere)
+}
+
 /// The base of an image without a recorded parent, as all are that were pulled or
-/// loaded: among the other images without one, and their children, the longest that it
-/// continues by history and layers. What was built here in one step has none.
+/// loaded, or whose parent is gone: among the other images without one, and their
+/// children, the longest that it continues by history and layers.
 pub fn base_by_history(
     predicates: &mut Predicates,
     store: &dyn ImageStore,
     image: &Image,
     own: &Document,
     semantics: &Semantics,
-) -> Result<(Option<Base>, Option<Finding>), Error> {
-    let built = one(store, &image.id, BUILT).map_or(Provenance::Unknown, |image| image.built);
-    if built == Provenance::BuiltHere {
-        return Ok((None, None));
-    }
+) -> Result<Option<Base>, Error> {
     let document = image.document.as_deref().unwrap_or_default();
     let mut longest: Option<Base> = None;
     loop {
@@ -96,11 +96,7 @@ pub fn base_by_history(
             entries: most,
         });
     }
-    let finding = match &longest {
-        Some(base) => Finding::new(Reason::BaseByHistory, &base.image),
-        None => Finding::new(Reason::NoRecordedParent, &image.id),
-    };
-    Ok((longest, Some(finding)))
+    Ok(longest)
 }
 
 /// Whether the last step of an image was restored from a source.

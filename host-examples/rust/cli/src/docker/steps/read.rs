@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use layerwise::docker::Reason;
+use layerwise::error::Error::NotFound;
 use layerwise::explain::Finding;
 use layerwise::host::{Image, ImageStore, Provenance};
 use layerwise::oci::Platform;
@@ -10,7 +12,7 @@ use layerwise_host::Error;
 use layerwise_host::docker::Predicates;
 use serde::Serialize;
 
-use super::base::{Base, base_by_history, given_base};
+use super::base::{Base, base_by_history, built_here, given_base};
 use super::document::{command, document};
 use super::parents::{Chain, parents};
 
@@ -69,8 +71,8 @@ pub struct RecordedStep {
 /// # Errors
 /// `invalid` when the document of `image` or of the base cannot be read, or
 /// when the image does not continue the base. For [`Start::Recorded`] also when
-/// the oldest recorded parent cannot be found or read, by the code of the cause:
-/// nobody knows then where the steps begin.
+/// the oldest recorded parent cannot be read, or is gone and no image is its base by
+/// history, by the code of the cause: nobody knows then where the steps begin.
 pub fn read(
     predicates: &mut Predicates,
     store: &dyn ImageStore,
@@ -87,12 +89,29 @@ pub fn read(
     let base = match (start, unknown) {
         (Start::Scratch, _) => None,
         (Start::Base(base), _) => Some(given_base(predicates, image, base, semantics)?),
-        (Start::Recorded, Some(error)) => return Err(error.into()),
-        (Start::Recorded, None) if parents.is_empty() => {
-            let found = base_by_history(predicates, store, image, &own, semantics)?;
-            findings.extend(found.1);
-            found.0
+        // A prune takes parents away, from one of the stores.
+        (Start::Recorded, Some(error)) => {
+            let base = match &error {
+                NotFound(_) => base_by_history(predicates, store, image, &own, semantics)?,
+                _ => None,
+            };
+            let Some(base) = base else {
+                return Err(error.into());
+            };
+            findings.push(Finding::new(Reason::BaseByHistory, &base.image));
+            Some(base)
         }
+        (Start::Recorded, None) if parents.is_empty() => match built_here(store, &image.id) {
+            true => None,
+            false => {
+                let base = base_by_history(predicates, store, image, &own, semantics)?;
+                findings.push(match &base {
+                    Some(base) => Finding::new(Reason::BaseByHistory, &base.image),
+                    None => Finding::new(Reason::NoRecordedParent, &image.id),
+                });
+                base
+            }
+        },
         (Start::Recorded, None) => parents
             .last()
             .filter(|(parent, document)| {

@@ -5,10 +5,11 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use layerwise::dockerfile::Packer;
 use layerwise_files::{Access, Root, encode};
 use tempfile::TempDir;
 
-use super::args::WhyArgs;
+use super::args::{Client, WhyArgs};
 use crate::failed::Failed;
 use crate::io;
 
@@ -96,6 +97,15 @@ impl Context {
     pub fn root(&self) -> Option<Root> {
         let directory = self.directory.as_ref()?;
         Some(Root::new(directory, Access::ReadOnly).named(CONTEXT))
+    }
+
+    /// What packs it. The client leaves the owners of a context that it made itself as they
+    /// are, as a program does that sends a tar; that of 20.10 is taken to be run by root.
+    pub const fn packer(&self, client: Client) -> Packer {
+        match client {
+            Client::Newest if self.made.is_some() => Packer::Api,
+            client => client.packer(),
+        }
     }
 
     /// The Dockerfile as reports name it: below the working directory, else below the

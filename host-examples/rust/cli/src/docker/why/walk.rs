@@ -118,7 +118,7 @@ impl<'a> Walk<'a> {
             host: platform::default(opened, None)?,
             context: context.directory.as_ref().map(|_| CONTEXT.to_owned()),
             file: context.file.clone(),
-            packer: args.client.packer(),
+            packer: context.packer(args.client),
             limits: Vec::new(),
         };
         let made = Arc::new(Made::new(opened.store.clone()));
