@@ -174,12 +174,20 @@ impl Tree {
         if size > limit {
             return Err(too_large(&format!("{path:?}"), size, limit));
         }
-        // Room for its end, too, so that small files take one read and one that tells it.
-        let room = usize::try_from(size.saturating_add(1).min(LARGEST_ROOM)).unwrap_or_default();
-        let mut bytes = Vec::with_capacity(room);
-        file.take(limit.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(|error| failure("read", &path, &error))?;
+        // Room for one byte more: a read that leaves it empty came to the end, which needs
+        // no other read to tell it.
+        let room = size.saturating_add(1).min(LARGEST_ROOM);
+        let mut bytes = vec![0; usize::try_from(room).unwrap_or_default()];
+        let mut file = file.take(limit.saturating_add(1));
+        let failed = |error: io::Error| failure("read", &path, &error);
+        let count = match file.read(&mut bytes) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => 0,
+            read => read.map_err(failed)?,
+        };
+        bytes.truncate(count);
+        if u64::try_from(count).unwrap_or(u64::MAX) != size {
+            file.read_to_end(&mut bytes).map_err(failed)?;
+        }
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if size > limit {
             return Err(too_large(&format!("{path:?}"), size, limit));
