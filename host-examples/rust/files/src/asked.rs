@@ -101,6 +101,8 @@ mod tests {
         for path in ["..", "../x", "/..", "a/../b", "a/../../x", "a/.."] {
             assert_eq!(names(path), Err(FailureCode::Denied), "{path}");
         }
+        assert!(names(&"a".repeat(LONGEST)).is_ok());
+        assert!(names(&"a".repeat(LONGEST + 1)).is_err());
         for path in ["a\0b", "%2E%2E", "a%2fb", "%"] {
             assert_eq!(names(path), Err(FailureCode::Invalid), "{path}");
         }

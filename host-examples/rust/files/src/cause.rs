@@ -7,6 +7,8 @@ use std::io;
 use layerwise::host::{Failure, FailureCode};
 use rustix::io::Errno;
 
+use crate::failure::lower;
+
 /// Why something failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
@@ -73,13 +75,6 @@ impl From<io::Error> for Cause {
     }
 }
 
-fn lower(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(chars).collect()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,7 +106,7 @@ mod tests {
         let failure = Cause::from(Errno::NOENT).of("read", "/a\n");
         assert_eq!(failure.message, r#"cannot read "/a\n": it does not exist"#);
         let failure = Cause::from(Errno::BUSY).of("remove", "x");
-        assert!(failure.message.starts_with(r#"cannot remove "x": "#));
+        assert!(failure.message.starts_with(r#"cannot remove "x": device"#));
         assert!(!failure.message.ends_with('.'));
     }
 }

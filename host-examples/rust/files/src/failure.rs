@@ -44,7 +44,8 @@ const fn is_link(_: &io::Error) -> bool {
     false
 }
 
-fn lower(text: &str) -> String {
+/// A message as part of another one.
+pub fn lower(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| {
         first.to_lowercase().chain(chars).collect()

@@ -293,7 +293,10 @@ fn the_base_of_a_chain_that_was_pruned_is_found_by_history() {
     assert_eq!(document["base"]["image"], ids[0], "{document}");
     let findings = document["findings"].as_array().unwrap();
     let codes: Vec<&Value> = findings.iter().map(|finding| &finding["code"]).collect();
-    assert_eq!(codes, ["docker/parent-unreadable", "docker/base-by-history"]);
+    assert_eq!(
+        codes,
+        ["docker/parent-unreadable", "docker/base-by-history"]
+    );
     let unasked = "docker/not-asked-stage-already-missed";
     assert_eq!(outcomes(&document), ["miss", unasked, unasked]);
     assert_eq!(run.exit, 1);
