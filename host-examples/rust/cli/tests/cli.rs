@@ -30,6 +30,7 @@ mod cli {
     mod rule;
     mod schemas;
     mod screen;
+    mod served;
     mod stacker;
     mod step;
     mod support;

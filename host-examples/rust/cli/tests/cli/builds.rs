@@ -9,6 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
+use super::served;
 use super::support::{Dir, Run, layerwise, with_input};
 
 fn vectors() -> PathBuf {
@@ -749,7 +750,8 @@ fn the_layer_of_a_step_names_the_files() {
     fs::write(now.path().join("dir/z"), "new").unwrap();
     let tar = vectors().join("cache-r-scratch.oci.tar");
     let layout = format!("oci:{}", dir.text());
-    for cache in [layout.as_str(), tar.to_str().unwrap()] {
+    let remote = format!("{}/app:cache", served::layout(dir.path()));
+    for cache in [layout.as_str(), tar.to_str().unwrap(), &remote] {
         let lent = ["--cache", cache, "--context", now.text(), "--json"];
         let predict = [&["buildkit", "predict", build.as_str()][..], &lent].concat();
         let told = layerwise(&predict);

@@ -2,15 +2,15 @@
 //! the command ends when it is not all.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::thread::{self, sleep};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::buildpacks::Build;
+use super::served;
 use super::support::*;
 
 const MODULES: &str = "again/layers/example_node/modules";
@@ -154,58 +154,6 @@ fn layers_are_retrieved_one_at_a_time() {
     );
 }
 
-/// A registry that has a layout, and sends one of the blobs byte by byte, with
-/// this pause after each of them.
-fn slow(layout: &Path, blob: &Path, pause: Duration) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let host = listener.local_addr().unwrap().to_string();
-    let (layout, slow) = (layout.to_owned(), blob.file_name().unwrap().to_owned());
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let (layout, slow) = (layout.clone(), slow.clone());
-            thread::spawn(move || serve(stream, &layout, slow.to_str().unwrap(), pause));
-        }
-    });
-    host
-}
-
-fn serve(mut stream: TcpStream, layout: &Path, slow: &str, pause: Duration) -> Option<()> {
-    let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
-    let request = lines.next()?.ok()?;
-    while !lines.next()?.ok()?.is_empty() {}
-    let path = request.split(' ').nth(1)?;
-    let name = path.rsplit('/').next()?;
-    let digest = match name.strip_prefix("sha256:") {
-        Some(digest) => digest.to_owned(),
-        None => {
-            let index = fs::read_to_string(layout.join("index.json")).ok()?;
-            let index: serde_json::Value = serde_json::from_str(&index).ok()?;
-            index["manifests"][0]["digest"].as_str()?[7..].to_owned()
-        }
-    };
-    let bytes = fs::read(layout.join("blobs/sha256").join(&digest)).ok()?;
-    let kind = match path.contains("/manifests/") {
-        true => "application/vnd.oci.image.manifest.v1+json",
-        false => "application/octet-stream",
-    };
-    let head = format!(
-        "HTTP/1.1 200 X\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
-        bytes.len()
-    );
-    stream.write_all(head.as_bytes()).ok()?;
-    if request.starts_with("HEAD") {
-        return Some(());
-    }
-    if digest != slow {
-        return stream.write_all(&bytes).ok();
-    }
-    for byte in bytes {
-        stream.write_all(&[byte]).ok()?;
-        sleep(pause);
-    }
-    Some(())
-}
-
 #[test]
 fn being_interrupted_leaves_what_was_there() {
     // A registry that goes on, and one that does not.
@@ -217,7 +165,7 @@ fn being_interrupted_leaves_what_was_there() {
         fs::write(&old, "old").unwrap();
         let before = content(&build, MODULES);
         let (layout, blob) = (build.path("image"), blob_with(&build, "a.js"));
-        let host = slow(Path::new(&layout), &blob, Duration::from_millis(pause));
+        let host = served::slowly(Path::new(&layout), &blob, Duration::from_millis(pause));
         let mut child = program()
             .args([
                 "buildpacks",
