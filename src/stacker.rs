@@ -57,5 +57,6 @@ pub use opened::{Opened, Pruned, State};
 pub use options::{Build, Epoch, LayerDefinition, Options, Places, Reading, Semantics};
 pub use put::{HostFacts, Stored};
 pub use reason::Reason;
+pub use reference::layer_of;
 pub use session::{Answer, Outcome};
 pub use state::Session;

@@ -2,7 +2,7 @@
 
 use super::codec::Unknown;
 use super::reason::{Fault, Reason};
-use super::reference::Source;
+use super::reference::{Source, layer_of};
 use super::schema::{Kind, Schema};
 use super::value::Value;
 use crate::go_json::Error;
@@ -157,6 +157,13 @@ impl Definition {
             .iter()
             .enumerate()
             .filter(|(_, import)| !import.unchecked)
+    }
+
+    /// The checked imports out of other layers, with the names of these.
+    pub fn imported_layers(&self) -> impl Iterator<Item = (&Import, &str)> {
+        let imports = self.checked_imports().map(|(_, import)| import);
+        let changing = imports.filter(|import| !import.is_pinned());
+        changing.filter_map(|import| Some((import, layer_of(&import.path)?)))
     }
 
     /// The layer this one is built on.

@@ -1,5 +1,6 @@
 //! The same decision with all its evidence.
 
+use super::miss::Miss;
 use super::options::Reading;
 use super::reason::Reason;
 use super::state::Session;
@@ -15,17 +16,7 @@ pub(super) fn explain<F: Filesystem, O: Observer>(
     name: &str,
 ) -> Explanation {
     let verdict = session.verdict(name);
-    let mut chain = vec![name.to_owned()];
-    let mut seen: BTreeSet<String> = chain.iter().cloned().collect();
-    while let Some(base) = chain
-        .last()
-        .and_then(|name| session.definitions.get(name)?.built_on())
-    {
-        if !seen.insert(base.to_owned()) {
-            break;
-        }
-        chain.push(base.to_owned());
-    }
+    let chain = chain(session, name);
     let considered = u64::try_from(chain.len()).unwrap_or(u64::MAX);
     let hit = matches!(verdict, Verdict::Hit);
     let mut findings: Vec<Finding> = Vec::new();
@@ -79,6 +70,29 @@ pub(super) fn explain<F: Filesystem, O: Observer>(
         nearest,
         considered,
     }
+}
+
+/// The layer with those it is built on, and those that it misses for, each before what stands
+/// on it.
+fn chain<F: Filesystem, O: Observer>(session: &mut Session<F, O>, name: &str) -> Vec<String> {
+    let mut chain = vec![name.to_owned()];
+    let mut seen: BTreeSet<String> = chain.iter().cloned().collect();
+    let mut at = 0;
+    while let Some(layer) = chain.get(at).cloned() {
+        at += 1;
+        let definition = session.definitions.get(&layer);
+        let base = definition.and_then(|one| one.built_on().map(str::to_owned));
+        let from = match session.verdict(&layer) {
+            Verdict::Miss(miss) => match &*miss {
+                Miss::ImportBuiltAgain { layer, .. } => Some(layer.clone()),
+                _ => None,
+            },
+            _ => None,
+        };
+        let below = base.into_iter().chain(from);
+        chain.extend(below.filter(|one| seen.insert(one.clone())));
+    }
+    chain
 }
 
 /// What a finding says of what.

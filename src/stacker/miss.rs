@@ -94,6 +94,12 @@ pub(crate) enum Miss {
         base: String,
         why: Reason,
     },
+    /// In a build: the import comes out of a layer that is built again.
+    ImportBuiltAgain {
+        path: String,
+        layer: String,
+        why: Reason,
+    },
     ImportDestChanged {
         path: String,
         cached: String,
@@ -128,6 +134,7 @@ impl Miss {
             Self::OverlayChanged { .. } => Reason::OverlayChanged,
             Self::BaseUnguarded { .. } => Reason::BaseUnguarded,
             Self::BaseNotCached { .. } => Reason::BaseNotCached,
+            Self::ImportBuiltAgain { .. } => Reason::ImportBuiltAgain,
             Self::ImportDestChanged { .. } => Reason::ImportDestChanged,
             Self::ResultIncomplete { .. } => Reason::ResultIncomplete,
             Self::BaseForged { .. } => Reason::BaseForged,
@@ -217,6 +224,13 @@ impl Miss {
             Self::BaseNotCached { base, why } => finding
                 .with([
                     Difference::fact("base", base),
+                    Difference::fact("miss", why.as_str()),
+                ])
+                .cascade(),
+            Self::ImportBuiltAgain { path, layer, why } => finding
+                .with([
+                    Difference::fact("import", path),
+                    Difference::fact("layer", layer),
                     Difference::fact("miss", why.as_str()),
                 ])
                 .cascade(),

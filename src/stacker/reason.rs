@@ -41,6 +41,8 @@ catalogue! {
             "an entry written by stacker itself", "nothing to do for entries that stacker wrote; entries that a put records are checked by SHA-256, too";
         ImportDestChanged = "import-dest-changed", "11", "an import with a destination has another content than when the layer was recorded; stacker would not notice",
             "hash: sha256:37.. became sha256:9a..", "build the layer; stacker itself needs a changed definition for that, such as the hash of the import";
+        ImportBuiltAgain = "import-built-again", "13, 16", "the import comes out of a layer that is built again, and what it will be is known only then",
+            "import stacker://tools/bin/make, and tools misses", "nothing to do; stacker uses the result if the import comes out as it was";
         ResultIncomplete = "result-incomplete", "4", "the manifest of the result is there, but its config or layers are not",
             "tar+false: blob sha256:4f.. is gone", "build the layer; the compatible reading, like stacker, uses a result that cannot be pulled";
         TypeMissing = "type-missing", "13", "the entry has no result of a layer type that is wanted, so stacker builds the layer all the same, and everything on top of it",

@@ -21,6 +21,13 @@ pub(crate) enum NoTag {
     Unsupported,
 }
 
+/// The layer whose file an address means, `stacker://LAYER/PATH`.
+#[must_use]
+pub fn layer_of(address: &str) -> Option<&str> {
+    let rest = address.strip_prefix("stacker://")?;
+    rest.split('/').next()
+}
+
 impl Source {
     /// The tag it stands for.
     pub fn lookup_tag(&self) -> Result<String, NoTag> {

@@ -20,8 +20,63 @@ use crate::host::{Filesystem, Observer};
 use crate::prelude::*;
 
 impl<F: Filesystem, O: Observer> Session<F, O> {
-    /// Verifies a layer and everything it is built on.
+    /// Verifies a layer and everything it is built on. In a build, the layers that it takes
+    /// imports from come first, in the guarded reading.
     pub(super) fn verdict(&mut self, name: &str) -> Verdict {
+        if self.build.is_some() && self.reading == Reading::Guarded {
+            for layer in self.imported_from(name) {
+                self.verdict_of_chain(&layer);
+            }
+        }
+        self.verdict_of_chain(name)
+    }
+
+    /// The layers not verified yet that a layer takes imports from, and those that these and
+    /// their bases take imports from, each before what takes from it.
+    fn imported_from(&mut self, name: &str) -> Vec<String> {
+        struct Step {
+            layer: String,
+            imported: bool,
+            followed: bool,
+        }
+        let step = |layer: &str, imported| Step {
+            layer: layer.to_owned(),
+            imported,
+            followed: false,
+        };
+        let mut order = Vec::new();
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        let mut open = vec![step(name, false)];
+        while let Some(next) = open.pop() {
+            if next.followed {
+                order.push(next.layer);
+                continue;
+            }
+            let layer = next.layer.clone();
+            if self.verdicts.contains_key(&layer) || !seen.insert(layer.clone()) {
+                continue;
+            }
+            let Some(definition) = self.definitions.get(&layer).cloned() else {
+                continue;
+            };
+            if next.imported {
+                open.push(Step {
+                    followed: true,
+                    ..next
+                });
+            }
+            open.extend(definition.built_on().map(|base| step(base, false)));
+            for (_, from) in definition.imported_layers() {
+                let dependents = self.dependents.entry(from.to_owned()).or_default();
+                dependents.insert(layer.clone());
+                open.push(step(from, true));
+            }
+        }
+        order
+    }
+
+    /// Verifies a layer and everything it is built on.
+    fn verdict_of_chain(&mut self, name: &str) -> Verdict {
         let mut under_way: Vec<String> = Vec::new();
         let mut seen: BTreeSet<String> = BTreeSet::new();
         let mut current = name.to_owned();
@@ -142,6 +197,25 @@ impl<F: Filesystem, O: Observer> Session<F, O> {
         (!definition.build_only && build.types.iter().any(missing)).then_some(Reason::TypeMissing)
     }
 
+    /// An import out of a layer that is built again: what it will be is known only then.
+    fn imported_anew(&self, definition: &Definition) -> Option<Miss> {
+        if self.build.is_none() || self.reading == Reading::Compatible {
+            return None;
+        }
+        definition.imported_layers().find_map(|(import, layer)| {
+            let why = match self.verdicts.get(layer)? {
+                Verdict::Miss(miss) => miss.code(),
+                Verdict::Hit => self.rebuilds(layer)?,
+                Verdict::Failed(_) => return None,
+            };
+            Some(Miss::ImportBuiltAgain {
+                path: import.path.clone(),
+                layer: layer.to_owned(),
+                why,
+            })
+        })
+    }
+
     fn built_base(&self, layer: &str, base: &str, verdict: Verdict) -> Result<Base, Rc<Fault>> {
         match verdict {
             Verdict::Failed(fault) => Err(fault),
@@ -225,7 +299,10 @@ impl<F: Filesystem, O: Observer> Session<F, O> {
             return Verdict::Miss(Rc::new(Miss::NoEntry));
         };
         match self.check(name, definition, &entry, &base, &facts) {
-            Ok(None) => Verdict::Hit,
+            Ok(None) => match self.imported_anew(definition) {
+                Some(miss) => Verdict::Miss(Rc::new(miss)),
+                None => Verdict::Hit,
+            },
             Ok(Some(miss)) => Verdict::Miss(Rc::new(miss)),
             Err(fault) => Verdict::Failed(Rc::new(fault)),
         }

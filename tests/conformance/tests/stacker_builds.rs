@@ -323,6 +323,75 @@ fn what_cannot_be_looked_at_stands_on_its_copy() {
     }
 }
 
+/// Seen of stacker 1.2.0: an edit of what a layer is made from changes what another one
+/// imports out of it.
+#[test]
+fn an_import_out_of_a_layer_that_is_built_again_is_no_hit() {
+    let importing = |from: &str, more: &str| {
+        format!(r#"{{"from":{{"type":"scratch"}},"imports":[{{"path":"{from}"{more}}}]}}"#)
+    };
+    let hash = sha256(b"1");
+    let uses = importing("stacker://tools/made", "");
+    let pinned = importing(
+        "stacker://tools/made",
+        &format!(r#","hash":"{}""#, hash.hex()),
+    );
+    let layers = [
+        ("tools", importing("/p/src", "")),
+        ("uses", uses),
+        (
+            "above",
+            r#"{"from":{"type":"built","tag":"uses"}}"#.to_owned(),
+        ),
+        ("far", importing("stacker://above/made", "")),
+        ("pinned", pinned),
+        ("ring", importing("stacker://ring/made", "")),
+    ];
+    let layers = layers.each_ref().map(|(name, text)| (*name, text.as_str()));
+    let project = Project::new(&layers);
+    for path in ["/p/src", "/w/state/imports/tools/src"] {
+        project.file(path, "1");
+    }
+    for layer in ["uses", "far", "pinned", "ring"] {
+        project.file(&format!("/w/state/imports/{layer}/made"), "1");
+    }
+    let project = project.built(Reading::Guarded);
+    let verdict = |name| verdict(project.session(Reading::Guarded, &["tar"]).lookup(name));
+    for (name, _) in layers {
+        assert_eq!(verdict(name), "hit", "{name}");
+    }
+    project.file("/p/src", "2");
+    let verdicts = layers.map(|(name, _)| verdict(name));
+    assert_eq!(
+        verdicts,
+        [
+            "import-file-changed",
+            "import-built-again",
+            "base-not-cached",
+            "import-built-again",
+            "hit",
+            "hit"
+        ]
+    );
+    // Nobody knows what stacker will find: the copy of last time is compared.
+    let answer = project.lookup(Reading::Compatible, &["tar"], "uses");
+    assert_eq!(codes(&answer), ["stands-on-copy"]);
+    let explanation = project.session(Reading::Guarded, &["tar"]).explain("far");
+    let causes = explanation.findings.iter();
+    let causes: Vec<_> = causes
+        .map(|one| (one.subject.as_str(), one.cascade))
+        .collect();
+    assert_eq!(
+        causes,
+        [
+            ("tools", false),
+            ("uses", true),
+            ("above", true),
+            ("far", true)
+        ]
+    );
+}
+
 #[test]
 fn binds_and_missing_types_build_a_layer_and_all_on_top_of_it() {
     let built = r#"{"from":{"type":"built","tag":"a"}}"#;

@@ -5,9 +5,9 @@ mod imports;
 
 use std::path::{Path, PathBuf};
 
+use layerwise::stacker::layer_of;
 use serde_json::{Map, Value, json};
 
-use self::imports::layer_of;
 use super::around::Around;
 use super::bad::Bad;
 use super::node::{Item, Node};
@@ -238,7 +238,7 @@ impl Reader<'_> {
             }
             "built" => self.needs.push(tag),
             "tar" => {
-                self.needs.extend(layer_of(&url));
+                self.needs.extend(layer_of(&url).map(str::to_owned));
                 self.source(&url);
             }
             "oci" => self.source(url.split(':').next().unwrap_or_default()),

@@ -1,5 +1,6 @@
 //! Imports, as version 12 and version 16 read them.
 
+use layerwise::stacker::layer_of;
 use serde_json::{Map, Value, json};
 
 use super::Reader;
@@ -25,7 +26,7 @@ impl Reader<'_> {
             };
             let path = import.get("path").or(import.get("Path"));
             if let Some(path) = path.and_then(Value::as_str) {
-                self.needs.extend(layer_of(path));
+                self.needs.extend(layer_of(path).map(str::to_owned));
                 self.source(path);
             }
             imports.push(import);
@@ -111,10 +112,4 @@ impl Reader<'_> {
         members.insert("path".to_owned(), json!(whole));
         Ok(Value::Object(members))
     }
-}
-
-/// The layer that an address means whose scheme is `stacker`.
-pub(super) fn layer_of(address: &str) -> Option<String> {
-    let rest = address.strip_prefix("stacker://")?;
-    rest.split('/').next().map(str::to_owned)
 }
