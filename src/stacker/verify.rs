@@ -186,8 +186,6 @@ impl<F: Filesystem, O: Observer> Session<F, O> {
             return Some(Reason::BindsRebuild);
         }
         let entry = self.entries.get(name)?;
-        // Put without results, so that nothing is known of their types.
-        entry.manifests().next()?;
         let missing = |wanted: &String| {
             let wanted = layer_type::wanted(wanted).map(|wanted| wanted.text).ok();
             !entry

@@ -24,7 +24,8 @@ const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 struct Project {
     fs: MemoryFs,
     options: Options,
-    manifests: &'static str,
+    /// What building each of them gave.
+    manifests: String,
 }
 
 impl Project {
@@ -35,11 +36,14 @@ impl Project {
         let mut options = options(0, Reading::Guarded);
         let layer = |(name, document): &(&str, &str)| definition(name, document);
         options.definitions = layers.iter().map(layer).collect();
-        Self {
+        let mut project = Self {
             fs,
             options,
-            manifests: "{}",
-        }
+            manifests: String::new(),
+        };
+        let result = image(&project, "/w/oci", GZIP, "result");
+        project.manifests = format!(r#"{{"tar+false":{{{result}}}}}"#);
+        project
     }
 
     fn file(&self, path: &str, text: &str) {
@@ -59,7 +63,7 @@ impl Project {
         let options = options_like(&self.options, reading);
         let mut session = Session::open(&self.fs, &Silent, options).unwrap();
         for layer in &self.options.definitions {
-            session.put(&layer.name, self.manifests, &host()).unwrap();
+            session.put(&layer.name, &self.manifests, &host()).unwrap();
         }
         drop(session);
         self
@@ -410,9 +414,7 @@ fn binds_and_missing_types_build_a_layer_and_all_on_top_of_it() {
         ("stacker/binds-rebuild", "a")
     );
 
-    let mut project = Project::new(&[("a", r#"{"from":{"type":"scratch"}}"#), ("b", built)]);
-    let result = image(&project, "/w/oci", GZIP, "x");
-    project.manifests = format!(r#"{{"tar+false":{{{result}}}}}"#).leak();
+    let project = Project::new(&[("a", r#"{"from":{"type":"scratch"}}"#), ("b", built)]);
     let project = project.built(Reading::Compatible);
     let answer = |types: &[&str], name| project.lookup(Reading::Compatible, types, name);
     assert!(!answer(&["tar"], "a").rebuilt);
@@ -421,6 +423,11 @@ fn binds_and_missing_types_build_a_layer_and_all_on_top_of_it() {
     assert_eq!(codes(&answer(&["squashfs"], "a")), ["type-missing"]);
     assert_eq!(verdict(Ok(answer(&["squashfs"], "b"))), "base-not-cached");
     assert!(answer(&["tar+true"], "a").rebuilt);
+    // An entry without results lacks every type.
+    let mut project = Project::new(&[("a", r#"{"from":{"type":"scratch"}}"#)]);
+    project.manifests = "{}".to_owned();
+    let project = project.built(Reading::Compatible);
+    assert!(project.lookup(Reading::Compatible, &["tar"], "a").rebuilt);
     let refused = Options {
         build: Some(Build {
             directory: "/p".into(),
@@ -434,12 +441,10 @@ fn binds_and_missing_types_build_a_layer_and_all_on_top_of_it() {
 
 #[test]
 fn a_result_without_its_layers_is_a_miss_in_the_guarded_reading() {
-    let mut project = Project::new(&[("a", r#"{"from":{"type":"scratch"}}"#)]);
-    let result = image(&project, "/w/oci", GZIP, "x");
-    project.manifests = format!(r#"{{"tar+false":{{{result}}}}}"#).leak();
+    let project = Project::new(&[("a", r#"{"from":{"type":"scratch"}}"#)]);
     let project = project.built(Reading::Guarded);
     assert_eq!(project.verdict("a"), "hit");
-    let layer = format!("/w/oci/blobs/sha256/{}", sha256(b"x").hex());
+    let layer = format!("/w/oci/blobs/sha256/{}", sha256(b"result").hex());
     project.fs.remove_all(layer.as_bytes());
     let answer = |reading| verdict(Ok(project.lookup(reading, &["tar"], "a")));
     assert_eq!(answer(Reading::Guarded), "result-incomplete");
