@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use serde_json::Value;
+use layerwise::oci::sha256;
+use serde_json::{Value, json};
 
-/// A project with its directories, and a layout without images.
+/// A project with its directories, and a layout of results.
 pub struct Project(PathBuf);
 
 impl Project {
@@ -23,7 +24,6 @@ impl Project {
         }
         let project = Self(path);
         project.write("stacker.yaml", stackerfile);
-        project.write("none.json", "{}");
         project
     }
 
@@ -52,12 +52,30 @@ impl Project {
         command
     }
 
-    /// Records a layer that has no manifests.
+    /// Records a layer, with a result that all layers have.
     pub fn put(&self, layer: &str) -> Command {
         let mut command = self.command("put");
-        let none = self.path("none.json");
-        command.args(["--layer", layer, "--manifests"]).arg(none);
+        let result = self.result();
+        command.args(["--layer", layer, "--manifests"]).arg(result);
         command
+    }
+
+    /// The file that says which result a layer has, and the blobs of that result.
+    fn result(&self) -> PathBuf {
+        let blob = |kind: &str, text: &str| {
+            let digest = sha256(text.as_bytes());
+            self.write(&format!("oci/blobs/sha256/{}", digest.hex()), text);
+            let media_type = format!("application/vnd.oci.image.{kind}");
+            json!({"mediaType": media_type, "digest": digest.to_string(), "size": text.len()})
+        };
+        let manifest = json!({
+            "schemaVersion": 2,
+            "config": blob("config.v1+json", "{}"),
+            "layers": [blob("layer.v1.tar+gzip", "a layer")],
+        });
+        let manifest = blob("manifest.v1+json", &manifest.to_string());
+        self.write("result.json", json!({"tar+false": manifest}).to_string());
+        self.path("result.json")
     }
 
     /// Runs a verb and gives its document.
@@ -77,7 +95,7 @@ impl Project {
     pub fn cache(&self) -> Value {
         match fs::read(self.path(".stacker/build.cache")) {
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap(),
-            Err(_) => serde_json::json!({"cache": {}, "version": 16}),
+            Err(_) => json!({"cache": {}, "version": 16}),
         }
     }
 }
