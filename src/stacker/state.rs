@@ -45,6 +45,8 @@ pub struct Session<F, O> {
     pub(super) verdicts: BTreeMap<String, Verdict>,
     /// Which layers' verdicts rest on a layer's.
     pub(super) dependents: BTreeMap<String, BTreeSet<String>>,
+    /// Layers of which those that they take imports from are verified.
+    pub(super) followed: BTreeSet<String>,
     /// What a put has just read from disk, for the next verification.
     pub(super) facts: BTreeMap<String, Facts>,
     pub(super) index: Option<IndexMemory>,
@@ -81,6 +83,7 @@ impl<F, O> Session<F, O> {
             guard_on_disk: None,
             verdicts: BTreeMap::new(),
             dependents: BTreeMap::new(),
+            followed: BTreeSet::new(),
             facts: BTreeMap::new(),
             index: None,
             opened: Opened::default(),
@@ -93,6 +96,7 @@ impl<F, O> Session<F, O> {
     pub fn refresh(&mut self) {
         self.verdicts.clear();
         self.dependents.clear();
+        self.followed.clear();
         self.facts.clear();
         self.index = None;
     }
@@ -121,6 +125,7 @@ impl<F, O> Session<F, O> {
         let mut names = vec![name.to_owned()];
         while let Some(name) = names.pop() {
             self.verdicts.remove(&name);
+            self.followed.remove(&name);
             names.extend(self.dependents.remove(&name).unwrap_or_default());
         }
     }

@@ -31,8 +31,8 @@ impl<F: Filesystem, O: Observer> Session<F, O> {
         self.verdict_of_chain(name)
     }
 
-    /// The layers not verified yet that a layer takes imports from, and those that these and
-    /// their bases take imports from, each before what takes from it.
+    /// The layers that a layer takes imports from, and those that these and their bases take
+    /// imports from, each before what takes from it. A layer is followed once.
     fn imported_from(&mut self, name: &str) -> Vec<String> {
         struct Step {
             layer: String,
@@ -45,7 +45,6 @@ impl<F: Filesystem, O: Observer> Session<F, O> {
             followed: false,
         };
         let mut order = Vec::new();
-        let mut seen: BTreeSet<String> = BTreeSet::new();
         let mut open = vec![step(name, false)];
         while let Some(next) = open.pop() {
             if next.followed {
@@ -53,7 +52,11 @@ impl<F: Filesystem, O: Observer> Session<F, O> {
                 continue;
             }
             let layer = next.layer.clone();
-            if self.verdicts.contains_key(&layer) || !seen.insert(layer.clone()) {
+            if !self.followed.insert(layer.clone()) {
+                // Followed as a base, it need not have been verified.
+                if next.imported && !self.verdicts.contains_key(&layer) {
+                    order.push(layer);
+                }
                 continue;
             }
             let Some(definition) = self.definitions.get(&layer).cloned() else {
@@ -65,11 +68,13 @@ impl<F: Filesystem, O: Observer> Session<F, O> {
                     ..next
                 });
             }
-            open.extend(definition.built_on().map(|base| step(base, false)));
-            for (_, from) in definition.imported_layers() {
-                let dependents = self.dependents.entry(from.to_owned()).or_default();
+            let base = definition.built_on().map(|base| step(base, false));
+            let imported = definition.imported_layers();
+            let imported = imported.map(|(_, from)| step(from, true));
+            for below in base.into_iter().chain(imported) {
+                let dependents = self.dependents.entry(below.layer.clone()).or_default();
                 dependents.insert(layer.clone());
-                open.push(step(from, true));
+                open.push(below);
             }
         }
         order

@@ -350,13 +350,21 @@ fn an_import_out_of_a_layer_that_is_built_again_is_no_hit() {
         ("far", importing("stacker://above/made", "")),
         ("pinned", pinned),
         ("ring", importing("stacker://ring/made", "")),
+        (
+            "both",
+            r#"{"from":{"type":"built","tag":"tools"},"imports":[{"path":"/p/other"}]}"#.to_owned(),
+        ),
+        ("late", importing("stacker://tools/made", "")),
     ];
     let layers = layers.each_ref().map(|(name, text)| (*name, text.as_str()));
     let project = Project::new(&layers);
     for path in ["/p/src", "/w/state/imports/tools/src"] {
         project.file(path, "1");
     }
-    for layer in ["uses", "far", "pinned", "ring"] {
+    for path in ["/p/other", "/w/state/imports/both/other"] {
+        project.file(path, "1");
+    }
+    for layer in ["uses", "far", "pinned", "ring", "late"] {
         project.file(&format!("/w/state/imports/{layer}/made"), "1");
     }
     let project = project.built(Reading::Guarded);
@@ -374,9 +382,20 @@ fn an_import_out_of_a_layer_that_is_built_again_is_no_hit() {
             "base-not-cached",
             "import-built-again",
             "hit",
-            "hit"
+            "hit",
+            "base-not-cached",
+            "import-built-again",
         ]
     );
+    // One session, in which the layer was first a base of one that misses at once.
+    let mut session = project.session(Reading::Guarded, &["tar"]);
+    let document = r#"{"from":{"type":"built","tag":"tools"}}"#;
+    let mut definitions = project.options.definitions.clone();
+    definitions.retain(|layer| layer.name != "both");
+    definitions.push(definition("both", document));
+    session.define(&definitions).unwrap();
+    assert_eq!(crate::verdict(session.lookup("both")), "definition-changed");
+    assert_eq!(crate::verdict(session.lookup("late")), "import-built-again");
     // Nobody knows what stacker will find: the copy of last time is compared.
     let answer = project.lookup(Reading::Compatible, &["tar"], "uses");
     assert_eq!(codes(&answer), ["stands-on-copy"]);
