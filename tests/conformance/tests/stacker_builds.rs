@@ -368,12 +368,12 @@ fn an_import_out_of_a_layer_that_is_built_again_is_no_hit() {
         project.file(&format!("/w/state/imports/{layer}/made"), "1");
     }
     let project = project.built(Reading::Guarded);
-    let verdict = |name| verdict(project.session(Reading::Guarded, &["tar"]).lookup(name));
+    let guarded = |name| verdict(project.session(Reading::Guarded, &["tar"]).lookup(name));
     for (name, _) in layers {
-        assert_eq!(verdict(name), "hit", "{name}");
+        assert_eq!(guarded(name), "hit", "{name}");
     }
     project.file("/p/src", "2");
-    let verdicts = layers.map(|(name, _)| verdict(name));
+    let verdicts = layers.map(|(name, _)| guarded(name));
     assert_eq!(
         verdicts,
         [
@@ -394,8 +394,8 @@ fn an_import_out_of_a_layer_that_is_built_again_is_no_hit() {
     definitions.retain(|layer| layer.name != "both");
     definitions.push(definition("both", document));
     session.define(&definitions).unwrap();
-    assert_eq!(crate::verdict(session.lookup("both")), "definition-changed");
-    assert_eq!(crate::verdict(session.lookup("late")), "import-built-again");
+    assert_eq!(verdict(session.lookup("both")), "definition-changed");
+    assert_eq!(verdict(session.lookup("late")), "import-built-again");
     // Nobody knows what stacker will find: the copy of last time is compared.
     let answer = project.lookup(Reading::Compatible, &["tar"], "uses");
     assert_eq!(codes(&answer), ["stands-on-copy"]);
