@@ -2,6 +2,12 @@
 
 package layerwise
 
+// Annotation: one annotation or label.
+type Annotation struct {
+	Key   string `wit:"key"`
+	Value string `wit:"value"`
+}
+
 // Descriptor: what a piece of content is, as an OCI descriptor gives it.
 type Descriptor struct {
 	// Media type; empty when unknown.
@@ -10,12 +16,6 @@ type Descriptor struct {
 	// Size in bytes.
 	Size        uint64       `wit:"size"`
 	Annotations []Annotation `wit:"annotations"`
-}
-
-// Annotation: one annotation or label.
-type Annotation struct {
-	Key   string `wit:"key"`
-	Value string `wit:"value"`
 }
 
 // Platform: a platform. An empty text means that it is not given.

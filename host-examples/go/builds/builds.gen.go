@@ -67,6 +67,12 @@ type Part struct {
 	Build uint32 `wit:"build"`
 }
 
+// Dockerfile: the file that a build was described in.
+type Dockerfile struct {
+	Name string `wit:"name"`
+	Text string `wit:"text"`
+}
+
 // Description: what is known of a build as a whole.
 type Description struct {
 	// Its name in the history; empty without a record.
@@ -96,12 +102,6 @@ type Description struct {
 	// The Dockerfile, as the frontend recorded it; in place of values whose names say that they are
 	// secret stands `***`, on as many lines.
 	Dockerfile *Dockerfile `wit:"dockerfile"`
-}
-
-// Dockerfile: the file that a build was described in.
-type Dockerfile struct {
-	Name string `wit:"name"`
-	Text string `wit:"text"`
 }
 
 // Lines: lines of the Dockerfile, counted from 1, both included.

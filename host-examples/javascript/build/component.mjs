@@ -4,12 +4,12 @@
 // They are the files that LAYERWISE_COMPONENT and LAYERWISE_WASI_COMPONENT name, or else what cargo makes. The first is of
 // the world `cache` or `cache-testing`.
 import { spawnSync } from 'node:child_process';
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { componentWit, transpile, types } from '@bytecodealliance/jco';
 import { _addPreopen } from '@bytecodealliance/preview2-shim/filesystem';
-import { describe } from './wit.mjs';
+import { contract, describe } from './wit.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const repository = join(here, '../../..');
@@ -19,7 +19,7 @@ const MODULES = 'export declare const modules: readonly string[];\n';
 const component = await readFile(componentFile('LAYERWISE_COMPONENT', 'layerwise.wasm', ['--']));
 const world = await componentWit(component);
 const worldName = / export layerwise:cache\/testing@/.test(world) ? 'cache-testing' : 'cache';
-const wit = describe(await witTexts(), worldName);
+const wit = describe(contract(repository), worldName);
 const version = wit.package.split('@')[1];
 const id = (name) => `layerwise:cache/${name}@${version}`;
 const exported = wit.exports.map((name) => `export ${id(name)}`);
@@ -62,12 +62,6 @@ function componentFile(variable, name, words) {
   if (status === 0) return file;
   console.error(`${name} cannot be built (${error?.message ?? 'cargo failed'}): install Rust, or name one in ${variable}`);
   process.exit(1);
-}
-
-async function witTexts() {
-  const directory = join(repository, 'wit');
-  const names = (await readdir(directory)).filter((name) => name.endsWith('.wit')).sort();
-  return Promise.all(names.map((name) => readFile(join(directory, name), 'utf8')));
 }
 
 /** The component must be one of the world that the WIT files describe. */

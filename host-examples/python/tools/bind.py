@@ -1,4 +1,4 @@
-"""Writes the Python modules of the contract from `wit/`.
+"""Writes the Python modules of the contract from `wit/`. Needs Rust, whose `layerwise-wit` reads it.
 
     python tools/bind.py          writes src/layerwise/*.py
     python tools/bind.py --check  exits with 1 when they are not up to date
@@ -12,14 +12,16 @@ functions and one for each resource. The variant `error` and the record
 
 from __future__ import annotations
 
-import re
+import json
+import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent.parent
-WIT = HERE.parent.parent / "wit"
+ROOT = HERE.parent.parent
 TO = HERE / "src" / "layerwise"
 
 IMPORTS = ("image-store", "registry", "filesystem", "observer")
@@ -86,6 +88,9 @@ class Type:
     args: list[Type] = field(default_factory=list)
 
 
+NOTHING = Type("_")
+
+
 @dataclass
 class Item:
     kind: str
@@ -105,121 +110,39 @@ class Interface:
     items: list[Item]
 
 
-class Reader:
-    """Reads the part of WIT that the contract uses."""
+def read() -> dict[str, Interface]:
+    """The contract as `layerwise-wit` writes it, by the names of its interfaces."""
+    command = ["cargo", "run", "--quiet", "--package", "layerwise-wit", "wit"]
+    text = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+    return {one["name"]: interface(one) for one in json.loads(text)["interfaces"]}
 
-    def __init__(self, text: str) -> None:
-        tokens = r"///[^\n]*|//[^\n]*|@\w+\([^)]*\)|->|%?[a-z][a-z0-9-]*|[A-Za-z_0-9.:/@-]+|[{}()<>,;=_:.]"
-        self.tokens: list[str] = [
-            t for t in re.findall(tokens, text) if not re.match(r"//(?!/)|@", t)
-        ]
-        self.at = 0
 
-    def peek(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+def interface(one: dict[str, Any]) -> Interface:
+    uses: dict[str, list[str]] = {}
+    for name, source in one["uses"].items():
+        uses.setdefault(source, []).append(name)
+    items = [definition(item) for item in one["types"]] + [function(f) for f in one["functions"]]
+    return Interface(one["name"], one["docs"], list(uses.items()), items)
 
-    def next(self) -> str:
-        self.at += 1
-        return self.tokens[self.at - 1]
 
-    def expect(self, token: str) -> None:
-        got = self.next()
-        if got != token:
-            raise SystemExit(f"expected {token!r}, got {got!r}")
+def definition(one: dict[str, Any]) -> Item:
+    members = [(m["name"], type_of(m["type"]), m["docs"]) for m in one.get("members", ())]
+    functions = [function(f) for f in one.get("functions", ())]
+    kind = "alias" if one["kind"] == "type" else one["kind"]
+    of = type_of(one.get("of"))
+    return Item(kind, one["name"], one["docs"], members, result=of, functions=functions)
 
-    def take(self, token: str) -> bool:
-        if self.peek() == token:
-            self.at += 1
-            return True
-        return False
 
-    def docs(self) -> str:
-        lines = []
-        while self.peek().startswith("///"):
-            lines.append(self.next()[3:].removeprefix(" "))
-        return "\n".join(lines)
+def function(one: dict[str, Any]) -> Item:
+    params = [(param["name"], type_of(param["type"]) or NOTHING) for param in one["params"]]
+    return Item("func", one["name"], one["docs"], params=params, result=type_of(one["result"]))
 
-    def word(self) -> str:
-        return self.next().removeprefix("%")
 
-    def interface(self) -> Interface:
-        docs = self.docs()
-        self.expect("interface")
-        found = Interface(self.word(), docs, [], [])
-        self.expect("{")
-        while not self.take("}"):
-            docs = self.docs()
-            if self.take("use"):
-                source = self.word()
-                self.take(".")
-                self.expect("{")
-                found.uses.append((source.rstrip("."), self.words()))
-                self.expect(";")
-            else:
-                found.items.append(self.item(docs))
-        return found
-
-    def words(self) -> list[str]:
-        words = []
-        while not self.take("}"):
-            words.append(self.word())
-            self.take(",")
-        return words
-
-    def item(self, docs: str) -> Item:
-        first = self.word()
-        if first == "type":
-            item = Item("alias", self.word(), docs)
-            self.expect("=")
-            item.result = self.type()
-            self.expect(";")
-            return item
-        if first in ("record", "variant", "enum", "flags"):
-            item = Item(first, self.word(), docs)
-            self.expect("{")
-            while not self.take("}"):
-                inner = self.docs()
-                name = self.word()
-                payload = None
-                if self.take(":"):
-                    payload = self.type()
-                elif self.take("("):
-                    payload = self.type()
-                    self.expect(")")
-                self.take(",")
-                item.members.append((name, payload, inner))
-            return item
-        if first == "resource":
-            item = Item("resource", self.word(), docs)
-            self.expect("{")
-            while not self.take("}"):
-                inner = self.docs()
-                item.functions.append(self.function(self.word(), inner))
-            return item
-        return self.function(first, docs)
-
-    def function(self, name: str, docs: str) -> Item:
-        item = Item("func", name, docs)
-        self.expect(":")
-        self.expect("func")
-        self.expect("(")
-        while not self.take(")"):
-            param = self.word()
-            self.expect(":")
-            item.params.append((param, self.type()))
-            self.take(",")
-        if self.take("->"):
-            item.result = self.type()
-        self.expect(";")
-        return item
-
-    def type(self) -> Type:
-        found = Type(self.word())
-        if self.take("<"):
-            while not self.take(">"):
-                found.args.append(self.type())
-                self.take(",")
-        return found
+def type_of(of: Any) -> Type | None:
+    """A type; those of the contract by their names alone, which `uses` leads on."""
+    if isinstance(of, list):
+        return Type(of[0], [type_of(inner) or NOTHING for inner in of[1:]])
+    return None if of is None else Type(of.rpartition("/")[2])
 
 
 def snake(name: str) -> str:
@@ -501,13 +424,9 @@ class Writer:
 
 
 def modules() -> dict[Path, str]:
-    all = {}
-    for name in ("types", *IMPORTS, *EXPORTS):
-        text = (WIT / f"{name}.wit").read_text()
-        all[name] = Reader(text).interface()
-    return {
-        TO / f"{snake(name)}.py": Writer(interface, all).text() for name, interface in all.items()
-    }
+    all = read()
+    names = ("types", *IMPORTS, *EXPORTS)
+    return {TO / f"{snake(name)}.py": Writer(all[name], all).text() for name in names}
 
 
 def main() -> int:

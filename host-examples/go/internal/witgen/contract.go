@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"go/format"
+	"slices"
 	"strings"
 )
 
@@ -13,22 +14,23 @@ const contractFile = "internal/contract/contract.gen.go"
 // table writes the type of every function of the package as a table.
 func (p *contract) table() ([]byte, error) {
 	var types, functions bytes.Buffer
-	for _, in := range p.sorted() {
-		t := &table{all: p.interfaces, in: in}
-		for _, def := range in.types {
-			if def.kind != "resource" {
-				fmt.Fprintf(&types, "\t%s = %s\n", tableName(in, def.name), t.def(def))
+	interfaces := p.byName()
+	for _, in := range slices.SortedFunc(slices.Values(p.Interfaces), func(a, b *iface) int { return strings.Compare(a.Name, b.Name) }) {
+		t := &table{all: interfaces, in: in}
+		for _, def := range in.Types {
+			if def.Kind != "resource" {
+				fmt.Fprintf(&types, "\t%s = %s\n", tableName(in, def.Name), t.def(def))
 				continue
 			}
-			for _, method := range def.funcs {
-				t.function(&functions, "[method]"+def.name+"."+method.name, method, "wit.Named(\"self\", wit.BorrowOf(\""+in.name+"#"+def.name+"\"))")
+			for _, method := range def.Functions {
+				t.function(&functions, "[method]"+def.Name+"."+method.Name, method, "wit.Named(\"self\", wit.BorrowOf(\""+in.Name+"#"+def.Name+"\"))")
 			}
 		}
-		for _, def := range in.funcs {
-			t.function(&functions, def.name, def)
+		for _, def := range in.Functions {
+			t.function(&functions, def.Name, def)
 		}
 		if t.err != nil {
-			return nil, fmt.Errorf("%s: %w", in.name, t.err)
+			return nil, fmt.Errorf("%s: %w", in.Name, t.err)
 		}
 	}
 	out := fmt.Sprintf(`%s// Package contract holds the type of every function that the component imports or
@@ -55,7 +57,7 @@ func init() {
 
 var (
 %s)
-`, header, p.name, p.version, functions.String(), types.String())
+`, header, p.Package, p.Version, functions.String(), types.String())
 	return format.Source([]byte(out))
 }
 
@@ -67,32 +69,32 @@ type table struct {
 }
 
 func tableName(in *iface, name string) string {
-	camel := camel(in.name) + camel(name)
+	camel := camel(in.Name) + camel(name)
 	return strings.ToLower(camel[:1]) + camel[1:]
 }
 
 func (t *table) function(out *bytes.Buffer, name string, def *funcDef, params ...string) {
-	for _, param := range def.params {
+	for _, param := range def.Params {
 		params = append(params, t.named(param))
 	}
-	parts := append([]string{fmt.Sprintf("%q", t.in.name+"#"+name), t.ref(def.result)}, params...)
+	parts := append([]string{fmt.Sprintf("%q", t.in.Name+"#"+name), t.ref(def.Result)}, params...)
 	fmt.Fprintf(out, "\t\twit.FuncOf(%s),\n", strings.Join(parts, ", "))
 }
 
 // def is a type by its definition.
 func (t *table) def(def *typeDef) string {
 	var parts []string
-	for _, field := range def.fields {
-		if def.kind == "record" || def.kind == "variant" {
+	for _, field := range def.Members {
+		if def.Kind == "record" || def.Kind == "variant" {
 			parts = append(parts, t.named(field))
 		} else {
-			parts = append(parts, fmt.Sprintf("%q", field.name))
+			parts = append(parts, fmt.Sprintf("%q", field.Name))
 		}
 	}
 	inside := strings.Join(parts, ", ")
-	switch def.kind {
+	switch def.Kind {
 	case "type":
-		return t.ref(def.alias)
+		return t.ref(def.Of)
 	case "record":
 		return "wit.RecordOf(" + inside + ")"
 	case "variant":
@@ -100,17 +102,17 @@ func (t *table) def(def *typeDef) string {
 	case "enum":
 		return "wit.EnumOf(" + inside + ")"
 	case "flags":
-		if len(def.fields) > 32 {
-			t.err = fmt.Errorf("the flags %s are more than 32", def.name)
+		if len(def.Members) > 32 {
+			t.err = fmt.Errorf("the flags %s are more than 32", def.Name)
 		}
 		return "wit.FlagsOf(" + inside + ")"
 	}
-	t.err = fmt.Errorf("%s is a %s, which is not supported", def.name, def.kind)
+	t.err = fmt.Errorf("%s is a %s, which is not supported", def.Name, def.Kind)
 	return "nil"
 }
 
 func (t *table) named(field fieldDef) string {
-	return fmt.Sprintf("wit.Named(%q, %s)", field.name, t.ref(field.of))
+	return fmt.Sprintf("wit.Named(%q, %s)", field.Name, t.ref(field.Type))
 }
 
 var scalars = map[string]string{
@@ -146,25 +148,25 @@ func (t *table) ref(of *typeRef) string {
 	case def == nil:
 		t.err = fmt.Errorf("there is no type %q", of.name)
 		return "nil"
-	case def.kind == "resource":
+	case def.Kind == "resource":
 		return t.handle("Own", of.name)
 	}
-	return tableName(from, def.name)
+	return tableName(from, def.Name)
 }
 
 func (t *table) handle(kind, name string) string {
 	from, def := find(t.all, t.in, name)
-	if def == nil || def.kind != "resource" {
+	if def == nil || def.Kind != "resource" {
 		t.err = fmt.Errorf("%q is no resource", name)
 		return "nil"
 	}
-	return fmt.Sprintf("wit.%sOf(%q)", kind, from.name+"#"+def.name)
+	return fmt.Sprintf("wit.%sOf(%q)", kind, from.Name+"#"+def.Name)
 }
 
 // find is the definition of a type that an interface has or uses.
 func find(all map[string]*iface, in *iface, name string) (*iface, *typeDef) {
 	for range len(all) {
-		from, used := in.uses[name]
+		from, used := in.Uses[name]
 		if !used {
 			break
 		}
@@ -172,8 +174,8 @@ func find(all map[string]*iface, in *iface, name string) (*iface, *typeDef) {
 			return nil, nil
 		}
 	}
-	for _, def := range in.types {
-		if def.name == name {
+	for _, def := range in.Types {
+		if def.Name == name {
 			return in, def
 		}
 	}

@@ -74,20 +74,21 @@ func generate(folder string) (sources, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole, has := all.worlds[everything]
+	whole, has := all.Worlds[everything]
 	if !has {
 		return nil, fmt.Errorf("there is no world %s", everything)
 	}
+	interfaces := all.byName()
 	files := sources{}
 	if files[contractFile], err = all.table(); err != nil {
 		return nil, err
 	}
-	for _, name := range slices.Concat([]string{"types"}, whole.imports, whole.exports) {
-		in, ok := all.interfaces[name]
+	for _, name := range slices.Concat(whole.Imports, whole.Exports) {
+		in, ok := interfaces[name]
 		if !ok {
 			return nil, fmt.Errorf("there is no interface %s", name)
 		}
-		g := &generator{all: all.interfaces, exports: whole.exports, in: in, export: slices.Contains(whole.exports, name)}
+		g := &generator{all: interfaces, exports: whole.Exports, in: in, export: slices.Contains(whole.Exports, name)}
 		text, err := g.file()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -112,30 +113,30 @@ type generator struct {
 }
 
 func (g *generator) file() ([]byte, error) {
-	for _, def := range g.in.types {
-		if g.in.name != "types" || !written[def.name] {
+	for _, def := range g.in.Types {
+		if g.in.Name != "types" || !written[def.Name] {
 			g.typeDef(def)
 		}
 	}
 	if g.export {
-		for _, def := range g.in.funcs {
+		for _, def := range g.in.Functions {
 			g.exported(def, nil)
 		}
-	} else if len(g.in.funcs) > 0 {
+	} else if len(g.in.Functions) > 0 {
 		g.imported()
 	}
 	var head bytes.Buffer
 	head.WriteString(header)
 	if g.export {
-		g.comment(&head, "Package "+g.in.name+" calls the component's export of that name.\n\n"+strings.Join(g.in.docs, "\n"), "")
-		fmt.Fprintf(&head, "package %s\n\nimport (\n\t\"context\"\n\n\t%q\n", g.in.name, module)
+		g.comment(&head, "Package "+g.in.Name+" calls the component's export of that name.\n\n"+g.in.Docs, "")
+		fmt.Fprintf(&head, "package %s\n\nimport (\n\t\"context\"\n\n\t%q\n", g.in.Name, module)
 		for _, used := range slices.Sorted(maps.Keys(g.imports)) {
 			fmt.Fprintf(&head, "\t%q\n", module+"/"+used)
 		}
 		head.WriteString(")\n\n")
 	} else {
 		head.WriteString("package layerwise\n\n")
-		if len(g.in.funcs) > 0 {
+		if len(g.in.Functions) > 0 {
 			head.WriteString("import \"context\"\n\n")
 		}
 	}
@@ -143,46 +144,46 @@ func (g *generator) file() ([]byte, error) {
 }
 
 func (g *generator) typeDef(def *typeDef) {
-	name := g.goName(g.in.name, def.name)
-	switch def.kind {
+	name := g.goName(g.in.Name, def.Name)
+	switch def.Kind {
 	case "type":
 		return
 	case "record":
-		g.docs(name, def.docs, "")
+		g.docs(name, def.Docs, "")
 		g.printf("type %s struct {\n", name)
-		g.fields(def.fields)
+		g.fields(def.Members)
 		g.printf("}\n\n")
 	case "flags":
-		g.docs(name, def.docs, "")
+		g.docs(name, def.Docs, "")
 		g.printf("type %s struct {\n", name)
-		for _, field := range def.fields {
-			g.docs("", field.docs, "\t")
-			g.printf("\t%s bool `wit:%q`\n", camel(field.name), field.name)
+		for _, field := range def.Members {
+			g.docs("", field.Docs, "\t")
+			g.printf("\t%s bool `wit:%q`\n", camel(field.Name), field.Name)
 		}
 		g.printf("}\n\n")
 	case "enum":
-		g.docs(name, def.docs, "")
+		g.docs(name, def.Docs, "")
 		g.printf("type %s string\n\n", name)
-		g.cases(name, name, def.fields)
+		g.cases(name, name, def.Members)
 	case "variant":
-		g.docs(name, def.docs, "")
+		g.docs(name, def.Docs, "")
 		g.printf("//\n// Case says which it is; of the other fields only that of the case counts.\n")
 		g.printf("type %s struct {\n\tCase %sCase\n", name, name)
 		var payloads []fieldDef
-		for _, field := range def.fields {
-			if field.of != nil {
+		for _, field := range def.Members {
+			if field.Type != nil {
 				payloads = append(payloads, field)
 			}
 		}
 		g.fields(payloads)
 		g.printf("}\n\n// %sCase is a case of [%s].\ntype %sCase string\n\n", name, name, name)
-		g.cases(name, name+"Case", def.fields)
+		g.cases(name, name+"Case", def.Members)
 	case "resource":
-		g.docs(name, def.docs, "")
+		g.docs(name, def.Docs, "")
 		g.printf("//\n// It is part of the instance it was made in, and is for one goroutine at a time.\n")
 		g.printf("type %s struct {\n\tresource *layerwise.Resource\n}\n\n", name)
 		g.printf("// Close gives it back to the component.\nfunc (r *%s) Close() error { return r.resource.Close() }\n\n", name)
-		for _, method := range def.funcs {
+		for _, method := range def.Functions {
 			g.exported(method, def)
 		}
 	}
@@ -191,44 +192,44 @@ func (g *generator) typeDef(def *typeDef) {
 func (g *generator) cases(prefix, of string, fields []fieldDef) {
 	g.printf("// The cases of [%s].\nconst (\n", of)
 	for _, field := range fields {
-		g.docs("", field.docs, "\t")
-		g.printf("\t%s%s %s = %q\n", prefix, camel(field.name), of, field.name)
+		g.docs("", field.Docs, "\t")
+		g.printf("\t%s%s %s = %q\n", prefix, camel(field.Name), of, field.Name)
 	}
 	g.printf(")\n\n")
 }
 
 func (g *generator) fields(fields []fieldDef) {
 	for _, field := range fields {
-		g.docs("", field.docs, "\t")
-		g.printf("\t%s %s `wit:%q`\n", camel(field.name), g.ref(field.of), field.name)
+		g.docs("", field.Docs, "\t")
+		g.printf("\t%s %s `wit:%q`\n", camel(field.Name), g.ref(field.Type), field.Name)
 	}
 }
 
 // exported writes a function that calls the component.
 func (g *generator) exported(def *funcDef, of *typeDef) {
-	name, export := camel(def.name), g.in.name+"#"+def.name
+	name, export := camel(def.Name), g.in.Name+"#"+def.Name
 	call, receiver := "in.Call", ""
 	params := []string{"ctx context.Context"}
 	if of != nil {
-		receiver = "(r *" + camel(of.name) + ") "
-		call, export = "r.resource.Call", g.in.name+"#[method]"+of.name+"."+def.name
+		receiver = "(r *" + camel(of.Name) + ") "
+		call, export = "r.resource.Call", g.in.Name+"#[method]"+of.Name+"."+def.Name
 	} else {
 		params = append(params, "in *layerwise.Instance")
 	}
 	var args string
-	for _, param := range def.params {
-		goName := variable(param.name)
-		if target := g.resource(param.of); target != nil {
-			params = append(params, goName+" *"+camel(target.name))
+	for _, param := range def.Params {
+		goName := variable(param.Name)
+		if target := g.resource(param.Type); target != nil {
+			params = append(params, goName+" *"+camel(target.Name))
 			args += ", " + goName + ".resource"
 			continue
 		}
-		params = append(params, goName+" "+g.ref(param.of))
+		params = append(params, goName+" "+g.ref(param.Type))
 		args += ", " + goName
 	}
-	g.docs(name, def.docs, "")
+	g.docs(name, def.Docs, "")
 	g.printf("func %s%s(%s) ", receiver, name, strings.Join(params, ", "))
-	success := def.result
+	success := def.Result
 	if success != nil && success.name == "result" {
 		success = success.args[0]
 	}
@@ -236,9 +237,9 @@ func (g *generator) exported(def *funcDef, of *typeDef) {
 	case success == nil || success.name == "_":
 		g.printf("error {\n\treturn %s(ctx, %q, nil%s)\n}\n\n", call, export, args)
 	case target != nil:
-		g.printf("(*%s, error) {\n\tvar out *layerwise.Resource\n", camel(target.name))
+		g.printf("(*%s, error) {\n\tvar out *layerwise.Resource\n", camel(target.Name))
 		g.printf("\tif err := %s(ctx, %q, &out%s); err != nil {\n\t\treturn nil, err\n\t}\n", call, export, args)
-		g.printf("\treturn &%s{resource: out}, nil\n}\n\n", camel(target.name))
+		g.printf("\treturn &%s{resource: out}, nil\n}\n\n", camel(target.Name))
 	default:
 		g.printf("(%s, error) {\n\tvar out %s\n", g.ref(success), g.ref(success))
 		g.printf("\terr := %s(ctx, %q, &out%s)\n\treturn out, err\n}\n\n", call, export, args)
@@ -247,26 +248,26 @@ func (g *generator) exported(def *funcDef, of *typeDef) {
 
 // imported writes the Go interface of an import.
 func (g *generator) imported() {
-	name := g.goName(g.in.name, "interface")
-	g.docs(name, g.in.docs, "")
+	name := g.goName(g.in.Name, "interface")
+	g.docs(name, g.in.Docs, "")
 	g.printf("type %s interface {\n", name)
-	for _, def := range g.in.funcs {
-		g.docs(camel(def.name), def.docs, "\t")
+	for _, def := range g.in.Functions {
+		g.docs(camel(def.Name), def.Docs, "\t")
 		params := []string{"ctx context.Context"}
-		for _, param := range def.params {
-			params = append(params, variable(param.name)+" "+g.ref(param.of))
+		for _, param := range def.Params {
+			params = append(params, variable(param.Name)+" "+g.ref(param.Type))
 		}
 		result := ""
 		switch {
-		case def.result == nil:
-		case def.result.name == "result" && def.result.args[0].name == "_":
+		case def.Result == nil:
+		case def.Result.name == "result" && def.Result.args[0].name == "_":
 			result = "error"
-		case def.result.name == "result":
-			result = "(" + g.ref(def.result.args[0]) + ", error)"
+		case def.Result.name == "result":
+			result = "(" + g.ref(def.Result.args[0]) + ", error)"
 		default:
-			result = g.ref(def.result)
+			result = g.ref(def.Result)
 		}
-		g.printf("\t%s(%s) %s\n", camel(def.name), strings.Join(params, ", "), result)
+		g.printf("\t%s(%s) %s\n", camel(def.Name), strings.Join(params, ", "), result)
 	}
 	g.printf("}\n")
 }
@@ -279,8 +280,8 @@ func (g *generator) resource(of *typeRef) *typeDef {
 	if of.name == "borrow" {
 		of = of.args[0]
 	}
-	for _, def := range g.in.types {
-		if def.kind == "resource" && def.name == of.name {
+	for _, def := range g.in.Types {
+		if def.Kind == "resource" && def.Name == of.name {
 			return def
 		}
 	}
@@ -308,22 +309,22 @@ func (g *generator) ref(of *typeRef) string {
 	}
 	from, def := find(g.all, g.in, of.name)
 	if def == nil {
-		return g.goName(g.in.name, of.name)
+		return g.goName(g.in.Name, of.name)
 	}
-	if def.kind == "type" {
+	if def.Kind == "type" {
 		inner := &generator{all: g.all, in: from, export: g.export}
-		return inner.ref(def.alias)
+		return inner.ref(def.Of)
 	}
-	name := g.goName(from.name, of.name)
+	name := g.goName(from.Name, of.name)
 	switch {
 	case from == g.in || !g.export:
 		return name
-	case slices.Contains(g.exports, from.name):
+	case slices.Contains(g.exports, from.Name):
 		if g.imports == nil {
 			g.imports = map[string]bool{}
 		}
-		g.imports[from.name] = true
-		return from.name + "." + name
+		g.imports[from.Name] = true
+		return from.Name + "." + name
 	}
 	return "layerwise." + name
 }
@@ -339,8 +340,8 @@ func (g *generator) printf(text string, args ...any) { fmt.Fprintf(&g.out, text,
 
 // docs writes documentation; the name of what it is about goes in front of the
 // first sentence, as a line of its own would not be found by readers.
-func (g *generator) docs(name string, docs []string, indent string) {
-	text := strings.Join(docs, "\n")
+func (g *generator) docs(name string, docs string, indent string) {
+	text := docs
 	if name != "" && text == "" {
 		text = name + " is documented in the WIT."
 	} else if name != "" {

@@ -1,6 +1,6 @@
 // Command witgen writes the Go types, functions and interfaces of the WIT: the
 // shared types and the imports into package layerwise, and each export into a
-// package of its own.
+// package of its own. Needs Rust, whose layerwise-wit reads the WIT.
 //
 //	go run ./internal/witgen WIT-FOLDER MODULE-FOLDER
 package main

@@ -157,6 +157,14 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Dockerfile:
+    """The file that a build was described in."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """What is known of a build as a whole."""
 
@@ -187,14 +195,6 @@ class Description:
     #: The Dockerfile, as the frontend recorded it; in place of values whose names say that they are
     #: secret stands `***`, on as many lines.
     dockerfile: Dockerfile | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Dockerfile:
-    """The file that a build was described in."""
-
-    name: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,12 +449,12 @@ class Builds(Exports):
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "builds#parts": Builds.parts,
-    "builds#before": Builds.before,
     "builds#[method]build.describe": Build.describe,
     "builds#[method]build.steps": Build.steps,
     "builds#[method]build.why": Build.why,
     "builds#[method]build.predict": Build.predict,
     "builds#[method]build.names": Build.names,
+    "builds#parts": Builds.parts,
+    "builds#before": Builds.before,
     "builds#read": Builds.read,
 }

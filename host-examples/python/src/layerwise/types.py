@@ -53,6 +53,14 @@ class FailureCode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Annotation:
+    """One annotation or label."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Descriptor:
     """What a piece of content is, as an OCI descriptor gives it."""
 
@@ -62,14 +70,6 @@ class Descriptor:
     #: Size in bytes.
     size: int
     annotations: Sequence[Annotation] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Annotation:
-    """One annotation or label."""
-
-    key: str
-    value: str
 
 
 @dataclass(frozen=True, slots=True)
