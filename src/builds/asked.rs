@@ -45,6 +45,8 @@ pub struct Asked {
     pub fresh: bool,
     /// What daemons keep of their own builds, see [`daemon::daemon`].
     pub daemons: Vec<String>,
+    /// Whether all steps are asked about as if they had run.
+    pub every_step: bool,
 }
 
 /// The steps of a build.
@@ -85,8 +87,14 @@ pub fn explain(
     let age = age
         .and_then(|(ended, began)| ended.checked_sub(began))
         .filter(|age| *age >= 0);
-    let (old, new) = ((&old.build, &before), (&new.build, &after));
-    let why = why(old, new, &evidence);
+    let ran = asked
+        .every_step
+        .then(|| (old.build.all_ran(), new.build.all_ran()));
+    let (old, new) = match &ran {
+        Some((old, new)) => (old, new),
+        None => (&old.build, &new.build),
+    };
+    let why = why((old, &before), (new, &after), &evidence);
     let judge = |finding| {
         let collections = collections.iter();
         collections.fold(finding, |finding, one| one.judge(finding, age))

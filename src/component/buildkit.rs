@@ -21,7 +21,7 @@ use crate::prelude::*;
 pub struct Exporter(RefCell<buildkit::Exporter<Host, Host>>);
 
 /// A cache that was read.
-pub struct Cache(buildkit::Cache);
+pub struct Cache(pub(super) buildkit::Cache);
 
 impl wit::Guest for Engine {
     type Exporter = Exporter;
@@ -172,10 +172,6 @@ impl wit::GuestCache for Cache {
 
     fn compare(&self, other: wit::CacheBorrow<'_>) -> Result<shared::Explanation, shared::Error> {
         Ok(buildkit::compare(&self.0, &other.get::<Self>().0)?.into())
-    }
-
-    fn encode(&self) -> Result<String, shared::Error> {
-        Ok(self.0.encode()?)
     }
 }
 

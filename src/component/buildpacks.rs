@@ -18,7 +18,7 @@ use crate::buildpacks::{self, Addition, WantedLayer};
 use crate::prelude::*;
 
 /// A cache image of the export.
-pub struct CacheImage(RefCell<buildpacks::CacheImage<Host, Host>>);
+pub struct CacheImage(pub(super) RefCell<buildpacks::CacheImage<Host, Host>>);
 
 /// A restorer of the export.
 pub struct Restorer(RefCell<buildpacks::Restorer<Host, Host>>);
@@ -55,10 +55,6 @@ impl wit::Guest for Engine {
 }
 
 impl wit::GuestCacheImage for CacheImage {
-    fn exists(&self) -> bool {
-        self.0.borrow().exists()
-    }
-
     fn metadata(&self) -> wit::Retrieval {
         self.0.borrow().metadata().into()
     }

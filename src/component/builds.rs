@@ -232,6 +232,7 @@ impl From<wit::Evidence> for Asked {
             changed: changed.map(|one| (one.step, one.input)).collect(),
             fresh: given.fresh,
             daemons: given.daemons,
+            every_step: given.every_step,
         }
     }
 }

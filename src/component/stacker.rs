@@ -14,7 +14,7 @@ use crate::stacker::{
 };
 
 /// A session of the export.
-pub struct Session(RefCell<stacker::Session<Host, Host>>);
+pub struct Session(pub(super) RefCell<stacker::Session<Host, Host>>);
 
 impl wit::Guest for Engine {
     type Session = Session;
@@ -53,10 +53,6 @@ impl wit::GuestSession for Session {
         Ok(self.0.borrow_mut().lookup(&name)?.into())
     }
 
-    fn base_hash(&self, name: String) -> Result<String, shared::Error> {
-        Ok(self.0.borrow_mut().base_hash(&name)?)
-    }
-
     fn put(
         &self,
         name: String,
@@ -83,10 +79,6 @@ impl wit::GuestSession for Session {
 
     fn causes(&self) -> Vec<shared::Finding> {
         convert(self.0.borrow().causes().to_vec())
-    }
-
-    fn entry(&self, name: String) -> Option<String> {
-        self.0.borrow().entry(&name).map(str::to_owned)
     }
 
     fn refresh(&self) {

@@ -3,7 +3,10 @@
 use super::Engine;
 use super::bindings::exports::layerwise::cache::testing as wit;
 use super::bindings::layerwise::cache::types as shared;
+use super::buildkit::Cache;
+use super::buildpacks::CacheImage;
 use super::imports::Host;
+use super::stacker::Session;
 use super::types::convert;
 use crate::builds::testing::Question;
 use crate::go_json::Zone;
@@ -48,6 +51,14 @@ impl wit::Guest for Engine {
     fn detect(manifest: String) -> Result<wit::Detected, shared::Error> {
         let (kind, config) = buildkit::detect(&manifest)?;
         Ok(wit::Detected { kind, config })
+    }
+
+    fn encode_cache(of: wit::CacheBorrow<'_>) -> Result<String, shared::Error> {
+        Ok(of.get::<Cache>().0.encode()?)
+    }
+
+    fn exists(of: wit::CacheImageBorrow<'_>) -> bool {
+        of.get::<CacheImage>().0.borrow().exists()
     }
 
     fn hash_value(
@@ -100,6 +111,18 @@ impl wit::Guest for Engine {
         semantics: shared::Semantics,
     ) -> Result<wit::LayerText, shared::Error> {
         Ok(stacker::testing::encode_layer(&definition, &semantics.into())?.into())
+    }
+
+    fn base_hash(of: wit::SessionBorrow<'_>, name: String) -> Result<String, shared::Error> {
+        Ok(of.get::<Session>().0.borrow_mut().base_hash(&name)?)
+    }
+
+    fn entry(of: wit::SessionBorrow<'_>, name: String) -> Option<String> {
+        of.get::<Session>()
+            .0
+            .borrow()
+            .entry(&name)
+            .map(str::to_owned)
     }
 
     fn compare_layers(

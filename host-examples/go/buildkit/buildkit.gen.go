@@ -335,13 +335,6 @@ func (r *Cache) Compare(ctx context.Context, other *Cache) (layerwise.Explanatio
 	return out, err
 }
 
-// Encode: the config that exporting the records again gives, assuming that every result is whole.
-func (r *Cache) Encode(ctx context.Context) (string, error) {
-	var out string
-	err := r.resource.Call(ctx, "buildkit#[method]cache.encode", &out)
-	return out, err
-}
-
 // ConfigInput: a cache config by itself.
 type ConfigInput struct {
 	Text string `wit:"text"`

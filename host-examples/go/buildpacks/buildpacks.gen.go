@@ -214,13 +214,6 @@ type CacheImage struct {
 // Close gives it back to the component.
 func (r *CacheImage) Close() error { return r.resource.Close() }
 
-// Exists: whether the name stands for something now; asked again at each call.
-func (r *CacheImage) Exists(ctx context.Context) (bool, error) {
-	var out bool
-	err := r.resource.Call(ctx, "buildpacks#[method]cache-image.exists", &out)
-	return out, err
-}
-
 // Metadata: the metadata of the image the name stood for, or of the one committed. Reports through the
 // observer why it is not used.
 func (r *CacheImage) Metadata(ctx context.Context) (Retrieval, error) {

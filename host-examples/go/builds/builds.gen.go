@@ -234,6 +234,9 @@ type Evidence struct {
 	// null}`. `predict` looks there, too; by them `why` proves which file changed, and by what they
 	// are configured with who let a result go.
 	Daemons []string `wit:"daemons"`
+	// Whether `why` asks about every step of both builds as if it had run: what differs, also for
+	// steps whose results came from a cache.
+	EveryStep bool `wit:"every-step"`
 }
 
 // Bytes: what is known of the bytes of an input whose key is new.

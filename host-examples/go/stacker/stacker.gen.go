@@ -301,13 +301,6 @@ func (r *Session) Lookup(ctx context.Context, name string) (Answer, error) {
 	return out, err
 }
 
-// BaseHash: the base hash that putting this layer would record.
-func (r *Session) BaseHash(ctx context.Context, name string) (string, error) {
-	var out string
-	err := r.resource.Call(ctx, "stacker#[method]session.base-hash", &out, name)
-	return out, err
-}
-
 // Put: records the result of building a layer and saves the cache. Reads the inputs of the layer
 // from disk, even if this pass has read them. If only saving fails, the entry stays in this
 // session and the next put saves it too.
@@ -340,13 +333,6 @@ func (r *Session) Explain(ctx context.Context, name string) (layerwise.Explanati
 func (r *Session) Causes(ctx context.Context) ([]layerwise.Finding, error) {
 	var out []layerwise.Finding
 	err := r.resource.Call(ctx, "stacker#[method]session.causes", &out)
-	return out, err
-}
-
-// Entry: an entry as the cache file has it.
-func (r *Session) Entry(ctx context.Context, name string) (*string, error) {
-	var out *string
-	err := r.resource.Call(ctx, "stacker#[method]session.entry", &out, name)
 	return out, err
 }
 

@@ -73,6 +73,7 @@ DEFAULTS = {
     "buildpacks.local-layer.tried": "TriedNothing()",
     "buildpacks.sbom-layer.tried": "TriedNothing()",
     "buildkit.read-options.any-size": "False",
+    "builds.evidence.every-step": "False",
     "stacker.options.epoch": "EpochUnstated()",
     "filesystem.change.precondition": "PreconditionAny()",
     "filesystem.change.parents": "False",

@@ -29,12 +29,10 @@ func init() {
 		wit.FuncOf("buildkit#[method]cache.lookup", wit.ResultOf(wit.ListOf(wit.StringType), typesError), wit.Named("self", wit.BorrowOf("buildkit#cache")), wit.Named("query", buildkitQuery)),
 		wit.FuncOf("buildkit#[method]cache.explain", wit.ResultOf(typesExplanation, typesError), wit.Named("self", wit.BorrowOf("buildkit#cache")), wit.Named("query", buildkitQuery)),
 		wit.FuncOf("buildkit#[method]cache.compare", wit.ResultOf(typesExplanation, typesError), wit.Named("self", wit.BorrowOf("buildkit#cache")), wit.Named("other", wit.BorrowOf("buildkit#cache"))),
-		wit.FuncOf("buildkit#[method]cache.encode", wit.ResultOf(wit.StringType, typesError), wit.Named("self", wit.BorrowOf("buildkit#cache"))),
 		wit.FuncOf("buildkit#export-to", wit.ResultOf(wit.OwnOf("buildkit#exporter"), typesError), wit.Named("options", buildkitOptions)),
 		wit.FuncOf("buildkit#read", wit.ResultOf(wit.OwnOf("buildkit#cache"), typesError), wit.Named("input", buildkitInput), wit.Named("options", buildkitReadOptions)),
 		wit.FuncOf("buildkit#inspect", wit.ResultOf(buildkitReport, typesError), wit.Named("input", buildkitInput), wit.Named("read-layers", wit.BoolType), wit.Named("limits", wit.ListOf(typesLimit))),
 		wit.FuncOf("buildkit#attributes", wit.ResultOf(buildkitForm, typesError), wit.Named("given", wit.ListOf(buildkitAttribute))),
-		wit.FuncOf("buildpacks#[method]cache-image.exists", wit.BoolType, wit.Named("self", wit.BorrowOf("buildpacks#cache-image"))),
 		wit.FuncOf("buildpacks#[method]cache-image.metadata", buildpacksRetrieval, wit.Named("self", wit.BorrowOf("buildpacks#cache-image"))),
 		wit.FuncOf("buildpacks#[method]cache-image.set-metadata", wit.ResultOf(nil, typesError), wit.Named("self", wit.BorrowOf("buildpacks#cache-image")), wit.Named("document", wit.StringType)),
 		wit.FuncOf("buildpacks#[method]cache-image.add", wit.ResultOf(wit.ListOf(buildpacksLayerAnswer), typesError), wit.Named("self", wit.BorrowOf("buildpacks#cache-image")), wit.Named("layers", wit.ListOf(buildpacksAddition))),
@@ -117,12 +115,10 @@ func init() {
 		wit.FuncOf("stacker#[method]session.describe", stackerDescription, wit.Named("self", wit.BorrowOf("stacker#session"))),
 		wit.FuncOf("stacker#[method]session.define", wit.ResultOf(nil, typesError), wit.Named("self", wit.BorrowOf("stacker#session")), wit.Named("definitions", wit.ListOf(stackerDefinition))),
 		wit.FuncOf("stacker#[method]session.lookup", wit.ResultOf(stackerAnswer, typesError), wit.Named("self", wit.BorrowOf("stacker#session")), wit.Named("name", wit.StringType)),
-		wit.FuncOf("stacker#[method]session.base-hash", wit.ResultOf(wit.StringType, typesError), wit.Named("self", wit.BorrowOf("stacker#session")), wit.Named("name", wit.StringType)),
 		wit.FuncOf("stacker#[method]session.put", wit.ResultOf(stackerStored, typesError), wit.Named("self", wit.BorrowOf("stacker#session")), wit.Named("name", wit.StringType), wit.Named("manifests", wit.StringType), wit.Named("host", stackerHost)),
 		wit.FuncOf("stacker#[method]session.plan", wit.ResultOf(wit.ListOf(stackerEffect), typesError), wit.Named("self", wit.BorrowOf("stacker#session")), wit.Named("name", wit.StringType), wit.Named("manifests", wit.StringType), wit.Named("host", stackerHost)),
 		wit.FuncOf("stacker#[method]session.explain", typesExplanation, wit.Named("self", wit.BorrowOf("stacker#session")), wit.Named("name", wit.StringType)),
 		wit.FuncOf("stacker#[method]session.causes", wit.ListOf(typesFinding), wit.Named("self", wit.BorrowOf("stacker#session"))),
-		wit.FuncOf("stacker#[method]session.entry", wit.OptionOf(wit.StringType), wit.Named("self", wit.BorrowOf("stacker#session")), wit.Named("name", wit.StringType)),
 		wit.FuncOf("stacker#[method]session.refresh", nil, wit.Named("self", wit.BorrowOf("stacker#session"))),
 		wit.FuncOf("stacker#open", wit.ResultOf(wit.OwnOf("stacker#session"), typesError), wit.Named("options", stackerOptions)),
 		wit.FuncOf("testing#layer-of", wit.ResultOf(wit.OptionOf(wit.StringType), typesError), wit.Named("document", wit.StringType), wit.Named("index", wit.U32Type), wit.Named("semantics", typesSemantics)),
@@ -130,6 +126,8 @@ func init() {
 		wit.FuncOf("testing#parse-time", wit.ResultOf(testingTimestamp, typesError), wit.Named("text", wit.StringType)),
 		wit.FuncOf("testing#encode-config", wit.ResultOf(wit.StringType, typesError), wit.Named("text", wit.StringType), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("testing#detect", wit.ResultOf(testingDetected, typesError), wit.Named("manifest", wit.StringType)),
+		wit.FuncOf("testing#encode-cache", wit.ResultOf(wit.StringType, typesError), wit.Named("of", wit.BorrowOf("buildkit#cache"))),
+		wit.FuncOf("testing#exists", wit.BoolType, wit.Named("of", wit.BorrowOf("buildpacks#cache-image"))),
 		wit.FuncOf("testing#hash-value", wit.ResultOf(wit.U64Type, typesError), wit.Named("name", wit.StringType), wit.Named("value", wit.StringType), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("testing#vis", wit.StringType, wit.Named("name", wit.StringType)),
 		wit.FuncOf("testing#unvis", wit.ResultOf(wit.StringType, typesError), wit.Named("text", wit.StringType)),
@@ -139,6 +137,8 @@ func init() {
 		wit.FuncOf("testing#parse-layer-type", wit.ResultOf(testingLayerType, typesError), wit.Named("text", wit.StringType)),
 		wit.FuncOf("testing#parse-tag", wit.ResultOf(testingBaseTag, typesError), wit.Named("source", wit.StringType), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("testing#encode-layer", wit.ResultOf(testingLayerText, typesError), wit.Named("definition", wit.StringType), wit.Named("semantics", typesSemantics)),
+		wit.FuncOf("testing#base-hash", wit.ResultOf(wit.StringType, typesError), wit.Named("of", wit.BorrowOf("stacker#session")), wit.Named("name", wit.StringType)),
+		wit.FuncOf("testing#entry", wit.OptionOf(wit.StringType), wit.Named("of", wit.BorrowOf("stacker#session")), wit.Named("name", wit.StringType)),
 		wit.FuncOf("testing#compare-layers", wit.ResultOf(testingEquality, typesError), wit.Named("have", wit.StringType), wit.Named("want", wit.StringType), wit.Named("semantics", typesSemantics)),
 		wit.FuncOf("testing#ask-build", wit.ResultOf(wit.StringType, typesError), wit.Named("question", testingBuildQuestion), wit.Named("document", wit.StringType)),
 	} {
@@ -227,7 +227,7 @@ var (
 	buildsFolder             = wit.RecordOf(wit.Named("name", wit.StringType), wit.Named("files", buildsFiles))
 	buildsChain              = wit.RecordOf(wit.Named("image", typesDigest), wit.Named("platform", typesPlatform), wit.Named("id", typesDigest))
 	buildsChanged            = wit.RecordOf(wit.Named("step", typesDigest), wit.Named("input", typesDigest))
-	buildsEvidence           = wit.RecordOf(wit.Named("before", wit.ListOf(buildsFolder)), wit.Named("after", wit.ListOf(buildsFolder)), wit.Named("chains", wit.ListOf(buildsChain)), wit.Named("changed", wit.ListOf(buildsChanged)), wit.Named("fresh", wit.BoolType), wit.Named("imported", wit.ListOf(buildkitInput)), wit.Named("daemons", wit.ListOf(wit.StringType)))
+	buildsEvidence           = wit.RecordOf(wit.Named("before", wit.ListOf(buildsFolder)), wit.Named("after", wit.ListOf(buildsFolder)), wit.Named("chains", wit.ListOf(buildsChain)), wit.Named("changed", wit.ListOf(buildsChanged)), wit.Named("fresh", wit.BoolType), wit.Named("imported", wit.ListOf(buildkitInput)), wit.Named("daemons", wit.ListOf(wit.StringType)), wit.Named("every-step", wit.BoolType))
 	buildsBytes              = wit.EnumOf("no-key", "changed", "unknown")
 	buildsFollow             = wit.RecordOf(wit.Named("step", wit.U32Type), wit.Named("bytes", buildsBytes))
 	buildsVerdict            = wit.RecordOf(wit.Named("step", buildsStep), wit.Named("findings", wit.ListOf(typesFinding)), wit.Named("root", wit.BoolType), wit.Named("follows", wit.ListOf(buildsFollow)), wit.Named("again", wit.BoolType), wit.Named("stopped", wit.ListOf(wit.U32Type)), wit.Named("equal-bytes", wit.BoolType), wit.Named("unseen", wit.BoolType), wit.Named("same-layers", wit.OptionOf(typesDifference)), wit.Named("must", wit.ListOf(wit.U32Type)), wit.Named("may", wit.ListOf(wit.U32Type)))

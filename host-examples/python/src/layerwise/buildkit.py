@@ -505,11 +505,6 @@ class Cache(Resource):
         result: Explanation = self._call("buildkit#[method]cache.compare", self, other)
         return result
 
-    def encode(self) -> str:
-        """The config that exporting the records again gives, assuming that every result is whole."""
-        result: str = self._call("buildkit#[method]cache.encode", self)
-        return result
-
 
 class Buildkit(Exports):
     """The functions of the interface `buildkit`."""
@@ -555,7 +550,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "buildkit#[method]cache.lookup": Cache.lookup,
     "buildkit#[method]cache.explain": Cache.explain,
     "buildkit#[method]cache.compare": Cache.compare,
-    "buildkit#[method]cache.encode": Cache.encode,
     "buildkit#export-to": Buildkit.export_to,
     "buildkit#read": Buildkit.read,
     "buildkit#inspect": Buildkit.inspect,

@@ -575,11 +575,6 @@ class CacheImage(Resource):
 
     __slots__ = ()
 
-    def exists(self) -> bool:
-        """Whether the name stands for something now; asked again at each call."""
-        result: bool = self._call("buildpacks#[method]cache-image.exists", self)
-        return result
-
     def metadata(self) -> Retrieval:
         """The metadata of the image the name stood for, or of the one committed. Reports through the
         observer why it is not used.
@@ -710,7 +705,6 @@ class Buildpacks(Exports):
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "buildpacks#[method]cache-image.exists": CacheImage.exists,
     "buildpacks#[method]cache-image.metadata": CacheImage.metadata,
     "buildpacks#[method]cache-image.set-metadata": CacheImage.set_metadata,
     "buildpacks#[method]cache-image.add": CacheImage.add,

@@ -286,6 +286,9 @@ class Evidence:
     #: null}`. `predict` looks there, too; by them `why` proves which file changed, and by what they
     #: are configured with who let a result go.
     daemons: Sequence[str] = ()
+    #: Whether `why` asks about every step of both builds as if it had run: what differs, also for
+    #: steps whose results came from a cache.
+    every_step: bool = False
 
 
 @dataclass(frozen=True, slots=True)

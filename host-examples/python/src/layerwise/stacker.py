@@ -326,11 +326,6 @@ class Session(Resource):
         result: Answer = self._call("stacker#[method]session.lookup", self, name)
         return result
 
-    def base_hash(self, name: str) -> str:
-        """The base hash that putting this layer would record."""
-        result: str = self._call("stacker#[method]session.base-hash", self, name)
-        return result
-
     def put(self, name: str, manifests: str, host: Host) -> Stored:
         """Records the result of building a layer and saves the cache. Reads the inputs of the layer
         from disk, even if this pass has read them. If only saving fails, the entry stays in this
@@ -361,11 +356,6 @@ class Session(Resource):
         result: list[Finding] = self._call("stacker#[method]session.causes", self)
         return result
 
-    def entry(self, name: str) -> str | None:
-        """An entry as the cache file has it."""
-        result: str | None = self._call("stacker#[method]session.entry", self, name)
-        return result
-
     def refresh(self) -> None:
         """Starts a new pass: everything but the cache file is read from disk again when it is needed."""
         self._call("stacker#[method]session.refresh", self)
@@ -388,12 +378,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "stacker#[method]session.describe": Session.describe,
     "stacker#[method]session.define": Session.define,
     "stacker#[method]session.lookup": Session.lookup,
-    "stacker#[method]session.base-hash": Session.base_hash,
     "stacker#[method]session.put": Session.put,
     "stacker#[method]session.plan": Session.plan,
     "stacker#[method]session.explain": Session.explain,
     "stacker#[method]session.causes": Session.causes,
-    "stacker#[method]session.entry": Session.entry,
     "stacker#[method]session.refresh": Session.refresh,
     "stacker#open": Stacker.open,
 }

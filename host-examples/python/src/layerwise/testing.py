@@ -13,7 +13,9 @@ from typing import Any
 
 from .errors import Refused
 from .resource import Exports
-from .stacker import Change, Host
+from .buildkit import Cache
+from .buildpacks import CacheImage
+from .stacker import Change, Host, Session
 from .types import Difference, Semantics
 
 
@@ -135,6 +137,18 @@ class Testing(Exports):
         result: Detected = self._call("testing#detect", manifest)
         return result
 
+    def encode_cache(self, of: Cache) -> str:
+        """The config that exporting the records of a cache again gives, assuming that every result is
+        whole.
+        """
+        result: str = self._call("testing#encode-cache", of)
+        return result
+
+    def exists(self, of: CacheImage) -> bool:
+        """Whether the name of a cache image stands for something now; asked again at each call."""
+        result: bool = self._call("testing#exists", of)
+        return result
+
     def hash_value(self, name: str, value: str, semantics: Semantics = Semantics()) -> int:
         """stacker's structure hash of a JSON value of a named type: `string`, `int64`, `int`, `uint32`,
         `uint8`, `bool`, `nil`, `bytes`, `strings`, `string-map`, `LayerType`, or a structure of the
@@ -185,6 +199,16 @@ class Testing(Exports):
         result: LayerText = self._call("testing#encode-layer", definition, semantics)
         return result
 
+    def base_hash(self, of: Session, name: str) -> str:
+        """The base hash that putting this layer would record."""
+        result: str = self._call("testing#base-hash", of, name)
+        return result
+
+    def entry(self, of: Session, name: str) -> str | None:
+        """An entry as the cache file has it."""
+        result: str | None = self._call("testing#entry", of, name)
+        return result
+
     def compare_layers(self, have: str, want: str, semantics: Semantics = Semantics()) -> Equality:
         """Compares a recorded definition with a current one."""
         result: Equality = self._call("testing#compare-layers", have, want, semantics)
@@ -202,6 +226,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "testing#parse-time": Testing.parse_time,
     "testing#encode-config": Testing.encode_config,
     "testing#detect": Testing.detect,
+    "testing#encode-cache": Testing.encode_cache,
+    "testing#exists": Testing.exists,
     "testing#hash-value": Testing.hash_value,
     "testing#vis": Testing.vis,
     "testing#unvis": Testing.unvis,
@@ -211,6 +237,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "testing#parse-layer-type": Testing.parse_layer_type,
     "testing#parse-tag": Testing.parse_tag,
     "testing#encode-layer": Testing.encode_layer,
+    "testing#base-hash": Testing.base_hash,
+    "testing#entry": Testing.entry,
     "testing#compare-layers": Testing.compare_layers,
     "testing#ask-build": Testing.ask_build,
 }

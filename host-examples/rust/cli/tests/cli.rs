@@ -13,6 +13,7 @@ mod cli {
     mod buildpacks_commit;
     mod buildpacks_errors;
     mod builds;
+    mod builds_files;
     mod caches;
     mod confined;
     mod conformance;

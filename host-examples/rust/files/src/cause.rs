@@ -93,11 +93,29 @@ mod tests {
             (Errno::IO, FailureCode::Unavailable),
             (Errno::FBIG, FailureCode::TooLarge),
             (Errno::EXIST, FailureCode::Conflict),
+            (Errno::MFILE, FailureCode::Unavailable),
+            (Errno::NFILE, FailureCode::Unavailable),
+            (Errno::OPNOTSUPP, FailureCode::Unsupported),
+            (Errno::NOSYS, FailureCode::Unsupported),
             (Errno::STALE, FailureCode::Other),
         ] {
             let cause = Cause::from(io::Error::from(errno));
             assert_eq!(cause, Cause::from(errno));
             assert_eq!(cause.code, code, "{errno:?}");
+        }
+    }
+
+    #[test]
+    fn errors_that_share_a_code_have_their_words() {
+        for (errno, words) in [
+            (Errno::NOTDIR, "it or a part of it is not a directory"),
+            (Errno::LOOP, "too many links"),
+            (Errno::ISDIR, "it is a directory"),
+            (Errno::NOTEMPTY, "the directory is not empty"),
+            (Errno::NAMETOOLONG, "it is too long"),
+            (Errno::NFILE, "too many files are open"),
+        ] {
+            assert_eq!(Cause::from(errno).words, words, "{errno:?}");
         }
     }
 

@@ -71,3 +71,47 @@ fn text(hash: Sha256) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, FileTimes, OpenOptions};
+    use std::sync::Mutex;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use layerwise::host::FailureCode;
+
+    use crate::progress::Callback;
+
+    /// The digest of a file of three bytes, to which `change` is done once it was read.
+    fn while_it_is(
+        change: impl Fn(&mut File) + Send + Sync + 'static,
+    ) -> Result<String, FailureCode> {
+        let mut name = std::env::temp_dir();
+        let pid = std::process::id();
+        let thread = std::thread::current();
+        name.push(format!("layerwise-digest-{pid}-{:?}", thread.id()));
+        std::fs::write(&name, "abc").unwrap();
+        let other = Mutex::new(OpenOptions::new().write(true).open(&name).unwrap());
+        let heard = move |_: u64, _: u64| change(&mut other.lock().unwrap());
+        let heard: &Callback = &heard;
+        let mut file = File::open(&name).unwrap();
+        let stat = rustix::fs::fstat(&file).unwrap();
+        let answer = digest(&mut file, &stat, (b"<", b">"), &Meter::new(Some(heard)));
+        std::fs::remove_file(&name).unwrap();
+        answer.map_err(|cause| cause.code)
+    }
+
+    #[test]
+    fn a_file_that_changes_meanwhile_has_no_digest() {
+        assert_eq!(while_it_is(|_| ()), Ok(of_bytes(b"<abc>")));
+        let changed = Err(FailureCode::Other);
+        // As long as before.
+        let later = FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_secs(1));
+        assert_eq!(
+            while_it_is(move |file| file.set_times(later).unwrap()),
+            changed,
+            "written to"
+        );
+    }
+}

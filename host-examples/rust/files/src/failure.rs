@@ -131,4 +131,27 @@ mod tests {
             assert_eq!(failure.message, format!("cannot write \"x\": {words}"));
         }
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_has_no_kind_is_told_by_its_number() {
+        let of = |number| {
+            failure(
+                "write",
+                Path::new("x"),
+                &io::Error::from_raw_os_error(number),
+            )
+        };
+        for number in [23, 24] {
+            assert_eq!(of(number).code, FailureCode::Unavailable);
+        }
+        let link = of(rustix::io::Errno::LOOP.raw_os_error());
+        assert_eq!(link.code, FailureCode::Corrupt);
+        let words = "cannot write \"x\": it is a link, which is not followed";
+        assert_eq!(link.message, words);
+        assert_eq!(
+            of(rustix::io::Errno::STALE.raw_os_error()).code,
+            FailureCode::Other
+        );
+    }
 }

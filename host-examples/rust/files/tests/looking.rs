@@ -106,6 +106,49 @@ mod tests {
     }
 
     #[test]
+    fn the_names_of_one_file_are_known() {
+        let dir = Scratch::new();
+        dir.put("one", "abc");
+        dir.put("alone", "abc");
+        dir.put("other", "abc");
+        fs::create_dir_all(dir.join("d/below")).unwrap();
+        fs::hard_link(dir.join("one"), dir.join("two")).unwrap();
+        fs::hard_link(dir.join("other"), dir.join("another")).unwrap();
+        let files = dir.open();
+        let of = |name: &str, want| {
+            let entry = stat(&files, &dir.text(name), true, want).unwrap();
+            entry.identity
+        };
+        let mut identity = NOTHING;
+        identity.identity = true;
+        assert!(of("one", identity).is_some());
+        assert_eq!(of("one", identity), of("two", identity));
+        assert_eq!(of("other", identity), of("another", identity));
+        assert_ne!(of("one", identity), of("other", identity));
+        // A directory has the names `.` and `..` in those below, too.
+        for name in ["alone", "d"] {
+            assert_eq!(of(name, identity), None, "{name}");
+        }
+        assert_eq!(of("one", NOTHING), None);
+    }
+
+    #[test]
+    fn nothing_is_told_that_was_not_asked_for() {
+        let dir = Scratch::new();
+        dir.put("f", "abc");
+        dir.link("l", "f");
+        let path = dir.join("f");
+        rustix::fs::setxattr(&path, "user.a", b"b", XattrFlags::empty()).unwrap();
+        rustix::fs::setxattr(dir.path(), "user.a", b"b", XattrFlags::empty()).unwrap();
+        let files = dir.open();
+        for (name, follow) in [("f", true), ("l", false), ("", true)] {
+            let entry = stat(&files, &dir.text(name), follow, NOTHING).unwrap();
+            assert!(entry.attributes.is_empty(), "{name}");
+            assert_eq!((entry.target, entry.content), (None, None), "{name}");
+        }
+    }
+
+    #[test]
     fn paths_that_lead_nowhere_say_why() {
         let dir = Scratch::new();
         dir.put("f", "x");

@@ -50,6 +50,26 @@ mod tests {
     }
 
     #[test]
+    fn names_kinds_and_what_cannot_be_removed() {
+        let (dir, tree) = inside_and_outside();
+        let mut names = tree.names().unwrap();
+        names.sort();
+        assert_eq!(names, ["d", "directory", "link", "loop", "nowhere", "own"]);
+        assert!(tree.kind("d").unwrap().unwrap().is_dir());
+        assert!(tree.kind("link").unwrap().unwrap().is_symlink());
+        assert!(tree.kind("none").unwrap().is_none());
+        let long = "n".repeat(300);
+        assert_eq!(code(tree.kind(&long)), FailureCode::Other);
+        // Directories are no files; what is not there is removed already.
+        assert!(tree.remove("d").is_err());
+        assert!(dir.join("in/d/file").exists());
+        tree.remove("none").unwrap();
+        tree.remove("link").unwrap();
+        assert!(tree.kind("link").unwrap().is_none());
+        assert_eq!(dir.read("out/secret"), SECRET);
+    }
+
+    #[test]
     fn only_names_are_taken() {
         let (_dir, tree) = inside_and_outside();
         for name in ["", ".", "..", "/", "/etc", "d/file", "d/", "../out", "d/.."] {

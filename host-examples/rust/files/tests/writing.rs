@@ -98,7 +98,7 @@ mod tests {
     fn modes_and_owners_are_kept() {
         let dir = Scratch::new();
         let files = dir.open();
-        for wanted in [0o644, 0o666, 0o400, 0o755, 0o4755] {
+        for wanted in [0o644, 0o666, 0o400, 0o755, 0o4755, 0o7777] {
             let name = format!("{wanted:o}");
             let mut new = change(&dir.text(&name), "x", Precondition::Any);
             new.mode = wanted;

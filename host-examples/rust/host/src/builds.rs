@@ -329,6 +329,7 @@ impl From<&Asked> for wit::Evidence {
                 })
                 .collect(),
             fresh: asked.fresh,
+            every_step: asked.every_step,
             imported: Vec::new(),
             daemons: asked.daemons.clone(),
         }

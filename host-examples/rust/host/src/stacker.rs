@@ -91,12 +91,18 @@ impl Session {
         Ok(method!(self, call_lookup, name)?.map_err(refused)?.into())
     }
 
-    /// The base hash that putting this layer would record.
+    /// The base hash that putting this layer would record. Only by the build with the
+    /// functions that only tests call.
     ///
     /// # Errors
     /// What the component refuses, or why it was stopped.
     pub fn base_hash(&mut self, name: &str) -> Result<String, Error> {
-        method!(self, call_base_hash, name)?.map_err(refused)
+        let Self { instance, session } = self;
+        call!(
+            instance,
+            layerwise_cache_testing.call_base_hash(*session, name)
+        )?
+        .map_err(refused)
     }
 
     /// Records the result of building a layer and saves the cache. `manifests`
@@ -141,12 +147,14 @@ impl Session {
         Ok(convert(method!(self, call_causes)?))
     }
 
-    /// An entry as it stands in the cache file.
+    /// An entry as it stands in the cache file. Only by the build with the functions that
+    /// only tests call.
     ///
     /// # Errors
     /// Why the component was stopped.
     pub fn entry(&mut self, name: &str) -> Result<Option<String>, Error> {
-        method!(self, call_entry, name)
+        let Self { instance, session } = self;
+        call!(instance, layerwise_cache_testing.call_entry(*session, name))
     }
 
     /// Starts a new pass: everything but the cache file is read again.

@@ -4,13 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use layerwise::builds::answer::Step;
-use layerwise::builds::read::assemble::Form;
 use layerwise::builds::redact::Values;
 use layerwise::builds::{Asked, Files, Reason};
 use layerwise::explain::{Difference, Finding};
-use layerwise_host::builds::{Build, Document};
-use serde_json::json;
 
 use super::opened::{Found, Opened};
 use crate::failed::Failed;
@@ -46,12 +42,11 @@ impl Opened {
         let asked = Asked {
             before: before.clone(),
             after: after.clone(),
+            every_step: true,
             ..Asked::default()
         };
-        // What a step that was cached takes is told of none; so they are read as if all ran.
-        let reasons = self
-            .all_ran(new)?
-            .why(&self.all_ran(old)?, &[], &asked, values)?;
+        let (old, new) = (self.open(old)?, self.open(new)?);
+        let reasons = new.why(&old, &[], &asked, values)?;
         let verdicts = reasons.verdicts.into_iter().enumerate();
         Ok(verdicts
             .filter_map(|(at, mut verdict)| {
@@ -95,15 +90,6 @@ impl Opened {
         }
         Ok(drift)
     }
-
-    /// A build with a log in which every step ran.
-    fn all_ran(&self, found: &Found) -> Result<Build, Failed> {
-        let steps = self.open(found)?.steps()?;
-        let mut documents = self.documents(found)?;
-        documents.retain(|document| document.form != Form::Log);
-        documents.push(log(&steps));
-        self.read(&documents, found.target())
-    }
 }
 
 /// Says nothing of modes where one side has digests, in which they are hashed with the bytes.
@@ -136,16 +122,4 @@ pub fn without_modes(findings: &mut [Finding], before: &Folders, after: &Folders
 fn written(path: &Path) -> Option<i64> {
     let written = path.symlink_metadata().ok()?.modified().ok()?;
     i64::try_from(written.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
-}
-
-/// A log that says of each step that it ran.
-fn log(steps: &[Step]) -> Document {
-    const THEN: &str = "1970-01-01T00:00:00Z";
-    let steps = steps.iter().filter(|step| !step.vertex.is_empty());
-    let ran = steps.map(|step| json!({"digest": step.vertex, "started": THEN, "completed": THEN}));
-    let ran: Vec<_> = ran.collect();
-    Document {
-        form: Form::Text,
-        content: json!({"vertexes": ran}).to_string(),
-    }
 }
