@@ -1,8 +1,9 @@
 //! The one place that knows WASI: requests come in, responses go out, and registries
 //! are asked over `wasi:http`.
 
+use std::cell::OnceCell;
 use std::env;
-use std::io::Write as _;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use layerwise::host::{Failure, FailureCode};
@@ -25,16 +26,23 @@ use crate::settings::Settings;
 /// So many bytes are read at a time.
 const PIECE: u64 = 64 << 10;
 
+/// So many bytes are written at a time, the most that WASI takes in one call.
+const WRITTEN: usize = 4096;
+
+/// The environment of an instance stays as it is.
+static SETTINGS: OnceLock<Result<Settings, String>> = OnceLock::new();
+
 struct Service;
 
 wasip2::http::proxy::export!(Service);
 
 impl Guest for Service {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        let response = match Settings::read(|name| env::var(name).ok()) {
-            Err(why) => Refusal::new(500, "other", why).response(),
+        let settings = SETTINGS.get_or_init(|| Settings::read(|name| env::var(name).ok()));
+        let response = match settings {
+            Err(why) => Refusal::new(500, "other", why.as_str()).response(),
             Ok(settings) => {
-                handled(&settings, &request).unwrap_or_else(|refusal| refusal.response())
+                handled(settings, &request).unwrap_or_else(|refusal| refusal.response())
             }
         };
         // Whoever asked may be gone; nobody else is to be told.
@@ -77,37 +85,51 @@ fn handled(settings: &Settings, request: &IncomingRequest) -> Result<Response, R
 }
 
 fn send(response: &Response, out: ResponseOutparam) -> Result<(), ()> {
-    let headers = Fields::new();
-    let set = |name: &str, value: &str| headers.append(name, value.as_bytes()).map_err(|_| ());
-    set("content-type", response.content_type)?;
-    set("content-length", &response.body.len().to_string())?;
-    set("cache-control", "no-store")?;
+    let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_owned());
+    let headers = Fields::from_list(&[
+        header("content-type", response.content_type),
+        header("content-length", &response.body.len().to_string()),
+        header("cache-control", "no-store"),
+    ])
+    .map_err(|_| ())?;
     let outgoing = OutgoingResponse::new(headers);
-    outgoing.set_status_code(response.status)?;
+    if response.status != 200 {
+        outgoing.set_status_code(response.status)?;
+    }
     let body = outgoing.body()?;
     ResponseOutparam::set(out, Ok(outgoing));
     {
-        let mut stream = body.write()?;
-        stream.write_all(response.body.as_bytes()).map_err(|_| ())?;
-        stream.flush().map_err(|_| ())?;
+        let stream = body.write()?;
+        for piece in response.body.as_bytes().chunks(WRITTEN) {
+            stream.blocking_write_and_flush(piece).map_err(|_| ())?;
+        }
     }
     OutgoingBody::finish(body, None).map_err(|_| ())
 }
 
-/// A moment that nothing is waited for beyond.
-struct Deadline(Pollable, u64);
+/// A moment that nothing is waited for beyond, some time after the first wait.
+struct Deadline {
+    time: Duration,
+    begun: OnceCell<(Pollable, u64)>,
+}
 
 impl Deadline {
-    fn after(time: Duration) -> Self {
-        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let end = now().saturating_add(nanoseconds);
-        Self(subscribe_instant(end), end)
+    const fn after(time: Duration) -> Self {
+        Self {
+            time,
+            begun: OnceCell::new(),
+        }
     }
 
     /// Waits for something; false when the moment came first.
     fn wait(&self, other: &Pollable) -> bool {
+        let (moment, end) = self.begun.get_or_init(|| {
+            let nanoseconds = u64::try_from(self.time.as_nanos()).unwrap_or(u64::MAX);
+            let end = now().saturating_add(nanoseconds);
+            (subscribe_instant(end), end)
+        });
         // What is there already does not save what keeps coming for ever.
-        poll(&[other, &self.0]).contains(&0) && now() < self.1
+        poll(&[other, moment]).contains(&0) && now() < *end
     }
 }
 
@@ -120,13 +142,16 @@ enum Unread {
 /// All of a body.
 fn read(body: &IncomingBody, limit: u64, deadline: &Deadline) -> Result<Vec<u8>, Unread> {
     let stream = body.stream().map_err(|()| Unread::Broken)?;
-    let ready = stream.subscribe();
+    let ready = OnceCell::new();
     let mut bytes = Vec::new();
     loop {
-        if !deadline.wait(&ready) {
-            return Err(Unread::Late);
-        }
         match stream.read(PIECE) {
+            // Most bodies are there as a whole, and nothing is waited for.
+            Ok(piece) if piece.is_empty() => {
+                if !deadline.wait(ready.get_or_init(|| stream.subscribe())) {
+                    return Err(Unread::Late);
+                }
+            }
             Ok(piece) => bytes.extend(piece),
             Err(StreamError::Closed) => return Ok(bytes),
             Err(StreamError::LastOperationFailed(_)) => return Err(Unread::Broken),
