@@ -65,6 +65,33 @@ mod tests {
         assert!(store.passed().unwrap().is_empty());
     }
 
+    /// Caches and attestations have manifests and layers, too.
+    #[test]
+    fn what_is_no_image_is_none_here() {
+        let mut layout = Layout::new();
+        let base = layout.add("base", "base", &["l1"]);
+        let layer = layout.blob(TAR, b"l1");
+        for (at, kind) in [
+            "application/vnd.buildkit.cacheconfig.v0",
+            "application/vnd.oci.empty.v1+json",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let text = document("other", &diff_ids(&["l1"]));
+            let config = layout.blob(kind, format!("{text}{}", " ".repeat(at)).as_bytes());
+            let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]});
+            let entry = layout.blob(MANIFEST, manifest.to_string().as_bytes());
+            layout.enter(entry, &format!("other{at}"));
+        }
+        let store = keyed(OciLayout::open(layout.path()).unwrap());
+        assert_eq!(store.ids().unwrap(), [base.as_str()]);
+        assert_eq!(store.children(None).unwrap(), [base.as_str()]);
+        for name in ["other0", "other1"] {
+            assert!(resolve(&store, name).is_err(), "{name}");
+        }
+    }
+
     #[test]
     fn links_and_marks_are_annotations() {
         let mut layout = Layout::new();

@@ -118,3 +118,30 @@ pub fn searchable(directory: Result<Tree, Failure>) -> Result<(), Failure> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, process};
+
+    use super::*;
+
+    /// Both limits are those of the most that is read.
+    #[test]
+    fn a_blob_is_read_by_its_size_and_within_the_limit() {
+        let root = env::temp_dir().join(format!("layerwise-blobs-{}", process::id()));
+        let digest = sha256(b"abc");
+        let folder = root.join(DIRECTORY).join(digest.algorithm());
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(digest.hex()), "abc").unwrap();
+        let blobs = Blobs::new(Tree::open(&root).unwrap());
+        let read = |size, limit| {
+            let answer = blobs.read(&digest, size, limit);
+            answer.map_err(|failure| failure.code)
+        };
+        assert_eq!(read(3, 3), Ok(b"abc".to_vec()));
+        assert_eq!(read(3, 2), Err(FailureCode::TooLarge));
+        assert_eq!(read(4, 9), Err(FailureCode::Truncated));
+        assert_eq!(read(2, 9), Err(FailureCode::Corrupt));
+        fs::remove_dir_all(&root).unwrap();
+    }
+}

@@ -204,6 +204,7 @@ mod tests {
         ] {
             assert!(!is_name(name), "{name:?}");
         }
+        assert!(is_name(&"a".repeat(255)));
         assert!(!is_name(&"a".repeat(256)));
     }
 }
