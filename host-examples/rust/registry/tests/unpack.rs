@@ -14,7 +14,7 @@ mod tests {
 
     use layerwise::host::{Destination, Failure, FailureCode, Registry as _, Retrieval, Retrieved};
     use layerwise::oci::{Descriptor, sha256};
-    use layerwise_registry::{Limit, Limits, Options, Repositories, Rooted};
+    use layerwise_registry::{Limit, Limits, Options, Repositories, Rooted, SetId};
 
     use super::support::*;
 
@@ -334,15 +334,63 @@ mod tests {
         assert_eq!(tree(&place.root()), [""; 0]);
     }
 
+    /// A record of an extended header.
+    fn pax(key: &str, value: &str) -> String {
+        let rest = format!(" {key}={value}\n");
+        let length = (rest.len() + 1..).find(|n| n.to_string().len() + rest.len() == *n);
+        format!("{}{rest}", length.unwrap())
+    }
+
+    /// Of files and directories; `trusted.*` and the rest of `security.*` never.
+    #[test]
+    fn attributes_of_users_are_set_and_capabilities_when_asked() {
+        // CAP_NET_BIND_SERVICE, as version 2 of the attribute has it.
+        let capability = "\u{1}\0\0\u{2}\0\u{4}\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        let extended = [
+            pax("SCHILY.xattr.user.k", "v"),
+            pax("SCHILY.xattr.security.capability", capability),
+            pax("SCHILY.xattr.security.other", "v"),
+            pax("SCHILY.xattr.trusted.k", "v"),
+        ];
+        let extended = extended.concat();
+        let header = || Item {
+            kind: b'x',
+            ..file("pax", &extended)
+        };
+        let layer = tar(&[
+            folder("p", 0o755),
+            header(),
+            file("p/file", "text"),
+            header(),
+            folder("p/folder", 0o755),
+        ]);
+        let root = rustix::process::geteuid().is_root();
+        for (kept, set_id) in [(false, SetId::Dropped), (root, SetId::Kept)] {
+            let place = Place::with(options().set_id(set_id));
+            place.unpack(&layer, "p").unwrap();
+            for (name, capable) in [("file", kept), ("folder", false)] {
+                let path = place.root().join("p").join(name);
+                let value = |attribute: &str| {
+                    let mut value = vec![0; 64];
+                    let length = rustix::fs::getxattr(&path, attribute, &mut value[..]).ok()?;
+                    Some(value[..length].to_vec())
+                };
+                assert_eq!(value("user.k"), Some(b"v".to_vec()), "{name}");
+                if name == "file" {
+                    let capable = capable.then(|| capability.as_bytes().to_vec());
+                    assert_eq!(value("security.capability"), capable);
+                }
+                for never in ["security.other", "trusted.k"] {
+                    assert_eq!(value(never), None, "{name} {never}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn long_names_and_extended_headers_are_read() {
         let place = Place::new();
         let long = format!("p/{}/{}", "d".repeat(200), "f".repeat(200));
-        let pax = |key: &str, value: &str| {
-            let rest = format!(" {key}={value}\n");
-            let length = (rest.len() + 1..).find(|n| n.to_string().len() + rest.len() == *n);
-            format!("{}{rest}", length.unwrap())
-        };
         let extended = [
             pax("path", &long),
             pax("mtime", "1000.5"),
