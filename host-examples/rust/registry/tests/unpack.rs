@@ -371,7 +371,7 @@ mod tests {
             for (name, capable) in [("file", kept), ("folder", false)] {
                 let path = place.root().join("p").join(name);
                 let value = |attribute: &str| {
-                    let mut value = vec![0; 64];
+                    let mut value = [0; 64];
                     let length = rustix::fs::getxattr(&path, attribute, &mut value[..]).ok()?;
                     Some(value[..length].to_vec())
                 };
